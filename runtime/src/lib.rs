@@ -1,1 +1,21 @@
-#![doc = "Part of Troupe."]
+//! The clustered actor runtime. It knows no domain word: entities are plugged in through [`entity::Registry`].
+//!
+//! A request travels `routing` -> `transport` -> `shard` -> `replication` -> `storage` and back; each of these rooms
+//! keeps its state machine pure and leaves clocks, sockets and disks to a thin shell.
+
+pub mod address;
+pub mod entity;
+pub mod error;
+pub mod observe;
+pub mod routing;
+pub mod storage;
+pub mod supervised;
+pub mod time;
+pub mod transport;
+pub mod wire;
+
+pub use address::{Address, NodeId, ShardId};
+pub use entity::{Command, Context, Decide, Decision, Entity, Query, Registry};
+pub use error::{AskError, Refused};
+pub use routing::{AskOptions, Router};
+pub use time::Timestamp;

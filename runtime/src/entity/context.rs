@@ -1,0 +1,92 @@
+//! What an entity may know besides its own state.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::traits::Entity;
+use crate::time::Timestamp;
+
+/// What a decision or answer may depend on besides the state.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The batch's time; never goes back within a shard.
+    pub now: Timestamp,
+    /// Drawn once per message by the shell, for decisions that need randomness.
+    pub seed: u64,
+    /// The entity's own key.
+    pub key: &'a str,
+    /// States of control-placed entities as this node has applied them.
+    pub globals: &'a Globals,
+}
+
+impl<'a> Context<'a> {
+    /// A context at `now` for `key`, with no randomness.
+    #[must_use]
+    pub const fn at(now: Timestamp, key: &'a str, globals: &'a Globals) -> Self {
+        Self { now, seed: 0, key, globals }
+    }
+
+    /// The state of a control-placed entity as this node last applied it.
+    #[must_use]
+    pub fn global<E: Entity>(&self, key: &str) -> Option<Arc<E>> {
+        self.globals.get::<E>(key)
+    }
+}
+
+type Published = HashMap<(&'static str, String), Arc<dyn Any + Send + Sync>>;
+
+/// Committed states of the control group's entities, published to every room of the node without a lock.
+#[derive(Default)]
+pub struct Globals(ArcSwap<Published>);
+
+impl Globals {
+    /// The entity's state, if it was ever written.
+    #[must_use]
+    pub fn get<E: Entity>(&self, key: &str) -> Option<Arc<E>> {
+        // A borrowed lookup in a map keyed by an owned pair would need a second map; this one is small and read rarely
+        // enough that the key's allocation does not show.
+        let found = self.0.load().get(&(E::KIND, key.to_owned())).cloned()?;
+        found.downcast::<E>().ok()
+    }
+
+    /// Keys and states of every entity of the kind, sorted by key.
+    #[must_use]
+    pub fn all<E: Entity>(&self) -> Vec<(String, Arc<E>)> {
+        let published = self.0.load();
+        let mut all: Vec<_> = published
+            .iter()
+            .filter(|((kind, _), _)| *kind == E::KIND)
+            .filter_map(|((_, key), state)| Some((key.clone(), state.clone().downcast::<E>().ok()?)))
+            .collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    /// Publishes states after the control group applied a batch. Also how a test sets the scene.
+    pub fn publish(&self, states: Vec<(&'static str, String, Arc<dyn Any + Send + Sync>)>) {
+        if states.is_empty() {
+            return;
+        }
+        self.0.rcu(|current| {
+            let mut next = Published::clone(current);
+            for (kind, key, state) in &states {
+                next.insert((kind, key.clone()), state.clone());
+            }
+            next
+        });
+    }
+
+    /// Forgets everything, before the control group is loaded anew.
+    pub fn clear(&self) {
+        self.0.store(Arc::default());
+    }
+}
+
+impl std::fmt::Debug for Globals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.load().keys()).finish()
+    }
+}

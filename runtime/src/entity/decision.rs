@@ -1,0 +1,90 @@
+//! What deciding a command yields.
+
+use bincode::{Decode, Encode};
+
+use super::traits::{Command, Entity};
+use crate::address::Address;
+use crate::error::Refused;
+
+/// A command that one entity's decision sends to another, delivered once in effect: in the same entry when the target
+/// lives in the same shard, else through the shard's outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Effect {
+    /// Who gets it.
+    pub to: Address,
+    /// The command's verb.
+    pub verb: String,
+    /// The command, encoded.
+    pub body: Vec<u8>,
+}
+
+/// Events, effects and a reply; or a refusal, which changes nothing.
+#[derive(Debug)]
+pub struct Decision<E: Entity, C: Command> {
+    pub(crate) events: Vec<E::Event>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) outcome: Result<Option<C::Reply>, Refused>,
+}
+
+impl<E: Entity, C: Command> Decision<E, C> {
+    /// Says no.
+    pub fn refuse(refusal: impl Into<Refused>) -> Self {
+        Self { events: Vec::new(), effects: Vec::new(), outcome: Err(refusal.into()) }
+    }
+
+    /// Decides on one event; more can follow.
+    #[must_use]
+    pub fn event(event: E::Event) -> Self {
+        Self { events: vec![event], effects: Vec::new(), outcome: Ok(None) }
+    }
+
+    /// Decides that nothing changes.
+    #[must_use]
+    pub const fn unchanged() -> Self {
+        Self { events: Vec::new(), effects: Vec::new(), outcome: Ok(None) }
+    }
+
+    /// Adds an event.
+    #[must_use]
+    pub fn and(mut self, event: E::Event) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// Sends a command to another entity, once in effect.
+    #[must_use]
+    pub fn tell<T: Command>(mut self, to: Address, command: &T) -> Self {
+        let body = crate::wire::encode(command);
+        self.effects.push(Effect { to, verb: T::VERB.to_owned(), body });
+        self
+    }
+
+    /// Sets the reply. A decision without one answers with the refusal `NO_REPLY`, which is a fault of the kind.
+    #[must_use]
+    pub fn reply(mut self, reply: C::Reply) -> Self {
+        if self.outcome.is_ok() {
+            self.outcome = Ok(Some(reply));
+        }
+        self
+    }
+
+    /// The events decided, for tests of a kind's state.
+    #[must_use]
+    pub fn events(&self) -> &[E::Event] {
+        &self.events
+    }
+
+    /// The effects decided, for tests of a kind's state.
+    #[must_use]
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    /// The reply or refusal, for tests of a kind's state.
+    ///
+    /// # Errors
+    /// The refusal decided.
+    pub fn outcome(&self) -> Result<Option<&C::Reply>, &Refused> {
+        self.outcome.as_ref().map(Option::as_ref)
+    }
+}

@@ -1,0 +1,16 @@
+//! Entities: what a virtual actor is, decides and remembers.
+//!
+//! An entity's state is the fold of its events. A command is decided against the state and yields events, effects and a
+//! reply; a query yields a reply alone. All of it is pure: time, seeds and the cluster's settings arrive in [`Context`].
+
+mod context;
+mod decision;
+mod erased;
+mod registry;
+mod traits;
+
+pub use context::{Context, Globals};
+pub use decision::{Decision, Effect};
+pub use erased::{Cell, Decided};
+pub use registry::{Action, BodyError, KindSpec, Registry, VerbSpec};
+pub use traits::{Answer, Command, Decide, Entity, FaultPolicy, Placement, Query, Wire};

@@ -1,0 +1,99 @@
+//! The traits that a kind of entity implements.
+
+use std::time::Duration;
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Context, Decision};
+use crate::error::Refused;
+
+/// Bounds of everything that is sent or stored: bincode inside the cluster, JSON at its edges.
+pub trait Wire: Encode + Decode<()> + Serialize + DeserializeOwned + Send + Sync + 'static {}
+impl<T: Encode + Decode<()> + Serialize + DeserializeOwned + Send + Sync + 'static> Wire for T {}
+
+/// Where a kind's entities live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// In the data shard of their tag.
+    Sharded,
+    /// In the control group, replicated on every node; every node can read them through [`Context::global`]. For small,
+    /// seldom changing truth that all nodes need: model versions, experiments, feature catalogues.
+    Control,
+}
+
+/// What follows when handling a message panics: the incarnation ends, its state is folded anew from its events, and
+/// after `faults_max` faults within `period` the entity is given up until it has been left alone for `period`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultPolicy {
+    /// Faults within `period` after which the entity is given up.
+    pub faults_max: u32,
+    /// The window in which faults are counted.
+    pub period: Duration,
+}
+
+impl Default for FaultPolicy {
+    fn default() -> Self {
+        Self { faults_max: 5, period: Duration::from_secs(30) }
+    }
+}
+
+/// A kind of virtual actor. `Encode`/`Decode` carry checkpoints and snapshots, `Serialize` the console's view.
+pub trait Entity: Encode + Decode<()> + Serialize + Send + Sync + 'static {
+    /// The kind's name in addresses: a plural noun, `members`.
+    const KIND: &'static str;
+    /// Where its entities live.
+    const PLACEMENT: Placement = Placement::Sharded;
+    /// What follows a panic.
+    const FAULTS: FaultPolicy = FaultPolicy { faults_max: 5, period: Duration::from_secs(30) };
+    /// A fact about the entity. Stored for good: change it only by adding variants at the end.
+    type Event: Encode + Decode<()> + Serialize + Send + Sync + 'static;
+
+    /// The state before any event.
+    fn create(key: &str) -> Self;
+
+    /// Folds one event. Must not panic and must not look at anything but its arguments.
+    fn apply(&mut self, event: &Self::Event);
+
+    /// Resident bytes of the state, for the passivation budget; an estimate that counts heap memory.
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+/// A request that may change state.
+pub trait Command: Wire {
+    /// Name and version: `record.v1`.
+    const VERB: &'static str;
+    /// The success answer; a refusal travels as [`Refused`].
+    type Reply: Wire;
+    /// Whether deciding it twice changes no more than once (by a natural key in it), so that the router may send it
+    /// again after an unknown outcome without an idempotency key.
+    const REPEATABLE: bool = false;
+}
+
+/// A request that changes nothing.
+pub trait Query: Wire {
+    /// Name and version: `get-profile.v1`.
+    const VERB: &'static str;
+    /// The success answer.
+    type Reply: Wire;
+}
+
+/// How an entity decides a command.
+pub trait Decide<C: Command>: Entity {
+    /// Decides. Pure: no IO, clock, randomness or async.
+    fn decide(&self, ask: &C, ctx: &Context<'_>) -> Decision<Self, C>
+    where
+        Self: Sized;
+}
+
+/// How an entity answers a query.
+pub trait Answer<Q: Query>: Entity {
+    /// Answers from the state.
+    ///
+    /// # Errors
+    /// Refuses what the state cannot answer.
+    fn answer(&self, ask: &Q, ctx: &Context<'_>) -> Result<Q::Reply, Refused>;
+}

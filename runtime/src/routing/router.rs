@@ -1,0 +1,185 @@
+//! The caller's handle: typed and untyped asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use crate::address::{Address, KEY_BYTES_MAX, ShardId};
+use crate::entity::{Command, Placement, Query, Registry};
+use crate::error::AskError;
+use crate::transport::{AskOne, Outcome};
+use crate::wire;
+
+/// How one logical call is made.
+#[derive(Debug, Clone, Copy)]
+pub struct AskOptions {
+    /// Time until the caller stops waiting; retries stay inside it.
+    pub within: Duration,
+    /// Protects a command against being applied twice when it is sent again.
+    pub key: Option<u128>,
+}
+
+impl Default for AskOptions {
+    fn default() -> Self {
+        Self { within: Duration::from_secs(5), key: None }
+    }
+}
+
+impl AskOptions {
+    /// Options with this deadline and no key.
+    #[must_use]
+    pub const fn within(within: Duration) -> Self {
+        Self { within, key: None }
+    }
+}
+
+/// Carries asks to the leaders of their shards: follows hints, retries what is safe inside the deadline.
+pub trait Dispatch: Send + Sync + 'static {
+    /// Answers in the order of the asks; each succeeds or fails on its own.
+    fn ask_many(&self, asks: Vec<AskOne>, within: Duration) -> BoxFuture<'static, Vec<Outcome>>;
+}
+
+/// Location-transparent access to every entity of the cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct Router {
+    dispatch: Arc<dyn Dispatch>,
+    registry: Arc<Registry>,
+    shards: u32,
+}
+
+impl Router {
+    /// A router over a dispatcher.
+    #[must_use]
+    pub fn new(dispatch: Arc<dyn Dispatch>, registry: Arc<Registry>, shards: u32) -> Self {
+        Self { dispatch, registry, shards }
+    }
+
+    /// The kinds it can reach.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// The shard of an address.
+    ///
+    /// # Errors
+    /// [`AskError::UnknownKind`].
+    pub fn shard_of(&self, to: &Address) -> Result<ShardId, AskError> {
+        let kind = self.registry.get(&to.kind).ok_or_else(|| AskError::UnknownKind(to.kind.clone()))?;
+        Ok(match kind.placement {
+            Placement::Control => ShardId::CONTROL,
+            Placement::Sharded => to.shard(self.shards),
+        })
+    }
+
+    /// Sends a command and waits for its durable outcome.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask<C: Command>(
+        &self,
+        to: &Address,
+        command: &C,
+        options: AskOptions,
+    ) -> Result<C::Reply, AskError> {
+        let ask = AskOne {
+            to: to.clone(),
+            verb: C::VERB.to_owned(),
+            body: wire::encode(command),
+            key: options.key,
+        };
+        decode_reply(self.ask_raw(ask, options.within).await?)
+    }
+
+    /// Asks a query; the answer is linearizable.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn query<Q: Query>(
+        &self,
+        to: &Address,
+        query: &Q,
+        within: Duration,
+    ) -> Result<Q::Reply, AskError> {
+        let ask = AskOne { to: to.clone(), verb: Q::VERB.to_owned(), body: wire::encode(query), key: None };
+        decode_reply(self.ask_raw(ask, within).await?)
+    }
+
+    /// One ask by verb name with an encoded body.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask_raw(&self, ask: AskOne, within: Duration) -> Outcome {
+        self.ask_many(vec![ask], within)
+            .await
+            .pop()
+            .unwrap_or_else(|| Err(AskError::Unknown("the dispatcher gave no answer".into())))
+    }
+
+    /// Many asks at once, one message to each shard concerned; answers in their order.
+    pub async fn ask_many(&self, asks: Vec<AskOne>, within: Duration) -> Vec<Outcome> {
+        // What cannot be asked is answered here, so that a typing error costs no message.
+        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(asks.len());
+        let mut sound = Vec::with_capacity(asks.len());
+        for ask in asks {
+            match self.check(&ask) {
+                Ok(()) => {
+                    outcomes.push(None);
+                    sound.push(ask);
+                }
+                Err(error) => outcomes.push(Some(Err(error))),
+            }
+        }
+        let mut answers = if sound.is_empty() {
+            Vec::new().into_iter()
+        } else {
+            self.dispatch.ask_many(sound, within).await.into_iter()
+        };
+        outcomes
+            .into_iter()
+            .map(|outcome| {
+                outcome
+                    .or_else(|| answers.next())
+                    .unwrap_or_else(|| Err(AskError::Unknown("the dispatcher gave no answer".into())))
+            })
+            .collect()
+    }
+
+    /// Asks by verb name with JSON in and out, for the edges.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask_json(
+        &self,
+        to: Address,
+        verb: &str,
+        body: &serde_json::Value,
+        options: AskOptions,
+    ) -> Result<serde_json::Value, AskError> {
+        let spec = self.verb(&to, verb)?.clone();
+        let body = (spec.body_from_json)(body).map_err(|error| AskError::BadBody(error.to_string()))?;
+        let ask = AskOne { to, verb: verb.to_owned(), body, key: options.key };
+        let reply = self.ask_raw(ask, options.within).await?;
+        (spec.reply_to_json)(&reply).map_err(|error| AskError::Fault(error.to_string()))
+    }
+
+    fn check(&self, ask: &AskOne) -> Result<(), AskError> {
+        self.verb(&ask.to, &ask.verb)?;
+        if ask.to.key.is_empty() || ask.to.key.len() > KEY_BYTES_MAX {
+            return Err(AskError::BadKey(format!("key must be 1 to {KEY_BYTES_MAX} bytes")));
+        }
+        Ok(())
+    }
+
+    fn verb(&self, to: &Address, verb: &str) -> Result<&crate::entity::VerbSpec, AskError> {
+        let kind = self.registry.get(&to.kind).ok_or_else(|| AskError::UnknownKind(to.kind.clone()))?;
+        kind.verbs
+            .get(verb)
+            .ok_or_else(|| AskError::UnknownVerb { kind: to.kind.clone(), verb: verb.to_owned() })
+    }
+}
+
+fn decode_reply<R: bincode::Decode<()>>(bytes: Vec<u8>) -> Result<R, AskError> {
+    wire::decode(&bytes).map_err(|error| AskError::Fault(format!("reply does not decode: {error}")))
+}

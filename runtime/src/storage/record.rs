@@ -1,0 +1,111 @@
+//! Records of the write-ahead log, and what a group's records fold to.
+
+use bincode::{Decode, Encode};
+
+use crate::address::ShardId;
+
+/// A Raft entry as the log keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct LogEntry {
+    /// Position in the group's log, from one.
+    pub index: u64,
+    /// Term of the leader that proposed it.
+    pub term: u64,
+    /// raft-rs's entry type: 0 normal, 1 and 2 changes of membership.
+    pub kind: u8,
+    /// The payload.
+    pub data: Vec<u8>,
+}
+
+/// A replica's promise: what it must remember in order never to vote twice in a term.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Vote {
+    /// The term.
+    pub term: u64,
+    /// The replica voted for in it, zero for none.
+    pub voted_for: u64,
+    /// The highest index known to be committed.
+    pub committed: u64,
+}
+
+/// One fact about one group.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Record {
+    /// An entry; it replaces any entry of the same or a higher index.
+    Entry(LogEntry),
+    /// The newest promise replaces older ones.
+    Vote(Vote),
+    /// Entries up to `index` (whose term was `term`) are covered by a checkpoint and need not be kept.
+    Cut {
+        /// Last index covered.
+        index: u64,
+        /// Its term.
+        term: u64,
+    },
+    /// The log was replaced by a snapshot at `index`: every entry before this record is void.
+    Reset {
+        /// The snapshot's index.
+        index: u64,
+        /// Its term.
+        term: u64,
+    },
+    /// The id under which this node's replica of the group takes part from here on.
+    Replica {
+        /// The replica id.
+        id: u64,
+    },
+}
+
+/// What a group's records fold to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupLog {
+    /// The replica's id, if it ever was given one.
+    pub replica: Option<u64>,
+    /// Its promise.
+    pub vote: Vote,
+    /// Index and term before the first entry kept.
+    pub cut: (u64, u64),
+    /// Entries after the cut, without a gap.
+    pub entries: Vec<LogEntry>,
+}
+
+impl GroupLog {
+    /// Folds one record.
+    ///
+    /// # Errors
+    /// A gap: the entry does not follow what is there, so the log is not whole.
+    pub fn fold(&mut self, shard: ShardId, record: Record) -> Result<(), String> {
+        match record {
+            Record::Entry(entry) => return self.fold_entry(shard, entry),
+            Record::Vote(vote) => self.vote = vote,
+            Record::Cut { index, term } if index > self.cut.0 => {
+                self.entries.retain(|entry| entry.index > index);
+                self.cut = (index, term);
+            }
+            Record::Cut { .. } => {}
+            Record::Reset { index, term } => {
+                self.entries.clear();
+                self.cut = (index, term);
+            }
+            Record::Replica { id } => *self = Self { replica: Some(id), ..Self::default() },
+        }
+        Ok(())
+    }
+
+    fn fold_entry(&mut self, shard: ShardId, entry: LogEntry) -> Result<(), String> {
+        if entry.index <= self.cut.0 {
+            return Ok(());
+        }
+        let at = usize::try_from(entry.index - self.cut.0 - 1).map_err(|error| error.to_string())?;
+        if at > self.entries.len() {
+            let next = self.cut.0 + self.entries.len() as u64 + 1;
+            return Err(format!(
+                "shard {shard}: entry {} does not follow, expected at most {next}",
+                entry.index
+            ));
+        }
+        self.entries.truncate(at);
+        self.entries.push(entry);
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! The store of checkpoints, whatever engine keeps it.
+
+use std::ops::ControlFlow;
+
+use crate::address::ShardId;
+
+/// A store that could not do what it was asked; the replica that asked is rebuilt from its log or its peers.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("store ({engine}): {what}")]
+pub struct StoreError {
+    /// `sled` or `fjall`.
+    pub engine: &'static str,
+    /// What failed, in the engine's words.
+    pub what: String,
+}
+
+/// Changes that become visible and durable together or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreBatch {
+    /// Key and value; replaces.
+    pub puts: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys to forget; absent ones are no error.
+    pub deletes: Vec<Vec<u8>>,
+}
+
+/// A store of key-value pairs, a space for each shard. Blocking: point reads may be called from a shard's turn, all
+/// else from the store's own thread.
+pub trait Store: Send + Sync + 'static {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    fn get(&self, shard: ShardId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Applies the batch atomically; on return it survives a crash.
+    ///
+    /// # Errors
+    /// The engine's failure; then nothing of the batch is visible.
+    fn write(&self, shard: ShardId, batch: StoreBatch) -> Result<(), StoreError>;
+
+    /// Visits pairs whose key starts with `prefix`, in key order, until told to stop.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    fn scan(
+        &self,
+        shard: ShardId,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// Forgets everything of a shard; on return that survives a crash. Not atomic: a crash in between leaves a part.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    fn clear(&self, shard: ShardId) -> Result<(), StoreError>;
+}

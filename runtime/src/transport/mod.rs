@@ -1,0 +1,58 @@
+//! Envelopes between nodes, and the carriers that move them.
+//!
+//! A carrier promises little: envelopes of one lane between two incarnations of two nodes arrive in order or not at
+//! all, and nothing is delivered twice. Everything else (replies, retries, deadlines) is built on top by the rooms that
+//! need it.
+
+mod envelope;
+
+pub use envelope::{
+    AskBatch, AskOne, EffectBatch, Envelope, Lane, Outcome, ReplyBatch, ServiceCall, ServiceReply,
+    SnapshotChunk,
+};
+
+use std::sync::Arc;
+
+use crate::address::NodeId;
+use crate::observe::PeerView;
+
+/// Why an envelope was not taken. It has not been sent, and will not be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The peer's queue for this lane is full.
+    #[error("the queue to the peer is full")]
+    Full,
+    /// No session with the peer.
+    #[error("the peer is not connected")]
+    Unreachable,
+    /// The node is not in the configuration.
+    #[error("no such peer")]
+    NoSuchPeer,
+}
+
+/// Moves envelopes. Implementations: ractor_cluster between processes, channels within one.
+pub trait Transport: Send + Sync + 'static {
+    /// Takes an envelope for `to`; never blocks. A success means queued, not delivered.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    fn send(&self, to: NodeId, envelope: Envelope) -> Result<(), SendError>;
+
+    /// How each configured peer looks from here.
+    fn peers(&self) -> Vec<PeerView>;
+}
+
+/// What a node does with what arrives. Called from the carrier's tasks: must not block.
+pub trait Receiver: Send + Sync + 'static {
+    /// An envelope from an authenticated peer.
+    fn receive(&self, from: NodeId, envelope: Envelope);
+
+    /// A session with the peer is ready. `incarnation` differs after each start of the peer.
+    fn peer_up(&self, node: NodeId, incarnation: u64);
+
+    /// The session ended, or the peer fell silent.
+    fn peer_down(&self, node: NodeId, reason: &str);
+}
+
+/// Where a carrier finds its receiver, which is made after it.
+pub type ReceiverSlot = Arc<std::sync::OnceLock<Arc<dyn Receiver>>>;

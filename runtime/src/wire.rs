@@ -1,0 +1,41 @@
+//! The one binary encoding of the cluster: bincode, little endian, variable-length integers.
+
+use bincode::config::{Configuration, Limit};
+use bincode::{Decode, Encode};
+
+/// Largest value decoded, and so the bound on what a length prefix from outside can make us allocate.
+pub const DECODED_BYTES_MAX: usize = 64 << 20;
+
+const CONFIG: Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    Limit<DECODED_BYTES_MAX>,
+> = bincode::config::standard().with_limit::<DECODED_BYTES_MAX>();
+
+/// Encodes a value.
+///
+/// # Panics
+/// Never for types with derived `Encode`: writing to a `Vec` does not fail.
+pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
+    bincode::encode_to_vec(value, CONFIG).expect("encoding into a Vec does not fail")
+}
+
+/// Appends a value to `out`.
+///
+/// # Panics
+/// Never for types with derived `Encode`.
+pub fn encode_into<T: Encode>(value: &T, out: &mut Vec<u8>) {
+    bincode::encode_into_std_write(value, out, CONFIG).expect("encoding into a Vec does not fail");
+}
+
+/// Decodes a value that fills `bytes` whole.
+///
+/// # Errors
+/// What did not fit, as text; trailing bytes are an error too.
+pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, String> {
+    match bincode::decode_from_slice(bytes, CONFIG) {
+        Ok((value, used)) if used == bytes.len() => Ok(value),
+        Ok((_, used)) => Err(format!("{} bytes left over", bytes.len() - used)),
+        Err(error) => Err(error.to_string()),
+    }
+}
