@@ -1,1 +1,10 @@
-#![doc = "Part of Troupe."]
+//! The domain: one folder per kind of entity, pure state in each, and the node's own model services.
+
+pub mod catalog;
+pub mod content;
+pub mod experiments;
+pub mod features;
+pub mod lake;
+pub mod members;
+pub mod models;
+pub mod serving;

@@ -4,6 +4,7 @@
 //! keeps its state machine pure and leaves clocks, sockets and disks to a thin shell.
 
 pub mod address;
+pub mod config;
 pub mod entity;
 pub mod error;
 pub mod observe;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use super::traits::Entity;
 use crate::time::Timestamp;
@@ -39,8 +40,16 @@ impl<'a> Context<'a> {
 type Published = HashMap<(&'static str, String), Arc<dyn Any + Send + Sync>>;
 
 /// Committed states of the control group's entities, published to every room of the node without a lock.
-#[derive(Default)]
-pub struct Globals(ArcSwap<Published>);
+pub struct Globals {
+    published: ArcSwap<Published>,
+    version: watch::Sender<u64>,
+}
+
+impl Default for Globals {
+    fn default() -> Self {
+        Self { published: ArcSwap::default(), version: watch::Sender::new(0) }
+    }
+}
 
 impl Globals {
     /// The entity's state, if it was ever written.
@@ -48,14 +57,14 @@ impl Globals {
     pub fn get<E: Entity>(&self, key: &str) -> Option<Arc<E>> {
         // A borrowed lookup in a map keyed by an owned pair would need a second map; this one is small and read rarely
         // enough that the key's allocation does not show.
-        let found = self.0.load().get(&(E::KIND, key.to_owned())).cloned()?;
+        let found = self.published.load().get(&(E::KIND, key.to_owned())).cloned()?;
         found.downcast::<E>().ok()
     }
 
     /// Keys and states of every entity of the kind, sorted by key.
     #[must_use]
     pub fn all<E: Entity>(&self) -> Vec<(String, Arc<E>)> {
-        let published = self.0.load();
+        let published = self.published.load();
         let mut all: Vec<_> = published
             .iter()
             .filter(|((kind, _), _)| *kind == E::KIND)
@@ -70,23 +79,31 @@ impl Globals {
         if states.is_empty() {
             return;
         }
-        self.0.rcu(|current| {
+        self.published.rcu(|current| {
             let mut next = Published::clone(current);
             for (kind, key, state) in &states {
                 next.insert((kind, key.clone()), state.clone());
             }
             next
         });
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// Wakes after each publication; the value only counts them.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
     }
 
     /// Forgets everything, before the control group is loaded anew.
     pub fn clear(&self) {
-        self.0.store(Arc::default());
+        self.published.store(Arc::default());
+        self.version.send_modify(|version| *version += 1);
     }
 }
 
 impl std::fmt::Debug for Globals {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.load().keys()).finish()
+        f.debug_list().entries(self.published.load().keys()).finish()
     }
 }
