@@ -1,0 +1,149 @@
+//! The edge's metrics, each described once. Label values come from enums alone.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+const REQUESTS: &str = "troupe_gateway_requests_total";
+const REQUEST_SECONDS: &str = "troupe_gateway_request_seconds";
+const IN_FLIGHT: &str = "troupe_gateway_requests_in_flight";
+const SHED: &str = "troupe_gateway_requests_shed_total";
+const EVENTS: &str = "troupe_gateway_events_total";
+const REMEMBERED: &str = "troupe_gateway_remembered_total";
+const TITLES: &str = "troupe_gateway_titles_total";
+
+/// Tells the recorder what each metric means. Call once, after the recorder is installed.
+pub fn describe() {
+    describe_counter!(REQUESTS, Unit::Count, "requests answered, by route and class of status");
+    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "time from a request's head to its answer, by route");
+    describe_gauge!(IN_FLIGHT, Unit::Count, "requests in work");
+    describe_counter!(SHED, Unit::Count, "requests refused because too many were in work");
+    describe_counter!(EVENTS, Unit::Count, "lines of /v1/events, by what became of them");
+    describe_counter!(REMEMBERED, Unit::Count, "recommendations told to their members, by what became of it");
+    describe_counter!(TITLES, Unit::Count, "titles needed, by where they came from");
+}
+
+/// The routes of the edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    Index,
+    Health,
+    Ready,
+    Metrics,
+    OpenApi,
+    Events,
+    Recommendations,
+    Lookup,
+    Actors,
+    None,
+}
+
+impl Route {
+    /// The route of a matched path; requests that matched none share one value.
+    pub(crate) fn of(path: Option<&str>) -> Self {
+        match path {
+            Some("/") => Self::Index,
+            Some("/healthz") => Self::Health,
+            Some("/readyz") => Self::Ready,
+            Some("/metrics") => Self::Metrics,
+            Some("/openapi.json") => Self::OpenApi,
+            Some("/v1/events") => Self::Events,
+            Some("/v1/members/{id}/recommendations") => Self::Recommendations,
+            Some("/v1/features:lookup") => Self::Lookup,
+            Some("/v1/actors/{kind}/{key}/{verb}") => Self::Actors,
+            _ => Self::None,
+        }
+    }
+
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Health => "healthz",
+            Self::Ready => "readyz",
+            Self::Metrics => "metrics",
+            Self::OpenApi => "openapi",
+            Self::Events => "events",
+            Self::Recommendations => "recommendations",
+            Self::Lookup => "features_lookup",
+            Self::Actors => "actors",
+            Self::None => "none",
+        }
+    }
+
+    /// Whether the request counts against the limit of requests in work. What operators look at does not, so that it
+    /// answers while the edge is drowning.
+    pub(crate) const fn limited(self) -> bool {
+        matches!(self, Self::Events | Self::Recommendations | Self::Lookup | Self::Actors | Self::None)
+    }
+}
+
+/// What became of lines, titles or recommendations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Accepted,
+    Duplicate,
+    Rejected,
+    Failed,
+    Dropped,
+    Kept,
+    Read,
+}
+
+impl Fate {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+            Self::Kept => "kept",
+            Self::Read => "read",
+        }
+    }
+}
+
+const fn class(status: u16) -> &'static str {
+    match status {
+        0..400 => "ok",
+        429 | 503 => "overloaded",
+        400..500 => "client_error",
+        504 => "deadline",
+        _ => "server_error",
+    }
+}
+
+pub(crate) fn request(route: Route, status: u16, took: Duration) {
+    counter!(REQUESTS, "route" => route.label(), "class" => class(status)).increment(1);
+    histogram!(REQUEST_SECONDS, "route" => route.label()).record(took.as_secs_f64());
+}
+
+pub(crate) fn entered() {
+    gauge!(IN_FLIGHT).increment(1.0);
+}
+
+pub(crate) fn left() {
+    gauge!(IN_FLIGHT).decrement(1.0);
+}
+
+pub(crate) fn shed() {
+    counter!(SHED).increment(1);
+}
+
+pub(crate) fn events(fate: Fate, lines: usize) {
+    if lines > 0 {
+        counter!(EVENTS, "outcome" => fate.label()).increment(lines as u64);
+    }
+}
+
+pub(crate) fn remembered(fate: Fate, count: usize) {
+    if count > 0 {
+        counter!(REMEMBERED, "outcome" => fate.label()).increment(count as u64);
+    }
+}
+
+pub(crate) fn titles(fate: Fate, count: usize) {
+    if count > 0 {
+        counter!(TITLES, "outcome" => fate.label()).increment(count as u64);
+    }
+}

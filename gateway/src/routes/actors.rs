@@ -1,0 +1,121 @@
+//! Any message to any entity.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value};
+use troupe_runtime::address::Address;
+use troupe_runtime::entity::{KindSpec, VerbSpec};
+use troupe_runtime::{AskOptions, Registry};
+
+use crate::call::Call;
+use crate::problem::{Problem, ProblemBody};
+use crate::server::Edge;
+
+/// Sends a message to an entity and answers with its reply.
+///
+/// A command without `Idempotency-Key` is sent once; after an outcome that is not known it must be asked about, not
+/// repeated.
+#[utoipa::path(post, path = "/v1/actors/{kind}/{key}/{verb}", tag = "actors", operation_id = "ask",
+    params(
+        ("kind" = String, Path, description = "the entity's kind", example = "members"),
+        ("key" = String, Path, description = "its key, 1 to 256 bytes", example = "42"),
+        ("verb" = String, Path, description = "the message; without `.vN` the newest version", example = "get-profile"),
+        ("Idempotency-Key" = Option<String>, Header, description = "protects a command against happening twice"),
+        ("X-Deadline-Ms" = Option<i64>, Header, description = "milliseconds left; 5000 where absent"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context"),
+    ),
+    request_body(content = serde_json::Value, description = "the message; empty for a message without fields"),
+    responses(
+        (status = 200, description = "the reply", body = serde_json::Value),
+        (status = "default", description = "why there is none", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn ask(
+    State(edge): State<Edge>,
+    call: Call,
+    path: Result<Path<(String, String, String)>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let Path((kind, key, verb)) = path.map_err(|rejection| bad_path(&rejection))?;
+    let (kind, verb) = resolve(edge.router.registry(), &kind, &verb)?;
+    let to = Address::parse_parts(kind.name, &key)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "BAD_KEY", error.to_string()).field("key"))?;
+    let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
+    let body = message(&body, verb)?;
+    let key = if verb.is_command() { call.key_for(kind.name, &to.key, verb.name) } else { None };
+    let options = AskOptions { within: call.left()?, key };
+    Ok(Json(edge.router.ask_json(to, verb.name, &body, options).await?))
+}
+
+pub(super) fn bad_path(rejection: &PathRejection) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "BAD_PATH", rejection.body_text())
+}
+
+/// Finds the verb. `record` means its newest version.
+fn resolve<'a>(
+    registry: &'a Registry,
+    kind: &str,
+    verb: &str,
+) -> Result<(&'a KindSpec, &'a VerbSpec), Problem> {
+    let kinds = || registry.kinds().map(|kind| kind.name);
+    let Some(spec) = registry.get(kind) else {
+        let detail = format!("no kind {:?}", short(kind));
+        return Err(Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_KIND", detail).field("kind").known(kinds()));
+    };
+    let newest = || {
+        spec.verbs
+            .values()
+            .filter_map(|candidate| Some((version(candidate.name, verb)?, candidate)))
+            .max_by_key(|(version, _)| *version)
+            .map(|(_, candidate)| candidate)
+    };
+    spec.verbs.get(verb).or_else(newest).map(|found| (spec, found)).ok_or_else(|| {
+        let detail = format!("kind {kind:?} has no verb {:?}", short(verb));
+        Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_VERB", detail)
+            .field("verb")
+            .known(spec.verbs.keys().copied())
+    })
+}
+
+/// The version of `name` when it is a version of `verb`: 3 for `record.v3` and `record`.
+fn version(name: &str, verb: &str) -> Option<u32> {
+    name.strip_prefix(verb)?.strip_prefix(".v")?.parse().ok()
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+/// An empty body is a message without fields, whichever way its type spells that.
+fn message(body: &[u8], verb: &VerbSpec) -> Result<Value, Problem> {
+    if body.trim_ascii().is_empty() {
+        let empty = Value::Object(Map::new());
+        return Ok(if (verb.body_from_json)(&empty).is_ok() { empty } else { Value::Null });
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "BAD_JSON", format!("the body is no JSON: {error}"))
+            .field("body")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verb_without_a_version_means_the_newest_by_number() {
+        for (name, verb, expected) in [
+            ("record.v1", "record", Some(1)),
+            ("record.v10", "record", Some(10)),
+            ("record.v2", "rec", None),
+            ("record.vx", "record", None),
+            ("record.v1", "record.v1", None),
+        ] {
+            assert_eq!(version(name, verb), expected, "{name} {verb}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The routes, one file each: read the call, ask the cluster, render the answer.
+
+pub(crate) mod actors;
+pub(crate) mod health;
+pub(crate) mod index;

@@ -1,0 +1,153 @@
+//! The edge as a whole: what it needs, how its routes are composed, how it starts and stops.
+
+use std::future::Future;
+use std::io;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tower_http::catch_panic::CatchPanicLayer;
+use troupe_runtime::Router;
+use troupe_runtime::entity::Globals;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::admission;
+use crate::config::GatewayConfig;
+use crate::listener::Bounded;
+use crate::openapi;
+use crate::problem::Problem;
+use crate::readiness::Readiness;
+use crate::routes::{actors, health, index};
+use crate::titles::Titles;
+
+/// The public edge of one node.
+pub struct Gateway {
+    /// Reaches every entity.
+    pub router: Router,
+    /// Committed states of control entities: experiments, models.
+    pub globals: Arc<Globals>,
+    /// Knows whether the node should get traffic.
+    pub ready: Arc<dyn Readiness>,
+    /// Renders `/metrics`.
+    pub metrics: PrometheusHandle,
+    /// Bounds.
+    pub config: GatewayConfig,
+}
+
+/// What handlers share.
+pub(crate) struct Shared {
+    pub(crate) router: Router,
+    pub(crate) globals: Arc<Globals>,
+    pub(crate) ready: Arc<dyn Readiness>,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) config: GatewayConfig,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) titles: Titles,
+    pub(crate) openapi: Bytes,
+}
+
+/// A handle on what handlers share; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Edge(Arc<Shared>);
+
+impl Deref for Edge {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Gateway {
+    /// Serves until `shutdown` resolves, then takes no more connections, lets requests in work end for at most
+    /// `config.drain`, and returns.
+    ///
+    /// # Errors
+    /// The listener failed.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let drain = self.config.drain;
+        let connections_max = self.config.connections_max;
+        let app = self.app();
+        let (stopping, mut stopped) = watch::channel(false);
+        let serving =
+            axum::serve(Bounded::new(listener, connections_max), app).with_graceful_shutdown(async move {
+                shutdown.await;
+                let _ = stopping.send(true);
+            });
+        let overdue = async move {
+            // An error means that the server ended first, and with it this wait.
+            if stopped.wait_for(|stopping| *stopping).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(drain).await;
+        };
+        let served = tokio::select! {
+            served = serving => served,
+            () = overdue => {
+                tracing::warn!(?drain, "requests were still in work when the time to end them was over");
+                Ok(())
+            }
+        };
+        served
+    }
+
+    fn app(self) -> axum::Router {
+        let (routes, openapi) = composed().split_for_parts();
+        let edge = Edge(Arc::new(Shared {
+            titles: Titles::new(self.config.titles_max, self.config.titles_age_max),
+            permits: Arc::new(Semaphore::new(self.config.in_flight_max as usize)),
+            openapi: Bytes::from(openapi::render(&openapi)),
+            router: self.router,
+            globals: self.globals,
+            ready: self.ready,
+            metrics: self.metrics,
+            config: self.config,
+        }));
+        routes
+            .fallback(not_found)
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(CatchPanicLayer::custom(admission::panicked))
+            .layer(axum::middleware::from_fn_with_state(edge.clone(), admission::admit))
+            .with_state(edge)
+    }
+}
+
+/// Every route with its description; the only place where one is added.
+fn composed() -> OpenApiRouter<Edge> {
+    OpenApiRouter::with_openapi(openapi::preface())
+        .routes(routes!(index::index))
+        .routes(routes!(index::openapi))
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .routes(routes!(actors::ask))
+}
+
+/// This API's description, as `/openapi.json` serves it.
+#[must_use]
+pub fn api() -> OpenApi {
+    composed().into_openapi()
+}
+
+async fn not_found(uri: axum::http::Uri) -> Problem {
+    let path: String = uri.path().chars().take(128).collect();
+    Problem::new(StatusCode::NOT_FOUND, "NO_SUCH_ROUTE", format!("no route {path:?}: see /"))
+}
+
+async fn method_not_allowed(method: axum::http::Method) -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "METHOD_NOT_ALLOWED",
+        format!("this route does not take {method}: the header Allow says what it takes"),
+    )
+}
