@@ -1,0 +1,168 @@
+//! Health, limits, the description, and how an edge stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use troupe_gateway::{GatewayConfig, Ready};
+use troupe_runtime::Router;
+
+use super::edge::{Always, Edge, READY, gateway};
+use super::toy::{Stuck, registry, scripted, solo};
+
+#[tokio::test]
+async fn paths_and_methods_that_do_not_exist_are_problems_too() {
+    let edge = Edge::start(gateway(solo())).await;
+    edge.get("/v1/nothing").await.problem(404, "NO_SUCH_ROUTE");
+    let answer = edge.get("/v1/actors/notes/a/read").await;
+    answer.problem(405, "METHOD_NOT_ALLOWED");
+    assert_eq!(answer.header("allow"), Some("POST"));
+    let index = edge.get("/").await;
+    assert_eq!(index.status, 200);
+    assert!(index.body.as_str().is_some_and(|text| text.contains("/v1/events")));
+}
+
+#[tokio::test]
+async fn a_panic_in_a_handler_is_answered_and_ends_nothing_else() {
+    let edge = Edge::start(gateway(scripted(registry(), |ask| match ask.to.key.as_str() {
+        "bad" => panic!("a bug"),
+        _ => Ok(troupe_runtime::wire::encode(&"fine".to_owned())),
+    })))
+    .await;
+    let answer = edge.post("/v1/actors/notes/bad/read", "").await;
+    let problem = answer.problem(500, "INTERNAL");
+    assert_eq!(problem["outcome"], "unknown");
+    assert!(!problem.to_string().contains("a bug"), "what panicked is for the log");
+    assert_eq!(edge.post("/v1/actors/notes/good/read", "").await.body, json!("fine"));
+}
+
+#[tokio::test]
+async fn one_request_too_many_is_shed_while_health_still_answers() {
+    let asked = Arc::new(Notify::new());
+    let router = Router::new(Arc::new(Stuck(asked.clone())), Arc::new(registry()), 8);
+    let mut gateway = gateway((router, Arc::default()));
+    gateway.config = GatewayConfig { in_flight_max: 1, drain: Duration::ZERO, ..GatewayConfig::default() };
+    let edge = Arc::new(Edge::start(gateway).await);
+    let held = {
+        let edge = edge.clone();
+        tokio::spawn(async move { edge.post("/v1/actors/notes/a/read", "").await })
+    };
+    tokio::time::timeout(Duration::from_secs(5), asked.notified()).await.unwrap();
+    let answer = edge.post("/v1/actors/notes/a/read", "").await;
+    let problem = answer.problem(503, "OVERLOADED");
+    assert_eq!((&problem["retryable"], &problem["outcome"]), (&json!(true), &json!("not_executed")));
+    assert_eq!((answer.header("retry-after"), answer.header("retry-after-ms")), (Some("1"), Some("1000")));
+    for path in ["/healthz", "/readyz", "/metrics", "/"] {
+        assert_eq!(edge.get(path).await.status, 200, "{path}");
+    }
+    held.abort();
+}
+
+#[tokio::test]
+async fn readiness_says_what_is_missing() {
+    for (ready, status) in [
+        (READY, 200),
+        (Ready { shards_led: 7, ..READY }, 503),
+        (Ready { shards: 0, shards_led: 0, ..READY }, 503),
+        (Ready { draining: true, ..READY }, 503),
+    ] {
+        let mut gateway = gateway(solo());
+        gateway.ready = Arc::new(Always(ready.clone()));
+        let edge = Edge::start(gateway).await;
+        let answer = edge.get("/readyz").await;
+        assert_eq!(answer.status, status, "{ready:?}");
+        if status == 503 {
+            answer.problem(503, "NOT_READY");
+            assert!(answer.header("retry-after").is_some());
+        } else {
+            assert_eq!(serde_json::from_value::<Ready>(answer.body).unwrap(), ready);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stop_lets_the_request_in_work_end_and_then_closes_the_port() {
+    let asked = Arc::new(Notify::new());
+    let router = Router::new(Arc::new(Stuck(asked.clone())), Arc::new(registry()), 8);
+    let mut gateway = gateway((router, Arc::default()));
+    gateway.config.drain = Duration::from_millis(100);
+    let mut edge = Edge::start(gateway).await;
+    let (http, base) = (edge.http.clone(), edge.base.clone());
+    let held = tokio::spawn(async move { http.post(format!("{base}/v1/actors/notes/a/read")).send().await });
+    tokio::time::timeout(Duration::from_secs(5), asked.notified()).await.unwrap();
+    edge.stop.take().unwrap().send(()).unwrap();
+    // A request that never ends is cut off after the time to drain.
+    tokio::time::timeout(Duration::from_secs(5), &mut edge.serving).await.unwrap().unwrap().unwrap();
+    let refused = tokio::net::TcpStream::connect(edge.base.trim_start_matches("http://")).await;
+    assert!(refused.is_err());
+    held.abort();
+}
+
+#[tokio::test]
+async fn the_description_covers_every_route_and_every_reference_in_it_resolves() {
+    let edge = Edge::start(gateway(solo())).await;
+    let api = edge.get("/openapi.json").await;
+    assert_eq!((api.status, api.content_type.as_str()), (200, "application/json"));
+    serde_json::from_str::<utoipa::openapi::OpenApi>(&api.body.to_string()).unwrap();
+    assert!(api.body["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+    let described: Vec<(String, String)> = api.body["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    // The list is the contract; it is not read off the router.
+    let mut expected = ROUTES.map(|(method, path)| (method.to_owned(), path.to_owned())).to_vec();
+    let mut sorted = described.clone();
+    expected.sort();
+    sorted.sort();
+    assert_eq!(sorted, expected);
+    for (method, path) in described {
+        let operation = &api.body["paths"][&path][&method];
+        assert!(operation["operationId"].is_string() && operation["responses"].is_object(), "{path}");
+        let filled = path
+            .replace("{kind}", "ghosts")
+            .replace("{key}", "a")
+            .replace("{verb}", "b")
+            .replace("{id}", "1");
+        for name in path.split('{').skip(1).filter_map(|part| part.split_once('}').map(|(name, _)| name)) {
+            let parameters = operation["parameters"].as_array().unwrap();
+            assert!(parameters.iter().any(|p| p["name"] == name && p["in"] == "path"), "{path} {name}");
+        }
+        let answer = if method == "get" { edge.get(&filled).await } else { edge.post(&filled, "").await };
+        assert_ne!(answer.body["code"], "NO_SUCH_ROUTE", "{path}");
+        assert_ne!(answer.status, 405, "{path}");
+    }
+    let mut references = Vec::new();
+    collect_references(&api.body, &mut references);
+    assert!(!references.is_empty());
+    for reference in references {
+        let pointer = reference.trim_start_matches('#');
+        assert!(api.body.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+const ROUTES: [(&str, &str); 6] = [
+    ("get", "/"),
+    ("get", "/openapi.json"),
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+    ("post", "/v1/actors/{kind}/{key}/{verb}"),
+];
+
+fn collect_references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(reference)) = fields.get("$ref") {
+                found.push(reference.clone());
+            }
+            fields.values().for_each(|value| collect_references(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_references(value, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,128 @@
+//! A kind with nothing to it, and a cluster that fails on request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bincode::{Decode, Encode};
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use troupe_runtime::entity::{Answer, Globals};
+use troupe_runtime::routing::{Dispatch, Solo};
+use troupe_runtime::transport::{AskOne, Outcome};
+use troupe_runtime::{Command, Context, Decide, Decision, Entity, Query, Refused, Registry, Router};
+
+#[derive(Encode, Decode, Serialize)]
+pub struct Note {
+    text: String,
+}
+
+#[derive(Encode, Decode, Serialize)]
+pub struct Written {
+    text: String,
+}
+
+impl Entity for Note {
+    const KIND: &'static str = "notes";
+    type Event = Written;
+
+    fn create(_key: &str) -> Self {
+        Self { text: String::new() }
+    }
+
+    fn apply(&mut self, event: &Written) {
+        self.text.clone_from(&event.text);
+    }
+}
+
+#[derive(Debug, Encode, Decode, Serialize, Deserialize)]
+pub struct Write {
+    pub text: String,
+}
+
+impl Command for Write {
+    const VERB: &'static str = "write.v1";
+    type Reply = usize;
+}
+
+impl Decide<Write> for Note {
+    fn decide(&self, ask: &Write, _ctx: &Context<'_>) -> Decision<Self, Write> {
+        match ask.text.as_str() {
+            "" => Decision::refuse(Refused::field("BAD_TEXT", "text", "must not be empty")),
+            "again" if self.text == "again" => {
+                Decision::refuse(Refused::new("SAID_BEFORE", "was said before"))
+            }
+            text => Decision::event(Written { text: text.to_owned() }).reply(text.len()),
+        }
+    }
+}
+
+#[derive(Debug, Encode, Decode, Serialize, Deserialize)]
+pub struct WriteLoud {
+    pub text: String,
+}
+
+impl Command for WriteLoud {
+    const VERB: &'static str = "write.v2";
+    type Reply = usize;
+}
+
+impl Decide<WriteLoud> for Note {
+    fn decide(&self, ask: &WriteLoud, _ctx: &Context<'_>) -> Decision<Self, WriteLoud> {
+        let text = ask.text.to_uppercase();
+        Decision::event(Written { text }).reply(ask.text.len())
+    }
+}
+
+#[derive(Debug, Encode, Decode, Serialize, Deserialize)]
+pub struct Read {}
+
+impl Query for Read {
+    const VERB: &'static str = "read.v1";
+    type Reply = String;
+}
+
+impl Answer<Read> for Note {
+    fn answer(&self, _ask: &Read, _ctx: &Context<'_>) -> Result<String, Refused> {
+        Ok(self.text.clone())
+    }
+}
+
+pub fn registry() -> Registry {
+    Registry::default()
+        .kind::<Note>()
+        .command::<Note, Write>()
+        .command::<Note, WriteLoud>()
+        .query::<Note, Read>()
+}
+
+pub fn solo() -> (Router, Arc<Globals>) {
+    Solo::router(registry())
+}
+
+/// Answers each ask with what the closure says.
+pub struct Scripted<F>(pub F);
+
+impl<F: Fn(&AskOne) -> Outcome + Send + Sync + 'static> Dispatch for Scripted<F> {
+    fn ask_many(&self, asks: Vec<AskOne>, _within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
+        let outcomes = asks.iter().map(&self.0).collect();
+        Box::pin(std::future::ready(outcomes))
+    }
+}
+
+/// A router over a script.
+pub fn scripted(
+    registry: Registry,
+    script: impl Fn(&AskOne) -> Outcome + Send + Sync + 'static,
+) -> (Router, Arc<Globals>) {
+    (Router::new(Arc::new(Scripted(script)), Arc::new(registry), 8), Arc::default())
+}
+
+/// Never answers, and tells when it was asked.
+pub struct Stuck(pub Arc<tokio::sync::Notify>);
+
+impl Dispatch for Stuck {
+    fn ask_many(&self, _asks: Vec<AskOne>, _within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
+        self.0.notify_one();
+        Box::pin(std::future::pending())
+    }
+}
