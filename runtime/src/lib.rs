@@ -4,11 +4,14 @@
 //! keeps its state machine pure and leaves clocks, sockets and disks to a thin shell.
 
 pub mod address;
+pub mod cluster;
 pub mod config;
 pub mod entity;
 pub mod error;
 pub mod observe;
+pub mod replication;
 pub mod routing;
+pub mod shard;
 pub mod storage;
 pub mod supervised;
 pub mod time;

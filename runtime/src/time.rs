@@ -42,3 +42,21 @@ impl fmt::Display for Timestamp {
         write!(f, "{}ms", self.0)
     }
 }
+
+/// The monotonic clock of one process, in microseconds since it was made. Clones read the same clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(std::time::Instant);
+
+impl Clock {
+    /// A clock at zero.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// Microseconds since the start. It goes on while the process is stopped by a signal, so a lease runs out then.
+    #[must_use]
+    pub fn mono(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}

@@ -39,3 +39,11 @@ pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, String> {
         Err(error) => Err(error.to_string()),
     }
 }
+
+/// Decodes a value from the start of `bytes` and tells how many it took.
+///
+/// # Errors
+/// What did not fit, as text.
+pub fn decode_prefix<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), String> {
+    bincode::decode_from_slice(bytes, CONFIG).map_err(|error| error.to_string())
+}

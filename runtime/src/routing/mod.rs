@@ -1,7 +1,9 @@
 //! From an address to its shard's leader and back: what every caller holds.
 
+mod dispatcher;
 mod router;
 mod solo;
 
+pub use dispatcher::ClusterDispatch;
 pub use router::{AskOptions, Dispatch, Router};
 pub use solo::Solo;

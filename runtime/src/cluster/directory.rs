@@ -1,0 +1,105 @@
+//! Which shards this node has, and who leads each as far as it knows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::address::{NodeId, ShardId};
+use crate::shard::{Mailbox, SystemInput};
+use crate::transport::{EffectBatch, Envelope, Transport};
+
+/// No leader known.
+const NOBODY: u32 = 0;
+
+struct Place {
+    mailbox: Option<Arc<Mailbox>>,
+    leader: AtomicU32,
+}
+
+/// Places of all shards, by number.
+pub struct Directory {
+    places: Vec<Place>,
+}
+
+impl Directory {
+    /// A directory of the control group and `shards` data shards; `mailboxes` are this node's replicas.
+    #[must_use]
+    pub fn new(shards: u32, mailboxes: &[Arc<Mailbox>]) -> Self {
+        let place = |shard| Place {
+            mailbox: mailboxes.iter().find(|mailbox| mailbox.shard() == ShardId(shard)).cloned(),
+            leader: AtomicU32::new(NOBODY),
+        };
+        Self { places: (0..=shards).map(place).collect() }
+    }
+
+    /// This node's mailbox of the shard.
+    #[must_use]
+    pub fn mailbox(&self, shard: ShardId) -> Option<&Arc<Mailbox>> {
+        self.places.get(shard.0 as usize)?.mailbox.as_ref()
+    }
+
+    /// Every mailbox of this node.
+    pub fn mailboxes(&self) -> impl Iterator<Item = &Arc<Mailbox>> {
+        self.places.iter().filter_map(|place| place.mailbox.as_ref())
+    }
+
+    /// The node that leads the shard, as far as known.
+    #[must_use]
+    pub fn leader(&self, shard: ShardId) -> Option<NodeId> {
+        let leader = self.places.get(shard.0 as usize)?.leader.load(Ordering::Relaxed);
+        u16::try_from(leader).ok().filter(|node| *node != 0).map(NodeId)
+    }
+
+    /// Learns who leads.
+    pub fn set_leader(&self, shard: ShardId, leader: Option<NodeId>) {
+        if let Some(place) = self.places.get(shard.0 as usize) {
+            place.leader.store(leader.map_or(NOBODY, |node| u32::from(node.0)), Ordering::Relaxed);
+        }
+    }
+
+    /// Shards whose leader is not known.
+    #[must_use]
+    pub fn leaderless(&self) -> Vec<ShardId> {
+        (0..self.places.len())
+            .map(|shard| ShardId(u32::try_from(shard).unwrap_or(u32::MAX)))
+            .filter(|shard| self.leader(*shard).is_none())
+            .collect()
+    }
+
+    /// Delivers effects to their shard's leader, here or elsewhere. Without one they are dropped: the sending shard
+    /// keeps them and sends them again.
+    pub fn send_effects(&self, transport: &dyn Transport, here: NodeId, batch: EffectBatch) {
+        match self.leader(batch.to) {
+            Some(leader) if leader == here => {
+                if let Some(mailbox) = self.mailbox(batch.to) {
+                    mailbox.system(SystemInput::Effects(batch));
+                }
+            }
+            Some(leader) => {
+                let _ = transport.send(leader, Envelope::Effects(batch));
+            }
+            None => {}
+        }
+    }
+
+    /// Passes on effects that reached a node that does not lead.
+    pub fn forward_effects(&self, transport: &dyn Transport, here: NodeId, batch: EffectBatch) {
+        if self.leader(batch.to).is_some_and(|leader| leader != here) {
+            self.send_effects(transport, here, batch);
+        }
+    }
+
+    /// Tells the sending shard's leader how far its effects were taken.
+    pub fn send_taken(&self, transport: &dyn Transport, here: NodeId, from: ShardId, by: ShardId, seq: u64) {
+        match self.leader(from) {
+            Some(leader) if leader == here => {
+                if let Some(mailbox) = self.mailbox(from) {
+                    mailbox.system(SystemInput::Taken { by, seq });
+                }
+            }
+            Some(leader) => {
+                let _ = transport.send(leader, Envelope::EffectsTaken { from, to: by, seq });
+            }
+            None => {}
+        }
+    }
+}

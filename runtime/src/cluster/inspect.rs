@@ -1,0 +1,242 @@
+//! Looks into this node and, through their services, into the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bincode::{Decode, Encode};
+use futures::future::{BoxFuture, join_all};
+use tokio::sync::oneshot;
+
+use super::runtime::Runtime;
+use crate::address::{Address, NodeId, ShardId};
+use crate::error::AskError;
+use crate::observe::{EntityView, Inspect, Lifecycle, NodeAddress, NodeView, Role, ShardView};
+use crate::replication::Mono;
+use crate::shard::{Mailbox, Replica, SystemInput};
+use crate::transport::Outcome;
+use crate::wire;
+
+/// The service's name.
+pub(super) const SERVICE: &str = "inspect";
+/// How long a look waits.
+const WITHIN: Duration = Duration::from_secs(2);
+/// Lifecycle records in one answer.
+const JOURNAL_MAX: u32 = 1_000;
+/// Keys in one answer of a shard.
+const KEYS_MAX: u32 = 100_000;
+
+/// What a node can be asked about itself.
+#[derive(Debug, Encode, Decode)]
+enum Question {
+    Node,
+    Entity(Address),
+    Keys { shards: Vec<ShardId>, kind: String, prefix: String, limit: u32 },
+    Journal { limit: u32 },
+}
+
+/// The cluster as seen from one node.
+#[derive(Clone)]
+pub(super) struct ClusterInspect(pub(super) Arc<Runtime>);
+
+impl ClusterInspect {
+    /// Answers another node's question.
+    pub(super) async fn serve(&self, body: Vec<u8>) -> Outcome {
+        let question = wire::decode::<Question>(&body).map_err(AskError::BadBody)?;
+        match question {
+            Question::Node => Ok(wire::encode(&self.own_view().await)),
+            Question::Entity(address) => self.own_entity(address).await.map(|view| wire::encode(&view)),
+            Question::Keys { shards, kind, prefix, limit } => {
+                self.own_keys(&shards, kind, prefix, limit).await.map(|keys| wire::encode(&keys))
+            }
+            Question::Journal { limit } => {
+                Ok(wire::encode(&self.0.journal().newest(limit.min(JOURNAL_MAX) as usize)))
+            }
+        }
+    }
+
+    async fn own_view(&self) -> NodeView {
+        let runtime = &self.0;
+        let shards =
+            join_all(runtime.directory().mailboxes().map(|mailbox| shard_view(runtime, mailbox))).await;
+        let spec = runtime.spec();
+        let name = spec
+            .nodes
+            .iter()
+            .find(|node| node.id == spec.here)
+            .map_or_else(|| spec.here.to_string(), |node| node.name.clone());
+        let (memory_bytes, cpu_ms) = process_figures();
+        NodeView {
+            node: spec.here,
+            name,
+            incarnation: spec.incarnation,
+            started: runtime.started(),
+            memory_bytes,
+            cpu_ms,
+            shards,
+            peers: runtime.transport().peers(),
+        }
+    }
+
+    async fn own_entity(&self, address: Address) -> Result<EntityView, AskError> {
+        let shard = self.0.router().shard_of(&address)?;
+        let mailbox = self.mailbox(shard)?;
+        look(mailbox, move |replica, now| replica.entity(address, now)).await?
+    }
+
+    async fn own_keys(
+        &self,
+        shards: &[ShardId],
+        kind: String,
+        prefix: String,
+        limit: u32,
+    ) -> Result<Vec<String>, AskError> {
+        let mut all = Vec::new();
+        for shard in shards {
+            let (kind, prefix) = (kind.clone(), prefix.clone());
+            let mailbox = self.mailbox(*shard)?;
+            let keys = look(mailbox, move |replica, _| replica.keys(&kind, &prefix, limit.min(KEYS_MAX)));
+            all.extend(keys.await??);
+        }
+        Ok(all)
+    }
+
+    fn mailbox(&self, shard: ShardId) -> Result<&Arc<Mailbox>, AskError> {
+        let missing = || AskError::NotSent(format!("no replica of shard {shard} on this node"));
+        self.0.directory().mailbox(shard).ok_or_else(missing)
+    }
+
+    async fn question<T: Decode<()>>(&self, node: NodeId, question: Question) -> Result<T, AskError> {
+        let body = wire::encode(&question);
+        let reply = if node == self.0.spec().here {
+            self.serve(body).await?
+        } else {
+            self.0.call(node, SERVICE, body, WITHIN).await?
+        };
+        wire::decode(&reply).map_err(AskError::Fault)
+    }
+
+    /// Shards of a kind, by the node believed to lead each.
+    fn by_leader(&self, kind: &str) -> Result<Vec<(NodeId, Vec<ShardId>)>, AskError> {
+        let spec = self.0.registry().get(kind).ok_or_else(|| AskError::UnknownKind(kind.to_owned()))?;
+        let shards: Vec<ShardId> = match spec.placement {
+            crate::entity::Placement::Control => vec![ShardId::CONTROL],
+            crate::entity::Placement::Sharded => (1..=self.0.spec().config.shards).map(ShardId).collect(),
+        };
+        let mut by_leader: std::collections::BTreeMap<NodeId, Vec<ShardId>> =
+            std::collections::BTreeMap::new();
+        for shard in shards {
+            let leader = self.0.directory().leader(shard);
+            let leader = leader.ok_or_else(|| AskError::NotSent(format!("shard {shard} has no leader")))?;
+            by_leader.entry(leader).or_default().push(shard);
+        }
+        Ok(by_leader.into_iter().collect())
+    }
+}
+
+impl Inspect for ClusterInspect {
+    fn here(&self) -> NodeId {
+        self.0.spec().here
+    }
+
+    fn nodes(&self) -> Vec<NodeAddress> {
+        self.0.spec().nodes.iter().map(super::spec::NodeSpec::address).collect()
+    }
+
+    fn node(&self, node: NodeId) -> BoxFuture<'static, Result<NodeView, AskError>> {
+        let this = self.clone();
+        Box::pin(async move { this.question(node, Question::Node).await })
+    }
+
+    fn entity(&self, address: Address) -> BoxFuture<'static, Result<EntityView, AskError>> {
+        let this = self.clone();
+        Box::pin(async move {
+            let shard = this.0.router().shard_of(&address)?;
+            let leader = this.0.directory().leader(shard);
+            let leader = leader.ok_or_else(|| AskError::NotSent(format!("shard {shard} has no leader")))?;
+            this.question(leader, Question::Entity(address)).await
+        })
+    }
+
+    fn keys(
+        &self,
+        kind: String,
+        prefix: String,
+        limit: u32,
+    ) -> BoxFuture<'static, Result<Vec<String>, AskError>> {
+        let this = self.clone();
+        Box::pin(async move {
+            let mut all: Vec<String> = Vec::new();
+            for (leader, shards) in this.by_leader(&kind)? {
+                let (kind, prefix) = (kind.clone(), prefix.clone());
+                let keys: Vec<String> =
+                    this.question(leader, Question::Keys { shards, kind, prefix, limit }).await?;
+                all.extend(keys);
+            }
+            all.sort_unstable();
+            all.dedup();
+            all.truncate(limit as usize);
+            Ok(all)
+        })
+    }
+
+    fn journal(&self, node: NodeId, limit: u32) -> BoxFuture<'static, Result<Vec<Lifecycle>, AskError>> {
+        let this = self.clone();
+        Box::pin(async move { this.question(node, Question::Journal { limit }).await })
+    }
+}
+
+async fn shard_view(runtime: &Arc<Runtime>, mailbox: &Arc<Mailbox>) -> ShardView {
+    let (depth, shard) = (mailbox.depth(), mailbox.shard());
+    let starts = runtime.starts(shard);
+    let view = look(mailbox, move |replica, _| replica.view(depth, starts)).await;
+    view.unwrap_or_else(|error| ShardView {
+        shard,
+        role: Role::Down,
+        term: 0,
+        leader: runtime.directory().leader(shard),
+        replicas: Vec::new(),
+        committed: 0,
+        applied: 0,
+        checkpointed: 0,
+        entities: 0,
+        entity_bytes: 0,
+        mailbox: depth,
+        commands_total: 0,
+        queries_total: 0,
+        outbox: 0,
+        faults_total: 0,
+        starts,
+        trouble: Some(runtime.trouble(shard).unwrap_or_else(|| error.to_string())),
+    })
+}
+
+/// Does something in the replica's own turn.
+async fn look<T: Send + 'static>(
+    mailbox: &Arc<Mailbox>,
+    see: impl FnOnce(&mut Replica, Mono) -> T + Send + 'static,
+) -> Result<T, AskError> {
+    let (sender, receiver) = oneshot::channel();
+    mailbox.system(SystemInput::Look(Box::new(move |replica, now| {
+        let _ = sender.send(see(replica, now));
+    })));
+    let late = || AskError::NotSent("the shard's actor did not answer in time".to_owned());
+    tokio::time::timeout(WITHIN, receiver).await.map_err(|_| late())?.map_err(|_| late())
+}
+
+/// Resident bytes and CPU milliseconds of this process, from `/proc`; zero where there is none.
+fn process_figures() -> (u64, u64) {
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .unwrap_or(0);
+    let ticks = std::fs::read_to_string("/proc/self/stat")
+        .ok()
+        .and_then(|text| {
+            // Fields after the command's closing parenthesis; user and system time are the 12th and 13th.
+            let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+            Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+        })
+        .unwrap_or(0);
+    // Linux on every architecture we build for: pages of 4 KiB, a hundred clock ticks a second.
+    (pages * 4096, ticks * 10)
+}

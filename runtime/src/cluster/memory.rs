@@ -1,0 +1,96 @@
+//! A disk in memory, for tests of several nodes in one process. It survives a node's death as a disk would.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::spec::Disk;
+use crate::address::ShardId;
+use crate::shard::Append;
+use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError};
+
+type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Log and store of one node.
+#[derive(Clone, Default)]
+pub struct MemoryDisk {
+    groups: Arc<Mutex<BTreeMap<ShardId, GroupLog>>>,
+    spaces: Arc<Mutex<BTreeMap<ShardId, Pairs>>>,
+}
+
+impl MemoryDisk {
+    /// Opens the disk as a node does when it starts.
+    #[must_use]
+    pub fn open(&self) -> Disk {
+        Disk {
+            log: Arc::new(self.clone()),
+            store: Arc::new(self.clone()),
+            recovered: lock(&self.groups).clone(),
+            damaged: BTreeMap::new(),
+        }
+    }
+}
+
+impl Append for MemoryDisk {
+    fn append(
+        &self,
+        shard: ShardId,
+        records: Vec<Record>,
+        done: Box<dyn FnOnce(Result<(), String>) + Send>,
+    ) -> Result<(), String> {
+        {
+            let mut groups = lock(&self.groups);
+            let group = groups.entry(shard).or_default();
+            for record in records {
+                group.fold(shard, record)?;
+            }
+        }
+        done(Ok(()));
+        Ok(())
+    }
+
+    fn reread(&self, shard: ShardId) -> Result<GroupLog, String> {
+        Ok(lock(&self.groups).get(&shard).cloned().unwrap_or_default())
+    }
+}
+
+impl Store for MemoryDisk {
+    fn get(&self, shard: ShardId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(lock(&self.spaces).get(&shard).and_then(|pairs| pairs.get(key).cloned()))
+    }
+
+    fn write(&self, shard: ShardId, batch: StoreBatch) -> Result<(), StoreError> {
+        let mut spaces = lock(&self.spaces);
+        let pairs = spaces.entry(shard).or_default();
+        for key in &batch.deletes {
+            pairs.remove(key);
+        }
+        pairs.extend(batch.puts);
+        Ok(())
+    }
+
+    fn scan(
+        &self,
+        shard: ShardId,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let spaces = lock(&self.spaces);
+        let Some(pairs) = spaces.get(&shard) else { return Ok(()) };
+        for (key, value) in pairs.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)) {
+            if visit(key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn clear(&self, shard: ShardId) -> Result<(), StoreError> {
+        lock(&self.spaces).remove(&shard);
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,162 @@
+//! What a node does with what its peers send.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::calls::Calls;
+use super::directory::Directory;
+use super::services::Services;
+use crate::address::{NodeId, ShardId};
+use crate::error::AskError;
+use crate::observe::{Journal, Lifecycle};
+use crate::shard::{ReplyTo, Request, SystemInput};
+use crate::time::{Clock, Timestamp};
+use crate::transport::{AskBatch, Envelope, Receiver, ReplyBatch, ServiceReply, SnapshotChunk, Transport};
+
+/// A snapshot that is arriving.
+struct Assembly {
+    transfer: u64,
+    next: u32,
+    bytes: Vec<u8>,
+}
+
+/// The node's receiver.
+pub(super) struct Postbox {
+    pub(super) here: NodeId,
+    pub(super) clock: Clock,
+    pub(super) directory: Arc<Directory>,
+    pub(super) calls: Arc<Calls>,
+    pub(super) services: Arc<Services>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) snapshot_bytes_max: u64,
+    assemblies: Mutex<HashMap<(NodeId, ShardId), Assembly>>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Postbox {
+    #[allow(clippy::too_many_arguments, reason = "the composition of a node, done once")]
+    pub(super) fn new(
+        here: NodeId,
+        clock: Clock,
+        directory: Arc<Directory>,
+        calls: Arc<Calls>,
+        services: Arc<Services>,
+        transport: Arc<dyn Transport>,
+        journal: Arc<dyn Journal>,
+        snapshot_bytes_max: u64,
+    ) -> Self {
+        Self {
+            here,
+            clock,
+            directory,
+            calls,
+            services,
+            transport,
+            journal,
+            snapshot_bytes_max,
+            assemblies: Mutex::default(),
+            runtime: tokio::runtime::Handle::current(),
+        }
+    }
+
+    fn ask(&self, from: NodeId, batch: AskBatch) {
+        let AskBatch { call, shard, left_ms, asks } = batch;
+        let count = asks.len();
+        let deadline = self.clock.mono() + u64::from(left_ms) * 1_000;
+        let refuse = |error: AskError| {
+            let outcomes = vec![Err(error); count];
+            // The caller's deadline covers a refusal that does not arrive.
+            let _ = self.transport.send(from, Envelope::Reply(ReplyBatch { call, outcomes }));
+        };
+        let Some(mailbox) = self.directory.mailbox(shard) else {
+            let hint = self.directory.leader(shard).map(|node| node.0);
+            return refuse(AskError::NotLeader { hint });
+        };
+        let request = Request { asks, deadline, reply: ReplyTo::Remote { node: from, call } };
+        if let Err((error, _)) = mailbox.ask(request) {
+            refuse(error);
+        }
+    }
+
+    fn snapshot(&self, from: NodeId, chunk: SnapshotChunk) {
+        let key = (from, chunk.shard);
+        let mut assemblies = self.assemblies.lock().unwrap_or_else(PoisonError::into_inner);
+        if chunk.part == 0 {
+            let fresh = Assembly { transfer: chunk.transfer, next: 0, bytes: Vec::new() };
+            assemblies.insert(key, fresh);
+        }
+        let Some(assembly) = assemblies.get_mut(&key) else { return };
+        let fits = (assembly.bytes.len() + chunk.bytes.len()) as u64 <= self.snapshot_bytes_max;
+        if assembly.transfer != chunk.transfer || assembly.next != chunk.part || !fits {
+            // A piece is missing or too much came: the sender will try again from the start.
+            assemblies.remove(&key);
+            return;
+        }
+        assembly.bytes.extend_from_slice(&chunk.bytes);
+        assembly.next += 1;
+        if assembly.next < chunk.parts {
+            return;
+        }
+        if let Some(whole) = assemblies.remove(&key)
+            && let Some(mailbox) = self.directory.mailbox(chunk.shard)
+        {
+            mailbox.system(SystemInput::Snapshot(whole.bytes));
+        }
+    }
+
+    fn record(&self, node: NodeId, change: &str, reason: String) {
+        let subject = format!("node-{node}");
+        tracing::info!(subject, change, reason, "lifecycle");
+        self.journal.record(Lifecycle {
+            at: Timestamp::wall(),
+            node: self.here,
+            subject,
+            change: change.to_owned(),
+            reason,
+        });
+    }
+}
+
+impl Receiver for Postbox {
+    fn receive(&self, from: NodeId, envelope: Envelope) {
+        match envelope {
+            Envelope::Raft { shard, messages } => {
+                if let Some(mailbox) = self.directory.mailbox(shard) {
+                    mailbox.system(SystemInput::Raft(messages));
+                }
+            }
+            Envelope::Ask(batch) => self.ask(from, batch),
+            Envelope::Reply(reply) => self.calls.reply(from, reply.call, reply.outcomes),
+            Envelope::Effects(batch) => {
+                if let Some(mailbox) = self.directory.mailbox(batch.to) {
+                    mailbox.system(SystemInput::Effects(batch));
+                }
+            }
+            Envelope::EffectsTaken { from: sender, to: by, seq } => {
+                if let Some(mailbox) = self.directory.mailbox(sender) {
+                    mailbox.system(SystemInput::Taken { by, seq });
+                }
+            }
+            Envelope::Snapshot(chunk) => self.snapshot(from, chunk),
+            Envelope::Call(call) => {
+                let (services, transport) = (self.services.clone(), self.transport.clone());
+                self.runtime.spawn(async move {
+                    let outcome = services.answer(&call.service, call.body).await;
+                    let reply = ServiceReply { call: call.call, outcome };
+                    let _ = transport.send(from, Envelope::CallReply(reply));
+                });
+            }
+            Envelope::CallReply(reply) => self.calls.reply(from, reply.call, vec![reply.outcome]),
+        }
+    }
+
+    fn peer_up(&self, node: NodeId, incarnation: u64) {
+        self.record(node, "peer_up", format!("incarnation {incarnation}"));
+    }
+
+    fn peer_down(&self, node: NodeId, reason: &str) {
+        self.calls.lost(node);
+        self.record(node, "peer_down", reason.to_owned());
+    }
+}

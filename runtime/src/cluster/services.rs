@@ -1,0 +1,47 @@
+//! Named services of a node that other nodes may call: inspection, for one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
+
+use crate::error::AskError;
+use crate::transport::Outcome;
+
+/// Calls handled at once; one more is answered `Busy`.
+const RUNNING_MAX: usize = 256;
+
+/// Answers one call.
+pub type ServiceHandler = Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Outcome> + Send + Sync>;
+
+/// The services of this node.
+pub struct Services {
+    handlers: RwLock<HashMap<String, ServiceHandler>>,
+    running: Arc<Semaphore>,
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        Self { handlers: RwLock::default(), running: Arc::new(Semaphore::new(RUNNING_MAX)) }
+    }
+}
+
+impl Services {
+    /// Offers a service under a name, replacing an earlier one.
+    pub fn offer(&self, name: &str, handler: ServiceHandler) {
+        self.handlers.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), handler);
+    }
+
+    /// Answers a call.
+    pub async fn answer(&self, name: &str, body: Vec<u8>) -> Outcome {
+        let handler = self.handlers.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let handler =
+            handler.ok_or_else(|| AskError::NotSent(format!("no service {name:?} on this node")))?;
+        let _running = self
+            .running
+            .try_acquire()
+            .map_err(|_| AskError::busy("services", std::time::Duration::from_millis(100)))?;
+        handler(body).await
+    }
+}

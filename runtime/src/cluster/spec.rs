@@ -1,0 +1,103 @@
+//! What a runtime is opened with.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::{NodeId, ShardId};
+use crate::config::{Problem, Section};
+use crate::observe::NodeAddress;
+use crate::replication::RaftConfig;
+use crate::shard::{Append, ShardConfig};
+use crate::storage::{GroupLog, Store};
+
+/// Shards a cluster may have: each is a Raft group with its own clock.
+const SHARDS_MAX: u32 = 4_096;
+
+/// The runtime's tables of `cluster.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RuntimeConfig {
+    /// Data shards; fixed when the cluster is founded, because addresses are placed by it.
+    pub shards: u32,
+    /// Timing and bounds of Raft.
+    pub raft: RaftConfig,
+    /// Bounds of a shard.
+    pub shard: ShardConfig,
+}
+
+impl Default for RuntimeConfig {
+    fn default() -> Self {
+        Self { shards: 24, raft: RaftConfig::default(), shard: ShardConfig::default() }
+    }
+}
+
+impl Section for RuntimeConfig {
+    fn validate(&self, path: &str, problems: &mut Vec<Problem>) {
+        let under = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        if self.shards == 0 || self.shards > SHARDS_MAX {
+            problems.push(Problem::new(under("shards"), format!("must be 1 to {SHARDS_MAX}")));
+        }
+        self.raft.validate(&under("raft"), problems);
+        self.shard.validate(&under("shard"), problems);
+    }
+}
+
+/// One configured node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeSpec {
+    /// Its number.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// Where peers reach it.
+    pub mesh: SocketAddr,
+    /// Where clients reach it.
+    pub gateway: SocketAddr,
+    /// Where people reach it.
+    pub admin: SocketAddr,
+    /// Its failure domain.
+    pub zone: String,
+}
+
+impl NodeSpec {
+    /// Its public address.
+    #[must_use]
+    pub fn address(&self) -> NodeAddress {
+        NodeAddress {
+            node: self.id,
+            name: self.name.clone(),
+            gateway: self.gateway.to_string(),
+            admin: self.admin.to_string(),
+        }
+    }
+}
+
+/// A node's place in its cluster.
+#[derive(Debug, Clone)]
+pub struct RuntimeSpec {
+    /// The cluster's name.
+    pub cluster: String,
+    /// This node.
+    pub here: NodeId,
+    /// Different after each start.
+    pub incarnation: u64,
+    /// Every configured node, this one included.
+    pub nodes: Vec<NodeSpec>,
+    /// Tables of the configuration.
+    pub config: RuntimeConfig,
+}
+
+/// What a node keeps on disk, opened.
+pub struct Disk {
+    /// The write-ahead log.
+    pub log: Arc<dyn Append>,
+    /// Checkpoints.
+    pub store: Arc<dyn Store>,
+    /// What the log held when it was opened.
+    pub recovered: BTreeMap<ShardId, GroupLog>,
+    /// Shards whose log is not whole, and where.
+    pub damaged: BTreeMap<ShardId, String>,
+}

@@ -1,0 +1,505 @@
+//! One replica of one group, around raft-rs's `RawNode`.
+
+use std::collections::VecDeque;
+
+use bincode::{Decode, Encode};
+use protobuf::Message as _;
+use raft::eraftpb::{ConfChangeV2, ConfState, Entry, EntryType, HardState, Message, MessageType};
+use raft::{RawNode, StateRole};
+use serde::{Deserialize, Serialize};
+
+use super::config::RaftConfig;
+use super::log::{Log, SnapshotMark};
+use crate::address::{NodeId, ShardId};
+use crate::storage::{GroupLog, LogEntry, Record, Vote};
+
+/// Ticks between the election timeouts of a group's replicas, so that two never stand at once.
+const ELECTION_SPREAD_TICKS: usize = 6;
+
+/// A replica's id in its group: the node in the low 16 bits, above it a generation. A replica that lost its log comes
+/// back under a new generation: a voter with amnesia could lose acknowledged writes.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct ReplicaId(pub u64);
+
+impl ReplicaId {
+    /// The id of a generation of a node's replica; zero is the one a cluster starts with.
+    #[must_use]
+    pub const fn new(node: NodeId, generation: u64) -> Self {
+        Self((generation << 16) | node.0 as u64)
+    }
+
+    /// The node it lives on.
+    #[must_use]
+    pub const fn node(self) -> NodeId {
+        NodeId((self.0 & 0xffff) as u16)
+    }
+
+    /// How often the node's replica of this group has lost its log.
+    #[must_use]
+    pub const fn generation(self) -> u64 {
+        self.0 >> 16
+    }
+}
+
+/// What a replica starts from.
+#[derive(Debug)]
+pub struct Start {
+    /// The group.
+    pub shard: ShardId,
+    /// This replica.
+    pub id: ReplicaId,
+    /// The voters a new group starts with; empty for a replica that joins a running group.
+    pub founders: Vec<ReplicaId>,
+    /// What the write-ahead log holds of the group.
+    pub log: GroupLog,
+    /// What the store's checkpoint covers; index zero when there is none.
+    pub mark: SnapshotMark,
+}
+
+/// What one look at the machine yields.
+#[derive(Debug, Default)]
+pub struct Ready {
+    /// To be made durable, in order, before [`Group::persisted`] is called with `number`.
+    pub records: Vec<Record>,
+    /// Names this batch of records; zero when there is nothing to make durable.
+    pub number: u64,
+    /// Messages that may leave now.
+    pub messages: Vec<Message>,
+    /// Entries to apply, in order.
+    pub committed: Vec<Entry>,
+    /// A snapshot to install before anything else in here: what raft-rs accepted.
+    pub snapshot: Option<raft::eraftpb::Snapshot>,
+    /// Heartbeat rounds confirmed by a majority.
+    pub rounds: Vec<u64>,
+}
+
+/// One replica of one group.
+pub struct Group {
+    shard: ShardId,
+    id: ReplicaId,
+    raw: RawNode<Log>,
+    /// Messages of batches not yet durable, with the batch that holds them back.
+    held: VecDeque<(u64, Vec<Message>)>,
+    /// Batches handed out and not yet confirmed, and whether they hold records of their own.
+    pending: VecDeque<(u64, bool)>,
+    kept: u64,
+    /// Ticks since start in which this replica grants no vote: it may have promised a leader's lease before it crashed.
+    quiet_ticks: usize,
+}
+
+impl Group {
+    /// A replica from what survived.
+    ///
+    /// # Errors
+    /// A log that does not fit the checkpoint: the replica must be rebuilt from its peers.
+    pub fn start(start: Start, config: &RaftConfig) -> Result<Self, String> {
+        let Start { shard, id, founders, log, mut mark } = start;
+        let fresh = log.replica.is_none() && mark.index == 0;
+        let mut vote = log.vote;
+        let mut cut = log.cut;
+        let mut entries = log.entries;
+        if fresh && !founders.is_empty() {
+            // Index 1 of term 1 stands for the founding membership: a replica that joins later lacks it, and so gets a
+            // snapshot; and raft-rs panics on priority with pre-vote at term zero.
+            let members = ConfState {
+                voters: founders.iter().map(|replica| replica.0).collect(),
+                ..Default::default()
+            };
+            mark = SnapshotMark { index: 1, term: 1, members };
+            cut = (1, 1);
+            vote = Vote { term: 1, voted_for: 0, committed: 1 };
+        }
+        if mark.index < cut.0 {
+            return Err(format!("the log begins after {} but the checkpoint ends at {}", cut.0, mark.index));
+        }
+        let last = entries.last().map_or(cut.0, |entry| entry.index);
+        if mark.index > last {
+            // A crash between the store's and the log's part of installing a snapshot: the store is whole.
+            entries.clear();
+            cut = (mark.index, mark.term);
+        }
+        let last = entries.last().map_or(cut.0, |entry| entry.index);
+        let hard_state = HardState {
+            term: vote.term.max(mark.term).max(entries.last().map_or(0, |entry| entry.term)),
+            vote: vote.voted_for,
+            commit: vote.committed.clamp(mark.index.min(last), last),
+            ..Default::default()
+        };
+        let applied = mark.index;
+        let spread = rank(shard, id, &mark.members) * ELECTION_SPREAD_TICKS;
+        let election = usize::from(config.election_ticks);
+        let raft_config = raft::Config {
+            id: id.0,
+            election_tick: election,
+            heartbeat_tick: usize::from(config.heartbeat_ticks),
+            // A range of one tick: the spread is by rank, so a run is reproducible and two replicas never tie.
+            min_election_tick: election + spread,
+            max_election_tick: election + spread + 1,
+            applied,
+            max_size_per_msg: config.append_bytes_max,
+            max_inflight_msgs: usize::from(config.inflight_messages_max),
+            check_quorum: true,
+            pre_vote: true,
+            batch_append: true,
+            max_committed_size_per_ready: 4 << 20,
+            ..Default::default()
+        };
+        let storage = Log::new(hard_state, mark, cut, entries.into_iter().map(entry_from_record).collect());
+        let logger = slog::Logger::root(slog::Discard, slog::o!());
+        let raw = RawNode::new(&raft_config, storage, &logger).map_err(|error| error.to_string())?;
+        let quiet_ticks = if fresh { 0 } else { election };
+        Ok(Self {
+            shard,
+            id,
+            raw,
+            held: VecDeque::new(),
+            pending: VecDeque::new(),
+            kept: config.log_kept_entries,
+            quiet_ticks,
+        })
+    }
+
+    /// This replica's id.
+    #[must_use]
+    pub const fn id(&self) -> ReplicaId {
+        self.id
+    }
+
+    /// The group.
+    #[must_use]
+    pub const fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// Whether it leads.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.raw.raft.state == StateRole::Leader
+    }
+
+    /// Its Raft role.
+    #[must_use]
+    pub fn state(&self) -> StateRole {
+        self.raw.raft.state
+    }
+
+    /// Whether it has a vote.
+    #[must_use]
+    pub fn votes(&self) -> bool {
+        self.raw.raft.promotable()
+    }
+
+    /// Whether it leads and is not handing over.
+    #[must_use]
+    pub fn may_propose(&self) -> bool {
+        self.leads() && self.raw.raft.lead_transferee.is_none()
+    }
+
+    /// The current term.
+    #[must_use]
+    pub fn term(&self) -> u64 {
+        self.raw.raft.term
+    }
+
+    /// The leader it knows.
+    #[must_use]
+    pub fn leader(&self) -> Option<ReplicaId> {
+        (self.raw.raft.leader_id != 0).then(|| ReplicaId(self.raw.raft.leader_id))
+    }
+
+    /// The last committed index it knows.
+    #[must_use]
+    pub fn committed(&self) -> u64 {
+        self.raw.raft.raft_log.committed
+    }
+
+    /// The last index in its log, durable or not.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.raw.raft.raft_log.last_index()
+    }
+
+    /// The current membership.
+    #[must_use]
+    pub fn members(&self) -> ConfState {
+        self.raw.raft.prs().conf().to_conf_state()
+    }
+
+    /// The in-memory log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        self.raw.store()
+    }
+
+    /// Entries from `low` up to and including `high`, also those not yet durable.
+    #[must_use]
+    pub fn entries(&self, low: u64, high: u64) -> Vec<Entry> {
+        let context = raft::GetEntriesContext::empty(false);
+        self.raw.raft.raft_log.slice(low, high + 1, None, context).unwrap_or_default()
+    }
+
+    /// Moves the Raft clock by one tick.
+    pub fn tick(&mut self) {
+        self.quiet_ticks = self.quiet_ticks.saturating_sub(1);
+        self.raw.tick();
+    }
+
+    /// Takes a peer's encoded message. One that does not decode or does not fit is dropped: Raft tolerates loss.
+    pub fn step(&mut self, bytes: &[u8]) {
+        if let Ok(message) = Message::parse_from_bytes(bytes) {
+            self.step_message(message);
+        }
+    }
+
+    /// Takes a peer's message.
+    pub fn step_message(&mut self, message: Message) {
+        let asks_vote =
+            matches!(message.msg_type, MessageType::MsgRequestVote | MessageType::MsgRequestPreVote);
+        // A message for an earlier generation of this replica must not reach this one.
+        if message.to != self.id.0 || (asks_vote && self.quiet_ticks > 0) {
+            return;
+        }
+        let _ = self.raw.step(message);
+    }
+
+    /// Proposes an entry; its index is [`Group::last`] afterwards.
+    ///
+    /// # Errors
+    /// Not the leader, handing over, or too much uncommitted.
+    pub fn propose(&mut self, data: Vec<u8>) -> Result<u64, String> {
+        self.raw.propose(Vec::new(), data).map_err(|error| error.to_string())?;
+        Ok(self.last())
+    }
+
+    /// Proposes a change of membership.
+    ///
+    /// # Errors
+    /// Not the leader, or a change is pending.
+    pub fn propose_change(&mut self, change: ConfChangeV2) -> Result<(), String> {
+        self.raw.propose_conf_change(Vec::new(), change).map_err(|error| error.to_string())
+    }
+
+    /// Applies a committed change of membership.
+    ///
+    /// # Errors
+    /// raft-rs refused it.
+    pub fn apply_change(&mut self, entry: &Entry) -> Result<(), String> {
+        let change = match entry.get_entry_type() {
+            EntryType::EntryConfChangeV2 => {
+                ConfChangeV2::parse_from_bytes(&entry.data).map_err(|error| error.to_string())?
+            }
+            EntryType::EntryConfChange => {
+                let change = raft::eraftpb::ConfChange::parse_from_bytes(&entry.data)
+                    .map_err(|error| error.to_string())?;
+                raft::eraftpb::ConfChangeV2 { changes: vec![single(&change)].into(), ..Default::default() }
+            }
+            EntryType::EntryNormal => return Ok(()),
+        };
+        let members = self.raw.apply_conf_change(&change).map_err(|error| error.to_string())?;
+        self.raw.mut_store().members = members;
+        Ok(())
+    }
+
+    /// The node that leads this group when all are well: the first to stand for election.
+    #[must_use]
+    pub fn preferred(&self) -> Option<NodeId> {
+        let members = self.members();
+        members
+            .voters
+            .iter()
+            .map(|voter| ReplicaId(*voter))
+            .find(|replica| rank(self.shard, *replica, &members) == 0)
+            .map(ReplicaId::node)
+    }
+
+    /// Starts a heartbeat round; it comes back in [`Ready::rounds`] once a majority has answered.
+    pub fn round(&mut self, round: u64) {
+        self.raw.read_index(round.to_le_bytes().to_vec());
+    }
+
+    /// Hands leadership over. Until it is done or an election timeout has passed nothing can be proposed.
+    pub fn transfer(&mut self, to: ReplicaId) {
+        self.raw.transfer_leader(to.0);
+    }
+
+    /// The most up-to-date other voter that has been heard lately, if it has every entry.
+    #[must_use]
+    pub fn successor(&self, preferred: Option<NodeId>) -> Option<ReplicaId> {
+        let last = self.last();
+        let voters = self.members().voters;
+        let ready = |id: &u64| {
+            *id != self.id.0
+                && self
+                    .raw
+                    .raft
+                    .prs()
+                    .get(*id)
+                    .is_some_and(|progress| progress.recent_active && progress.matched == last)
+        };
+        let mut candidates = voters.iter().copied().filter(ready).map(ReplicaId);
+        match preferred {
+            Some(node) => candidates.find(|replica| replica.node() == node),
+            None => candidates.next(),
+        }
+    }
+
+    /// How far a replica's log is known to match this leader's.
+    #[must_use]
+    pub fn matched(&self, replica: ReplicaId) -> Option<u64> {
+        self.raw.raft.prs().get(replica.0).map(|progress| progress.matched)
+    }
+
+    /// Reports that a snapshot could not be sent, so that raft-rs tries again.
+    pub fn snapshot_failed(&mut self, to: ReplicaId) {
+        self.raw.report_snapshot(to.0, raft::SnapshotStatus::Failure);
+    }
+
+    /// Takes what the machine has to say; `None` when that is nothing.
+    pub fn ready(&mut self) -> Option<Ready> {
+        if !self.raw.has_ready() {
+            return None;
+        }
+        let mut from = self.raw.ready();
+        let mut ready = Ready { messages: from.take_messages(), ..Ready::default() };
+        ready.committed = from.take_committed_entries();
+        for state in from.take_read_states() {
+            if let Ok(bytes) = <[u8; 8]>::try_from(state.request_ctx.as_slice()) {
+                ready.rounds.push(u64::from_le_bytes(bytes));
+            }
+        }
+        if !from.snapshot().is_empty() {
+            let snapshot = from.snapshot().clone();
+            let metadata = snapshot.get_metadata();
+            let mark = SnapshotMark {
+                index: metadata.index,
+                term: metadata.term,
+                members: metadata.get_conf_state().clone(),
+            };
+            ready.records.push(Record::Reset { index: mark.index, term: mark.term });
+            self.raw.mut_store().reset_to(mark);
+            ready.snapshot = Some(snapshot);
+        }
+        let entries = from.take_entries();
+        self.raw.mut_store().append(&entries);
+        ready.records.extend(entries.into_iter().map(|entry| Record::Entry(record_from_entry(entry))));
+        if let Some(hard_state) = from.hs() {
+            let hard_state = hard_state.clone();
+            // A commit index alone need not be durable: it is found again from the leader.
+            if from.must_sync() || !ready.records.is_empty() {
+                ready.records.push(Record::Vote(Vote {
+                    term: hard_state.term,
+                    voted_for: hard_state.vote,
+                    committed: hard_state.commit,
+                }));
+            }
+            self.raw.mut_store().hard_state = hard_state;
+        }
+        let number = from.number();
+        let persisted = from.take_persisted_messages();
+        self.raw.advance_append_async(from);
+        let records = !ready.records.is_empty();
+        if !records && self.pending.is_empty() {
+            self.raw.on_persist_ready(number);
+            ready.messages.extend(persisted);
+        } else {
+            // Without records of its own it waits for the batch before it: a promise must not overtake what it promises.
+            ready.number = if records { number } else { 0 };
+            self.pending.push_back((number, records));
+            self.held.push_back((number, persisted));
+        }
+        Some(ready)
+    }
+
+    /// The records of this batch, and of every one before it, are durable. Returns messages that may leave now.
+    pub fn persisted(&mut self, number: u64) -> Vec<Message> {
+        let mut upto = number;
+        while let Some((front, records)) = self.pending.front().copied() {
+            if front > upto && records {
+                break;
+            }
+            upto = upto.max(front);
+            self.pending.pop_front();
+        }
+        self.raw.on_persist_ready(upto);
+        let mut messages = Vec::new();
+        while let Some((held, _)) = self.held.front() {
+            if *held > upto {
+                break;
+            }
+            if let Some((_, batch)) = self.held.pop_front() {
+                messages.extend(batch);
+            }
+        }
+        messages
+    }
+
+    /// Tells raft-rs how far entries are applied.
+    pub fn applied(&mut self, index: u64) {
+        self.raw.advance_apply_to(index);
+    }
+
+    /// A checkpoint up to `mark` is durable: cuts the log behind it and returns the record of the cut.
+    pub fn checkpointed(&mut self, mark: SnapshotMark) -> Option<Record> {
+        let until = mark.index.saturating_sub(self.kept);
+        self.raw.mut_store().set_mark(mark);
+        self.raw.mut_store().cut_to(until).map(|(index, term)| Record::Cut { index, term })
+    }
+
+    /// The term of an applied entry.
+    #[must_use]
+    pub fn term_of(&self, index: u64) -> u64 {
+        self.raw.raft.raft_log.term(index).unwrap_or(0)
+    }
+
+    /// An index beyond the newest checkpoint that a lagging replica waits for.
+    #[must_use]
+    pub fn snapshot_wanted(&self) -> bool {
+        self.raw.store().take_snapshot_wanted() > 0
+    }
+}
+
+/// A replica's place in the order in which the group's replicas stand for election; each shard begins with another
+/// node, so that leadership spreads by itself.
+fn rank(shard: ShardId, id: ReplicaId, members: &ConfState) -> usize {
+    let mut voters: Vec<u64> =
+        members.voters.iter().map(|voter| u64::from(ReplicaId(*voter).node().0)).collect();
+    voters.sort_unstable();
+    let Some(at) = voters.iter().position(|voter| *voter == u64::from(id.node().0)) else { return 0 };
+    let count = voters.len();
+    (at + count - (shard.0 as usize % count)) % count
+}
+
+fn single(change: &raft::eraftpb::ConfChange) -> raft::eraftpb::ConfChangeSingle {
+    raft::eraftpb::ConfChangeSingle {
+        change_type: change.change_type,
+        node_id: change.node_id,
+        ..Default::default()
+    }
+}
+
+fn entry_from_record(entry: LogEntry) -> Entry {
+    let kind = match entry.kind {
+        1 => EntryType::EntryConfChange,
+        2 => EntryType::EntryConfChangeV2,
+        _ => EntryType::EntryNormal,
+    };
+    Entry {
+        index: entry.index,
+        term: entry.term,
+        entry_type: kind,
+        data: entry.data.into(),
+        ..Default::default()
+    }
+}
+
+fn record_from_entry(entry: Entry) -> LogEntry {
+    let kind = match entry.get_entry_type() {
+        EntryType::EntryNormal => 0,
+        EntryType::EntryConfChange => 1,
+        EntryType::EntryConfChangeV2 => 2,
+    };
+    LogEntry { index: entry.index, term: entry.term, kind, data: entry.data.to_vec() }
+}

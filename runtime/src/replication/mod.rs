@@ -1,0 +1,13 @@
+//! One Raft group's replica as a pure machine: messages, ticks and persistence notices in; records, messages and
+//! committed entries out. The algorithm is `raft-rs`; this room adds what it leaves to its user: the log's storage, the
+//! order in which persistence releases messages, and a leader lease that consults a clock.
+
+mod config;
+mod group;
+mod lease;
+mod log;
+
+pub use config::RaftConfig;
+pub use group::{Group, Ready, ReplicaId, Start};
+pub use lease::{Lease, Mono};
+pub use log::{Log, SnapshotMark};

@@ -1,0 +1,224 @@
+//! The cluster's dispatcher: hints, hops and safe retries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, join_all};
+use tokio::sync::oneshot;
+
+use super::router::Dispatch;
+use crate::address::{NodeId, ShardId};
+use crate::cluster::{Calls, Directory};
+use crate::entity::{Placement, Registry};
+use crate::error::AskError;
+use crate::shard::{ReplyTo, Request};
+use crate::time::Clock;
+use crate::transport::{AskBatch, AskOne, Envelope, Outcome, SendError, Transport};
+
+/// Asks in one envelope; more become several.
+const BATCH_ASKS_MAX: usize = 1_024;
+/// First and longest pause between attempts while a shard has no leader.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_millis(80);
+/// An attempt of something that may be repeated is given up after this, because its node may be frozen.
+const ATTEMPT_MAX: Duration = Duration::from_millis(1_500);
+
+/// Carries asks from this node.
+#[derive(Clone)]
+pub struct ClusterDispatch {
+    /// This node.
+    pub here: NodeId,
+    /// Every configured node, this one included.
+    pub nodes: Arc<[NodeId]>,
+    /// Data shards.
+    pub shards: u32,
+    /// The process's clock.
+    pub clock: Clock,
+    /// Kinds.
+    pub registry: Arc<Registry>,
+    /// Mailboxes and leaders.
+    pub directory: Arc<Directory>,
+    /// Calls that wait for peers.
+    pub calls: Arc<Calls>,
+    /// Peers.
+    pub transport: Arc<dyn Transport>,
+}
+
+impl Dispatch for ClusterDispatch {
+    fn ask_many(&self, asks: Vec<AskOne>, within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
+        let this = self.clone();
+        Box::pin(async move { this.run(asks, within).await })
+    }
+}
+
+/// Asks for one shard, with their places among all asks.
+struct Group {
+    shard: ShardId,
+    places: Vec<usize>,
+    asks: Vec<AskOne>,
+}
+
+impl ClusterDispatch {
+    async fn run(&self, asks: Vec<AskOne>, within: Duration) -> Vec<Outcome> {
+        let deadline = self.clock.mono() + u64::try_from(within.as_micros()).unwrap_or(u64::MAX / 2);
+        let count = asks.len();
+        let groups = self.by_shard(asks);
+        let answered = join_all(groups.into_iter().map(|group| async move {
+            let outcomes = self.ask_shard(group.shard, group.asks, deadline).await;
+            (group.places, outcomes)
+        }))
+        .await;
+        let mut out: Vec<Option<Outcome>> = vec![None; count];
+        for (places, outcomes) in answered {
+            for (place, outcome) in places.into_iter().zip(outcomes) {
+                out[place] = Some(outcome);
+            }
+        }
+        let lost = || Err(AskError::Unknown("the shard gave no answer".to_owned()));
+        out.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect()
+    }
+
+    fn by_shard(&self, asks: Vec<AskOne>) -> Vec<Group> {
+        let mut open: Vec<Option<usize>> = vec![None; self.shards as usize + 1];
+        let mut groups: Vec<Group> = Vec::new();
+        for (place, ask) in asks.into_iter().enumerate() {
+            let shard = match self.registry.get(&ask.to.kind).map(|kind| kind.placement) {
+                Some(Placement::Control) => ShardId::CONTROL,
+                _ => ask.to.shard(self.shards),
+            };
+            let slot = &mut open[shard.0 as usize];
+            let at = match *slot {
+                Some(at) if groups[at].asks.len() < BATCH_ASKS_MAX => at,
+                _ => {
+                    groups.push(Group { shard, places: Vec::new(), asks: Vec::new() });
+                    groups.len() - 1
+                }
+            };
+            *slot = Some(at);
+            groups[at].places.push(place);
+            groups[at].asks.push(ask);
+        }
+        groups
+    }
+
+    /// Asks one shard until every ask has an answer that stands, or time is up.
+    async fn ask_shard(&self, shard: ShardId, asks: Vec<AskOne>, deadline: u64) -> Vec<Outcome> {
+        let mut outcomes: Vec<Outcome> = vec![Err(AskError::Expired); asks.len()];
+        let mut left: Vec<usize> = (0..asks.len()).collect();
+        let mut pause = PAUSE_MIN;
+        let mut hint = None;
+        let mut turn = usize::from(self.here.0);
+        while !left.is_empty() && self.clock.mono() < deadline {
+            let to = hint.take().or_else(|| self.directory.leader(shard)).unwrap_or_else(|| {
+                turn += 1;
+                self.nodes[turn % self.nodes.len()]
+            });
+            let batch: Vec<AskOne> = left.iter().map(|at| asks[*at].clone()).collect();
+            let patience =
+                if batch.iter().all(|ask| self.repeatable(ask)) { Some(ATTEMPT_MAX) } else { None };
+            let answers = self.attempt(to, shard, batch, deadline, patience).await;
+            let mut again = Vec::new();
+            for (at, answer) in left.into_iter().zip(answers) {
+                if let Err(error) = &answer
+                    && self.may_ask_again(&asks[at], error)
+                {
+                    if let AskError::NotLeader { hint: Some(node) } = error
+                        && NodeId(*node) != to
+                    {
+                        hint = Some(NodeId(*node));
+                    }
+                    again.push(at);
+                }
+                outcomes[at] = answer;
+            }
+            left = again;
+            // A hint is followed at once; without one the shard is likely electing.
+            if !left.is_empty() && hint.is_none() {
+                let room = Duration::from_micros(deadline.saturating_sub(self.clock.mono()));
+                tokio::time::sleep(pause.min(room)).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+        outcomes
+    }
+
+    /// One attempt at one node.
+    async fn attempt(
+        &self,
+        to: NodeId,
+        shard: ShardId,
+        asks: Vec<AskOne>,
+        deadline: u64,
+        patience: Option<Duration>,
+    ) -> Vec<Outcome> {
+        let count = asks.len();
+        let left = Duration::from_micros(deadline.saturating_sub(self.clock.mono()));
+        let wait = patience.map_or(left, |patience| left.min(patience));
+        let (call, receiver) = match self.start(to, shard, asks, deadline) {
+            Ok(started) => started,
+            Err(error) => return vec![Err(error); count],
+        };
+        match tokio::time::timeout(wait, receiver).await {
+            Ok(Ok(outcomes)) => outcomes,
+            Ok(Err(_)) => {
+                vec![
+                    Err(AskError::Unknown("the shard's replica stopped while it held the call".into()));
+                    count
+                ]
+            }
+            Err(_) => {
+                if let Some(call) = call {
+                    self.calls.forget(call);
+                }
+                vec![Err(AskError::Unknown("no answer in time".into())); count]
+            }
+        }
+    }
+
+    fn start(
+        &self,
+        to: NodeId,
+        shard: ShardId,
+        asks: Vec<AskOne>,
+        deadline: u64,
+    ) -> Result<(Option<u64>, oneshot::Receiver<Vec<Outcome>>), AskError> {
+        if to == self.here {
+            let mailbox = self
+                .directory
+                .mailbox(shard)
+                .ok_or_else(|| AskError::NotSent(format!("no replica of shard {shard} on this node")))?;
+            let (reply, receiver) = oneshot::channel();
+            let request = Request { asks, deadline, reply: ReplyTo::Local(reply) };
+            mailbox.ask(request).map_err(|(error, _)| error)?;
+            return Ok((None, receiver));
+        }
+        let (call, receiver) = self.calls.open(to, asks.len())?;
+        let left = deadline.saturating_sub(self.clock.mono()) / 1_000;
+        let left_ms = u32::try_from(left).unwrap_or(u32::MAX);
+        let sent = self.transport.send(to, Envelope::Ask(AskBatch { call, shard, left_ms, asks }));
+        if let Err(error) = sent {
+            self.calls.forget(call);
+            return Err(match error {
+                SendError::Full => AskError::busy("peer", Duration::from_millis(50)),
+                other => AskError::NotSent(format!("node {to}: {other}")),
+            });
+        }
+        Ok((Some(call), receiver))
+    }
+
+    /// Errors after which the same ask may be sent again within its deadline.
+    fn may_ask_again(&self, ask: &AskOne, error: &AskError) -> bool {
+        match error {
+            AskError::NotLeader { .. } | AskError::NotSent(_) => true,
+            AskError::Unknown(_) => ask.key.is_some() || self.repeatable(ask),
+            _ => false,
+        }
+    }
+
+    fn repeatable(&self, ask: &AskOne) -> bool {
+        self.registry
+            .get(&ask.to.kind)
+            .and_then(|kind| kind.verbs.get(ask.verb.as_str()))
+            .is_some_and(|verb| verb.repeatable)
+    }
+}

@@ -1,0 +1,363 @@
+//! The supervised actor around a replica: its clock, mailbox, and ways to disk and peers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::config::ShardConfig;
+use super::mailbox::{Mailbox, ReplyTo, SystemInput};
+use super::output::Outputs;
+use super::replica::{Replica, ReplicaParts};
+use super::store_thread::{StoreJob, StoreThread};
+use crate::address::{NodeId, ShardId};
+use crate::cluster::Directory;
+use crate::entity::{Globals, Registry};
+use crate::observe::{Journal, Lifecycle};
+use crate::replication::{RaftConfig, Start};
+use crate::storage::{Record, Store};
+use crate::time::{Clock, Timestamp};
+use crate::transport::{Envelope, ReplyBatch, SnapshotChunk, Transport};
+
+/// Bytes of a snapshot in one envelope.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Where records become durable.
+pub trait Append: Send + Sync + 'static {
+    /// Takes records; `done` is called once they are durable, or could not be made so. Records of one shard become
+    /// durable in order.
+    ///
+    /// # Errors
+    /// The log has failed or is full: the replica must not go on.
+    fn append(
+        &self,
+        shard: ShardId,
+        records: Vec<Record>,
+        done: Box<dyn FnOnce(Result<(), String>) + Send>,
+    ) -> Result<(), String>;
+
+    /// What the log now holds of a shard, for a replica that starts again in a running process. Blocking.
+    ///
+    /// # Errors
+    /// The log cannot be read, or is not whole.
+    fn reread(&self, shard: ShardId) -> Result<crate::storage::GroupLog, String>;
+}
+
+/// What all shards of a node share.
+pub struct ShardWorld {
+    /// This node.
+    pub here: NodeId,
+    /// Data shards of the cluster.
+    pub shards: u32,
+    /// The process's clock.
+    pub clock: Clock,
+    /// The write-ahead log.
+    pub log: Arc<dyn Append>,
+    /// Checkpoints.
+    pub store: Arc<dyn Store>,
+    /// Its thread.
+    pub store_thread: Arc<StoreThread>,
+    /// Peers.
+    pub transport: Arc<dyn Transport>,
+    /// Mailboxes and leaders.
+    pub directory: Arc<Directory>,
+    /// Lifecycle records.
+    pub journal: Arc<dyn Journal>,
+    /// Kinds.
+    pub registry: Arc<Registry>,
+    /// The control group's states.
+    pub globals: Arc<Globals>,
+    /// Timing of Raft.
+    pub raft: RaftConfig,
+    /// Bounds.
+    pub shard: ShardConfig,
+}
+
+/// Where a start finds its log.
+pub type FindStart = Box<dyn FnOnce() -> Result<Start, String> + Send>;
+
+/// What one start of a shard's actor needs.
+pub struct ShardArguments {
+    /// The node.
+    pub world: Arc<ShardWorld>,
+    /// The shard's mailbox.
+    pub mailbox: Arc<Mailbox>,
+    /// The shard.
+    pub shard: ShardId,
+    /// Reads the group's place and log; blocking.
+    pub start: FindStart,
+    /// Times this shard's actor was started on this node, this one included.
+    pub starts: Arc<AtomicU32>,
+}
+
+/// What the actor is told; everything else lies in the mailbox.
+#[derive(Debug)]
+pub enum ShardMessage {
+    /// Something lies in the mailbox.
+    Wake,
+    /// The Raft clock moved.
+    Tick,
+}
+
+impl ractor::Message for ShardMessage {}
+
+/// The actor.
+pub struct ShardActor;
+
+/// The actor's state.
+pub struct ShardState {
+    replica: Replica,
+    world: Arc<ShardWorld>,
+    mailbox: Arc<Mailbox>,
+    replies: HashMap<u64, ReplyTo>,
+    ticked: u64,
+    actor: ractor::ActorId,
+    transfers: u64,
+}
+
+impl Actor for ShardActor {
+    type Msg = ShardMessage;
+    type State = ShardState;
+    type Arguments = ShardArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: ShardArguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        let ShardArguments { world, mailbox, shard, start, starts } = arguments;
+        let start = tokio::task::spawn_blocking(start).await??;
+        let now = world.clock.mono();
+        let seed = Timestamp::wall().millis() ^ (u64::from(world.here.0) << 48) ^ u64::from(shard.0) << 32;
+        let fresh = start.log.replica.is_none();
+        let id = start.id;
+        let parts = ReplicaParts {
+            start,
+            shards: world.shards,
+            registry: world.registry.clone(),
+            store: world.store.clone(),
+            globals: world.globals.clone(),
+            raft: world.raft.clone(),
+            shard: world.shard.clone(),
+            seed,
+        };
+        let mut replica = Replica::open(parts, now)?;
+        if fresh {
+            // From here on a log of this group exists: an empty one found later means that it was lost.
+            world.log.append(shard, vec![Record::Replica { id: id.0 }], Box::new(|_| {}))?;
+        }
+        starts.fetch_add(1, Ordering::Relaxed);
+        let outputs = replica.outputs();
+        mailbox.connect(myself.clone());
+        let _ticker = myself.send_interval(world.raft.tick, || ShardMessage::Tick);
+        let mut state = ShardState {
+            replica,
+            world,
+            mailbox,
+            replies: HashMap::new(),
+            ticked: now,
+            actor: myself.get_id(),
+            transfers: now,
+        };
+        state.perform(outputs)?;
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.turn(matches!(message, ShardMessage::Tick))
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.mailbox.disconnect(state.actor);
+        state.world.directory.set_leader(state.mailbox.shard(), None);
+        Ok(())
+    }
+}
+
+impl Drop for ShardState {
+    fn drop(&mut self) {
+        // Also after a panic, when `post_stop` is not called.
+        self.mailbox.disconnect(self.actor);
+    }
+}
+
+impl ShardState {
+    fn turn(&mut self, tick: bool) -> Result<(), ActorProcessingErr> {
+        let (system, requests) = self.mailbox.drain(self.replica.backlog());
+        // Read after draining: a query's answer is checked against a time at which it had been asked.
+        let now = self.world.clock.mono();
+        let wall = Timestamp::wall();
+        for input in system {
+            self.take(input, now)?;
+        }
+        for request in requests {
+            let token = self.replica.ask(request.asks, request.deadline, now);
+            self.replies.insert(token, request.reply);
+        }
+        let tick_us = u64::try_from(self.world.raft.tick.as_micros()).unwrap_or(u64::MAX);
+        // Ticks that piled up behind a long turn count once: the Raft clock must not run ahead of real time.
+        if tick && now.saturating_sub(self.ticked) >= tick_us / 5 * 4 {
+            self.ticked = now;
+            self.replica.tick(now, wall);
+        } else {
+            self.replica.turn(now, wall);
+        }
+        let outputs = self.replica.outputs();
+        self.perform(outputs)?;
+        self.mailbox.set_backlog(self.replica.backlog());
+        let leader = self.replica.leader();
+        self.world.directory.set_leader(self.mailbox.shard(), leader);
+        match self.replica.broken() {
+            Some(why) => Err(why.to_owned().into()),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&mut self, input: SystemInput, now: u64) -> Result<(), ActorProcessingErr> {
+        match input {
+            SystemInput::Raft(messages) => self.replica.step(&messages),
+            SystemInput::Persisted(number, Ok(())) => self.replica.persisted(number),
+            SystemInput::Persisted(_, Err(why)) => {
+                return Err(format!("the write-ahead log failed: {why}").into());
+            }
+            SystemInput::Checkpointed(outcome) => self.replica.checkpointed(outcome),
+            SystemInput::Effects(batch) => {
+                if self.replica.decides() {
+                    self.replica.effects(batch);
+                } else {
+                    // One hop: a sender with an old hint reaches the leader through us.
+                    self.world.directory.forward_effects(&*self.world.transport, self.world.here, batch);
+                }
+            }
+            SystemInput::Taken { by, seq } => self.replica.taken(by, seq, now),
+            SystemInput::Snapshot(blob) => {
+                // Installing writes the whole state; other tasks of this worker thread move elsewhere meanwhile.
+                self.replica.snapshot(&blob);
+            }
+            SystemInput::SnapshotFailed(to, why) => self.replica.snapshot_failed(to, why),
+            SystemInput::Look(look) => look(&mut self.replica, now),
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, outputs: Outputs) -> Result<(), ActorProcessingErr> {
+        for (number, records) in outputs.append {
+            let mailbox = self.mailbox.clone();
+            let done = move |outcome: Result<(), String>| {
+                if number > 0 || outcome.is_err() {
+                    mailbox.system(SystemInput::Persisted(number, outcome));
+                }
+            };
+            self.world.log.append(self.mailbox.shard(), records, Box::new(done))?;
+        }
+        self.send_raft(outputs.messages);
+        for (token, outcomes) in outputs.answers {
+            self.reply(token, outcomes);
+        }
+        for batch in outputs.effects {
+            self.world.directory.send_effects(&*self.world.transport, self.world.here, batch);
+        }
+        let by = self.mailbox.shard();
+        for (from, seq) in outputs.taken {
+            self.world.directory.send_taken(&*self.world.transport, self.world.here, from, by, seq);
+        }
+        if let Some(job) = outputs.checkpoint {
+            let mailbox = self.mailbox.clone();
+            let done = move |outcome| mailbox.system(SystemInput::Checkpointed(outcome));
+            self.world.store_thread.submit(StoreJob::Checkpoint(job, Box::new(done)));
+        }
+        for job in outputs.snapshots {
+            self.send_snapshot(job);
+        }
+        self.world.globals.publish(outputs.published);
+        for note in outputs.notes {
+            let at = Timestamp::wall();
+            let (subject, change) = (note.subject, note.change.to_owned());
+            tracing::info!(subject, change, reason = note.reason, "lifecycle");
+            let node = self.world.here;
+            self.world.journal.record(Lifecycle { at, node, subject, change, reason: note.reason });
+        }
+        Ok(())
+    }
+
+    fn send_raft(&self, messages: Vec<(NodeId, Vec<u8>)>) {
+        let mut by_node: Vec<(NodeId, Vec<Vec<u8>>)> = Vec::new();
+        for (node, message) in messages {
+            match by_node.iter_mut().find(|(to, _)| *to == node) {
+                Some((_, batch)) => batch.push(message),
+                None => by_node.push((node, vec![message])),
+            }
+        }
+        let shard = self.mailbox.shard();
+        for (node, messages) in by_node {
+            // What cannot be sent is lost, which Raft tolerates.
+            let _ = self.world.transport.send(node, Envelope::Raft { shard, messages });
+        }
+    }
+
+    fn reply(&mut self, token: u64, outcomes: Vec<crate::transport::Outcome>) {
+        match self.replies.remove(&token) {
+            Some(ReplyTo::Local(waiting)) => {
+                // A caller that gave up is no error.
+                let _ = waiting.send(outcomes);
+            }
+            Some(ReplyTo::Remote { node, call }) => {
+                let reply = Envelope::Reply(ReplyBatch { call, outcomes });
+                if let Err(error) = self.world.transport.send(node, reply) {
+                    tracing::debug!(node = node.0, call, %error, "a reply could not be sent");
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn send_snapshot(&mut self, job: super::output::SnapshotJob) {
+        self.transfers += 1;
+        let (shard, to, transfer) = (job.shard, job.to, self.transfers);
+        let (mailbox, transport) = (self.mailbox.clone(), self.world.transport.clone());
+        let done = move |blob: Result<Vec<u8>, String>| {
+            let sent = blob.and_then(|blob| {
+                let parts = blob.len().div_ceil(CHUNK_BYTES);
+                for (part, bytes) in blob.chunks(CHUNK_BYTES).enumerate() {
+                    let chunk = SnapshotChunk {
+                        shard,
+                        transfer,
+                        part: u32::try_from(part).unwrap_or(u32::MAX),
+                        parts: u32::try_from(parts).unwrap_or(u32::MAX),
+                        bytes: bytes.to_vec(),
+                    };
+                    send_patiently(&*transport, to.node(), &Envelope::Snapshot(chunk))?;
+                }
+                Ok(())
+            });
+            if let Err(why) = sent {
+                mailbox.system(SystemInput::SnapshotFailed(to, why));
+            }
+        };
+        self.world.store_thread.submit(StoreJob::Snapshot(job, Box::new(done)));
+    }
+}
+
+/// Sends from the store's thread, waiting while the bulk lane is full; gives up after ten seconds without room.
+fn send_patiently(transport: &dyn Transport, to: NodeId, envelope: &Envelope) -> Result<(), String> {
+    for _ in 0..1_000 {
+        match transport.send(to, envelope.clone()) {
+            Ok(()) => return Ok(()),
+            Err(crate::transport::SendError::Full) => {
+                std::thread::sleep(std::time::Duration::from_millis(10))
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err("no room in the bulk lane for ten seconds".to_owned())
+}

@@ -1,0 +1,243 @@
+//! Committed entries, and the ways back to a committed state.
+
+use raft::eraftpb::{Entry, EntryType};
+
+use super::cells::LEDGER_KEY;
+use super::decide::shard_of;
+use super::entry::{Batch, Item};
+use super::output::CheckpointJob;
+use super::replica::{Replica, checkpoint_batch, decode_ledger, encode_ledger};
+use crate::address::{Address, ShardId};
+use crate::entity::KindSpec;
+use crate::replication::{Mono, SnapshotMark};
+use crate::storage::StoreError;
+
+impl Replica {
+    /// Takes committed entries in order: our own are already folded, others are folded now.
+    pub(super) fn commit(&mut self, entries: Vec<Entry>, now: Mono) {
+        let mut changed = Vec::new();
+        for entry in entries {
+            if entry.index <= self.applied {
+                continue;
+            }
+            let own =
+                self.inflight.front().is_some_and(|own| own.index == entry.index && own.term == entry.term);
+            if own {
+                self.release_own(&mut changed);
+            } else if let Err(error) = self.apply(&entry, now, &mut changed) {
+                self.broken = Some(format!("entry {} cannot be applied: {error}", entry.index));
+                return;
+            }
+            self.applied = entry.index;
+        }
+        self.group.applied(self.applied);
+        self.publish(changed);
+    }
+
+    /// The oldest entry in flight is committed: its answers leave.
+    fn release_own(&mut self, changed: &mut Vec<Address>) {
+        let Some(own) = self.inflight.pop_front() else { return };
+        for (token, slot, reply) in own.answers {
+            self.complete(token, slot, Ok(reply));
+        }
+        self.out.taken.extend(own.taken);
+        changed.extend(own.changed.into_iter().map(|(kind, key)| Address { kind: kind.to_owned(), key }));
+    }
+
+    fn apply(&mut self, entry: &Entry, now: Mono, changed: &mut Vec<Address>) -> Result<(), String> {
+        if entry.get_entry_type() != EntryType::EntryNormal {
+            self.group.apply_change(entry)?;
+            let members = self.group.members();
+            self.note(
+                "members_changed",
+                format!("voters {:?}, learners {:?}", members.voters, members.learners),
+            );
+            return Ok(());
+        }
+        if entry.data.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch::from_bytes(&entry.data)?;
+        for item in &batch.items {
+            self.apply_item(item, entry.index, now)?;
+            if self.group.shard() == ShardId::CONTROL && !item.events.is_empty() {
+                changed.push(item.to.clone());
+            }
+        }
+        self.fold_ledger(entry.index, batch);
+        Ok(())
+    }
+
+    fn apply_item(&mut self, item: &Item, index: u64, now: Mono) -> Result<(), String> {
+        if item.events.is_empty() {
+            return Ok(());
+        }
+        let registry = self.registry.clone();
+        let kind = registry
+            .get(&item.to.kind)
+            .ok_or_else(|| format!("kind {:?} is unknown to this node: upgrade it", item.to.kind))?;
+        let used = super::replica::seconds_of(now);
+        let cell = self.cells.activate(kind, &item.to.key, used)?;
+        // A state from a newer checkpoint already holds this entry.
+        if cell.changed >= index {
+            return Ok(());
+        }
+        fold_events(kind, &item.to, cell.cell.as_mut(), item)?;
+        self.cells.touched(kind.name, &item.to.key, index);
+        Ok(())
+    }
+
+    pub(super) fn fold_ledger(&mut self, index: u64, batch: Batch) {
+        let registry = self.registry.clone();
+        let shards = self.shards;
+        self.ledger.fold(index, batch, &self.config, |effect| shard_of(&registry, shards, &effect.to));
+    }
+
+    /// Drops everything that is not covered by the store's checkpoint and folds the committed log anew.
+    pub(super) fn rebuild(&mut self) -> Result<(), String> {
+        self.inflight.clear();
+        self.cells.evict_changed_after(self.checkpoint);
+        let stored = self.store.get(self.group.shard(), LEDGER_KEY).map_err(|error| error.to_string())?;
+        let from = match stored {
+            Some(bytes) => {
+                let (mark, ledger) = decode_ledger(&bytes)?;
+                self.ledger = ledger;
+                mark.index
+            }
+            None => {
+                self.ledger = super::ledger::Ledger::default();
+                self.checkpoint
+            }
+        };
+        // The store may be ahead of the last checkpoint we heard of, never of what is applied.
+        for entry in self.group.entries(self.checkpoint + 1, self.applied) {
+            if entry.get_entry_type() != EntryType::EntryNormal || entry.data.is_empty() {
+                continue;
+            }
+            let batch = Batch::from_bytes(&entry.data)?;
+            for item in &batch.items {
+                self.apply_item(item, entry.index, 0)?;
+            }
+            if entry.index > from {
+                self.fold_ledger(entry.index, batch);
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds one entity anew: from the store, the whole log, and the items drafted so far.
+    pub(super) fn refold(
+        &mut self,
+        kind: &KindSpec,
+        to: &Address,
+        drafted: &[Item],
+        draft_index: u64,
+    ) -> Result<(), String> {
+        self.cells.activate(kind, &to.key, 0)?;
+        for entry in self.group.entries(self.checkpoint + 1, self.group.last()) {
+            if entry.get_entry_type() != EntryType::EntryNormal || entry.data.is_empty() {
+                continue;
+            }
+            let batch = Batch::from_bytes(&entry.data)?;
+            let items: Vec<Item> = batch.items.into_iter().filter(|item| item.to == *to).collect();
+            self.refold_items(kind, &items, entry.index)?;
+        }
+        let items: Vec<Item> = drafted.iter().filter(|item| item.to == *to).cloned().collect();
+        self.refold_items(kind, &items, draft_index)
+    }
+
+    fn refold_items(&mut self, kind: &KindSpec, items: &[Item], index: u64) -> Result<(), String> {
+        let Some(first) = items.iter().find(|item| !item.events.is_empty()) else { return Ok(()) };
+        let key = first.to.key.clone();
+        let cell = self.cells.activate(kind, &key, 0)?;
+        if cell.changed >= index {
+            return Ok(());
+        }
+        for item in items {
+            fold_events(kind, &item.to, cell.cell.as_mut(), item)?;
+        }
+        self.cells.touched(kind.name, &key, index);
+        Ok(())
+    }
+
+    /// Publishes control entities to the node's globals.
+    fn publish(&mut self, mut changed: Vec<Address>) {
+        changed.sort_unstable();
+        changed.dedup();
+        for to in changed {
+            let Some(kind) = self.registry.get(&to.kind) else { continue };
+            if let Some(state) = self.cells.peek(&to).and_then(|resident| resident.cell.share()) {
+                self.out.published.push((kind.name, to.key, state));
+            }
+        }
+    }
+
+    /// Publishes every control entity, after a start or a snapshot.
+    pub(super) fn publish_all(&mut self) -> Result<(), String> {
+        let registry = self.registry.clone();
+        for to in self.cells.stored()? {
+            let Some(kind) = registry.get(&to.kind) else { continue };
+            let cell = self.cells.activate(kind, &to.key, 0)?;
+            if let Some(state) = cell.cell.share() {
+                self.out.published.push((kind.name, to.key, state));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for a checkpoint when time or log size say so and nothing speculative is resident.
+    pub(super) fn checkpoint_if_due(&mut self, now: Mono) {
+        let every = u64::try_from(self.config.checkpoint_every.as_micros()).unwrap_or(u64::MAX);
+        let due = now.saturating_sub(self.checkpoint_at) >= every && self.applied > self.checkpoint;
+        let heavy = self.group.log().bytes() as u64 >= self.config.checkpoint_log_bytes
+            && self.applied > self.checkpoint;
+        let behind = self.group.snapshot_wanted();
+        self.checkpoint_wanted |= due || heavy || behind;
+        if !self.checkpoint_wanted || self.checkpoint_pending.is_some() || !self.inflight.is_empty() {
+            return;
+        }
+        self.checkpoint_wanted = false;
+        self.checkpoint_at = now;
+        let mark = SnapshotMark {
+            index: self.applied,
+            term: self.group.term_of(self.applied),
+            members: self.group.members(),
+        };
+        let batch =
+            checkpoint_batch(self.cells.changed_after(self.checkpoint), encode_ledger(&mark, &self.ledger));
+        self.checkpoint_pending = Some(mark.clone());
+        self.out.checkpoint = Some(CheckpointJob { shard: self.group.shard(), mark, batch });
+    }
+
+    /// The checkpoint asked for is durable, or could not be written; the log stays until one is.
+    pub fn checkpointed(&mut self, outcome: Result<(), StoreError>) {
+        let Some(mark) = self.checkpoint_pending.take() else { return };
+        match outcome {
+            Ok(()) => {
+                self.checkpoint = self.checkpoint.max(mark.index);
+                if let Some(cut) = self.group.checkpointed(mark) {
+                    self.out.append.push((0, vec![cut]));
+                }
+            }
+            Err(error) => self.note("checkpoint_failed", error.to_string()),
+        }
+    }
+}
+
+fn fold_events(
+    kind: &KindSpec,
+    to: &Address,
+    cell: &mut dyn crate::entity::Cell,
+    item: &Item,
+) -> Result<(), String> {
+    for event in &item.events {
+        let folded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cell.apply(event)));
+        match folded {
+            Ok(folded) => folded.map_err(|error| format!("event of {to}: {error}"))?,
+            Err(_) => {
+                return Err(format!("folding an event of {to} panicked: kind {} is at fault", kind.name));
+            }
+        }
+    }
+    Ok(())
+}

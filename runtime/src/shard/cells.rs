@@ -1,0 +1,246 @@
+//! The resident entities of one shard's replica.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::address::{Address, ShardId};
+use crate::entity::{Cell, KindSpec, Registry};
+use crate::storage::Store;
+use crate::wire;
+
+/// Prefix of entities in the store; the shard's own record is [`LEDGER_KEY`].
+const ENTITY_PREFIX: u8 = b'e';
+/// Where the ledger is kept in the store.
+pub(super) const LEDGER_KEY: &[u8] = b"m";
+
+/// One resident entity.
+pub(super) struct Resident {
+    pub(super) cell: Box<dyn Cell>,
+    /// The last entry that changed it.
+    pub(super) changed: u64,
+    /// Seconds on the shell's clock when it was last asked or changed.
+    pub(super) used: u32,
+    bytes: u32,
+}
+
+/// Resident entities by kind and key, and the way to those that are not.
+pub(super) struct Cells {
+    shard: ShardId,
+    registry: Arc<Registry>,
+    store: Arc<dyn Store>,
+    kinds: HashMap<&'static str, HashMap<Box<str>, Resident>>,
+    bytes: u64,
+}
+
+impl Cells {
+    pub(super) fn new(shard: ShardId, registry: Arc<Registry>, store: Arc<dyn Store>) -> Self {
+        Self { shard, registry, store, kinds: HashMap::new(), bytes: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.kinds.values().map(HashMap::len).sum()
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn is_resident(&self, to: &Address) -> bool {
+        self.peek(to).is_some()
+    }
+
+    pub(super) fn peek(&self, to: &Address) -> Option<&Resident> {
+        self.kinds.get(to.kind.as_str())?.get(to.key.as_str())
+    }
+
+    /// The entity, activated when it is not resident.
+    pub(super) fn activate(
+        &mut self,
+        kind: &KindSpec,
+        key: &str,
+        used: u32,
+    ) -> Result<&mut Resident, String> {
+        let resident = self.kinds.get(kind.name).is_some_and(|cells| cells.contains_key(key));
+        if !resident {
+            let loaded = match self.load(kind, key)? {
+                Some(loaded) => loaded,
+                None => Resident { cell: (kind.create)(key), changed: 0, used, bytes: 0 },
+            };
+            let bytes = cell_bytes(loaded.cell.as_ref(), key);
+            self.bytes += u64::from(bytes);
+            let cells = self.kinds.entry(kind.name).or_default();
+            cells.insert(key.into(), Resident { bytes, used, ..loaded });
+        }
+        let found = self.kinds.get_mut(kind.name).and_then(|cells| cells.get_mut(key));
+        let found = found.expect("it was resident, or has just been inserted");
+        found.used = used;
+        Ok(found)
+    }
+
+    /// The entity for a query: one that was never written is not made resident by being asked about.
+    pub(super) fn look(
+        &mut self,
+        kind: &KindSpec,
+        key: &str,
+        used: u32,
+    ) -> Result<Result<&Resident, Box<dyn Cell>>, String> {
+        let resident = self.kinds.get(kind.name).is_some_and(|cells| cells.contains_key(key));
+        if !resident {
+            match self.load(kind, key)? {
+                None => return Ok(Err((kind.create)(key))),
+                Some(_) => return self.activate(kind, key, used).map(|found| Ok(&*found)),
+            }
+        }
+        self.activate(kind, key, used).map(|found| Ok(&*found))
+    }
+
+    /// Notes that an entry changed the entity.
+    pub(super) fn touched(&mut self, kind: &'static str, key: &str, index: u64) {
+        if let Some(found) = self.kinds.get_mut(kind).and_then(|cells| cells.get_mut(key)) {
+            found.changed = index;
+            let bytes = cell_bytes(found.cell.as_ref(), key);
+            self.bytes = self.bytes + u64::from(bytes) - u64::from(found.bytes);
+            found.bytes = bytes;
+        }
+    }
+
+    /// Ends an entity's residence without keeping its state.
+    pub(super) fn evict(&mut self, kind: &str, key: &str) {
+        if let Some(gone) = self.kinds.get_mut(kind).and_then(|cells| cells.remove(key)) {
+            self.bytes -= u64::from(gone.bytes);
+        }
+    }
+
+    /// Ends the residence of everything an entry after `index` changed.
+    pub(super) fn evict_changed_after(&mut self, index: u64) {
+        let mut freed = 0;
+        for cells in self.kinds.values_mut() {
+            cells.retain(|_, cell| {
+                let keep = cell.changed <= index;
+                if !keep {
+                    freed += u64::from(cell.bytes);
+                }
+                keep
+            });
+        }
+        self.bytes -= freed;
+    }
+
+    /// Forgets everything, before a snapshot is installed.
+    pub(super) fn clear(&mut self) {
+        self.kinds.clear();
+        self.bytes = 0;
+    }
+
+    /// Passivates entities whose changes are covered by the checkpoint: those idle since before `idle_before`, and when
+    /// more than `bytes_max` are resident the longest idle ones too. Returns how many.
+    pub(super) fn passivate(&mut self, checkpoint: u64, idle_before: u32, bytes_max: u64) -> usize {
+        let mut cutoff = idle_before;
+        if self.bytes > bytes_max {
+            let mut ages: Vec<(u32, u32)> = self
+                .kinds
+                .values()
+                .flat_map(|cells| cells.values().map(|cell| (cell.used, cell.bytes)))
+                .collect();
+            ages.sort_unstable();
+            let mut over = self.bytes - bytes_max;
+            for (used, bytes) in ages {
+                cutoff = cutoff.max(used + 1);
+                over = over.saturating_sub(u64::from(bytes));
+                if over == 0 {
+                    break;
+                }
+            }
+        }
+        let before = self.len();
+        let mut freed = 0;
+        for cells in self.kinds.values_mut() {
+            cells.retain(|_, cell| {
+                let keep = cell.changed > checkpoint || cell.used >= cutoff;
+                if !keep {
+                    freed += u64::from(cell.bytes);
+                }
+                keep
+            });
+        }
+        self.bytes -= freed;
+        before - self.len()
+    }
+
+    /// Encoded states of everything changed after `index`, as store keys and values.
+    pub(super) fn changed_after(&self, index: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut out = Vec::new();
+        for (kind, cells) in &self.kinds {
+            for (key, cell) in cells {
+                if cell.changed > index {
+                    let mut value = Vec::new();
+                    wire::encode_into(&cell.changed, &mut value);
+                    value.extend_from_slice(&cell.cell.encode());
+                    out.push((store_key(kind, key), value));
+                }
+            }
+        }
+        out
+    }
+
+    /// Keys of a kind with a prefix, resident or stored, sorted, at most `limit`.
+    pub(super) fn keys(&self, kind: &str, prefix: &str, limit: usize) -> Result<Vec<String>, String> {
+        let mut keys = std::collections::BTreeSet::new();
+        if let Some(cells) = self.kinds.get(kind) {
+            keys.extend(
+                cells
+                    .iter()
+                    .filter(|(key, cell)| key.starts_with(prefix) && cell.changed > 0)
+                    .map(|(key, _)| key.to_string()),
+            );
+        }
+        let scan = store_key(kind, prefix);
+        let start = store_key(kind, "").len();
+        let mut left = limit;
+        self.store
+            .scan(self.shard, &scan, &mut |key, _| {
+                if left == 0 {
+                    return ControlFlow::Break(());
+                }
+                left -= 1;
+                keys.insert(String::from_utf8_lossy(&key[start..]).into_owned());
+                ControlFlow::Continue(())
+            })
+            .map_err(|error| error.to_string())?;
+        Ok(keys.into_iter().take(limit).collect())
+    }
+
+    /// Every entity of the control group, resident or stored: the globals to publish after a start.
+    pub(super) fn stored(&self) -> Result<Vec<Address>, String> {
+        let mut found = Vec::new();
+        for kind in self.registry.kinds() {
+            for key in self.keys(kind.name, "", usize::MAX)? {
+                found.push(Address { kind: kind.name.to_owned(), key });
+            }
+        }
+        Ok(found)
+    }
+
+    fn load(&self, kind: &KindSpec, key: &str) -> Result<Option<Resident>, String> {
+        let stored =
+            self.store.get(self.shard, &store_key(kind.name, key)).map_err(|error| error.to_string())?;
+        let Some(value) = stored else { return Ok(None) };
+        let (changed, used) = wire::decode_prefix::<u64>(&value)?;
+        let cell = (kind.restore)(&value[used..]).map_err(|error| format!("{}/{key}: {error}", kind.name))?;
+        Ok(Some(Resident { cell, changed, used: 0, bytes: 0 }))
+    }
+}
+
+fn store_key(kind: &str, key: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2 + kind.len() + key.len());
+    out.push(ENTITY_PREFIX);
+    out.extend_from_slice(kind.as_bytes());
+    out.push(0);
+    out.extend_from_slice(key.as_bytes());
+    out
+}
+
+fn cell_bytes(cell: &dyn Cell, key: &str) -> u32 {
+    u32::try_from(cell.size() + key.len() + size_of::<Resident>()).unwrap_or(u32::MAX)
+}

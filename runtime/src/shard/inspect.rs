@@ -1,0 +1,80 @@
+//! Looks into a replica that change nothing.
+
+use raft::StateRole;
+
+use super::replica::Replica;
+use crate::address::{Address, NodeId};
+use crate::error::AskError;
+use crate::observe::{EntityView, Role, ShardView};
+use crate::replication::{Mono, ReplicaId};
+
+impl Replica {
+    /// This replica's part in the shard.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self.group.state() {
+            _ if self.broken.is_some() => Role::Down,
+            StateRole::Leader => Role::Leader,
+            StateRole::Candidate | StateRole::PreCandidate => Role::Candidate,
+            StateRole::Follower if self.group.votes() => Role::Follower,
+            StateRole::Follower => Role::Learner,
+        }
+    }
+
+    /// The replica as the console shows it; the shell fills in what it alone knows.
+    #[must_use]
+    pub fn view(&self, mailbox: u32, starts: u32) -> ShardView {
+        let members = self.group.members();
+        let nodes = members.voters.iter().chain(&members.learners);
+        ShardView {
+            shard: self.group.shard(),
+            role: self.role(),
+            term: self.group.term(),
+            leader: self.leader(),
+            replicas: nodes.map(|id| ReplicaId(*id).node()).collect::<Vec<NodeId>>(),
+            committed: self.group.committed(),
+            applied: self.applied,
+            checkpointed: self.checkpoint,
+            entities: self.cells.len() as u64,
+            entity_bytes: self.cells.bytes(),
+            mailbox: mailbox.saturating_add(u32::try_from(self.waiting.len()).unwrap_or(u32::MAX)),
+            commands_total: self.counters.commands,
+            queries_total: self.counters.queries,
+            outbox: u32::try_from(self.ledger.outbox_len()).unwrap_or(u32::MAX),
+            faults_total: self.faults.total,
+            starts,
+            trouble: self.broken.clone(),
+        }
+    }
+
+    /// The truth about one entity as far as this replica has applied it.
+    ///
+    /// # Errors
+    /// An unknown kind, or a state that cannot be loaded.
+    pub fn entity(&mut self, address: Address, now: Mono) -> Result<EntityView, AskError> {
+        let registry = self.registry.clone();
+        let kind = registry.get(&address.kind).ok_or_else(|| AskError::UnknownKind(address.kind.clone()))?;
+        let (shard, term, role) = (self.group.shard(), self.group.term(), self.role());
+        let (faults, given_up) = self.faults.state(&address, kind.faults, now);
+        let resident = self.cells.is_resident(&address);
+        let recent = self.recent.of(&address);
+        let looked =
+            self.cells.look(kind, &address.key, super::replica::seconds_of(now)).map_err(AskError::Fault)?;
+        let cell = match &looked {
+            Ok(found) => found.cell.as_ref(),
+            Err(blank) => blank.as_ref(),
+        };
+        let state = cell.view().to_string();
+        let bytes = cell.size() as u64;
+        let node = self.group.id().node();
+        Ok(EntityView { address, shard, node, role, term, resident, state, bytes, faults, given_up, recent })
+    }
+
+    /// Keys of a kind in this shard.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn keys(&self, kind: &str, prefix: &str, limit: u32) -> Result<Vec<String>, AskError> {
+        self.cells.keys(kind, prefix, limit as usize).map_err(AskError::Fault)
+    }
+}

@@ -1,0 +1,193 @@
+//! What a shard remembers besides its entities: effects on their way out, effects taken in, answers for keys. It is
+//! part of the replicated state, a fold of the same entries.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bincode::{Decode, Encode};
+
+use super::config::ShardConfig;
+use super::entry::{Answer, Batch};
+use crate::address::{Address, ShardId};
+use crate::entity::Effect;
+use crate::time::Timestamp;
+
+/// An effect that its receiver has not been heard to have taken.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Waiting {
+    /// Its number among this shard's effects for that receiver.
+    pub seq: u64,
+    /// The entry that decided it; it must not leave before that is committed.
+    pub index: u64,
+    /// Who decided it.
+    pub from: Address,
+    /// What it is.
+    pub effect: Effect,
+}
+
+/// Effects for one receiving shard.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Outgoing {
+    /// The last number given out.
+    pub last: u64,
+    /// In order of their numbers.
+    pub waiting: VecDeque<Waiting>,
+}
+
+/// An answer, and the entry that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Kept {
+    /// The answer.
+    pub answer: Answer,
+    /// Its entry.
+    pub index: u64,
+}
+
+/// The shard's own part of the replicated state.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Ledger {
+    /// The newest batch's time.
+    pub now: Timestamp,
+    /// Effects on their way, by receiving shard.
+    pub outbox: BTreeMap<ShardId, Outgoing>,
+    /// The last effect taken from each sending shard.
+    pub taken: BTreeMap<ShardId, u64>,
+    answers: BTreeMap<u128, Kept>,
+    answers_by_age: VecDeque<(Timestamp, u128)>,
+}
+
+impl Ledger {
+    /// Folds what a batch says, apart from its events.
+    pub fn fold(
+        &mut self,
+        index: u64,
+        batch: Batch,
+        config: &ShardConfig,
+        shard_of: impl Fn(&Effect) -> ShardId,
+    ) {
+        self.now = self.now.max(batch.now);
+        for (from, seq) in batch.taken {
+            let mark = self.taken.entry(from).or_default();
+            *mark = seq.max(*mark);
+        }
+        for (to, seq) in batch.acked {
+            if let Some(outgoing) = self.outbox.get_mut(&to) {
+                while outgoing.waiting.front().is_some_and(|waiting| waiting.seq <= seq) {
+                    outgoing.waiting.pop_front();
+                }
+            }
+        }
+        for item in batch.items {
+            for effect in item.effects {
+                let outgoing = self.outbox.entry(shard_of(&effect)).or_default();
+                outgoing.last += 1;
+                let seq = outgoing.last;
+                outgoing.waiting.push_back(Waiting { seq, index, from: item.to.clone(), effect });
+            }
+            if let Some(answer) = item.answer {
+                self.answers_by_age.push_back((self.now, answer.key));
+                self.answers.insert(answer.key, Kept { answer, index });
+            }
+        }
+        self.forget_answers(config);
+    }
+
+    /// The answer kept for a key.
+    #[must_use]
+    pub fn answer(&self, key: u128) -> Option<&Kept> {
+        self.answers.get(&key)
+    }
+
+    /// Effects waiting, over all receivers.
+    #[must_use]
+    pub fn outbox_len(&self) -> usize {
+        self.outbox.values().map(|outgoing| outgoing.waiting.len()).sum()
+    }
+
+    /// Keeps within the bounds by the batch's own time, so that every replica forgets alike.
+    fn forget_answers(&mut self, config: &ShardConfig) {
+        while let Some((at, key)) = self.answers_by_age.front().copied() {
+            let many = self.answers_by_age.len() > config.answers_kept_max as usize;
+            if !many && self.now.since(at) <= config.answers_kept_for {
+                break;
+            }
+            self.answers_by_age.pop_front();
+            self.answers.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Item;
+    use super::*;
+
+    fn item(effects: u8, key: Option<u128>) -> Item {
+        let effect = |n| Effect {
+            to: Address { kind: "k".into(), key: n.to_string() },
+            verb: "v".into(),
+            body: vec![n],
+        };
+        Item {
+            to: Address { kind: "k".into(), key: "a".into() },
+            events: Vec::new(),
+            effects: (0..effects).map(effect).collect(),
+            answer: key.map(|key| Answer { key, asked: 1, reply: vec![] }),
+        }
+    }
+
+    fn fold(ledger: &mut Ledger, index: u64, batch: Batch, config: &ShardConfig) {
+        ledger.fold(index, batch, config, |effect| ShardId(u32::from(effect.body[0]) % 2));
+    }
+
+    #[test]
+    fn effects_are_numbered_for_each_receiver_without_a_gap_and_forgotten_when_taken() {
+        let config = ShardConfig::default();
+        let mut ledger = Ledger::default();
+        for index in 1..=2 {
+            fold(&mut ledger, index, Batch { items: vec![item(4, None)], ..Batch::default() }, &config);
+        }
+        for shard in [0, 1] {
+            let seqs: Vec<_> =
+                ledger.outbox[&ShardId(shard)].waiting.iter().map(|w| (w.seq, w.index)).collect();
+            assert_eq!(seqs, [(1, 1), (2, 1), (3, 2), (4, 2)], "shard {shard}");
+        }
+        fold(&mut ledger, 3, Batch { acked: vec![(ShardId(1), 3)], ..Batch::default() }, &config);
+        assert_eq!(ledger.outbox_len(), 5);
+        // A number is never given out twice, also when the outbox has run empty.
+        fold(&mut ledger, 4, Batch { acked: vec![(ShardId(1), 4)], ..Batch::default() }, &config);
+        fold(&mut ledger, 5, Batch { items: vec![item(2, None)], ..Batch::default() }, &config);
+        assert_eq!(ledger.outbox[&ShardId(1)].waiting[0].seq, 5);
+    }
+
+    #[test]
+    fn a_high_water_mark_never_goes_back() {
+        let mut ledger = Ledger::default();
+        for seq in [3, 9, 4] {
+            fold(
+                &mut ledger,
+                1,
+                Batch { taken: vec![(ShardId(2), seq)], ..Batch::default() },
+                &ShardConfig::default(),
+            );
+        }
+        assert_eq!(ledger.taken[&ShardId(2)], 9);
+    }
+
+    #[test]
+    fn answers_are_kept_within_count_and_age() {
+        let config = ShardConfig {
+            answers_kept_max: 3,
+            answers_kept_for: std::time::Duration::from_secs(10),
+            ..ShardConfig::default()
+        };
+        let mut ledger = Ledger::default();
+        for key in 1..=4_u128 {
+            let now = Timestamp(1_000);
+            fold(&mut ledger, 1, Batch { now, items: vec![item(0, Some(key))], ..Batch::default() }, &config);
+        }
+        let kept: Vec<_> = (1..=4).map(|key| ledger.answer(key).is_some()).collect();
+        assert_eq!(kept, [false, true, true, true], "the oldest goes at the bound");
+        fold(&mut ledger, 2, Batch { now: Timestamp(11_001), ..Batch::default() }, &config);
+        assert!((1..=4).all(|key| ledger.answer(key).is_none()), "all are too old");
+    }
+}

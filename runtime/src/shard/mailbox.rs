@@ -1,0 +1,240 @@
+//! What waits for a shard's actor. Bounded in asks and bytes for users, with a lane of its own for the system.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use ractor::ActorRef;
+use tokio::sync::oneshot;
+
+use super::actor::ShardMessage;
+use super::config::ShardConfig;
+use super::replica::Replica;
+use crate::address::{NodeId, ShardId};
+use crate::error::AskError;
+use crate::replication::{Mono, ReplicaId};
+use crate::storage::StoreError;
+use crate::transport::{AskOne, EffectBatch, Outcome};
+
+/// System inputs that wait at most: Raft messages beyond it are dropped, which Raft tolerates.
+const SYSTEM_MAX: usize = 16_384;
+/// Effect batches that wait at most: beyond it they are dropped, and their sender sends them again.
+const EFFECTS_MAX: usize = 4_096;
+
+/// Whom a finished request is answered to.
+pub enum ReplyTo {
+    /// A caller on this node.
+    Local(oneshot::Sender<Vec<Outcome>>),
+    /// A caller on another node.
+    Remote {
+        /// The node.
+        node: NodeId,
+        /// Its call.
+        call: u64,
+    },
+}
+
+/// Asks that arrived together.
+pub struct Request {
+    /// In order.
+    pub asks: Vec<AskOne>,
+    /// On the shell's monotonic clock.
+    pub deadline: Mono,
+    /// Whom to answer.
+    pub reply: ReplyTo,
+}
+
+/// A look into the replica, done in its own turn.
+pub type Look = Box<dyn FnOnce(&mut Replica, Mono) + Send>;
+
+/// Everything that is not a request.
+pub enum SystemInput {
+    /// Peers' Raft messages.
+    Raft(Vec<Vec<u8>>),
+    /// Records under this number are durable, or could not be made so.
+    Persisted(u64, Result<(), String>),
+    /// A checkpoint is durable, or could not be written.
+    Checkpointed(Result<(), StoreError>),
+    /// Effects from another shard.
+    Effects(EffectBatch),
+    /// A receiver took our effects.
+    Taken {
+        /// The receiver.
+        by: ShardId,
+        /// Up to here.
+        seq: u64,
+    },
+    /// A whole snapshot.
+    Snapshot(Vec<u8>),
+    /// A snapshot could not be sent.
+    SnapshotFailed(ReplicaId, String),
+    /// A look from the console.
+    Look(Look),
+}
+
+#[derive(Default)]
+struct Lanes {
+    user: VecDeque<Request>,
+    user_asks: usize,
+    user_bytes: u64,
+    system: VecDeque<SystemInput>,
+    effects: usize,
+}
+
+/// The mailbox of one shard on one node. It outlives its actor's incarnations.
+pub struct Mailbox {
+    shard: ShardId,
+    lanes: Mutex<Lanes>,
+    awake: AtomicBool,
+    backlog: AtomicU32,
+    asks_max: usize,
+    bytes_max: u64,
+    actor: RwLock<Option<ActorRef<ShardMessage>>>,
+}
+
+impl Mailbox {
+    /// An empty mailbox.
+    #[must_use]
+    pub fn new(shard: ShardId, config: &ShardConfig) -> Arc<Self> {
+        Arc::new(Self {
+            shard,
+            lanes: Mutex::default(),
+            awake: AtomicBool::new(false),
+            backlog: AtomicU32::new(0),
+            asks_max: config.mailbox_asks_max as usize,
+            bytes_max: config.mailbox_bytes_max,
+            actor: RwLock::new(None),
+        })
+    }
+
+    /// The shard.
+    #[must_use]
+    pub const fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// Takes a request, or gives it back with the reason.
+    ///
+    /// # Errors
+    /// `Busy` at the bound, `NotSent` while the replica is not running.
+    pub fn ask(&self, request: Request) -> Result<(), (AskError, Request)> {
+        if self.actor().is_none() {
+            let why = format!("shard {} is not running on this node", self.shard);
+            return Err((AskError::NotSent(why), request));
+        }
+        let bytes: u64 = request.asks.iter().map(|ask| ask.body.len() as u64 + 64).sum();
+        {
+            let mut lanes = self.lanes();
+            let asks = lanes.user_asks + self.backlog.load(Ordering::Relaxed) as usize;
+            // A request larger than the whole mailbox is taken when the mailbox is empty, or it never would be.
+            let full = asks > 0
+                && (asks + request.asks.len() > self.asks_max || lanes.user_bytes + bytes > self.bytes_max);
+            if full {
+                return Err((AskError::busy("mailbox", Duration::from_millis(50)), request));
+            }
+            lanes.user_asks += request.asks.len();
+            lanes.user_bytes += bytes;
+            lanes.user.push_back(request);
+        }
+        self.wake();
+        Ok(())
+    }
+
+    /// Takes a system input. Raft messages and effects are dropped at their bounds; the rest always fits.
+    pub fn system(&self, input: SystemInput) {
+        {
+            let mut lanes = self.lanes();
+            let drop = match &input {
+                SystemInput::Raft(_) => lanes.system.len() >= SYSTEM_MAX,
+                SystemInput::Effects(_) => lanes.effects >= EFFECTS_MAX,
+                _ => false,
+            };
+            if drop {
+                return;
+            }
+            lanes.effects += usize::from(matches!(input, SystemInput::Effects(_)));
+            lanes.system.push_back(input);
+        }
+        self.wake();
+    }
+
+    /// Requests waiting here and in the replica.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        u32::try_from(self.lanes().user_asks).unwrap_or(u32::MAX)
+    }
+
+    /// Connects an incarnation of the actor; what waited for the one before is dropped unless it is a request.
+    pub(super) fn connect(&self, actor: ActorRef<ShardMessage>) {
+        {
+            let mut lanes = self.lanes();
+            lanes.system.clear();
+            lanes.effects = 0;
+        }
+        *self.actor.write().unwrap_or_else(PoisonError::into_inner) = Some(actor);
+        self.awake.store(false, Ordering::Release);
+        self.wake();
+    }
+
+    /// The actor is gone: requests are refused until the next incarnation, those waiting are answered by their
+    /// callers' deadlines.
+    pub(super) fn disconnect(&self, of: ractor::ActorId) {
+        {
+            let mut actor = self.actor.write().unwrap_or_else(PoisonError::into_inner);
+            // The next incarnation may have connected already.
+            if actor.as_ref().is_none_or(|current| current.get_id() != of) {
+                return;
+            }
+            *actor = None;
+        }
+        self.backlog.store(0, Ordering::Relaxed);
+        let mut lanes = self.lanes();
+        *lanes = Lanes::default();
+    }
+
+    /// Everything for the system, and requests while the replica has room for them.
+    pub(super) fn drain(&self, backlog: usize) -> (VecDeque<SystemInput>, Vec<Request>) {
+        // Cleared first: what arrives while draining wakes the actor once more, which is harmless.
+        self.awake.store(false, Ordering::Release);
+        let mut lanes = self.lanes();
+        let system = std::mem::take(&mut lanes.system);
+        lanes.effects = 0;
+        let mut requests = Vec::new();
+        let mut room = self.asks_max.saturating_sub(backlog);
+        while let Some(front) = lanes.user.front() {
+            if front.asks.len() > room && backlog > 0 {
+                break;
+            }
+            room = room.saturating_sub(front.asks.len());
+            requests.extend(lanes.user.pop_front());
+        }
+        if lanes.user.is_empty() {
+            lanes.user_bytes = 0;
+        }
+        lanes.user_asks = lanes.user.iter().map(|request| request.asks.len()).sum();
+        (system, requests)
+    }
+
+    pub(super) fn set_backlog(&self, backlog: usize) {
+        self.backlog.store(u32::try_from(backlog).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    fn wake(&self) {
+        if self.awake.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(actor) = self.actor() {
+            // A dead actor is noticed by its supervisor, not here.
+            let _ = actor.cast(ShardMessage::Wake);
+        }
+    }
+
+    fn actor(&self) -> Option<ActorRef<ShardMessage>> {
+        self.actor.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,34 @@
+//! A shard: entities, their mailbox, and the Raft group that makes their decisions durable.
+//!
+//! [`Replica`] is the pure machine: requests, peers' messages, ticks and notices of persistence go in, [`Outputs`] come
+//! out. The actor around it owns the clock, the mailbox and the ways to disk and peers.
+//!
+//! On the leader a batch of requests is decided against the resident state, which moves ahead of what is committed;
+//! nothing derived from it leaves before its entry is committed. When leadership is lost with entries in flight, every
+//! entity changed since the checkpoint is dropped and folded anew from the checkpoint and the committed log.
+
+mod actor;
+mod apply;
+mod cells;
+mod config;
+mod decide;
+mod deliver;
+mod entry;
+mod faults;
+mod inspect;
+mod ledger;
+mod mailbox;
+mod output;
+mod recent;
+mod replica;
+mod snapshot;
+mod store_thread;
+
+pub use actor::{Append, FindStart, ShardActor, ShardArguments, ShardMessage, ShardWorld};
+pub use config::ShardConfig;
+pub use entry::{Answer, Batch, Item};
+pub use ledger::{Ledger, Waiting};
+pub use mailbox::{Look, Mailbox, ReplyTo, Request, SystemInput};
+pub use output::{CheckpointJob, Note, Outputs, Published, SnapshotJob};
+pub use replica::{Replica, ReplicaParts};
+pub use store_thread::{StoreJob, StoreThread};

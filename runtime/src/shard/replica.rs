@@ -1,0 +1,477 @@
+//! One replica of one shard: its state and what may happen to it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use protobuf::Message as _;
+use raft::eraftpb::{Message, MessageType};
+
+use super::cells::{Cells, LEDGER_KEY};
+use super::config::ShardConfig;
+use super::deliver::Delivery;
+use super::faults::Faults;
+use super::ledger::Ledger;
+use super::output::{Note, Outputs, SnapshotJob};
+use super::recent::Recent;
+use crate::address::{NodeId, ShardId};
+use crate::entity::{Globals, Registry};
+use crate::error::AskError;
+use crate::replication::{Group, Lease, Mono, RaftConfig, ReplicaId, SnapshotMark, Start};
+use crate::storage::{Store, StoreBatch};
+use crate::time::Timestamp;
+use crate::transport::{AskOne, EffectBatch, Outcome};
+use crate::wire;
+
+/// What a replica is made of.
+pub struct ReplicaParts {
+    /// The group's place and log.
+    pub start: Start,
+    /// Data shards of the cluster.
+    pub shards: u32,
+    /// Kinds it can run.
+    pub registry: Arc<Registry>,
+    /// Checkpoints.
+    pub store: Arc<dyn Store>,
+    /// The node's view of the control group; the control group's own replica writes it.
+    pub globals: Arc<Globals>,
+    /// Timing of Raft.
+    pub raft: RaftConfig,
+    /// Bounds.
+    pub shard: ShardConfig,
+    /// Start of the random seeds given to entities.
+    pub seed: u64,
+}
+
+/// A request on its way through the shard.
+pub(super) struct Open {
+    pub(super) outcomes: Vec<Option<Outcome>>,
+    pub(super) missing: usize,
+}
+
+/// An ask that waits to be decided.
+pub(super) struct WaitingAsk {
+    pub(super) token: u64,
+    pub(super) slot: usize,
+    pub(super) ask: AskOne,
+    pub(super) deadline: Mono,
+    pub(super) arrived: Mono,
+}
+
+/// An answer that may leave once `wait` is committed and leadership at a time after `asked` is proven.
+pub(super) struct HeldRead {
+    pub(super) token: u64,
+    pub(super) slot: usize,
+    pub(super) outcome: Outcome,
+    pub(super) wait: u64,
+    pub(super) asked: Mono,
+}
+
+/// A proposed entry and whom its commit answers.
+pub(super) struct Inflight {
+    pub(super) index: u64,
+    pub(super) term: u64,
+    pub(super) answers: Vec<(u64, usize, Vec<u8>)>,
+    pub(super) taken: Vec<(ShardId, u64)>,
+    /// Control entities that it changed.
+    pub(super) changed: Vec<(&'static str, String)>,
+}
+
+/// What holds only while leading.
+#[derive(Default)]
+pub(super) struct Leading {
+    pub(super) term: u64,
+    /// The entry that must be applied before anything is decided: the term's own first.
+    pub(super) from: u64,
+    pub(super) ready: bool,
+    pub(super) since: Mono,
+}
+
+/// Counters since start.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Counters {
+    pub(super) commands: u64,
+    pub(super) queries: u64,
+    pub(super) dead_letters: u64,
+}
+
+/// One replica of one shard.
+pub struct Replica {
+    pub(super) group: Group,
+    pub(super) shards: u32,
+    pub(super) registry: Arc<Registry>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) globals: Arc<Globals>,
+    pub(super) config: ShardConfig,
+    pub(super) cells: Cells,
+    pub(super) ledger: Ledger,
+    pub(super) applied: u64,
+    /// The last index that a durable checkpoint covers.
+    pub(super) checkpoint: u64,
+    /// A checkpoint on its way to the store.
+    pub(super) checkpoint_pending: Option<SnapshotMark>,
+    pub(super) checkpoint_at: Mono,
+    pub(super) checkpoint_wanted: bool,
+    pub(super) leading: Option<Leading>,
+    pub(super) inflight: VecDeque<Inflight>,
+    pub(super) open: HashMap<u64, Open>,
+    pub(super) waiting: VecDeque<WaitingAsk>,
+    pub(super) waiting_effects: VecDeque<EffectBatch>,
+    pub(super) reads: Vec<HeldRead>,
+    pub(super) lease: Lease,
+    /// Start of the newest heartbeat round that a majority answered.
+    pub(super) confirmed: Mono,
+    pub(super) delivery: BTreeMap<ShardId, Delivery>,
+    pub(super) faults: Faults,
+    pub(super) recent: Recent,
+    pub(super) counters: Counters,
+    pub(super) seed: u64,
+    pub(super) out: Outputs,
+    next_token: u64,
+    passivated_at: Mono,
+    /// Why it cannot go on; a supervisor decides what follows.
+    pub(super) broken: Option<String>,
+}
+
+impl Replica {
+    /// A replica from what survived: checkpoint, then the log after it.
+    ///
+    /// # Errors
+    /// What does not fit together or does not decode: rebuild it from its peers.
+    pub fn open(parts: ReplicaParts, now: Mono) -> Result<Self, String> {
+        let ReplicaParts { mut start, shards, registry, store, globals, raft, shard, seed } = parts;
+        let stored = store.get(start.shard, LEDGER_KEY).map_err(|error| error.to_string())?;
+        let mut ledger = Ledger::default();
+        if let Some(bytes) = stored {
+            (start.mark, ledger) = decode_ledger(&bytes)?;
+        }
+        let id = start.shard;
+        let group = Group::start(start, &raft)?;
+        let checkpoint = group.log().mark().index;
+        let tick = u64::try_from(raft.tick.as_micros()).unwrap_or(u64::MAX);
+        // Two ticks of margin: a follower's clock moves in ticks, and its first may come right after the heartbeat.
+        let lease = u64::from(raft.election_ticks).saturating_sub(2) * tick * 9 / 10;
+        let mut replica = Self {
+            cells: Cells::new(id, registry.clone(), store.clone()),
+            recent: Recent::new(shard.recent_messages_max),
+            group,
+            shards,
+            registry,
+            store,
+            globals,
+            config: shard,
+            ledger,
+            applied: checkpoint,
+            checkpoint,
+            checkpoint_pending: None,
+            checkpoint_at: now,
+            checkpoint_wanted: false,
+            leading: None,
+            inflight: VecDeque::new(),
+            open: HashMap::new(),
+            waiting: VecDeque::new(),
+            waiting_effects: VecDeque::new(),
+            reads: Vec::new(),
+            lease: Lease::new(lease),
+            confirmed: 0,
+            delivery: BTreeMap::new(),
+            faults: Faults::default(),
+            counters: Counters::default(),
+            seed,
+            out: Outputs::default(),
+            next_token: 1,
+            passivated_at: now,
+            broken: None,
+        };
+        if id == ShardId::CONTROL {
+            replica.publish_all()?;
+        }
+        Ok(replica)
+    }
+
+    /// Moves the Raft clock one tick, and does what is due by time.
+    pub fn tick(&mut self, now: Mono, wall: Timestamp) {
+        self.group.tick();
+        self.expire(now);
+        self.checkpoint_if_due(now);
+        self.resend_if_silent(now);
+        self.hand_back_if_unpreferred(now);
+        if now.saturating_sub(self.passivated_at) > 1_000_000 {
+            self.passivated_at = now;
+            self.passivate(now);
+        }
+        self.turn(now, wall);
+    }
+
+    /// Takes peers' Raft messages.
+    pub fn step(&mut self, messages: &[Vec<u8>]) {
+        for message in messages {
+            self.group.step(message);
+        }
+    }
+
+    /// Records handed out under this number are durable.
+    pub fn persisted(&mut self, number: u64) {
+        let messages = self.group.persisted(number);
+        self.send(messages);
+    }
+
+    /// Takes a request; it is answered in [`Outputs::answers`] under the token returned.
+    pub fn ask(&mut self, asks: Vec<AskOne>, deadline: Mono, now: Mono) -> u64 {
+        let token = self.next_token;
+        self.next_token += 1;
+        let count = asks.len();
+        if count == 0 {
+            self.out.answers.push((token, Vec::new()));
+            return token;
+        }
+        self.open.insert(token, Open { outcomes: vec![None; count], missing: count });
+        for (slot, ask) in asks.into_iter().enumerate() {
+            self.waiting.push_back(WaitingAsk { token, slot, ask, deadline, arrived: now });
+        }
+        token
+    }
+
+    /// Takes effects of another shard.
+    pub fn effects(&mut self, batch: EffectBatch) {
+        if self.leading.is_some() {
+            self.waiting_effects.push_back(batch);
+        }
+    }
+
+    /// Asks that wait to be decided: the shell holds back what would exceed the mailbox.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether it leads and has applied everything before its term.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        self.leading.as_ref().is_some_and(|leading| leading.ready)
+    }
+
+    /// The node believed to lead.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        self.group.leader().map(ReplicaId::node)
+    }
+
+    /// Why the replica cannot go on, if so.
+    #[must_use]
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
+    /// Hands leadership to the most up-to-date peer, before a planned stop. False when there is none or it is not ours.
+    pub fn hand_over(&mut self) -> bool {
+        if !self.group.may_propose() {
+            return false;
+        }
+        let Some(to) = self.group.successor(None) else { return false };
+        self.lease.void();
+        self.group.transfer(to);
+        true
+    }
+
+    /// Does everything that can be done now. Call after any input, then take the outputs.
+    pub fn turn(&mut self, now: Mono, wall: Timestamp) {
+        // Deciding yields entries, which yield readies, which may free room for deciding more.
+        for _ in 0..8 {
+            let progressed = self.drain_ready(now);
+            self.watch_leadership(now);
+            let decided = self.decide(now, wall);
+            if !progressed && !decided {
+                break;
+            }
+        }
+        while self.drain_ready(now) {}
+        self.watch_leadership(now);
+        self.renew_lease(now);
+        while self.drain_ready(now) {}
+        self.release_reads(now);
+        self.deliver(now);
+    }
+
+    /// What the turn asks for.
+    pub fn outputs(&mut self) -> Outputs {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Handles one `Ready`; false when there was none.
+    fn drain_ready(&mut self, now: Mono) -> bool {
+        let Some(ready) = self.group.ready() else { return false };
+        if let Some(snapshot) = &ready.snapshot
+            && let Err(error) = self.install(snapshot)
+        {
+            self.broken = Some(format!("snapshot cannot be installed: {error}"));
+        }
+        if ready.number > 0 {
+            self.out.append.push((ready.number, ready.records));
+        }
+        self.send(ready.messages);
+        for round in ready.rounds {
+            if let Some(started) = self.lease.confirm(round) {
+                self.confirmed = self.confirmed.max(started);
+            }
+        }
+        if !ready.committed.is_empty() {
+            // Leadership may have been lost in the same step that committed these: speculation must go first.
+            self.watch_leadership(now);
+            self.commit(ready.committed, now);
+        }
+        true
+    }
+
+    /// Notices that leadership was won or lost.
+    fn watch_leadership(&mut self, now: Mono) {
+        let leads = self.group.leads();
+        let term = self.group.term();
+        match &self.leading {
+            Some(leading) if !leads || leading.term != term => self.depose(),
+            _ => {}
+        }
+        if leads && self.leading.is_none() {
+            let from = self.group.last();
+            self.leading = Some(Leading { term, from, ready: self.applied >= from, since: now });
+            self.lease.void();
+            self.delivery.clear();
+        }
+        if let Some(leading) = &mut self.leading
+            && !leading.ready
+            && self.applied >= leading.from
+        {
+            leading.ready = true;
+            let reason = format!("term {term}, from entry {}", leading.from);
+            self.note("became_leader", reason);
+        }
+    }
+
+    /// Drops what was only ours to decide.
+    fn depose(&mut self) {
+        self.leading = None;
+        self.lease.void();
+        self.delivery.clear();
+        self.waiting_effects.clear();
+        let hint = self.leader().map(|node| node.0);
+        for read in std::mem::take(&mut self.reads) {
+            self.complete(read.token, read.slot, Err(AskError::NotLeader { hint }));
+        }
+        let inflight = std::mem::take(&mut self.inflight);
+        let doubtful = inflight.iter().map(|entry| entry.answers.len()).sum::<usize>();
+        for (token, slot, _) in inflight.iter().flat_map(|entry| &entry.answers) {
+            let why = "leadership was lost before the entry was committed";
+            self.complete(*token, *slot, Err(AskError::Unknown(why.to_owned())));
+        }
+        if !inflight.is_empty()
+            && let Err(error) = self.rebuild()
+        {
+            self.broken = Some(error);
+        }
+        self.note("deposed", format!("term {}, {doubtful} commands in doubt", self.group.term()));
+    }
+
+    fn send(&mut self, messages: Vec<Message>) {
+        for message in messages {
+            let to = ReplicaId(message.to);
+            if message.get_msg_type() == MessageType::MsgSnapshot {
+                let shard = self.group.shard();
+                if let Ok(bytes) = message.write_to_bytes() {
+                    self.out.snapshots.push(SnapshotJob { shard, to, message: bytes });
+                }
+                continue;
+            }
+            match message.write_to_bytes() {
+                Ok(bytes) => self.out.messages.push((to.node(), bytes)),
+                Err(error) => self.broken = Some(format!("a Raft message does not encode: {error}")),
+            }
+        }
+    }
+
+    /// Answers asks whose deadline has passed before they were decided.
+    fn expire(&mut self, now: Mono) {
+        if self.waiting.iter().all(|waiting| waiting.deadline > now) {
+            return;
+        }
+        let (late, kept): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.deadline <= now);
+        self.waiting = kept;
+        for waiting in late {
+            self.complete(waiting.token, waiting.slot, Err(AskError::Expired));
+        }
+    }
+
+    fn passivate(&mut self, now: Mono) {
+        let seconds = seconds_of(now);
+        let idle = u32::try_from(self.config.passivate_after.as_secs()).unwrap_or(u32::MAX);
+        let budget = self.config.resident_bytes_max / (u64::from(self.shards) + 1);
+        self.cells.passivate(self.checkpoint, seconds.saturating_sub(idle), budget);
+    }
+
+    /// Gives leadership back to the shard's preferred node once it has caught up and some time has passed, so that a
+    /// node that was down leads its share again.
+    fn hand_back_if_unpreferred(&mut self, now: Mono) {
+        let after = u64::try_from(self.config.rebalance_after.as_micros()).unwrap_or(u64::MAX);
+        let Some(leading) = &self.leading else { return };
+        if !leading.ready || now.saturating_sub(leading.since) < after || !self.group.may_propose() {
+            return;
+        }
+        let preferred = self.group.preferred();
+        if preferred == Some(self.group.id().node()) {
+            return;
+        }
+        if let Some(to) = self.group.successor(preferred) {
+            let reason = format!("to node {}, which is preferred for this shard", to.node());
+            self.note("handing_over", reason);
+            self.lease.void();
+            self.group.transfer(to);
+        }
+        if let Some(leading) = &mut self.leading {
+            leading.since = now;
+        }
+    }
+
+    pub(super) fn complete(&mut self, token: u64, slot: usize, outcome: Outcome) {
+        let Some(open) = self.open.get_mut(&token) else { return };
+        if open.outcomes[slot].is_none() {
+            open.outcomes[slot] = Some(outcome);
+            open.missing -= 1;
+        }
+        if open.missing == 0
+            && let Some(open) = self.open.remove(&token)
+        {
+            self.out.answers.push((token, open.outcomes.into_iter().flatten().collect()));
+        }
+    }
+
+    pub(super) fn note(&mut self, change: &'static str, reason: String) {
+        let subject = format!("shard-{}", self.group.shard());
+        self.out.notes.push(Note { subject, change, reason });
+    }
+}
+
+/// The store's record of the shard itself: what the checkpoint covers, and the ledger at that point.
+pub(super) fn encode_ledger(mark: &SnapshotMark, ledger: &Ledger) -> Vec<u8> {
+    let members = mark.members.write_to_bytes().expect("a membership always encodes");
+    let mut bytes = Vec::new();
+    wire::encode_into(&(mark.index, mark.term, members), &mut bytes);
+    wire::encode_into(ledger, &mut bytes);
+    bytes
+}
+
+pub(super) fn decode_ledger(bytes: &[u8]) -> Result<(SnapshotMark, Ledger), String> {
+    let ((index, term, members), used) = wire::decode_prefix::<(u64, u64, Vec<u8>)>(bytes)?;
+    let members = raft::eraftpb::ConfState::parse_from_bytes(&members).map_err(|error| error.to_string())?;
+    Ok((SnapshotMark { index, term, members }, wire::decode(&bytes[used..])?))
+}
+
+/// The batch that makes a checkpoint: entities first, then the ledger that vouches for them.
+pub(super) fn checkpoint_batch(entities: Vec<(Vec<u8>, Vec<u8>)>, ledger: Vec<u8>) -> StoreBatch {
+    let mut puts = entities;
+    puts.push((LEDGER_KEY.to_vec(), ledger));
+    StoreBatch { puts, deletes: Vec::new() }
+}
+
+/// The shell's clock in whole seconds.
+pub(super) fn seconds_of(now: Mono) -> u32 {
+    u32::try_from(now / 1_000_000).unwrap_or(u32::MAX)
+}

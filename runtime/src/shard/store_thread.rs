@@ -1,0 +1,85 @@
+//! The one thread of a node that writes checkpoints and reads snapshots, so that no shard's turn waits for the store.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use super::output::{CheckpointJob, SnapshotJob};
+use super::snapshot;
+use crate::storage::{Store, StoreError};
+
+/// Jobs that wait at most; each shard has one checkpoint and a snapshot or two on its way.
+const JOBS_MAX: usize = 1_024;
+
+/// A checkpoint's end.
+pub(super) type Checkpointed = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// A snapshot's end: its blob.
+pub(super) type Snapshotted = Box<dyn FnOnce(Result<Vec<u8>, String>) + Send>;
+
+/// Work for the thread.
+pub enum StoreJob {
+    /// Write a checkpoint.
+    Checkpoint(CheckpointJob, Checkpointed),
+    /// Read a snapshot.
+    Snapshot(SnapshotJob, Snapshotted),
+    /// Finish what is queued, then end.
+    Close,
+}
+
+/// The thread's handle.
+pub struct StoreThread {
+    jobs: SyncSender<StoreJob>,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl StoreThread {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start(store: Arc<dyn Store>, snapshot_bytes_max: u64) -> std::io::Result<Self> {
+        let (jobs, queue) = sync_channel(JOBS_MAX);
+        let thread = std::thread::Builder::new()
+            .name("troupe-store".to_owned())
+            .spawn(move || run(store.as_ref(), &queue, snapshot_bytes_max))?;
+        Ok(Self { jobs, thread: std::sync::Mutex::new(Some(thread)) })
+    }
+
+    /// Takes a job, or fails it at once when the queue is full.
+    pub fn submit(&self, job: StoreJob) {
+        let job = match self.jobs.try_send(job) {
+            Ok(()) => return,
+            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => job,
+        };
+        let why = "the store's queue is full or closed";
+        match job {
+            StoreJob::Checkpoint(_, done) => {
+                done(Err(StoreError { engine: "queue", what: why.to_owned() }));
+            }
+            StoreJob::Snapshot(_, done) => done(Err(why.to_owned())),
+            StoreJob::Close => {}
+        }
+    }
+
+    /// Finishes what is queued and joins the thread. Blocking.
+    pub fn close(&self) {
+        // Blocks while the queue is full: everything before the close is still written.
+        let _ = self.jobs.send(StoreJob::Close);
+        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(store: &dyn Store, queue: &Receiver<StoreJob>, snapshot_bytes_max: u64) {
+    while let Ok(job) = queue.recv() {
+        match job {
+            StoreJob::Checkpoint(job, done) => done(store.write(job.shard, job.batch)),
+            StoreJob::Snapshot(job, done) => {
+                done(snapshot::build(store, job.shard, &job.message, snapshot_bytes_max));
+            }
+            StoreJob::Close => break,
+        }
+    }
+}
