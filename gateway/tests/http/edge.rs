@@ -12,14 +12,14 @@ use troupe_runtime::Router;
 use troupe_runtime::entity::Globals;
 
 /// A running edge; it stops when dropped.
-pub struct Edge {
-    pub base: String,
-    pub http: reqwest::Client,
-    pub serving: JoinHandle<std::io::Result<()>>,
-    pub stop: Option<oneshot::Sender<()>>,
+pub(crate) struct Edge {
+    pub(crate) base: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) serving: JoinHandle<std::io::Result<()>>,
+    pub(crate) stop: Option<oneshot::Sender<()>>,
 }
 
-pub struct Always(pub Ready);
+pub(crate) struct Always(pub Ready);
 
 impl Readiness for Always {
     fn ready(&self) -> Ready {
@@ -27,9 +27,9 @@ impl Readiness for Always {
     }
 }
 
-pub const READY: Ready = Ready { shards: 8, shards_led: 8, model_loaded: false, draining: false };
+pub(crate) const READY: Ready = Ready { shards: 8, shards_led: 8, model_loaded: false, draining: false };
 
-pub fn gateway((router, globals): (Router, Arc<Globals>)) -> Gateway {
+pub(crate) fn gateway((router, globals): (Router, Arc<Globals>)) -> Gateway {
     Gateway {
         router,
         globals,
@@ -40,21 +40,21 @@ pub fn gateway((router, globals): (Router, Arc<Globals>)) -> Gateway {
 }
 
 /// An answer: status, content type, header values by name, and the body as JSON (or as a JSON string).
-pub struct Answer {
-    pub status: u16,
-    pub content_type: String,
-    pub headers: reqwest::header::HeaderMap,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// Asserts that this is a problem with this status and code, and gives its body.
     #[track_caller]
-    pub fn problem(&self, status: u16, code: &str) -> &Value {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> &Value {
         assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
         assert_eq!(self.content_type, "application/problem+json");
         assert_eq!(self.body["status"], status);
@@ -71,7 +71,7 @@ impl Answer {
 }
 
 impl Edge {
-    pub async fn start(gateway: Gateway) -> Self {
+    pub(crate) async fn start(gateway: Gateway) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -81,15 +81,15 @@ impl Edge {
         Self { base, http: reqwest::Client::new(), serving, stop: Some(stop) }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.http.get(format!("{}{path}", self.base))).await
     }
 
-    pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
         self.send(self.http.post(format!("{}{path}", self.base)).body(body)).await
     }
 
-    pub async fn post_with(
+    pub(crate) async fn post_with(
         &self,
         path: &str,
         headers: &[(&str, &str)],
@@ -102,7 +102,7 @@ impl Edge {
         self.send(request).await
     }
 
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         let headers = response.headers().clone();

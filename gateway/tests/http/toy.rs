@@ -12,12 +12,12 @@ use troupe_runtime::transport::{AskOne, Outcome};
 use troupe_runtime::{Command, Context, Decide, Decision, Entity, Query, Refused, Registry, Router};
 
 #[derive(Encode, Decode, Serialize)]
-pub struct Note {
+pub(crate) struct Note {
     text: String,
 }
 
 #[derive(Encode, Decode, Serialize)]
-pub struct Written {
+pub(crate) struct Written {
     text: String,
 }
 
@@ -35,8 +35,8 @@ impl Entity for Note {
 }
 
 #[derive(Debug, Encode, Decode, Serialize, Deserialize)]
-pub struct Write {
-    pub text: String,
+pub(crate) struct Write {
+    pub(crate) text: String,
 }
 
 impl Command for Write {
@@ -57,8 +57,8 @@ impl Decide<Write> for Note {
 }
 
 #[derive(Debug, Encode, Decode, Serialize, Deserialize)]
-pub struct WriteLoud {
-    pub text: String,
+pub(crate) struct WriteLoud {
+    pub(crate) text: String,
 }
 
 impl Command for WriteLoud {
@@ -74,7 +74,7 @@ impl Decide<WriteLoud> for Note {
 }
 
 #[derive(Debug, Encode, Decode, Serialize, Deserialize)]
-pub struct Read {}
+pub(crate) struct Read {}
 
 impl Query for Read {
     const VERB: &'static str = "read.v1";
@@ -87,7 +87,7 @@ impl Answer<Read> for Note {
     }
 }
 
-pub fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     Registry::default()
         .kind::<Note>()
         .command::<Note, Write>()
@@ -95,12 +95,12 @@ pub fn registry() -> Registry {
         .query::<Note, Read>()
 }
 
-pub fn solo() -> (Router, Arc<Globals>) {
+pub(crate) fn solo() -> (Router, Arc<Globals>) {
     Solo::router(registry())
 }
 
 /// Answers each ask with what the closure says.
-pub struct Scripted<F>(pub F);
+pub(crate) struct Scripted<F>(pub F);
 
 impl<F: Fn(&AskOne) -> Outcome + Send + Sync + 'static> Dispatch for Scripted<F> {
     fn ask_many(&self, asks: Vec<AskOne>, _within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
@@ -110,7 +110,7 @@ impl<F: Fn(&AskOne) -> Outcome + Send + Sync + 'static> Dispatch for Scripted<F>
 }
 
 /// A router over a script.
-pub fn scripted(
+pub(crate) fn scripted(
     registry: Registry,
     script: impl Fn(&AskOne) -> Outcome + Send + Sync + 'static,
 ) -> (Router, Arc<Globals>) {
@@ -118,7 +118,7 @@ pub fn scripted(
 }
 
 /// Never answers, and tells when it was asked.
-pub struct Stuck(pub Arc<tokio::sync::Notify>);
+pub(crate) struct Stuck(pub Arc<tokio::sync::Notify>);
 
 impl Dispatch for Stuck {
     fn ask_many(&self, _asks: Vec<AskOne>, _within: Duration) -> BoxFuture<'static, Vec<Outcome>> {

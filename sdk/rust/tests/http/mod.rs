@@ -1,0 +1,4 @@
+//! The client over real HTTP.
+
+mod client;
+mod server;

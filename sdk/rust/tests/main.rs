@@ -1,0 +1,4 @@
+//! The client against servers that follow a script.
+#![cfg(test)]
+
+mod http;
