@@ -1,0 +1,47 @@
+//! Which model versions this node should serve, read from the published models.
+
+use serde::Serialize;
+use troupe_runtime::entity::Globals;
+
+use crate::lake::Sha256;
+
+/// One version of a model that should answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServedVersion {
+    /// The model's name.
+    pub model: String,
+    /// The version's number.
+    pub version: u32,
+    /// The ONNX object.
+    pub artifact: Sha256,
+    /// The vocabulary object.
+    pub vocabulary: Sha256,
+    /// How it was trained: `ease`, `ials`.
+    pub algorithm: String,
+    /// Whether it answers when no version is asked for.
+    pub champion: bool,
+}
+
+impl ServedVersion {
+    /// Whether the same pool serves both: a version that turns from challenger into champion keeps its replicas.
+    #[must_use]
+    pub fn same_pool(&self, other: &Self) -> bool {
+        self.model == other.model
+            && self.version == other.version
+            && self.artifact == other.artifact
+            && self.vocabulary == other.vocabulary
+    }
+
+    /// `ease@3`, as it is called in the tree and in logs.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{}@{}", self.model, self.version)
+    }
+}
+
+/// The champion and challenger of every model.
+#[must_use]
+pub fn desired(globals: &Globals) -> Vec<ServedVersion> {
+    let _ = globals;
+    Vec::new()
+}
