@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use ractor::factory::queues::DefaultQueue;
 use ractor::factory::routing::QueuerRouting;
+
 use ractor::factory::{Factory, FactoryArguments, FactoryRef, worker_builder};
 use ractor::{Actor, ActorCell};
 use serde::Serialize;
@@ -41,7 +42,7 @@ pub(super) struct Shared {
     loader: Loader,
     items: usize,
     /// Models loaded before the replicas that will own them.
-    spare: Mutex<Vec<Box<ScoringModel>>>,
+    spare: Mutex<Vec<ScoringModel>>,
     requests: AtomicU64,
     batches: AtomicU64,
     restarts: AtomicU64,
@@ -114,10 +115,10 @@ impl Loader {
         artifact: &Sha256,
         items: usize,
         count: usize,
-    ) -> Result<Vec<Box<ScoringModel>>, LoadError> {
+    ) -> Result<Vec<ScoringModel>, LoadError> {
         let intra_threads = self.config.intra_threads.get();
         self.blocking(artifact, move |loader, bytes| {
-            let load = |_| ScoringModel::load(&loader.engine, bytes, items, intra_threads).map(Box::new);
+            let load = |_| ScoringModel::load(&loader.engine, bytes, items, intra_threads);
             (0..count).map(load).collect()
         })
         .await
@@ -126,7 +127,7 @@ impl Loader {
 
 impl Shared {
     /// A model for a replica that starts: one loaded ahead, or a fresh one for a replacement.
-    pub(super) async fn replica_model(self: Arc<Self>) -> Result<Box<ScoringModel>, LoadError> {
+    pub(super) async fn replica_model(self: Arc<Self>) -> Result<ScoringModel, LoadError> {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(model) = spare {
             return Ok(model);

@@ -61,6 +61,8 @@ struct Scene {
     lake: Lake,
     globals: Arc<Globals>,
     published: Arc<Mutex<Vec<ServedVersion>>>,
+    /// Times that the published versions were looked at.
+    looks: Arc<AtomicU32>,
     recommender: Recommender,
     actor: ActorCell,
     vocabulary: Sha256,
@@ -74,17 +76,21 @@ impl Scene {
         let vocabulary = lake.put(vocabulary.to_bytes()).await.unwrap();
         let globals = Arc::new(Globals::default());
         let published = Arc::new(Mutex::new(Vec::<ServedVersion>::new()));
-        let source = published.clone();
+        let looks = Arc::new(AtomicU32::new(0));
+        let (source, looked) = (published.clone(), looks.clone());
         let loader = Loader { engine, lake: lake.clone(), config: Arc::new(config) };
         let recommender = Recommender::with_source(
             NodeId(node),
             loader,
             globals.clone(),
             None,
-            Arc::new(move |_| source.lock().unwrap().clone()),
+            Arc::new(move |_| {
+                looked.fetch_add(1, Ordering::Relaxed);
+                source.lock().unwrap().clone()
+            }),
         );
         let actor = (recommender.child().start)(None).await.unwrap();
-        Self { _dir: dir, lake, globals, published, recommender, actor, vocabulary }
+        Self { _dir: dir, lake, globals, published, looks, recommender, actor, vocabulary }
     }
 
     async fn version(&self, version: u32, artifact: &[u8], champion: bool) -> ServedVersion {
@@ -330,9 +336,13 @@ async fn the_old_champion_goes_on_where_the_new_one_does_not_load() {
     let trouble = view.iter().find(|pool| pool.served.version == 2).unwrap();
     assert!(!trouble.ready && trouble.trouble.as_ref().unwrap().contains("no model that loads"), "{view:?}");
 
-    scene.publish(Vec::new());
-    scene.publish(vec![bad]);
-    assert_eq!(scene.ask(None, &["b"]).await.unwrap().version, 1, "a reload of the control group");
+    for published in [Vec::new(), vec![bad]] {
+        let before = scene.looks.load(Ordering::Relaxed);
+        scene.publish(published);
+        until("the publication to be seen", || scene.looks.load(Ordering::Relaxed) > before).await;
+        tokio::task::yield_now().await;
+        assert_eq!(scene.ask(None, &["b"]).await.unwrap().version, 1, "a reload of the control group");
+    }
     scene.stage(vec![scene.version(3, NEGATED, true).await]).await;
     assert_eq!(scene.ask(None, &["b"]).await.unwrap().version, 3);
 }

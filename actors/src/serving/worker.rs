@@ -28,7 +28,7 @@ pub(super) struct Replica;
 pub(super) struct Loaded {
     shared: Arc<Shared>,
     /// Away while a run has it; a run that panics loses it, and the replica with it.
-    model: Option<Box<ScoringModel>>,
+    model: Option<ScoringModel>,
 }
 
 impl Worker for Replica {
