@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use ractor::factory::queues::DefaultQueue;
 use ractor::factory::routing::QueuerRouting;
-
 use ractor::factory::{Factory, FactoryArguments, FactoryRef, worker_builder};
 use ractor::{Actor, ActorCell};
 use serde::Serialize;

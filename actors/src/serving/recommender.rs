@@ -234,6 +234,16 @@ impl Recommender {
 }
 
 impl House {
+    /// Takes every pool off the stage when their supervisor has ended, and they with it. Whoever waits is told, since
+    /// nobody is left to serve them.
+    pub(super) fn clear_stage(&self) {
+        let before = self.stage.swap(Arc::default());
+        for pool in before.pools() {
+            let why = "serving is being restarted".to_owned();
+            pool.close(&ServeError::NotReady { model: pool.served().model.clone(), why });
+        }
+    }
+
     /// The actor's name in the tree. Several nodes in one process share ractor's registry of names, hence the node; a
     /// name still taken by a predecessor that is ending is left out.
     pub(super) fn free_name(&self, what: &str) -> Option<String> {

@@ -67,14 +67,14 @@ impl Actor for Serving {
         house: Arc<House>,
     ) -> Result<Running, ActorProcessingErr> {
         // A predecessor's factories ended with it.
-        house.stage.store(Arc::default());
+        house.clear_stage();
         let watch = tokio::spawn(watch(house.clone(), myself));
         Ok(Running { house, factories: BTreeMap::new(), troubles: Vec::new(), retry: None, watch })
     }
 
     async fn post_stop(&self, _: ActorRef<Reconcile>, state: &mut Running) -> Result<(), ActorProcessingErr> {
         state.watch.abort();
-        state.house.stage.store(Arc::default());
+        state.house.clear_stage();
         Ok(())
     }
 

@@ -385,6 +385,28 @@ async fn a_replica_or_a_whole_pool_that_dies_is_started_again() {
     assert_ne!(scene.actor.get_children()[0].get_id(), pool.get_id());
 }
 
+#[tokio::test]
+async fn a_supervisor_that_dies_leaves_nobody_waiting_and_its_successor_loads_everything_anew() {
+    let Some(engine) = engine() else { return };
+    let mut scene = Scene::set(910, engine, ServingConfig::default()).await;
+    scene.stage(vec![scene.version(1, EASE, true).await]).await;
+    let pool = scene.actor.get_children().remove(0);
+    scene.actor.kill();
+    until("the pool to end with its supervisor", || pool.get_status() == ractor::ActorStatus::Stopped).await;
+    let stranded = scene.ask(None, &["b"]);
+    let restart = async {
+        tokio::task::yield_now().await;
+        (scene.recommender.child().start)(None).await.unwrap()
+    };
+    let (stranded, successor) = tokio::time::timeout(DEADLINE, futures::future::join(stranded, restart))
+        .await
+        .expect("a request was left waiting");
+    assert!(matches!(stranded.unwrap_err(), ServeError::NotReady { .. }));
+    scene.actor = successor;
+    until("the successor to load", || scene.recommender.view().iter().any(|pool| pool.ready)).await;
+    assert_eq!(scene.ask(None, &["b"]).await.unwrap().version, 1);
+}
+
 #[test]
 fn the_section_refuses_unknown_keys_and_lists_every_impossible_value() {
     let config: ServingConfig = serde_json::from_str("{\"max_delay\":\"2ms\",\"replicas\":3}").unwrap();
