@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use ractor::ActorCell as Actor;
 use ractor::{ActorCell, SpawnErr};
 
 /// When a child that ended is started again.

@@ -1,1 +1,1 @@
-#![doc = "Part of Troupe."]
+//! Tests of the whole: see `main.rs`.

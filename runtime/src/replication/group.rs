@@ -85,6 +85,8 @@ pub struct Group {
     held: VecDeque<(u64, Vec<Message>)>,
     /// Batches handed out and not yet confirmed, and whether they hold records of their own.
     pending: VecDeque<(u64, bool)>,
+    /// A snapshot that becomes the applied state once its batch is durable.
+    installing: Option<(u64, u64)>,
     kept: u64,
     /// Ticks since start in which this replica grants no vote: it may have promised a leader's lease before it crashed.
     quiet_ticks: usize,
@@ -157,6 +159,7 @@ impl Group {
             raw,
             held: VecDeque::new(),
             pending: VecDeque::new(),
+            installing: None,
             kept: config.log_kept_entries,
             quiet_ticks,
         })
@@ -379,6 +382,7 @@ impl Group {
                 members: metadata.get_conf_state().clone(),
             };
             ready.records.push(Record::Reset { index: mark.index, term: mark.term });
+            self.installing = Some((from.number(), mark.index));
             self.raw.mut_store().reset_to(mark);
             ready.snapshot = Some(snapshot);
         }
@@ -424,6 +428,12 @@ impl Group {
             self.pending.pop_front();
         }
         self.raw.on_persist_ready(upto);
+        if let Some((batch, index)) = self.installing
+            && batch <= upto
+        {
+            self.installing = None;
+            self.raw.advance_apply_to(index);
+        }
         let mut messages = Vec::new();
         while let Some((held, _)) = self.held.front() {
             if *held > upto {

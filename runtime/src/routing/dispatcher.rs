@@ -114,8 +114,7 @@ impl ClusterDispatch {
                 self.nodes[turn % self.nodes.len()]
             });
             let batch: Vec<AskOne> = left.iter().map(|at| asks[*at].clone()).collect();
-            let patience =
-                if batch.iter().all(|ask| self.repeatable(ask)) { Some(ATTEMPT_MAX) } else { None };
+            let patience = batch.iter().all(|ask| self.may_repeat(ask)).then_some(ATTEMPT_MAX);
             let answers = self.attempt(to, shard, batch, deadline, patience).await;
             let mut again = Vec::new();
             for (at, answer) in left.into_iter().zip(answers) {
@@ -210,12 +209,16 @@ impl ClusterDispatch {
     fn may_ask_again(&self, ask: &AskOne, error: &AskError) -> bool {
         match error {
             AskError::NotLeader { .. } | AskError::NotSent(_) => true,
-            AskError::Unknown(_) => ask.key.is_some() || self.repeatable(ask),
+            AskError::Unknown(_) => self.may_repeat(ask),
             _ => false,
         }
     }
 
-    fn repeatable(&self, ask: &AskOne) -> bool {
+    /// Whether sending it twice does no harm: by its key, or by its nature.
+    fn may_repeat(&self, ask: &AskOne) -> bool {
+        if ask.key.is_some() {
+            return true;
+        }
         self.registry
             .get(&ask.to.kind)
             .and_then(|kind| kind.verbs.get(ask.verb.as_str()))

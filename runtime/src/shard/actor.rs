@@ -145,7 +145,12 @@ impl Actor for ShardActor {
         let mut replica = Replica::open(parts, now)?;
         if fresh {
             // From here on a log of this group exists: an empty one found later means that it was lost.
-            world.log.append(shard, vec![Record::Replica { id: id.0 }], Box::new(|_| {}))?;
+            let mark = replica.mark();
+            let mut records = vec![Record::Replica { id: id.0 }];
+            if mark.index > 0 {
+                records.push(Record::Reset { index: mark.index, term: mark.term });
+            }
+            world.log.append(shard, records, Box::new(|_| {}))?;
         }
         starts.fetch_add(1, Ordering::Relaxed);
         let outputs = replica.outputs();
@@ -170,7 +175,7 @@ impl Actor for ShardActor {
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        state.turn(matches!(message, ShardMessage::Tick))
+        state.turn(matches!(message, ShardMessage::Tick)).inspect_err(|e| eprintln!("DBGERR {e}"))
     }
 
     async fn post_stop(

@@ -58,32 +58,33 @@ impl Replica {
             return Ok(());
         }
         let batch = Batch::from_bytes(&entry.data)?;
-        for item in &batch.items {
-            self.apply_item(item, entry.index, now)?;
-            if self.group.shard() == ShardId::CONTROL && !item.events.is_empty() {
-                changed.push(item.to.clone());
-            }
+        self.apply_items(&batch, entry.index, now)?;
+        if self.group.shard() == ShardId::CONTROL {
+            changed.extend(batch.items.iter().filter(|item| !item.events.is_empty()).map(|item| item.to.clone()));
         }
         self.fold_ledger(entry.index, batch);
         Ok(())
     }
 
-    fn apply_item(&mut self, item: &Item, index: u64, now: Mono) -> Result<(), String> {
-        if item.events.is_empty() {
-            return Ok(());
-        }
+    /// Folds the events of one entry. A state from a newer checkpoint already holds the entry and is left alone; whether
+    /// it does is known only before the entry's first item, as one entry may change an entity several times.
+    fn apply_items(&mut self, batch: &Batch, index: u64, now: Mono) -> Result<(), String> {
         let registry = self.registry.clone();
-        let kind = registry
-            .get(&item.to.kind)
-            .ok_or_else(|| format!("kind {:?} is unknown to this node: upgrade it", item.to.kind))?;
         let used = super::replica::seconds_of(now);
-        let cell = self.cells.activate(kind, &item.to.key, used)?;
-        // A state from a newer checkpoint already holds this entry.
-        if cell.changed >= index {
-            return Ok(());
+        let mut touched: Vec<(&'static str, &str)> = Vec::with_capacity(batch.items.len());
+        for item in batch.items.iter().filter(|item| !item.events.is_empty()) {
+            let kind = registry
+                .get(&item.to.kind)
+                .ok_or_else(|| format!("kind {:?} is unknown to this node: upgrade it", item.to.kind))?;
+            let cell = self.cells.activate(kind, &item.to.key, used)?;
+            if cell.changed < index {
+                fold_events(kind, &item.to, cell.cell.as_mut(), item)?;
+                touched.push((kind.name, &item.to.key));
+            }
         }
-        fold_events(kind, &item.to, cell.cell.as_mut(), item)?;
-        self.cells.touched(kind.name, &item.to.key, index);
+        for (kind, key) in touched {
+            self.cells.touched(kind, key, index);
+        }
         Ok(())
     }
 
@@ -115,9 +116,7 @@ impl Replica {
                 continue;
             }
             let batch = Batch::from_bytes(&entry.data)?;
-            for item in &batch.items {
-                self.apply_item(item, entry.index, 0)?;
-            }
+            self.apply_items(&batch, entry.index, 0)?;
             if entry.index > from {
                 self.fold_ledger(entry.index, batch);
             }

@@ -145,7 +145,13 @@ impl Replica {
             (start.mark, ledger) = decode_ledger(&bytes)?;
         }
         let id = start.shard;
+        let founding = start.mark.index == 0 && start.log.replica.is_none() && !start.founders.is_empty();
         let group = Group::start(start, &raft)?;
+        if founding {
+            // The founding membership is the first checkpoint, so that a restart never depends on today's configuration.
+            let ledger = encode_ledger(group.log().mark(), &ledger);
+            store.write(id, checkpoint_batch(Vec::new(), ledger)).map_err(|error| error.to_string())?;
+        }
         let checkpoint = group.log().mark().index;
         let tick = u64::try_from(raft.tick.as_micros()).unwrap_or(u64::MAX);
         // Two ticks of margin: a follower's clock moves in ticks, and its first may come right after the heartbeat.
@@ -236,6 +242,12 @@ impl Replica {
         if self.leading.is_some() {
             self.waiting_effects.push_back(batch);
         }
+    }
+
+    /// What the store's newest checkpoint covers.
+    #[must_use]
+    pub fn mark(&self) -> &SnapshotMark {
+        self.group.log().mark()
     }
 
     /// Asks that wait to be decided: the shell holds back what would exceed the mailbox.

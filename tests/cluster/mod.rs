@@ -1,0 +1,9 @@
+//! Several nodes in one process, over the in-memory transport and disks in memory that survive their nodes.
+
+mod durability;
+mod effects;
+mod entities;
+mod failover;
+mod net;
+mod toy;
+mod world;

@@ -1,0 +1,177 @@
+//! A cluster of in-process nodes that can be killed, cut off and started again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use troupe_runtime::cluster::{MemoryDisk, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
+use troupe_runtime::observe::{NodeView, Role};
+use troupe_runtime::replication::RaftConfig;
+use troupe_runtime::shard::ShardConfig;
+use troupe_runtime::supervised::Actor;
+use troupe_runtime::transport::ReceiverSlot;
+use troupe_runtime::{NodeId, Router};
+use super::net::{MemoryNetwork, RingJournal};
+
+use super::toy;
+
+/// How long a test waits for anything before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One running node.
+pub(crate) struct Node {
+    pub(crate) runtime: Arc<Runtime>,
+    actors: Vec<Actor>,
+}
+
+/// The cluster.
+pub(crate) struct World {
+    pub(crate) network: MemoryNetwork,
+    pub(crate) config: RuntimeConfig,
+    nodes: BTreeMap<u16, Node>,
+    disks: BTreeMap<u16, MemoryDisk>,
+    incarnation: u64,
+}
+
+/// Fast timing, so that a failover takes a fraction of a second.
+pub(crate) fn config() -> RuntimeConfig {
+    RuntimeConfig {
+        shards: 4,
+        raft: RaftConfig { tick: Duration::from_millis(10), log_kept_entries: 8, ..RaftConfig::default() },
+        shard: ShardConfig {
+            checkpoint_every: Duration::from_millis(200),
+            rebalance_after: Duration::from_secs(3_600),
+            ..ShardConfig::default()
+        },
+    }
+}
+
+impl World {
+    /// Three nodes, with every shard led.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(config()).await
+    }
+
+    pub(crate) async fn start_with(config: RuntimeConfig) -> Self {
+        let mut world = Self {
+            network: MemoryNetwork::default(),
+            config,
+            nodes: BTreeMap::new(),
+            disks: (1..=3).map(|node| (node, MemoryDisk::default())).collect(),
+            incarnation: 0,
+        };
+        for node in 1..=3 {
+            world.boot(node).await;
+        }
+        world.until_led().await;
+        world
+    }
+
+    /// Starts a node on its disk.
+    pub(crate) async fn boot(&mut self, node: u16) {
+        self.incarnation += 1;
+        let slot = ReceiverSlot::default();
+        let transport = self.network.join(NodeId(node), self.incarnation, slot.clone());
+        let address = |port: u16| ([127, 0, 0, 1], port).into();
+        let spec = RuntimeSpec {
+            cluster: "test".into(),
+            here: NodeId(node),
+            incarnation: self.incarnation,
+            nodes: (1..=3)
+                .map(|id| NodeSpec {
+                    id: NodeId(id),
+                    name: format!("n{id}"),
+                    mesh: address(id),
+                    gateway: address(100 + id),
+                    admin: address(200 + id),
+                    zone: "a".into(),
+                })
+                .collect(),
+            config: self.config.clone(),
+        };
+        let journal = Arc::new(RingJournal::default());
+        let disk = self.disks[&node].open();
+        let registry = Arc::new(toy::registry());
+        let runtime = Runtime::open(spec, registry, journal, transport, &slot, disk).unwrap();
+        let mut actors = Vec::new();
+        for child in runtime.children() {
+            actors.push((child.start)(None).await.unwrap());
+        }
+        self.nodes.insert(node, Node { runtime, actors });
+    }
+
+    /// As SIGKILL: actors end where they are, peers lose the session; the disk stays.
+    pub(crate) fn kill(&mut self, node: u16) {
+        self.network.kill(NodeId(node));
+        if let Some(gone) = self.nodes.remove(&node) {
+            for actor in gone.actors {
+                actor.kill();
+            }
+        }
+    }
+
+    /// Loses a node's disk; it must be down.
+    pub(crate) fn wipe(&mut self, node: u16) {
+        assert!(!self.nodes.contains_key(&node), "node {node} is running");
+        self.disks.insert(node, MemoryDisk::default());
+    }
+
+    pub(crate) fn node(&self, node: u16) -> &Arc<Runtime> {
+        &self.nodes[&node].runtime
+    }
+
+    /// A router on some running node.
+    pub(crate) fn router(&self) -> Router {
+        self.nodes.values().next().expect("a node runs").runtime.router()
+    }
+
+    /// Waits until each running node knows a leader for every shard, and those leaders run.
+    pub(crate) async fn until_led(&self) {
+        self.until("every shard has a leader", async || {
+            if std::env::var("DBG").is_ok() { for v in self.views().await { for s in &v.shards { eprintln!("n{} {:?}", v.node, s); } } }
+            let mut led = std::collections::BTreeSet::new();
+            for view in self.views().await {
+                led.extend(view.shards.iter().filter(|s| s.role == Role::Leader).map(|s| s.shard));
+            }
+            led.len() == self.config.shards as usize + 1
+                && self.nodes.values().all(|node| node.runtime.ready().is_ok())
+        })
+        .await;
+    }
+
+    /// Own views of the running nodes.
+    pub(crate) async fn views(&self) -> Vec<NodeView> {
+        let mut views = Vec::new();
+        for (id, node) in &self.nodes {
+            if let Ok(view) = node.runtime.inspect().node(NodeId(*id)).await {
+                views.push(view);
+            }
+        }
+        views
+    }
+
+    /// The running node that leads most shards.
+    pub(crate) async fn busiest(&self) -> u16 {
+        let views = self.views().await;
+        let leads = |view: &NodeView| view.shards.iter().filter(|shard| shard.role == Role::Leader).count();
+        views.iter().max_by_key(|view| leads(view)).expect("a node runs").node.0
+    }
+
+    /// Waits for a condition, and fails with its name when it does not come.
+    pub(crate) async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+        let start = Instant::now();
+        while !condition().await {
+            assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for node in 1..=3 {
+            self.kill(node);
+        }
+    }
+}
