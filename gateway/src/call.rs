@@ -19,7 +19,7 @@ const KEY_BYTES_MAX: usize = 128;
 
 /// One call: how long it may take, and what protects it from happening twice.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(crate) struct Call {
     started: Instant,
     within: Duration,
     key: Option<String>,
@@ -32,7 +32,7 @@ impl Call {
 
     /// When the request's head had been read.
     #[must_use]
-    pub const fn started(&self) -> Instant {
+    pub(crate) const fn started(&self) -> Instant {
         self.started
     }
 
@@ -40,7 +40,7 @@ impl Call {
     ///
     /// # Errors
     /// `DEADLINE_EXCEEDED` when none is.
-    pub fn left(&self) -> Result<Duration, Problem> {
+    pub(crate) fn left(&self) -> Result<Duration, Problem> {
         match self.within.checked_sub(self.started.elapsed()) {
             Some(left) if !left.is_zero() => Ok(left),
             _ => Err(Problem::expired()),
@@ -50,7 +50,7 @@ impl Call {
     /// The idempotency key, hashed together with what it protects: the same key on another entity or verb is another
     /// key. What the body was, the shard remembers with the answer.
     #[must_use]
-    pub fn key_for(&self, kind: &str, entity: &str, verb: &str) -> Option<u128> {
+    pub(crate) fn key_for(&self, kind: &str, entity: &str, verb: &str) -> Option<u128> {
         let key = self.key.as_deref()?;
         let mut scoped = Vec::with_capacity(kind.len() + entity.len() + verb.len() + key.len() + 32);
         for part in [kind, entity, verb, key] {
@@ -64,7 +64,7 @@ impl Call {
     ///
     /// # Errors
     /// `BODY_TOO_LARGE`, `BODY_INCOMPLETE`, `DEADLINE_EXCEEDED`.
-    pub async fn body(&self, headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    pub(crate) async fn body(&self, headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
         let announced = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok())

@@ -4,14 +4,14 @@ use serde_json::{Map, Value};
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) field: Option<String>,
-    pub(super) code: &'static str,
-    pub(super) message: String,
+pub(crate) struct Fault {
+    pub(crate) field: Option<String>,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
 }
 
 impl Fault {
-    pub(super) fn of(field: &str, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn of(field: &str, code: &'static str, message: impl Into<String>) -> Self {
         Self { field: Some(field.to_owned()), code, message: message.into() }
     }
 }
@@ -40,7 +40,7 @@ const FIELDS: [Field; 7] = [
 ];
 
 /// Explains why a line did not read as an event.
-pub(super) fn diagnose(bytes: &[u8], error: &serde_json::Error) -> Fault {
+pub(crate) fn diagnose(bytes: &[u8], error: &serde_json::Error) -> Fault {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(fields)) => fault_of(&fields).unwrap_or_else(|| Fault {
             field: None,

@@ -17,26 +17,26 @@ const CONTEXT_BYTES_MAX: usize = 64;
 /// An event as it is written, borrowing from the body.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     #[serde(borrow)]
-    pub(super) member: Cow<'a, str>,
+    pub(crate) member: Cow<'a, str>,
     #[serde(borrow)]
-    pub(super) content: Cow<'a, str>,
+    pub(crate) content: Cow<'a, str>,
     #[serde(borrow, rename = "type")]
-    pub(super) kind: Cow<'a, str>,
+    pub(crate) kind: Cow<'a, str>,
     #[serde(default)]
-    pub(super) value: Option<f64>,
-    pub(super) at: u64,
+    pub(crate) value: Option<f64>,
+    pub(crate) at: u64,
     #[serde(borrow, default)]
-    pub(super) event_id: Option<Cow<'a, str>>,
+    pub(crate) event_id: Option<Cow<'a, str>>,
     #[serde(default)]
-    pub(super) context: BTreeMap<String, String>,
+    pub(crate) context: BTreeMap<String, String>,
 }
 
 impl<'a> Line<'a> {
     /// Reads a line. The common case is one pass without copies; a line that fails is read again with more care, to
     /// name its field.
-    pub(super) fn read(bytes: &'a [u8], latest: u64) -> Result<Self, Fault> {
+    pub(crate) fn read(bytes: &'a [u8], latest: u64) -> Result<Self, Fault> {
         let line: Self = serde_json::from_slice(bytes).map_err(|error| diagnose(bytes, &error))?;
         line.check(latest)?;
         Ok(line)

@@ -1,0 +1,206 @@
+//! What a member may like.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use troupe_actors::serving::{Ask, Recommended, ServeError};
+use troupe_runtime::AskError;
+use utoipa::ToSchema;
+
+use super::actors::bad_path;
+use crate::call::Call;
+use crate::domain::{self, Allocation};
+use crate::metrics::{self, Fate};
+use crate::problem::{Problem, ProblemBody};
+use crate::server::Edge;
+
+/// Most items in one answer.
+const K_MAX: usize = 100;
+const K_DEFAULT: usize = 10;
+
+/// A content that the member may like.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Item {
+    /// Its id.
+    content: String,
+    /// Its title; empty where none is known.
+    title: String,
+    /// The model's score; comparable within one answer only.
+    score: f32,
+}
+
+/// Where the time of the answer went, in microseconds.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Timing {
+    /// Waiting for a replica of the model.
+    queue_us: u64,
+    /// In the model, shared with the batch.
+    compute_us: u64,
+    /// Reading what the model needs to know of the member.
+    features_us: u64,
+    /// From the request's head to here.
+    total_us: u64,
+    /// Requests that shared the model's run.
+    batch: u32,
+}
+
+/// Recommendations, best first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Recommendations {
+    /// The member.
+    member: String,
+    /// The model that answered.
+    model: String,
+    /// Its version.
+    version: u32,
+    /// How it was trained.
+    algorithm: String,
+    /// The variation of the experiment that the member is in.
+    variation: Option<String>,
+    /// The experiment that chose the version.
+    experiment: Option<String>,
+    /// The contents.
+    items: Vec<Item>,
+    /// Where the time went.
+    timing: Timing,
+}
+
+/// The query string.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Parameters {
+    k: Option<String>,
+    experiment: Option<String>,
+}
+
+/// The contents that a member may like most.
+///
+/// The running experiment chooses the model's version for the member, always the same one. What is answered is told to the
+/// member in the background.
+#[utoipa::path(get, path = "/v1/members/{id}/recommendations", tag = "recommendations", operation_id = "recommend",
+    params(
+        ("id" = String, Path, description = "the member", example = "42"),
+        ("k" = Option<u32>, Query, description = "how many, 1 to 100; 10 where absent", minimum = 1, maximum = 100),
+        ("experiment" = Option<String>, Query, description = "this experiment rather than the first that runs"),
+        ("X-Deadline-Ms" = Option<i64>, Header, description = "milliseconds left; 5000 where absent"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context"),
+    ),
+    responses(
+        (status = 200, description = "best first", body = Recommendations),
+        (status = "default", description = "why there are none", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn recommend(
+    State(edge): State<Edge>,
+    call: Call,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Json<Recommendations>, Problem> {
+    let Path(member) = path.map_err(|rejection| bad_path(&rejection))?;
+    let Query(parameters) = query
+        .map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, "BAD_PARAMETER", rejection.body_text()))?;
+    let to = domain::member(&member)?;
+    let k = how_many(parameters.k.as_deref())?;
+    let allocation = domain::allocate(&edge.globals, &member, parameters.experiment.as_deref())?;
+    let asked = Instant::now();
+    let inputs = domain::inputs(&edge.router, &to, call.left()?).await?;
+    let features_us = micros(asked);
+    let ask = Ask {
+        model: &allocation.model,
+        version: allocation.version,
+        history: &inputs.history,
+        exclude_history: true,
+        k,
+        deadline: Some(Instant::now() + call.left()?),
+    };
+    let recommended = edge.recommender.recommend(ask).await.map_err(|error| no_answer(&edge, &error))?;
+    let titles = titles(&edge, &call, &recommended).await?;
+    edge.remember.later(domain::remember(&to, &allocation, &recommended));
+    Ok(Json(render(member, allocation, recommended, titles, features_us, &call)))
+}
+
+fn how_many(k: Option<&str>) -> Result<usize, Problem> {
+    let Some(text) = k else { return Ok(K_DEFAULT) };
+    text.parse().ok().filter(|k| (1..=K_MAX).contains(k)).ok_or_else(|| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "BAD_PARAMETER",
+            format!("k must be a whole number, 1 to {K_MAX}"),
+        )
+        .field("k")
+    })
+}
+
+/// A model that is missing or still loading is a matter of time, whatever its own error says.
+fn no_answer(edge: &Edge, error: &ServeError) -> Problem {
+    let code = match error {
+        ServeError::NoModel(_) => "NO_MODEL",
+        ServeError::NotReady { .. } => "MODEL_NOT_READY",
+        ServeError::Unavailable(_) => "NO_ENGINE",
+        other => return Problem::from(AskError::from(other.clone())),
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
+        .retry_after(edge.config.retry_after)
+}
+
+/// The items' titles in their order. A title that cannot be read is no reason to keep the recommendation back.
+async fn titles(edge: &Edge, call: &Call, recommended: &Recommended) -> Result<Vec<String>, Problem> {
+    let now = Instant::now();
+    let mut titles: Vec<Option<String>> =
+        recommended.items.iter().map(|(content, _)| edge.titles.get(content, now)).collect();
+    let missing: Vec<usize> =
+        (0..titles.len()).filter(|position| titles.get(*position).is_some_and(Option::is_none)).collect();
+    metrics::titles(Fate::Kept, titles.len() - missing.len());
+    metrics::titles(Fate::Read, missing.len());
+    if !missing.is_empty() {
+        let contents = || missing.iter().filter_map(|position| Some(&recommended.items.get(*position)?.0));
+        let asks = contents().map(|content| domain::title_ask(content)).collect();
+        let outcomes = edge.router.ask_many(asks, call.left()?).await;
+        for ((position, content), outcome) in missing.iter().zip(contents()).zip(outcomes) {
+            match outcome.and_then(|reply| domain::title(&reply)) {
+                Ok(title) => {
+                    edge.titles.keep(content, &title, now);
+                    if let Some(slot) = titles.get_mut(*position) {
+                        *slot = Some(title);
+                    }
+                }
+                Err(error) => tracing::debug!(key = %content, %error, "could not read a title"),
+            }
+        }
+    }
+    Ok(titles.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+fn render(
+    member: String,
+    allocation: Allocation,
+    recommended: Recommended,
+    titles: Vec<String>,
+    features_us: u64,
+    call: &Call,
+) -> Recommendations {
+    let items = recommended.items.into_iter().zip(titles);
+    Recommendations {
+        member,
+        model: recommended.model,
+        version: recommended.version,
+        algorithm: recommended.algorithm,
+        variation: allocation.variation,
+        experiment: allocation.experiment,
+        items: items.map(|((content, score), title)| Item { content, title, score }).collect(),
+        timing: Timing {
+            queue_us: recommended.timing.queue_us,
+            compute_us: recommended.timing.compute_us,
+            features_us,
+            total_us: micros(call.started()),
+            batch: recommended.timing.batch,
+        },
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
