@@ -60,7 +60,9 @@ impl Replica {
         let batch = Batch::from_bytes(&entry.data)?;
         self.apply_items(&batch, entry.index, now)?;
         if self.group.shard() == ShardId::CONTROL {
-            changed.extend(batch.items.iter().filter(|item| !item.events.is_empty()).map(|item| item.to.clone()));
+            changed.extend(
+                batch.items.iter().filter(|item| !item.events.is_empty()).map(|item| item.to.clone()),
+            );
         }
         self.fold_ledger(entry.index, batch);
         Ok(())

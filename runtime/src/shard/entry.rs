@@ -101,15 +101,13 @@ mod tests {
 
     #[test]
     fn the_stored_bytes_of_an_entry_never_change() {
-        let golden = "01fd88bd442ecd000000010\
-                      76d656d62657273023432010301020301";
         let bytes: String = batch().to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert!(bytes.starts_with("01fd"), "{bytes}");
-        assert_eq!(bytes, GOLDEN, "{golden}");
+        assert_eq!(bytes, GOLDEN);
         assert_eq!(Batch::from_bytes(&batch().to_bytes()), Ok(batch()));
     }
 
-    const GOLDEN: &str = "";
+    const GOLDEN: &str = "01fd8857a62ecd00000001076d656d62657273023432010301020301\
+        07636f6e74656e74057b633a377d08636f756e742e76310109010506010701030a01040b";
 
     #[test]
     fn a_newer_or_broken_entry_is_refused() {

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     fn item(effects: u8, key: Option<u128>) -> Item {
-        let effect = |n| Effect {
+        let effect = |n: u8| Effect {
             to: Address { kind: "k".into(), key: n.to_string() },
             verb: "v".into(),
             body: vec![n],

@@ -2,8 +2,19 @@
 //!
 //! The log is the truth until a checkpoint covers it; the store is a cache with checkpoints and never the only copy.
 
+mod fjall_store;
+mod open;
 mod record;
+mod sled_store;
 mod store;
+mod wal;
 
+pub use fjall_store::FjallStore;
+pub use open::{Engine, StoreConfig, open_store};
 pub use record::{GroupLog, LogEntry, Record, Vote};
+pub use sled_store::SledStore;
 pub use store::{Store, StoreBatch, StoreError};
+pub use wal::{Recovered, Sync, TornTail, Wal, WalConfig, WalError, WalStats};
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,15 @@ pub enum Record {
         /// The replica id.
         id: u64,
     },
+    /// What must be known of the group when earlier segments are gone: it replaces all but the entries.
+    Base {
+        /// The replica's id.
+        replica: Option<u64>,
+        /// Its promise.
+        vote: Vote,
+        /// Index and term of the last entry covered.
+        cut: (u64, u64),
+    },
 }
 
 /// What a group's records fold to.
@@ -86,6 +95,14 @@ impl GroupLog {
             Record::Reset { index, term } => {
                 self.entries.clear();
                 self.cut = (index, term);
+            }
+            Record::Base { replica, vote, cut } => {
+                self.replica = replica;
+                self.vote = vote;
+                if cut.0 > self.cut.0 {
+                    self.entries.retain(|entry| entry.index > cut.0);
+                    self.cut = cut;
+                }
             }
             Record::Replica { id } => *self = Self { replica: Some(id), ..Self::default() },
         }

@@ -1,0 +1,45 @@
+//! `[wal]` in `cluster.toml`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Problem, Section};
+
+/// When a record counts as durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sync {
+    /// When the disk says that it holds it.
+    Fsync,
+    /// When the operating system has it: with a majority of nodes holding it in memory, a power loss of all of them at
+    /// once can lose what was acknowledged.
+    Replicated,
+}
+
+/// The write-ahead log's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WalConfig {
+    /// Size of a segment, in bytes.
+    pub segment_bytes: u64,
+    /// Appends waiting for the writer; at the bound a shard's actor fails and starts again.
+    pub queue_appends_max: usize,
+    /// When a record counts as durable: `fsync` or `replicated`.
+    pub sync: Sync,
+}
+
+impl Default for WalConfig {
+    fn default() -> Self {
+        Self { segment_bytes: 16 << 20, queue_appends_max: 16_384, sync: Sync::Fsync }
+    }
+}
+
+impl Section for WalConfig {
+    fn validate(&self, path: &str, problems: &mut Vec<Problem>) {
+        if !((1 << 20)..=(1 << 30)).contains(&self.segment_bytes) {
+            problems.push(Problem::new(format!("{path}.segment_bytes"), "must be 1048576 to 1073741824"));
+        }
+        if self.queue_appends_max < 64 {
+            problems.push(Problem::new(format!("{path}.queue_appends_max"), "must be at least 64"));
+        }
+    }
+}

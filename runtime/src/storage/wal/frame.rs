@@ -1,0 +1,138 @@
+//! Bytes of a segment: a header, then frames.
+//!
+//! A frame is `length u32 | shard u32 | head check u32 | body check u32 | body`, little endian. The head has a check of
+//! its own, so that a damaged body still tells whose it was and where the next frame begins.
+
+use crate::address::ShardId;
+use crate::storage::Record;
+use crate::wire;
+
+/// Bytes of a segment's header.
+pub(super) const HEADER: usize = 32;
+/// Bytes of a frame's head.
+pub(super) const HEAD: usize = 16;
+/// Largest body: an entry is bounded far below it.
+pub(super) const BODY_MAX: usize = 32 << 20;
+/// The shard number of an end mark.
+const END: u32 = u32::MAX;
+
+const MAGIC: &[u8; 6] = b"TRPWAL";
+/// Format of segments and of the records in them.
+const FORMAT: u16 = 1;
+
+/// What stands at some place of a segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found<'a> {
+    /// A whole frame, and the place after it.
+    Frame { shard: ShardId, body: &'a [u8], next: usize },
+    /// A frame whose body fails its check, and the place after it.
+    BadBody { shard: ShardId, next: usize },
+    /// The end mark of a full segment.
+    End,
+    /// No frame of this segment.
+    Nothing,
+}
+
+pub(super) fn header(sequence: u64) -> [u8; HEADER] {
+    let mut out = [0; HEADER];
+    out[..6].copy_from_slice(MAGIC);
+    out[6..8].copy_from_slice(&FORMAT.to_le_bytes());
+    out[8..16].copy_from_slice(&sequence.to_le_bytes());
+    let check = crc32fast::hash(&out[..16]);
+    out[16..20].copy_from_slice(&check.to_le_bytes());
+    out
+}
+
+/// The sequence number in a segment's header.
+pub(super) fn parse_header(bytes: &[u8]) -> Result<u64, String> {
+    if bytes.len() < HEADER || &bytes[..6] != MAGIC {
+        return Err("not a segment of a write-ahead log".to_owned());
+    }
+    let format = u16::from_le_bytes([bytes[6], bytes[7]]);
+    if format > FORMAT {
+        return Err(format!("format {format} is newer than {FORMAT}: upgrade this node"));
+    }
+    if crc32fast::hash(&bytes[..16]).to_le_bytes() != bytes[16..20] {
+        return Err("the header fails its check".to_owned());
+    }
+    Ok(u64::from_le_bytes(word(bytes, 8)))
+}
+
+/// Appends a frame with these records.
+pub(super) fn push(out: &mut Vec<u8>, sequence: u64, shard: ShardId, records: &[Record]) {
+    let start = out.len();
+    out.resize(start + HEAD, 0);
+    out.push(u8::try_from(FORMAT).unwrap_or(u8::MAX));
+    for record in records {
+        wire::encode_into(record, out);
+    }
+    seal(out, start, sequence, shard.0);
+}
+
+/// Appends the end mark.
+pub(super) fn push_end(out: &mut Vec<u8>, sequence: u64) {
+    let start = out.len();
+    out.resize(start + HEAD, 0);
+    seal(out, start, sequence, END);
+}
+
+fn seal(out: &mut [u8], start: usize, sequence: u64, shard: u32) {
+    let length = u32::try_from(out.len() - start - HEAD).unwrap_or(u32::MAX);
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    out[start + 4..start + 8].copy_from_slice(&shard.to_le_bytes());
+    let head = check(sequence, &out[start..start + 8]);
+    out[start + 8..start + 12].copy_from_slice(&head.to_le_bytes());
+    let body = check(sequence, &out[start + HEAD..]);
+    out[start + 12..start + HEAD].copy_from_slice(&body.to_le_bytes());
+}
+
+/// Looks at the place `at`.
+pub(super) fn look(bytes: &[u8], at: usize, sequence: u64) -> Found<'_> {
+    let Some(head) = bytes.get(at..at + HEAD) else { return Found::Nothing };
+    if check(sequence, &head[..8]).to_le_bytes() != head[8..12] {
+        return Found::Nothing;
+    }
+    let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
+    let shard = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+    if shard == END {
+        return Found::End;
+    }
+    let (shard, next) = (ShardId(shard), at + HEAD + length);
+    if length > BODY_MAX {
+        return Found::Nothing;
+    }
+    match bytes.get(at + HEAD..next) {
+        Some(body) if check(sequence, body).to_le_bytes() == head[12..16] => {
+            Found::Frame { shard, body, next }
+        }
+        _ => Found::BadBody { shard, next },
+    }
+}
+
+/// The records in a frame's body.
+pub(super) fn records(body: &[u8]) -> Result<Vec<Record>, String> {
+    let (format, mut rest) = body.split_first().ok_or_else(|| "a frame without a format".to_owned())?;
+    if u16::from(*format) > FORMAT {
+        return Err(format!("records of format {format} are newer than {FORMAT}: upgrade this node"));
+    }
+    let mut out = Vec::new();
+    while !rest.is_empty() {
+        let (record, used) = wire::decode_prefix::<Record>(rest)?;
+        out.push(record);
+        rest = &rest[used..];
+    }
+    Ok(out)
+}
+
+fn check(sequence: u64, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&sequence.to_le_bytes());
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+fn word(bytes: &[u8], at: usize) -> [u8; 8] {
+    let mut out = [0; 8];
+    out.copy_from_slice(&bytes[at..at + 8]);
+    out
+}

@@ -1,0 +1,239 @@
+//! Reading a log back: what is whole, what is torn, what is damaged.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+use super::frame::{self, Found, HEAD, HEADER};
+use super::segment;
+use super::writer::{Facts, WalError};
+use crate::address::ShardId;
+use crate::storage::{GroupLog, Record};
+
+/// A tail that was being written when the node died: cut off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TornTail {
+    /// The segment's file.
+    pub segment: PathBuf,
+    /// Where whole records end.
+    pub offset: u64,
+}
+
+/// What a log held when it was opened.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Groups that are whole.
+    pub groups: BTreeMap<ShardId, GroupLog>,
+    /// A tail that was cut.
+    pub torn: Option<TornTail>,
+    /// Groups of which something in the middle is unreadable, and where: such a replica must not take part again under
+    /// its id, because it may have forgotten a vote or an entry that it acknowledged.
+    pub damaged: BTreeMap<ShardId, String>,
+}
+
+/// Entries of each group that a segment holds, by their highest index.
+pub(super) type Contents = BTreeMap<ShardId, u64>;
+
+/// A segment that was read.
+pub(super) struct Read {
+    pub(super) sequence: u64,
+    pub(super) path: PathBuf,
+    pub(super) contents: Contents,
+}
+
+/// Reads every segment in order; cuts a torn tail off when `mend`.
+pub(super) fn read(dir: &Path, mend: bool) -> Result<(Recovered, Vec<Read>), WalError> {
+    let mut out = Recovered::default();
+    let mut reads = Vec::new();
+    let segments = segment::list(dir)?;
+    let newest = segments.len().saturating_sub(1);
+    let mut all_damaged: Option<String> = None;
+    let mut found = Vec::new();
+    let mut expected = None;
+    for (at, (sequence, path)) in segments.into_iter().enumerate() {
+        let fail = |error: std::io::Error| WalError::io(&path, &error);
+        let bytes = std::fs::read(&path).map_err(fail)?;
+        match frame::parse_header(&bytes) {
+            Ok(found) if found == sequence => {}
+            // The newest segment may have died before its header was written: then nothing in it was acknowledged.
+            Err(_) if at == newest && bytes.iter().take(HEADER).all(|byte| *byte == 0) => continue,
+            Ok(_) => return Err(WalError::Unreadable(format!("{}: name and header differ", path.display()))),
+            Err(why) => return Err(WalError::Unreadable(format!("{}: {why}", path.display()))),
+        }
+        if expected.is_some_and(|expected| expected != sequence) {
+            all_damaged.get_or_insert(format!("a segment is missing before {}", path.display()));
+        }
+        expected = Some(sequence + 1);
+        let (contents, end) = read_one(&bytes, sequence, &path, &mut out, &mut found);
+        match end {
+            End::Clean => {}
+            End::Open(offset) if at == newest => {
+                let rest = &bytes[offset..];
+                if rest.iter().any(|byte| *byte != 0) {
+                    out.torn = Some(TornTail { segment: path.clone(), offset: offset as u64 });
+                }
+                if mend {
+                    let file = OpenOptions::new().write(true).open(&path).map_err(fail)?;
+                    file.set_len(offset as u64).and_then(|()| file.sync_all()).map_err(fail)?;
+                }
+            }
+            End::Open(offset) if offset == bytes.len() => {}
+            End::Open(offset) => {
+                let why = format!("{} is unreadable from byte {offset}", path.display());
+                all_damaged.get_or_insert(why);
+            }
+            End::Broken(offset) => {
+                let why = format!("{} is unreadable at byte {offset}, with records after it", path.display());
+                all_damaged.get_or_insert(why);
+            }
+        }
+        reads.push(Read { sequence, path, contents });
+    }
+    fold(found, &mut out);
+    if let Some(why) = all_damaged {
+        // Whose records were lost cannot be told: no group's promises can be relied on.
+        for shard in out.groups.keys() {
+            out.damaged.entry(*shard).or_insert_with(|| why.clone());
+        }
+    }
+    for shard in out.damaged.keys() {
+        out.groups.remove(shard);
+    }
+    Ok((out, reads))
+}
+
+enum End {
+    /// An end mark.
+    Clean,
+    /// No frame from here on.
+    Open(usize),
+    /// No frame here, but some after it.
+    Broken(usize),
+}
+
+/// Records in the order of the log, with where they stand.
+type FoundRecords = Vec<(ShardId, Record, String)>;
+
+/// Folds what was read. Segments are freed once a group's *newest* cut covers their entries, so the newest cut must be
+/// known before the first entry: what is behind it may be there in part.
+fn fold(found: FoundRecords, out: &mut Recovered) {
+    let mut facts: BTreeMap<ShardId, Facts> = BTreeMap::new();
+    for (shard, record, _) in &found {
+        facts.entry(*shard).or_default().fold(record);
+    }
+    let mut gaps: BTreeMap<ShardId, String> = BTreeMap::new();
+    for (shard, record, place) in found {
+        let group = out.groups.entry(shard).or_default();
+        let (floor, term) = facts.get(&shard).map_or((0, 0), |facts| facts.cut);
+        match &record {
+            Record::Entry(entry) if entry.index <= floor => {
+                // Not kept, but it replaced everything after it that was there before.
+                group.entries.clear();
+                continue;
+            }
+            Record::Entry(_) if group.cut.0 < floor => {
+                group.entries.clear();
+                group.cut = (floor, term);
+            }
+            // What came before does not count any more, whole or not.
+            Record::Reset { .. } | Record::Replica { .. } => {
+                gaps.remove(&shard);
+            }
+            _ => {}
+        }
+        if let Err(why) = group.fold(shard, record) {
+            gaps.entry(shard).or_insert_with(|| format!("{place}: {why}"));
+        }
+    }
+    out.damaged.extend(gaps);
+}
+
+fn read_one(
+    bytes: &[u8],
+    sequence: u64,
+    path: &Path,
+    out: &mut Recovered,
+    found: &mut FoundRecords,
+) -> (Contents, End) {
+    let mut contents = Contents::new();
+    let mut at = HEADER;
+    loop {
+        match frame::look(bytes, at, sequence) {
+            Found::End => return (contents, End::Clean),
+            Found::Frame { shard, body, next } => {
+                take(shard, body, out, found, &mut contents, &format!("{} at byte {at}", path.display()));
+                at = next;
+            }
+            Found::BadBody { shard, next } => {
+                if !frame_follows(bytes, next, sequence) {
+                    return (contents, End::Open(at));
+                }
+                let why = format!("a record in {} at byte {at} fails its check", path.display());
+                out.damaged.entry(shard).or_insert(why);
+                at = next;
+            }
+            Found::Nothing => {
+                let end = if frame_follows(bytes, at, sequence) { End::Broken(at) } else { End::Open(at) };
+                if let End::Broken(_) = end {
+                    // Go on behind the gap, so that groups are known by name.
+                    let next = next_frame(bytes, at, sequence).unwrap_or(bytes.len());
+                    let (more, _) = read_from(bytes, next, sequence, path, out, found);
+                    contents.extend(more);
+                }
+                return (contents, end);
+            }
+        }
+    }
+}
+
+fn read_from(
+    bytes: &[u8],
+    mut at: usize,
+    sequence: u64,
+    path: &Path,
+    out: &mut Recovered,
+    found: &mut FoundRecords,
+) -> (Contents, usize) {
+    let mut contents = Contents::new();
+    while let Found::Frame { shard, body, next } = frame::look(bytes, at, sequence) {
+        take(shard, body, out, found, &mut contents, &format!("{} at byte {at}", path.display()));
+        at = next;
+    }
+    (contents, at)
+}
+
+fn take(
+    shard: ShardId,
+    body: &[u8],
+    out: &mut Recovered,
+    found: &mut FoundRecords,
+    contents: &mut Contents,
+    place: &str,
+) {
+    out.groups.entry(shard).or_default();
+    match frame::records(body) {
+        Ok(records) => {
+            for record in records {
+                segment::note(contents, shard, &record);
+                found.push((shard, record, place.to_owned()));
+            }
+        }
+        Err(why) => {
+            out.damaged.entry(shard).or_insert(format!("{place}: {why}"));
+        }
+    }
+}
+
+fn frame_follows(bytes: &[u8], from: usize, sequence: u64) -> bool {
+    next_frame(bytes, from, sequence).is_some()
+}
+
+/// The next place at or after `from` where a whole frame or an end mark stands.
+fn next_frame(bytes: &[u8], from: usize, sequence: u64) -> Option<usize> {
+    let last = bytes.len().checked_sub(HEAD)?;
+    (from..=last).find(|at| {
+        // Zeros are the common case behind the end, and never a frame.
+        bytes[*at..*at + HEAD].iter().any(|byte| *byte != 0)
+            && matches!(frame::look(bytes, *at, sequence), Found::Frame { .. } | Found::End)
+    })
+}

@@ -1,0 +1,111 @@
+//! Segment files: names, preallocation, and what they hold.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use super::frame;
+use super::recover::Contents;
+use super::writer::WalError;
+use crate::address::ShardId;
+use crate::storage::Record;
+
+const PREFIX: &str = "wal-";
+const SPARE: &str = "spare-";
+
+/// Segments in a directory, oldest first.
+pub(super) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, WalError> {
+    named(dir, PREFIX)
+}
+
+/// Files waiting to become segments.
+pub(super) fn spares(dir: &Path) -> Result<Vec<PathBuf>, WalError> {
+    Ok(named(dir, SPARE)?.into_iter().map(|(_, path)| path).collect())
+}
+
+fn named(dir: &Path, prefix: &str) -> Result<Vec<(u64, PathBuf)>, WalError> {
+    let fail = |error: std::io::Error| WalError::io(dir, &error);
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.strip_prefix(prefix).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        if let Some(number) = number {
+            out.push((number, path));
+        }
+    }
+    out.sort_unstable();
+    Ok(out)
+}
+
+/// A segment being written.
+pub(super) struct Open {
+    pub(super) sequence: u64,
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) at: u64,
+    pub(super) bytes: u64,
+}
+
+/// Makes the segment `sequence`, from a spare file where there is one.
+pub(super) fn create(
+    dir: &Path,
+    sequence: u64,
+    bytes: u64,
+    spare: Option<PathBuf>,
+) -> Result<Open, WalError> {
+    let path = dir.join(format!("{PREFIX}{sequence:016x}"));
+    let fail = |error: std::io::Error| WalError::io(&path, &error);
+    if let Some(spare) = spare {
+        let file = OpenOptions::new().read(true).write(true).open(&spare).map_err(fail)?;
+        // The old header goes before the name changes: a crash in between must not leave an old segment's frames under
+        // a new name.
+        file.write_all_at(&frame::header(sequence), 0).and_then(|()| file.sync_data()).map_err(fail)?;
+        std::fs::rename(&spare, &path).map_err(fail)?;
+        sync_dir(dir)?;
+        return Ok(Open { sequence, path, file, at: frame::HEADER as u64, bytes });
+    }
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path).map_err(fail)?;
+    // Written out rather than left sparse: allocating blocks is what makes a sync of a growing file slow.
+    let zeros = vec![0_u8; 1 << 20];
+    let mut at = 0;
+    while at < bytes {
+        let count = usize::try_from((bytes - at).min(1 << 20)).unwrap_or(1 << 20);
+        file.write_all_at(&zeros[..count], at).map_err(fail)?;
+        at += count as u64;
+    }
+    file.write_all_at(&frame::header(sequence), 0).and_then(|()| file.sync_all()).map_err(fail)?;
+    sync_dir(dir)?;
+    Ok(Open { sequence, path, file, at: frame::HEADER as u64, bytes })
+}
+
+/// Turns a segment that nobody needs into a spare.
+pub(super) fn retire(
+    dir: &Path,
+    sequence: u64,
+    path: &Path,
+    keep: bool,
+) -> Result<Option<PathBuf>, WalError> {
+    let fail = |error: std::io::Error| WalError::io(path, &error);
+    if !keep {
+        std::fs::remove_file(path).map_err(fail)?;
+        return Ok(None);
+    }
+    let spare = dir.join(format!("{SPARE}{sequence:016x}"));
+    std::fs::rename(path, &spare).map_err(fail)?;
+    Ok(Some(spare))
+}
+
+/// Makes names durable.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), WalError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| WalError::io(dir, &error))
+}
+
+/// Notes which entries a segment holds.
+pub(super) fn note(contents: &mut Contents, shard: ShardId, record: &Record) {
+    if let Record::Entry(entry) = record {
+        let highest = contents.entry(shard).or_default();
+        *highest = entry.index.max(*highest);
+    }
+}

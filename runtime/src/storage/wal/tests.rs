@@ -1,0 +1,205 @@
+//! The log as a disk may leave it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+
+use super::*;
+use crate::address::ShardId;
+use crate::storage::{GroupLog, LogEntry, Record, Vote};
+
+fn config() -> WalConfig {
+    WalConfig { segment_bytes: 1 << 20, ..WalConfig::default() }
+}
+
+fn entry(index: u64, bytes: usize) -> Record {
+    Record::Entry(LogEntry { index, term: 1, kind: 0, data: vec![7; bytes] })
+}
+
+/// Appends and waits until it is durable.
+fn append(wal: &Wal, shard: u32, records: Vec<Record>) -> Result<(), WalError> {
+    let (sender, receiver) = channel();
+    wal.append(ShardId(shard), records, Box::new(move |outcome| sender.send(outcome).unwrap()))?;
+    receiver.recv().unwrap()
+}
+
+fn only_segment(dir: &Path) -> PathBuf {
+    let mut segments = segment::list(dir).unwrap();
+    segments.pop().unwrap().1
+}
+
+fn written(path: &Path) -> usize {
+    let bytes = std::fs::read(path).unwrap();
+    bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_reopening_without_a_close() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wal, fresh) = Wal::open(dir.path(), &config()).unwrap();
+    assert!(fresh.groups.is_empty());
+    let vote = Vote { term: 2, voted_for: 1, committed: 3 };
+    append(&wal, 1, vec![Record::Replica { id: 4 }, entry(1, 10), entry(2, 10)]).unwrap();
+    append(&wal, 2, vec![Record::Vote(vote)]).unwrap();
+    assert_eq!(wal.reread(ShardId(1)).unwrap().entries.len(), 2);
+    let (_again, recovered) = Wal::open(dir.path(), &config()).unwrap();
+    assert_eq!(recovered.groups[&ShardId(1)].entries.len(), 2);
+    assert_eq!(recovered.groups[&ShardId(1)].replica, Some(4));
+    assert_eq!(recovered.groups[&ShardId(2)].vote, vote);
+    assert!(recovered.damaged.is_empty());
+}
+
+#[test]
+fn a_tail_torn_at_any_byte_is_cut_at_the_last_whole_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
+    append(&wal, 1, vec![entry(1, 8)]).unwrap();
+    let segment = only_segment(dir.path());
+    let before = written(&segment);
+    append(&wal, 1, vec![entry(2, 40)]).unwrap();
+    wal.close();
+    let whole = std::fs::read(&segment).unwrap();
+    let after = written(&segment);
+    for cut in before..after {
+        let torn = tempfile::tempdir().unwrap();
+        let mut bytes = whole.clone();
+        bytes[cut..].fill(0);
+        std::fs::write(torn.path().join(segment.file_name().unwrap()), &bytes).unwrap();
+        let (_wal, recovered) = Wal::open(torn.path(), &config()).unwrap();
+        assert_eq!(recovered.groups[&ShardId(1)].entries.len(), 1, "cut at {cut}");
+        assert!(recovered.damaged.is_empty(), "cut at {cut}: {:?}", recovered.damaged);
+        assert_eq!(recovered.torn.is_some(), cut > before, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_the_middle_damages_the_group_it_hits_and_is_located() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
+    append(&wal, 1, vec![entry(1, 8)]).unwrap();
+    let segment = only_segment(dir.path());
+    let start = written(&segment);
+    append(&wal, 2, vec![entry(1, 40)]).unwrap();
+    append(&wal, 3, vec![entry(1, 8)]).unwrap();
+    wal.close();
+    let whole = std::fs::read(&segment).unwrap();
+    // In the body the head still tells whose it was; in the head nobody can.
+    for (at, damaged) in [(start + 40, vec![2]), (start + 6, vec![1, 3])] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::write(copy.path().join(segment.file_name().unwrap()), &bytes).unwrap();
+        let (_wal, recovered) = Wal::open(copy.path(), &config()).unwrap();
+        let found: Vec<u32> = recovered.damaged.keys().map(|shard| shard.0).collect();
+        assert_eq!(found, damaged, "flipped at {at}: {:?}", recovered.damaged);
+        assert!(recovered.damaged.values().all(|why| why.contains("byte")), "{:?}", recovered.damaged);
+        assert!(recovered.groups.keys().all(|shard| !damaged.contains(&shard.0)));
+    }
+}
+
+#[test]
+fn segments_are_recycled_behind_the_cuts_and_no_idle_group_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
+    let vote = Vote { term: 9, voted_for: 3, committed: 0 };
+    append(&wal, 7, vec![Record::Replica { id: 7 }, Record::Vote(vote)]).unwrap();
+    let mut index = 0;
+    for _ in 0..60 {
+        let records = (0..10).map(|n| entry(index + n + 1, 10_000)).collect();
+        append(&wal, 1, records).unwrap();
+        index += 10;
+        append(&wal, 1, vec![Record::Cut { index: index - 2, term: 1 }]).unwrap();
+    }
+    let files = std::fs::read_dir(dir.path()).unwrap().count();
+    assert!(files <= 6, "{files} files for six megabytes of entries in segments of one");
+    let (_wal, recovered) = Wal::open(dir.path(), &config()).unwrap();
+    let busy = &recovered.groups[&ShardId(1)];
+    assert_eq!(busy.cut, (index - 2, 1));
+    assert_eq!(busy.entries.iter().map(|entry| entry.index).collect::<Vec<_>>(), [index - 1, index]);
+    let idle = &recovered.groups[&ShardId(7)];
+    assert_eq!((idle.replica, idle.vote), (Some(7), vote));
+    assert!(recovered.damaged.is_empty(), "{:?}", recovered.damaged);
+}
+
+#[test]
+fn any_history_reads_back_as_the_fold_of_its_records() {
+    for seed in 0..8_u64 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut draw = |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let mut model: BTreeMap<ShardId, GroupLog> = BTreeMap::new();
+        let (mut wal, _) = Wal::open(dir.path(), &config()).unwrap();
+        for step in 0..300 {
+            let shard = ShardId(u32::try_from(draw(5)).unwrap());
+            let group = model.entry(shard).or_default();
+            let last = group.cut.0 + group.entries.len() as u64;
+            let record = match draw(10) {
+                0 => Record::Vote(Vote { term: draw(50), voted_for: draw(3), committed: last }),
+                1 if last > group.cut.0 => {
+                    Record::Cut { index: group.cut.0 + 1 + draw(last - group.cut.0), term: 1 }
+                }
+                2 if draw(8) == 0 => Record::Reset { index: last + 5, term: 2 },
+                3 if last > group.cut.0 => entry(group.cut.0 + 1 + draw(last - group.cut.0), 20),
+                _ => entry(last + 1, usize::try_from(draw(30_000)).unwrap()),
+            };
+            group.fold(shard, record.clone()).unwrap();
+            let (sender, receiver) = channel();
+            wal.append(shard, vec![record], Box::new(move |outcome| sender.send(outcome).unwrap())).unwrap();
+            receiver.recv().unwrap().unwrap();
+            if draw(60) == 0 {
+                // Dies without a close.
+                let (next, recovered) = Wal::open(dir.path(), &config()).unwrap();
+                assert!(recovered.groups == model, "seed {seed}, step {step}");
+                wal = next;
+            }
+        }
+        wal.close();
+        let (_wal, recovered) = Wal::open(dir.path(), &config()).unwrap();
+        assert!(recovered.groups == model, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_newer_format_and_a_foreign_file_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
+    append(&wal, 1, vec![entry(1, 8)]).unwrap();
+    wal.close();
+    let segment = only_segment(dir.path());
+    let whole = std::fs::read(&segment).unwrap();
+    for (place, byte, expected) in [(6, 9, "newer"), (0, b'X', "not a segment")] {
+        let mut bytes = whole.clone();
+        bytes[place] = byte;
+        std::fs::write(&segment, &bytes).unwrap();
+        let error = Wal::open(dir.path(), &config()).err().unwrap().to_string();
+        assert!(error.contains(expected) && error.contains("wal-"), "{error}");
+    }
+}
+
+#[test]
+fn the_bytes_of_a_segment_never_change() {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(hex(&frame::header(5)[..20]), "54525057414c010005000000000000004c758855");
+    let vote = Vote { term: 2, voted_for: 3, committed: 4 };
+    for (record, golden) in [
+        (
+            Record::Entry(LogEntry { index: 300, term: 2, kind: 1, data: vec![9, 8] }),
+            "01 00 fb2c01 02 01 02 0908",
+        ),
+        (Record::Vote(vote), "01 01 02 03 04"),
+        (Record::Cut { index: 7, term: 1 }, "01 02 07 01"),
+        (Record::Reset { index: 8, term: 2 }, "01 03 08 02"),
+        (Record::Replica { id: 65_537 }, "01 04 fc01000100"),
+        (Record::Base { replica: Some(1), vote, cut: (5, 1) }, "01 05 01 01 02 03 04 05 01"),
+    ] {
+        let mut bytes = Vec::new();
+        frame::push(&mut bytes, 5, ShardId(6), std::slice::from_ref(&record));
+        assert_eq!(hex(&bytes[frame::HEAD..]), golden.replace(' ', ""), "{record:?}");
+        assert_eq!(frame::records(&bytes[frame::HEAD..]), Ok(vec![record]));
+    }
+}
