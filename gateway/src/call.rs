@@ -64,7 +64,12 @@ impl Call {
     ///
     /// # Errors
     /// `BODY_TOO_LARGE`, `BODY_INCOMPLETE`, `DEADLINE_EXCEEDED`.
-    pub(crate) async fn body(&self, headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    pub(crate) async fn body(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        bytes_max: usize,
+    ) -> Result<Bytes, Problem> {
         let announced = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok())

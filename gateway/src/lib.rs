@@ -8,18 +8,24 @@ mod admission;
 mod answer;
 mod call;
 mod config;
+mod domain;
 mod events;
 mod listener;
 pub mod metrics;
 mod openapi;
 mod problem;
 mod readiness;
+mod recommend;
+mod remember;
 mod routes;
 mod server;
 mod titles;
 
 pub use config::GatewayConfig;
-pub use events::{Failed, Receipt, Rejected};
+pub use domain::{Allocation, Domain, FeatureValue, Group};
+pub use events::{Failed, Fault, Line, Receipt, Rejected};
 pub use problem::{Executed, Problem, ProblemBody};
+
 pub use readiness::{Readiness, Ready};
+pub use recommend::Recommend;
 pub use server::{Gateway, api};

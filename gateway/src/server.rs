@@ -19,11 +19,14 @@ use utoipa_axum::routes;
 
 use crate::admission;
 use crate::config::GatewayConfig;
+use crate::domain::Domain;
 use crate::listener::Bounded;
 use crate::openapi;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
-use crate::routes::{actors, health, index};
+use crate::recommend::Recommend;
+use crate::remember::Remember;
+use crate::routes::{actors, events, features, health, index, recommendations};
 use crate::titles::Titles;
 
 /// The public edge of one node.
@@ -32,6 +35,10 @@ pub struct Gateway {
     pub router: Router,
     /// Committed states of control entities: experiments, models.
     pub globals: Arc<Globals>,
+    /// Says which messages the requests become.
+    pub domain: Arc<dyn Domain>,
+    /// Runs models.
+    pub recommender: Arc<dyn Recommend>,
     /// Knows whether the node should get traffic.
     pub ready: Arc<dyn Readiness>,
     /// Renders `/metrics`.
@@ -44,11 +51,14 @@ pub struct Gateway {
 pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) globals: Arc<Globals>,
+    pub(crate) domain: Arc<dyn Domain>,
+    pub(crate) recommender: Arc<dyn Recommend>,
     pub(crate) ready: Arc<dyn Readiness>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) config: GatewayConfig,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) titles: Titles,
+    pub(crate) remember: Remember,
     pub(crate) openapi: Bytes,
 }
 
@@ -77,7 +87,8 @@ impl Gateway {
     ) -> io::Result<()> {
         let drain = self.config.drain;
         let connections_max = self.config.connections_max;
-        let app = self.app();
+        let (remember, remembering) = Remember::start(&self.router, self.config.remember_queue_max);
+        let app = self.app(remember);
         let (stopping, mut stopped) = watch::channel(false);
         let serving =
             axum::serve(Bounded::new(listener, connections_max), app).with_graceful_shutdown(async move {
@@ -98,17 +109,21 @@ impl Gateway {
                 Ok(())
             }
         };
+        remembering.stop(drain).await;
         served
     }
 
-    fn app(self) -> axum::Router {
+    fn app(self, remember: Remember) -> axum::Router {
         let (routes, openapi) = composed().split_for_parts();
         let edge = Edge(Arc::new(Shared {
             titles: Titles::new(self.config.titles_max, self.config.titles_age_max),
             permits: Arc::new(Semaphore::new(self.config.in_flight_max as usize)),
+            remember,
             openapi: Bytes::from(openapi::render(&openapi)),
             router: self.router,
             globals: self.globals,
+            domain: self.domain,
+            recommender: self.recommender,
             ready: self.ready,
             metrics: self.metrics,
             config: self.config,
@@ -130,6 +145,9 @@ fn composed() -> OpenApiRouter<Edge> {
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+        .routes(routes!(events::record))
+        .routes(routes!(recommendations::recommend))
+        .routes(routes!(features::lookup))
         .routes(routes!(actors::ask))
 }
 

@@ -1,12 +1,14 @@
 //! The lines of one body, as commands for their members.
 
 use axum::http::StatusCode;
-use troupe_runtime::AskError;
 use troupe_runtime::transport::{AskOne, Outcome};
+use troupe_runtime::{AskError, Router, ShardId};
 
 use super::line::Line;
 use super::receipt::{Receipt, Rejected};
-use crate::domain;
+use super::rounds::{ROUND_MAX, rounds};
+use crate::call::Call;
+use crate::domain::Domain;
 use crate::problem::Problem;
 
 /// A body that was read: what is to be asked, in the order of its lines, and what was wrong with the others.
@@ -22,7 +24,12 @@ impl Batch {
     ///
     /// # Errors
     /// `NO_EVENTS`, and `TOO_MANY_EVENTS` before anything is sent.
-    pub(crate) fn read(body: &[u8], events_max: usize, latest: u64) -> Result<Self, Problem> {
+    pub(crate) fn read(
+        domain: &dyn Domain,
+        body: &[u8],
+        events_max: usize,
+        latest: u64,
+    ) -> Result<Self, Problem> {
         let written =
             || (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
         let count = written().take(events_max + 1).count();
@@ -40,7 +47,7 @@ impl Batch {
             receipt: Receipt::default(),
         };
         for (number, bytes) in written() {
-            match Line::read(bytes, latest).and_then(domain::record) {
+            match Line::read(bytes, latest).and_then(|line| domain.record(line)) {
                 Ok(ask) => {
                     batch.asks.push(ask);
                     batch.lines.push(number);
@@ -56,19 +63,32 @@ impl Batch {
         Ok(batch)
     }
 
-    /// Hands the commands out, in order.
-    pub(crate) fn take_asks(&mut self) -> Vec<AskOne> {
-        std::mem::take(&mut self.asks)
+    /// Asks the members, so that the events of one arrive in their order.
+    pub(crate) async fn ask(&mut self, router: &Router, call: &Call) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(self.asks.len());
+        let asks = std::mem::take(&mut self.asks);
+        let shard_of = |ask: &AskOne| router.shard_of(&ask.to).unwrap_or(ShardId::CONTROL);
+        for round in rounds(asks, ROUND_MAX, shard_of) {
+            match call.left() {
+                Ok(left) => outcomes.extend(router.ask_many(round, left).await),
+                Err(_) => outcomes.extend(round.iter().map(|_| Err(AskError::Expired))),
+            }
+        }
+        outcomes
     }
 
     /// Files the outcomes, which are in the order of the commands.
     ///
     /// # Errors
     /// A problem when no event was taken.
-    pub(crate) fn conclude(mut self, outcomes: Vec<Outcome>) -> Result<Receipt, Problem> {
+    pub(crate) fn conclude(
+        mut self,
+        domain: &dyn Domain,
+        outcomes: Vec<Outcome>,
+    ) -> Result<Receipt, Problem> {
         let mut first_error: Option<AskError> = None;
         for (line, outcome) in self.lines.into_iter().zip(outcomes) {
-            let filed = outcome.and_then(|reply| domain::was_duplicate(&reply));
+            let filed = outcome.and_then(|reply| domain.was_duplicate(&reply));
             if let Err(error) = &filed
                 && first_error.is_none()
                 && !matches!(error, AskError::Refused(_))

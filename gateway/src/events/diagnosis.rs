@@ -4,14 +4,18 @@ use serde_json::{Map, Value};
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) field: Option<String>,
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
+pub struct Fault {
+    /// The field at fault, where one is.
+    pub field: Option<String>,
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
 }
 
 impl Fault {
-    pub(crate) fn of(field: &str, code: &'static str, message: impl Into<String>) -> Self {
+    /// A fault of one field.
+    pub fn of(field: &str, code: &'static str, message: impl Into<String>) -> Self {
         Self { field: Some(field.to_owned()), code, message: message.into() }
     }
 }

@@ -17,20 +17,27 @@ const CONTEXT_BYTES_MAX: usize = 64;
 /// An event as it is written, borrowing from the body.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Line<'a> {
+pub struct Line<'a> {
+    /// The member's id.
     #[serde(borrow)]
-    pub(crate) member: Cow<'a, str>,
+    pub member: Cow<'a, str>,
+    /// The content's id.
     #[serde(borrow)]
-    pub(crate) content: Cow<'a, str>,
+    pub content: Cow<'a, str>,
+    /// What happened: `rating`, `play`.
     #[serde(borrow, rename = "type")]
-    pub(crate) kind: Cow<'a, str>,
+    pub kind: Cow<'a, str>,
+    /// How much of it; finite.
     #[serde(default)]
-    pub(crate) value: Option<f64>,
-    pub(crate) at: u64,
+    pub value: Option<f64>,
+    /// When, in milliseconds since the epoch; not far ahead of the clock.
+    pub at: u64,
+    /// The sender's own id of the event.
     #[serde(borrow, default)]
-    pub(crate) event_id: Option<Cow<'a, str>>,
+    pub event_id: Option<Cow<'a, str>>,
+    /// Circumstances: `device` -> `tv`.
     #[serde(default)]
-    pub(crate) context: BTreeMap<String, String>,
+    pub context: BTreeMap<String, String>,
 }
 
 impl<'a> Line<'a> {

@@ -3,8 +3,15 @@
 //! A line that cannot be an event never costs the others anything: it is reported with its number and field, and the
 //! rest goes on. Lines keep their order, so events of one member arrive as they were written.
 
+mod batch;
 mod diagnosis;
 mod line;
 mod receipt;
+mod rounds;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use batch::Batch;
+pub use diagnosis::Fault;
+pub use line::Line;
 pub use receipt::{Failed, Receipt, Rejected};

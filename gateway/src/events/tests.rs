@@ -1,9 +1,8 @@
 //! Lines, good and bad.
 
-use axum::http::StatusCode;
-use troupe_runtime::{AskError, Refused};
+use troupe_runtime::AskError;
 
-use super::{Batch, Line, Receipt, Rejected};
+use super::{Line, Receipt, Rejected};
 
 const LATEST: u64 = 2_000_000_000_000;
 
@@ -93,42 +92,6 @@ fn a_malformed_line_is_named_by_field_and_code() {
     let line = format!(r#"{{"member":"{long}","content":"7","type":"rating","at":1}}"#);
     assert_eq!(fault(&line), (Some("member".to_owned()), "BAD_ID"));
     assert_eq!(Line::read(b"\xff\xfe", LATEST).map_err(|fault| fault.code), Err("BAD_JSON"));
-}
-
-fn good(number: usize) -> String {
-    format!(r#"{{"member":"m{}","content":"7","type":"rating","value":4,"at":{number}}}"#, number % 2)
-}
-
-#[test]
-fn blank_lines_count_for_numbers_only_and_order_is_kept() {
-    let body = format!("{}\r\n\n  \n{}\nnope\n{}", good(1), good(2), good(3));
-    let mut batch = Batch::read(body.as_bytes(), 10, LATEST).unwrap();
-    let members: Vec<String> = batch.take_asks().into_iter().map(|ask| ask.to.key).collect();
-    assert_eq!(members, ["m1", "m0", "m1"]);
-    let refused = Refused::field("BAD_RATING", "value", "no");
-    let outcomes =
-        vec![Err(AskError::Refused(refused)), Err(AskError::Unknown("lost".into())), Err(AskError::Expired)];
-    let problem = batch.conclude(outcomes).unwrap_err();
-    let receipt = problem.0.receipt.as_ref().unwrap();
-    let rejected: Vec<_> = receipt.rejected.iter().map(|r| (r.line, r.code.as_str())).collect();
-    assert_eq!(rejected, [(1, "BAD_RATING"), (5, "BAD_JSON")]);
-    let failed: Vec<_> = receipt.failed.iter().map(|f| (f.line, f.code.as_str(), f.retryable)).collect();
-    assert_eq!(failed, [(4, "UNKNOWN_OUTCOME", true), (6, "DEADLINE_EXCEEDED", true)]);
-    assert_eq!((problem.0.status, problem.0.code.as_str()), (504, "UNKNOWN_OUTCOME"));
-}
-
-#[test]
-fn a_batch_of_no_events_or_too_many_is_refused_before_anything_is_sent() {
-    let body: String = (0..4).map(|n| good(n) + "\n").collect();
-    assert!(Batch::read(body.as_bytes(), 4, LATEST).is_ok());
-    for (body, status, code) in [
-        (body.as_str(), StatusCode::PAYLOAD_TOO_LARGE, "TOO_MANY_EVENTS"),
-        ("", StatusCode::BAD_REQUEST, "NO_EVENTS"),
-        ("\n \r\n", StatusCode::BAD_REQUEST, "NO_EVENTS"),
-    ] {
-        let problem = Batch::read(body.as_bytes(), 3, LATEST).map(|_| ()).unwrap_err();
-        assert_eq!((problem.0.status, problem.0.code.as_str()), (status.as_u16(), code));
-    }
 }
 
 #[test]

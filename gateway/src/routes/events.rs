@@ -40,9 +40,9 @@ pub(crate) async fn record(
     let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
     let ahead_ms = u64::try_from(edge.config.ahead_max.as_millis()).unwrap_or(u64::MAX);
     let latest = Timestamp::wall().millis().saturating_add(ahead_ms);
-    let mut batch = Batch::read(&body, edge.config.events_max, latest)?;
-    let outcomes = edge.router.ask_many(batch.take_asks(), call.left()?).await;
-    let concluded = batch.conclude(outcomes);
+    let mut batch = Batch::read(edge.domain.as_ref(), &body, edge.config.events_max, latest)?;
+    let outcomes = batch.ask(&edge.router, &call).await;
+    let concluded = batch.conclude(edge.domain.as_ref(), outcomes);
     match &concluded {
         Ok(receipt) => count(receipt),
         Err(problem) => problem.0.receipt.iter().for_each(count),

@@ -1,5 +1,8 @@
 //! The routes, one file each: read the call, ask the cluster, render the answer.
 
 pub(crate) mod actors;
+pub(crate) mod events;
+pub(crate) mod features;
 pub(crate) mod health;
 pub(crate) mod index;
+pub(crate) mod recommendations;

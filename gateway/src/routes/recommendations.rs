@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::actors::bad_path;
 use crate::call::Call;
-use crate::domain::{self, Allocation};
+use crate::domain::Allocation;
 use crate::metrics::{self, Fate};
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
@@ -102,23 +102,24 @@ pub(crate) async fn recommend(
     let Path(member) = path.map_err(|rejection| bad_path(&rejection))?;
     let Query(parameters) = query
         .map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, "BAD_PARAMETER", rejection.body_text()))?;
-    let to = domain::member(&member)?;
+    let to = edge.domain.member(&member)?;
     let k = how_many(parameters.k.as_deref())?;
-    let allocation = domain::allocate(&edge.globals, &member, parameters.experiment.as_deref())?;
+    let allocation = edge.domain.allocate(&edge.globals, &member, parameters.experiment.as_deref())?;
     let asked = Instant::now();
-    let inputs = domain::inputs(&edge.router, &to, call.left()?).await?;
+    let inputs = edge.router.ask_raw(edge.domain.inputs(&to), call.left()?).await?;
+    let history = edge.domain.history(&inputs)?;
     let features_us = micros(asked);
     let ask = Ask {
         model: &allocation.model,
         version: allocation.version,
-        history: &inputs.history,
+        history: &history,
         exclude_history: true,
         k,
         deadline: Some(Instant::now() + call.left()?),
     };
     let recommended = edge.recommender.recommend(ask).await.map_err(|error| no_answer(&edge, &error))?;
     let titles = titles(&edge, &call, &recommended).await?;
-    edge.remember.later(domain::remember(&to, &allocation, &recommended));
+    edge.remember.later(edge.domain.remember(&to, &allocation, &recommended));
     Ok(Json(render(member, allocation, recommended, titles, features_us, &call)))
 }
 
@@ -157,10 +158,10 @@ async fn titles(edge: &Edge, call: &Call, recommended: &Recommended) -> Result<V
     metrics::titles(Fate::Read, missing.len());
     if !missing.is_empty() {
         let contents = || missing.iter().filter_map(|position| Some(&recommended.items.get(*position)?.0));
-        let asks = contents().map(|content| domain::title_ask(content)).collect();
+        let asks = contents().map(|content| edge.domain.title_of(content)).collect();
         let outcomes = edge.router.ask_many(asks, call.left()?).await;
         for ((position, content), outcome) in missing.iter().zip(contents()).zip(outcomes) {
-            match outcome.and_then(|reply| domain::title(&reply)) {
+            match outcome.and_then(|reply| edge.domain.title(&reply)) {
                 Ok(title) => {
                     edge.titles.keep(content, &title, now);
                     if let Some(slot) = titles.get_mut(*position) {

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use troupe_gateway::{Gateway, GatewayConfig, Readiness, Ready};
+use troupe_actors::serving::{Ask, Recommended, ServeError};
+use troupe_gateway::{Gateway, GatewayConfig, Readiness, Ready, Recommend};
 use troupe_runtime::Router;
 use troupe_runtime::entity::Globals;
+
+use super::domain::Ears;
 
 /// A running edge; it stops when dropped.
 pub(crate) struct Edge {
@@ -27,12 +31,23 @@ impl Readiness for Always {
     }
 }
 
+/// A node on which nothing is published.
+pub(crate) struct NoModel;
+
+impl Recommend for NoModel {
+    fn recommend<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Recommended, ServeError>> {
+        Box::pin(std::future::ready(Err(ServeError::NoModel(ask.model.to_owned()))))
+    }
+}
+
 pub(crate) const READY: Ready = Ready { shards: 8, shards_led: 8, model_loaded: false, draining: false };
 
 pub(crate) fn gateway((router, globals): (Router, Arc<Globals>)) -> Gateway {
     Gateway {
         router,
         globals,
+        domain: Arc::new(Ears),
+        recommender: Arc::new(NoModel),
         ready: Arc::new(Always(READY)),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         config: GatewayConfig::default(),

@@ -1,6 +1,9 @@
-//! One file per subject; `edge` starts an edge, `toy` is the kind that it serves where the domain does not matter.
+//! One file per subject; `edge` starts an edge, `toy` and `domain` are what it serves.
 
 mod actors;
+mod domain;
 mod edge;
+mod events;
 mod operation;
+mod reads;
 mod toy;

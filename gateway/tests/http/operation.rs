@@ -104,7 +104,6 @@ async fn the_description_covers_every_route_and_every_reference_in_it_resolves()
     let edge = Edge::start(gateway(solo())).await;
     let api = edge.get("/openapi.json").await;
     assert_eq!((api.status, api.content_type.as_str()), (200, "application/json"));
-    serde_json::from_str::<utoipa::openapi::OpenApi>(&api.body.to_string()).unwrap();
     assert!(api.body["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
     let described: Vec<(String, String)> = api.body["paths"]
         .as_object()
@@ -120,9 +119,15 @@ async fn the_description_covers_every_route_and_every_reference_in_it_resolves()
     expected.sort();
     sorted.sort();
     assert_eq!(sorted, expected);
+    let mut ids = std::collections::BTreeSet::new();
     for (method, path) in described {
         let operation = &api.body["paths"][&path][&method];
-        assert!(operation["operationId"].is_string() && operation["responses"].is_object(), "{path}");
+        assert!(operation["operationId"].as_str().is_some_and(|id| ids.insert(id.to_owned())), "{path}");
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(
+            responses.contains_key("200") && responses.values().all(|r| r["description"].is_string()),
+            "{path}"
+        );
         let filled = path
             .replace("{kind}", "ghosts")
             .replace("{key}", "a")
@@ -145,12 +150,15 @@ async fn the_description_covers_every_route_and_every_reference_in_it_resolves()
     }
 }
 
-const ROUTES: [(&str, &str); 6] = [
+const ROUTES: [(&str, &str); 9] = [
     ("get", "/"),
     ("get", "/openapi.json"),
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),
+    ("post", "/v1/events"),
+    ("get", "/v1/members/{id}/recommendations"),
+    ("post", "/v1/features:lookup"),
     ("post", "/v1/actors/{kind}/{key}/{verb}"),
 ];
 
