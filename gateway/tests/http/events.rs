@@ -10,8 +10,7 @@ use super::edge::{Answer, Edge, gateway};
 use super::toy::scripted;
 
 fn ears() -> troupe_gateway::Gateway {
-    let gateway = gateway(Solo::router(registry()));
-    gateway
+    gateway(Solo::router(registry()))
 }
 
 fn line(member: &str, content: usize) -> String {

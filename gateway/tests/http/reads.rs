@@ -14,7 +14,10 @@ use super::edge::{Edge, gateway};
 
 /// Recommends contents 1, 2, ... and keeps what it was asked.
 #[derive(Default)]
-struct Counting(Mutex<Vec<(Option<u32>, Vec<String>, usize)>>);
+struct Counting(Mutex<Vec<Asked>>);
+
+/// Version, history and k.
+type Asked = (Option<u32>, Vec<String>, usize);
 
 impl Recommend for Counting {
     fn recommend<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Recommended, ServeError>> {
@@ -32,8 +35,7 @@ impl Recommend for Counting {
 }
 
 fn ears() -> Gateway {
-    let gateway = gateway(Solo::router(registry()));
-    gateway
+    gateway(Solo::router(registry()))
 }
 
 /// Asks until the answer is as expected; gives up after five seconds.
