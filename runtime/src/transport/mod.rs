@@ -4,7 +4,15 @@
 //! all, and nothing is delivered twice. Everything else (replies, retries, deadlines) is built on top by the rooms that
 //! need it.
 
+mod config;
 mod envelope;
+pub mod frame;
+mod lanes;
+mod memory;
+pub mod mesh;
+
+pub use config::TransportConfig;
+pub use memory::{MemoryNetwork, MemoryTransport};
 
 pub use envelope::{
     AskBatch, AskOne, EffectBatch, Envelope, Lane, Outcome, ReplyBatch, ServiceCall, ServiceReply,
@@ -25,6 +33,9 @@ pub enum SendError {
     /// No session with the peer.
     #[error("the peer is not connected")]
     Unreachable,
+    /// The envelope is larger than any frame may be.
+    #[error("the envelope is too large to be sent")]
+    TooLarge,
     /// The node is not in the configuration.
     #[error("no such peer")]
     NoSuchPeer,

@@ -1,0 +1,109 @@
+//! Bounded queues to one peer, a lane for each kind of traffic.
+
+use std::collections::VecDeque;
+
+use super::SendError;
+use super::envelope::{Envelope, Lane};
+use crate::wire;
+
+/// Largest encoded envelope; a frame over 16 MiB would kill the whole session.
+pub(super) const ENVELOPE_BYTES_MAX: usize = 8 << 20;
+
+/// Envelopes waiting for one peer, encoded.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    system: VecDeque<Vec<u8>>,
+    user: VecDeque<Vec<u8>>,
+    bulk: VecDeque<Vec<u8>>,
+    max: usize,
+    bulk_max: usize,
+}
+
+impl Lanes {
+    pub(super) const fn new(max: usize, bulk_max: usize) -> Self {
+        Self { system: VecDeque::new(), user: VecDeque::new(), bulk: VecDeque::new(), max, bulk_max }
+    }
+
+    /// Takes an envelope, or says why not.
+    pub(super) fn push(&mut self, envelope: &Envelope) -> Result<(), SendError> {
+        let (lane, max) = match envelope.lane() {
+            Lane::System => (&mut self.system, self.max),
+            Lane::User => (&mut self.user, self.max),
+            Lane::Bulk => (&mut self.bulk, self.bulk_max),
+        };
+        if lane.len() >= max {
+            return Err(SendError::Full);
+        }
+        let bytes = wire::encode(envelope);
+        if bytes.len() > ENVELOPE_BYTES_MAX {
+            return Err(SendError::TooLarge);
+        }
+        lane.push_back(bytes);
+        Ok(())
+    }
+
+    /// Envelopes for one frame: the system's before users', users' before bulk, up to `bytes_max` but at least one.
+    pub(super) fn take(&mut self, bytes_max: usize) -> Vec<Vec<u8>> {
+        let mut out = Vec::new();
+        let mut bytes = 0;
+        for lane in [&mut self.system, &mut self.user, &mut self.bulk] {
+            while let Some(front) = lane.front() {
+                if !out.is_empty() && bytes + front.len() > bytes_max {
+                    return out;
+                }
+                bytes += front.len();
+                out.extend(lane.pop_front());
+            }
+        }
+        out
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.system.len() + self.user.len() + self.bulk.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.max, self.bulk_max);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::ShardId;
+    use crate::transport::{ServiceCall, SnapshotChunk};
+
+    fn raft(n: u8) -> Envelope {
+        Envelope::Raft { shard: ShardId(1), messages: vec![vec![n; 100]] }
+    }
+
+    fn call(n: u64) -> Envelope {
+        Envelope::Call(ServiceCall { call: n, service: "s".into(), body: vec![0; 100] })
+    }
+
+    #[test]
+    fn the_system_goes_first_and_a_frame_keeps_its_size() {
+        let mut lanes = Lanes::new(10, 10);
+        let bulk = SnapshotChunk { shard: ShardId(1), transfer: 1, part: 0, parts: 1, bytes: vec![] };
+        for envelope in [Envelope::Snapshot(bulk), call(1), raft(1), call(2), raft(2)] {
+            lanes.push(&envelope).unwrap();
+        }
+        let frames: Vec<Vec<u8>> =
+            std::iter::from_fn(|| Some(lanes.take(250)).filter(|frame| !frame.is_empty()))
+                .map(|frame| frame.iter().map(|envelope| envelope[0]).collect())
+                .collect();
+        assert_eq!(frames, [vec![0, 0], vec![6, 6], vec![5]]);
+    }
+
+    #[test]
+    fn a_full_lane_refuses_and_leaves_the_others_alone() {
+        let mut lanes = Lanes::new(2, 1);
+        for n in 0..2 {
+            lanes.push(&call(n)).unwrap();
+        }
+        assert_eq!(lanes.push(&call(3)), Err(SendError::Full));
+        assert_eq!(lanes.push(&raft(1)), Ok(()));
+        let large = Envelope::Raft { shard: ShardId(1), messages: vec![vec![0; ENVELOPE_BYTES_MAX]] };
+        assert_eq!(lanes.push(&large), Err(SendError::TooLarge));
+    }
+}

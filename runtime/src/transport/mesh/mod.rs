@@ -1,0 +1,19 @@
+//! The carrier between processes: ractor_cluster, used narrowly, over mutual TLS of our own.
+//!
+//! One unnamed postbox actor on each node, in a process group, takes casts that carry whole frames. ractor_cluster's
+//! queues are unbounded, it notices no silent peer and never dials again: lanes, credits, heartbeats and redialling are
+//! here. Its own accept loop would wait for a silent client for ever, so connections are accepted, authenticated and
+//! checked here and then handed over.
+
+mod accept;
+mod certs;
+mod dial;
+mod link;
+mod postbox;
+mod start;
+mod stream;
+mod tls;
+mod watch;
+
+pub use certs::{CertError, ensure_certificates};
+pub use start::{Mesh, MeshError, MeshPeer, MeshSpec};

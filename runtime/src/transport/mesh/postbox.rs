@@ -1,0 +1,59 @@
+//! The one actor of a node that its peers know: it takes frames.
+
+use std::sync::Arc;
+
+use ractor::message::{BoxedDowncastErr, SerializedMessage};
+use ractor::{Actor, ActorProcessingErr, ActorRef, Message};
+
+use super::link::Links;
+
+/// The process group in which peers find each other's postboxes.
+pub(super) const GROUP: &str = "troupe-postbox";
+
+/// A frame, as bytes.
+pub(super) struct FrameMessage(pub(super) Vec<u8>);
+
+impl Message for FrameMessage {
+    fn serializable() -> bool {
+        true
+    }
+
+    fn serialize(self) -> Result<SerializedMessage, BoxedDowncastErr> {
+        Ok(SerializedMessage::Cast { variant: "frame.v1".to_owned(), args: self.0, metadata: None })
+    }
+
+    fn deserialize(message: SerializedMessage) -> Result<Self, BoxedDowncastErr> {
+        match message {
+            SerializedMessage::Cast { args, .. } => Ok(Self(args)),
+            _ => Err(BoxedDowncastErr),
+        }
+    }
+}
+
+/// The actor. It is never named: ractor_cluster unregisters a local actor when a peer with one of the same name dies.
+pub(super) struct Postbox;
+
+impl Actor for Postbox {
+    type Msg = FrameMessage;
+    type State = Arc<Links>;
+    type Arguments = Arc<Links>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<FrameMessage>,
+        links: Arc<Links>,
+    ) -> Result<Arc<Links>, ActorProcessingErr> {
+        ractor::pg::join(GROUP.to_owned(), vec![myself.get_cell()]);
+        Ok(links)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<FrameMessage>,
+        message: FrameMessage,
+        links: &mut Arc<Links>,
+    ) -> Result<(), ActorProcessingErr> {
+        links.arrived(&message.0);
+        Ok(())
+    }
+}

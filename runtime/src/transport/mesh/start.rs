@@ -1,0 +1,146 @@
+//! The carrier, put together.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ractor::{Actor as _, ActorCell, ActorRef};
+use ractor_cluster::node::NodeConnectionMode;
+use ractor_cluster::{IncomingEncryptionMode, NodeServer, NodeServerMessage};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::link::{Link, Links};
+use super::postbox::Postbox;
+use super::tls::Tls;
+use super::{accept, dial, watch};
+use crate::address::NodeId;
+use crate::observe::PeerView;
+use crate::time::Clock;
+use crate::transport::{Envelope, ReceiverSlot, SendError, Transport, TransportConfig};
+
+/// Another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeshPeer {
+    /// Its number.
+    pub node: NodeId,
+    /// Its name, and its certificate's.
+    pub name: String,
+    /// Where it listens.
+    pub addr: SocketAddr,
+}
+
+/// This node's place in the mesh.
+#[derive(Clone)]
+pub struct MeshSpec {
+    /// Its number.
+    pub here: NodeId,
+    /// Its name, and its certificate's.
+    pub name: String,
+    /// Different after each start.
+    pub incarnation: u64,
+    /// The cluster's shared secret. Never logged.
+    pub cookie: String,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The others.
+    pub peers: Vec<MeshPeer>,
+    /// Certificates: `ca.pem`, `NAME.pem`, `NAME.key`.
+    pub certs: PathBuf,
+    /// Timing and bounds.
+    pub config: TransportConfig,
+}
+
+/// Why a mesh could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum MeshError {
+    /// Certificates that cannot be used.
+    #[error("certificates: {0}")]
+    Certificates(String),
+    /// The address is taken or not ours.
+    #[error("mesh address {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// ractor refused to start an actor.
+    #[error("the mesh's actors could not be started: {0}")]
+    Spawn(String),
+}
+
+/// The running carrier. Dropping it ends its tasks; its actors end with their supervisor, or by [`Mesh::stop`].
+pub struct Mesh {
+    links: Arc<Links>,
+    server: ActorRef<NodeServerMessage>,
+    postbox: ActorCell,
+    _tasks: JoinSet<()>,
+}
+
+impl Mesh {
+    /// Listens, and begins to dial. Must be called within a tokio runtime; one mesh a process, because ractor's
+    /// registries are the process's.
+    ///
+    /// # Errors
+    /// See [`MeshError`].
+    pub async fn start(spec: MeshSpec, clock: Clock, slot: ReceiverSlot) -> Result<Arc<Self>, MeshError> {
+        let tls = Tls::load(&spec.certs, &spec.name).map_err(MeshError::Certificates)?;
+        let listener =
+            TcpListener::bind(spec.listen).await.map_err(|error| MeshError::Listen(spec.listen, error))?;
+        let links = Arc::new(Links {
+            here: spec.here,
+            incarnation: spec.incarnation,
+            clock,
+            slot,
+            links: spec
+                .peers
+                .into_iter()
+                .map(|peer| (peer.node, Arc::new(Link::new(peer, &spec.config))))
+                .collect(),
+            config: spec.config,
+        });
+        let fail = |error: ractor::SpawnErr| MeshError::Spawn(error.to_string());
+        let (postbox, _) = Postbox::spawn(None, Postbox, links.clone()).await.map_err(fail)?;
+        // Its own listener, which ractor_cluster insists on, is on a port that nobody is told, behind the same TLS.
+        let server = NodeServer::new(
+            0,
+            spec.cookie,
+            format!("{}.{}", spec.name, spec.incarnation),
+            "troupe".to_owned(),
+            Some(IncomingEncryptionMode::Tls(tls.acceptor.clone())),
+            Some(NodeConnectionMode::Isolated),
+        )
+        .with_listen_addr(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let (server, _) = NodeServer::spawn(None, server, ()).await.map_err(fail)?;
+        let (events, changes) = tokio::sync::mpsc::unbounded_channel();
+        let subscribe = NodeServerMessage::SubscribeToEvents {
+            id: "mesh".to_owned(),
+            subscription: Box::new(watch::Events(events)),
+        };
+        server.cast(subscribe).map_err(|error| MeshError::Spawn(error.to_string()))?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(watch::follow(links.clone(), changes));
+        tasks.spawn(watch::beat(links.clone()));
+        tasks.spawn(accept::accept(links.clone(), listener, tls.clone(), server.clone()));
+        for link in links.links.values() {
+            tasks.spawn(watch::write(links.clone(), link.clone()));
+            if links.here < link.peer.node {
+                tasks.spawn(dial::dial(links.clone(), link.clone(), tls.clone(), server.clone()));
+            }
+        }
+        Ok(Arc::new(Self { links, server, postbox: postbox.get_cell(), _tasks: tasks }))
+    }
+
+    /// Ends every session and the mesh's actors.
+    pub fn stop(&self) {
+        self.server.stop(None);
+        self.postbox.stop(None);
+    }
+}
+
+impl Transport for Mesh {
+    fn send(&self, to: NodeId, envelope: Envelope) -> Result<(), SendError> {
+        self.links.links.get(&to).ok_or(SendError::NoSuchPeer)?.send(&envelope)
+    }
+
+    fn peers(&self) -> Vec<PeerView> {
+        let now = self.links.clock.mono();
+        self.links.links.values().map(|link| link.view(now)).collect()
+    }
+}
