@@ -3,8 +3,12 @@
 pub mod catalog;
 pub mod content;
 pub mod experiments;
+pub mod exposures;
 pub mod features;
 pub mod lake;
 pub mod members;
 pub mod models;
+mod registry;
 pub mod serving;
+
+pub use registry::registry;

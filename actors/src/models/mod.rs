@@ -1,1 +1,9 @@
-//! models.
+//! Models: their published versions, and which of them answer.
+
+mod messages;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use messages::{GetModel, Lineage, ModelView, Promote, Promoted, Publish, Published, Stage, VersionView};
+pub use state::{Event, Model};

@@ -4,6 +4,7 @@ use serde::Serialize;
 use troupe_runtime::entity::Globals;
 
 use crate::lake::Sha256;
+use crate::models::{Model, Stage};
 
 /// One version of a model that should answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,9 +41,22 @@ impl ServedVersion {
 }
 
 /// The versions to serve: the champion and the challenger of every published model.
-///
-/// The `models` kind has no state to read yet, so this finds none and the recommender answers `NoModel`.
 #[must_use]
-pub const fn desired(_globals: &Globals) -> Vec<ServedVersion> {
-    Vec::new()
+pub fn desired(globals: &Globals) -> Vec<ServedVersion> {
+    let mut served = Vec::new();
+    for (name, model) in globals.all::<Model>() {
+        for (stage, champion) in [(Stage::Champion, true), (Stage::Challenger, false)] {
+            if let Some(found) = model.at(stage) {
+                served.push(ServedVersion {
+                    model: name.clone(),
+                    version: found.version,
+                    artifact: found.published.artifact,
+                    vocabulary: found.published.vocabulary,
+                    algorithm: found.published.algorithm.clone(),
+                    champion,
+                });
+            }
+        }
+    }
+    served
 }

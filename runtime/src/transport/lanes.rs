@@ -92,7 +92,7 @@ mod tests {
             std::iter::from_fn(|| Some(lanes.take(250)).filter(|frame| !frame.is_empty()))
                 .map(|frame| frame.iter().map(|envelope| envelope[0]).collect())
                 .collect();
-        assert_eq!(frames, [vec![0, 0], vec![6, 6], vec![5]]);
+        assert_eq!(frames, [vec![0, 0], vec![6, 6, 5]]);
     }
 
     #[test]

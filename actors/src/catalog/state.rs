@@ -1,0 +1,184 @@
+//! How the catalogue decides.
+
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+use troupe_runtime::entity::{Answer, Placement};
+use troupe_runtime::{Context, Decide, Decision, Entity, Refused};
+
+use super::messages::{Declare, Declared, EntityKey, GroupSpec, ListGroups, Of, Op, Retire};
+
+/// Groups in a catalogue: every interaction is held against each of them.
+pub(super) const GROUPS_MAX: usize = 256;
+/// Features in a group.
+pub(super) const FEATURES_MAX: usize = 64;
+/// Longest name, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+/// Longest window: 400 days.
+const WINDOW_MS_MAX: u64 = 400 * 86_400_000;
+/// Shortest window: one hop of five minutes.
+const WINDOW_MS_MIN: u64 = 300_000;
+
+/// A declared group.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Group {
+    /// What was declared.
+    pub spec: GroupSpec,
+    /// Counts its changes, from one.
+    pub version: u32,
+}
+
+/// All groups. There is one catalogue, at [`Catalog::KEY`].
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+pub struct Catalog {
+    groups: BTreeMap<String, Group>,
+    /// Versions of retired groups, so that a name that comes back does not repeat one.
+    retired: BTreeMap<String, u32>,
+}
+
+/// What happened to the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub enum Event {
+    /// A group was declared or changed.
+    Declared(Group),
+    /// A group was ended.
+    Retired(String),
+}
+
+impl Catalog {
+    /// The one catalogue's key.
+    pub const KEY: &'static str = "features";
+
+    /// The group of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Group> {
+        self.groups.get(name)
+    }
+
+    /// Every group, by name.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values()
+    }
+
+    /// Groups that want interactions of this type.
+    pub fn wanting(&self, kind: &str) -> impl Iterator<Item = &GroupSpec> {
+        let wants =
+            move |spec: &&GroupSpec| spec.events.is_empty() || spec.events.iter().any(|event| event == kind);
+        self.groups.values().map(|group| &group.spec).filter(wants)
+    }
+}
+
+impl GroupSpec {
+    /// Everything wrong with the declaration: field and what would be right.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        if !is_name(&self.name) {
+            problems.push(("name".to_owned(), name_rule()));
+        }
+        if let EntityKey::Context(field) = &self.entity
+            && !is_name(field)
+        {
+            let what = "must be member, content or context:FIELD with a FIELD of letters, digits, _ and -";
+            problems.push(("entity".to_owned(), what.to_owned()));
+        }
+        if self.features.is_empty() || self.features.len() > FEATURES_MAX {
+            problems.push(("features".to_owned(), format!("must be 1 to {FEATURES_MAX}")));
+        }
+        for (at, feature) in self.features.iter().enumerate() {
+            if !is_name(&feature.name) {
+                problems.push((format!("features[{at}].name"), name_rule()));
+            }
+            if self.features[..at].iter().any(|other| other.name == feature.name) {
+                problems.push((format!("features[{at}].name"), "is there twice".to_owned()));
+            }
+            if feature.of != Of::Value && feature.op != Op::Distinct {
+                let what = "member and content can only be counted distinct";
+                problems.push((format!("features[{at}].of"), what.to_owned()));
+            }
+            if feature.window_ms != 0 && !(WINDOW_MS_MIN..=WINDOW_MS_MAX).contains(&feature.window_ms) {
+                problems.push((format!("features[{at}].window"), "must be 5 minutes to 400 days".to_owned()));
+            }
+        }
+        problems
+    }
+}
+
+impl Entity for Catalog {
+    const KIND: &'static str = "catalog";
+    const PLACEMENT: Placement = Placement::Control;
+    type Event = Event;
+
+    fn create(_key: &str) -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Declared(group) => {
+                self.groups.insert(group.spec.name.clone(), group.clone());
+            }
+            Event::Retired(name) => {
+                if let Some(group) = self.groups.remove(name) {
+                    self.retired.insert(name.clone(), group.version);
+                }
+            }
+        }
+    }
+}
+
+impl Decide<Declare> for Catalog {
+    fn decide(&self, ask: &Declare, ctx: &Context<'_>) -> Decision<Self, Declare> {
+        if ctx.key != Self::KEY {
+            return Decision::refuse(Refused::new(
+                "ONE_CATALOG",
+                format!("the catalogue is catalog/{}", Self::KEY),
+            ));
+        }
+        if let Some((field, what)) = ask.group.problems().into_iter().next() {
+            return Decision::refuse(Refused::field(
+                "BAD_GROUP",
+                format!("group.{field}"),
+                format!("{field} {what}"),
+            ));
+        }
+        let name = &ask.group.name;
+        let before = self.groups.get(name);
+        if let Some(group) = before.filter(|group| group.spec == ask.group) {
+            return Decision::unchanged().reply(Declared { version: group.version });
+        }
+        if before.is_none() && self.groups.len() >= GROUPS_MAX {
+            let why = format!("there are {GROUPS_MAX} groups already, retire one first");
+            return Decision::refuse(Refused::new("TOO_MANY_GROUPS", why));
+        }
+        let last = before.map(|group| group.version).or_else(|| self.retired.get(name).copied());
+        let version = last.unwrap_or(0) + 1;
+        Decision::event(Event::Declared(Group { spec: ask.group.clone(), version }))
+            .reply(Declared { version })
+    }
+}
+
+impl Decide<Retire> for Catalog {
+    fn decide(&self, ask: &Retire, _ctx: &Context<'_>) -> Decision<Self, Retire> {
+        if !self.groups.contains_key(&ask.name) {
+            return Decision::unchanged().reply(());
+        }
+        Decision::event(Event::Retired(ask.name.clone())).reply(())
+    }
+}
+
+impl Answer<ListGroups> for Catalog {
+    fn answer(&self, _ask: &ListGroups, _ctx: &Context<'_>) -> Result<Vec<GroupSpec>, Refused> {
+        Ok(self.groups.values().map(|group| group.spec.clone()).collect())
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(plain)
+}
+
+fn name_rule() -> String {
+    format!("must be 1 to {NAME_BYTES_MAX} letters, digits, _ and -")
+}

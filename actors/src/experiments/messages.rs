@@ -1,0 +1,113 @@
+//! What an experiment can be told and asked.
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use troupe_runtime::{Command, Query};
+
+/// One arm.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variation {
+    /// Its name.
+    pub name: String,
+    /// The version of the experiment's model that answers in it; the champion when absent.
+    #[serde(default)]
+    pub version: Option<u32>,
+}
+
+/// What is tried.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentSpec {
+    /// The model.
+    pub model: String,
+    /// Its arms.
+    pub variations: Vec<Variation>,
+    /// Their shares; equal when absent.
+    #[serde(default)]
+    pub weights: Option<Vec<f64>>,
+    /// The share of members that take part.
+    #[serde(default = "whole")]
+    pub coverage: f64,
+    /// Seed of the hash; the experiment's key when absent.
+    #[serde(default)]
+    pub seed: Option<String>,
+    /// 1 or 2.
+    #[serde(default = "newest")]
+    pub hash_version: u8,
+}
+
+const fn whole() -> f64 {
+    1.0
+}
+
+const fn newest() -> u8 {
+    2
+}
+
+/// Whether it allocates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Never defined.
+    #[default]
+    Undefined,
+    /// Defined, and not started.
+    Draft,
+    /// Allocates.
+    Running,
+    /// Allocates no more.
+    Stopped,
+}
+
+/// Defines the experiment; refused while it runs.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Define {
+    /// What is tried.
+    pub spec: ExperimentSpec,
+}
+
+impl Command for Define {
+    const VERB: &'static str = "define.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Begins to allocate.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct Start {}
+
+impl Command for Start {
+    const VERB: &'static str = "start.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Ceases to allocate.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct Stop {}
+
+impl Command for Stop {
+    const VERB: &'static str = "stop.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Asks for everything.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct GetExperiment {}
+
+/// The answer to [`GetExperiment`].
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct ExperimentView {
+    /// Whether it allocates.
+    pub state: State,
+    /// What is tried.
+    pub spec: Option<ExperimentSpec>,
+}
+
+impl Query for GetExperiment {
+    const VERB: &'static str = "get.v1";
+    type Reply = ExperimentView;
+}

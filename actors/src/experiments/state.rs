@@ -1,0 +1,142 @@
+//! How an experiment decides, and whom it puts where.
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+use troupe_runtime::entity::{Answer, Placement};
+use troupe_runtime::{Context, Decide, Decision, Entity, Refused};
+
+use super::allocation::{bucket_ranges, choose, hash};
+use super::messages::{Define, ExperimentSpec, ExperimentView, GetExperiment, Start, State, Stop, Variation};
+
+/// Arms of one experiment.
+const VARIATIONS_MAX: usize = 16;
+
+/// One experiment.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+pub struct Experiment {
+    state: State,
+    spec: Option<ExperimentSpec>,
+    /// Its key, which seeds the hash.
+    key: String,
+}
+
+/// What happened to an experiment.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+pub enum Event {
+    /// It was defined.
+    Defined(ExperimentSpec),
+    /// It began.
+    Started,
+    /// It ended.
+    Stopped,
+}
+
+impl Experiment {
+    /// The variation that a member is in; none when the experiment does not run or does not cover the member.
+    #[must_use]
+    pub fn allocate(&self, member: &str) -> Option<&Variation> {
+        let spec = self.spec.as_ref().filter(|_| self.state == State::Running)?;
+        let seed = spec.seed.as_deref().unwrap_or(&self.key);
+        let n = hash(seed, member, spec.hash_version)?;
+        let ranges = bucket_ranges(spec.variations.len(), spec.coverage, spec.weights.as_deref());
+        spec.variations.get(choose(n, &ranges)?)
+    }
+
+    /// What is tried, while it runs.
+    #[must_use]
+    pub fn running(&self) -> Option<&ExperimentSpec> {
+        self.spec.as_ref().filter(|_| self.state == State::Running)
+    }
+}
+
+impl Entity for Experiment {
+    const KIND: &'static str = "experiments";
+    const PLACEMENT: Placement = Placement::Control;
+    type Event = Event;
+
+    fn create(key: &str) -> Self {
+        Self { key: key.to_owned(), ..Self::default() }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Defined(spec) => {
+                self.spec = Some(spec.clone());
+                self.state = State::Draft;
+            }
+            Event::Started => self.state = State::Running,
+            Event::Stopped => self.state = State::Stopped,
+        }
+    }
+}
+
+impl Decide<Define> for Experiment {
+    fn decide(&self, ask: &Define, _ctx: &Context<'_>) -> Decision<Self, Define> {
+        if let Err(refused) = check(&ask.spec) {
+            return Decision::refuse(refused);
+        }
+        if self.spec.as_ref() == Some(&ask.spec) {
+            return Decision::unchanged().reply(());
+        }
+        if self.state == State::Running {
+            let why = "a running experiment cannot be redefined: stop it, or its members would change arms";
+            return Decision::refuse(Refused::new("RUNNING", why));
+        }
+        Decision::event(Event::Defined(ask.spec.clone())).reply(())
+    }
+}
+
+fn check(spec: &ExperimentSpec) -> Result<(), Refused> {
+    if spec.variations.len() < 2 || spec.variations.len() > VARIATIONS_MAX {
+        let why = format!("variations must be 2 to {VARIATIONS_MAX}");
+        return Err(Refused::field("BAD_VARIATIONS", "spec.variations", why));
+    }
+    let named = |at: usize| &spec.variations[at].name;
+    if (0..spec.variations.len())
+        .any(|at| named(at).is_empty() || (0..at).any(|other| named(other) == named(at)))
+    {
+        return Err(Refused::field("BAD_VARIATIONS", "spec.variations", "names must be given and different"));
+    }
+    if !(0.0..=1.0).contains(&spec.coverage) {
+        return Err(Refused::field("BAD_COVERAGE", "spec.coverage", "coverage must be 0 to 1"));
+    }
+    if let Some(weights) = &spec.weights {
+        let sum: f64 = weights.iter().sum();
+        let sound = weights.len() == spec.variations.len()
+            && weights.iter().all(|weight| (0.0..=1.0).contains(weight))
+            && (sum - 1.0).abs() <= 0.01;
+        if !sound {
+            let why = "weights must be one for each variation, 0 to 1, and sum to 1";
+            return Err(Refused::field("BAD_WEIGHTS", "spec.weights", why));
+        }
+    }
+    if !matches!(spec.hash_version, 1 | 2) {
+        return Err(Refused::field("BAD_HASH_VERSION", "spec.hash_version", "hash_version must be 1 or 2"));
+    }
+    Ok(())
+}
+
+impl Decide<Start> for Experiment {
+    fn decide(&self, _ask: &Start, _ctx: &Context<'_>) -> Decision<Self, Start> {
+        match self.state {
+            State::Undefined => Decision::refuse(Refused::new("UNDEFINED", "define the experiment first")),
+            State::Running => Decision::unchanged().reply(()),
+            State::Draft | State::Stopped => Decision::event(Event::Started).reply(()),
+        }
+    }
+}
+
+impl Decide<Stop> for Experiment {
+    fn decide(&self, _ask: &Stop, _ctx: &Context<'_>) -> Decision<Self, Stop> {
+        if self.state != State::Running {
+            return Decision::unchanged().reply(());
+        }
+        Decision::event(Event::Stopped).reply(())
+    }
+}
+
+impl Answer<GetExperiment> for Experiment {
+    fn answer(&self, _ask: &GetExperiment, _ctx: &Context<'_>) -> Result<ExperimentView, Refused> {
+        Ok(ExperimentView { state: self.state, spec: self.spec.clone() })
+    }
+}

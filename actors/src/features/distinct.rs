@@ -1,0 +1,103 @@
+//! How many different things were seen: exactly while they are few, then by HyperLogLog (Flajolet et al. 2007) with
+//! 1,024 registers, a standard error of 3.25 %, and linear counting for the small range.
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+
+/// Bits of a hash that choose the register.
+const PRECISION: u32 = 10;
+const REGISTERS: usize = 1 << PRECISION;
+/// Hashes kept as they are; beyond it registers are smaller.
+const EXACT_MAX: usize = 96;
+
+/// A set of hashes, as far as its size matters.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub enum Distinct {
+    /// Sorted hashes.
+    Exact(Vec<u64>),
+    /// The longest run of zeros seen by each register, plus one.
+    Registers(Box<[u8]>),
+}
+
+impl Default for Distinct {
+    fn default() -> Self {
+        Self::Exact(Vec::new())
+    }
+}
+
+impl Distinct {
+    /// Adds a hash; its bits must be well mixed.
+    pub fn add(&mut self, hash: u64) {
+        match self {
+            Self::Exact(hashes) => {
+                if let Err(place) = hashes.binary_search(&hash) {
+                    hashes.insert(place, hash);
+                }
+                if hashes.len() > EXACT_MAX {
+                    let mut registers = vec![0; REGISTERS].into_boxed_slice();
+                    hashes.iter().for_each(|hash| note(&mut registers, *hash));
+                    *self = Self::Registers(registers);
+                }
+            }
+            Self::Registers(registers) => note(registers, hash),
+        }
+    }
+
+    /// Adds everything another one has seen.
+    pub fn merge(&mut self, other: &Self) {
+        match other {
+            Self::Exact(hashes) => hashes.iter().for_each(|hash| self.add(*hash)),
+            Self::Registers(theirs) => {
+                let mut merged = theirs.clone();
+                match self {
+                    Self::Exact(hashes) => hashes.iter().for_each(|hash| note(&mut merged, *hash)),
+                    Self::Registers(ours) => {
+                        for (register, seen) in merged.iter_mut().zip(ours.iter()) {
+                            *register = (*register).max(*seen);
+                        }
+                    }
+                }
+                *self = Self::Registers(merged);
+            }
+        }
+    }
+
+    /// The estimate.
+    #[must_use]
+    pub fn count(&self) -> f64 {
+        let registers = match self {
+            #[allow(clippy::cast_precision_loss, reason = "at most EXACT_MAX")]
+            Self::Exact(hashes) => return hashes.len() as f64,
+            Self::Registers(registers) => registers,
+        };
+        #[allow(clippy::cast_precision_loss, reason = "1,024 is exact")]
+        let m = REGISTERS as f64;
+        let sum: f64 = registers.iter().map(|register| (-f64::from(*register)).exp2()).sum();
+        let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / sum;
+        let zeros = registers.iter().filter(|register| **register == 0).count();
+        if raw <= 2.5 * m && zeros > 0 {
+            #[allow(clippy::cast_precision_loss, reason = "at most 1,024")]
+            return m * (m / zeros as f64).ln();
+        }
+        raw
+    }
+
+    /// Heap bytes.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Exact(hashes) => hashes.capacity() * 8,
+            Self::Registers(registers) => registers.len(),
+        }
+    }
+}
+
+fn note(registers: &mut [u8], hash: u64) {
+    let place = usize::try_from(hash >> (64 - PRECISION)).unwrap_or(0);
+    // A sentinel bit bounds the run by the bits that are left.
+    let rest = (hash << PRECISION) | (1 << (PRECISION - 1));
+    let run = u8::try_from(rest.leading_zeros() + 1).unwrap_or(u8::MAX);
+    if let Some(register) = registers.get_mut(place) {
+        *register = run.max(*register);
+    }
+}

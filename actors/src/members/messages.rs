@@ -1,0 +1,213 @@
+//! What a member can be told and asked.
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use troupe_runtime::{Command, Query, Timestamp};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+/// Records one interaction. Sending it again changes nothing: it is known by its event id, or without one by content,
+/// type and time.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The content's id.
+    pub content: String,
+    /// What happened: `rating`, `play`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// How much of it; finite.
+    #[serde(default)]
+    pub value: Option<f32>,
+    /// Event time.
+    pub at: Timestamp,
+    /// The sender's own id of the event.
+    #[serde(default)]
+    pub event_id: Option<String>,
+    /// Circumstances: `device` and `tv`.
+    #[serde(default)]
+    pub context: Vec<(String, String)>,
+}
+
+impl Record {
+    /// The event's id as the history keeps it.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        match &self.event_id {
+            Some(id) => xxh3_64(id.as_bytes()),
+            None => {
+                let seed = self.at.millis() ^ xxh3_64(self.kind.as_bytes());
+                xxh3_64_with_seed(self.content.as_bytes(), seed)
+            }
+        }
+    }
+}
+
+/// The answer to [`Record`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Whether it had been recorded before.
+    pub duplicate: bool,
+}
+
+impl Command for Record {
+    const VERB: &'static str = "record.v1";
+    type Reply = Recorded;
+    const REPEATABLE: bool = true;
+}
+
+/// Who a member is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// In years.
+    #[serde(default)]
+    pub age: Option<u16>,
+    /// As the member states it.
+    #[serde(default)]
+    pub gender: Option<String>,
+    /// As the member states it.
+    #[serde(default)]
+    pub occupation: Option<String>,
+}
+
+/// Replaces the profile.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetProfile {
+    /// The new profile.
+    pub profile: Profile,
+}
+
+impl Command for SetProfile {
+    const VERB: &'static str = "set-profile.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// What a model last said.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct Predictions {
+    /// The model.
+    pub model: String,
+    /// Its version.
+    pub version: u32,
+    /// Content ids, best first.
+    pub items: Vec<String>,
+    /// When they were remembered.
+    pub at: Timestamp,
+}
+
+/// Remembers what a member was shown, and by which variation of an experiment.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remember {
+    /// The model that answered.
+    pub model: String,
+    /// Its version.
+    pub version: u32,
+    /// Content ids, best first; at most 100.
+    pub items: Vec<String>,
+    /// The experiment and the variation, where one chose.
+    #[serde(default)]
+    pub exposure: Option<(String, String)>,
+}
+
+/// The answer to [`Remember`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Whether the member had not been in this variation before.
+    pub first_exposure: bool,
+}
+
+impl Command for Remember {
+    const VERB: &'static str = "remember.v1";
+    type Reply = Remembered;
+    const REPEATABLE: bool = true;
+}
+
+/// Asks who the member is.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct GetProfile {}
+
+/// The answer to [`GetProfile`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct ProfileView {
+    /// The profile, if one was ever set.
+    pub profile: Option<Profile>,
+    /// Interactions recorded, those that the history no longer holds included.
+    pub recorded: u64,
+    /// Experiments and variations that the member was exposed to.
+    pub exposures: Vec<(String, String)>,
+}
+
+impl Query for GetProfile {
+    const VERB: &'static str = "get-profile.v1";
+    type Reply = ProfileView;
+}
+
+/// Asks for the newest interactions.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct GetHistory {
+    /// How many at most.
+    #[serde(default = "all")]
+    pub limit: u32,
+}
+
+const fn all() -> u32 {
+    u32::MAX
+}
+
+/// One interaction.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct InteractionView {
+    /// Its id, as the history keeps it.
+    pub id: u64,
+    /// The content.
+    pub content: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// How much of it.
+    pub value: Option<f32>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The answer to [`GetHistory`].
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct HistoryView {
+    /// Newest first by event time.
+    pub interactions: Vec<InteractionView>,
+    /// Interactions recorded, those that the history no longer holds included.
+    pub recorded: u64,
+}
+
+impl Query for GetHistory {
+    const VERB: &'static str = "get-history.v1";
+    type Reply = HistoryView;
+}
+
+/// Asks for what a recommender needs.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct GetInputs {}
+
+/// The answer to [`GetInputs`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Inputs {
+    /// Distinct contents of the history, newest first.
+    pub contents: Vec<String>,
+}
+
+impl Query for GetInputs {
+    const VERB: &'static str = "get-inputs.v1";
+    type Reply = Inputs;
+}
+
+/// Asks what the member was last shown.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct GetPredictions {}
+
+impl Query for GetPredictions {
+    const VERB: &'static str = "get-predictions.v1";
+    type Reply = Option<Predictions>;
+}

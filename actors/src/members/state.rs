@@ -1,0 +1,251 @@
+//! How a member decides.
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+use troupe_runtime::entity::Answer;
+use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused, Timestamp};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::history::History;
+use super::messages::{
+    GetHistory, GetInputs, GetPredictions, GetProfile, HistoryView, Inputs, Predictions, Profile,
+    ProfileView, Record, Recorded, Remember, Remembered, SetProfile,
+};
+use crate::catalog::{Catalog, EntityKey};
+use crate::content::{Content, Count};
+use crate::exposures::{CountExposure, Exposures};
+use crate::features::{Features, Observe};
+
+/// How far event time may be ahead of the cluster's clock.
+const AHEAD_MAX_MS: u64 = 24 * 3_600 * 1_000;
+/// Longest id, type, or circumstance, in bytes.
+const TEXT_BYTES_MAX: usize = 128;
+/// Circumstances of one interaction.
+const CONTEXT_MAX: usize = 16;
+/// Items remembered of one answer.
+const ITEMS_MAX: usize = 100;
+/// Exposures remembered; beyond it the oldest are forgotten, and would count again.
+const EXPOSURES_MAX: usize = 64;
+
+/// One member.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+pub struct Member {
+    profile: Option<Box<Profile>>,
+    history: History,
+    recorded: u64,
+    exposures: Vec<(String, String)>,
+    predictions: Option<Box<Predictions>>,
+}
+
+/// What happened to a member.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+pub enum Event {
+    /// An interaction was recorded.
+    Recorded {
+        /// Its id.
+        id: u64,
+        /// The content.
+        content: String,
+        /// What happened.
+        kind: String,
+        /// How much of it.
+        value: Option<f32>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The profile was replaced.
+    ProfileSet(Profile),
+    /// The member was shown something.
+    Remembered(Predictions),
+    /// The member was in a variation for the first time.
+    Exposed {
+        /// The experiment.
+        experiment: String,
+        /// The variation.
+        variation: String,
+    },
+}
+
+impl Entity for Member {
+    const KIND: &'static str = "members";
+    type Event = Event;
+
+    fn create(_key: &str) -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Recorded { id, content, kind, value, at } => {
+                self.history.add(*id, content, kind, *value, *at);
+                self.recorded += 1;
+            }
+            Event::ProfileSet(profile) => self.profile = Some(Box::new(profile.clone())),
+            Event::Remembered(predictions) => self.predictions = Some(Box::new(predictions.clone())),
+            Event::Exposed { experiment, variation } => {
+                if self.exposures.len() >= EXPOSURES_MAX {
+                    self.exposures.remove(0);
+                }
+                self.exposures.push((experiment.clone(), variation.clone()));
+            }
+        }
+    }
+
+    fn size(&self) -> usize {
+        let predictions = self.predictions.as_ref().map_or(0, |predictions| {
+            size_of::<Predictions>() + predictions.items.iter().map(|item| item.len() + 24).sum::<usize>()
+        });
+        let exposures: usize = self.exposures.iter().map(|(a, b)| a.len() + b.len() + 48).sum();
+        size_of::<Self>() + self.history.heap_bytes() + predictions + exposures
+    }
+}
+
+impl Decide<Record> for Member {
+    fn decide(&self, ask: &Record, ctx: &Context<'_>) -> Decision<Self, Record> {
+        if let Err(refused) = check(ask, ctx.now) {
+            return Decision::refuse(refused);
+        }
+        let id = ask.id();
+        if self.history.holds(id) {
+            return Decision::unchanged().reply(Recorded { duplicate: true });
+        }
+        if self.history.is_beyond(ask.at) {
+            let why =
+                "at is older than everything the full history holds, so it cannot be told from a repeat";
+            return Decision::refuse(Refused::field("TOO_OLD", "at", why));
+        }
+        let event = Event::Recorded {
+            id,
+            content: ask.content.clone(),
+            kind: ask.kind.clone(),
+            value: ask.value,
+            at: ask.at,
+        };
+        let count = Count { value: ask.value, at: ask.at };
+        let decision = Decision::event(event).tell(Content::address(&ask.content), &count);
+        observe(decision, ask, ctx).reply(Recorded { duplicate: false })
+    }
+}
+
+/// Tells every feature group that wants the interaction.
+fn observe(
+    mut decision: Decision<Member, Record>,
+    ask: &Record,
+    ctx: &Context<'_>,
+) -> Decision<Member, Record> {
+    let Some(catalog) = ctx.global::<Catalog>(Catalog::KEY) else { return decision };
+    let observed = Observe {
+        at: ask.at,
+        value: ask.value,
+        member: xxh3_64(ctx.key.as_bytes()),
+        content: xxh3_64(ask.content.as_bytes()),
+    };
+    for group in catalog.wanting(&ask.kind) {
+        let key = match &group.entity {
+            EntityKey::Member => Features::member_key(ctx.key, &group.name),
+            EntityKey::Content => Features::content_key(&ask.content, &group.name),
+            EntityKey::Context(field) => match ask.context.iter().find(|(name, _)| name == field) {
+                Some((_, value)) => Features::context_key(value, &group.name),
+                None => continue,
+            },
+        };
+        decision = decision.tell(Address::of::<Features>(key), &observed);
+    }
+    decision
+}
+
+fn check(ask: &Record, now: Timestamp) -> Result<(), Refused> {
+    for (field, text) in [("content", &ask.content), ("type", &ask.kind)] {
+        if text.is_empty() || text.len() > TEXT_BYTES_MAX {
+            let why = format!("{field} must be 1 to {TEXT_BYTES_MAX} bytes");
+            return Err(Refused::field("BAD_ID", field, why));
+        }
+    }
+    if ask.content.contains(['{', '}']) {
+        return Err(Refused::field("BAD_ID", "content", "content must not contain braces"));
+    }
+    if ask.value.is_some_and(|value| !value.is_finite()) {
+        return Err(Refused::field("NOT_FINITE", "value", "value must be a finite number"));
+    }
+    if ask.at.0 > now.0 + AHEAD_MAX_MS {
+        return Err(Refused::field("FROM_THE_FUTURE", "at", "at is more than a day ahead of the clock"));
+    }
+    let long = |(name, value): &(String, String)| name.len() > TEXT_BYTES_MAX || value.len() > TEXT_BYTES_MAX;
+    if ask.context.len() > CONTEXT_MAX || ask.context.iter().any(long) {
+        let why = format!("context must have at most {CONTEXT_MAX} entries of {TEXT_BYTES_MAX} bytes");
+        return Err(Refused::field("BAD_CONTEXT", "context", why));
+    }
+    Ok(())
+}
+
+impl Decide<SetProfile> for Member {
+    fn decide(&self, ask: &SetProfile, _ctx: &Context<'_>) -> Decision<Self, SetProfile> {
+        let texts = [("gender", &ask.profile.gender), ("occupation", &ask.profile.occupation)];
+        for (field, text) in texts {
+            if text.as_ref().is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
+                let why = format!("{field} must be at most {TEXT_BYTES_MAX} bytes");
+                return Decision::refuse(Refused::field("TOO_LONG", field, why));
+            }
+        }
+        if self.profile.as_deref() == Some(&ask.profile) {
+            return Decision::unchanged().reply(());
+        }
+        Decision::event(Event::ProfileSet(ask.profile.clone())).reply(())
+    }
+}
+
+impl Decide<Remember> for Member {
+    fn decide(&self, ask: &Remember, ctx: &Context<'_>) -> Decision<Self, Remember> {
+        if ask.items.len() > ITEMS_MAX {
+            let why = format!("items must be at most {ITEMS_MAX}");
+            return Decision::refuse(Refused::field("TOO_MANY", "items", why));
+        }
+        let predictions = Predictions {
+            model: ask.model.clone(),
+            version: ask.version,
+            items: ask.items.clone(),
+            at: ctx.now,
+        };
+        let decision = Decision::event(Event::Remembered(predictions));
+        match &ask.exposure {
+            Some(exposure) if !self.exposures.contains(exposure) => {
+                let (experiment, variation) = exposure.clone();
+                let counter = Exposures::address(&experiment, &variation, ctx.key);
+                decision
+                    .and(Event::Exposed { experiment, variation })
+                    .tell(counter, &CountExposure { at: ctx.now })
+                    .reply(Remembered { first_exposure: true })
+            }
+            _ => decision.reply(Remembered { first_exposure: false }),
+        }
+    }
+}
+
+impl Answer<GetProfile> for Member {
+    fn answer(&self, _ask: &GetProfile, _ctx: &Context<'_>) -> Result<ProfileView, Refused> {
+        Ok(ProfileView {
+            profile: self.profile.as_deref().cloned(),
+            recorded: self.recorded,
+            exposures: self.exposures.clone(),
+        })
+    }
+}
+
+impl Answer<GetHistory> for Member {
+    fn answer(&self, ask: &GetHistory, _ctx: &Context<'_>) -> Result<HistoryView, Refused> {
+        let interactions = self.history.newest().take(ask.limit as usize).collect();
+        Ok(HistoryView { interactions, recorded: self.recorded })
+    }
+}
+
+impl Answer<GetInputs> for Member {
+    fn answer(&self, _ask: &GetInputs, _ctx: &Context<'_>) -> Result<Inputs, Refused> {
+        Ok(Inputs { contents: self.history.contents() })
+    }
+}
+
+impl Answer<GetPredictions> for Member {
+    fn answer(&self, _ask: &GetPredictions, _ctx: &Context<'_>) -> Result<Option<Predictions>, Refused> {
+        Ok(self.predictions.as_deref().cloned())
+    }
+}

@@ -1,0 +1,150 @@
+//! How a model decides.
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+use troupe_runtime::entity::{Answer, Placement};
+use troupe_runtime::{Context, Decide, Decision, Entity, Refused, Timestamp};
+
+use super::messages::{GetModel, ModelView, Promote, Promoted, Publish, Published, Stage, VersionView};
+
+/// Versions kept of a model.
+pub(super) const VERSIONS_MAX: usize = 1_000;
+
+/// One model.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+pub struct Model {
+    revision: u64,
+    versions: Vec<VersionView>,
+}
+
+/// What happened to a model.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+pub enum Event {
+    /// A version was published.
+    Published {
+        /// Its number.
+        version: u32,
+        /// What was published.
+        published: Publish,
+        /// When.
+        at: Timestamp,
+    },
+    /// A version changed its stage.
+    Promoted {
+        /// Its number.
+        version: u32,
+        /// Its new stage.
+        to: Stage,
+    },
+}
+
+impl Model {
+    /// The version at a stage that only one can have.
+    #[must_use]
+    pub fn at(&self, stage: Stage) -> Option<&VersionView> {
+        self.versions.iter().find(|version| version.stage == stage)
+    }
+}
+
+impl Entity for Model {
+    const KIND: &'static str = "models";
+    const PLACEMENT: Placement = Placement::Control;
+    type Event = Event;
+
+    fn create(_key: &str) -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, event: &Event) {
+        self.revision += 1;
+        match event {
+            Event::Published { version, published, at } => self.versions.push(VersionView {
+                version: *version,
+                stage: Stage::Staging,
+                at: *at,
+                published: published.clone(),
+            }),
+            Event::Promoted { version, to } => {
+                if let Some(found) = self.versions.iter_mut().find(|found| found.version == *version) {
+                    found.stage = *to;
+                }
+            }
+        }
+    }
+}
+
+impl Decide<Publish> for Model {
+    fn decide(&self, ask: &Publish, ctx: &Context<'_>) -> Decision<Self, Publish> {
+        if ask.algorithm.is_empty() || ask.algorithm.len() > 64 {
+            return Decision::refuse(Refused::field(
+                "BAD_NAME",
+                "algorithm",
+                "algorithm must be 1 to 64 bytes",
+            ));
+        }
+        if ask.items == 0 {
+            return Decision::refuse(Refused::field("NO_ITEMS", "items", "items must be at least 1"));
+        }
+        if ask.metrics.values().any(|metric| !metric.is_finite()) {
+            return Decision::refuse(Refused::field(
+                "NOT_FINITE",
+                "metrics",
+                "metrics must be finite numbers",
+            ));
+        }
+        let same = |held: &&VersionView| {
+            held.published.artifact == ask.artifact && held.published.vocabulary == ask.vocabulary
+        };
+        if let Some(held) = self.versions.iter().find(same) {
+            return Decision::unchanged().reply(Published { version: held.version });
+        }
+        if self.versions.len() >= VERSIONS_MAX {
+            let why = format!("the model has {VERSIONS_MAX} versions, publish under another name");
+            return Decision::refuse(Refused::new("TOO_MANY_VERSIONS", why));
+        }
+        let version = self.versions.last().map_or(1, |last| last.version + 1);
+        Decision::event(Event::Published { version, published: ask.clone(), at: ctx.now })
+            .reply(Published { version })
+    }
+}
+
+impl Decide<Promote> for Model {
+    fn decide(&self, ask: &Promote, _ctx: &Context<'_>) -> Decision<Self, Promote> {
+        let Some(found) = self.versions.iter().find(|found| found.version == ask.version) else {
+            let why = format!("there is no version {}", ask.version);
+            return Decision::refuse(Refused::field("NO_VERSION", "version", why));
+        };
+        if found.stage == ask.to {
+            return Decision::unchanged().reply(Promoted { revision: self.revision });
+        }
+        if ask.seen != self.revision {
+            let why = format!("the model is at revision {}, look again", self.revision);
+            return Decision::refuse(Refused::field("STALE", "seen", why));
+        }
+        if found.stage == Stage::Archived {
+            return Decision::refuse(Refused::new(
+                "ARCHIVED",
+                "an archived version serves no more, publish it anew",
+            ));
+        }
+        if found.stage == Stage::Champion {
+            let why = "the champion steps down when another version is promoted to champion";
+            return Decision::refuse(Refused::new("IS_CHAMPION", why));
+        }
+        let mut decision = Decision::event(Event::Promoted { version: ask.version, to: ask.to });
+        let mut revision = self.revision + 1;
+        if let Stage::Champion | Stage::Challenger = ask.to
+            && let Some(before) = self.at(ask.to)
+        {
+            decision = decision.and(Event::Promoted { version: before.version, to: Stage::Archived });
+            revision += 1;
+        }
+        decision.reply(Promoted { revision })
+    }
+}
+
+impl Answer<GetModel> for Model {
+    fn answer(&self, _ask: &GetModel, _ctx: &Context<'_>) -> Result<ModelView, Refused> {
+        Ok(ModelView { revision: self.revision, versions: self.versions.clone() })
+    }
+}
