@@ -10,6 +10,7 @@ mod call;
 mod config;
 mod domain;
 mod events;
+mod kinds;
 mod listener;
 pub mod metrics;
 mod openapi;
@@ -24,6 +25,7 @@ mod titles;
 pub use config::GatewayConfig;
 pub use domain::{Allocation, Domain, FeatureValue, Group};
 pub use events::{Failed, Fault, Line, Receipt, Rejected};
+pub use kinds::Platform;
 pub use problem::{Executed, Problem, ProblemBody};
 
 pub use readiness::{Readiness, Ready};

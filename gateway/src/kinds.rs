@@ -1,0 +1,171 @@
+//! The platform's kinds behind the edge's seam.
+
+use serde_json::Value as Json;
+use troupe_actors::catalog::{Catalog, EntityKey};
+use troupe_actors::content::{Content, ContentView, GetContent};
+use troupe_actors::experiments::Experiment;
+use troupe_actors::features::{Features, LookedUp, Lookup, Status};
+use troupe_actors::members::{GetInputs, Inputs, Member, Record, Recorded, Remember};
+use troupe_actors::models::{Model, Stage};
+use troupe_actors::serving::Recommended;
+use troupe_runtime::entity::Globals;
+use troupe_runtime::transport::AskOne;
+use troupe_runtime::{Address, AskError, Command, Entity, Query, Refused, Timestamp, wire};
+
+use crate::domain::{Allocation, Domain, FeatureValue, Group};
+use crate::events::{Fault, Line};
+use crate::problem::Problem;
+
+/// The model that answers where no experiment chooses another.
+const DEFAULT_MODEL: &str = "recommend";
+
+/// Members, contents, features, models and experiments, as the edge speaks to them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Platform;
+
+impl Domain for Platform {
+    fn record(&self, event: Line<'_>) -> Result<AskOne, Fault> {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "values are kept in single precision; overflow is refused"
+        )]
+        let value = event.value.map(|value| value as f32);
+        if value.is_some_and(|value| !value.is_finite()) {
+            return Err(Fault::of("value", "NOT_FINITE", "must fit a single precision number"));
+        }
+        let record = Record {
+            content: event.content.into_owned(),
+            kind: event.kind.into_owned(),
+            value,
+            at: Timestamp(event.at),
+            event_id: event.event_id.map(std::borrow::Cow::into_owned),
+            context: event.context.into_iter().collect(),
+        };
+        Ok(command::<Member, Record>(event.member.into_owned(), &record))
+    }
+
+    fn was_duplicate(&self, reply: &[u8]) -> Result<bool, AskError> {
+        decoded::<Recorded>(reply).map(|recorded| recorded.duplicate)
+    }
+
+    fn allocate(
+        &self,
+        globals: &Globals,
+        member: &str,
+        experiment: Option<&str>,
+    ) -> Result<Allocation, Problem> {
+        let found = match experiment {
+            Some(name) => {
+                let unknown = || {
+                    let why = format!("there is no experiment {name:?}");
+                    Problem::from(AskError::Refused(Refused::field("UNKNOWN_EXPERIMENT", "experiment", why)))
+                };
+                Some((name.to_owned(), globals.get::<Experiment>(name).ok_or_else(unknown)?))
+            }
+            None => {
+                globals.all::<Experiment>().into_iter().find(|(_, experiment)| experiment.running().is_some())
+            }
+        };
+        let plain = |model: &str, experiment: Option<String>| Allocation {
+            model: model.to_owned(),
+            version: champion(globals, model),
+            variation: None,
+            experiment,
+        };
+        let Some((name, experiment)) = found else { return Ok(plain(DEFAULT_MODEL, None)) };
+        let Some(spec) = experiment.running() else { return Ok(plain(DEFAULT_MODEL, None)) };
+        Ok(match experiment.allocate(member) {
+            Some(variation) => Allocation {
+                model: spec.model.clone(),
+                version: variation.version.or_else(|| champion(globals, &spec.model)),
+                variation: Some(variation.name.clone()),
+                experiment: Some(name),
+            },
+            None => plain(&spec.model, None),
+        })
+    }
+
+    fn inputs(&self, member: &Address) -> AskOne {
+        query::<Member, GetInputs>(member.key.clone(), &GetInputs {})
+    }
+
+    fn history(&self, reply: &[u8]) -> Result<Vec<String>, AskError> {
+        decoded::<Inputs>(reply).map(|inputs| inputs.contents)
+    }
+
+    fn remember(&self, member: &Address, allocation: &Allocation, recommended: &Recommended) -> AskOne {
+        let remember = Remember {
+            model: recommended.model.clone(),
+            version: recommended.version,
+            items: recommended.items.iter().map(|(content, _)| content.clone()).collect(),
+            exposure: allocation.experiment.clone().zip(allocation.variation.clone()),
+        };
+        command::<Member, Remember>(member.key.clone(), &remember)
+    }
+
+    fn title_of(&self, content: &str) -> AskOne {
+        query::<Content, GetContent>(Content::address(content).key, &GetContent {})
+    }
+
+    fn title(&self, reply: &[u8]) -> Result<String, AskError> {
+        decoded::<ContentView>(reply).map(|content| content.title)
+    }
+
+    fn groups(&self, globals: &Globals) -> Vec<Group> {
+        let Some(catalog) = globals.get::<Catalog>(Catalog::KEY) else { return Vec::new() };
+        let group = |spec: &troupe_actors::catalog::GroupSpec| Group {
+            name: spec.name.clone(),
+            by: match &spec.entity {
+                EntityKey::Member => "member".to_owned(),
+                EntityKey::Content => "content".to_owned(),
+                EntityKey::Context(field) => field.clone(),
+            },
+            features: spec.features.iter().map(|feature| feature.name.clone()).collect(),
+        };
+        catalog.groups().map(|held| group(&held.spec)).collect()
+    }
+
+    fn lookup(&self, group: &Group, id: &str, features: &[String]) -> AskOne {
+        let key = match group.by.as_str() {
+            "member" => Features::member_key(id, &group.name),
+            "content" => Features::content_key(id, &group.name),
+            _ => Features::context_key(id, &group.name),
+        };
+        query::<Features, Lookup>(key, &Lookup { features: features.to_vec(), at: None })
+    }
+
+    fn looked_up(&self, reply: &[u8]) -> Result<Vec<FeatureValue>, AskError> {
+        let value = |value: troupe_actors::features::Value| FeatureValue {
+            value: value.value.map_or(Json::Null, Json::from),
+            status: match value.status {
+                Status::Present => "PRESENT",
+                Status::NotFound => "NOT_FOUND",
+                Status::OutsideMaxAge => "OUTSIDE_MAX_AGE",
+                Status::NullValue => "NULL_VALUE",
+            }
+            .to_owned(),
+            at: value.at.map(Timestamp::millis),
+        };
+        decoded::<LookedUp>(reply).map(|looked| looked.values.into_iter().map(value).collect())
+    }
+
+    fn member(&self, id: &str) -> Result<Address, Problem> {
+        Address::parse_parts(Member::KIND, id).map_err(|error| AskError::BadKey(error.to_string()).into())
+    }
+}
+
+fn champion(globals: &Globals, model: &str) -> Option<u32> {
+    globals.get::<Model>(model)?.at(Stage::Champion).map(|version| version.version)
+}
+
+fn command<E: Entity, C: Command>(key: String, command: &C) -> AskOne {
+    AskOne { to: Address::of::<E>(key), verb: C::VERB.to_owned(), body: wire::encode(command), key: None }
+}
+
+fn query<E: Entity, Q: Query>(key: String, query: &Q) -> AskOne {
+    AskOne { to: Address::of::<E>(key), verb: Q::VERB.to_owned(), body: wire::encode(query), key: None }
+}
+
+fn decoded<T: bincode::Decode<()>>(reply: &[u8]) -> Result<T, AskError> {
+    wire::decode(reply).map_err(AskError::Fault)
+}

@@ -1,0 +1,97 @@
+//! The supervision tree of one node, as data.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use troupe_runtime::{NodeId, Timestamp};
+
+/// How a child is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildState {
+    /// Runs.
+    Running,
+    /// Waits to be started again.
+    Restarting,
+    /// Has ended and stays so.
+    Stopped,
+    /// Its supervisor gave up.
+    GaveUp,
+}
+
+/// One actor in the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct TreeNode {
+    /// Names from the root: `node/shards/shard-7`.
+    pub path: String,
+    /// How it is.
+    pub state: ChildState,
+    /// Times it was started again.
+    pub restarts: u32,
+    /// Restarts its supervisor has left within the period.
+    pub left: u32,
+    /// Why it ended the last time.
+    pub last_reason: Option<String>,
+    /// Since when it is as it is.
+    pub since: Timestamp,
+}
+
+/// A node's whole tree, parents before children.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct TreeView {
+    /// The node.
+    pub node: NodeId,
+    /// Its actors.
+    pub actors: Vec<TreeNode>,
+}
+
+/// The living tree. Supervisors write it, anyone reads it.
+pub struct Tree {
+    node: NodeId,
+    actors: Mutex<BTreeMap<String, TreeNode>>,
+}
+
+impl Tree {
+    /// An empty tree.
+    #[must_use]
+    pub const fn new(node: NodeId) -> Self {
+        Self { node, actors: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The node.
+    #[must_use]
+    pub const fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Notes a change of one actor.
+    pub fn note(&self, path: &str, state: ChildState, left: u32, reason: Option<&str>, restarted: bool) {
+        let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        let actor = actors.entry(path.to_owned()).or_insert_with(|| TreeNode {
+            path: path.to_owned(),
+            state,
+            restarts: 0,
+            left,
+            last_reason: None,
+            since: Timestamp::wall(),
+        });
+        if actor.state != state || restarted {
+            actor.since = Timestamp::wall();
+        }
+        actor.state = state;
+        actor.left = left;
+        actor.restarts += u32::from(restarted);
+        if let Some(reason) = reason {
+            actor.last_reason = Some(reason.to_owned());
+        }
+    }
+
+    /// The tree now.
+    #[must_use]
+    pub fn view(&self) -> TreeView {
+        let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        TreeView { node: self.node, actors: actors.values().cloned().collect() }
+    }
+}
