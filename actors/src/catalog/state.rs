@@ -15,6 +15,10 @@ pub(super) const GROUPS_MAX: usize = 256;
 pub(super) const FEATURES_MAX: usize = 64;
 /// Longest name, in bytes.
 const NAME_BYTES_MAX: usize = 64;
+/// Types of interactions that a group can name.
+const EVENTS_MAX: usize = 32;
+/// Longest type, in bytes; a member records none longer.
+const EVENT_BYTES_MAX: usize = 128;
 /// Longest window: 400 days.
 const WINDOW_MS_MAX: u64 = 400 * 86_400_000;
 /// Shortest window: one hop of five minutes.
@@ -33,8 +37,9 @@ pub struct Group {
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Catalog {
     groups: BTreeMap<String, Group>,
-    /// Versions of retired groups, so that a name that comes back does not repeat one.
-    retired: BTreeMap<String, u32>,
+    /// The highest version that any retired group had: groups that come later begin above it, so that a name that
+    /// comes back never repeats a version, and nothing need be kept of those that do not.
+    retired: u32,
 }
 
 /// What happened to the catalogue.
@@ -83,6 +88,11 @@ impl GroupSpec {
             let what = "must be member, content or context:FIELD with a FIELD of letters, digits, _ and -";
             problems.push(("entity".to_owned(), what.to_owned()));
         }
+        let unusable = |event: &String| event.is_empty() || event.len() > EVENT_BYTES_MAX;
+        if self.events.len() > EVENTS_MAX || self.events.iter().any(unusable) {
+            let what = format!("must be at most {EVENTS_MAX} types of 1 to {EVENT_BYTES_MAX} bytes");
+            problems.push(("events".to_owned(), what));
+        }
         if self.features.is_empty() || self.features.len() > FEATURES_MAX {
             problems.push(("features".to_owned(), format!("must be 1 to {FEATURES_MAX}")));
         }
@@ -121,7 +131,7 @@ impl Entity for Catalog {
             }
             Event::Retired(name) => {
                 if let Some(group) = self.groups.remove(name) {
-                    self.retired.insert(name.clone(), group.version);
+                    self.retired = self.retired.max(group.version);
                 }
             }
         }
@@ -136,12 +146,10 @@ impl Decide<Declare> for Catalog {
                 format!("the catalogue is catalog/{}", Self::KEY),
             ));
         }
-        if let Some((field, what)) = ask.group.problems().into_iter().next() {
-            return Decision::refuse(Refused::field(
-                "BAD_GROUP",
-                format!("group.{field}"),
-                format!("{field} {what}"),
-            ));
+        let problems = ask.group.problems();
+        if let Some((field, _)) = problems.first() {
+            let all: Vec<String> = problems.iter().map(|(field, what)| format!("{field} {what}")).collect();
+            return Decision::refuse(Refused::field("BAD_GROUP", format!("group.{field}"), all.join("; ")));
         }
         let name = &ask.group.name;
         let before = self.groups.get(name);
@@ -152,8 +160,7 @@ impl Decide<Declare> for Catalog {
             let why = format!("there are {GROUPS_MAX} groups already, retire one first");
             return Decision::refuse(Refused::new("TOO_MANY_GROUPS", why));
         }
-        let last = before.map(|group| group.version).or_else(|| self.retired.get(name).copied());
-        let version = last.unwrap_or(0) + 1;
+        let version = before.map_or(self.retired, |group| group.version) + 1;
         Decision::event(Event::Declared(Group { spec: ask.group.clone(), version }))
             .reply(Declared { version })
     }

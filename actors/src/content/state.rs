@@ -72,7 +72,11 @@ impl Entity for Content {
 }
 
 impl Decide<Describe> for Content {
-    fn decide(&self, ask: &Describe, _ctx: &Context<'_>) -> Decision<Self, Describe> {
+    fn decide(&self, ask: &Describe, ctx: &Context<'_>) -> Decision<Self, Describe> {
+        if !ctx.key.starts_with("{c:") || !ctx.key.ends_with('}') {
+            let why = "the key of a content is its id in braces, {c:ID}";
+            return Decision::refuse(Refused::field("BAD_ID", "key", why));
+        }
         if ask.title.len() > TEXT_BYTES_MAX {
             let why = format!("title must be at most {TEXT_BYTES_MAX} bytes");
             return Decision::refuse(Refused::field("TOO_LONG", "title", why));
@@ -91,6 +95,9 @@ impl Decide<Describe> for Content {
 
 impl Decide<Count> for Content {
     fn decide(&self, ask: &Count, _ctx: &Context<'_>) -> Decision<Self, Count> {
+        if ask.value.is_some_and(|value| !value.is_finite()) {
+            return Decision::refuse(Refused::field("NOT_FINITE", "value", "value must be a finite number"));
+        }
         Decision::event(Event::Counted(*ask)).reply(())
     }
 }

@@ -9,7 +9,9 @@ use super::allocation::{bucket_ranges, choose, hash};
 use super::messages::{Define, ExperimentSpec, ExperimentView, GetExperiment, Start, State, Stop, Variation};
 
 /// Arms of one experiment.
-const VARIATIONS_MAX: usize = 16;
+pub(super) const VARIATIONS_MAX: usize = 16;
+/// Longest name of an experiment or variation, and longest seed, in bytes.
+pub(super) const NAME_BYTES_MAX: usize = 64;
 
 /// One experiment.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
@@ -71,7 +73,11 @@ impl Entity for Experiment {
 }
 
 impl Decide<Define> for Experiment {
-    fn decide(&self, ask: &Define, _ctx: &Context<'_>) -> Decision<Self, Define> {
+    fn decide(&self, ask: &Define, ctx: &Context<'_>) -> Decision<Self, Define> {
+        if !is_name(ctx.key) {
+            let why = format!("an experiment's name {}", name_rule());
+            return Decision::refuse(Refused::field("BAD_NAME", "key", why));
+        }
         if let Err(refused) = check(&ask.spec) {
             return Decision::refuse(refused);
         }
@@ -91,11 +97,22 @@ fn check(spec: &ExperimentSpec) -> Result<(), Refused> {
         let why = format!("variations must be 2 to {VARIATIONS_MAX}");
         return Err(Refused::field("BAD_VARIATIONS", "spec.variations", why));
     }
-    let named = |at: usize| &spec.variations[at].name;
-    if (0..spec.variations.len())
-        .any(|at| named(at).is_empty() || (0..at).any(|other| named(other) == named(at)))
-    {
-        return Err(Refused::field("BAD_VARIATIONS", "spec.variations", "names must be given and different"));
+    for (at, variation) in spec.variations.iter().enumerate() {
+        let field = format!("spec.variations[{at}].name");
+        if !is_name(&variation.name) {
+            return Err(Refused::field("BAD_NAME", field, format!("a variation's name {}", name_rule())));
+        }
+        if spec.variations[..at].iter().any(|other| other.name == variation.name) {
+            return Err(Refused::field("BAD_NAME", field, format!("{:?} is there twice", variation.name)));
+        }
+    }
+    if spec.model.is_empty() || spec.model.len() > NAME_BYTES_MAX {
+        let why = format!("model must be 1 to {NAME_BYTES_MAX} bytes");
+        return Err(Refused::field("BAD_NAME", "spec.model", why));
+    }
+    if spec.seed.as_ref().is_some_and(|seed| seed.len() > NAME_BYTES_MAX) {
+        let why = format!("seed must be at most {NAME_BYTES_MAX} bytes");
+        return Err(Refused::field("TOO_LONG", "spec.seed", why));
     }
     if !(0.0..=1.0).contains(&spec.coverage) {
         return Err(Refused::field("BAD_COVERAGE", "spec.coverage", "coverage must be 0 to 1"));
@@ -114,6 +131,16 @@ fn check(spec: &ExperimentSpec) -> Result<(), Refused> {
         return Err(Refused::field("BAD_HASH_VERSION", "spec.hash_version", "hash_version must be 1 or 2"));
     }
     Ok(())
+}
+
+/// Names make up the keys of the exposure counters: without a colon, so that two pairs never share one.
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+    !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(plain)
+}
+
+fn name_rule() -> String {
+    format!("must be 1 to {NAME_BYTES_MAX} bytes of letters, digits, spaces, _, - and .")
 }
 
 impl Decide<Start> for Experiment {

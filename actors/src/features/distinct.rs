@@ -8,7 +8,7 @@ use serde::Serialize;
 const PRECISION: u32 = 10;
 const REGISTERS: usize = 1 << PRECISION;
 /// Hashes kept as they are; beyond it registers are smaller.
-const EXACT_MAX: usize = 96;
+pub(super) const EXACT_MAX: usize = 96;
 
 /// A set of hashes, as far as its size matters.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -45,19 +45,17 @@ impl Distinct {
 
     /// Adds everything another one has seen.
     pub fn merge(&mut self, other: &Self) {
-        match other {
-            Self::Exact(hashes) => hashes.iter().for_each(|hash| self.add(*hash)),
-            Self::Registers(theirs) => {
+        match (&mut *self, other) {
+            (_, Self::Exact(hashes)) => hashes.iter().for_each(|hash| self.add(*hash)),
+            (Self::Exact(hashes), Self::Registers(theirs)) => {
                 let mut merged = theirs.clone();
-                match self {
-                    Self::Exact(hashes) => hashes.iter().for_each(|hash| note(&mut merged, *hash)),
-                    Self::Registers(ours) => {
-                        for (register, seen) in merged.iter_mut().zip(ours.iter()) {
-                            *register = (*register).max(*seen);
-                        }
-                    }
-                }
+                hashes.iter().for_each(|hash| note(&mut merged, *hash));
                 *self = Self::Registers(merged);
+            }
+            (Self::Registers(ours), Self::Registers(theirs)) => {
+                for (register, seen) in ours.iter_mut().zip(theirs.iter()) {
+                    *register = (*register).max(*seen);
+                }
             }
         }
     }

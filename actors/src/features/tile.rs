@@ -127,13 +127,12 @@ impl Tiles {
         Self { op, of, window_ms, tiles: VecDeque::new() }
     }
 
-    pub(super) fn observe(&mut self, seen: &Observe) {
-        let number = self.number(seen.at);
-        if let Some(newest) = self.tiles.back().map(|(newest, _)| *newest) {
-            // Behind any window that could still be asked for: only the newest window's tiles are kept.
-            if newest.saturating_sub(number) > self.span() {
-                return;
-            }
+    /// Adds an interaction. `head` is the newest event time so far, this one's included, but never ahead of the clock: the
+    /// windows that end at it or later are whole, and tiles behind them go.
+    pub(super) fn observe(&mut self, seen: &Observe, head: Timestamp) {
+        let (number, head, span) = (self.number(seen.at), self.number(head), self.span());
+        if head.saturating_sub(number) > span {
+            return;
         }
         let place = self.tiles.partition_point(|(tile, _)| *tile < number);
         if self.tiles.get(place).is_none_or(|(tile, _)| *tile != number) {
@@ -142,23 +141,21 @@ impl Tiles {
         if let Some((_, partial)) = self.tiles.get_mut(place) {
             partial.observe(self.op, self.of, seen);
         }
-        let newest = self.tiles.back().map_or(0, |(newest, _)| *newest);
-        let span = self.span();
-        while self.tiles.front().is_some_and(|(oldest, _)| newest - oldest > span) {
+        while self.tiles.front().is_some_and(|(oldest, _)| head.saturating_sub(*oldest) > span) {
             self.tiles.pop_front();
         }
     }
 
-    /// The aggregate of the window that ends at `at`.
+    /// The aggregate of the window that ends at `at`: event times from `at - window`, rounded down to its hop, to the end
+    /// of the hop that `at` is in.
     pub(super) fn window(&self, at: Timestamp) -> Partial {
         let mut whole = Partial::new();
         let hop = hop_of(self.window_ms);
         let (first, last) =
             if hop == 0 { (0, 0) } else { (at.0.saturating_sub(self.window_ms) / hop, at.0 / hop) };
-        for (number, partial) in &self.tiles {
-            if (first..=last).contains(number) {
-                whole.merge(self.op, partial);
-            }
+        let from = self.tiles.partition_point(|(number, _)| *number < first);
+        for (_, partial) in self.tiles.range(from..).take_while(|(number, _)| *number <= last) {
+            whole.merge(self.op, partial);
         }
         whole
     }

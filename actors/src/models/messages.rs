@@ -38,6 +38,10 @@ pub struct Lineage {
     pub seed: u64,
     /// Seconds that training took.
     pub seconds: f64,
+    /// Where the events came from: `cluster`, `ml-100k`.
+    pub dataset: String,
+    /// When training ended.
+    pub trained_at: Option<Timestamp>,
 }
 
 /// Publishes a version. Whoever publishes has loaded the artifact and run it once: one that does not load is refused
@@ -64,7 +68,7 @@ pub struct Publish {
 /// The answer to [`Publish`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Published {
-    /// The version; that of an earlier publication of the same artifact, if there was one.
+    /// The version; that of an earlier publication of the same artifact, if there was one and it is not archived.
     pub version: u32,
 }
 
@@ -96,6 +100,7 @@ pub struct Promoted {
 impl Command for Promote {
     const VERB: &'static str = "promote.v1";
     type Reply = Promoted;
+    const REPEATABLE: bool = true;
 }
 
 /// Asks for everything.

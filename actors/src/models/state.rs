@@ -9,6 +9,10 @@ use super::messages::{GetModel, ModelView, Promote, Promoted, Publish, Published
 
 /// Versions kept of a model.
 pub(super) const VERSIONS_MAX: usize = 1_000;
+/// Metrics of a version, and parameters in its lineage.
+pub(super) const FIGURES_MAX: usize = 256;
+/// Longest name of an algorithm, data set, metric or parameter, in bytes.
+pub(super) const NAME_BYTES_MAX: usize = 64;
 
 /// One model.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
@@ -75,25 +79,14 @@ impl Entity for Model {
 
 impl Decide<Publish> for Model {
     fn decide(&self, ask: &Publish, ctx: &Context<'_>) -> Decision<Self, Publish> {
-        if ask.algorithm.is_empty() || ask.algorithm.len() > 64 {
-            return Decision::refuse(Refused::field(
-                "BAD_NAME",
-                "algorithm",
-                "algorithm must be 1 to 64 bytes",
-            ));
+        if let Err(refused) = check(ask) {
+            return Decision::refuse(refused);
         }
-        if ask.items == 0 {
-            return Decision::refuse(Refused::field("NO_ITEMS", "items", "items must be at least 1"));
-        }
-        if ask.metrics.values().any(|metric| !metric.is_finite()) {
-            return Decision::refuse(Refused::field(
-                "NOT_FINITE",
-                "metrics",
-                "metrics must be finite numbers",
-            ));
-        }
+        // An archived version is no answer: a deterministic trainer that reaches the same artifact again wants it served.
         let same = |held: &&VersionView| {
-            held.published.artifact == ask.artifact && held.published.vocabulary == ask.vocabulary
+            held.stage != Stage::Archived
+                && held.published.artifact == ask.artifact
+                && held.published.vocabulary == ask.vocabulary
         };
         if let Some(held) = self.versions.iter().find(same) {
             return Decision::unchanged().reply(Published { version: held.version });
@@ -106,6 +99,33 @@ impl Decide<Publish> for Model {
         Decision::event(Event::Published { version, published: ask.clone(), at: ctx.now })
             .reply(Published { version })
     }
+}
+
+fn check(ask: &Publish) -> Result<(), Refused> {
+    if ask.algorithm.is_empty() || ask.algorithm.len() > NAME_BYTES_MAX {
+        let why = format!("algorithm must be 1 to {NAME_BYTES_MAX} bytes");
+        return Err(Refused::field("BAD_NAME", "algorithm", why));
+    }
+    if ask.lineage.dataset.len() > NAME_BYTES_MAX {
+        let why = format!("dataset must be at most {NAME_BYTES_MAX} bytes");
+        return Err(Refused::field("BAD_NAME", "lineage.dataset", why));
+    }
+    if ask.items == 0 {
+        return Err(Refused::field("NO_ITEMS", "items", "items must be at least 1"));
+    }
+    for (field, figures) in [("metrics", &ask.metrics), ("lineage.parameters", &ask.lineage.parameters)] {
+        if figures.len() > FIGURES_MAX || figures.keys().any(|name| name.len() > NAME_BYTES_MAX) {
+            let why = format!("{field} must be at most {FIGURES_MAX} with names of {NAME_BYTES_MAX} bytes");
+            return Err(Refused::field("TOO_MANY", field, why));
+        }
+        if figures.values().any(|figure| !figure.is_finite()) {
+            return Err(Refused::field("NOT_FINITE", field, format!("{field} must be finite numbers")));
+        }
+    }
+    if !ask.lineage.seconds.is_finite() {
+        return Err(Refused::field("NOT_FINITE", "lineage.seconds", "seconds must be a finite number"));
+    }
+    Ok(())
 }
 
 impl Decide<Promote> for Model {
