@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::broadcast;
 use troupe_runtime::observe::{Journal, Lifecycle};
 
 /// Records kept.
@@ -11,24 +12,47 @@ const RECORDS_MAX: usize = 10_000;
 /// How long they are kept.
 const AGE_MAX: Duration = Duration::from_secs(24 * 3_600);
 
+/// Records a slow subscriber may be behind before it misses some.
+const BEHIND_MAX: usize = 256;
+
 /// The journal of one node, in memory.
-#[derive(Debug, Default)]
-pub struct RingJournal(Mutex<VecDeque<Lifecycle>>);
+#[derive(Debug)]
+pub struct RingJournal {
+    records: Mutex<VecDeque<Lifecycle>>,
+    feed: broadcast::Sender<Lifecycle>,
+}
+
+impl Default for RingJournal {
+    fn default() -> Self {
+        Self { records: Mutex::default(), feed: broadcast::channel(BEHIND_MAX).0 }
+    }
+}
+
+impl RingJournal {
+    /// Records from now on. A subscriber that is too slow is told how many it missed.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Lifecycle> {
+        self.feed.subscribe()
+    }
+}
 
 impl Journal for RingJournal {
     fn record(&self, record: Lifecycle) {
-        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let now = record.at;
-        records.push_back(record);
+        records.push_back(record.clone());
         while records.len() > RECORDS_MAX
             || records.front().is_some_and(|oldest| now.since(oldest.at) > AGE_MAX)
         {
             records.pop_front();
         }
+        drop(records);
+        // An error means that nobody listens.
+        let _ = self.feed.send(record);
     }
 
     fn newest(&self, limit: usize) -> Vec<Lifecycle> {
-        let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         records.iter().rev().take(limit).cloned().collect()
     }
 }
@@ -60,5 +84,14 @@ mod tests {
         }
         assert_eq!(journal.newest(usize::MAX).len(), RECORDS_MAX);
         assert!(journal.newest(2)[0].at > journal.newest(2)[1].at, "newest first");
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_receives_what_is_recorded_after_it_came() {
+        let journal = RingJournal::default();
+        journal.record(record(1));
+        let mut feed = journal.subscribe();
+        journal.record(record(2));
+        assert_eq!(feed.recv().await, Ok(record(2)));
     }
 }

@@ -114,6 +114,9 @@ async fn a_panicking_child_is_started_again_and_its_siblings_by_strategy() {
         let supervisor = supervise("node", specs, options, shared.clone(), None).await.unwrap();
         crew.tell(1, Work::Panic);
         until("restarts", || crew.starts() == expected).await;
+        // The crew counts a start before its supervisor has noted it.
+        let noted = || shared.tree.view().actors.iter().any(|a| a.path == "node/w1" && a.restarts > 0);
+        until("the tree", noted).await;
         let view = shared.tree.view();
         let w1 = view.actors.iter().find(|actor| actor.path == "node/w1").unwrap();
         assert_eq!((w1.restarts, w1.last_reason.as_deref()), (1, Some("told to")), "{strategy:?}");

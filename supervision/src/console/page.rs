@@ -1,0 +1,43 @@
+//! The page's files, built into the binary: the console needs nothing but the node itself.
+
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+pub(super) struct Asset {
+    pub(super) path: &'static str,
+    kind: &'static str,
+    text: &'static str,
+}
+
+macro_rules! assets {
+    ($($path:literal $file:literal $kind:literal),* $(,)?) => {
+        &[$(Asset { path: $path, kind: $kind, text: include_str!(concat!("page/", $file)) }),*]
+    };
+}
+
+pub(super) const ASSETS: &[Asset] = assets![
+    "/" "index.html" "text/html; charset=utf-8",
+    "/style.css" "style.css" "text/css; charset=utf-8",
+    "/main.js" "main.js" "text/javascript; charset=utf-8",
+    "/dom.js" "dom.js" "text/javascript; charset=utf-8",
+    "/nodes.js" "nodes.js" "text/javascript; charset=utf-8",
+    "/shards.js" "shards.js" "text/javascript; charset=utf-8",
+    "/tree.js" "tree.js" "text/javascript; charset=utf-8",
+    "/journal.js" "journal.js" "text/javascript; charset=utf-8",
+    "/entity.js" "entity.js" "text/javascript; charset=utf-8",
+];
+
+/// Nothing but the console's own files may run or be loaded, whatever an entity's state holds.
+const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+impl Asset {
+    pub(super) fn respond(&self) -> Response {
+        let head: [(HeaderName, HeaderValue); 4] = [
+            (header::CONTENT_TYPE, HeaderValue::from_static(self.kind)),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+            (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        ];
+        (head, self.text).into_response()
+    }
+}

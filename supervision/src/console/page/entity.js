@@ -1,0 +1,91 @@
+// Finds one entity by kind and key. The address of the page remembers it, so that a look can be passed on.
+
+import { byId, bytes, clock, facts, make, micros, setText } from '/dom.js';
+
+const KEYS_MAX = 20;
+
+export function listenForEntity() {
+  const form = byId('entity-form');
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const { kind, key } = wanted(form);
+    history.replaceState(null, '', `#${encodeURIComponent(kind)}/${encodeURIComponent(key)}`);
+    look(kind, key);
+  });
+  form.elements.key.addEventListener('input', () => suggest(wanted(form)));
+  form.elements.key.addEventListener('focus', () => suggest(wanted(form)));
+  addEventListener('hashchange', () => fromHash(form));
+  fromHash(form);
+}
+
+const wanted = (form) => ({ kind: form.elements.kind.value.trim(), key: form.elements.key.value });
+
+function fromHash(form) {
+  const cut = location.hash.indexOf('/');
+  if (cut < 0) return;
+  try {
+    form.elements.kind.value = decodeURIComponent(location.hash.slice(1, cut));
+    form.elements.key.value = decodeURIComponent(location.hash.slice(cut + 1));
+  } catch {
+    return;
+  }
+  const { kind, key } = wanted(form);
+  if (kind && key) look(kind, key);
+}
+
+async function fetchJson(path) {
+  const answer = await fetch(path);
+  const body = await answer.json().catch(() => null);
+  if (!answer.ok) throw new Error(body?.detail ?? `the node answered ${answer.status}`);
+  return body;
+}
+
+// Only the newest look is shown, in whatever order the answers come.
+let newest = 0;
+
+async function look(kind, key) {
+  newest += 1;
+  const mine = newest;
+  // The slashes of a key are part of the route.
+  const path = key.split('/').map(encodeURIComponent).join('/');
+  try {
+    const entity = await fetchJson(`/api/entity/${encodeURIComponent(kind)}/${path}`);
+    if (mine !== newest) return;
+    show(entity);
+    setText(byId('entity-error'), '');
+    byId('entity').hidden = false;
+  } catch (error) {
+    if (mine !== newest) return;
+    setText(byId('entity-error'), error.message);
+    byId('entity').hidden = true;
+  }
+}
+
+function show(entity) {
+  facts(byId('entity-facts'), [
+    ['entity', `${entity.address.kind}/${entity.address.key}`],
+    ['shard', entity.shard], ['node', entity.node], ['role', entity.role], ['term', entity.term],
+    ['bytes', bytes(entity.bytes)], ['faults', entity.given_up ? `${entity.faults}, given up` : entity.faults],
+    ['resident', entity.resident ? 'yes' : 'loaded for this look'],
+  ]);
+  setText(byId('entity-state'), JSON.stringify(entity.state, null, 2));
+  byId('entity-messages').tBodies[0].replaceChildren(...entity.recent.map((message) => make('tr', {},
+    make('td', { class: 'at' }, clock(message.at)), make('td', {}, message.verb), make('td', {}, message.caller),
+    make('td', { class: 'n' }, micros(message.took_us)), make('td', { class: 'n' }, message.events),
+    make('td', { class: 'bad' }, message.error ?? ''))));
+}
+
+let asked = '';
+
+async function suggest({ kind, key }) {
+  const query = `/api/keys/${encodeURIComponent(kind)}?prefix=${encodeURIComponent(key)}&limit=${KEYS_MAX}`;
+  if (!kind || query === asked) return;
+  asked = query;
+  try {
+    const { keys } = await fetchJson(query);
+    if (query === asked) byId('entity-keys').replaceChildren(...keys.map((value) => make('option', { value })));
+  } catch {
+    // Suggestions are a convenience: the look itself says what is wrong.
+    byId('entity-keys').replaceChildren();
+  }
+}

@@ -1,0 +1,134 @@
+//! The API's routes.
+
+use std::convert::Infallible;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::Stream;
+use futures::stream::StreamExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio_stream::wrappers::WatchStream;
+use troupe_runtime::Address;
+
+use super::health::Health;
+use super::problem::Problem;
+use super::server::Desk;
+use super::snapshot::{ClusterView, JournalView, Seen};
+use crate::tree::TreeView;
+
+/// Keys listed when the query names no limit.
+const KEYS_DEFAULT: u32 = 50;
+
+#[derive(Deserialize)]
+pub(super) struct Limit {
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Prefix {
+    #[serde(default)]
+    prefix: String,
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Keys {
+    kind: String,
+    prefix: String,
+    keys: Vec<String>,
+}
+
+pub(super) async fn cluster(State(desk): State<Desk>) -> Json<ClusterView> {
+    Json(desk.looker.cluster().await)
+}
+
+pub(super) async fn health(State(desk): State<Desk>) -> Json<Health> {
+    Json(desk.looker.cluster().await.health)
+}
+
+pub(super) async fn tree(State(desk): State<Desk>) -> Json<Vec<Seen<TreeView>>> {
+    Json(desk.looker.tree().await)
+}
+
+pub(super) async fn journal(
+    State(desk): State<Desk>,
+    query: Result<Query<Limit>, QueryRejection>,
+) -> Result<Json<JournalView>, Problem> {
+    let Query(Limit { limit }) = query.map_err(bad_query)?;
+    let most = desk.looker.config.journal_max;
+    Ok(Json(desk.looker.journal(limit.unwrap_or(most).min(most)).await))
+}
+
+pub(super) async fn keys(
+    State(desk): State<Desk>,
+    Path(kind): Path<String>,
+    query: Result<Query<Prefix>, QueryRejection>,
+) -> Result<Json<Keys>, Problem> {
+    let Query(Prefix { prefix, limit }) = query.map_err(bad_query)?;
+    let limit = limit.unwrap_or(KEYS_DEFAULT).min(desk.looker.config.keys_max);
+    let asked = desk.looker.inspect.keys(kind.clone(), prefix.clone(), limit);
+    let keys = desk.looker.within(asked).await?;
+    Ok(Json(Keys { kind, prefix, keys }))
+}
+
+/// An entity, with its state as JSON rather than as text.
+pub(super) async fn entity(
+    State(desk): State<Desk>,
+    Path((kind, key)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    let address = Address::parse_parts(&kind, &key)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "BAD_KEY", error.to_string()))?;
+    let view = desk.looker.within(desk.looker.inspect.entity(address)).await?;
+    let state = serde_json::from_str(&view.state).unwrap_or_else(|_| Value::String(view.state.clone()));
+    let mut json = serde_json::to_value(&view).map_err(|error| {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "NOT_SHOWN",
+            format!("this entity has no JSON: {error}"),
+        )
+    })?;
+    json["state"] = state;
+    Ok(Json(json))
+}
+
+pub(super) async fn stream(
+    State(desk): State<Desk>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let Some(frames) = desk.feed.watch() else {
+        let full = "as many pages watch as are allowed: close one, or raise console.streams_max";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_STREAMS", full).retryable());
+    };
+    let mut stopping = desk.stopping.clone();
+    // An error means that the server is gone; the stream ends with it either way.
+    let stopped = async move {
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    };
+    let events = WatchStream::new(frames)
+        .filter_map(async |frame| frame.map(|json| Ok(Event::default().event("snapshot").data(&*json))))
+        .take_until(Box::pin(stopped));
+    Ok(Sse::new(events.boxed()).keep_alive(KeepAlive::default()))
+}
+
+pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], (desk.metrics)()).into_response()
+}
+
+pub(super) async fn not_found(uri: axum::http::Uri) -> Problem {
+    let path: String = uri.path().chars().take(128).collect();
+    Problem::new(StatusCode::NOT_FOUND, "NO_SUCH_ROUTE", format!("no route {path:?}: see /"))
+}
+
+pub(super) async fn method_not_allowed(method: axum::http::Method) -> Problem {
+    let detail = format!("the console only shows: this route does not take {method}");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail)
+}
+
+fn bad_query(rejection: QueryRejection) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "BAD_QUERY", rejection.body_text())
+}

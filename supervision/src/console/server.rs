@@ -1,0 +1,108 @@
+//! The console as a whole: what it needs, how its routes are composed, how it starts and stops.
+
+use std::future::Future;
+use std::io;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use troupe_runtime::observe::Inspect;
+
+use super::config::ConsoleConfig;
+use super::feed::Feed;
+use super::look::{Looker, TreeSource};
+use super::page::ASSETS;
+use super::routes;
+use crate::journal::RingJournal;
+
+/// The console of one node, showing all of them.
+pub struct Console {
+    /// Looks into the cluster.
+    pub inspect: Arc<dyn Inspect>,
+    /// Fetches supervision trees.
+    pub trees: Arc<dyn TreeSource>,
+    /// This node's journal.
+    pub journal: Arc<RingJournal>,
+    /// Renders `/metrics`.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Bounds.
+    pub config: ConsoleConfig,
+}
+
+/// What handlers share.
+pub(super) struct Shared {
+    pub(super) looker: Looker,
+    pub(super) feed: Arc<Feed>,
+    pub(super) metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// A handle on what handlers share; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Desk(Arc<Shared>);
+
+impl Deref for Desk {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Console {
+    /// Serves until `shutdown` resolves, then ends the streams, lets other requests end for at most `config.drain`, and
+    /// returns.
+    ///
+    /// # Errors
+    /// The listener failed.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let drain = self.config.drain;
+        let (stop, mut stopping) = watch::channel(false);
+        let app = self.app(stopping.clone());
+        let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
+            shutdown.await;
+            let _ = stop.send(true);
+        });
+        let overdue = async move {
+            // An error means that the server ended first, and with it this wait.
+            if stopping.wait_for(|stopping| *stopping).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(drain).await;
+        };
+        tokio::select! {
+            served = serving => served,
+            () = overdue => {
+                tracing::warn!(?drain, "requests of the console were still in work when the time was over");
+                Ok(())
+            }
+        }
+    }
+
+    fn app(self, stopping: watch::Receiver<bool>) -> axum::Router {
+        let Self { inspect, trees, journal, metrics, config } = self;
+        let looker = Looker { inspect, trees, journal, config };
+        let desk = Desk(Arc::new(Shared { feed: Feed::new(looker.clone()), looker, metrics, stopping }));
+        let api = axum::Router::new()
+            .route("/api/cluster", get(routes::cluster))
+            .route("/api/health", get(routes::health))
+            .route("/api/tree", get(routes::tree))
+            .route("/api/journal", get(routes::journal))
+            .route("/api/keys/{kind}", get(routes::keys))
+            .route("/api/entity/{kind}/{*key}", get(routes::entity))
+            .route("/api/stream", get(routes::stream))
+            .route("/metrics", get(routes::metrics));
+        ASSETS
+            .iter()
+            .fold(api, |app, asset| app.route(asset.path, get(|| async { asset.respond() })))
+            .fallback(routes::not_found)
+            .method_not_allowed_fallback(routes::method_not_allowed)
+            .with_state(desk)
+    }
+}
