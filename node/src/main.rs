@@ -1,1 +1,14 @@
-fn main() {}
+//! The binary `troupe`.
+
+mod admin;
+mod boot;
+mod cli;
+mod config;
+mod guard;
+mod local;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

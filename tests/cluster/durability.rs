@@ -30,7 +30,11 @@ async fn a_reply_is_read_back_at_once_from_any_node() {
         assert_eq!(balance, Ok(i64::from(node) * 5));
         for other in 1..=3 {
             let seen = world.node(other).router().query(&account(1), &Get {}, Duration::from_secs(5)).await;
-            assert_eq!(seen.map(|s| s.balance), Ok(i64::from(node) * 5), "written at {node}, read at {other}");
+            assert_eq!(
+                seen.map(|s| s.balance),
+                Ok(i64::from(node) * 5),
+                "written at {node}, read at {other}"
+            );
         }
     }
 }
@@ -101,7 +105,10 @@ async fn a_node_that_was_away_for_longer_than_the_log_catches_up_from_a_snapshot
         .until("node 3 has applied what the others have", async || {
             let views = world.views().await;
             let applied = |node: u16| {
-                views.iter().find(|v| v.node.0 == node).map(|v| v.shards.iter().map(|s| s.applied).collect::<Vec<_>>())
+                views
+                    .iter()
+                    .find(|v| v.node.0 == node)
+                    .map(|v| v.shards.iter().map(|s| s.applied).collect::<Vec<_>>())
             };
             applied(3).is_some() && applied(3) == applied(1)
         })

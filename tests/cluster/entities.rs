@@ -87,11 +87,14 @@ async fn refusals_and_unknown_names_are_answered_and_change_nothing() {
     let world = World::start().await;
     let router = world.router();
     let refused = router.ask(&account("r"), &Deposit { id: 1, amount: 0 }, AskOptions::default()).await;
-    assert!(matches!(&refused, Err(AskError::Refused(r)) if r.code == "ZERO" && r.field.as_deref() == Some("amount")));
+    assert!(
+        matches!(&refused, Err(AskError::Refused(r)) if r.code == "ZERO" && r.field.as_deref() == Some("amount"))
+    );
     let nowhere = Address { kind: "nothing".into(), key: "x".into() };
     let unknown = router.ask(&nowhere, &Deposit { id: 1, amount: 1 }, AskOptions::default()).await;
     assert_eq!(unknown, Err(AskError::UnknownKind("nothing".into())));
-    let late = router.ask(&account("r"), &Deposit { id: 1, amount: 1 }, AskOptions::within(Duration::ZERO)).await;
+    let late =
+        router.ask(&account("r"), &Deposit { id: 1, amount: 1 }, AskOptions::within(Duration::ZERO)).await;
     assert_eq!(late, Err(AskError::Expired));
     let seen = router.query(&account("r"), &Get {}, Duration::from_secs(5)).await.unwrap();
     assert_eq!(seen.deposits, [] as [u64; 0]);
@@ -99,10 +102,8 @@ async fn refusals_and_unknown_names_are_answered_and_change_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn entities_beyond_the_memory_budget_are_passivated_and_come_back_unchanged() {
-    let small = RuntimeConfig {
-        shard: ShardConfig { resident_bytes_max: 5 * 2_048, ..config().shard },
-        ..config()
-    };
+    let small =
+        RuntimeConfig { shard: ShardConfig { resident_bytes_max: 5 * 2_048, ..config().shard }, ..config() };
     let world = World::start_with(small).await;
     let router = world.router();
     for id in 0..200 {
@@ -127,7 +128,12 @@ async fn entities_beyond_the_memory_budget_are_passivated_and_come_back_unchange
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_mailbox_answers_busy_and_recovers() {
     let narrow = RuntimeConfig {
-        shard: ShardConfig { mailbox_asks_max: 16, batch_commands_max: 4, inflight_entries_max: 1, ..config().shard },
+        shard: ShardConfig {
+            mailbox_asks_max: 16,
+            batch_commands_max: 4,
+            inflight_entries_max: 1,
+            ..config().shard
+        },
         ..config()
     };
     let world = World::start_with(narrow).await;

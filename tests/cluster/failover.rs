@@ -32,7 +32,8 @@ async fn a_killed_leader_loses_no_acknowledged_deposit_and_doubles_none() {
                     }
                     let id = writer * 1_000_000 + n;
                     // A key makes the router's own retry after an unknown outcome safe.
-                    let options = AskOptions { within: Duration::from_secs(5), key: Some(u128::from(id) + 1) };
+                    let options =
+                        AskOptions { within: Duration::from_secs(5), key: Some(u128::from(id) + 1) };
                     match router.ask(&account(id % 40), &Deposit { id, amount: 1 }, options).await {
                         Ok(_) => {
                             acked.push(id);
@@ -69,8 +70,7 @@ async fn a_killed_leader_loses_no_acknowledged_deposit_and_doubles_none() {
     assert!(doubled.is_empty(), "applied twice: {doubled:?}");
     let lost: Vec<_> = acked.iter().filter(|id| found.binary_search(id).is_err()).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
-    let invented: Vec<_> =
-        found.iter().filter(|id| !acked.contains(id) && !doubtful.contains(id)).collect();
+    let invented: Vec<_> = found.iter().filter(|id| !acked.contains(id) && !doubtful.contains(id)).collect();
     assert!(invented.is_empty(), "refused and applied all the same: {invented:?}");
 }
 

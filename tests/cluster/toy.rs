@@ -19,10 +19,8 @@ pub(crate) enum Event {
 
 impl Entity for Account {
     const KIND: &'static str = "accounts";
-    const FAULTS: troupe_runtime::entity::FaultPolicy = troupe_runtime::entity::FaultPolicy {
-        faults_max: 3,
-        period: std::time::Duration::from_secs(60),
-    };
+    const FAULTS: troupe_runtime::entity::FaultPolicy =
+        troupe_runtime::entity::FaultPolicy { faults_max: 3, period: std::time::Duration::from_secs(60) };
     type Event = Event;
 
     fn create(_key: &str) -> Self {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::net::{MemoryNetwork, RingJournal};
 use troupe_runtime::cluster::{MemoryDisk, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
 use troupe_runtime::observe::{NodeView, Role};
 use troupe_runtime::replication::RaftConfig;
@@ -11,7 +12,6 @@ use troupe_runtime::shard::ShardConfig;
 use troupe_runtime::supervised::Actor;
 use troupe_runtime::transport::ReceiverSlot;
 use troupe_runtime::{NodeId, Router};
-use super::net::{MemoryNetwork, RingJournal};
 
 use super::toy;
 
@@ -128,7 +128,13 @@ impl World {
     /// Waits until each running node knows a leader for every shard, and those leaders run.
     pub(crate) async fn until_led(&self) {
         self.until("every shard has a leader", async || {
-            if std::env::var("DBG").is_ok() { for v in self.views().await { for s in &v.shards { eprintln!("n{} {:?}", v.node, s); } } }
+            if std::env::var("DBG").is_ok() {
+                for v in self.views().await {
+                    for s in &v.shards {
+                        eprintln!("n{} {:?}", v.node, s);
+                    }
+                }
+            }
             let mut led = std::collections::BTreeSet::new();
             for view in self.views().await {
                 led.extend(view.shards.iter().filter(|s| s.role == Role::Leader).map(|s| s.shard));

@@ -215,6 +215,13 @@ impl Runtime {
         if missing.is_empty() { Ok(()) } else { Err(format!("{} shards have no leader yet", missing.len())) }
     }
 
+    /// Shards, the control group included, whose leader is known here.
+    #[must_use]
+    pub fn led(&self) -> u32 {
+        let missing = u32::try_from(self.world.directory.leaderless().len()).unwrap_or(u32::MAX);
+        (self.spec.config.shards + 1).saturating_sub(missing)
+    }
+
     /// Hands over leadership of every shard led here, and waits until it is done or time is up. The shards' actors keep
     /// running; stop them afterwards, then call [`Runtime::close`].
     pub async fn drain(&self, within: Duration) {

@@ -16,6 +16,9 @@ use crate::storage::{GroupLog, LogEntry, Record, Vote};
 /// Ticks between the election timeouts of a group's replicas, so that two never stand at once.
 const ELECTION_SPREAD_TICKS: usize = 6;
 
+/// Index and term that stand for the founding membership.
+const FOUNDING: (u64, u64) = (1, 1);
+
 /// A replica's id in its group: the node in the low 16 bits, above it a generation. A replica that lost its log comes
 /// back under a new generation: a voter with amnesia could lose acknowledged writes.
 #[derive(
@@ -99,20 +102,24 @@ impl Group {
     /// A log that does not fit the checkpoint: the replica must be rebuilt from its peers.
     pub fn start(start: Start, config: &RaftConfig) -> Result<Self, String> {
         let Start { shard, id, founders, log, mut mark } = start;
+        // A replica without a checkpoint whose log begins at the founding has not lived long enough to have one.
+        let young = log.replica.is_none() || log.cut == FOUNDING;
         let fresh = log.replica.is_none() && mark.index == 0;
         let mut vote = log.vote;
         let mut cut = log.cut;
         let mut entries = log.entries;
-        if fresh && !founders.is_empty() {
+        if young && mark.index == 0 && !founders.is_empty() {
             // Index 1 of term 1 stands for the founding membership: a replica that joins later lacks it, and so gets a
             // snapshot; and raft-rs panics on priority with pre-vote at term zero.
             let members = ConfState {
                 voters: founders.iter().map(|replica| replica.0).collect(),
                 ..Default::default()
             };
-            mark = SnapshotMark { index: 1, term: 1, members };
-            cut = (1, 1);
-            vote = Vote { term: 1, voted_for: 0, committed: 1 };
+            mark = SnapshotMark { index: FOUNDING.0, term: FOUNDING.1, members };
+            cut = FOUNDING;
+            if fresh {
+                vote = Vote { term: 1, voted_for: 0, committed: 1 };
+            }
         }
         if mark.index < cut.0 {
             return Err(format!("the log begins after {} but the checkpoint ends at {}", cut.0, mark.index));

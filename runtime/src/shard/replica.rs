@@ -145,13 +145,7 @@ impl Replica {
             (start.mark, ledger) = decode_ledger(&bytes)?;
         }
         let id = start.shard;
-        let founding = start.mark.index == 0 && start.log.replica.is_none() && !start.founders.is_empty();
         let group = Group::start(start, &raft)?;
-        if founding {
-            // The founding membership is the first checkpoint, so that a restart never depends on today's configuration.
-            let ledger = encode_ledger(group.log().mark(), &ledger);
-            store.write(id, checkpoint_batch(Vec::new(), ledger)).map_err(|error| error.to_string())?;
-        }
         let checkpoint = group.log().mark().index;
         let tick = u64::try_from(raft.tick.as_micros()).unwrap_or(u64::MAX);
         // Two ticks of margin: a follower's clock moves in ticks, and its first may come right after the heartbeat.

@@ -1,0 +1,167 @@
+//! Looks and messages from the terminal, over the same HTTP that people and SDKs use.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde_json::Value;
+
+/// Which console to ask.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// Any node's admin address.
+    #[arg(long, default_value = "127.0.0.1:9101")]
+    pub(crate) admin: String,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A message to an entity.
+#[derive(Debug, Args)]
+pub(crate) struct Message {
+    /// The entity's kind.
+    kind: String,
+    /// Its key.
+    key: String,
+    /// The verb, with or without its version.
+    verb: String,
+    /// The message.
+    #[arg(default_value = "{}")]
+    body: String,
+    /// Any node's gateway address.
+    #[arg(long, default_value = "127.0.0.1:8101")]
+    gateway: String,
+}
+
+pub(crate) async fn status(target: &Target) -> anyhow::Result<()> {
+    let cluster = get(target, "/api/cluster").await?;
+    if target.json {
+        return print_json(&cluster);
+    }
+    println!(
+        "{:<6} {:<12} {:>8} {:>8} {:>10} {:>9}  peers",
+        "node", "state", "leads", "entities", "memory", "cpu s"
+    );
+    for node in array(&cluster, "nodes") {
+        let name = text(node, "/name");
+        let Some(view) = node.get("view").filter(|view| !view.is_null()) else {
+            println!("{name:<6} {:<12} {}", "unreachable", text(node, "/unseen/reason"));
+            continue;
+        };
+        let shards = array(view, "shards");
+        let leads = shards.iter().filter(|shard| shard["role"] == "leader").count();
+        let entities: u64 = shards.iter().filter_map(|shard| shard["entities"].as_u64()).sum();
+        let memory = view["memory_bytes"].as_u64().unwrap_or(0) >> 20;
+        let cpu = view["cpu_ms"].as_u64().unwrap_or(0) / 1_000;
+        let peers: Vec<String> = array(view, "peers")
+            .iter()
+            .map(|peer| {
+                let up = if peer["connected"] == true { "up" } else { "down" };
+                format!("{} {up}", peer["node"])
+            })
+            .collect();
+        println!(
+            "{name:<6} {:<12} {leads:>8} {entities:>8} {memory:>6} MiB {cpu:>9}  {}",
+            "up",
+            peers.join(", ")
+        );
+    }
+    Ok(())
+}
+
+pub(crate) async fn shards(target: &Target) -> anyhow::Result<()> {
+    let cluster = get(target, "/api/cluster").await?;
+    if target.json {
+        return print_json(&cluster);
+    }
+    let header = ["node", "shard", "role", "term", "committed", "applied", "entities", "mailbox", "outbox"];
+    println!("{}", header.map(|name| format!("{name:>10}")).join(""));
+    for node in array(&cluster, "nodes") {
+        for shard in node.get("view").map(|view| array(view, "shards")).unwrap_or_default() {
+            let mut row = format!("{:>10}", text(node, "/name"));
+            for key in ["shard", "role", "term", "committed", "applied", "entities", "mailbox", "outbox"] {
+                let cell = shard[key].as_str().map_or_else(|| shard[key].to_string(), str::to_owned);
+                row.push_str(&format!("{cell:>10}"));
+            }
+            println!("{row}");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn tree(target: &Target) -> anyhow::Result<()> {
+    let tree = get(target, "/api/tree").await?;
+    if target.json {
+        return print_json(&tree);
+    }
+    for node in array(&tree, "nodes") {
+        for actor in node.get("view").map(|tree| array(tree, "actors")).unwrap_or_default() {
+            let path = text(actor, "/path");
+            let depth = path.matches('/').count();
+            let name = path.rsplit('/').next().unwrap_or_default();
+            let reason = actor["last_reason"].as_str().map(|why| format!(" ({why})")).unwrap_or_default();
+            let state = text(actor, "/state");
+            println!("{}{name}: {state}, {} restarts{reason}", "  ".repeat(depth), actor["restarts"]);
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn actors(kind: &str, target: &Target) -> anyhow::Result<()> {
+    let keys = get(target, &format!("/api/keys/{kind}?limit=10000")).await?;
+    if target.json {
+        return print_json(&keys);
+    }
+    for key in array(&keys, "keys") {
+        println!("{kind}/{}", key.as_str().unwrap_or_default());
+    }
+    Ok(())
+}
+
+pub(crate) async fn ask(message: &Message, show: bool) -> anyhow::Result<()> {
+    let body: Value = serde_json::from_str(&message.body).context("the message is no JSON")?;
+    let mut url = reqwest::Url::parse(&format!("http://{}", message.gateway))?;
+    url.path_segments_mut()
+        .map_err(|()| anyhow::anyhow!("the gateway's address cannot carry a path"))?
+        .extend(["v1", "actors", &message.kind, &message.key, &message.verb]);
+    let answer = client()?.post(url).json(&body).send().await?;
+    let good = answer.status().is_success();
+    let reply: Value = answer.json().await?;
+    if !good {
+        bail!("{}: {}", text(&reply, "/code"), text(&reply, "/detail"));
+    }
+    if show {
+        return print_json(&reply);
+    }
+    Ok(())
+}
+
+async fn get(target: &Target, path: &str) -> anyhow::Result<Value> {
+    let url = format!("http://{}{path}", target.admin);
+    let answer =
+        client()?.get(&url).send().await.with_context(|| format!("no console at {}", target.admin))?;
+    let good = answer.status().is_success();
+    let value: Value = answer.json().await?;
+    if !good {
+        bail!("{}", text(&value, "/detail"));
+    }
+    Ok(value)
+}
+
+fn client() -> anyhow::Result<reqwest::Client> {
+    Ok(reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?)
+}
+
+fn print_json(value: &Value) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+fn array<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,309 @@
+//! One node, from its configuration to its last farewell.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use futures::future::FutureExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use troupe_actors::catalog::{Catalog, Declare};
+use troupe_actors::lake::Lake;
+use troupe_actors::serving::{Engine, Recommender};
+use troupe_gateway::{Gateway, Platform, Readiness, Ready};
+use troupe_runtime::cluster::{Disk, Runtime, RuntimeConfig, RuntimeSpec};
+use troupe_runtime::observe::{Journal, Lifecycle};
+use troupe_runtime::shard::Append;
+use troupe_runtime::storage::{GroupLog, Record, Wal, open_store};
+use troupe_runtime::time::Clock;
+use troupe_runtime::transport::ReceiverSlot;
+use troupe_runtime::transport::mesh::{Mesh, MeshPeer, MeshSpec, ensure_certificates};
+use troupe_runtime::{Address, AskError, AskOptions, NodeId, ShardId, Timestamp, wire};
+use troupe_supervision::console::{Console, ConsoleConfig, TreeSource};
+use troupe_supervision::{
+    Options, RingJournal, Strategy, Supervision, SupervisorMessage, Tree, TreeView, supervise,
+    supervisor_spec,
+};
+
+use crate::config::Config;
+use crate::guard::guarded;
+
+/// The service that answers with a node's supervision tree.
+const TREE_SERVICE: &str = "tree";
+/// How long a planned stop may take to hand over leadership.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// The write-ahead log as shards see it.
+struct Log(Wal);
+
+impl Append for Log {
+    fn append(
+        &self,
+        shard: ShardId,
+        records: Vec<Record>,
+        done: Box<dyn FnOnce(Result<(), String>) + Send>,
+    ) -> Result<(), String> {
+        let done = Box::new(move |outcome: Result<(), _>| {
+            done(outcome.map_err(|error: troupe_runtime::storage::WalError| error.to_string()));
+        });
+        self.0.append(shard, records, done).map_err(|error| error.to_string())
+    }
+
+    fn reread(&self, shard: ShardId) -> Result<GroupLog, String> {
+        self.0.reread(shard).map_err(|error| error.to_string())
+    }
+}
+
+struct NodeReadiness {
+    runtime: Arc<Runtime>,
+    recommender: Recommender,
+    draining: Arc<AtomicBool>,
+}
+
+impl Readiness for NodeReadiness {
+    fn ready(&self) -> Ready {
+        let shards = self.runtime.spec().config.shards + 1;
+        let led = self.runtime.led();
+        Ready {
+            shards,
+            shards_led: led,
+            model_loaded: !self.recommender.view().is_empty(),
+            draining: self.draining.load(Ordering::Relaxed),
+        }
+    }
+}
+
+struct Trees(Arc<Runtime>);
+
+impl TreeSource for Trees {
+    fn tree(&self, node: NodeId) -> futures::future::BoxFuture<'static, Result<TreeView, AskError>> {
+        let runtime = self.0.clone();
+        async move {
+            let reply = runtime.call(node, TREE_SERVICE, Vec::new(), Duration::from_secs(2)).await?;
+            wire::decode(&reply).map_err(AskError::Fault)
+        }
+        .boxed()
+    }
+}
+
+/// Runs a node until `stop` says so.
+pub(crate) async fn run(
+    config: Config,
+    name: &str,
+    base: &Path,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let Some(own) = config.nodes.iter().find(|node| node.name == name).cloned() else {
+        let names: Vec<&str> = config.nodes.iter().map(|node| node.name.as_str()).collect();
+        bail!("node {name:?} is not in the configuration; there are {}", names.join(", "));
+    };
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
+    troupe_gateway::metrics::describe();
+    troupe_actors::serving::metrics::describe();
+    let node = compose(&config, &own, base).await?;
+    let supervision = Supervision {
+        journal: node.journal.clone(),
+        tree: Arc::new(Tree::new(NodeId(own.id))),
+        clock: node.clock,
+    };
+    let tree = supervision.tree.clone();
+    node.runtime.serve_call(
+        TREE_SERVICE,
+        Arc::new(move |_| {
+            let view = tree.view();
+            async move { Ok(wire::encode(&view)) }.boxed()
+        }),
+    );
+    let options = Options { strategy: Strategy::OneForOne, ..Options::default() };
+    let root = format!("node-{}", own.id);
+    let shards =
+        supervisor_spec(&format!("{root}/shards"), node.runtime.children(), options, supervision.clone());
+    let services = supervisor_spec(
+        &format!("{root}/services"),
+        vec![node.recommender.child()],
+        options,
+        supervision.clone(),
+    );
+    let supervisor = supervise(&root, vec![shards, services], options, supervision, None).await?;
+    let draining = Arc::new(AtomicBool::new(false));
+    let gateway = Gateway {
+        router: guarded(node.runtime.router(), node.recommender.clone(), config.cluster.shards),
+        globals: node.runtime.globals(),
+        domain: Arc::new(Platform),
+        recommender: Arc::new(node.recommender.clone()),
+        ready: Arc::new(NodeReadiness {
+            runtime: node.runtime.clone(),
+            recommender: node.recommender.clone(),
+            draining: draining.clone(),
+        }),
+        metrics: metrics.clone(),
+        config: config.gateway.clone(),
+    };
+    let console = Console {
+        inspect: node.runtime.inspect(),
+        trees: Arc::new(Trees(node.runtime.clone())),
+        journal: node.journal.clone(),
+        metrics: Arc::new(move || metrics.render()),
+        config: ConsoleConfig::default(),
+    };
+    let served = tokio::spawn(gateway.serve(listen(own.gateway, "gateway").await?, stopped(stop.clone())));
+    let shown = tokio::spawn(console.serve(listen(own.admin, "admin").await?, stopped(stop.clone())));
+    tracing::info!(node = name, gateway = %own.gateway, admin = %own.admin, "node started");
+    let declaring = tokio::spawn(declare_features(node.runtime.clone(), config.clone()));
+    stopped(stop).await;
+    draining.store(true, Ordering::Relaxed);
+    tracing::info!(node = name, "draining");
+    declaring.abort();
+    node.runtime.drain(DRAIN_WITHIN).await;
+    let _ = supervisor.cast(SupervisorMessage::StopAll);
+    let _ = supervisor.wait(Some(Duration::from_secs(10))).await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), async { (served.await, shown.await) }).await;
+    node.mesh.stop();
+    let (runtime, wal) = (node.runtime.clone(), node.wal.clone());
+    tokio::task::spawn_blocking(move || {
+        runtime.close();
+        wal.close();
+    })
+    .await?;
+    tracing::info!(node = name, "stopped");
+    Ok(())
+}
+
+/// A node's parts, before anything of it is supervised.
+struct Parts {
+    runtime: Arc<Runtime>,
+    recommender: Recommender,
+    journal: Arc<RingJournal>,
+    mesh: Arc<Mesh>,
+    wal: Wal,
+    clock: Clock,
+}
+
+async fn compose(config: &Config, own: &crate::config::NodeTable, base: &Path) -> anyhow::Result<Parts> {
+    let data = base.join(&config.cluster.data_dir).join(&own.name);
+    let certs = base.join(&config.cluster.certs_dir);
+    let names: Vec<String> = config.nodes.iter().map(|node| node.name.clone()).collect();
+    ensure_certificates(&certs, &config.cluster.name, &names)?;
+    let cookie = cookie(&certs)?;
+    let journal = Arc::new(RingJournal::default());
+    let clock = Clock::start();
+    let incarnation = Timestamp::wall().millis();
+    let (wal, disk) = open_disk(config, &data, &journal, NodeId(own.id))?;
+    let slot = ReceiverSlot::default();
+    let mesh = Mesh::start(
+        MeshSpec {
+            here: NodeId(own.id),
+            name: own.name.clone(),
+            incarnation,
+            cookie,
+            listen: own.mesh,
+            peers: config
+                .nodes
+                .iter()
+                .filter(|node| node.id != own.id)
+                .map(|node| MeshPeer { node: NodeId(node.id), name: node.name.clone(), addr: node.mesh })
+                .collect(),
+            certs,
+            config: config.transport.clone(),
+        },
+        clock,
+        slot.clone(),
+    )
+    .await?;
+    let spec = RuntimeSpec {
+        cluster: config.cluster.name.clone(),
+        here: NodeId(own.id),
+        incarnation,
+        nodes: config.nodes.iter().map(crate::config::NodeTable::spec).collect(),
+        config: RuntimeConfig {
+            shards: config.cluster.shards,
+            raft: config.raft.clone(),
+            shard: config.shard.clone(),
+        },
+    };
+    let registry = Arc::new(troupe_actors::registry());
+    let runtime = Runtime::open(spec, registry, journal.clone(), mesh.clone(), &slot, disk)?;
+    let serving = config.serving.clone();
+    let beside = base.to_owned();
+    let engine = tokio::task::spawn_blocking(move || Engine::load(&serving, Some(&beside))).await?;
+    let mut lake = config.lake.clone();
+    lake.dir = base.join(&lake.dir);
+    let lake = Lake::with_config(&lake)?;
+    let recommender = Recommender::new(
+        NodeId(own.id),
+        engine,
+        lake,
+        config.serving.clone(),
+        runtime.globals(),
+        Some(journal.clone()),
+    );
+    Ok(Parts { runtime, recommender, journal, mesh, wal, clock })
+}
+
+fn open_disk(
+    config: &Config,
+    data: &Path,
+    journal: &Arc<RingJournal>,
+    node: NodeId,
+) -> anyhow::Result<(Wal, Disk)> {
+    let (wal, recovered) = Wal::open(&data.join("wal"), &config.wal).context("the write-ahead log")?;
+    let tell = |change: &str, reason: String| {
+        tracing::warn!(change, reason, "write-ahead log");
+        let subject = "wal".to_owned();
+        journal.record(Lifecycle { at: Timestamp::wall(), node, subject, change: change.to_owned(), reason });
+    };
+    if let Some(torn) = &recovered.torn {
+        tell("torn_tail_cut", format!("{} after byte {}", torn.segment.display(), torn.offset));
+    }
+    for (shard, why) in &recovered.damaged {
+        tell("damaged", format!("shard {shard}: {why}"));
+    }
+    let store = open_store(&config.store, data)?;
+    let disk = Disk {
+        log: Arc::new(Log(wal.clone())),
+        store,
+        recovered: recovered.groups,
+        damaged: recovered.damaged,
+    };
+    Ok((wal, disk))
+}
+
+/// The shared secret: from the environment, or from a file beside the certificates that the first node makes.
+fn cookie(certs: &Path) -> anyhow::Result<String> {
+    if let Ok(cookie) = std::env::var("TROUPE_COOKIE") {
+        return Ok(cookie);
+    }
+    let path: PathBuf = certs.join("cookie");
+    let made: String = (0..32).map(|_| char::from(b"0123456789abcdef"[rand::random_range(0..16)])).collect();
+    let draft = certs.join(format!(".cookie-{}", std::process::id()));
+    std::fs::write(&draft, &made)?;
+    // A link fails where the name exists: the first of several nodes wins.
+    let _ = std::fs::hard_link(&draft, &path);
+    std::fs::remove_file(&draft)?;
+    std::fs::read_to_string(&path).with_context(|| format!("the cookie in {}", path.display()))
+}
+
+/// Declares the configured feature groups, once the control group has a leader. The same declaration changes nothing.
+async fn declare_features(runtime: Arc<Runtime>, config: Config) {
+    let router = runtime.router();
+    for group in &config.features {
+        let declare = Declare { group: group.spec() };
+        let to = Address::of::<Catalog>(Catalog::KEY);
+        let within = AskOptions::within(Duration::from_secs(60));
+        if let Err(error) = router.ask(&to, &declare, within).await {
+            tracing::error!(group = group.group, %error, "a configured feature group was not declared");
+        }
+    }
+}
+
+async fn listen(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{what} address {address}"))
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // A dropped sender means that the process is going down, too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

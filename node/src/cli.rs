@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, load};
+use crate::{admin, boot, local};
+
+/// Failed.
+const FAILED: u8 = 1;
+/// Bad usage or configuration.
+const BAD_USAGE: u8 = 2;
+
+/// A clustered actor runtime that runs an online-ML platform.
+#[derive(Debug, Parser)]
+#[command(name = "troupe", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs one node in the foreground.
+    Node {
+        /// The cluster's configuration.
+        #[arg(long, default_value = "cluster.toml")]
+        config: PathBuf,
+        /// The node's name in it.
+        #[arg(long)]
+        name: String,
+        /// Ends when standard input is closed: for nodes that must not outlive their parent.
+        #[arg(long, hide = true)]
+        with_parent: bool,
+    },
+    /// Runs a local cluster as child processes; Ctrl-C drains and stops it.
+    Up {
+        /// The cluster's configuration.
+        #[arg(long, default_value = "cluster.toml")]
+        config: PathBuf,
+    },
+    /// Nodes, and how they are.
+    Status(admin::Target),
+    /// The supervision tree of every node.
+    Tree(admin::Target),
+    /// Shards, their leaders and followers.
+    Shards(admin::Target),
+    /// Keys of a kind.
+    Actors {
+        /// The kind.
+        kind: String,
+        #[command(flatten)]
+        target: admin::Target,
+    },
+    /// Asks an entity and prints the reply.
+    Ask(admin::Message),
+    /// Tells an entity and prints nothing when it is done.
+    Tell(admin::Message),
+    /// Reads a configuration and lists every problem.
+    CheckConfig {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Parses the command line and does what it says.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::CheckConfig { file } => match configuration(&file) {
+            Ok(config) => {
+                println!(
+                    "{}: {} nodes, {} shards",
+                    file.display(),
+                    config.nodes.len(),
+                    config.cluster.shards
+                );
+                ExitCode::SUCCESS
+            }
+            Err(code) => code,
+        },
+        Command::Node { config, name, with_parent } => with_config(&config, |config, base| {
+            logging(&config.log.filter);
+            runtime()?.block_on(async move {
+                let stop = local::stop_signal(with_parent);
+                boot::run(config, &name, &base, stop).await
+            })
+        }),
+        Command::Up { config } => {
+            let path = config.clone();
+            with_config(&config, |config, _| runtime()?.block_on(local::up(config, &path)))
+        }
+        Command::Status(target) => {
+            finish(runtime().and_then(|runtime| runtime.block_on(admin::status(&target))))
+        }
+        Command::Tree(target) => finish(runtime().and_then(|runtime| runtime.block_on(admin::tree(&target)))),
+        Command::Shards(target) => {
+            finish(runtime().and_then(|runtime| runtime.block_on(admin::shards(&target))))
+        }
+        Command::Actors { kind, target } => {
+            finish(runtime().and_then(|runtime| runtime.block_on(admin::actors(&kind, &target))))
+        }
+        Command::Ask(message) => {
+            finish(runtime().and_then(|runtime| runtime.block_on(admin::ask(&message, true))))
+        }
+        Command::Tell(message) => {
+            finish(runtime().and_then(|runtime| runtime.block_on(admin::ask(&message, false))))
+        }
+    }
+}
+
+fn with_config(path: &Path, job: impl FnOnce(Config, PathBuf) -> anyhow::Result<()>) -> ExitCode {
+    match configuration(path) {
+        Ok(config) => {
+            let base = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            finish(job(config, base.to_owned()))
+        }
+        Err(code) => code,
+    }
+}
+
+fn configuration(path: &Path) -> Result<Config, ExitCode> {
+    load(path).map_err(|problems| {
+        eprintln!("{}: {} problems", path.display(), problems.len());
+        for problem in problems {
+            eprintln!("  {problem}");
+        }
+        ExitCode::from(BAD_USAGE)
+    })
+}
+
+fn finish(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("troupe: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+fn logging(filter: &str) {
+    let filter = filter.parse::<tracing_subscriber::EnvFilter>().unwrap_or_default();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,65 @@
+//! The feature groups of a cluster whose file names none: what the demo and the five-minute tour look at.
+
+use std::time::Duration;
+
+use troupe_actors::catalog::{Anchor, FeatureConfig, FeatureGroupConfig, Of, Op};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Groups keyed by member, content and circumstance. Their windows end at the newest event, because the demo replays a
+/// year of the past within minutes.
+pub(super) fn defaults() -> Vec<FeatureGroupConfig> {
+    vec![
+        group(
+            "member_recent",
+            "member",
+            vec![
+                feature("events_1d", Op::Count, Of::Value, Some(DAY)),
+                feature("events_7d", Op::Count, Of::Value, Some(7 * DAY)),
+                feature("events_28d", Op::Count, Of::Value, Some(28 * DAY)),
+                feature("last_value", Op::Last, Of::Value, None),
+            ],
+        ),
+        group(
+            "member_taste",
+            "member",
+            vec![
+                feature("events", Op::Count, Of::Value, None),
+                feature("mean_value", Op::Mean, Of::Value, None),
+                feature("contents", Op::Distinct, Of::Content, None),
+            ],
+        ),
+        group(
+            "content_popularity",
+            "content",
+            vec![
+                feature("events_7d", Op::Count, Of::Value, Some(7 * DAY)),
+                feature("events", Op::Count, Of::Value, None),
+                feature("mean_value", Op::Mean, Of::Value, None),
+                feature("members", Op::Distinct, Of::Member, None),
+            ],
+        ),
+        group(
+            "ctx_device",
+            "context:device",
+            vec![
+                feature("events_7d", Op::Count, Of::Value, Some(7 * DAY)),
+                feature("mean_value", Op::Mean, Of::Value, None),
+            ],
+        ),
+    ]
+}
+
+fn group(name: &str, entity: &str, features: Vec<FeatureConfig>) -> FeatureGroupConfig {
+    FeatureGroupConfig {
+        group: name.to_owned(),
+        entity: entity.to_owned(),
+        events: Vec::new(),
+        anchor: Anchor::LastEvent,
+        features,
+    }
+}
+
+fn feature(name: &str, op: Op, of: Of, window: Option<Duration>) -> FeatureConfig {
+    FeatureConfig { name: name.to_owned(), op, of, window }
+}

@@ -1,0 +1,73 @@
+//! The whole file.
+
+use std::path::Path;
+
+use serde::Serialize;
+use troupe_actors::catalog::FeatureGroupConfig;
+use troupe_actors::lake::LakeConfig;
+use troupe_actors::serving::ServingConfig;
+use troupe_gateway::GatewayConfig;
+use troupe_runtime::cluster::RuntimeConfig;
+use troupe_runtime::replication::RaftConfig;
+use troupe_runtime::shard::ShardConfig;
+use troupe_runtime::storage::{StoreConfig, WalConfig};
+use troupe_runtime::transport::TransportConfig;
+
+use super::cluster::ClusterSection;
+use super::features;
+use super::log::LogSection;
+use super::nodes::NodeTable;
+
+/// Every table of `cluster.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Config {
+    pub(crate) cluster: ClusterSection,
+    pub(crate) log: LogSection,
+    pub(crate) raft: RaftConfig,
+    pub(crate) shard: ShardConfig,
+    pub(crate) wal: WalConfig,
+    pub(crate) store: StoreConfig,
+    pub(crate) transport: TransportConfig,
+    pub(crate) gateway: GatewayConfig,
+    pub(crate) serving: ServingConfig,
+    pub(crate) lake: LakeConfig,
+    pub(crate) nodes: Vec<NodeTable>,
+    pub(crate) features: Vec<FeatureGroupConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cluster: ClusterSection::default(),
+            log: LogSection::default(),
+            raft: RaftConfig::default(),
+            shard: ShardConfig::default(),
+            wal: WalConfig::default(),
+            store: StoreConfig::default(),
+            transport: TransportConfig::default(),
+            gateway: GatewayConfig::default(),
+            serving: ServingConfig::default(),
+            lake: LakeConfig::default(),
+            nodes: (1..=3).map(NodeTable::local).collect(),
+            features: features::defaults(),
+        }
+    }
+}
+
+impl Config {
+    /// The node of this name.
+    pub(crate) fn node(&self, name: &str) -> anyhow::Result<&NodeTable> {
+        self.nodes.iter().find(|node| node.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
+            anyhow::anyhow!("node {name:?} is not in the configuration; there are {}", known.join(", "))
+        })
+    }
+
+    /// With everything that is written moved under another folder, as a throw-away cluster wants it.
+    pub(crate) fn moved_to(mut self, dir: &Path) -> Self {
+        self.cluster.data_dir = dir.to_owned();
+        self.cluster.certs_dir = dir.join("certs");
+        self.lake.dir = dir.join("lake");
+        self
+    }
+}
