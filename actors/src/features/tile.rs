@@ -165,9 +165,13 @@ impl Tiles {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
+        let tiles = self.tiles.capacity() * size_of::<(u64, Partial)>();
+        // Asked for after every change: the other operations have nothing to look for in each tile.
+        if self.op != Op::Distinct {
+            return tiles;
+        }
         let distinct = |partial: &Partial| partial.distinct.as_ref().map_or(0, Distinct::heap_bytes);
-        self.tiles.capacity() * size_of::<(u64, Partial)>()
-            + self.tiles.iter().map(|(_, partial)| distinct(partial)).sum::<usize>()
+        tiles + self.tiles.iter().map(|(_, partial)| distinct(partial)).sum::<usize>()
     }
 
     const fn number(&self, at: Timestamp) -> u64 {

@@ -8,6 +8,12 @@ use super::messages::InteractionView;
 
 /// Interactions that a history holds; the oldest by event time goes first.
 pub const HISTORY_MAX: usize = 1_000;
+/// Interactions behind the history of which the ids are still known, so that a late one counts and its repeat does not.
+pub const BEHIND_MAX: usize = 1_000;
+
+/// Texts above which those that nothing refers to any more are dropped: more than can be referred to, and few enough
+/// for the place of each to fit [`Packed::kind`].
+const TEXTS_MAX: usize = 4 * HISTORY_MAX;
 
 /// Marks a content that is not a number: the rest is a place in the history's own texts.
 const TEXT: u32 = 1 << 31;
@@ -28,21 +34,25 @@ struct Packed {
 pub struct History {
     packed: Vec<Packed>,
     texts: Vec<Box<str>>,
-    /// Event time of the newest interaction that was dropped at the bound: one that old cannot be told from a repeat.
-    horizon: u64,
+    text_bytes: u32,
+    /// Event times and ids of the interactions that fell off the history last, in order.
+    behind: Vec<(u64, u64)>,
+    /// Event times from here on are known whole: an older interaction cannot be told from a repeat.
+    whole_from: u64,
 }
 
 impl History {
-    /// Whether an interaction with this id is held.
+    /// Whether an interaction with this id was added, as far as is still known.
     #[must_use]
-    pub fn holds(&self, id: u64) -> bool {
+    pub fn knows(&self, id: u64) -> bool {
         self.packed.iter().any(|interaction| interaction.id == id)
+            || self.behind.iter().any(|(_, behind)| *behind == id)
     }
 
-    /// Whether an interaction of that time may have been dropped already.
+    /// Whether an interaction of that time may have been added and forgotten.
     #[must_use]
     pub const fn is_beyond(&self, at: Timestamp) -> bool {
-        self.horizon > 0 && at.0 <= self.horizon
+        at.0 < self.whole_from
     }
 
     /// Interactions held.
@@ -57,7 +67,7 @@ impl History {
         self.packed.is_empty()
     }
 
-    /// Adds an interaction in its place by time.
+    /// Adds an interaction in its place by time; one older than a full history holds leaves only its id.
     pub fn add(&mut self, id: u64, content: &str, kind: &str, value: Option<f32>, at: Timestamp) {
         let packed = Packed {
             id,
@@ -74,7 +84,19 @@ impl History {
         self.packed.insert(place, packed);
         if self.packed.len() > HISTORY_MAX {
             let dropped = self.packed.remove(0);
-            self.horizon = self.horizon.max(dropped.at);
+            self.leave_behind(dropped.at, dropped.id);
+            if self.texts.len() > TEXTS_MAX {
+                self.drop_unused_texts();
+            }
+        }
+    }
+
+    fn leave_behind(&mut self, at: u64, id: u64) {
+        let place = self.behind.partition_point(|held| *held <= (at, id));
+        self.behind.insert(place, (at, id));
+        if self.behind.len() > BEHIND_MAX {
+            let (forgotten, _) = self.behind.remove(0);
+            self.whole_from = self.whole_from.max(forgotten.saturating_add(1));
         }
     }
 
@@ -102,7 +124,8 @@ impl History {
     pub fn heap_bytes(&self) -> usize {
         self.packed.capacity() * size_of::<Packed>()
             + self.texts.capacity() * size_of::<Box<str>>()
-            + self.texts.iter().map(|text| text.len()).sum::<usize>()
+            + self.text_bytes as usize
+            + self.behind.capacity() * size_of::<(u64, u64)>()
     }
 
     fn content(&mut self, id: &str) -> u32 {
@@ -123,9 +146,31 @@ impl History {
     fn text(&mut self, text: &str) -> u32 {
         let place = self.texts.iter().position(|held| &**held == text).unwrap_or_else(|| {
             self.texts.push(text.into());
+            self.text_bytes += u32::try_from(text.len()).unwrap_or(0);
             self.texts.len() - 1
         });
         u32::try_from(place).unwrap_or(0)
+    }
+
+    fn drop_unused_texts(&mut self) {
+        let mut before: Vec<Option<Box<str>>> =
+            std::mem::take(&mut self.texts).into_iter().map(Some).collect();
+        let mut places = vec![0_u16; before.len()];
+        let texts = &mut self.texts;
+        let mut keep = |place: usize| {
+            if let Some(text) = before[place].take() {
+                texts.push(text);
+                places[place] = u16::try_from(texts.len() - 1).unwrap_or(u16::MAX);
+            }
+            places[place]
+        };
+        for packed in &mut self.packed {
+            packed.kind = keep(usize::from(packed.kind));
+            if packed.content & TEXT != 0 {
+                packed.content = TEXT | u32::from(keep((packed.content & !TEXT) as usize));
+            }
+        }
+        self.text_bytes = self.texts.iter().map(|text| u32::try_from(text.len()).unwrap_or(0)).sum();
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a member can be told and asked.
 
+use std::collections::BTreeMap;
+
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Command, Query, Timestamp};
@@ -68,6 +70,9 @@ pub struct Profile {
     /// As the member states it.
     #[serde(default)]
     pub occupation: Option<String>,
+    /// Anything else, by name.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// Replaces the profile.

@@ -20,8 +20,10 @@ use crate::features::{Features, Observe};
 const AHEAD_MAX_MS: u64 = 24 * 3_600 * 1_000;
 /// Longest id, type, or circumstance, in bytes.
 const TEXT_BYTES_MAX: usize = 128;
-/// Circumstances of one interaction.
+/// Circumstances of one interaction, and attributes of a profile.
 const CONTEXT_MAX: usize = 16;
+/// Longest name of an experiment or variation, as where experiments are defined.
+const NAME_BYTES_MAX: usize = 64;
 /// Items remembered of one answer.
 const ITEMS_MAX: usize = 100;
 /// Exposures remembered; beyond it the oldest are forgotten, and would count again.
@@ -102,16 +104,16 @@ impl Entity for Member {
 
 impl Decide<Record> for Member {
     fn decide(&self, ask: &Record, ctx: &Context<'_>) -> Decision<Self, Record> {
-        if let Err(refused) = check(ask, ctx.now) {
+        if let Err(refused) = check(ask, ctx) {
             return Decision::refuse(refused);
         }
         let id = ask.id();
-        if self.history.holds(id) {
+        if self.history.knows(id) {
             return Decision::unchanged().reply(Recorded { duplicate: true });
         }
         if self.history.is_beyond(ask.at) {
             let why =
-                "at is older than everything the full history holds, so it cannot be told from a repeat";
+                "at is older than everything the member still knows, so it cannot be told from a repeat";
             return Decision::refuse(Refused::field("TOO_OLD", "at", why));
         }
         let event = Event::Recorded {
@@ -154,10 +156,11 @@ fn observe(
     decision
 }
 
-fn check(ask: &Record, now: Timestamp) -> Result<(), Refused> {
-    for (field, text) in [("content", &ask.content), ("type", &ask.kind)] {
-        if text.is_empty() || text.len() > TEXT_BYTES_MAX {
-            let why = format!("{field} must be 1 to {TEXT_BYTES_MAX} bytes");
+fn check(ask: &Record, ctx: &Context<'_>) -> Result<(), Refused> {
+    // Ids become part of the keys of contents and features, which have a bound of their own.
+    for (field, text) in [("member", ctx.key), ("content", &ask.content), ("type", &ask.kind)] {
+        if text.is_empty() || text.len() > TEXT_BYTES_MAX || text.contains(char::is_control) {
+            let why = format!("{field} must be 1 to {TEXT_BYTES_MAX} bytes without control characters");
             return Err(Refused::field("BAD_ID", field, why));
         }
     }
@@ -167,12 +170,15 @@ fn check(ask: &Record, now: Timestamp) -> Result<(), Refused> {
     if ask.value.is_some_and(|value| !value.is_finite()) {
         return Err(Refused::field("NOT_FINITE", "value", "value must be a finite number"));
     }
-    if ask.at.0 > now.0 + AHEAD_MAX_MS {
+    if ask.at.0 > ctx.now.0 + AHEAD_MAX_MS {
         return Err(Refused::field("FROM_THE_FUTURE", "at", "at is more than a day ahead of the clock"));
     }
-    let long = |(name, value): &(String, String)| name.len() > TEXT_BYTES_MAX || value.len() > TEXT_BYTES_MAX;
-    if ask.context.len() > CONTEXT_MAX || ask.context.iter().any(long) {
-        let why = format!("context must have at most {CONTEXT_MAX} entries of {TEXT_BYTES_MAX} bytes");
+    let unusable = |text: &str| text.len() > TEXT_BYTES_MAX || text.contains(char::is_control);
+    let bad = |(name, value): &(String, String)| unusable(name) || unusable(value);
+    if ask.context.len() > CONTEXT_MAX || ask.context.iter().any(bad) {
+        let why = format!(
+            "context must have at most {CONTEXT_MAX} entries of {TEXT_BYTES_MAX} bytes without control characters"
+        );
         return Err(Refused::field("BAD_CONTEXT", "context", why));
     }
     Ok(())
@@ -187,6 +193,12 @@ impl Decide<SetProfile> for Member {
                 return Decision::refuse(Refused::field("TOO_LONG", field, why));
             }
         }
+        let attributes = &ask.profile.attributes;
+        let long = |(name, value): (&String, &String)| name.len().max(value.len()) > TEXT_BYTES_MAX;
+        if attributes.len() > CONTEXT_MAX || attributes.iter().any(long) {
+            let why = format!("attributes must be at most {CONTEXT_MAX} of {TEXT_BYTES_MAX} bytes");
+            return Decision::refuse(Refused::field("TOO_LONG", "attributes", why));
+        }
         if self.profile.as_deref() == Some(&ask.profile) {
             return Decision::unchanged().reply(());
         }
@@ -196,9 +208,20 @@ impl Decide<SetProfile> for Member {
 
 impl Decide<Remember> for Member {
     fn decide(&self, ask: &Remember, ctx: &Context<'_>) -> Decision<Self, Remember> {
-        if ask.items.len() > ITEMS_MAX {
-            let why = format!("items must be at most {ITEMS_MAX}");
+        let long = |item: &String| item.len() > TEXT_BYTES_MAX;
+        if ask.items.len() > ITEMS_MAX || ask.items.iter().any(long) {
+            let why = format!("items must be at most {ITEMS_MAX} of {TEXT_BYTES_MAX} bytes");
             return Decision::refuse(Refused::field("TOO_MANY", "items", why));
+        }
+        if ask.model.is_empty() || ask.model.len() > NAME_BYTES_MAX {
+            let why = format!("model must be 1 to {NAME_BYTES_MAX} bytes");
+            return Decision::refuse(Refused::field("BAD_NAME", "model", why));
+        }
+        if let Some((experiment, variation)) = &ask.exposure
+            && experiment.len().max(variation.len()) > NAME_BYTES_MAX
+        {
+            let why = format!("experiment and variation must be at most {NAME_BYTES_MAX} bytes");
+            return Decision::refuse(Refused::field("BAD_NAME", "exposure", why));
         }
         let predictions = Predictions {
             model: ask.model.clone(),
