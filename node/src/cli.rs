@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, load};
-use crate::{admin, boot, local};
+use crate::{admin, boot, demo, local};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -41,6 +41,8 @@ enum Command {
         #[arg(long, default_value = "cluster.toml")]
         config: PathBuf,
     },
+    /// The main job: real data through a real cluster, one node killed on the way.
+    Demo(demo::Arguments),
     /// Nodes, and how they are.
     Status(admin::Target),
     /// The supervision tree of every node.
@@ -91,6 +93,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Up { config } => {
             let path = config.clone();
             with_config(&config, |config, _| runtime()?.block_on(local::up(config, &path)))
+        }
+        Command::Demo(arguments) => {
+            let path = arguments.config.clone();
+            with_config(&path, |config, _| runtime()?.block_on(demo::run(arguments, config)))
         }
         Command::Status(target) => {
             finish(runtime().and_then(|runtime| runtime.block_on(admin::status(&target))))

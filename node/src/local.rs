@@ -103,11 +103,6 @@ impl Local {
         Ok(())
     }
 
-    /// The process of a node.
-    pub(crate) fn pid(&self, name: &str) -> Option<u32> {
-        self.children.get(name)?.id()
-    }
-
     /// Stops every node in order: closing its standard input asks it to drain.
     pub(crate) async fn stop(&mut self) {
         let mut leaving = std::mem::take(&mut self.children);

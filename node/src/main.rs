@@ -4,6 +4,7 @@ mod admin;
 mod boot;
 mod cli;
 mod config;
+mod demo;
 mod guard;
 mod local;
 

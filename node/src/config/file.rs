@@ -7,7 +7,6 @@ use troupe_actors::catalog::FeatureGroupConfig;
 use troupe_actors::lake::LakeConfig;
 use troupe_actors::serving::ServingConfig;
 use troupe_gateway::GatewayConfig;
-use troupe_runtime::cluster::RuntimeConfig;
 use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;
 use troupe_runtime::storage::{StoreConfig, WalConfig};
@@ -55,14 +54,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The node of this name.
-    pub(crate) fn node(&self, name: &str) -> anyhow::Result<&NodeTable> {
-        self.nodes.iter().find(|node| node.name == name).ok_or_else(|| {
-            let known: Vec<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
-            anyhow::anyhow!("node {name:?} is not in the configuration; there are {}", known.join(", "))
-        })
-    }
-
     /// With everything that is written moved under another folder, as a throw-away cluster wants it.
     pub(crate) fn moved_to(mut self, dir: &Path) -> Self {
         self.cluster.data_dir = dir.to_owned();

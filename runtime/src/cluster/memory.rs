@@ -1,13 +1,13 @@
 //! A disk in memory, for tests of several nodes in one process. It survives a node's death as a disk would.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::spec::Disk;
 use crate::address::ShardId;
 use crate::shard::Append;
-use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError};
+use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit};
 
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -69,12 +69,7 @@ impl Store for MemoryDisk {
         Ok(())
     }
 
-    fn scan(
-        &self,
-        shard: ShardId,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, shard: ShardId, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let spaces = lock(&self.spaces);
         let Some(pairs) = spaces.get(&shard) else { return Ok(()) };
         for (key, value) in pairs.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)) {

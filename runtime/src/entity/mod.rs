@@ -12,5 +12,5 @@ mod traits;
 pub use context::{Context, Globals};
 pub use decision::{Decision, Effect};
 pub use erased::{Cell, Decided};
-pub use registry::{Action, BodyError, KindSpec, Registry, VerbSpec};
+pub use registry::{Action, Ask, BodyError, FromJson, KindSpec, Registry, Restore, Run, ToJson, VerbSpec};
 pub use traits::{Answer, Command, Decide, Entity, FaultPolicy, Placement, Query, Wire};

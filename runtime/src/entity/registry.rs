@@ -15,10 +15,16 @@ use crate::wire;
 #[error("{0}")]
 pub struct BodyError(pub String);
 
-type Run = fn(&mut dyn Cell, &[u8], &Context<'_>) -> Result<Decided, BodyError>;
-type Ask = fn(&dyn Cell, &[u8], &Context<'_>) -> Result<Result<Vec<u8>, Refused>, BodyError>;
-type FromJson = fn(&Value) -> Result<Vec<u8>, BodyError>;
-type ToJson = fn(&[u8]) -> Result<Value, BodyError>;
+/// The state from a checkpoint.
+pub type Restore = fn(&[u8]) -> Result<Box<dyn Cell>, String>;
+/// Runs a command.
+pub type Run = fn(&mut dyn Cell, &[u8], &Context<'_>) -> Result<Decided, BodyError>;
+/// Asks a query.
+pub type Ask = fn(&dyn Cell, &[u8], &Context<'_>) -> Result<Result<Vec<u8>, Refused>, BodyError>;
+/// From a client's JSON to bytes.
+pub type FromJson = fn(&Value) -> Result<Vec<u8>, BodyError>;
+/// From bytes to JSON.
+pub type ToJson = fn(&[u8]) -> Result<Value, BodyError>;
 
 /// How a verb runs.
 #[derive(Clone, Copy)]
@@ -64,7 +70,7 @@ pub struct KindSpec {
     /// The state before any event.
     pub create: fn(&str) -> Box<dyn Cell>,
     /// The state from a checkpoint.
-    pub restore: fn(&[u8]) -> Result<Box<dyn Cell>, String>,
+    pub restore: Restore,
     /// An event as the console shows it.
     pub event_view: fn(&[u8]) -> Result<Value, String>,
     /// Its verbs by name.

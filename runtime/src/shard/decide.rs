@@ -8,7 +8,7 @@ use super::entry::{Answer, Batch, Item};
 use super::recent::{Caller, Message, name_hash};
 use super::replica::{HeldRead, Inflight, Replica, WaitingAsk, seconds_of};
 use crate::address::{Address, ShardId};
-use crate::entity::{Action, Context, Decided, Effect, KindSpec, Placement};
+use crate::entity::{Action, Ask, Context, Decided, Effect, KindSpec, Placement, Run};
 use crate::error::AskError;
 use crate::replication::Mono;
 use crate::time::Timestamp;
@@ -340,11 +340,7 @@ impl Replica {
         &mut self,
         kind: &KindSpec,
         to: &Address,
-        run: fn(
-            &mut dyn crate::entity::Cell,
-            &[u8],
-            &Context<'_>,
-        ) -> Result<Decided, crate::entity::BodyError>,
+        run: Run,
         body: &[u8],
         draft: &Draft,
     ) -> Result<Decided, AskError> {
@@ -366,11 +362,7 @@ impl Replica {
         &mut self,
         kind: &KindSpec,
         to: &Address,
-        query: fn(
-            &dyn crate::entity::Cell,
-            &[u8],
-            &Context<'_>,
-        ) -> Result<Result<Vec<u8>, crate::error::Refused>, crate::entity::BodyError>,
+        query: Ask,
         body: &[u8],
         draft: &Draft,
     ) -> (crate::transport::Outcome, u64) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use super::store::{Store, StoreBatch, StoreError};
+use super::store::{Store, StoreBatch, StoreError, Visit};
 use crate::address::ShardId;
 
 /// A fjall database, a keyspace for each shard.
@@ -45,12 +45,7 @@ impl Store for FjallStore {
         changes.commit().map_err(|error| fail(&error))
     }
 
-    fn scan(
-        &self,
-        shard: ShardId,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, shard: ShardId, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         for guard in self.keyspace(shard)?.prefix(prefix) {
             let (key, value) = guard.into_inner().map_err(|error| fail(&error))?;
             if visit(&key, &value).is_break() {

@@ -13,7 +13,7 @@ pub use fjall_store::FjallStore;
 pub use open::{Engine, StoreConfig, open_store};
 pub use record::{GroupLog, LogEntry, Record, Vote};
 pub use sled_store::SledStore;
-pub use store::{Store, StoreBatch, StoreError};
+pub use store::{Store, StoreBatch, StoreError, Visit};
 pub use wal::{Recovered, Sync, TornTail, Wal, WalConfig, WalError, WalStats};
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! The store on sled: fastest point reads.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::store::{Store, StoreBatch, StoreError};
+use super::store::{Store, StoreBatch, StoreError, Visit};
 use crate::address::ShardId;
 
 /// A sled database, a tree for each shard.
@@ -43,12 +42,7 @@ impl Store for SledStore {
         tree.flush().map(|_| ()).map_err(|error| fail(&error))
     }
 
-    fn scan(
-        &self,
-        shard: ShardId,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, shard: ShardId, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         for pair in self.tree(shard)?.scan_prefix(prefix) {
             let (key, value) = pair.map_err(|error| fail(&error))?;
             if visit(&key, &value).is_break() {

@@ -23,6 +23,9 @@ pub struct StoreBatch {
     pub deletes: Vec<Vec<u8>>,
 }
 
+/// Looks at a pair, and says whether to go on.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// A store of key-value pairs, a space for each shard. Blocking: point reads may be called from a shard's turn, all
 /// else from the store's own thread.
 pub trait Store: Send + Sync + 'static {
@@ -42,12 +45,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// The engine's failure.
-    fn scan(
-        &self,
-        shard: ShardId,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError>;
+    fn scan(&self, shard: ShardId, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
 
     /// Forgets everything of a shard; on return that survives a crash. Not atomic: a crash in between leaves a part.
     ///

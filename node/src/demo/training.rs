@@ -1,0 +1,131 @@
+//! Models from the events that the cluster holds: read through its own API, published through it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+use troupe_actors::lake::Lake;
+use troupe_actors::serving::Vocabulary;
+use troupe_sdk::Client;
+use troupe_training::data::Interaction;
+use troupe_training::{Algorithm, IalsParameters, Trained, train};
+
+/// The model's name.
+const MODEL: &str = "recommend";
+/// The experiment's.
+const EXPERIMENT: &str = "ease-against-ials";
+
+/// Two published versions.
+pub(super) struct Published {
+    pub(super) champion: (u32, Trained),
+    pub(super) challenger: (u32, Trained),
+}
+
+/// Every interaction of every member, from their histories.
+pub(super) async fn read(client: &Client, members: &[String]) -> anyhow::Result<Vec<Interaction>> {
+    let histories = futures::stream::iter(members.to_vec())
+        .map(|member| async move {
+            let reply = client.ask("members", &member, "get-history", &json!({})).await;
+            let reply = reply.with_context(|| format!("the history of member {member}"))?;
+            #[allow(clippy::cast_possible_truncation, reason = "values are kept in single precision")]
+            let one = |one: &Value| Interaction {
+                member: member.clone(),
+                content: one["content"].as_str().unwrap_or_default().to_owned(),
+                value: one["value"].as_f64().unwrap_or(0.0) as f32,
+                at_ms: one["at"].as_u64().unwrap_or(0),
+            };
+            let interactions = reply["interactions"].as_array().cloned().unwrap_or_default();
+            anyhow::Ok(interactions.iter().map(one).collect::<Vec<_>>())
+        })
+        .buffer_unordered(16);
+    futures::pin_mut!(histories);
+    let mut out = Vec::new();
+    while let Some(history) = histories.next().await {
+        out.extend(history?);
+    }
+    Ok(out)
+}
+
+/// Trains EASE and iALS, publishes both, and starts an experiment between them.
+pub(super) async fn publish(
+    client: &Client,
+    lake: &Path,
+    interactions: Vec<Interaction>,
+    seed: u64,
+) -> anyhow::Result<Published> {
+    let trained = tokio::task::spawn_blocking(move || {
+        let mut tell = |_: &str| {};
+        let ease = train(Algorithm::Ease { lambda: 300.0 }, &interactions, seed, &mut tell)?;
+        let parameters = IalsParameters { dimensions: 64, ..IalsParameters::default() };
+        let ials = train(Algorithm::Ials(parameters), &interactions, seed, &mut tell)?;
+        anyhow::Ok((ease, ials))
+    });
+    let (ease, ials) = trained.await??;
+    let lake = Lake::open(lake)?;
+    let champion = (publish_one(client, &lake, &ease, seed).await?, ease);
+    let challenger = (publish_one(client, &lake, &ials, seed).await?, ials);
+    promote(client, champion.0, "champion").await?;
+    promote(client, challenger.0, "challenger").await?;
+    let spec = json!({ "spec": {
+        "model": MODEL,
+        "variations": [
+            { "name": "champion", "version": champion.0 },
+            { "name": "challenger", "version": challenger.0 },
+        ],
+    }});
+    client.ask("experiments", EXPERIMENT, "define", &spec).await?;
+    client.ask("experiments", EXPERIMENT, "start", &json!({})).await?;
+    Ok(Published { champion, challenger })
+}
+
+async fn publish_one(client: &Client, lake: &Lake, trained: &Trained, seed: u64) -> anyhow::Result<u32> {
+    let artifact = lake.put(trained.onnx.clone()).await?;
+    let vocabulary = Vocabulary::new(trained.vocabulary.clone())?;
+    let vocabulary = lake.put(vocabulary.to_bytes()).await?;
+    let body = json!({
+        "algorithm": trained.algorithm,
+        "artifact": artifact.to_string(),
+        "vocabulary": vocabulary.to_string(),
+        "items": trained.vocabulary.len(),
+        "metrics": trained.metrics,
+        "lineage": {
+            "events": trained.events, "from_ms": trained.from_ms, "to_ms": trained.to_ms,
+            "parameters": trained.parameters, "seed": seed, "seconds": trained.seconds,
+        },
+    });
+    let reply = client.ask("models", MODEL, "publish", &body).await?;
+    let version = reply["version"].as_u64().context("a publication without a version")?;
+    Ok(u32::try_from(version)?)
+}
+
+async fn promote(client: &Client, version: u32, to: &str) -> anyhow::Result<()> {
+    let seen = client.ask("models", MODEL, "get", &json!({})).await?["revision"].clone();
+    client.ask("models", MODEL, "promote", &json!({ "version": version, "to": to, "seen": seen })).await?;
+    Ok(())
+}
+
+/// Waits until every gateway answers with both versions.
+pub(super) async fn until_served(gateways: &[String], versions: [u32; 2]) -> anyhow::Result<()> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    for gateway in gateways {
+        let client = Client::builder().endpoints([gateway.clone()]).build()?;
+        let mut left: Vec<u32> = versions.to_vec();
+        let (mut member, mut last) = (0, String::new());
+        while !left.is_empty() {
+            if tokio::time::Instant::now() > deadline {
+                bail!("{gateway} does not serve versions {left:?} after a minute: {last}");
+            }
+            member += 1;
+            match client.recommendations(&format!("warm-up-{member}"), 10).await {
+                Ok(answer) => left.retain(|version| u64::from(*version) != answer.version),
+                Err(error) => {
+                    last = error.to_string();
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+    Ok(())
+}
