@@ -48,3 +48,43 @@ pub fn registry() -> Registry {
         .command::<Exposures, CountExposure>()
         .query::<Exposures, GetExposures>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::registry;
+
+    /// The platform's protocol: a verb that leaves this table breaks every client and every stored outbox.
+    const VERBS: &str = "
+        catalog declare.v1 list.v1 retire.v1
+        content count.v1 describe.v1 get.v1
+        experiments define.v1 get.v1 start.v1 stop.v1
+        exposures count.v1 get.v1
+        features lookup.v1 observe.v1
+        members get-history.v1 get-inputs.v1 get-predictions.v1 get-profile.v1 record.v1 remember.v1 set-profile.v1
+        models get.v1 promote.v1 publish.v1";
+
+    #[test]
+    fn the_kinds_and_verbs_of_a_node_are_these() {
+        let registry = registry();
+        let found: Vec<Vec<&str>> = registry
+            .kinds()
+            .map(|kind| std::iter::once(kind.name).chain(kind.verbs.keys().copied()).collect())
+            .collect();
+        let expected: Vec<Vec<&str>> =
+            VERBS.trim().lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_sent_again_after_an_unknown_outcome_is_repeatable() {
+        let registry = registry();
+        let once: Vec<String> = registry
+            .kinds()
+            .flat_map(|kind| kind.verbs.values().map(move |verb| (kind.name, verb)))
+            .filter(|(_, verb)| !verb.repeatable)
+            .map(|(kind, verb)| format!("{kind} {}", verb.name))
+            .collect();
+        // These are effects: the outbox's own high-water marks keep them from counting twice.
+        assert_eq!(once, ["content count.v1", "exposures count.v1", "features observe.v1"]);
+    }
+}
