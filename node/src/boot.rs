@@ -129,26 +129,8 @@ pub(crate) async fn run(
     );
     let supervisor = supervise(&root, vec![shards, services], options, supervision, None).await?;
     let draining = Arc::new(AtomicBool::new(false));
-    let gateway = Gateway {
-        router: guarded(node.runtime.router(), node.recommender.clone(), config.cluster.shards),
-        globals: node.runtime.globals(),
-        domain: Arc::new(Platform),
-        recommender: Arc::new(node.recommender.clone()),
-        ready: Arc::new(NodeReadiness {
-            runtime: node.runtime.clone(),
-            recommender: node.recommender.clone(),
-            draining: draining.clone(),
-        }),
-        metrics: metrics.clone(),
-        config: config.gateway.clone(),
-    };
-    let console = Console {
-        inspect: node.runtime.inspect(),
-        trees: Arc::new(Trees(node.runtime.clone())),
-        journal: node.journal.clone(),
-        metrics: Arc::new(move || metrics.render()),
-        config: ConsoleConfig::default(),
-    };
+    let gateway = gateway_of(&node, &config, draining.clone(), metrics.clone());
+    let console = console_of(&node, metrics);
     let served = tokio::spawn(gateway.serve(listen(own.gateway, "gateway").await?, stopped(stop.clone())));
     let shown = tokio::spawn(console.serve(listen(own.admin, "admin").await?, stopped(stop.clone())));
     tracing::info!(node = name, gateway = %own.gateway, admin = %own.admin, "node started");
@@ -170,6 +152,37 @@ pub(crate) async fn run(
     .await?;
     tracing::info!(node = name, "stopped");
     Ok(())
+}
+
+fn gateway_of(
+    node: &Parts,
+    config: &Config,
+    draining: Arc<AtomicBool>,
+    metrics: metrics_exporter_prometheus::PrometheusHandle,
+) -> Gateway {
+    Gateway {
+        router: guarded(node.runtime.router(), node.recommender.clone(), config.cluster.shards),
+        globals: node.runtime.globals(),
+        domain: Arc::new(Platform),
+        recommender: Arc::new(node.recommender.clone()),
+        ready: Arc::new(NodeReadiness {
+            runtime: node.runtime.clone(),
+            recommender: node.recommender.clone(),
+            draining,
+        }),
+        metrics,
+        config: config.gateway.clone(),
+    }
+}
+
+fn console_of(node: &Parts, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Console {
+    Console {
+        inspect: node.runtime.inspect(),
+        trees: Arc::new(Trees(node.runtime.clone())),
+        journal: node.journal.clone(),
+        metrics: Arc::new(move || metrics.render()),
+        config: ConsoleConfig::default(),
+    }
 }
 
 /// A node's parts, before anything of it is supervised.

@@ -4,6 +4,5 @@ mod durability;
 mod effects;
 mod entities;
 mod failover;
-mod net;
 mod toy;
 mod world;

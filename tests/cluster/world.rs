@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::net::{MemoryNetwork, RingJournal};
 use troupe_runtime::cluster::{MemoryDisk, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
 use troupe_runtime::observe::{NodeView, Role};
 use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;
 use troupe_runtime::supervised::Actor;
-use troupe_runtime::transport::ReceiverSlot;
+use troupe_runtime::transport::{MemoryNetwork, ReceiverSlot};
 use troupe_runtime::{NodeId, Router};
+use troupe_supervision::RingJournal;
 
 use super::toy;
 
@@ -110,12 +110,6 @@ impl World {
         }
     }
 
-    /// Loses a node's disk; it must be down.
-    pub(crate) fn wipe(&mut self, node: u16) {
-        assert!(!self.nodes.contains_key(&node), "node {node} is running");
-        self.disks.insert(node, MemoryDisk::default());
-    }
-
     pub(crate) fn node(&self, node: u16) -> &Arc<Runtime> {
         &self.nodes[&node].runtime
     }
@@ -128,13 +122,6 @@ impl World {
     /// Waits until each running node knows a leader for every shard, and those leaders run.
     pub(crate) async fn until_led(&self) {
         self.until("every shard has a leader", async || {
-            if std::env::var("DBG").is_ok() {
-                for v in self.views().await {
-                    for s in &v.shards {
-                        eprintln!("n{} {:?}", v.node, s);
-                    }
-                }
-            }
             let mut led = std::collections::BTreeSet::new();
             for view in self.views().await {
                 led.extend(view.shards.iter().filter(|s| s.role == Role::Leader).map(|s| s.shard));

@@ -16,6 +16,8 @@
 
 mod distinct;
 mod messages;
+#[cfg(test)]
+mod probe;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -151,8 +151,10 @@ impl Tiles {
     pub(super) fn window(&self, at: Timestamp) -> Partial {
         let mut whole = Partial::new();
         let hop = hop_of(self.window_ms);
-        let (first, last) =
-            if hop == 0 { (0, 0) } else { (at.0.saturating_sub(self.window_ms) / hop, at.0 / hop) };
+        let (first, last) = (
+            at.0.saturating_sub(self.window_ms).checked_div(hop).unwrap_or(0),
+            at.0.checked_div(hop).unwrap_or(0),
+        );
         let from = self.tiles.partition_point(|(number, _)| *number < first);
         for (_, partial) in self.tiles.range(from..).take_while(|(number, _)| *number <= last) {
             whole.merge(self.op, partial);

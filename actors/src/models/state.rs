@@ -22,6 +22,7 @@ pub struct Model {
 }
 
 /// What happened to a model.
+#[allow(clippy::large_enum_variant, reason = "a model has few events, and they are not kept")]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
     /// A version was published.

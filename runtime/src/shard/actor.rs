@@ -175,7 +175,7 @@ impl Actor for ShardActor {
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        state.turn(matches!(message, ShardMessage::Tick)).inspect_err(|e| eprintln!("DBGERR {e}"))
+        state.turn(matches!(message, ShardMessage::Tick))
     }
 
     async fn post_stop(

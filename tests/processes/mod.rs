@@ -1,0 +1,6 @@
+//! The real binary: real processes, real sockets, real disks.
+
+mod binary;
+mod command_line;
+mod demo;
+mod outage;
