@@ -7,6 +7,8 @@ use serde::Serialize;
 /// Bits of a hash that choose the register.
 const PRECISION: u32 = 10;
 const REGISTERS: usize = 1 << PRECISION;
+/// Values that a register can have: no run, or one of 1 to 55.
+const RUNS: usize = 64 - PRECISION as usize + 2;
 /// Hashes kept as they are; beyond it registers are smaller.
 pub(super) const EXACT_MAX: usize = 96;
 
@@ -68,14 +70,19 @@ impl Distinct {
             Self::Exact(hashes) => return hashes.len() as f64,
             Self::Registers(registers) => registers,
         };
-        #[allow(clippy::cast_precision_loss, reason = "1,024 is exact")]
-        let m = REGISTERS as f64;
-        let sum: f64 = registers.iter().map(|register| (-f64::from(*register)).exp2()).sum();
+        // Registers hold few different values: one power of two for each value instead of one for each register.
+        let mut holding = [0_u32; RUNS];
+        for register in registers.iter() {
+            holding[usize::from(*register).min(RUNS - 1)] += 1;
+        }
+        let (m, mut sum, mut weight) = (f64::from(1 << PRECISION), 0.0, 1.0);
+        for registers in holding {
+            sum += f64::from(registers) * weight;
+            weight /= 2.0;
+        }
         let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / sum;
-        let zeros = registers.iter().filter(|register| **register == 0).count();
-        if raw <= 2.5 * m && zeros > 0 {
-            #[allow(clippy::cast_precision_loss, reason = "at most 1,024")]
-            return m * (m / zeros as f64).ln();
+        if raw <= 2.5 * m && holding[0] > 0 {
+            return m * (m / f64::from(holding[0])).ln();
         }
         raw
     }

@@ -16,8 +16,6 @@
 
 mod distinct;
 mod messages;
-#[cfg(test)]
-mod probe;
 mod state;
 #[cfg(test)]
 mod tests;
