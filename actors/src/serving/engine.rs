@@ -111,6 +111,7 @@ fn open(library: &Path) -> Result<(EngineKind, Environment), String> {
         }
         return Ok((kind.clone(), environment.clone()));
     }
+    looks_like_a_library(&path)?;
     let environment = guarded(|| {
         let builder = ort::init_from(&path).map_err(|error| error.to_string())?;
         builder.with_name("troupe").with_telemetry(false).build().map_err(|error| error.to_string())
@@ -118,6 +119,17 @@ fn open(library: &Path) -> Result<(EngineKind, Environment), String> {
     let kind = EngineKind::OnnxRuntime(path);
     *loaded = Some((kind.clone(), environment.clone()));
     Ok((kind, environment))
+}
+
+/// Whether the file can be what it should be. The binding must not be given anything else: after a file that it cannot
+/// open it takes its handle for set, and a right file that follows is never looked at.
+fn looks_like_a_library(path: &Path) -> Result<(), String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let entry = b"OrtGetApiBase";
+    let magic = [&b"\x7fELF"[..], b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"];
+    let found = magic.iter().any(|magic| bytes.starts_with(magic))
+        && bytes.windows(entry.len()).any(|window| window == entry);
+    if found { Ok(()) } else { Err(format!("{} is no ONNX Runtime library", path.display())) }
 }
 
 /// The binding asserts what a broken library does not keep; its panics become reasons.
