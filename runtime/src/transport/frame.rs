@@ -6,9 +6,9 @@ use super::envelope::Envelope;
 use crate::wire;
 
 /// Format of frames; a newer one is refused with a clear error.
-const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 1;
 /// Envelopes in one frame.
-const ENVELOPES_MAX: usize = 65_536;
+pub(super) const ENVELOPES_MAX: usize = 65_536;
 
 /// A heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -26,6 +26,9 @@ pub struct Head {
     pub from: u16,
     /// The sender's incarnation.
     pub incarnation: u64,
+    /// The session, by a number that only its two ends know: a frame of an earlier session, or one in another's name,
+    /// does not count.
+    pub session: u64,
     /// Bytes of envelope frames that the sender has consumed from this peer in this session.
     pub consumed: u64,
     /// A heartbeat, if the frame carries one.
@@ -63,13 +66,33 @@ pub fn encode(head: &Head, envelopes: &[Vec<u8>]) -> Vec<u8> {
 /// # Errors
 /// See [`FrameError`].
 pub fn decode(bytes: &[u8]) -> Result<(Head, Vec<Envelope>), FrameError> {
-    let (format, mut rest) =
+    let (head, body) = decode_head(bytes)?;
+    let envelopes = decode_body(&head, body)?;
+    Ok((head, envelopes))
+}
+
+/// Decodes a frame's head and gives what follows it.
+///
+/// # Errors
+/// See [`FrameError`].
+pub fn decode_head(bytes: &[u8]) -> Result<(Head, &[u8]), FrameError> {
+    let (format, rest) =
         bytes.split_first().ok_or_else(|| FrameError::Broken("an empty frame".to_owned()))?;
-    if *format != FORMAT {
-        return Err(FrameError::Newer(*format));
+    match *format {
+        FORMAT => {}
+        0 => return Err(FrameError::Broken("frame format 0".to_owned())),
+        newer => return Err(FrameError::Newer(newer)),
     }
     let (head, used) = wire::decode_prefix::<Head>(rest).map_err(FrameError::Broken)?;
-    rest = &rest[used..];
+    Ok((head, &rest[used..]))
+}
+
+/// Decodes the envelopes after a head.
+///
+/// # Errors
+/// [`FrameError::Broken`] when they are not exactly as many as the head says.
+pub fn decode_body(head: &Head, body: &[u8]) -> Result<Vec<Envelope>, FrameError> {
+    let mut rest = body;
     let count = head.count as usize;
     if count > ENVELOPES_MAX {
         return Err(FrameError::Broken(format!("{count} envelopes in one frame")));
@@ -83,7 +106,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Head, Vec<Envelope>), FrameError> {
     if !rest.is_empty() {
         return Err(FrameError::Broken(format!("{} bytes left over", rest.len())));
     }
-    Ok((head, envelopes))
+    Ok(envelopes)
 }
 
 #[cfg(test)]
@@ -129,7 +152,7 @@ mod tests {
     }
 
     fn head(count: u32) -> Head {
-        Head { from: 2, incarnation: 9, consumed: 0, beat: Some(Beat::Ping(4)), count }
+        Head { from: 2, incarnation: 9, session: 3, consumed: 0, beat: Some(Beat::Ping(4)), count }
     }
 
     #[test]
@@ -139,7 +162,8 @@ mod tests {
             assert_eq!(hex, golden.replace(' ', ""), "{envelope:?}");
         }
         let hex: String = encode(&head(0), &[]).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "010209000100040000"[..hex.len()], "{hex}");
+        // Format, from, incarnation, session, consumed, a beat, a ping with 4, count.
+        assert_eq!(hex, "010209030001000400");
     }
 
     #[test]
@@ -168,5 +192,30 @@ mod tests {
             state = state.wrapping_add(1);
             let _ = decode(&bytes);
         }
+    }
+
+    #[test]
+    fn a_flipped_byte_never_makes_a_frame_panic_or_grow() {
+        let encoded: Vec<Vec<u8>> =
+            envelopes().into_iter().map(|(envelope, _)| wire::encode(&envelope)).collect();
+        let bytes = encode(&head(8), &encoded);
+        for at in 0..bytes.len() {
+            for flip in 1..=u8::MAX {
+                let mut broken = bytes.clone();
+                broken[at] ^= flip;
+                if let Ok((_, envelopes)) = decode(&broken) {
+                    assert!(envelopes.len() <= 8, "{at} {flip}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_that_promise_more_than_there_is_are_refused() {
+        let huge = head(u32::MAX);
+        assert!(matches!(decode(&encode(&huge, &[])), Err(FrameError::Broken(_))));
+        // A Raft envelope that claims 2^62 messages.
+        let claim = [&[0_u8, 3, 253][..], &(1_u64 << 62).to_le_bytes()].concat();
+        assert!(matches!(decode(&encode(&head(1), &[claim])), Err(FrameError::Broken(_))));
     }
 }

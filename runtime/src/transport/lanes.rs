@@ -4,24 +4,34 @@ use std::collections::VecDeque;
 
 use super::SendError;
 use super::envelope::{Envelope, Lane};
+use super::frame::ENVELOPES_MAX;
 use crate::wire;
 
 /// Largest encoded envelope; a frame over 16 MiB would kill the whole session.
 pub(super) const ENVELOPE_BYTES_MAX: usize = 8 << 20;
+/// Bytes that wait in one lane, whatever the number of envelopes. The bulk lane's bound is its count.
+const LANE_BYTES_MAX: usize = 64 << 20;
 
 /// Envelopes waiting for one peer, encoded.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    system: VecDeque<Vec<u8>>,
-    user: VecDeque<Vec<u8>>,
-    bulk: VecDeque<Vec<u8>>,
+    system: Queue,
+    user: Queue,
+    bulk: Queue,
     max: usize,
     bulk_max: usize,
 }
 
+#[derive(Debug, Default)]
+struct Queue {
+    envelopes: VecDeque<Vec<u8>>,
+    bytes: usize,
+}
+
 impl Lanes {
     pub(super) const fn new(max: usize, bulk_max: usize) -> Self {
-        Self { system: VecDeque::new(), user: VecDeque::new(), bulk: VecDeque::new(), max, bulk_max }
+        const EMPTY: Queue = Queue { envelopes: VecDeque::new(), bytes: 0 };
+        Self { system: EMPTY, user: EMPTY, bulk: EMPTY, max, bulk_max }
     }
 
     /// Takes an envelope, or says why not.
@@ -31,14 +41,15 @@ impl Lanes {
             Lane::User => (&mut self.user, self.max),
             Lane::Bulk => (&mut self.bulk, self.bulk_max),
         };
-        if lane.len() >= max {
+        if lane.envelopes.len() >= max || lane.bytes >= LANE_BYTES_MAX {
             return Err(SendError::Full);
         }
         let bytes = wire::encode(envelope);
         if bytes.len() > ENVELOPE_BYTES_MAX {
             return Err(SendError::TooLarge);
         }
-        lane.push_back(bytes);
+        lane.bytes += bytes.len();
+        lane.envelopes.push_back(bytes);
         Ok(())
     }
 
@@ -47,19 +58,21 @@ impl Lanes {
         let mut out = Vec::new();
         let mut bytes = 0;
         for lane in [&mut self.system, &mut self.user, &mut self.bulk] {
-            while let Some(front) = lane.front() {
-                if !out.is_empty() && bytes + front.len() > bytes_max {
+            while let Some(front) = lane.envelopes.front() {
+                let fits = bytes + front.len() <= bytes_max && out.len() < ENVELOPES_MAX;
+                if !out.is_empty() && !fits {
                     return out;
                 }
                 bytes += front.len();
-                out.extend(lane.pop_front());
+                lane.bytes -= front.len();
+                out.extend(lane.envelopes.pop_front());
             }
         }
         out
     }
 
     pub(super) fn len(&self) -> usize {
-        self.system.len() + self.user.len() + self.bulk.len()
+        [&self.system, &self.user, &self.bulk].map(|lane| lane.envelopes.len()).iter().sum()
     }
 
     pub(super) fn clear(&mut self) {
@@ -105,5 +118,27 @@ mod tests {
         assert_eq!(lanes.push(&raft(1)), Ok(()));
         let large = Envelope::Raft { shard: ShardId(1), messages: vec![vec![0; ENVELOPE_BYTES_MAX]] };
         assert_eq!(lanes.push(&large), Err(SendError::TooLarge));
+    }
+
+    #[test]
+    fn a_lane_is_bounded_in_bytes_and_takes_again_when_it_has_been_emptied() {
+        let mut lanes = Lanes::new(10_000, 10);
+        let large = Envelope::Raft { shard: ShardId(1), messages: vec![vec![0; 4 << 20]] };
+        let taken = (0..100).take_while(|_| lanes.push(&large).is_ok()).count();
+        assert_eq!(taken, LANE_BYTES_MAX / (4 << 20));
+        assert_eq!(lanes.push(&call(1)), Ok(()));
+        assert_eq!(lanes.take(1).len(), 1, "an envelope larger than a frame travels alone");
+        assert_eq!(lanes.push(&large), Ok(()));
+    }
+
+    #[test]
+    fn a_frame_never_holds_more_envelopes_than_a_reader_takes() {
+        let mut lanes = Lanes::new(ENVELOPES_MAX + 10, 1);
+        let tiny = Envelope::EffectsTaken { from: ShardId(1), to: ShardId(2), seq: 3 };
+        for _ in 0..ENVELOPES_MAX + 10 {
+            lanes.push(&tiny).unwrap();
+        }
+        assert_eq!(lanes.take(usize::MAX).len(), ENVELOPES_MAX);
+        assert_eq!(lanes.take(usize::MAX).len(), 10);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::{Receiver as Queue, Sender, channel, error::TrySendError};
+use tokio::sync::watch;
 
 use super::frame::{self, Head};
 use super::{Envelope, ReceiverSlot, SendError, Transport};
@@ -14,11 +15,18 @@ use crate::wire;
 /// Frames waiting for one node.
 const QUEUE_MAX: usize = 65_536;
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Open,
+    Paused,
+    Gone,
+}
+
 struct Seat {
     incarnation: u64,
     slot: ReceiverSlot,
     queue: Sender<Vec<u8>>,
-    paused: Arc<tokio::sync::watch::Sender<bool>>,
+    gate: watch::Sender<Gate>,
 }
 
 #[derive(Default)]
@@ -43,30 +51,40 @@ impl MemoryNetwork {
     #[must_use]
     pub fn join(&self, node: NodeId, incarnation: u64, slot: ReceiverSlot) -> Arc<MemoryTransport> {
         let (queue, frames) = channel(QUEUE_MAX);
-        let paused = Arc::new(tokio::sync::watch::Sender::new(false));
+        let gate = watch::Sender::new(Gate::Open);
         #[allow(clippy::disallowed_methods, reason = "this is the shell that carries a node's envelopes")]
-        tokio::spawn(deliver(slot.clone(), frames, paused.subscribe()));
-        let mut net = self.net();
-        for (other, seat) in &net.seats {
-            if let Some(receiver) = seat.slot.get() {
+        tokio::spawn(deliver(slot.clone(), frames, gate.subscribe()));
+        self.kill(node);
+        let others: Vec<(NodeId, u64, ReceiverSlot)> = {
+            let mut net = self.net();
+            let others = net.seats.iter().map(|(other, seat)| (*other, seat.incarnation, seat.slot.clone()));
+            let others = others.collect();
+            net.seats.insert(node, Seat { incarnation, slot: slot.clone(), queue, gate });
+            others
+        };
+        // Receivers may send at once, so they are told without the lock.
+        for (other, other_incarnation, other_slot) in others {
+            if let Some(receiver) = other_slot.get() {
                 receiver.peer_up(node, incarnation);
             }
             if let Some(receiver) = slot.get() {
-                receiver.peer_up(*other, seat.incarnation);
+                receiver.peer_up(other, other_incarnation);
             }
         }
-        net.seats.insert(node, Seat { incarnation, slot, queue, paused });
         Arc::new(MemoryTransport { network: self.clone(), here: node, incarnation })
     }
 
-    /// The node is gone: its peers hear of it, and what it still sends is dropped.
+    /// The node is gone: its peers hear of it, what waits for it is dropped, and what it still sends is refused.
     pub fn kill(&self, node: NodeId) {
-        let mut net = self.net();
-        if net.seats.remove(&node).is_some() {
-            for seat in net.seats.values() {
-                if let Some(receiver) = seat.slot.get() {
-                    receiver.peer_down(node, "killed");
-                }
+        let others: Vec<ReceiverSlot> = {
+            let mut net = self.net();
+            let Some(seat) = net.seats.remove(&node) else { return };
+            seat.gate.send_replace(Gate::Gone);
+            net.seats.values().map(|seat| seat.slot.clone()).collect()
+        };
+        for slot in others {
+            if let Some(receiver) = slot.get() {
+                receiver.peer_down(node, "killed");
             }
         }
     }
@@ -91,7 +109,7 @@ impl MemoryNetwork {
     /// Holds back what arrives at a node, as if it were frozen.
     pub fn pause(&self, node: NodeId, paused: bool) {
         if let Some(seat) = self.net().seats.get(&node) {
-            seat.paused.send_replace(paused);
+            seat.gate.send_replace(if paused { Gate::Paused } else { Gate::Open });
         }
     }
 
@@ -100,13 +118,10 @@ impl MemoryNetwork {
     }
 }
 
-async fn deliver(
-    slot: ReceiverSlot,
-    mut frames: Queue<Vec<u8>>,
-    mut paused: tokio::sync::watch::Receiver<bool>,
-) {
+async fn deliver(slot: ReceiverSlot, mut frames: Queue<Vec<u8>>, mut gate: watch::Receiver<Gate>) {
     while let Some(bytes) = frames.recv().await {
-        if paused.wait_for(|paused| !paused).await.is_err() {
+        let gate = gate.wait_for(|gate| *gate != Gate::Paused).await.map(|gate| *gate);
+        if !matches!(gate, Ok(Gate::Open)) {
             return;
         }
         let Some(receiver) = slot.get() else { continue };
@@ -132,8 +147,14 @@ impl Transport for MemoryTransport {
         if net.cuts.contains(&(self.here, to)) {
             return Ok(());
         }
-        let head =
-            Head { from: self.here.0, incarnation: self.incarnation, consumed: 0, beat: None, count: 1 };
+        let head = Head {
+            from: self.here.0,
+            incarnation: self.incarnation,
+            session: 0,
+            consumed: 0,
+            beat: None,
+            count: 1,
+        };
         let bytes = frame::encode(&head, &[wire::encode(&envelope)]);
         seat.queue.try_send(bytes).map_err(|error| match error {
             TrySendError::Full(_) => SendError::Full,
@@ -159,5 +180,116 @@ impl Transport for MemoryTransport {
             .collect();
         peers.sort_by_key(|peer| peer.node);
         peers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{Receiver, ServiceCall};
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<String>>, tokio::sync::Notify);
+
+    impl Heard {
+        fn note(&self, what: String) {
+            self.0.lock().unwrap().push(what);
+            self.1.notify_one();
+        }
+
+        async fn until(&self, count: usize) -> Vec<String> {
+            let wait = async {
+                loop {
+                    let heard = self.0.lock().unwrap().clone();
+                    if heard.len() >= count {
+                        return heard;
+                    }
+                    self.1.notified().await;
+                }
+            };
+            tokio::time::timeout(std::time::Duration::from_secs(10), wait).await.unwrap()
+        }
+    }
+
+    impl Receiver for Heard {
+        fn receive(&self, from: NodeId, envelope: Envelope) {
+            let Envelope::Call(call) = envelope else { panic!("{envelope:?}") };
+            self.note(format!("{} from {}", call.call, from.0));
+        }
+
+        fn peer_up(&self, node: NodeId, incarnation: u64) {
+            self.note(format!("up {} {incarnation}", node.0));
+        }
+
+        fn peer_down(&self, node: NodeId, _reason: &str) {
+            self.note(format!("down {}", node.0));
+        }
+    }
+
+    fn call(call: u64) -> Envelope {
+        Envelope::Call(ServiceCall { call, service: "s".into(), body: vec![] })
+    }
+
+    fn join(network: &MemoryNetwork, node: u16, incarnation: u64) -> (Arc<MemoryTransport>, Arc<Heard>) {
+        let heard = Arc::new(Heard::default());
+        let slot = ReceiverSlot::default();
+        assert!(slot.set(heard.clone()).is_ok());
+        (network.join(NodeId(node), incarnation, slot), heard)
+    }
+
+    #[tokio::test]
+    async fn envelopes_arrive_in_order_and_none_through_a_cut() {
+        let network = MemoryNetwork::default();
+        let (one, heard_one) = join(&network, 1, 10);
+        let (two, heard_two) = join(&network, 2, 20);
+        for n in 0..1_000 {
+            one.send(NodeId(2), call(n)).unwrap();
+        }
+        let heard = heard_two.until(1_001).await;
+        assert_eq!(heard[0], "up 1 10");
+        let expected: Vec<String> = (0..1_000).map(|n| format!("{n} from 1")).collect();
+        assert_eq!(heard[1..], expected);
+        network.cut_one_way(NodeId(1), NodeId(2));
+        assert_eq!(one.send(NodeId(2), call(1_000)), Ok(()), "a cut is silent");
+        assert!(!one.peers()[0].connected);
+        two.send(NodeId(1), call(7)).unwrap();
+        assert_eq!(heard_one.until(2).await, ["up 2 20", "7 from 2"]);
+        network.heal(NodeId(1), NodeId(2));
+        one.send(NodeId(2), call(1_001)).unwrap();
+        assert_eq!(heard_two.until(1_002).await[1_001..], ["1001 from 1"]);
+    }
+
+    #[tokio::test]
+    async fn a_killed_node_neither_hears_nor_speaks_and_its_successor_does() {
+        let network = MemoryNetwork::default();
+        let (one, heard_one) = join(&network, 1, 10);
+        let (two, heard_two) = join(&network, 2, 20);
+        network.pause(NodeId(2), true);
+        one.send(NodeId(2), call(1)).unwrap();
+        network.kill(NodeId(2));
+        assert_eq!(one.send(NodeId(2), call(2)), Err(SendError::Unreachable));
+        assert_eq!(two.send(NodeId(1), call(3)), Err(SendError::Unreachable));
+        let (_successor, heard_successor) = join(&network, 2, 21);
+        assert_eq!(two.send(NodeId(1), call(4)), Err(SendError::Unreachable), "an old incarnation");
+        one.send(NodeId(2), call(5)).unwrap();
+        assert_eq!(heard_successor.until(2).await, ["up 1 10", "5 from 1"]);
+        assert_eq!(heard_one.until(3).await, ["up 2 20", "down 2", "up 2 21"]);
+        assert_eq!(heard_two.until(1).await, ["up 1 10"], "what waited was dropped");
+    }
+
+    #[tokio::test]
+    async fn a_paused_node_holds_back_a_bounded_number_of_frames() {
+        let network = MemoryNetwork::default();
+        let (one, _) = join(&network, 1, 10);
+        let (_two, heard) = join(&network, 2, 20);
+        network.pause(NodeId(2), true);
+        let taken = (0..).take_while(|n| one.send(NodeId(2), call(*n)).is_ok()).count();
+        assert!((QUEUE_MAX..=QUEUE_MAX + 1).contains(&taken), "{taken}");
+        assert_eq!(one.send(NodeId(2), call(0)), Err(SendError::Full));
+        assert!(one.peers()[0].queued > 60_000);
+        assert_eq!(heard.0.lock().unwrap().len(), 1);
+        network.pause(NodeId(2), false);
+        let last = heard.until(taken + 1).await.pop();
+        assert_eq!(last, Some(format!("{} from 1", taken - 1)));
     }
 }

@@ -1,4 +1,7 @@
 //! Connections from peers: bounded, timed, authenticated, and only then handed over.
+//!
+//! The node with the lower number dials for sessions. A connection from a node with a higher one is a knock: it carries
+//! nothing, and says that the peer is there and waits to be dialled.
 
 use std::sync::Arc;
 
@@ -7,9 +10,9 @@ use ractor_cluster::NodeServerMessage;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::link::Links;
+use super::link::{Link, Links};
 use super::stream::MeshStream;
-use super::tls::{Tls, name_of};
+use super::tls::{Tls, name_of, session_number};
 
 /// Accepts for as long as the node runs.
 pub(super) async fn accept(
@@ -37,7 +40,10 @@ pub(super) async fn accept(
             };
             drop(place);
             match outcome {
-                Ok(stream) => {
+                Ok((link, _)) if links.here < link.peer.node => link.knocked.notify_one(),
+                Ok((link, stream)) => {
+                    // The peer dials because it has no session: what is left of one here is half open.
+                    links.end(&link, "the peer opened a new connection");
                     let opened = NodeServerMessage::ConnectionOpenedExternal { stream, is_server: true };
                     let _ = server.cast(opened);
                 }
@@ -57,14 +63,18 @@ async fn authenticate(
     links: &Links,
     tls: &Tls,
     stream: TcpStream,
-) -> Result<Box<dyn ractor_cluster::ClusterBidiStream>, String> {
+) -> Result<(Arc<Link>, Box<dyn ractor_cluster::ClusterBidiStream>), String> {
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let stream = tls.acceptor.accept(stream).await.map_err(|error| format!("TLS: {error}"))?;
-    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let connection = stream.get_ref().1;
+    let shown = connection.peer_certificates().and_then(|chain| chain.first());
     let shown = shown.ok_or_else(|| "no certificate".to_owned())?;
     let names = links.links.values().map(|link| link.peer.name.as_str());
     let name = name_of(shown, names)
         .ok_or_else(|| "the certificate is of no configured node".to_owned())?
         .to_owned();
-    Ok(Box::new(MeshStream { stream, name }))
+    let link = links.links.values().find(|link| link.peer.name == name);
+    let link = link.ok_or_else(|| "no such peer".to_owned())?.clone();
+    let number = session_number(connection)?;
+    Ok((link, Box::new(MeshStream { stream, name, number })))
 }

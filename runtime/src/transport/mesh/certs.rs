@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -34,7 +35,9 @@ pub fn ensure_certificates(dir: &Path, cluster: &str, nodes: &[String]) -> Resul
     if !dir.exists() {
         let parent = dir.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(parent).map_err(fail)?;
-        let draft = parent.join(format!(".certs-{}", std::process::id()));
+        static DRAFTS: AtomicU32 = AtomicU32::new(0);
+        let draft = DRAFTS.fetch_add(1, Ordering::Relaxed);
+        let draft = parent.join(format!(".certs-{}-{draft}", std::process::id()));
         let _ = fs::remove_dir_all(&draft);
         fs::create_dir(&draft).map_err(fail)?;
         make(&draft, cluster, nodes)?;
@@ -104,5 +107,24 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let error = ensure_certificates(&certs, "test", &["n9".to_owned()]).unwrap_err();
         assert!(error.to_string().contains("n9"), "{error}");
+    }
+
+    #[test]
+    fn nodes_that_start_together_agree_on_one_authority() {
+        let dir = tempfile::tempdir().unwrap();
+        let certs = dir.path().join("certs");
+        let nodes = ["n1".to_owned(), "n2".to_owned(), "n3".to_owned()];
+        let together = std::sync::Barrier::new(8);
+        let seen: Vec<(Vec<u8>, Vec<u8>)> = std::thread::scope(|scope| {
+            let make = || {
+                together.wait();
+                ensure_certificates(&certs, "test", &nodes).unwrap();
+                (fs::read(certs.join("ca.pem")).unwrap(), fs::read(certs.join("n3.key")).unwrap())
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(seen.windows(2).all(|pair| pair[0] == pair[1]));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left behind");
     }
 }

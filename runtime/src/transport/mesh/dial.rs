@@ -1,66 +1,97 @@
-//! Connections to peers: dialled again and again, with growing pauses, for as long as there is no session.
+//! Connections to peers: tried again and again, with growing pauses, for as long as there is no session.
+//!
+//! The node with the lower number dials, so that two sessions never cross. The other one knocks: it connects and hangs
+//! up, and the dialler cuts its pause short. A restarted node has its sessions within a round trip, whichever it is.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::ActorRef;
 use ractor_cluster::NodeServerMessage;
+use rand::rngs::SmallRng;
+use rand::{Rng as _, SeedableRng as _};
 use rustls::pki_types::ServerName;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
-use super::link::{Link, Links};
+use super::link::{Link, Links, Stage};
 use super::stream::MeshStream;
-use super::tls::Tls;
+use super::tls::{Tls, session_number};
 
-/// Keeps a session with one peer. The node with the lower number dials, so that the two never cross.
+/// Keeps a session with one peer for as long as the node runs.
 pub(super) async fn dial(links: Arc<Links>, link: Arc<Link>, tls: Tls, server: ActorRef<NodeServerMessage>) {
+    let mut jitter = SmallRng::seed_from_u64(links.incarnation ^ u64::from(link.peer.node.0) << 48);
+    let mut stage = link.stage.subscribe();
     let mut pause = links.config.redial_min;
+    let lasted = u64::try_from(links.config.redial_max.as_micros()).unwrap_or(u64::MAX);
     loop {
-        if link.connected() {
-            pause = links.config.redial_min;
-            link.lost.notified().await;
-            continue;
-        }
-        let within = links.config.handshake_timeout;
-        let outcome = match tokio::time::timeout(within, connect(&link, &tls)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(format!("no connection to {} within {within:?}", link.peer.addr)),
-        };
-        match outcome {
-            Ok(stream) => {
-                let opened = NodeServerMessage::ConnectionOpenedExternal { stream, is_server: false };
-                if server.cast(opened).is_err() {
-                    return;
-                }
-                if until_connected(&link, within).await {
-                    continue;
-                }
-                link.failed("the peer did not authenticate: is the cookie the same?".to_owned());
+        // What is there now is marked as seen: below, only a change counts.
+        if *stage.borrow_and_update() != Stage::Up {
+            let within = links.config.handshake_timeout;
+            match attempt(&links, &link, &tls, &server).await {
+                Ok(()) if tokio::time::timeout(within, stage.changed()).await.is_ok() => {}
+                Ok(()) => link.failed(format!("no session within {within:?} after the connection")),
+                Err(error) => link.failed(error),
             }
-            Err(error) => link.failed(error),
         }
-        tokio::time::sleep(pause).await;
+        if *stage.borrow_and_update() == Stage::Up {
+            let since = links.clock.mono();
+            if stage.wait_for(|stage| *stage != Stage::Up).await.is_err() {
+                return;
+            }
+            if links.clock.mono().saturating_sub(since) >= lasted {
+                // It was a good session: its loss is news, and the first try costs nothing.
+                pause = links.config.redial_min;
+                continue;
+            }
+        }
+        let wait = pause.mul_f64(jitter.random_range(0.75..1.25));
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = link.knocked.notified() => {}
+            // The peer has dialled meanwhile.
+            _ = stage.wait_for(|stage| *stage == Stage::Up) => {}
+        }
         pause = (pause * 2).min(links.config.redial_max);
     }
 }
 
-async fn until_connected(link: &Link, within: Duration) -> bool {
-    let deadline = tokio::time::Instant::now() + within;
-    while tokio::time::Instant::now() < deadline {
-        if link.connected() {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+/// Dials or knocks. A success says that the peer has accepted the connection, not that there is a session.
+async fn attempt(
+    links: &Links,
+    link: &Link,
+    tls: &Tls,
+    server: &ActorRef<NodeServerMessage>,
+) -> Result<(), String> {
+    let within = links.config.handshake_timeout;
+    let late = |_| format!("no connection to {} within {within:?}", link.peer.addr);
+    let stream = tokio::time::timeout(within, connect(link, tls)).await.map_err(late)??;
+    if links.here < link.peer.node {
+        let number = session_number(stream.get_ref().1)?;
+        let stream = Box::new(MeshStream { stream, name: link.peer.name.clone(), number });
+        let opened = NodeServerMessage::ConnectionOpenedExternal { stream, is_server: false };
+        return server.cast(opened).map_err(|_| "the mesh is stopping".to_owned());
     }
-    link.connected()
+    knock(stream, within).await
 }
 
-async fn connect(link: &Link, tls: &Tls) -> Result<Box<dyn ractor_cluster::ClusterBidiStream>, String> {
+async fn connect(link: &Link, tls: &Tls) -> Result<TlsStream<TcpStream>, String> {
     let addr = link.peer.addr;
     let stream = TcpStream::connect(addr).await.map_err(|error| format!("{addr}: {error}"))?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let name = ServerName::try_from(link.peer.name.clone()).map_err(|error| error.to_string())?;
-    let stream =
-        tls.connector.connect(name, stream).await.map_err(|error| format!("TLS with {addr}: {error}"))?;
-    Ok(Box::new(MeshStream { stream, name: link.peer.name.clone() }))
+    tls.connector.connect(name, stream).await.map_err(|error| format!("TLS with {addr}: {error}"))
+}
+
+/// Waits for the peer to hang up: it has read our certificate by then, or says what is wrong with it.
+async fn knock(mut stream: TlsStream<TcpStream>, within: Duration) -> Result<(), String> {
+    match tokio::time::timeout(within, stream.read(&mut [0])).await {
+        // Hanging up without a farewell is how a stream is dropped.
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Err(format!("TLS: the peer refused the connection: {error}"))
+        }
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("the peer did not answer a knock within {within:?}")),
+    }
 }

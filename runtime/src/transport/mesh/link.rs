@@ -1,4 +1,8 @@
 //! What a node knows of each peer, and the frames that go to and fro.
+//!
+//! A session opens in two steps: it is *up* when ractor_cluster says that it is ready here, and *open* when a frame of
+//! it has come from the peer, which proves that the peer's side is up as well. Envelopes flow only while it is open, so
+//! none is sent to a side that does not know the session yet, and no credit is lost on it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ractor::ActorRef;
 use ractor_cluster::NodeSessionMessage;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::postbox::FrameMessage;
 use super::start::MeshPeer;
@@ -24,11 +28,25 @@ pub(super) struct Session {
     pub(super) actor: ActorRef<NodeSessionMessage>,
     pub(super) postbox: ActorRef<FrameMessage>,
     pub(super) incarnation: u64,
+    /// Known to the two ends of the connection alone.
+    pub(super) number: u64,
+}
+
+/// Where a link stands, for those who wait for a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// No session.
+    Down,
+    /// The connection ended before it became a session.
+    Refused,
+    /// A session is ready here.
+    Up,
 }
 
 #[derive(Default)]
 struct Flow {
     session: Option<Session>,
+    open: bool,
     /// Bytes sent in this session, and how many of them the peer has consumed.
     sent: u64,
     acked: u64,
@@ -41,14 +59,25 @@ struct Flow {
     last_error: Option<String>,
 }
 
+/// Failures since the last session.
+#[derive(Default)]
+struct Errors {
+    count: u64,
+    logged: Vec<String>,
+}
+
 /// One peer.
 pub(super) struct Link {
     pub(super) peer: MeshPeer,
     lanes: Mutex<Lanes>,
     flow: Mutex<Flow>,
     pub(super) work: Notify,
-    pub(super) lost: Notify,
-    errors: AtomicU64,
+    pub(super) stage: watch::Sender<Stage>,
+    /// The peer is there and has no session with us.
+    pub(super) knocked: Notify,
+    errors: Mutex<Errors>,
+    /// Session number and incarnation that the node's receiver was told of.
+    announced: Mutex<Option<(u64, u64)>>,
 }
 
 /// All peers of a node.
@@ -59,6 +88,8 @@ pub(super) struct Links {
     pub(super) config: TransportConfig,
     pub(super) slot: ReceiverSlot,
     pub(super) links: BTreeMap<NodeId, Arc<Link>>,
+    /// Frames that were not even frames.
+    pub(super) broken: AtomicU64,
 }
 
 impl Link {
@@ -68,13 +99,15 @@ impl Link {
             lanes: Mutex::new(Lanes::new(config.lane_envelopes_max as usize, 64)),
             flow: Mutex::default(),
             work: Notify::new(),
-            lost: Notify::new(),
-            errors: AtomicU64::new(0),
+            stage: watch::Sender::new(Stage::Down),
+            knocked: Notify::new(),
+            errors: Mutex::default(),
+            announced: Mutex::default(),
         }
     }
 
     pub(super) fn send(&self, envelope: &Envelope) -> Result<(), SendError> {
-        if self.flow().session.is_none() {
+        if !self.flow().open {
             return Err(SendError::Unreachable);
         }
         self.lanes().push(envelope)?;
@@ -82,19 +115,15 @@ impl Link {
         Ok(())
     }
 
-    pub(super) fn connected(&self) -> bool {
-        self.flow().session.is_some()
-    }
-
     /// A session is ready. Returns the one it replaces.
     pub(super) fn up(&self, session: Session, now: u64) -> Option<Session> {
         self.lanes().clear();
         let mut flow = self.flow();
         let before = flow.session.take();
-        let rtt_us = flow.rtt_us;
-        *flow = Flow { session: Some(session), heard: now, rtt_us, ..Flow::default() };
+        let beat = Some(Beat::Ping(now));
+        *flow = Flow { session: Some(session), heard: now, beat, ..Flow::default() };
         drop(flow);
-        self.errors.store(0, Ordering::Relaxed);
+        self.stage.send_replace(Stage::Up);
         self.work.notify_one();
         before
     }
@@ -108,18 +137,51 @@ impl Link {
         *flow = Flow { last_error: Some(why.to_owned()), ..Flow::default() };
         drop(flow);
         self.lanes().clear();
-        self.lost.notify_one();
+        self.stage.send_replace(Stage::Down);
         true
     }
 
-    /// A connection could not be made. Logged when it is new, and then for each power of two.
+    /// Tells the node's receiver what has changed since it was told last. It is asked for after every change, from
+    /// whichever task made it: what is told follows the link's state, never the order of the tasks.
+    pub(super) fn announce(&self, slot: &ReceiverSlot) {
+        let Some(receiver) = slot.get() else { return };
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, why) = {
+            let flow = self.flow();
+            let session = flow.session.as_ref().filter(|_| flow.open);
+            (session.map(|session| (session.number, session.incarnation)), flow.last_error.clone())
+        };
+        if *announced == now {
+            return;
+        }
+        if announced.is_some() {
+            receiver.peer_down(self.peer.node, why.as_deref().unwrap_or("replaced by a newer session"));
+        }
+        if let Some((_, incarnation)) = now {
+            receiver.peer_up(self.peer.node, incarnation);
+        }
+        *announced = now;
+    }
+
+    /// A connection could not be made. Each reason is logged once until there has been a session, and then for each
+    /// power of two: a peer with the wrong cookie tries for ever.
     pub(super) fn failed(&self, why: String) {
-        let count = self.errors.fetch_add(1, Ordering::Relaxed) + 1;
-        let new = self.flow().last_error.as_ref() != Some(&why);
-        if new && count <= 1 || count.is_power_of_two() && count >= 16 {
+        const REASONS_MAX: usize = 8;
+        let mut errors = self.errors();
+        errors.count += 1;
+        let count = errors.count;
+        let new = errors.logged.len() < REASONS_MAX && !errors.logged.contains(&why);
+        if new {
+            errors.logged.push(why.clone());
+        }
+        drop(errors);
+        if new || count.is_power_of_two() && count >= 16 {
             tracing::warn!(node = self.peer.node.0, error = why, count, "no session with the peer");
         }
-        self.flow().last_error = Some(why);
+        let mut flow = self.flow();
+        if !flow.open {
+            flow.last_error = Some(why);
+        }
     }
 
     /// Asks for a heartbeat to be sent; false when the peer has been silent for too long.
@@ -151,7 +213,8 @@ impl Link {
         let mut flow = self.flow();
         let session = flow.session.clone()?;
         let credit = flow.sent - flow.acked < u64::from(config.credit_bytes);
-        let envelopes = if credit { self.lanes().take(config.frame_bytes_max as usize) } else { Vec::new() };
+        let envelopes =
+            if credit && flow.open { self.lanes().take(config.frame_bytes_max as usize) } else { Vec::new() };
         let beat = flow.beat.take();
         let owed = flow.consumed - flow.told > u64::from(config.credit_bytes) / 4;
         if envelopes.is_empty() && beat.is_none() && !owed {
@@ -160,20 +223,26 @@ impl Link {
         flow.told = flow.consumed;
         let count = u32::try_from(envelopes.len()).unwrap_or(u32::MAX);
         flow.sent += envelopes.iter().map(|envelope| envelope.len() as u64).sum::<u64>();
-        let head = Head { from: here.0, incarnation, consumed: flow.consumed, beat, count };
+        let session_number = session.number;
+        let head =
+            Head { from: here.0, incarnation, session: session_number, consumed: flow.consumed, beat, count };
         drop(flow);
         Some((session, frame::encode(&head, &envelopes)))
     }
 
-    /// Takes a frame's head; false when it belongs to another incarnation.
+    /// Takes a frame's head; false when it belongs to another session.
     fn heard(&self, head: &Head, bytes: u64, now: u64) -> bool {
         let mut flow = self.flow();
-        if flow.session.as_ref().is_none_or(|session| session.incarnation != head.incarnation) {
+        if flow.session.as_ref().is_none_or(|session| session.number != head.session) {
             return false;
         }
         flow.heard = now;
+        if !flow.open {
+            flow.open = true;
+            *self.errors() = Errors::default();
+        }
         let room = head.consumed > flow.acked;
-        flow.acked = flow.acked.max(head.consumed);
+        flow.acked = flow.acked.max(head.consumed).min(flow.sent);
         let mut wake = room;
         match head.beat {
             Some(Beat::Ping(asked)) => {
@@ -191,18 +260,27 @@ impl Link {
         true
     }
 
+    /// Whether a frame is of the current session.
+    fn knows(&self, head: &Head) -> bool {
+        self.flow().session.as_ref().is_some_and(|session| session.number == head.session)
+    }
+
     pub(super) fn view(&self, now: u64) -> PeerView {
         let queued = u32::try_from(self.lanes().len()).unwrap_or(u32::MAX);
         let flow = self.flow();
         PeerView {
             node: self.peer.node,
-            connected: flow.session.is_some(),
+            connected: flow.open,
             incarnation: flow.session.as_ref().map(|session| session.incarnation),
             silent_ms: flow.session.as_ref().map(|_| now.saturating_sub(flow.heard) / 1_000),
             rtt_us: flow.rtt_us,
             queued,
             last_error: flow.last_error.clone(),
         }
+    }
+
+    fn errors(&self) -> MutexGuard<'_, Errors> {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
@@ -217,29 +295,44 @@ impl Link {
 impl Links {
     /// A frame came through the postbox.
     pub(super) fn arrived(&self, bytes: &[u8]) {
-        let (head, envelopes) = match frame::decode(bytes) {
+        let (head, body) = match frame::decode_head(bytes) {
             Ok(decoded) => decoded,
             Err(error) => {
-                tracing::warn!(%error, "a frame was refused");
+                let count = self.broken.fetch_add(1, Ordering::Relaxed) + 1;
+                if count.is_power_of_two() {
+                    tracing::warn!(%error, count, "a frame was refused");
+                }
                 return;
             }
         };
         let from = NodeId(head.from);
-        let Some(link) = self.links.get(&from) else { return };
-        let body: u64 = if head.count == 0 { 0 } else { frame_body_bytes(bytes, &head) };
-        if !link.heard(&head, body, self.clock.mono()) {
+        let Some(link) = self.links.get(&from).filter(|link| link.knows(&head)) else { return };
+        let envelopes = match frame::decode_body(&head, body) {
+            Ok(envelopes) => envelopes,
+            Err(error) => {
+                // Envelopes are lost, so their order is broken: a new session starts afresh.
+                self.end(link, &format!("a frame was refused: {error}"));
+                return;
+            }
+        };
+        if !link.heard(&head, body.len() as u64, self.clock.mono()) {
             return;
         }
+        link.announce(&self.slot);
         if let Some(receiver) = self.slot.get() {
             for envelope in envelopes {
                 receiver.receive(from, envelope);
             }
         }
     }
-}
 
-/// Bytes of the envelopes in a frame: what credits count.
-fn frame_body_bytes(bytes: &[u8], head: &Head) -> u64 {
-    let around = frame::encode(head, &[]).len();
-    (bytes.len() - around) as u64
+    /// Ends a link's session, if it has one.
+    pub(super) fn end(&self, link: &Link, why: &str) {
+        if let Some(session) = link.session() {
+            session.actor.stop(Some(why.to_owned()));
+            if link.down(session.id, why) {
+                link.announce(&self.slot);
+            }
+        }
+    }
 }

@@ -15,5 +15,8 @@ mod stream;
 mod tls;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use certs::{CertError, ensure_certificates};
 pub use start::{Mesh, MeshError, MeshPeer, MeshSpec};

@@ -17,6 +17,7 @@ use super::{accept, dial, watch};
 use crate::address::NodeId;
 use crate::observe::PeerView;
 use crate::time::Clock;
+use crate::transport::frame::FORMAT;
 use crate::transport::{Envelope, ReceiverSlot, SendError, Transport, TransportConfig};
 
 /// Another node.
@@ -94,6 +95,7 @@ impl Mesh {
                 .map(|peer| (peer.node, Arc::new(Link::new(peer, &spec.config))))
                 .collect(),
             config: spec.config,
+            broken: std::sync::atomic::AtomicU64::new(0),
         });
         let fail = |error: ractor::SpawnErr| MeshError::Spawn(error.to_string());
         let (postbox, _) = Postbox::spawn(None, Postbox, links.clone()).await.map_err(fail)?;
@@ -102,7 +104,7 @@ impl Mesh {
             0,
             spec.cookie,
             format!("{}.{}", spec.name, spec.incarnation),
-            "troupe".to_owned(),
+            watch::host(FORMAT),
             Some(IncomingEncryptionMode::Tls(tls.acceptor.clone())),
             Some(NodeConnectionMode::Isolated),
         )
@@ -120,9 +122,7 @@ impl Mesh {
         tasks.spawn(accept::accept(links.clone(), listener, tls.clone(), server.clone()));
         for link in links.links.values() {
             tasks.spawn(watch::write(links.clone(), link.clone()));
-            if links.here < link.peer.node {
-                tasks.spawn(dial::dial(links.clone(), link.clone(), tls.clone(), server.clone()));
-            }
+            tasks.spawn(dial::dial(links.clone(), link.clone(), tls.clone(), server.clone()));
         }
         Ok(Arc::new(Self { links, server, postbox: postbox.get_cell(), _tasks: tasks }))
     }

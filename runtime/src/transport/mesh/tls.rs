@@ -63,6 +63,14 @@ pub(super) fn name_of<'a>(
     })
 }
 
+/// A number for the session that both ends of a connection derive from its keys, and nobody else can.
+pub(super) fn session_number<Side>(connection: &rustls::ConnectionCommon<Side>) -> Result<u64, String> {
+    let bytes = connection
+        .export_keying_material([0_u8; 8], b"EXPORTER-troupe-session", None)
+        .map_err(|error| format!("TLS: {error}"))?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)

@@ -1,21 +1,27 @@
 //! What ractor_cluster reports of its sessions, and the tasks that act on it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{ActorId, ActorRef};
-use ractor_cluster::NodeEventSubscription;
 use ractor_cluster::node::NodeServerSessionInformation;
+use ractor_cluster::{NodeEventSubscription, NodeSessionMessage};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::link::{Link, Links, Session};
+use super::link::{Link, Links, Session, Stage};
 use super::postbox::{FrameMessage, GROUP};
+use super::stream::read_label;
+use crate::transport::frame::FORMAT;
 
 /// How long the peer's postbox may take to appear in the process group after a session is ready.
 const POSTBOX_WITHIN: Duration = Duration::from_secs(3);
+/// How often sessions that do not become ready are looked for.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
 /// A session's change. At most a few for each connection, which the accept loop bounds.
 pub(super) enum Change {
+    Opened(NodeServerSessionInformation),
     Ready(NodeServerSessionInformation),
     Gone(NodeServerSessionInformation),
 }
@@ -24,7 +30,9 @@ pub(super) enum Change {
 pub(super) struct Events(pub(super) UnboundedSender<Change>);
 
 impl NodeEventSubscription for Events {
-    fn node_session_opened(&self, _session: NodeServerSessionInformation) {}
+    fn node_session_opened(&self, session: NodeServerSessionInformation) {
+        let _ = self.0.send(Change::Opened(session));
+    }
 
     fn node_session_authenticated(&self, _session: NodeServerSessionInformation) {}
 
@@ -37,68 +45,117 @@ impl NodeEventSubscription for Events {
     }
 }
 
+/// Sessions that are not ready yet, with the time until which they may take.
+type Pending = HashMap<u64, (tokio::time::Instant, ActorRef<NodeSessionMessage>)>;
+
 /// Follows sessions for as long as the node runs.
 pub(super) async fn follow(links: Arc<Links>, mut changes: UnboundedReceiver<Change>) {
-    while let Some(change) = changes.recv().await {
-        match change {
-            Change::Ready(session) => ready(&links, session).await,
-            Change::Gone(session) => gone(&links, &session),
+    let mut pending = Pending::new();
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            change = changes.recv() => match change {
+                None => return,
+                Some(Change::Opened(session)) => {
+                    let until = tokio::time::Instant::now() + links.config.handshake_timeout;
+                    pending.insert(session.node_id, (until, session.actor));
+                }
+                Some(Change::Ready(session)) => {
+                    pending.remove(&session.node_id);
+                    ready(&links, session).await;
+                }
+                Some(Change::Gone(session)) => {
+                    let early = pending.remove(&session.node_id).is_some();
+                    gone(&links, &session, early);
+                }
+            },
+            now = sweep.tick() => {
+                // The peer has a valid certificate and says nothing, or less than it must.
+                for (until, actor) in pending.values() {
+                    if now > *until {
+                        actor.stop(Some("not ready in time".to_owned()));
+                    }
+                }
+            }
         }
     }
 }
 
 async fn ready(links: &Arc<Links>, session: NodeServerSessionInformation) {
-    let claimed = session.peer_name.as_ref().map(|name| name.name.clone()).unwrap_or_default();
-    let Some((link, incarnation)) = identify(links, &session, &claimed) else {
-        tracing::warn!(
-            certificate = session.peer_addr,
-            claimed,
-            "a peer claims a name that is not its certificate's"
-        );
-        session.actor.stop(Some("name and certificate differ".to_owned()));
-        return;
+    let (link, incarnation, number) = match identify(links, &session) {
+        Ok(identity) => identity,
+        Err(error) => {
+            if let Some(link) = shown(links, &session) {
+                link.failed(error.clone());
+                link.stage.send_replace(Stage::Refused);
+            }
+            session.actor.stop(Some(error));
+            return;
+        }
     };
     let Some(postbox) = find_postbox(session.node_id).await else {
         link.failed("the peer showed no postbox".to_owned());
         session.actor.stop(Some("no postbox".to_owned()));
         return;
     };
-    let current = Session { id: session.node_id, actor: session.actor, postbox, incarnation };
+    let current = Session { id: session.node_id, actor: session.actor, postbox, incarnation, number };
     if let Some(before) = link.up(current, links.clock.mono())
         && before.id != session.node_id
     {
         // A half-open session of an earlier incarnation must not linger.
         before.actor.stop(Some("replaced".to_owned()));
-        if let Some(receiver) = links.slot.get() {
-            receiver.peer_down(link.peer.node, "replaced by a newer session");
-        }
     }
-    if let Some(receiver) = links.slot.get() {
-        receiver.peer_up(link.peer.node, incarnation);
-    }
+    link.announce(&links.slot);
 }
 
-fn gone(links: &Arc<Links>, session: &NodeServerSessionInformation) {
+fn gone(links: &Links, session: &NodeServerSessionInformation, early: bool) {
+    if early && let Some(link) = shown(links, session) {
+        let why = "the peer ended the connection before there was a session: is the cookie the same, and are both \
+                   certificates of one authority?";
+        link.failed(why.to_owned());
+        let up = *link.stage.borrow() == Stage::Up;
+        if !up {
+            link.stage.send_replace(Stage::Refused);
+        }
+    }
     for link in links.links.values() {
-        if link.down(session.node_id, "the session ended")
-            && let Some(receiver) = links.slot.get()
-        {
-            receiver.peer_down(link.peer.node, "the session ended");
+        if link.down(session.node_id, "the session ended") {
+            link.announce(&links.slot);
         }
     }
 }
 
-/// The peer whose certificate and claimed name agree. Names are `name.incarnation@host`.
+/// The part of a node's name in ractor_cluster that tells which frames it speaks.
+pub(super) fn host(format: u8) -> String {
+    format!("v{format}")
+}
+
+/// The peer whose certificate was shown.
+fn shown<'a>(links: &'a Links, session: &NodeServerSessionInformation) -> Option<&'a Arc<Link>> {
+    let (name, _) = read_label(&session.peer_addr)?;
+    links.links.values().find(|link| link.peer.name == name)
+}
+
+/// The peer, its incarnation and the session's number, when its certificate and the name that it claims agree. Names
+/// are `name.incarnation@vFORMAT`.
 fn identify<'a>(
     links: &'a Links,
     session: &NodeServerSessionInformation,
-    claimed: &str,
-) -> Option<(&'a Arc<Link>, u64)> {
-    let (name, _) = claimed.split_once('@')?;
-    let (name, incarnation) = name.rsplit_once('.')?;
-    let link = links.links.values().find(|link| link.peer.name == name)?;
-    let incarnation = incarnation.parse().ok()?;
-    (session.peer_addr == name).then_some((link, incarnation))
+) -> Result<(&'a Arc<Link>, u64, u64), String> {
+    let claimed = session.peer_name.as_ref().map_or("", |name| name.name.as_str());
+    let (certified, number) =
+        read_label(&session.peer_addr).ok_or("the connection was not made by the mesh")?;
+    let (name, speaks) = claimed.rsplit_once('@').ok_or("the peer's name has no frame format")?;
+    let (name, incarnation) = name.rsplit_once('.').ok_or("the peer's name has no incarnation")?;
+    if name != certified {
+        return Err(format!("the peer claims to be {name:?}, and its certificate is of {certified:?}"));
+    }
+    if speaks != host(FORMAT) {
+        return Err(format!("the peer speaks frame format {speaks}, and this node {}", host(FORMAT)));
+    }
+    let link = shown(links, session).ok_or("the peer is not configured")?;
+    let incarnation = incarnation.parse().map_err(|_| "the peer's incarnation is no number")?;
+    Ok((link, incarnation, number))
 }
 
 async fn find_postbox(node: u64) -> Option<ActorRef<FrameMessage>> {
@@ -143,17 +200,11 @@ pub(super) async fn beat(links: Arc<Links>) {
         every.tick().await;
         let now = links.clock.mono();
         for link in links.links.values() {
-            if link.beat(now, silent_max) {
-                continue;
+            if !link.beat(now, silent_max) {
+                links.end(link, "the peer is silent");
             }
-            if let Some(session) = link.session() {
-                session.actor.stop(Some("the peer is silent".to_owned()));
-                if link.down(session.id, "the peer is silent")
-                    && let Some(receiver) = links.slot.get()
-                {
-                    receiver.peer_down(link.peer.node, "the peer is silent");
-                }
-            }
+            // The receiver is made after the carrier: what it has missed, it is told now.
+            link.announce(&links.slot);
         }
     }
 }
