@@ -28,6 +28,12 @@ def problem(status: int, code: str, retryable: bool, outcome: str, **more: Any) 
     return (status, {"content-type": "application/problem+json"}, json.dumps(body))
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # The default of five drops connections of a client that opens twenty at once.
+    request_queue_size = 128
+
+
 class Fake:
     """A scripted server on a free port, for a ``with`` block."""
 
@@ -60,8 +66,7 @@ class Fake:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.base = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Fake:
