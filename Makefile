@@ -16,6 +16,11 @@ test: setup $(VENV)/ready
 	cargo test --workspace
 	$(VENV)/bin/python -m pytest -q sdk/python/tests
 
+# Every figure beside its baseline: `make bench ARGS="events --json figures.json"`.
+bench: setup
+	cargo build --release -p troupe-node
+	$(CARGO_TARGET_DIR)/release/troupe bench $(ARGS)
+
 # What CI holds every change to. Writes nothing into the tree.
 check:
 	cargo fmt --all --check

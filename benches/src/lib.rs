@@ -1,1 +1,16 @@
-#![doc = "Part of Troupe."]
+//! What `troupe bench` measures with, and what it holds its figures against.
+//!
+//! - [`pace`]: loads in a closed and in an open loop
+//! - [`Floor`]: the same requests answered by a server that does nothing but what cannot be left out
+//! - [`Alone`]: one node in this process, to measure what happens at an entity's leader
+
+mod alone;
+mod floor;
+mod lookups;
+mod members;
+pub mod pace;
+
+pub use alone::Alone;
+pub use floor::{Answers, Floor};
+pub use lookups::{Lookups, lookups};
+pub use members::{Residence, residence};

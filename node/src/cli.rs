@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, load};
-use crate::{admin, boot, demo, local};
+use crate::{admin, bench, boot, demo, local};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -43,6 +43,8 @@ enum Command {
     },
     /// The main job: real data through a real cluster, one node killed on the way.
     Demo(demo::Arguments),
+    /// Measurements, each beside its baseline in the same run.
+    Bench(bench::Arguments),
     /// Nodes, and how they are.
     Status(admin::Target),
     /// The supervision tree of every node.
@@ -97,6 +99,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(arguments) => {
             let path = arguments.config.clone();
             with_config(&path, |config, _| runtime()?.block_on(demo::run(arguments, config)))
+        }
+        Command::Bench(arguments) => {
+            let path = arguments.config.clone();
+            with_config(&path, |config, _| runtime()?.block_on(bench::run(arguments, config)))
         }
         Command::Status(target) => {
             finish(runtime().and_then(|runtime| runtime.block_on(admin::status(&target))))

@@ -1,14 +1,25 @@
 //! The binary `troupe`.
 
 mod admin;
+mod audit;
+mod bench;
 mod boot;
 mod cli;
 mod config;
 mod demo;
+mod figures;
 mod guard;
+mod learn;
 mod local;
+mod play;
+mod probe;
+mod stage;
 
 use std::process::ExitCode;
+
+// Shards hand small allocations from thread to thread, which is what the system's allocator is slowest at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     cli::run()

@@ -12,15 +12,16 @@ use serde_json::json;
 use troupe_sdk::Client;
 use troupe_training::data::Interaction;
 
-use super::audit::{Audit, Ledger};
-use super::data::{self, Play};
-use super::figures::{Goal, Report, percentile_ms};
-use super::live::{Live, event_of, micros};
-use super::probe::Probe;
-use super::stage::Stage;
-use super::training;
+use super::live::{Live, micros};
+use crate::audit::{Audit, Ledger};
 use crate::config::Config;
+use crate::figures::{Goal, Report, percentile_ms};
+use crate::learn;
+use crate::learn::event_of;
 use crate::local::{Local, stop_signal};
+use crate::play::{self, Play};
+use crate::probe::Probe;
+use crate::stage::Stage;
 
 /// Share of the events that are the past.
 const PAST: (usize, usize) = (8, 10);
@@ -58,7 +59,7 @@ pub(crate) struct Arguments {
 
 /// Plays all acts, and stops every child however that ends.
 pub(crate) async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
-    let play = data::load(&arguments.data, arguments.synthetic, arguments.seed)?;
+    let play = play::load(&arguments.data, arguments.synthetic, arguments.seed)?;
     let stage = Stage::prepare(config)?;
     let mut stop = stop_signal(false);
     let mut local = Local::start(&stage.config, &stage.file)?;
@@ -80,7 +81,7 @@ pub(crate) async fn run(arguments: Arguments, config: Config) -> anyhow::Result<
 
 async fn acts(arguments: &Arguments, stage: &Stage, play: &Play, local: &mut Local) -> anyhow::Result<()> {
     let start = Instant::now();
-    let mut report = Report::new(arguments.seed, play.name);
+    let mut report = Report::new("demo", arguments.seed, play.name);
     println!("Act 1. Three nodes start, found a cluster and elect leaders.");
     local.until_ready().await?;
     println!("       Console: http://{}", stage.config.nodes[0].admin);
@@ -95,7 +96,7 @@ async fn acts(arguments: &Arguments, stage: &Stage, play: &Play, local: &mut Loc
     describe(&client, play).await?;
     ingest(&client, past, &ledger, &mut report).await?;
     println!("Act 3. Two models are trained from the events that the cluster holds, and published.");
-    learn(arguments, stage, &client, &mut report).await?;
+    learn_from_the_cluster(arguments, stage, &client, &mut report).await?;
     println!("Act 4. The future, live: {} times a recommendation, then the event.", future.len());
     let live = Live::new(client.clone(), ledger.clone(), past, arguments.seed);
     let probe = Probe::start(&client, &ledger, PROBES);
@@ -116,9 +117,7 @@ async fn acts(arguments: &Arguments, stage: &Stage, play: &Play, local: &mut Loc
     close(&mut report, &live, start);
     report.print();
     if let Some(path) = &arguments.json {
-        std::fs::write(path, serde_json::to_string_pretty(&report)?)
-            .with_context(|| path.display().to_string())?;
-        println!("\nEvery figure is in {}", path.display());
+        report.write(path)?;
     }
     if audit.lost + audit.duplicated + audit.invented > 0 {
         bail!("the audit failed: {audit:?}");
@@ -180,15 +179,15 @@ async fn ingest(
     Ok(())
 }
 
-async fn learn(
+async fn learn_from_the_cluster(
     arguments: &Arguments,
     stage: &Stage,
     client: &Client,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let members = stage.members().await?;
-    let interactions = training::read(client, &members).await?;
-    let published = training::publish(client, &stage.lake, interactions, arguments.seed).await?;
+    let interactions = learn::read(client, &members).await?;
+    let published = learn::publish(client, &stage.lake, interactions, arguments.seed).await?;
     for (role, (version, trained)) in
         [("champion", &published.champion), ("challenger", &published.challenger)]
     {
@@ -198,7 +197,7 @@ async fn learn(
         );
         report.add(&format!("train.{}.seconds", trained.algorithm), trained.seconds, "s", Goal::None);
     }
-    training::until_served(&stage.gateways(), [published.champion.0, published.challenger.0]).await
+    learn::until_served(&stage.gateways(), [published.champion.0, published.challenger.0]).await
 }
 
 /// Kills the busiest node halfway, and starts it again later.

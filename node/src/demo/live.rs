@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
-use troupe_sdk::{Client, Event};
+use troupe_sdk::Client;
 use troupe_training::data::Interaction;
 
-use super::audit::Ledger;
+use crate::audit::Ledger;
+use crate::learn::event_of;
 
 /// Contents in a recommendation.
 const K: usize = 10;
@@ -22,7 +23,7 @@ const FRESH_FEATURE: &str = "member_taste:events";
 
 /// Hits of one ranking.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Score {
+pub(crate) struct Score {
     asked: u64,
     hits: u64,
     gain: f64,
@@ -41,12 +42,12 @@ impl Score {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counts of events")]
-    pub(super) fn hit_rate(&self) -> f64 {
+    pub(crate) fn hit_rate(&self) -> f64 {
         self.hits as f64 / self.asked.max(1) as f64
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counts of events")]
-    pub(super) fn ndcg(&self) -> f64 {
+    pub(crate) fn ndcg(&self) -> f64 {
         self.gain / self.asked.max(1) as f64
     }
 }
@@ -60,26 +61,26 @@ struct Known {
 
 /// Everything measured on the way.
 #[derive(Default)]
-pub(super) struct Measured {
-    pub(super) scores: BTreeMap<String, Score>,
-    pub(super) recommend_us: Vec<u64>,
-    pub(super) event_us: Vec<u64>,
-    pub(super) feature_us: Vec<u64>,
-    pub(super) freshness_us: Vec<u64>,
-    pub(super) failed: u64,
+pub(crate) struct Measured {
+    pub(crate) scores: BTreeMap<String, Score>,
+    pub(crate) recommend_us: Vec<u64>,
+    pub(crate) event_us: Vec<u64>,
+    pub(crate) feature_us: Vec<u64>,
+    pub(crate) freshness_us: Vec<u64>,
+    pub(crate) failed: u64,
 }
 
 /// The stream being played.
-pub(super) struct Live {
+pub(crate) struct Live {
     client: Client,
     ledger: Arc<Mutex<Ledger>>,
     known: Mutex<Known>,
     measured: Mutex<Measured>,
-    pub(super) done: AtomicUsize,
+    pub(crate) done: AtomicUsize,
 }
 
 impl Live {
-    pub(super) fn new(
+    pub(crate) fn new(
         client: Client,
         ledger: Arc<Mutex<Ledger>>,
         past: &[Interaction],
@@ -98,7 +99,7 @@ impl Live {
     }
 
     /// Plays the stream by so many workers; a member's events stay in order because one worker has them all.
-    pub(super) fn play(
+    pub(crate) fn play(
         self: &Arc<Self>,
         stream: &[Interaction],
         workers: usize,
@@ -122,7 +123,7 @@ impl Live {
         shares.into_iter().map(start).collect()
     }
 
-    pub(super) fn measured(&self) -> Measured {
+    pub(crate) fn measured(&self) -> Measured {
         std::mem::take(&mut *self.measured.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -229,11 +230,6 @@ impl Known {
     }
 }
 
-/// An interaction as the SDK sends it.
-pub(super) fn event_of(one: &Interaction) -> Event {
-    Event::new(&one.member, &one.content, "rating", one.at_ms).value(f64::from(one.value))
-}
-
-pub(super) fn micros(duration: Duration) -> u64 {
+pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -113,6 +113,11 @@ impl Runtime {
             raft: config.raft,
             shard: config.shard,
         });
+        // What was read when the log was opened serves each shard's first start, an empty log included.
+        let mut recovered = disk.recovered;
+        for mailbox in &mailboxes {
+            recovered.entry(mailbox.shard()).or_default();
+        }
         let runtime = Arc::new(Self {
             starts: mailboxes.iter().map(|mailbox| (mailbox.shard(), Arc::default())).collect(),
             spec,
@@ -121,7 +126,7 @@ impl Runtime {
             calls,
             services,
             router,
-            recovered: Arc::new(Mutex::new(disk.recovered)),
+            recovered: Arc::new(Mutex::new(recovered)),
             damaged: disk.damaged,
         });
         let inspect = ClusterInspect(runtime.clone());

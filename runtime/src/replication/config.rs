@@ -23,6 +23,8 @@ pub struct RaftConfig {
     pub append_bytes_max: u64,
     /// Entries kept behind a checkpoint so that a replica that lags a little needs no snapshot.
     pub log_kept_entries: u64,
+    /// Bytes of them, in each shard: the log in memory stays within this between checkpoints.
+    pub log_kept_bytes: u64,
     /// Largest snapshot of one shard, in bytes.
     pub snapshot_bytes_max: u64,
 }
@@ -36,6 +38,7 @@ impl Default for RaftConfig {
             inflight_messages_max: 64,
             append_bytes_max: 256 << 10,
             log_kept_entries: 2_000,
+            log_kept_bytes: 1 << 20,
             snapshot_bytes_max: 256 << 20,
         }
     }

@@ -90,7 +90,7 @@ pub struct Group {
     pending: VecDeque<(u64, bool)>,
     /// A snapshot that becomes the applied state once its batch is durable.
     installing: Option<(u64, u64)>,
-    kept: u64,
+    kept: (u64, u64),
     /// Ticks since start in which this replica grants no vote: it may have promised a leader's lease before it crashed.
     quiet_ticks: usize,
 }
@@ -167,7 +167,7 @@ impl Group {
             held: VecDeque::new(),
             pending: VecDeque::new(),
             installing: None,
-            kept: config.log_kept_entries,
+            kept: (config.log_kept_entries, config.log_kept_bytes),
             quiet_ticks,
         })
     }
@@ -460,7 +460,8 @@ impl Group {
 
     /// A checkpoint up to `mark` is durable: cuts the log behind it and returns the record of the cut.
     pub fn checkpointed(&mut self, mark: SnapshotMark) -> Option<Record> {
-        let until = mark.index.saturating_sub(self.kept);
+        let (entries, bytes) = self.kept;
+        let until = self.raw.store().kept_before(mark.index, entries, bytes);
         self.raw.mut_store().set_mark(mark);
         self.raw.mut_store().cut_to(until).map(|(index, term)| Record::Cut { index, term })
     }

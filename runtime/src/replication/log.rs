@@ -98,6 +98,20 @@ impl Log {
         }
     }
 
+    /// The index up to which entries may go when the last so many before `mark` are kept, and no more than so many bytes
+    /// of them.
+    pub(super) fn kept_before(&self, mark: u64, entries: u64, bytes: u64) -> u64 {
+        let lowest = mark.saturating_sub(entries);
+        let mut left = bytes;
+        let mut from = mark;
+        while from > lowest {
+            let Some(entry) = self.slice(from, from + 1).next() else { break };
+            let Some(rest) = left.checked_sub(entry.data.len() as u64) else { break };
+            (left, from) = (rest, from - 1);
+        }
+        from
+    }
+
     /// Forgets entries up to `index`; returns the cut's index and term when it moved.
     pub(super) fn cut_to(&mut self, index: u64) -> Option<(u64, u64)> {
         let index = index.min(self.mark.index);
@@ -182,5 +196,28 @@ impl Storage for Log {
         metadata.term = self.mark.term;
         metadata.set_conf_state(self.mark.members.clone());
         Ok(snapshot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_behind_a_checkpoint_is_bounded_by_entries_and_by_bytes() {
+        let entry = |index| Entry { index, term: 1, data: vec![0; 100].into(), ..Entry::default() };
+        let log =
+            Log::new(HardState::default(), SnapshotMark::default(), (10, 1), (11..=30).map(entry).collect());
+        for (mark, entries, bytes, expected) in [
+            (30, 5, 10_000, 25),
+            (30, 100, 350, 27),
+            (30, 100, 99, 30),
+            (30, 0, 10_000, 30),
+            // The log begins after entry 10: what is not there is not kept.
+            (30, 100, 10_000, 10),
+            (20, 3, 200, 18),
+        ] {
+            assert_eq!(log.kept_before(mark, entries, bytes), expected, "{mark} {entries} {bytes}");
+        }
     }
 }

@@ -231,9 +231,23 @@ fn frame_follows(bytes: &[u8], from: usize, sequence: u64) -> bool {
 /// The next place at or after `from` where a whole frame or an end mark stands.
 fn next_frame(bytes: &[u8], from: usize, sequence: u64) -> Option<usize> {
     let last = bytes.len().checked_sub(HEAD)?;
-    (from..=last).find(|at| {
-        // Zeros are the common case behind the end, and never a frame.
-        bytes[*at..*at + HEAD].iter().any(|byte| *byte != 0)
-            && matches!(frame::look(bytes, *at, sequence), Found::Frame { .. } | Found::End)
-    })
+    let mut at = from;
+    while at <= last {
+        // Zeros are the common case behind the end, and never a frame: a head has a byte that is none.
+        let something = at + first_that_is_not_zero(&bytes[at..])?;
+        let found = (at.max(something.saturating_sub(HEAD - 1))..=something.min(last))
+            .find(|at| matches!(frame::look(bytes, *at, sequence), Found::Frame { .. } | Found::End));
+        if found.is_some() {
+            return found;
+        }
+        at = something + 1;
+    }
+    None
+}
+
+fn first_that_is_not_zero(bytes: &[u8]) -> Option<usize> {
+    const BLOCK: usize = 4_096;
+    // Whole blocks are compared at the speed of memory.
+    let zeros = bytes.chunks_exact(BLOCK).take_while(|block| **block == [0; BLOCK]).count() * BLOCK;
+    Some(zeros + bytes[zeros..].iter().position(|byte| *byte != 0)?)
 }

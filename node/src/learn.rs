@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use troupe_actors::lake::Lake;
 use troupe_actors::serving::Vocabulary;
-use troupe_sdk::Client;
+use troupe_sdk::{Client, Event};
 use troupe_training::data::Interaction;
 use troupe_training::{Algorithm, IalsParameters, Trained, train};
 
@@ -18,13 +18,13 @@ const MODEL: &str = "recommend";
 const EXPERIMENT: &str = "ease-against-ials";
 
 /// Two published versions.
-pub(super) struct Published {
-    pub(super) champion: (u32, Trained),
-    pub(super) challenger: (u32, Trained),
+pub(crate) struct Published {
+    pub(crate) champion: (u32, Trained),
+    pub(crate) challenger: (u32, Trained),
 }
 
 /// Every interaction of every member, from their histories.
-pub(super) async fn read(client: &Client, members: &[String]) -> anyhow::Result<Vec<Interaction>> {
+pub(crate) async fn read(client: &Client, members: &[String]) -> anyhow::Result<Vec<Interaction>> {
     let histories = futures::stream::iter(members.to_vec())
         .map(|member| async move {
             let reply = client.ask("members", &member, "get-history", &json!({})).await;
@@ -49,7 +49,7 @@ pub(super) async fn read(client: &Client, members: &[String]) -> anyhow::Result<
 }
 
 /// Trains EASE and iALS, publishes both, and starts an experiment between them.
-pub(super) async fn publish(
+pub(crate) async fn publish(
     client: &Client,
     lake: &Path,
     interactions: Vec<Interaction>,
@@ -107,7 +107,7 @@ async fn promote(client: &Client, version: u32, to: &str) -> anyhow::Result<()> 
 }
 
 /// Waits until every gateway answers with both versions.
-pub(super) async fn until_served(gateways: &[String], versions: [u32; 2]) -> anyhow::Result<()> {
+pub(crate) async fn until_served(gateways: &[String], versions: [u32; 2]) -> anyhow::Result<()> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     for gateway in gateways {
         let client = Client::builder().endpoints([gateway.clone()]).build()?;
@@ -128,4 +128,9 @@ pub(super) async fn until_served(gateways: &[String], versions: [u32; 2]) -> any
         }
     }
     Ok(())
+}
+
+/// An interaction as the SDK sends it.
+pub(crate) fn event_of(one: &Interaction) -> Event {
+    Event::new(&one.member, &one.content, "rating", one.at_ms).value(f64::from(one.value))
 }

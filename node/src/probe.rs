@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use troupe_sdk::{Client, Event};
 
-use super::audit::Ledger;
+use crate::audit::Ledger;
 
 /// Pause between writes.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Writers, each to a member of its own.
-pub(super) struct Probe {
+pub(crate) struct Probe {
     stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<Duration>>,
 }
 
 impl Probe {
-    pub(super) fn start(client: &Client, ledger: &Arc<Mutex<Ledger>>, members: usize) -> Self {
+    pub(crate) fn start(client: &Client, ledger: &Arc<Mutex<Ledger>>, members: usize) -> Self {
         let (stop, stopped) = watch::channel(false);
         let task = |at: usize| {
             let (client, ledger, stopped) = (client.clone(), ledger.clone(), stopped.clone());
@@ -28,7 +28,7 @@ impl Probe {
     }
 
     /// Ends the writers and tells the longest gap of any.
-    pub(super) async fn stop(self) -> anyhow::Result<Duration> {
+    pub(crate) async fn stop(self) -> anyhow::Result<Duration> {
         self.stop.send(true)?;
         let mut longest = Duration::ZERO;
         for task in self.tasks {

@@ -1,5 +1,6 @@
 //! Figures in the form that every measuring command shares.
 
+use anyhow::Context as _;
 use serde::Serialize;
 
 /// One figure.
@@ -24,7 +25,7 @@ struct Machine {
 
 /// A run's figures.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     name: &'static str,
     seed: u64,
     data: &'static str,
@@ -34,31 +35,31 @@ pub(super) struct Report {
 
 /// What a figure should reach.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Goal {
+pub(crate) enum Goal {
     None,
     AtMost(f64),
     AtLeast(f64),
 }
 
 impl Report {
-    pub(super) fn new(seed: u64, data: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str, seed: u64, data: &'static str) -> Self {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let memory_bytes = std::fs::read_to_string("/proc/meminfo")
             .ok()
             .and_then(|text| text.lines().next()?.split_whitespace().nth(1)?.parse::<u64>().ok())
             .map_or(0, |kib| kib << 10);
-        Self { name: "demo", seed, data, machine: Machine { cores, memory_bytes }, figures: Vec::new() }
+        Self { name, seed, data, machine: Machine { cores, memory_bytes }, figures: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, id: &str, value: f64, unit: &'static str, goal: Goal) {
+    pub(crate) fn add(&mut self, id: &str, value: f64, unit: &'static str, goal: Goal) {
         self.push(id, Ok(value), unit, None, goal);
     }
 
-    pub(super) fn beside(&mut self, id: &str, value: f64, unit: &'static str, baseline: f64, goal: Goal) {
+    pub(crate) fn beside(&mut self, id: &str, value: f64, unit: &'static str, baseline: f64, goal: Goal) {
         self.push(id, Ok(value), unit, Some(baseline), goal);
     }
 
-    pub(super) fn missing(&mut self, id: &str, unit: &'static str, why: &str) {
+    pub(crate) fn missing(&mut self, id: &str, unit: &'static str, why: &str) {
         self.push(id, Err(why.to_owned()), unit, None, Goal::None);
     }
 
@@ -83,8 +84,16 @@ impl Report {
         self.figures.push(Figure { id: id.to_owned(), value, unit, baseline, ratio, goal, pass, why });
     }
 
+    /// Writes every figure to a file.
+    pub(crate) fn write(&self, path: &std::path::Path) -> anyhow::Result<()> {
+        std::fs::write(path, serde_json::to_string_pretty(self)?)
+            .with_context(|| path.display().to_string())?;
+        println!("\nEvery figure is in {}", path.display());
+        Ok(())
+    }
+
     /// The closing table.
-    pub(super) fn print(&self) {
+    pub(crate) fn print(&self) {
         println!();
         for figure in &self.figures {
             let value = figure.value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
@@ -94,28 +103,32 @@ impl Report {
                 _ => String::new(),
             };
             let why = figure.why.as_ref().map(|why| format!("  ({why})")).unwrap_or_default();
-            println!("  {:<32} {value:>12} {:<9}{goal}{why}", figure.id, figure.unit);
+            let beside =
+                figure.baseline.map(|baseline| format!("  beside {baseline:.3}")).unwrap_or_default();
+            println!("  {:<32} {value:>12} {:<9}{goal}{beside}{why}", figure.id, figure.unit);
         }
     }
 }
 
-/// The value below which this share of samples lies; samples in microseconds, result in milliseconds.
-pub(super) fn percentile_ms(samples: &mut [u64], share: f64) -> f64 {
+/// The sample below which this share of them lies; zero of none.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a place among the samples"
+)]
+pub(crate) fn percentile(samples: &mut [u64], share: f64) -> f64 {
     if samples.is_empty() {
         return 0.0;
     }
     samples.sort_unstable();
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a place among the samples"
-    )]
     let place = ((samples.len() as f64 * share) as usize).min(samples.len() - 1);
-    #[allow(clippy::cast_precision_loss, reason = "microseconds")]
-    {
-        samples[place] as f64 / 1_000.0
-    }
+    samples[place] as f64
+}
+
+/// As [`percentile`], from microseconds to milliseconds.
+pub(crate) fn percentile_ms(samples: &mut [u64], share: f64) -> f64 {
+    percentile(samples, share) / 1_000.0
 }
 
 #[cfg(test)]
@@ -124,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_figure_says_whether_its_goal_is_reached_and_a_missing_one_why() {
-        let mut report = Report::new(1, "test");
+        let mut report = Report::new("test", 1, "none");
         report.add("a", 2.0, "ms", Goal::AtMost(2.0));
         report.add("b", 1.0, "x", Goal::AtLeast(2.0));
         report.missing("c", "x", "not here");

@@ -13,31 +13,31 @@ type Name = (String, u64);
 
 /// Events by member, and whether each was acknowledged.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     events: BTreeMap<String, HashMap<Name, bool>>,
 }
 
 /// What the audit found.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Audit {
-    pub(super) acknowledged: u64,
-    pub(super) found: u64,
-    pub(super) lost: u64,
-    pub(super) duplicated: u64,
+pub(crate) struct Audit {
+    pub(crate) acknowledged: u64,
+    pub(crate) found: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
     /// Found, and never sent.
-    pub(super) invented: u64,
+    pub(crate) invented: u64,
 }
 
 impl Ledger {
     /// Notes an event.
-    pub(super) fn sent(&mut self, event: &Event, acknowledged: bool) {
+    pub(crate) fn sent(&mut self, event: &Event, acknowledged: bool) {
         let name = (event.content.clone(), event.at);
         *self.events.entry(event.member.clone()).or_default().entry(name).or_default() |= acknowledged;
     }
 
     /// Reads every member's history and holds it against what was sent. A history is bounded: of a member that was
     /// sent more, what the history no longer holds is checked by the member's own count.
-    pub(super) async fn audit(&self, client: &Client) -> anyhow::Result<Audit> {
+    pub(crate) async fn audit(&self, client: &Client) -> anyhow::Result<Audit> {
         let mut audit = Audit::default();
         let histories = futures::stream::iter(self.events.keys().cloned())
             .map(|member| async move {

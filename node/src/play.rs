@@ -1,4 +1,4 @@
-//! What the demo plays: MovieLens-100K where set-up has fetched it, else interactions made up by a seed.
+//! What is played: MovieLens-100K where set-up has fetched it, else interactions made up by a seed.
 
 use std::path::Path;
 
@@ -6,14 +6,14 @@ use troupe_training::data::{Interaction, Item, read_interactions, read_items};
 use troupe_training::{SyntheticSpec, synthetic};
 
 /// Interactions in order of time, and titles.
-pub(super) struct Play {
-    pub(super) name: &'static str,
-    pub(super) interactions: Vec<Interaction>,
-    pub(super) items: Vec<Item>,
+pub(crate) struct Play {
+    pub(crate) name: &'static str,
+    pub(crate) interactions: Vec<Interaction>,
+    pub(crate) items: Vec<Item>,
 }
 
 /// Reads the data set, or says why not and makes one up: `made_up` is its size, where one is asked for.
-pub(super) fn load(dir: &Path, made_up: Option<u32>, seed: u64) -> anyhow::Result<Play> {
+pub(crate) fn load(dir: &Path, made_up: Option<u32>, seed: u64) -> anyhow::Result<Play> {
     if made_up.is_none() && dir.join("ml-100k.inter").exists() {
         let (interactions, items) = (read_interactions(dir)?, read_items(dir)?);
         return Ok(Play { name: "MovieLens-100K", interactions, items });

@@ -1,4 +1,4 @@
-//! The demo's own cluster: its configuration and data lie in a folder that goes when the demo does.
+//! A throw-away cluster: its configuration and data lie in a folder that goes when the run does.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,28 +10,28 @@ use troupe_sdk::{Budget, Client, RetryPolicy};
 
 use crate::config::Config;
 
-pub(super) struct Stage {
-    pub(super) config: Config,
-    pub(super) file: PathBuf,
-    pub(super) lake: PathBuf,
+pub(crate) struct Stage {
+    pub(crate) config: Config,
+    pub(crate) file: PathBuf,
+    pub(crate) lake: PathBuf,
     _dir: tempfile::TempDir,
 }
 
 impl Stage {
-    pub(super) fn prepare(config: Config) -> anyhow::Result<Self> {
-        let dir = tempfile::Builder::new().prefix("troupe-demo-").tempdir()?;
+    pub(crate) fn prepare(config: Config) -> anyhow::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("troupe-stage-").tempdir()?;
         let config = config.moved_to(dir.path());
         let file = dir.path().join("cluster.toml");
         std::fs::write(&file, toml::to_string(&config)?)?;
         Ok(Self { lake: config.lake.dir.clone(), config, file, _dir: dir })
     }
 
-    pub(super) fn gateways(&self) -> Vec<String> {
+    pub(crate) fn gateways(&self) -> Vec<String> {
         self.config.nodes.iter().map(|node| format!("http://{}", node.gateway)).collect()
     }
 
     /// A client that must not notice a failover: short pauses, many retries.
-    pub(super) fn client(&self) -> anyhow::Result<Client> {
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
         let retries = RetryPolicy {
             retries: 40,
             first_delay: Duration::from_millis(25),
@@ -47,14 +47,14 @@ impl Stage {
             .build()?)
     }
 
-    pub(super) async fn members(&self) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn members(&self) -> anyhow::Result<Vec<String>> {
         let keys = self.admin("/api/keys/members?limit=10000").await?;
         let keys = keys["keys"].as_array().context("keys of members")?;
         Ok(keys.iter().filter_map(|key| key.as_str().map(str::to_owned)).collect())
     }
 
     /// The node that leads most shards.
-    pub(super) async fn busiest(&self) -> anyhow::Result<String> {
+    pub(crate) async fn busiest(&self) -> anyhow::Result<String> {
         let cluster = self.admin("/api/cluster").await?;
         let leads = |node: &&Value| {
             let shards = node["view"]["shards"].as_array().cloned().unwrap_or_default();
@@ -66,7 +66,7 @@ impl Stage {
     }
 
     /// Waits until every replica has applied what the others have.
-    pub(super) async fn until_caught_up(&self) -> anyhow::Result<()> {
+    pub(crate) async fn until_caught_up(&self) -> anyhow::Result<()> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
         loop {
             let cluster = self.admin("/api/cluster").await?;

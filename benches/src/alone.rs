@@ -1,0 +1,125 @@
+//! One node in this process: its shards led by itself, its log and its checkpoints kept nowhere.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use troupe_runtime::cluster::{Disk, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
+use troupe_runtime::shard::{Append, ShardConfig};
+use troupe_runtime::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit};
+use troupe_runtime::supervised::Actor;
+use troupe_runtime::transport::{MemoryNetwork, ReceiverSlot};
+use troupe_runtime::{NodeId, Router, ShardId};
+use troupe_supervision::RingJournal;
+
+const LED_WITHIN: Duration = Duration::from_secs(10);
+
+/// A node without peers. What it measures is the work at a leader, not replication and not the disk.
+pub struct Alone {
+    runtime: Arc<Runtime>,
+    actors: Vec<Actor>,
+    _network: MemoryNetwork,
+}
+
+/// A disk that keeps nothing: each append is done at once, and each checkpoint forgotten.
+struct Forgetful;
+
+impl Append for Forgetful {
+    fn append(
+        &self,
+        _: ShardId,
+        _: Vec<Record>,
+        done: Box<dyn FnOnce(Result<(), String>) + Send>,
+    ) -> Result<(), String> {
+        done(Ok(()));
+        Ok(())
+    }
+
+    fn reread(&self, _: ShardId) -> Result<GroupLog, String> {
+        Ok(GroupLog::default())
+    }
+}
+
+impl Store for Forgetful {
+    fn get(&self, _: ShardId, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    fn write(&self, _: ShardId, _: StoreBatch) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn scan(&self, _: ShardId, _: &[u8], _: &mut Visit<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn clear(&self, _: ShardId) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl Alone {
+    /// Starts it, and waits until it leads every shard.
+    ///
+    /// # Errors
+    /// A store that does not open, or no leader in time.
+    pub async fn start(shards: u32, shard: ShardConfig) -> anyhow::Result<Self> {
+        let here = NodeId(1);
+        let at = |port| ([127, 0, 0, 1], port).into();
+        let node = NodeSpec {
+            id: here,
+            name: "alone".into(),
+            mesh: at(1),
+            gateway: at(2),
+            admin: at(3),
+            zone: String::new(),
+        };
+        let spec = RuntimeSpec {
+            cluster: "alone".into(),
+            here,
+            incarnation: 1,
+            nodes: vec![node],
+            config: RuntimeConfig { shards, shard, ..RuntimeConfig::default() },
+        };
+        let disk = Disk {
+            log: Arc::new(Forgetful),
+            store: Arc::new(Forgetful),
+            recovered: BTreeMap::new(),
+            damaged: BTreeMap::new(),
+        };
+        let network = MemoryNetwork::default();
+        let slot = ReceiverSlot::default();
+        let transport = network.join(here, 1, slot.clone());
+        let registry = Arc::new(troupe_actors::registry());
+        let journal = Arc::new(RingJournal::default());
+        let runtime = Runtime::open(spec, registry, journal, transport, &slot, disk)?;
+        let mut actors = Vec::new();
+        for child in runtime.children() {
+            actors.push((child.start)(None).await?);
+        }
+        let alone = Self { runtime, actors, _network: network };
+        let start = Instant::now();
+        while alone.runtime.led() < shards + 1 {
+            if start.elapsed() > LED_WITHIN {
+                bail!("{} of {} shards are led after {LED_WITHIN:?}", alone.runtime.led(), shards + 1);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(alone)
+    }
+
+    /// The way to its entities.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.runtime.router()
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        for actor in &self.actors {
+            actor.kill();
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What a member costs in memory.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use troupe_actors::members::{Member, Record};
+use troupe_runtime::shard::ShardConfig;
+use troupe_runtime::transport::AskOne;
+use troupe_runtime::{Address, Command as _, Timestamp, wire};
+
+use crate::Alone;
+
+const WITHIN: Duration = Duration::from_secs(30);
+/// Members written to in one call.
+const MEMBERS_A_CALL: u32 = 20;
+
+/// Memory of a number of members.
+#[derive(Debug, Clone, Copy)]
+pub struct Residence {
+    /// Growth of the process's resident set.
+    pub resident_bytes: u64,
+    /// Bytes of their states as a checkpoint keeps them.
+    pub encoded_bytes: u64,
+    /// Members.
+    pub members: u32,
+}
+
+/// Gives each of `members` so many events, and tells what they hold. Contents are few, so that what is counted is the
+/// members'.
+///
+/// # Errors
+/// A node that does not start, or a call that fails.
+pub async fn residence(members: u32, events: u32) -> anyhow::Result<Residence> {
+    let shard = ShardConfig { checkpoint_every: Duration::from_millis(500), ..ShardConfig::default() };
+    let alone = Alone::start(8, shard).await?;
+    // The first members pay for what all share: threads, buffers, the contents.
+    write(&alone, 0..members / 20, events).await?;
+    let before = resident_bytes()?;
+    write(&alone, members..members * 2, events).await?;
+    let resident_bytes = resident_bytes()?.saturating_sub(before);
+    let one = encoded(events)?;
+    Ok(Residence { resident_bytes, encoded_bytes: one * u64::from(members), members })
+}
+
+async fn write(alone: &Alone, members: std::ops::Range<u32>, events: u32) -> anyhow::Result<()> {
+    let router = alone.router();
+    for first in members.clone().step_by(MEMBERS_A_CALL as usize) {
+        let call = first..members.end.min(first + MEMBERS_A_CALL);
+        let asks = call
+            .flat_map(|member| (0..events).map(move |at| (member, at)))
+            .map(|(member, at)| AskOne {
+                to: Address::of::<Member>(member.to_string()),
+                verb: Record::VERB.to_owned(),
+                body: wire::encode(&event(at)),
+                key: None,
+            })
+            .collect();
+        for outcome in router.ask_many(asks, WITHIN).await {
+            outcome?;
+        }
+    }
+    Ok(())
+}
+
+fn event(at: u32) -> Record {
+    Record {
+        content: (at % 100).to_string(),
+        kind: "rating".into(),
+        value: Some(4.0),
+        at: Timestamp(1_000_000_000_000 + u64::from(at) * 3_600_000),
+        event_id: None,
+        context: Vec::new(),
+    }
+}
+
+/// A member's state after so many events, encoded.
+fn encoded(events: u32) -> anyhow::Result<u64> {
+    let registry = troupe_actors::registry();
+    let kind = registry.get("members").context("the kind of members")?;
+    let globals = troupe_runtime::entity::Globals::default();
+    let mut cell = (kind.create)("1");
+    let verb = kind.verbs.get(Record::VERB).context("the verb that records")?;
+    for at in 0..events {
+        let ctx = troupe_runtime::Context::at(Timestamp::wall(), "1", &globals);
+        match verb.action {
+            troupe_runtime::entity::Action::Command(run) => {
+                run(cell.as_mut(), &wire::encode(&event(at)), &ctx)
+                    .map_err(|error| anyhow::anyhow!(error.0))?;
+            }
+            troupe_runtime::entity::Action::Query(_) => bail!("recording is a command"),
+        }
+    }
+    Ok(cell.encode().len() as u64)
+}
+
+/// The resident set of this process.
+fn resident_bytes() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
+    let kib: u64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
+    Ok(kib << 10)
+}

@@ -1,0 +1,111 @@
+//! `troupe bench`: every figure beside its baseline, measured in the same run.
+
+mod alone;
+mod cluster;
+mod failover;
+mod http;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::config::Config;
+use crate::figures::Report;
+use crate::local::stop_signal;
+use crate::play::{self, Play};
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// Everything below.
+    All,
+    /// Acknowledged events a second, in batches over HTTP.
+    Events,
+    /// One durable command at a time.
+    Command,
+    /// Feature lookups: at the leader in this process, and over HTTP.
+    Features,
+    /// Recommendations at a fixed rate, and how soon an event shows.
+    Recommend,
+    /// The busiest node is killed under load, three times.
+    Failover,
+    /// What a member costs in memory.
+    Members,
+    /// EASE, iALS and popularity on three random splits.
+    Quality,
+}
+
+impl Name {
+    /// Those that need a cluster of real processes.
+    const CLUSTER: [Self; 5] = [Self::Events, Self::Command, Self::Features, Self::Recommend, Self::Failover];
+}
+
+/// `troupe bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What to measure.
+    #[arg(value_enum, default_value = "all")]
+    name: Name,
+    /// The cluster's configuration.
+    #[arg(long, default_value = "cluster.toml")]
+    pub(crate) config: PathBuf,
+    /// Where set-up has put the data set.
+    #[arg(long, default_value = ".deps/ml-100k")]
+    data: PathBuf,
+    /// Plays so many events made up by the seed, also where the data set is there.
+    #[arg(long, value_name = "EVENTS")]
+    synthetic: Option<u32>,
+    /// Seed of everything that is drawn.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Writes every figure to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn wants(&self, name: Name) -> bool {
+        self.name == Name::All || self.name == name
+    }
+}
+
+/// Measures what was asked for; the cluster that it starts ends with it.
+pub(crate) async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
+    let play = play::load(&arguments.data, arguments.synthetic, arguments.seed)?;
+    let mut report = Report::new("bench", arguments.seed, play.name);
+    let mut stop = stop_signal(false);
+    tokio::select! {
+        measured = Box::pin(measure(&arguments, config, &play, &mut report)) => measured?,
+        _ = stop.wait_for(|stop| *stop) => {
+            println!("\ninterrupted");
+            return Ok(());
+        }
+    }
+    report.print();
+    match &arguments.json {
+        Some(path) => report.write(path),
+        None => Ok(()),
+    }
+}
+
+async fn measure(
+    arguments: &Arguments,
+    config: Config,
+    play: &Play,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    // Memory first: what others leave behind in this process would be counted.
+    if arguments.wants(Name::Members) {
+        alone::members(report).await?;
+    }
+    if arguments.wants(Name::Features) {
+        alone::features(report).await?;
+    }
+    if arguments.wants(Name::Quality) {
+        alone::quality(play, arguments.seed, report).await?;
+    }
+    if Name::CLUSTER.into_iter().any(|name| arguments.wants(name)) {
+        cluster::measure(arguments, config, play, report).await?;
+    }
+    Ok(())
+}
