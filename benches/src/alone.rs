@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use troupe_runtime::cluster::{Disk, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
+use troupe_runtime::cluster::{Disk, Facts, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
 use troupe_runtime::shard::{Append, ShardConfig};
 use troupe_runtime::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit};
 use troupe_runtime::supervised::Actor;
@@ -38,6 +38,16 @@ impl Append for Forgetful {
 
     fn reread(&self, _: ShardId) -> Result<GroupLog, String> {
         Ok(GroupLog::default())
+    }
+}
+
+impl Facts for Forgetful {
+    fn load(&self) -> Result<Option<Vec<u8>>, String> {
+        Ok(None)
+    }
+
+    fn save(&self, _: &[u8]) -> Result<(), String> {
+        Ok(())
     }
 }
 
@@ -85,6 +95,7 @@ impl Alone {
         let disk = Disk {
             log: Arc::new(Forgetful),
             store: Arc::new(Forgetful),
+            facts: Arc::new(Forgetful),
             recovered: BTreeMap::new(),
             damaged: BTreeMap::new(),
         };

@@ -14,7 +14,7 @@ use troupe_actors::catalog::{Catalog, Declare};
 use troupe_actors::lake::Lake;
 use troupe_actors::serving::{Engine, Recommender};
 use troupe_gateway::{Gateway, Platform, Readiness, Ready};
-use troupe_runtime::cluster::{Disk, Runtime, RuntimeConfig, RuntimeSpec};
+use troupe_runtime::cluster::{Disk, IdentityFile, Runtime, RuntimeConfig, RuntimeSpec};
 use troupe_runtime::observe::{Journal, Lifecycle};
 use troupe_runtime::shard::Append;
 use troupe_runtime::storage::{GroupLog, Record, Wal, open_store};
@@ -278,6 +278,7 @@ fn open_disk(
     let disk = Disk {
         log: Arc::new(Log(wal.clone())),
         store,
+        facts: Arc::new(IdentityFile::in_dir(data)),
         recovered: recovered.groups,
         damaged: recovered.damaged,
     };

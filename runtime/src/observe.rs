@@ -36,6 +36,8 @@ pub struct ShardView {
     pub leader: Option<NodeId>,
     /// Nodes with a replica, voters first.
     pub replicas: Vec<NodeId>,
+    /// How often this node's replica was rebuilt from its peers, each time under a new id.
+    pub generation: u64,
     /// Last committed entry.
     pub committed: u64,
     /// Last applied entry.

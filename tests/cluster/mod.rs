@@ -4,5 +4,6 @@ mod durability;
 mod effects;
 mod entities;
 mod failover;
+mod rebuild;
 mod toy;
 mod world;

@@ -110,6 +110,31 @@ impl World {
         }
     }
 
+    /// A node's disk; what is done to it while the node runs, the node may not see.
+    pub(crate) fn disk(&self, node: u16) -> &MemoryDisk {
+        &self.disks[&node]
+    }
+
+    /// Replaces a node's disk by an empty one.
+    pub(crate) fn wipe(&mut self, node: u16) {
+        self.disks.insert(node, MemoryDisk::default());
+    }
+
+    /// Boots a node without waiting for anything, for one that may not found alone.
+    pub(crate) async fn with_nodes(nodes: &[u16]) -> Self {
+        let mut world = Self {
+            network: MemoryNetwork::default(),
+            config: config(),
+            nodes: BTreeMap::new(),
+            disks: (1..=3).map(|node| (node, MemoryDisk::default())).collect(),
+            incarnation: 0,
+        };
+        for node in nodes {
+            world.boot(*node).await;
+        }
+        world
+    }
+
     pub(crate) fn node(&self, node: u16) -> &Arc<Runtime> {
         &self.nodes[&node].runtime
     }

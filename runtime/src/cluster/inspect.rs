@@ -188,13 +188,18 @@ impl Inspect for ClusterInspect {
 async fn shard_view(runtime: &Arc<Runtime>, mailbox: &Arc<Mailbox>) -> ShardView {
     let (depth, shard) = (mailbox.depth(), mailbox.shard());
     let starts = runtime.starts(shard);
-    let view = look(mailbox, move |replica, _| replica.view(depth, starts)).await;
+    let view = if mailbox.is_connected() {
+        look(mailbox, move |replica, _| replica.view(depth, starts)).await
+    } else {
+        Err(AskError::NotSent("the replica is not running".to_owned()))
+    };
     view.unwrap_or_else(|error| ShardView {
         shard,
         role: Role::Down,
         term: 0,
         leader: runtime.directory().leader(shard),
         replicas: Vec::new(),
+        generation: 0,
         committed: 0,
         applied: 0,
         checkpointed: 0,
@@ -206,12 +211,12 @@ async fn shard_view(runtime: &Arc<Runtime>, mailbox: &Arc<Mailbox>) -> ShardView
         outbox: 0,
         faults_total: 0,
         starts,
-        trouble: Some(runtime.trouble(shard).unwrap_or_else(|| error.to_string())),
+        trouble: Some(runtime.past().trouble(shard).unwrap_or_else(|| error.to_string())),
     })
 }
 
 /// Does something in the replica's own turn.
-async fn look<T: Send + 'static>(
+pub(super) async fn look<T: Send + 'static>(
     mailbox: &Arc<Mailbox>,
     see: impl FnOnce(&mut Replica, Mono) -> T + Send + 'static,
 ) -> Result<T, AskError> {

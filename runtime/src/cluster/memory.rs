@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::identity::Facts;
 use super::spec::Disk;
 use crate::address::ShardId;
 use crate::shard::Append;
@@ -16,6 +17,8 @@ type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 pub struct MemoryDisk {
     groups: Arc<Mutex<BTreeMap<ShardId, GroupLog>>>,
     spaces: Arc<Mutex<BTreeMap<ShardId, Pairs>>>,
+    facts: Arc<Mutex<Option<Vec<u8>>>>,
+    damaged: Arc<Mutex<BTreeMap<ShardId, String>>>,
 }
 
 impl MemoryDisk {
@@ -25,9 +28,26 @@ impl MemoryDisk {
         Disk {
             log: Arc::new(self.clone()),
             store: Arc::new(self.clone()),
+            facts: Arc::new(self.clone()),
             recovered: lock(&self.groups).clone(),
-            damaged: BTreeMap::new(),
+            damaged: lock(&self.damaged).clone(),
         }
+    }
+
+    /// Makes a shard's log unreadable, until its replica is given a new id.
+    pub fn damage(&self, shard: ShardId) {
+        lock(&self.groups).remove(&shard);
+        lock(&self.damaged).insert(shard, "damaged by a test".to_owned());
+    }
+
+    /// Loses the log and keeps the rest.
+    pub fn lose_log(&self) {
+        lock(&self.groups).clear();
+    }
+
+    /// Loses the checkpoints and keeps the rest.
+    pub fn lose_checkpoints(&self) {
+        lock(&self.spaces).clear();
     }
 }
 
@@ -42,6 +62,9 @@ impl Append for MemoryDisk {
             let mut groups = lock(&self.groups);
             let group = groups.entry(shard).or_default();
             for record in records {
+                if matches!(record, Record::Replica { .. }) {
+                    lock(&self.damaged).remove(&shard);
+                }
                 group.fold(shard, record)?;
             }
         }
@@ -51,6 +74,17 @@ impl Append for MemoryDisk {
 
     fn reread(&self, shard: ShardId) -> Result<GroupLog, String> {
         Ok(lock(&self.groups).get(&shard).cloned().unwrap_or_default())
+    }
+}
+
+impl Facts for MemoryDisk {
+    fn load(&self) -> Result<Option<Vec<u8>>, String> {
+        Ok(lock(&self.facts).clone())
+    }
+
+    fn save(&self, bytes: &[u8]) -> Result<(), String> {
+        *lock(&self.facts) = Some(bytes.to_vec());
+        Ok(())
     }
 }
 

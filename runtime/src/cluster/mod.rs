@@ -1,9 +1,12 @@
 //! A node's runtime: shards on disk, peers over a transport, and a router for everyone who asks.
 
+mod arrival;
 mod calls;
 mod directory;
+mod identity;
 mod inspect;
 mod memory;
+mod past;
 mod postbox;
 mod runtime;
 mod services;
@@ -11,6 +14,7 @@ mod spec;
 
 pub use calls::Calls;
 pub use directory::Directory;
+pub use identity::{Facts, IdentityFile};
 pub use memory::MemoryDisk;
 pub use runtime::{OpenError, Runtime};
 pub use services::{ServiceHandler, Services};

@@ -1,17 +1,19 @@
 //! The composition of one node's runtime.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::FutureExt as _;
 use ractor::Actor as _;
 use tokio::sync::oneshot;
 
+use super::arrival;
 use super::calls::Calls;
 use super::directory::Directory;
 use super::inspect::{ClusterInspect, SERVICE};
+use super::past::Past;
 use super::postbox::Postbox;
 use super::services::{ServiceHandler, Services};
 use super::spec::{Disk, RuntimeSpec};
@@ -19,10 +21,8 @@ use crate::address::{NodeId, ShardId};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
 use crate::observe::{Inspect, Journal};
-use crate::replication::{ReplicaId, SnapshotMark, Start};
 use crate::routing::{ClusterDispatch, Router};
 use crate::shard::{Mailbox, ShardActor, ShardArguments, ShardWorld, StoreThread, SystemInput};
-use crate::storage::GroupLog;
 use crate::supervised::{ChildSpec, Restart};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{Envelope, Outcome, ReceiverSlot, ServiceCall, Transport};
@@ -36,6 +36,9 @@ pub enum OpenError {
     /// The store's thread could not be started.
     #[error("the store's thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
+    /// Which disk this is could not be read or noted.
+    #[error("the disk's identity: {0}")]
+    Identity(String),
     /// The transport already had a receiver.
     #[error("the transport already has a receiver")]
     ReceiverTaken,
@@ -49,8 +52,7 @@ pub struct Runtime {
     calls: Arc<Calls>,
     services: Arc<Services>,
     router: Router,
-    recovered: Arc<Mutex<BTreeMap<ShardId, GroupLog>>>,
-    damaged: BTreeMap<ShardId, String>,
+    past: Past,
     starts: HashMap<ShardId, Arc<AtomicU32>>,
 }
 
@@ -87,7 +89,8 @@ impl Runtime {
             transport: transport.clone(),
         };
         let router = Router::new(Arc::new(dispatch), registry.clone(), config.shards);
-        let store_thread = Arc::new(StoreThread::start(disk.store.clone(), config.raft.snapshot_bytes_max)?);
+        let snapshot_max = config.raft.snapshot_bytes_max;
+        let store_thread = Arc::new(StoreThread::start(disk.store.clone(), snapshot_max)?);
         let postbox = Postbox::new(
             spec.here,
             clock,
@@ -96,7 +99,7 @@ impl Runtime {
             services.clone(),
             transport.clone(),
             journal.clone(),
-            config.raft.snapshot_bytes_max,
+            snapshot_max,
         );
         let world = Arc::new(ShardWorld {
             here: spec.here,
@@ -113,11 +116,8 @@ impl Runtime {
             raft: config.raft,
             shard: config.shard,
         });
-        // What was read when the log was opened serves each shard's first start, an empty log included.
-        let mut recovered = disk.recovered;
-        for mailbox in &mailboxes {
-            recovered.entry(mailbox.shard()).or_default();
-        }
+        let past =
+            Past::open(disk.recovered, disk.damaged, disk.facts, &mailboxes).map_err(OpenError::Identity)?;
         let runtime = Arc::new(Self {
             starts: mailboxes.iter().map(|mailbox| (mailbox.shard(), Arc::default())).collect(),
             spec,
@@ -126,22 +126,16 @@ impl Runtime {
             calls,
             services,
             router,
-            recovered: Arc::new(Mutex::new(recovered)),
-            damaged: disk.damaged,
+            past,
         });
-        let inspect = ClusterInspect(runtime.clone());
-        let answer: ServiceHandler = Arc::new(move |body| {
-            let inspect = inspect.clone();
-            async move { inspect.serve(body).await }.boxed()
-        });
-        runtime.services.offer(SERVICE, answer);
+        runtime.offer_own_services();
         slot.set(Arc::new(postbox)).map_err(|_| OpenError::ReceiverTaken)?;
         Ok(runtime)
     }
 
     /// The shards' actors, for a supervisor.
     #[must_use]
-    pub fn children(&self) -> Vec<ChildSpec> {
+    pub fn children(self: &Arc<Self>) -> Vec<ChildSpec> {
         self.world.directory.mailboxes().map(|mailbox| self.child(mailbox.clone())).collect()
     }
 
@@ -262,8 +256,12 @@ impl Runtime {
         self.starts.get(&shard).map_or(0, |starts| starts.load(Ordering::Relaxed))
     }
 
-    pub(super) fn trouble(&self, shard: ShardId) -> Option<String> {
-        self.damaged.get(&shard).cloned()
+    pub(super) const fn past(&self) -> &Past {
+        &self.past
+    }
+
+    pub(super) const fn world(&self) -> &Arc<ShardWorld> {
+        &self.world
     }
 
     fn led_here(&self) -> Vec<ShardId> {
@@ -281,31 +279,29 @@ impl Runtime {
         let _ = tokio::time::timeout(Duration::from_millis(250), waiting).await;
     }
 
-    fn child(&self, mailbox: Arc<Mailbox>) -> ChildSpec {
+    fn offer_own_services(self: &Arc<Self>) {
+        let inspect = ClusterInspect(self.clone());
+        let answer: ServiceHandler = Arc::new(move |body| {
+            let inspect = inspect.clone();
+            async move { inspect.serve(body).await }.boxed()
+        });
+        self.services.offer(SERVICE, answer);
+        self.services.offer(arrival::SERVICE, arrival::handler(self.clone()));
+    }
+
+    fn child(self: &Arc<Self>, mailbox: Arc<Mailbox>) -> ChildSpec {
         let shard = mailbox.shard();
-        let (world, recovered) = (self.world.clone(), self.recovered.clone());
-        let starts = self.starts.get(&shard).cloned().unwrap_or_default();
-        let here = self.spec.here;
-        let founders: Vec<ReplicaId> =
-            self.spec.nodes.iter().map(|node| ReplicaId::new(node.id, 0)).collect();
-        let damaged = self.damaged.get(&shard).cloned();
+        let runtime = self.clone();
         let start = move |supervisor: Option<ractor::ActorCell>| {
-            let (world, mailbox, starts) = (world.clone(), mailbox.clone(), starts.clone());
-            let (recovered, founders, damaged) = (recovered.clone(), founders.clone(), damaged.clone());
-            let log = world.log.clone();
-            let find = move || {
-                if let Some(why) = damaged {
-                    return Err(format!("the log of shard {shard} is not whole: {why}"));
-                }
-                let first = recovered.lock().unwrap_or_else(PoisonError::into_inner).remove(&shard);
-                let log = match first {
-                    Some(first) => first,
-                    None => log.reread(shard)?,
-                };
-                let id = log.replica.map_or_else(|| ReplicaId::new(here, 0), ReplicaId);
-                Ok(Start { shard, id, founders, log, mark: SnapshotMark::default() })
+            let recording = runtime.clone();
+            let arguments = ShardArguments {
+                world: runtime.world.clone(),
+                mailbox: mailbox.clone(),
+                shard,
+                start: arrival::find(runtime.clone(), shard).boxed(),
+                recorded: Box::new(move || recording.past.recorded(shard)),
+                starts: runtime.starts.get(&shard).cloned().unwrap_or_default(),
             };
-            let arguments = ShardArguments { world, mailbox, shard, start: Box::new(find), starts };
             async move {
                 let (actor, _) = match supervisor {
                     Some(supervisor) => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::Facts;
 use crate::address::{NodeId, ShardId};
 use crate::config::{Problem, Section};
 use crate::observe::NodeAddress;
@@ -96,6 +97,8 @@ pub struct Disk {
     pub log: Arc<dyn Append>,
     /// Checkpoints.
     pub store: Arc<dyn Store>,
+    /// Which disk it is.
+    pub facts: Arc<dyn Facts>,
     /// What the log held when it was opened.
     pub recovered: BTreeMap<ShardId, GroupLog>,
     /// Shards whose log is not whole, and where.

@@ -54,7 +54,7 @@ pub struct Start {
     pub shard: ShardId,
     /// This replica.
     pub id: ReplicaId,
-    /// The voters a new group starts with; empty for a replica that joins a running group.
+    /// The voters that the group was founded with.
     pub founders: Vec<ReplicaId>,
     /// What the write-ahead log holds of the group.
     pub log: GroupLog,
@@ -103,12 +103,12 @@ impl Group {
     pub fn start(start: Start, config: &RaftConfig) -> Result<Self, String> {
         let Start { shard, id, founders, log, mut mark } = start;
         // A replica without a checkpoint whose log begins at the founding has not lived long enough to have one.
-        let young = log.replica.is_none() || log.cut == FOUNDING;
+        let young = id.generation() == 0 && (log.replica.is_none() || log.cut == FOUNDING);
         let fresh = log.replica.is_none() && mark.index == 0;
         let mut vote = log.vote;
         let mut cut = log.cut;
         let mut entries = log.entries;
-        if young && mark.index == 0 && !founders.is_empty() {
+        if young && mark.index == 0 {
             // Index 1 of term 1 stands for the founding membership: a replica that joins later lacks it, and so gets a
             // snapshot; and raft-rs panics on priority with pre-vote at term zero.
             let members = ConfState {
@@ -124,6 +124,8 @@ impl Group {
         if mark.index < cut.0 {
             return Err(format!("the log begins after {} but the checkpoint ends at {}", cut.0, mark.index));
         }
+        // Every group has a first term; a replica that joins learns the present one from its leader.
+        vote.term = vote.term.max(1);
         let last = entries.last().map_or(cut.0, |entry| entry.index);
         if mark.index > last {
             // A crash between the store's and the log's part of installing a snapshot: the store is whole.
@@ -138,7 +140,7 @@ impl Group {
             ..Default::default()
         };
         let applied = mark.index;
-        let spread = rank(shard, id, &mark.members) * ELECTION_SPREAD_TICKS;
+        let spread = rank(shard, id, &founders) * ELECTION_SPREAD_TICKS;
         let election = usize::from(config.election_ticks);
         let raft_config = raft::Config {
             id: id.0,
@@ -284,6 +286,25 @@ impl Group {
         Ok(self.last())
     }
 
+    /// Whether the membership is changing: another change must wait.
+    #[must_use]
+    pub fn changing(&self) -> bool {
+        self.raw.raft.has_pending_conf() || self.is_joint()
+    }
+
+    /// Whether two memberships must agree until the newer one is alone.
+    #[must_use]
+    pub fn is_joint(&self) -> bool {
+        !self.members().voters_outgoing.is_empty()
+    }
+
+    /// How far a replica that was heard of lately is known to match this leader's log.
+    #[must_use]
+    pub fn active_match(&self, replica: ReplicaId) -> Option<u64> {
+        let progress = self.raw.raft.prs().get(replica.0)?;
+        progress.recent_active.then_some(progress.matched)
+    }
+
     /// Proposes a change of membership.
     ///
     /// # Errors
@@ -316,13 +337,8 @@ impl Group {
     /// The node that leads this group when all are well: the first to stand for election.
     #[must_use]
     pub fn preferred(&self) -> Option<NodeId> {
-        let members = self.members();
-        members
-            .voters
-            .iter()
-            .map(|voter| ReplicaId(*voter))
-            .find(|replica| rank(self.shard, *replica, &members) == 0)
-            .map(ReplicaId::node)
+        let voters: Vec<ReplicaId> = self.members().voters.into_iter().map(ReplicaId).collect();
+        voters.iter().find(|replica| rank(self.shard, **replica, &voters) == 0).map(|replica| replica.node())
     }
 
     /// Starts a heartbeat round; it comes back in [`Ready::rounds`] once a majority has answered.
@@ -481,12 +497,11 @@ impl Group {
 
 /// A replica's place in the order in which the group's replicas stand for election; each shard begins with another
 /// node, so that leadership spreads by itself.
-fn rank(shard: ShardId, id: ReplicaId, members: &ConfState) -> usize {
-    let mut voters: Vec<u64> =
-        members.voters.iter().map(|voter| u64::from(ReplicaId(*voter).node().0)).collect();
-    voters.sort_unstable();
-    let Some(at) = voters.iter().position(|voter| *voter == u64::from(id.node().0)) else { return 0 };
-    let count = voters.len();
+fn rank(shard: ShardId, id: ReplicaId, voters: &[ReplicaId]) -> usize {
+    let mut nodes: Vec<NodeId> = voters.iter().map(|voter| voter.node()).collect();
+    nodes.sort_unstable();
+    let Some(at) = nodes.iter().position(|node| *node == id.node()) else { return 0 };
+    let count = nodes.len();
     (at + count - (shard.0 as usize % count)) % count
 }
 

@@ -185,8 +185,11 @@ impl Storage for Log {
         Ok(self.last())
     }
 
-    fn snapshot(&self, request_index: u64, _to: u64) -> Result<Snapshot> {
-        if self.mark.index == 0 || self.mark.index < request_index || self.mark.index < self.cut.0 {
+    fn snapshot(&self, request_index: u64, to: u64) -> Result<Snapshot> {
+        // One that does not know its receiver is refused by it, and never asked for again.
+        let members = &self.mark.members;
+        let knows = members.voters.contains(&to) || members.learners.contains(&to);
+        if !knows || self.mark.index < request_index || self.mark.index < self.cut.0 {
             self.snapshot_wanted.set(request_index.max(self.cut.0).max(1));
             return Err(Error::Store(StorageError::SnapshotTemporarilyUnavailable));
         }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use futures::future::BoxFuture;
+
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::config::ShardConfig;
@@ -74,8 +76,8 @@ pub struct ShardWorld {
     pub shard: ShardConfig,
 }
 
-/// Where a start finds its log.
-pub type FindStart = Box<dyn FnOnce() -> Result<Start, String> + Send>;
+/// Where a start finds its log. It may take as long as the peers that must be asked.
+pub type FindStart = BoxFuture<'static, Result<Start, String>>;
 
 /// What one start of a shard's actor needs.
 pub struct ShardArguments {
@@ -85,8 +87,10 @@ pub struct ShardArguments {
     pub mailbox: Arc<Mailbox>,
     /// The shard.
     pub shard: ShardId,
-    /// Reads the group's place and log; blocking.
+    /// Finds the group's place and log.
     pub start: FindStart,
+    /// Called once the log has a durable record of a replica that is new here.
+    pub recorded: Box<dyn FnOnce() + Send>,
     /// Times this shard's actor was started on this node, this one included.
     pub starts: Arc<AtomicU32>,
 }
@@ -94,6 +98,8 @@ pub struct ShardArguments {
 /// What the actor is told; everything else lies in the mailbox.
 #[derive(Debug)]
 pub enum ShardMessage {
+    /// What the replica starts from is known.
+    Found(Box<Result<Start, String>>),
     /// Something lies in the mailbox.
     Wake,
     /// The Raft clock moved.
@@ -106,7 +112,24 @@ impl ractor::Message for ShardMessage {}
 pub struct ShardActor;
 
 /// The actor's state.
-pub struct ShardState {
+pub enum ShardState {
+    /// It does not know yet what to start from.
+    Waiting(Option<Waiting>),
+    /// Its replica runs.
+    Running(Box<Running>),
+}
+
+/// What a replica is opened with, once its start is found.
+pub struct Waiting {
+    world: Arc<ShardWorld>,
+    mailbox: Arc<Mailbox>,
+    shard: ShardId,
+    recorded: Box<dyn FnOnce() + Send>,
+    starts: Arc<AtomicU32>,
+}
+
+/// A running replica.
+pub struct Running {
     replica: Replica,
     world: Arc<ShardWorld>,
     mailbox: Arc<Mailbox>,
@@ -126,8 +149,51 @@ impl Actor for ShardActor {
         myself: ActorRef<Self::Msg>,
         arguments: ShardArguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let ShardArguments { world, mailbox, shard, start, starts } = arguments;
-        let start = tokio::task::spawn_blocking(start).await??;
+        let ShardArguments { world, mailbox, shard, start, recorded, starts } = arguments;
+        let found = myself.clone();
+        tokio::spawn(async move {
+            // An actor that is gone by then has no use for it.
+            let _ = found.cast(ShardMessage::Found(Box::new(start.await)));
+        });
+        Ok(ShardState::Waiting(Some(Waiting { world, mailbox, shard, recorded, starts })))
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match (state, message) {
+            (ShardState::Running(running), ShardMessage::Tick) => running.turn(true),
+            (ShardState::Running(running), _) => running.turn(false),
+            (state, ShardMessage::Found(start)) => {
+                let ShardState::Waiting(waiting) = state else { return Ok(()) };
+                let Some(waiting) = waiting.take() else { return Ok(()) };
+                *state = ShardState::Running(Box::new(waiting.run(&myself, (*start)?)?));
+                Ok(())
+            }
+            (ShardState::Waiting(_), _) => Ok(()),
+        }
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        if let ShardState::Running(running) = state {
+            running.mailbox.disconnect(running.actor);
+            running.world.directory.set_leader(running.mailbox.shard(), None);
+        }
+        Ok(())
+    }
+}
+
+impl Waiting {
+    /// Opens the replica and connects its mailbox.
+    fn run(self, myself: &ActorRef<ShardMessage>, start: Start) -> Result<Running, ActorProcessingErr> {
+        let Self { world, mailbox, shard, recorded, starts } = self;
         let now = world.clock.mono();
         let seed = Timestamp::wall().millis() ^ (u64::from(world.here.0) << 48) ^ u64::from(shard.0) << 32;
         let fresh = start.log.replica.is_none();
@@ -150,13 +216,20 @@ impl Actor for ShardActor {
             if mark.index > 0 {
                 records.push(Record::Reset { index: mark.index, term: mark.term });
             }
-            world.log.append(shard, records, Box::new(|_| {}))?;
+            let done = move |outcome: Result<(), String>| {
+                if outcome.is_ok() {
+                    recorded();
+                }
+            };
+            world.log.append(shard, records, Box::new(done))?;
+        } else {
+            recorded();
         }
         starts.fetch_add(1, Ordering::Relaxed);
         let outputs = replica.outputs();
         mailbox.connect(myself.clone());
         let _ticker = myself.send_interval(world.raft.tick, || ShardMessage::Tick);
-        let mut state = ShardState {
+        let mut running = Running {
             replica,
             world,
             mailbox,
@@ -165,38 +238,19 @@ impl Actor for ShardActor {
             actor: myself.get_id(),
             transfers: now,
         };
-        state.perform(outputs)?;
-        Ok(state)
-    }
-
-    async fn handle(
-        &self,
-        _myself: ActorRef<Self::Msg>,
-        message: Self::Msg,
-        state: &mut Self::State,
-    ) -> Result<(), ActorProcessingErr> {
-        state.turn(matches!(message, ShardMessage::Tick))
-    }
-
-    async fn post_stop(
-        &self,
-        _myself: ActorRef<Self::Msg>,
-        state: &mut Self::State,
-    ) -> Result<(), ActorProcessingErr> {
-        state.mailbox.disconnect(state.actor);
-        state.world.directory.set_leader(state.mailbox.shard(), None);
-        Ok(())
+        running.perform(outputs)?;
+        Ok(running)
     }
 }
 
-impl Drop for ShardState {
+impl Drop for Running {
     fn drop(&mut self) {
         // Also after a panic, when `post_stop` is not called.
         self.mailbox.disconnect(self.actor);
     }
 }
 
-impl ShardState {
+impl Running {
     fn turn(&mut self, tick: bool) -> Result<(), ActorProcessingErr> {
         let (system, requests) = self.mailbox.drain(self.replica.backlog());
         // Read after draining: a query's answer is checked against a time at which it had been asked.

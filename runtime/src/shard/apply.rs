@@ -48,6 +48,8 @@ impl Replica {
         if entry.get_entry_type() != EntryType::EntryNormal {
             self.group.apply_change(entry)?;
             let members = self.group.members();
+            // A learner is sent no snapshot that does not know it.
+            self.checkpoint_wanted = true;
             self.note(
                 "members_changed",
                 format!("voters {:?}, learners {:?}", members.voters, members.learners),

@@ -25,13 +25,25 @@ impl Replica {
     #[must_use]
     pub fn view(&self, mailbox: u32, starts: u32) -> ShardView {
         let members = self.group.members();
-        let nodes = members.voters.iter().chain(&members.learners);
+        let mut replicas: Vec<NodeId> = Vec::new();
+        for id in members.voters.iter().chain(&members.learners) {
+            let node = ReplicaId(*id).node();
+            if !replicas.contains(&node) {
+                replicas.push(node);
+            }
+        }
+        let passing = match self.role() {
+            Role::Learner => Some("learns from its peers, and does not vote yet".to_owned()),
+            _ if self.group.is_joint() => Some("its membership is changing".to_owned()),
+            _ => None,
+        };
         ShardView {
             shard: self.group.shard(),
             role: self.role(),
             term: self.group.term(),
             leader: self.leader(),
-            replicas: nodes.map(|id| ReplicaId(*id).node()).collect::<Vec<NodeId>>(),
+            replicas,
+            generation: self.group.id().generation(),
             committed: self.group.committed(),
             applied: self.applied,
             checkpointed: self.checkpoint,
@@ -43,7 +55,7 @@ impl Replica {
             outbox: u32::try_from(self.ledger.outbox_len()).unwrap_or(u32::MAX),
             faults_total: self.faults.total,
             starts,
-            trouble: self.broken.clone(),
+            trouble: self.broken.clone().or(passing),
         }
     }
 

@@ -159,6 +159,12 @@ impl Mailbox {
         self.wake();
     }
 
+    /// Whether a replica takes from it.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.actor().is_some()
+    }
+
     /// Requests waiting here and in the replica.
     #[must_use]
     pub fn depth(&self) -> u32 {

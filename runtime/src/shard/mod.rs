@@ -18,6 +18,7 @@ mod faults;
 mod inspect;
 mod ledger;
 mod mailbox;
+mod membership;
 mod output;
 mod recent;
 mod replica;

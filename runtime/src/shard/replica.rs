@@ -194,6 +194,7 @@ impl Replica {
         self.expire(now);
         self.checkpoint_if_due(now);
         self.resend_if_silent(now);
+        self.promote_if_caught_up();
         self.hand_back_if_unpreferred(now);
         if now.saturating_sub(self.passivated_at) > 1_000_000 {
             self.passivated_at = now;
@@ -213,6 +214,17 @@ impl Replica {
     pub fn persisted(&mut self, number: u64) {
         let messages = self.group.persisted(number);
         self.send(messages);
+    }
+
+    /// What a shard's checkpoint in the store covers; index zero where there is none.
+    ///
+    /// # Errors
+    /// The store, or a checkpoint that does not decode.
+    pub fn stored_mark(store: &dyn Store, shard: ShardId) -> Result<SnapshotMark, String> {
+        match store.get(shard, LEDGER_KEY).map_err(|error| error.to_string())? {
+            Some(bytes) => decode_ledger(&bytes).map(|(mark, _)| mark),
+            None => Ok(SnapshotMark::default()),
+        }
     }
 
     /// Takes a request; it is answered in [`Outputs::answers`] under the token returned.

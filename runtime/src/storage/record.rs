@@ -79,6 +79,13 @@ pub struct GroupLog {
 }
 
 impl GroupLog {
+    /// Whether it begins behind what it would need: the checkpoint that let it be cut is not there.
+    #[must_use]
+    pub const fn is_without(&self, checkpoint: u64) -> bool {
+        // A log that begins at the founding of its group needs none.
+        self.cut.0 > 1 && checkpoint < self.cut.0
+    }
+
     /// Folds one record.
     ///
     /// # Errors

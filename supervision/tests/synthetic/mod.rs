@@ -76,6 +76,7 @@ impl Synthetic {
             term: 3 + self.number(id, 2, 4),
             leader: Some(Self::leader(shard)),
             replicas: (1..=NODES).map(NodeId).collect(),
+            generation: 0,
             committed,
             applied: committed - lag,
             checkpointed: committed / 1_000 * 1_000,

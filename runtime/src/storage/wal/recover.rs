@@ -1,6 +1,6 @@
 //! Reading a log back: what is whole, what is torn, what is damaged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,6 @@ pub(super) fn read(dir: &Path, mend: bool) -> Result<(Recovered, Vec<Read>), Wal
     let mut reads = Vec::new();
     let segments = segment::list(dir)?;
     let newest = segments.len().saturating_sub(1);
-    let mut all_damaged: Option<String> = None;
     let mut found = Vec::new();
     let mut expected = None;
     for (at, (sequence, path)) in segments.into_iter().enumerate() {
@@ -61,12 +60,12 @@ pub(super) fn read(dir: &Path, mend: bool) -> Result<(Recovered, Vec<Read>), Wal
             Err(why) => return Err(WalError::Unreadable(format!("{}: {why}", path.display()))),
         }
         if expected.is_some_and(|expected| expected != sequence) {
-            all_damaged.get_or_insert(format!("a segment is missing before {}", path.display()));
+            found.push(Piece::Gap(format!("a segment is missing before {}", path.display())));
         }
         expected = Some(sequence + 1);
-        let (contents, end) = read_one(&bytes, sequence, &path, &mut out, &mut found);
+        let (contents, end) = read_one(&bytes, sequence, &path, &mut found);
         match end {
-            End::Clean => {}
+            End::Clean | End::Broken => {}
             End::Open(offset) if at == newest => {
                 let rest = &bytes[offset..];
                 if rest.iter().any(|byte| *byte != 0) {
@@ -79,23 +78,12 @@ pub(super) fn read(dir: &Path, mend: bool) -> Result<(Recovered, Vec<Read>), Wal
             }
             End::Open(offset) if offset == bytes.len() => {}
             End::Open(offset) => {
-                let why = format!("{} is unreadable from byte {offset}", path.display());
-                all_damaged.get_or_insert(why);
-            }
-            End::Broken(offset) => {
-                let why = format!("{} is unreadable at byte {offset}, with records after it", path.display());
-                all_damaged.get_or_insert(why);
+                found.push(Piece::Gap(format!("{} is unreadable from byte {offset}", path.display())));
             }
         }
         reads.push(Read { sequence, path, contents });
     }
     fold(found, &mut out);
-    if let Some(why) = all_damaged {
-        // Whose records were lost cannot be told: no group's promises can be relied on.
-        for shard in out.groups.keys() {
-            out.damaged.entry(*shard).or_insert_with(|| why.clone());
-        }
-    }
     for shard in out.damaged.keys() {
         out.groups.remove(shard);
     }
@@ -108,21 +96,44 @@ enum End {
     /// No frame from here on.
     Open(usize),
     /// No frame here, but some after it.
-    Broken(usize),
+    Broken,
 }
 
-/// Records in the order of the log, with where they stand.
-type FoundRecords = Vec<(ShardId, Record, String)>;
+/// What a log is made of, in its order.
+enum Piece {
+    /// A record, and where it stands.
+    Record(ShardId, Record, String),
+    /// Something of this group cannot be read.
+    Damage(ShardId, String),
+    /// Something cannot be read, and whose it was cannot be told: no group's promises before it can be relied on.
+    Gap(String),
+}
 
 /// Folds what was read. Segments are freed once a group's *newest* cut covers their entries, so the newest cut must be
-/// known before the first entry: what is behind it may be there in part.
-fn fold(found: FoundRecords, out: &mut Recovered) {
+/// known before the first entry: what is behind it may be there in part. A replica that was given a new id after damage owes
+/// nothing to what came before.
+fn fold(found: Vec<Piece>, out: &mut Recovered) {
     let mut facts: BTreeMap<ShardId, Facts> = BTreeMap::new();
-    for (shard, record, _) in &found {
-        facts.entry(*shard).or_default().fold(record);
+    for piece in &found {
+        if let Piece::Record(shard, record, _) = piece {
+            facts.entry(*shard).or_default().fold(record);
+        }
     }
     let mut gaps: BTreeMap<ShardId, String> = BTreeMap::new();
-    for (shard, record, place) in found {
+    let (mut unknown, mut renewed) = (None, BTreeSet::new());
+    for piece in found {
+        let (shard, record, place) = match piece {
+            Piece::Record(shard, record, place) => (shard, record, place),
+            Piece::Damage(shard, why) => {
+                out.damaged.entry(shard).or_insert(why);
+                continue;
+            }
+            Piece::Gap(why) => {
+                unknown.get_or_insert(why);
+                renewed.clear();
+                continue;
+            }
+        };
         let group = out.groups.entry(shard).or_default();
         let (floor, term) = facts.get(&shard).map_or((0, 0), |facts| facts.cut);
         match &record {
@@ -136,8 +147,13 @@ fn fold(found: FoundRecords, out: &mut Recovered) {
                 group.cut = (floor, term);
             }
             // What came before does not count any more, whole or not.
-            Record::Reset { .. } | Record::Replica { .. } => {
+            Record::Reset { .. } => {
                 gaps.remove(&shard);
+            }
+            Record::Replica { .. } => {
+                gaps.remove(&shard);
+                out.damaged.remove(&shard);
+                renewed.insert(shard);
             }
             _ => {}
         }
@@ -146,22 +162,21 @@ fn fold(found: FoundRecords, out: &mut Recovered) {
         }
     }
     out.damaged.extend(gaps);
+    if let Some(why) = unknown {
+        for shard in out.groups.keys().filter(|shard| !renewed.contains(shard)) {
+            out.damaged.entry(*shard).or_insert_with(|| why.clone());
+        }
+    }
 }
 
-fn read_one(
-    bytes: &[u8],
-    sequence: u64,
-    path: &Path,
-    out: &mut Recovered,
-    found: &mut FoundRecords,
-) -> (Contents, End) {
+fn read_one(bytes: &[u8], sequence: u64, path: &Path, found: &mut Vec<Piece>) -> (Contents, End) {
     let mut contents = Contents::new();
     let mut at = HEADER;
     loop {
         match frame::look(bytes, at, sequence) {
             Found::End => return (contents, End::Clean),
             Found::Frame { shard, body, next } => {
-                take(shard, body, out, found, &mut contents, &format!("{} at byte {at}", path.display()));
+                take(shard, body, found, &mut contents, &format!("{} at byte {at}", path.display()));
                 at = next;
             }
             Found::BadBody { shard, next } => {
@@ -169,57 +184,40 @@ fn read_one(
                     return (contents, End::Open(at));
                 }
                 let why = format!("a record in {} at byte {at} fails its check", path.display());
-                out.damaged.entry(shard).or_insert(why);
+                found.push(Piece::Damage(shard, why));
                 at = next;
             }
             Found::Nothing => {
-                let end = if frame_follows(bytes, at, sequence) { End::Broken(at) } else { End::Open(at) };
-                if let End::Broken(_) = end {
-                    // Go on behind the gap, so that groups are known by name.
-                    let next = next_frame(bytes, at, sequence).unwrap_or(bytes.len());
-                    let (more, _) = read_from(bytes, next, sequence, path, out, found);
-                    contents.extend(more);
-                }
-                return (contents, end);
+                let Some(next) = next_frame(bytes, at, sequence) else { return (contents, End::Open(at)) };
+                let place = path.display();
+                found.push(Piece::Gap(format!("{place} is unreadable at byte {at}, with records after it")));
+                // Go on behind the gap, so that groups are known by name.
+                contents.extend(read_from(bytes, next, sequence, path, found));
+                return (contents, End::Broken);
             }
         }
     }
 }
 
-fn read_from(
-    bytes: &[u8],
-    mut at: usize,
-    sequence: u64,
-    path: &Path,
-    out: &mut Recovered,
-    found: &mut FoundRecords,
-) -> (Contents, usize) {
+fn read_from(bytes: &[u8], mut at: usize, sequence: u64, path: &Path, found: &mut Vec<Piece>) -> Contents {
     let mut contents = Contents::new();
     while let Found::Frame { shard, body, next } = frame::look(bytes, at, sequence) {
-        take(shard, body, out, found, &mut contents, &format!("{} at byte {at}", path.display()));
+        take(shard, body, found, &mut contents, &format!("{} at byte {at}", path.display()));
         at = next;
     }
-    (contents, at)
+    contents
 }
 
-fn take(
-    shard: ShardId,
-    body: &[u8],
-    out: &mut Recovered,
-    found: &mut FoundRecords,
-    contents: &mut Contents,
-    place: &str,
-) {
-    out.groups.entry(shard).or_default();
+fn take(shard: ShardId, body: &[u8], found: &mut Vec<Piece>, contents: &mut Contents, place: &str) {
     match frame::records(body) {
         Ok(records) => {
             for record in records {
                 segment::note(contents, shard, &record);
-                found.push((shard, record, place.to_owned()));
+                found.push(Piece::Record(shard, record, place.to_owned()));
             }
         }
         Err(why) => {
-            out.damaged.entry(shard).or_insert(format!("{place}: {why}"));
+            found.push(Piece::Damage(shard, format!("{place}: {why}")));
         }
     }
 }

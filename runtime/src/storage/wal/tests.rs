@@ -98,6 +98,36 @@ fn a_flipped_bit_in_the_middle_damages_the_group_it_hits_and_is_located() {
 }
 
 #[test]
+fn a_replica_under_a_new_id_owes_nothing_to_damage_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
+    append(&wal, 1, vec![entry(1, 8)]).unwrap();
+    let segment = only_segment(dir.path());
+    let start = written(&segment);
+    append(&wal, 2, vec![entry(1, 40)]).unwrap();
+    append(&wal, 3, vec![entry(1, 8)]).unwrap();
+    wal.close();
+    for (at, renewed, left) in [(start + 40, vec![2], vec![]), (start + 6, vec![1, 2], vec![3])] {
+        let copy = tempfile::tempdir().unwrap();
+        let mut bytes = std::fs::read(&segment).unwrap();
+        bytes[at] ^= 0x10;
+        std::fs::write(copy.path().join(segment.file_name().unwrap()), &bytes).unwrap();
+        let (wal, _) = Wal::open(copy.path(), &config()).unwrap();
+        for shard in &renewed {
+            append(&wal, *shard, vec![Record::Replica { id: 1 << 16 | 1 }]).unwrap();
+        }
+        wal.close();
+        let (_wal, recovered) = Wal::open(copy.path(), &config()).unwrap();
+        let damaged: Vec<u32> = recovered.damaged.keys().map(|shard| shard.0).collect();
+        assert_eq!(damaged, left, "{:?}", recovered.damaged);
+        for shard in renewed {
+            let expected = GroupLog { replica: Some(1 << 16 | 1), ..GroupLog::default() };
+            assert_eq!(recovered.groups.get(&ShardId(shard)), Some(&expected));
+        }
+    }
+}
+
+#[test]
 fn segments_are_recycled_behind_the_cuts_and_no_idle_group_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let (wal, _) = Wal::open(dir.path(), &config()).unwrap();

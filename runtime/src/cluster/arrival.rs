@@ -1,0 +1,232 @@
+//! Where a shard's replica starts from: its log, the founding of the cluster, or its peers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bincode::{Decode, Encode};
+use futures::StreamExt as _;
+use futures::future::FutureExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::sync::oneshot;
+
+use super::identity::{Arrival, Greeting, arrival};
+use super::inspect::look;
+use super::runtime::Runtime;
+use super::services::ServiceHandler;
+use crate::address::{NodeId, ShardId};
+use crate::error::AskError;
+use crate::observe::Lifecycle;
+use crate::replication::{ReplicaId, SnapshotMark, Start};
+use crate::shard::Replica;
+use crate::storage::{GroupLog, Record};
+use crate::time::Timestamp;
+use crate::transport::Outcome;
+use crate::wire;
+
+/// The service's name.
+pub(super) const SERVICE: &str = "arrival";
+/// Time for one question, and between two rounds of them.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(200);
+/// Time after which waiting is said once more.
+const SAID_EVERY: Duration = Duration::from_secs(10);
+/// Rounds in which a change of membership must be committed before it is proposed anew.
+const ADMITTED_WITHIN: u32 = 10;
+
+/// What an arriving node asks of another.
+#[derive(Debug, Encode, Decode)]
+enum Question {
+    /// Do you know this disk?
+    Greet { node: NodeId, disk: u128 },
+    /// Take my replica of a shard back. Answered by its leader.
+    Readmit { shard: ShardId, node: NodeId },
+    /// Is this replica a member? Answered by its leader.
+    Admitted { shard: ShardId, id: ReplicaId },
+}
+
+/// Answers arriving nodes.
+pub(super) fn handler(runtime: Arc<Runtime>) -> ServiceHandler {
+    Arc::new(move |body| {
+        let runtime = runtime.clone();
+        async move { answer(&runtime, &body).await }.boxed()
+    })
+}
+
+async fn answer(runtime: &Arc<Runtime>, body: &[u8]) -> Outcome {
+    match wire::decode::<Question>(body).map_err(AskError::BadBody)? {
+        Question::Greet { node, disk } => {
+            let identity = runtime.past().identity.clone();
+            let greeted = tokio::task::spawn_blocking(move || identity.greet(node, disk)).await;
+            runtime.past().identity.heard.send_replace(());
+            let greeting = greeted.map_err(|error| error.to_string()).flatten().map_err(AskError::Fault)?;
+            Ok(wire::encode(&greeting))
+        }
+        Question::Readmit { shard, node } => {
+            let id = on_leader(runtime, shard, move |replica| replica.readmit(node)).await?;
+            Ok(wire::encode(&id))
+        }
+        Question::Admitted { shard, id } => {
+            let admitted = on_leader(runtime, shard, move |replica| match replica.decides() {
+                true => Ok(replica.admitted(id)),
+                false => Err(AskError::NotLeader { hint: replica.leader().map(|node| node.0) }),
+            });
+            Ok(wire::encode(&admitted.await?))
+        }
+    }
+}
+
+async fn on_leader<T: Send + 'static>(
+    runtime: &Arc<Runtime>,
+    shard: ShardId,
+    see: impl FnOnce(&mut Replica) -> Result<T, AskError> + Send + 'static,
+) -> Result<T, AskError> {
+    let missing = || AskError::NotSent(format!("no replica of shard {shard} on this node"));
+    let mailbox = runtime.directory().mailbox(shard).ok_or_else(missing)?;
+    look(mailbox, move |replica, _| see(replica)).await?
+}
+
+/// Finds what a shard's replica starts from; waits for peers where only they can say.
+///
+/// # Errors
+/// The disk.
+pub(super) async fn find(runtime: Arc<Runtime>, shard: ShardId) -> Result<Start, String> {
+    if let Some(why) = runtime.past().trouble(shard) {
+        return rejoin(&runtime, shard, why).await;
+    }
+    let first = runtime.past().take_log(shard);
+    let world = runtime.world().clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let log = match first {
+            Some(first) => Ok(first),
+            None => world.log.reread(shard),
+        };
+        log.and_then(|log| Ok((Replica::stored_mark(&*world.store, shard)?, log)))
+    });
+    let (mark, log) = match read.await.map_err(|error| error.to_string())? {
+        Ok(found) => found,
+        Err(why) => return rejoin(&runtime, shard, why).await,
+    };
+    if log.replica.is_none() && arrive(&runtime).await == Arrival::Join {
+        return rejoin(&runtime, shard, "its log is lost".to_owned()).await;
+    }
+    if log.is_without(mark.index) {
+        let why = format!("the log begins after {} but the checkpoint ends at {}", log.cut.0, mark.index);
+        return rejoin(&runtime, shard, why).await;
+    }
+    let id = log.replica.map_or_else(|| ReplicaId::new(runtime.spec().here, 0), ReplicaId);
+    Ok(Start { shard, id, founders: founders(&runtime), log, mark: SnapshotMark::default() })
+}
+
+fn founders(runtime: &Runtime) -> Vec<ReplicaId> {
+    runtime.spec().nodes.iter().map(|node| ReplicaId::new(node.id, 0)).collect()
+}
+
+/// Whether this disk may found, by what its peers remember. Asked once for all shards.
+async fn arrive(runtime: &Arc<Runtime>) -> Arrival {
+    if runtime.past().identity.settled() {
+        return Arrival::Join;
+    }
+    *runtime.past().arrived.get_or_init(|| greet_all(runtime)).await
+}
+
+async fn greet_all(runtime: &Arc<Runtime>) -> Arrival {
+    let here = runtime.spec().here;
+    let peers: Vec<NodeId> =
+        runtime.spec().nodes.iter().map(|node| node.id).filter(|id| *id != here).collect();
+    let mut asked: FuturesUnordered<_> = peers.iter().map(|peer| greet(runtime, *peer)).collect();
+    let mut greetings: BTreeMap<NodeId, Greeting> = BTreeMap::new();
+    loop {
+        if let Some(arrival) = arrival(&peers, &greetings) {
+            return arrival;
+        }
+        match tokio::time::timeout(SAID_EVERY, asked.next()).await {
+            Ok(answer) => greetings.extend(answer),
+            Err(_) => {
+                let missing = peers.iter().filter(|peer| !greetings.contains_key(peer));
+                let missing: Vec<String> = missing.map(ToString::to_string).collect();
+                let why =
+                    format!("this disk is empty, and node {} may know an earlier one", missing.join(" or "));
+                note(runtime, "node".to_owned(), "waiting_to_found", why);
+            }
+        }
+    }
+}
+
+/// Introduces this disk to a peer until it answers.
+async fn greet(runtime: &Arc<Runtime>, peer: NodeId) -> (NodeId, Greeting) {
+    let question =
+        wire::encode(&Question::Greet { node: runtime.spec().here, disk: runtime.past().identity.disk() });
+    let mut heard = runtime.past().identity.heard.subscribe();
+    loop {
+        let (asking, question) = (runtime.clone(), question.clone());
+        // In a task of its own: it ends by its time also when it is no longer waited for.
+        let call = tokio::spawn(async move { asking.call(peer, SERVICE, question, ANSWER_WITHIN).await });
+        // A peer that asks can be asked, where it may have missed the first question: nodes that start together found
+        // together.
+        let answer = tokio::select! {
+            answer = call => answer.ok(),
+            _ = heard.changed() => continue,
+        };
+        if let Some(greeting) = answer.and_then(Result::ok).and_then(|bytes| wire::decode(&bytes).ok()) {
+            return (peer, greeting);
+        }
+        let _ = tokio::time::timeout(PAUSE, heard.changed()).await;
+    }
+}
+
+/// Becomes a new replica of the shard: a member first, then a log that says so, then everything from its peers.
+async fn rejoin(runtime: &Arc<Runtime>, shard: ShardId, why: String) -> Result<Start, String> {
+    runtime.past().set_trouble(shard, Some(format!("{why}; waiting for its peers to take it back")));
+    note(runtime, format!("shard-{shard}"), "rebuilding", why);
+    let id = admission(runtime, shard).await;
+    let world = runtime.world().clone();
+    let cleared =
+        tokio::task::spawn_blocking(move || world.store.clear(shard).map_err(|error| error.to_string()));
+    cleared.await.map_err(|error| error.to_string())??;
+    let (done, durable) = oneshot::channel();
+    let said = Box::new(move |outcome| {
+        let _ = done.send(outcome);
+    });
+    runtime.world().log.append(shard, vec![Record::Replica { id: id.0 }], said)?;
+    durable.await.map_err(|error| error.to_string())??;
+    runtime.past().set_trouble(shard, None);
+    let log = GroupLog { replica: Some(id.0), ..GroupLog::default() };
+    Ok(Start { shard, id, founders: founders(runtime), log, mark: SnapshotMark::default() })
+}
+
+/// Asks until the shard's leader has made this node's new replica a member.
+async fn admission(runtime: &Arc<Runtime>, shard: ShardId) -> ReplicaId {
+    let node = runtime.spec().here;
+    loop {
+        if let Some(id) = ask_leader::<ReplicaId>(runtime, shard, &Question::Readmit { shard, node }).await {
+            let question = Question::Admitted { shard, id };
+            for _ in 0..ADMITTED_WITHIN {
+                if ask_leader::<bool>(runtime, shard, &question).await == Some(true) {
+                    return id;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Asks each peer in turn: the one that leads answers.
+async fn ask_leader<T: Decode<()>>(runtime: &Arc<Runtime>, shard: ShardId, question: &Question) -> Option<T> {
+    let here = runtime.spec().here;
+    let body = wire::encode(question);
+    for node in runtime.spec().nodes.iter().map(|node| node.id).filter(|node| *node != here) {
+        match runtime.call(node, SERVICE, body.clone(), ANSWER_WITHIN).await {
+            Ok(bytes) => return wire::decode(&bytes).ok(),
+            Err(error) => tracing::debug!(%shard, %node, %error, "not taken back yet"),
+        }
+    }
+    None
+}
+
+fn note(runtime: &Runtime, subject: String, change: &str, reason: String) {
+    tracing::warn!(subject, change, reason, "lifecycle");
+    let (at, node) = (Timestamp::wall(), runtime.spec().here);
+    runtime.journal().record(Lifecycle { at, node, subject, change: change.to_owned(), reason });
+}
