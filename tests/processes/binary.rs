@@ -17,6 +17,7 @@ pub(crate) fn troupe() -> Command {
 pub(crate) struct Site {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) gateways: Vec<String>,
+    pub(crate) admins: Vec<String>,
     nodes: Vec<(String, Option<Child>)>,
 }
 
@@ -37,6 +38,7 @@ impl Site {
         }
         std::fs::write(dir.path().join("cluster.toml"), text).unwrap();
         Self {
+            admins: ports.chunks(3).map(|three| format!("http://127.0.0.1:{}", three[2])).collect(),
             gateways: ports.chunks(3).map(|three| format!("http://127.0.0.1:{}", three[1])).collect(),
             nodes: (1..=3).map(|id| (format!("n{id}"), None)).collect(),
             dir,
@@ -48,12 +50,17 @@ impl Site {
     }
 
     pub(crate) fn start(&mut self, node: usize) {
-        let config = self.config();
+        self.start_as(node, &self.config(), &[]);
+    }
+
+    /// With another configuration, or another environment, than its peers have.
+    pub(crate) fn start_as(&mut self, node: usize, config: &Path, environment: &[(&str, &str)]) {
         let (name, child) = &mut self.nodes[node];
         let log = std::fs::File::create(self.dir.path().join(format!("{name}.log"))).unwrap();
         let started = troupe()
             .args(["node", "--name", name, "--config"])
-            .arg(&config)
+            .arg(config)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

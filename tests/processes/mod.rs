@@ -3,4 +3,6 @@
 mod binary;
 mod command_line;
 mod demo;
+mod http;
 mod outage;
+mod strangers;
