@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::config::GatewayConfig;
+use crate::media;
 use crate::problem::Problem;
 use crate::server::Edge;
 
@@ -63,13 +64,14 @@ impl Call {
     /// The whole body, within the call's time and the edge's size.
     ///
     /// # Errors
-    /// `BODY_TOO_LARGE`, `BODY_INCOMPLETE`, `DEADLINE_EXCEEDED`.
+    /// `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, `BODY_INCOMPLETE`, `DEADLINE_EXCEEDED`.
     pub(crate) async fn body(
         &self,
         headers: &HeaderMap,
         body: Body,
         bytes_max: usize,
     ) -> Result<Bytes, Problem> {
+        media::check(headers)?;
         let announced = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok())

@@ -8,9 +8,11 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 use troupe_runtime::address::Address;
 use troupe_runtime::entity::{KindSpec, VerbSpec};
-use troupe_runtime::{AskOptions, Registry};
+use troupe_runtime::transport::AskOne;
+use troupe_runtime::{AskError, Registry};
 
 use crate::call::Call;
+use crate::json;
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
 
@@ -47,8 +49,11 @@ pub(crate) async fn ask(
     let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
     let body = message(&body, verb)?;
     let key = if verb.is_command() { call.key_for(kind.name, &to.key, verb.name) } else { None };
-    let options = AskOptions { within: call.left()?, key };
-    Ok(Json(edge.router.ask_json(to, verb.name, &body, options).await?))
+    let body = (verb.body_from_json)(&body).map_err(|error| json::unfit(&error))?;
+    let ask = AskOne { to, verb: verb.name.to_owned(), body, key };
+    let reply = edge.router.ask_raw(ask, call.left()?).await?;
+    let reply = (verb.reply_to_json)(&reply).map_err(|error| AskError::Fault(error.to_string()))?;
+    Ok(Json(reply))
 }
 
 pub(super) fn bad_path(rejection: &PathRejection) -> Problem {
@@ -96,10 +101,7 @@ fn message(body: &[u8], verb: &VerbSpec) -> Result<Value, Problem> {
         let empty = Value::Object(Map::new());
         return Ok(if (verb.body_from_json)(&empty).is_ok() { empty } else { Value::Null });
     }
-    serde_json::from_slice(body).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "BAD_JSON", format!("the body is no JSON: {error}"))
-            .field("body")
-    })
+    json::parse(body)
 }
 
 #[cfg(test)]

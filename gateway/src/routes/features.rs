@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::call::Call;
 use crate::domain::Group;
+use crate::json;
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
 
@@ -78,9 +79,7 @@ pub(crate) async fn lookup(
     body: Body,
 ) -> Result<Json<Columns>, Problem> {
     let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
-    let lookup: Lookup = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "BAD_BODY", error.to_string()).field("body")
-    })?;
+    let lookup: Lookup = json::read(&body)?;
     within("features", lookup.features.len(), edge.config.lookup_features_max)?;
     within("entities", lookup.entities.len(), edge.config.lookup_entities_max)?;
     let wanted = by_group(&edge, &lookup.features)?;
