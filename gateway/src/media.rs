@@ -37,12 +37,12 @@ pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     let json = TAKEN.contains(&essence) || essence.starts_with("application/") && essence.ends_with("+json");
     if !json {
         let named: String = essence.chars().take(64).collect();
-        let detail = format!(
-            "{named:?} is not taken: send application/json, or application/x-ndjson to /v1/events"
-        );
+        let detail =
+            format!("{named:?} is not taken: send application/json, or application/x-ndjson to /v1/events");
         return refuse("Content-Type", detail);
     }
-    let charset = parts.find_map(|part| part.strip_prefix("charset=")).map(|charset| charset.trim_matches('"'));
+    let charset =
+        parts.find_map(|part| part.strip_prefix("charset=")).map(|charset| charset.trim_matches('"'));
     match charset {
         None | Some("utf-8" | "utf8" | "us-ascii") => Ok(()),
         Some(_) => refuse("Content-Type", "JSON is read as UTF-8: send it in that".to_owned()),

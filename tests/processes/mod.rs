@@ -1,5 +1,7 @@
 //! The real binary: real processes, real sockets, real disks.
 
+mod bad_input;
+mod bad_models;
 mod binary;
 mod command_line;
 mod demo;

@@ -64,7 +64,12 @@ fn strangers(site: &Site) -> Vec<Stranger> {
             cookie: None,
             said: "the certificate is of no configured node",
         },
-        Stranger { name: "name of a peer", certs: third_as(site, "n1"), cookie: None, said: "whose session is alive" },
+        Stranger {
+            name: "name of a peer",
+            certs: third_as(site, "n1"),
+            cookie: None,
+            said: "whose session is alive",
+        },
     ]
 }
 

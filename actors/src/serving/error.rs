@@ -65,7 +65,8 @@ impl LoadError {
     /// Whether the node is at fault rather than what was published: another node, or another time, may accept it.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::TimedOut(_) | Self::Start(_)) || self.code() == "LAKE_FAILED"
+        matches!(self, Self::Unavailable(_) | Self::TimedOut(_) | Self::Start(_))
+            || self.code() == "LAKE_FAILED"
     }
 
     /// Stable code for programs.

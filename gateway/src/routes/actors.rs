@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -57,7 +58,14 @@ pub(crate) async fn ask(
 }
 
 pub(super) fn bad_path(rejection: &PathRejection) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "BAD_PATH", rejection.body_text())
+    let problem = Problem::new(StatusCode::BAD_REQUEST, "BAD_PATH", rejection.body_text());
+    match rejection {
+        PathRejection::FailedToDeserializePathParams(failed) => match failed.kind() {
+            ErrorKind::InvalidUtf8InPathParam { key } => problem.field(key.clone()),
+            _ => problem,
+        },
+        _ => problem,
+    }
 }
 
 /// Finds the verb. `record` means its newest version.
@@ -99,7 +107,9 @@ fn short(text: &str) -> String {
 fn message(body: &[u8], verb: &VerbSpec) -> Result<Value, Problem> {
     if body.trim_ascii().is_empty() {
         let empty = Value::Object(Map::new());
-        return Ok(if (verb.body_from_json)(&empty).is_ok() { empty } else { Value::Null });
+        let fits = |body: &Value| (verb.body_from_json)(body).is_ok();
+        // Where neither fits, the empty object says which field is missing.
+        return Ok(if !fits(&empty) && fits(&Value::Null) { Value::Null } else { empty });
     }
     json::parse(body)
 }

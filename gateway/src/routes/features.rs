@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::call::Call;
 use crate::domain::Group;
+use crate::events::{ID_BYTES_MAX, is_id};
 use crate::json;
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
@@ -151,12 +152,12 @@ fn asks(
     let mut asks = Vec::with_capacity(wanted.len() * entities.len());
     for Wanted { group, names, .. } in wanted {
         for (row, entity) in entities.iter().enumerate() {
-            let sound = |id: &&String| {
-                !id.is_empty()
-                    && !id.bytes().any(|byte| byte.is_ascii_control() || byte == b'{' || byte == b'}')
-            };
-            let Some(id) = entity.get(&group.by).filter(sound) else {
-                let detail = format!("group {:?} needs the {} of each entity", group.name, group.by);
+            let Some(id) = entity.get(&group.by).filter(|id| is_id(id)) else {
+                let detail = format!(
+                    "group {:?} needs the {} of each entity, 1 to {ID_BYTES_MAX} bytes without control characters and \
+                     braces",
+                    group.name, group.by
+                );
                 return Err(Problem::new(StatusCode::BAD_REQUEST, "BAD_LOOKUP", detail)
                     .field(format!("entities[{row}].{}", group.by)));
             };

@@ -35,7 +35,8 @@ impl From<serde_path_to_error::Error<serde_json::Error>> for BodyError {
         let why = error.inner().to_string();
         let path = error.path().to_string();
         // A field that is missing is not on the path; serde names it in its text alone.
-        let missing = why.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')).map(|(name, _)| name);
+        let missing =
+            why.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')).map(|(name, _)| name);
         let field = match (path.as_str(), missing) {
             (".", None) => None,
             (".", Some(missing)) => Some(missing.to_owned()),

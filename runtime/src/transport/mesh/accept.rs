@@ -32,7 +32,8 @@ pub(super) async fn accept(
             continue;
         };
         let Ok(place) = places.clone().try_acquire_owned() else { continue };
-        let (links, tls, server, complaints) = (links.clone(), tls.clone(), server.clone(), complaints.clone());
+        let (links, tls, server, complaints) =
+            (links.clone(), tls.clone(), server.clone(), complaints.clone());
         #[allow(clippy::disallowed_methods, reason = "bounded by the semaphore and the timeout")]
         tokio::spawn(async move {
             let within = links.config.handshake_timeout;
