@@ -45,125 +45,113 @@ fn event(member: &str, content: usize) -> String {
     )
 }
 
-/// Lines that are no event: what is wrong, the line, its field and its code.
-fn bad_lines() -> Vec<(&'static str, Vec<u8>, Option<&'static str>, &'static str)> {
-    let line = |text: &str| text.as_bytes().to_vec();
-    let far = troupe_runtime::Timestamp::wall().millis() + 86_400_000;
-    vec![
-        (
-            "not a number",
-            line(r#"{"member":"a","content":"90","type":"rating","value":NaN,"at":1}"#),
-            Some("value"),
-            "NOT_FINITE",
-        ),
-        (
-            "infinite",
-            line(r#"{"member":"a","content":"91","type":"rating","value":1e999,"at":1}"#),
-            Some("value"),
-            "NOT_FINITE",
-        ),
-        (
-            "too large for single precision",
-            line(r#"{"member":"a","content":"92","type":"rating","value":1e300,"at":1}"#),
-            Some("value"),
-            "NOT_FINITE",
-        ),
-        (
-            "tomorrow",
-            line(&format!(r#"{{"member":"a","content":"93","type":"play","at":{far}}}"#)),
-            Some("at"),
-            "FAR_FUTURE",
-        ),
-        (
-            "the last moment there is",
-            line(r#"{"member":"a","content":"93","type":"play","at":18446744073709551615}"#),
-            Some("at"),
-            "FAR_FUTURE",
-        ),
-        (
-            "before the epoch",
-            line(r#"{"member":"a","content":"93","type":"play","at":-1}"#),
-            Some("at"),
-            "WRONG_TYPE",
-        ),
-        (
-            "a date in words",
-            line(r#"{"member":"a","content":"93","type":"play","at":"2026-01-01"}"#),
-            Some("at"),
-            "WRONG_TYPE",
-        ),
-        ("nobody", line(r#"{"content":"94","type":"play","at":1}"#), Some("member"), "MISSING"),
-        (
-            "an empty member",
-            line(r#"{"member":"","content":"94","type":"play","at":1}"#),
-            Some("member"),
-            "BAD_ID",
-        ),
-        (
-            "a member in braces",
-            line(r#"{"member":"{a}","content":"94","type":"play","at":1}"#),
-            Some("member"),
-            "BAD_ID",
-        ),
-        (
-            "two members",
-            line(r#"{"member":"a","member":"b","content":"94","type":"play","at":1}"#),
-            Some("member"),
-            "TWICE",
-        ),
-        (
-            "a content of the wrong type",
-            line(r#"{"member":"a","content":95,"type":"play","at":1}"#),
-            Some("content"),
-            "WRONG_TYPE",
-        ),
-        ("no type", line(r#"{"member":"a","content":"96","type":"","at":1}"#), Some("type"), "BAD_ID"),
-        (
-            "an unknown field",
-            line(r#"{"member":"a","content":"97","type":"play","at":1,"colour":1}"#),
-            Some("colour"),
-            "UNKNOWN_FIELD",
-        ),
-        (
-            "a context that holds a number",
-            line(r#"{"member":"a","content":"98","type":"play","at":1,"context":{"device":7}}"#),
-            Some("context"),
-            "WRONG_TYPE",
-        ),
-        ("no JSON", line("member=a&content=99"), None, "BAD_JSON"),
-        ("a list", line("[1,2]"), None, "NOT_AN_OBJECT"),
-        ("half a line", line(r#"{"member":"a","content":"99","type":"pl"#), Some("type"), "BAD_JSON"),
-        ("no text", b"{\"member\":\"\xff\xfe\"}".to_vec(), Some("member"), "BAD_JSON"),
-        ("deep", "[".repeat(100_000).into_bytes(), None, "BAD_JSON"),
-    ]
-}
+/// What is wrong, the line, its field and its code.
+type BadLine = (&'static str, &'static [u8], Option<&'static str>, &'static str);
+
+/// Lines that are no event.
+const BAD_LINES: [BadLine; 20] = [
+    (
+        "not a number",
+        br#"{"member":"a","content":"90","type":"rating","value":NaN,"at":1}"#,
+        Some("value"),
+        "NOT_FINITE",
+    ),
+    (
+        "infinite",
+        br#"{"member":"a","content":"91","type":"rating","value":1e999,"at":1}"#,
+        Some("value"),
+        "NOT_FINITE",
+    ),
+    (
+        "over single precision",
+        br#"{"member":"a","content":"92","type":"rating","value":1e300,"at":1}"#,
+        Some("value"),
+        "NOT_FINITE",
+    ),
+    (
+        "in the year 2100",
+        br#"{"member":"a","content":"93","type":"play","at":4102444800000}"#,
+        Some("at"),
+        "FAR_FUTURE",
+    ),
+    (
+        "the end of time",
+        br#"{"member":"a","content":"93","type":"play","at":18446744073709551615}"#,
+        Some("at"),
+        "FAR_FUTURE",
+    ),
+    ("before the epoch", br#"{"member":"a","content":"93","type":"play","at":-1}"#, Some("at"), "WRONG_TYPE"),
+    (
+        "a date in words",
+        br#"{"member":"a","content":"93","type":"play","at":"2026-01-01"}"#,
+        Some("at"),
+        "WRONG_TYPE",
+    ),
+    ("nobody", br#"{"content":"94","type":"play","at":1}"#, Some("member"), "MISSING"),
+    ("empty member", br#"{"member":"","content":"94","type":"play","at":1}"#, Some("member"), "BAD_ID"),
+    (
+        "member in braces",
+        br#"{"member":"{a}","content":"94","type":"play","at":1}"#,
+        Some("member"),
+        "BAD_ID",
+    ),
+    (
+        "two members",
+        br#"{"member":"a","member":"b","content":"94","type":"play","at":1}"#,
+        Some("member"),
+        "TWICE",
+    ),
+    (
+        "content is a number",
+        br#"{"member":"a","content":95,"type":"play","at":1}"#,
+        Some("content"),
+        "WRONG_TYPE",
+    ),
+    ("empty type", br#"{"member":"a","content":"96","type":"","at":1}"#, Some("type"), "BAD_ID"),
+    (
+        "unknown field",
+        br#"{"member":"a","content":"97","type":"play","at":1,"colour":1}"#,
+        Some("colour"),
+        "UNKNOWN_FIELD",
+    ),
+    (
+        "context of numbers",
+        br#"{"member":"a","content":"98","type":"play","at":1,"context":{"device":7}}"#,
+        Some("context"),
+        "WRONG_TYPE",
+    ),
+    ("no JSON", br#"member=a&content=99"#, None, "BAD_JSON"),
+    ("a list", br#"[1,2]"#, None, "NOT_AN_OBJECT"),
+    ("half a line", br#"{"member":"a","content":"99","type":"pl"#, Some("type"), "BAD_JSON"),
+    ("no text", b"{\"member\":\"\xff\xfe\"}", Some("member"), "BAD_JSON"),
+    ("deep", &[b'['; 100_000], None, "BAD_JSON"),
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_input_to_events_costs_the_good_ones_nothing_and_is_named_by_line_and_field() {
     let site = cluster().await;
     let http = Http::new();
     let url = format!("{}/v1/events", site.gateways[0]);
-    let bad = bad_lines();
     // A good line before, between and after the bad ones.
     let mut body = (event("a", 0) + "\n").into_bytes();
-    for (at, (_, line, ..)) in bad.iter().enumerate() {
+    for (at, (_, line, ..)) in BAD_LINES.iter().enumerate() {
         body.extend_from_slice(line);
         body.extend_from_slice(format!("\n{}\n", event("a", at + 1)).as_bytes());
     }
     let said = http.post(&url, &[("content-type", "application/x-ndjson")], body).await;
-    assert_eq!((said.status, &said.body["accepted"]), (200, &json!(bad.len() + 1)), "{}", said.body);
+    assert_eq!((said.status, &said.body["accepted"]), (200, &json!(BAD_LINES.len() + 1)), "{}", said.body);
     let rejected = said.body["rejected"].as_array().unwrap();
-    assert_eq!(rejected.len(), bad.len(), "{rejected:#?}");
-    for (at, ((what, _, field, code), said)) in bad.iter().zip(rejected).enumerate() {
+    assert_eq!(rejected.len(), BAD_LINES.len(), "{rejected:#?}");
+    for (at, ((what, _, field, code), said)) in BAD_LINES.iter().zip(rejected).enumerate() {
         assert_eq!(said["line"], 2 * at + 2, "{what}");
         assert_eq!((said["field"].as_str(), said["code"].as_str()), (*field, Some(*code)), "{what}: {said}");
         assert!(said["message"].as_str().is_some_and(|message| !message.is_empty()), "{what}: {said}");
     }
-    let good: Vec<String> = (0..=bad.len()).map(|content| content.to_string()).collect();
+    let good: Vec<String> = (0..=BAD_LINES.len()).map(|content| content.to_string()).collect();
     assert_eq!(history(&http, &site.gateways[2], "a").await, good);
     // Alone, each is a problem with the receipt in it.
-    for (what, line, field, code) in &bad {
-        let said = http.post(&url, &[], line.clone()).await;
+    for (what, line, field, code) in &BAD_LINES {
+        let said = http.post(&url, &[], *line).await;
         assert_problem(&said, 422, "EVENTS_REJECTED", None, what);
         let rejected = &said.body["receipt"]["rejected"][0];
         assert_eq!(
@@ -173,6 +161,12 @@ async fn bad_input_to_events_costs_the_good_ones_nothing_and_is_named_by_line_an
         );
     }
 
+    whole_bodies(&http, &site).await;
+}
+
+/// Calls of which nothing is taken, whatever their lines are.
+async fn whole_bodies(http: &Http, site: &Site) {
+    let url = format!("{}/v1/events", site.gateways[0]);
     let many: String = (0..10_001).map(|content| event("many", content) + "\n").collect();
     let large = " ".repeat(8 << 20) + &event("many", 1);
     let one = event("many", 1);
@@ -224,76 +218,74 @@ async fn bad_input_to_events_costs_the_good_ones_nothing_and_is_named_by_line_an
     ] {
         let said = http.post(&url, &headers, body).await;
         assert_problem(&said, status, code, field, what);
-        assert_eq!(history(&http, &site.gateways[1], "many").await, Vec::<String>::new(), "{what}");
+        assert_eq!(history(http, &site.gateways[1], "many").await, Vec::<String>::new(), "{what}");
     }
 }
+
+/// What is wrong, the path and body of the call, and the answer's status, code and field.
+type BadCall = (&'static str, &'static str, &'static str, u16, &'static str, Option<&'static str>);
+
+const RECORD: &str = "members/b/record";
+const BAD_CALLS: &[BadCall] = &[
+    ("unknown kind", "ghosts/b/record", "{}", 404, "UNKNOWN_KIND", Some("kind")),
+    ("unknown verb", "members/b/forget", "{}", 404, "UNKNOWN_VERB", Some("verb")),
+    ("unknown version", "members/b/record.v9", "{}", 404, "UNKNOWN_VERB", Some("verb")),
+    ("key with a control character", "members/b%00c/get-history", "{}", 400, "BAD_KEY", Some("key")),
+    ("key that is no text", "members/%ff%fe/get-history", "{}", 400, "BAD_PATH", Some("key")),
+    ("no key", "members//get-history", "{}", 400, "BAD_KEY", Some("key")),
+    ("no JSON", RECORD, "content=7", 400, "BAD_JSON", Some("body")),
+    ("half a body", RECORD, r#"{"content":"#, 400, "BAD_JSON", Some("body")),
+    ("nothing", RECORD, "", 400, "BAD_BODY", Some("content")),
+    ("a field is missing", RECORD, r#"{"content":"7","type":"play"}"#, 400, "BAD_BODY", Some("at")),
+    ("wrong type", RECORD, r#"{"content":"7","type":"play","at":"noon"}"#, 400, "BAD_BODY", Some("at")),
+    (
+        "unknown field",
+        RECORD,
+        r#"{"content":"7","type":"play","at":1,"colour":"red"}"#,
+        400,
+        "BAD_BODY",
+        Some("colour"),
+    ),
+    ("NaN", RECORD, r#"{"content":"7","type":"rating","at":1,"value":NaN}"#, 400, "BAD_JSON", Some("body")),
+    (
+        "overflow",
+        RECORD,
+        r#"{"content":"7","type":"rating","at":1,"value":1e300}"#,
+        422,
+        "NOT_FINITE",
+        Some("value"),
+    ),
+    (
+        "far future",
+        RECORD,
+        r#"{"content":"7","type":"play","at":9999999999999}"#,
+        422,
+        "FROM_THE_FUTURE",
+        Some("at"),
+    ),
+    (
+        "beyond all time",
+        RECORD,
+        r#"{"content":"7","type":"play","at":18446744073709551615}"#,
+        422,
+        "FROM_THE_FUTURE",
+        Some("at"),
+    ),
+    ("braces", RECORD, r#"{"content":"{7}","type":"play","at":1}"#, 422, "BAD_ID", Some("content")),
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_input_to_calls_and_lookups_is_named_and_changes_nothing() {
     let site = cluster().await;
     let http = Http::new();
     let gateway = &site.gateways[1];
-    let long = "k".repeat(300);
-    let record = "members/b/record";
-    for (what, path, body, status, code, field) in [
-        ("unknown kind", "ghosts/b/record", "{}", 404, "UNKNOWN_KIND", Some("kind")),
-        ("unknown verb", "members/b/forget", "{}", 404, "UNKNOWN_VERB", Some("verb")),
-        ("unknown version", "members/b/record.v9", "{}", 404, "UNKNOWN_VERB", Some("verb")),
-        ("long key", &format!("members/{long}/get-history"), "{}", 400, "BAD_KEY", Some("key")),
-        ("key with a control character", "members/b%00c/get-history", "{}", 400, "BAD_KEY", Some("key")),
-        ("key that is no text", "members/%ff%fe/get-history", "{}", 400, "BAD_PATH", Some("key")),
-        ("no key", "members//get-history", "{}", 400, "BAD_KEY", Some("key")),
-        ("no JSON", record, "content=7", 400, "BAD_JSON", Some("body")),
-        ("half a body", record, r#"{"content":"#, 400, "BAD_JSON", Some("body")),
-        ("nothing", record, "", 400, "BAD_BODY", Some("content")),
-        ("a field is missing", record, r#"{"content":"7","type":"play"}"#, 400, "BAD_BODY", Some("at")),
-        ("wrong type", record, r#"{"content":"7","type":"play","at":"noon"}"#, 400, "BAD_BODY", Some("at")),
-        (
-            "unknown field",
-            record,
-            r#"{"content":"7","type":"play","at":1,"colour":"red"}"#,
-            400,
-            "BAD_BODY",
-            Some("colour"),
-        ),
-        (
-            "NaN",
-            record,
-            r#"{"content":"7","type":"rating","at":1,"value":NaN}"#,
-            400,
-            "BAD_JSON",
-            Some("body"),
-        ),
-        (
-            "overflow",
-            record,
-            r#"{"content":"7","type":"rating","at":1,"value":1e300}"#,
-            422,
-            "NOT_FINITE",
-            Some("value"),
-        ),
-        (
-            "far future",
-            record,
-            r#"{"content":"7","type":"play","at":9999999999999}"#,
-            422,
-            "FROM_THE_FUTURE",
-            Some("at"),
-        ),
-        (
-            "beyond all time",
-            record,
-            r#"{"content":"7","type":"play","at":18446744073709551615}"#,
-            422,
-            "FROM_THE_FUTURE",
-            Some("at"),
-        ),
-        ("braces", record, r#"{"content":"{7}","type":"play","at":1}"#, 422, "BAD_ID", Some("content")),
-    ] {
-        let said = http.post(&format!("{gateway}/v1/actors/{path}"), &[], body.to_owned()).await;
-        assert_problem(&said, status, code, field, what);
+    let long = format!("{gateway}/v1/actors/members/{}/get-history", "k".repeat(300));
+    assert_problem(&http.post(&long, &[], "").await, 400, "BAD_KEY", Some("key"), "long key");
+    for (what, path, body, status, code, field) in BAD_CALLS {
+        let said = http.post(&format!("{gateway}/v1/actors/{path}"), &[], *body).await;
+        assert_problem(&said, *status, code, *field, what);
     }
-    let url = format!("{gateway}/v1/actors/{record}");
+    let url = format!("{gateway}/v1/actors/{RECORD}");
     let body = r#"{"content":"7","type":"play","at":1}"#;
     let long = "k".repeat(129);
     for (what, header, status, code, field) in [
