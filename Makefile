@@ -37,5 +37,5 @@ setup:
 
 $(VENV)/ready: sdk/python/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet pytest pytest-asyncio ./sdk/python
+	$(VENV)/bin/pip install --quiet pytest pytest-asyncio "openapi-spec-validator>=0.7,<1" ./sdk/python
 	touch $@

@@ -11,11 +11,15 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::config::GatewayConfig;
+use crate::media;
 use crate::problem::Problem;
 use crate::server::Edge;
 
 /// Longest idempotency key accepted, in bytes.
 const KEY_BYTES_MAX: usize = 128;
+
+/// How much of a body that is too large is read so that its sender hears of it, in bodies of the largest size.
+const DISCARDED_MAX: usize = 4;
 
 /// One call: how long it may take, and what protects it from happening twice.
 #[derive(Debug, Clone)]
@@ -63,23 +67,34 @@ impl Call {
     /// The whole body, within the call's time and the edge's size.
     ///
     /// # Errors
-    /// `BODY_TOO_LARGE`, `BODY_INCOMPLETE`, `DEADLINE_EXCEEDED`.
+    /// `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, `BODY_INCOMPLETE`, `DEADLINE_EXCEEDED`.
     pub(crate) async fn body(
         &self,
         headers: &HeaderMap,
-        body: Body,
+        mut body: Body,
         bytes_max: usize,
     ) -> Result<Bytes, Problem> {
+        if let Err(problem) = media::check(headers) {
+            self.discard(&mut body, bytes_max).await;
+            return Err(problem);
+        }
         let announced = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok())
             .and_then(|length| length.parse::<usize>().ok());
         if announced.is_some_and(|bytes| bytes > bytes_max) {
+            // A client that asks first has sent nothing yet.
+            if !headers.contains_key(header::EXPECT) {
+                self.discard(&mut body, bytes_max).await;
+            }
             return Err(too_large(bytes_max));
         }
-        match tokio::time::timeout(self.left()?, Limited::new(body, bytes_max).collect()).await {
+        match tokio::time::timeout(self.left()?, Limited::new(&mut body, bytes_max).collect()).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large(bytes_max)),
+            Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+                self.discard(&mut body, bytes_max).await;
+                Err(too_large(bytes_max))
+            }
             Ok(Err(error)) => Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "BODY_INCOMPLETE",
@@ -87,6 +102,22 @@ impl Call {
             )),
             Err(_) => Err(Problem::expired()),
         }
+    }
+
+    /// Reads on and keeps nothing. Most clients look for an answer only when they have sent all of their body: one that
+    /// comes before that, with the connection closed behind it, they see as a broken pipe.
+    async fn discard(&self, body: &mut Body, bytes_max: usize) {
+        let Ok(left) = self.left() else { return };
+        let mut allowed = bytes_max.saturating_mul(DISCARDED_MAX);
+        let read = async {
+            while let Some(Ok(frame)) = body.frame().await {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                let Some(rest) = allowed.checked_sub(bytes) else { return };
+                allowed = rest;
+            }
+        };
+        // The answer is the same for a body that takes longer.
+        let _ = tokio::time::timeout(left, read).await;
     }
 }
 

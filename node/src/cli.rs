@@ -157,7 +157,13 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
+/// ractor_cluster has a line for every connection that fails, and a peer with the wrong cookie makes several a second for
+/// as long as it runs. The mesh says it once, and better; whoever wants to hear both names `ractor_cluster` in the filter.
+const QUIET: &str = "ractor_cluster";
+
 fn logging(filter: &str) {
+    let heard = filter.contains(QUIET);
+    let filter = if heard { filter.to_owned() } else { format!("{filter},{QUIET}=error") };
     let filter = filter.parse::<tracing_subscriber::EnvFilter>().unwrap_or_default();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 use troupe_actors::models::{Model, Publish};
 use troupe_actors::serving::Recommender;
 use troupe_runtime::routing::Dispatch;
@@ -25,11 +26,18 @@ impl Dispatch for Guard {
         }
         let recommender = self.recommender.clone();
         Box::pin(async move {
+            let until = Instant::now() + within;
             let mut outcomes = Vec::with_capacity(asks.len());
             for ask in asks {
-                let sound = if publishes(&ask) { verify(&recommender, &ask).await } else { Ok(()) };
+                let sound = if publishes(&ask) {
+                    // Nothing has been sent by then, so a trial that takes too long has surely not happened.
+                    let trial = tokio::time::timeout_at(until, verify(&recommender, &ask)).await;
+                    trial.unwrap_or(Err(AskError::Expired))
+                } else {
+                    Ok(())
+                };
                 outcomes.push(match sound {
-                    Ok(()) => inner.ask_raw(ask, within).await,
+                    Ok(()) => inner.ask_raw(ask, until.saturating_duration_since(Instant::now())).await,
                     Err(error) => Err(error),
                 });
             }
@@ -41,7 +49,12 @@ impl Dispatch for Guard {
 async fn verify(recommender: &Recommender, ask: &AskOne) -> Result<(), AskError> {
     let publish: Publish = wire::decode(&ask.body).map_err(AskError::BadBody)?;
     match recommender.verify(&publish.artifact, &publish.vocabulary).await {
+        Ok(verified) if u32::try_from(verified.items) != Ok(publish.items) => {
+            let why = format!("the vocabulary names {} contents, not {}", verified.items, publish.items);
+            Err(AskError::Refused(Refused::field("BAD_ITEMS", "items", why)))
+        }
         Ok(_) => Ok(()),
+        Err(error) if error.is_ours() => Err(AskError::NotSent(error.to_string())),
         Err(error) => Err(AskError::Refused(Refused::from(error))),
     }
 }

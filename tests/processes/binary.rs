@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// The `troupe` that was built beside this test.
@@ -17,15 +18,14 @@ pub(crate) fn troupe() -> Command {
 pub(crate) struct Site {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) gateways: Vec<String>,
+    pub(crate) admins: Vec<String>,
     nodes: Vec<(String, Option<Child>)>,
 }
 
 impl Site {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        // All are held until all are known, so that none is given twice.
-        let held: Vec<TcpListener> = (0..9).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports: Vec<u16> = held.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        let ports: Vec<u16> = (0..9).map(|_| free_port()).collect();
         let mut text = String::from("[cluster]\nshards = 4\n[serving]\nreplicas = 1\n");
         for (at, three) in ports.chunks(3).enumerate() {
             let id = at + 1;
@@ -37,6 +37,7 @@ impl Site {
         }
         std::fs::write(dir.path().join("cluster.toml"), text).unwrap();
         Self {
+            admins: ports.chunks(3).map(|three| format!("http://127.0.0.1:{}", three[2])).collect(),
             gateways: ports.chunks(3).map(|three| format!("http://127.0.0.1:{}", three[1])).collect(),
             nodes: (1..=3).map(|id| (format!("n{id}"), None)).collect(),
             dir,
@@ -48,12 +49,17 @@ impl Site {
     }
 
     pub(crate) fn start(&mut self, node: usize) {
-        let config = self.config();
+        self.start_as(node, &self.config(), &[]);
+    }
+
+    /// With another configuration, or another environment, than its peers have.
+    pub(crate) fn start_as(&mut self, node: usize, config: &Path, environment: &[(&str, &str)]) {
         let (name, child) = &mut self.nodes[node];
         let log = std::fs::File::create(self.dir.path().join(format!("{name}.log"))).unwrap();
         let started = troupe()
             .args(["node", "--name", name, "--config"])
-            .arg(&config)
+            .arg(config)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -83,6 +89,22 @@ impl Site {
         while !client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
             assert!(start.elapsed() < Duration::from_secs(60), "not ready: {}", self.log(node));
             tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// A port below those that the system gives to outgoing connections: between this test's look and the node's start, one
+/// of those can be taken by any connection on the machine.
+fn free_port() -> u16 {
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Test processes that run side by side begin in different places.
+        let at = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(101));
+        let port = u16::try_from(FIRST + at % COUNT).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
         }
     }
 }

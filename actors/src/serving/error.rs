@@ -13,10 +13,12 @@ pub enum LoadError {
     #[error("no inference engine on this node: {0}")]
     Unavailable(String),
     /// The artifact or the vocabulary is missing, corrupt or too large.
-    #[error("cannot read {what}: {why}")]
+    #[error("cannot read the {what}: {why}")]
     Object {
         /// `artifact` or `vocabulary`.
         what: &'static str,
+        /// Which of these, for programs.
+        code: &'static str,
         /// What the lake said.
         why: String,
     },
@@ -44,7 +46,13 @@ impl LoadError {
     /// Wraps what the lake said about one of the two objects.
     #[must_use]
     pub fn object(what: &'static str, error: &LakeError) -> Self {
-        Self::Object { what, why: error.to_string() }
+        let code = match error {
+            LakeError::Missing(_) => "ARTIFACT_MISSING",
+            LakeError::Corrupt { .. } => "ARTIFACT_CORRUPT",
+            LakeError::TooLarge { .. } => "ARTIFACT_TOO_LARGE",
+            LakeError::Unusable { .. } | LakeError::Store(_) => "LAKE_FAILED",
+        };
+        Self::Object { what, code, why: error.to_string() }
     }
 
     /// Whether the same load may succeed later on this node. Objects never change, so what the engine refused once it
@@ -54,12 +62,19 @@ impl LoadError {
         matches!(self, Self::Object { .. } | Self::TimedOut(_) | Self::Start(_))
     }
 
+    /// Whether the node is at fault rather than what was published: another node, or another time, may accept it.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::TimedOut(_) | Self::Start(_))
+            || self.code() == "LAKE_FAILED"
+    }
+
     /// Stable code for programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "ENGINE_UNAVAILABLE",
-            Self::Object { .. } => "ARTIFACT_MISSING",
+            Self::Object { code, .. } => code,
             Self::Vocabulary(_) => "BAD_VOCABULARY",
             Self::Artifact(_) => "BAD_ARTIFACT",
             Self::Signature(_) => "BAD_SIGNATURE",
@@ -72,7 +87,12 @@ impl LoadError {
 
 impl From<LoadError> for Refused {
     fn from(error: LoadError) -> Self {
-        Self::field(error.code(), "artifact", error.to_string())
+        let field = match &error {
+            LoadError::Vocabulary(_) => "vocabulary",
+            LoadError::Object { what, .. } => what,
+            _ => "artifact",
+        };
+        Self::field(error.code(), field, error.to_string())
     }
 }
 

@@ -46,11 +46,7 @@ const FIELDS: [Field; 7] = [
 /// Explains why a line did not read as an event.
 pub(crate) fn diagnose(bytes: &[u8], error: &serde_json::Error) -> Fault {
     match serde_json::from_slice::<Value>(bytes) {
-        Ok(Value::Object(fields)) => fault_of(&fields).unwrap_or_else(|| Fault {
-            field: None,
-            code: "BAD_EVENT",
-            message: error.to_string(),
-        }),
+        Ok(Value::Object(fields)) => fault_of(&fields).unwrap_or_else(|| twice(error)),
         Ok(_) => Fault { field: None, code: "NOT_AN_OBJECT", message: "must be a JSON object".into() },
         Err(error) => syntax(bytes, &error),
     }
@@ -78,6 +74,16 @@ fn fault_of(fields: &Map<String, Value>) -> Option<Fault> {
         }
     }
     None
+}
+
+/// What is left when every field holds what it must: one of them is there twice, which only the first reading sees.
+fn twice(error: &serde_json::Error) -> Fault {
+    let message = error.to_string();
+    let name = message.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`'));
+    match name {
+        Some((name, _)) => Fault::of(name, "TWICE", "must be given once"),
+        None => Fault { field: None, code: "BAD_EVENT", message },
+    }
 }
 
 /// A line that is no JSON at all. What stands at the error, and the name before it, often tell what was meant.

@@ -9,7 +9,7 @@ use troupe_runtime::address::KEY_BYTES_MAX;
 use super::diagnosis::{Fault, diagnose};
 
 /// Longest id of a member or content: room is left for what feature keys add to it.
-const ID_BYTES_MAX: usize = KEY_BYTES_MAX / 2;
+pub(crate) const ID_BYTES_MAX: usize = KEY_BYTES_MAX / 2;
 /// Most entries of a context, and the longest name or value in it.
 const CONTEXT_MAX: usize = 16;
 const CONTEXT_BYTES_MAX: usize = 64;
@@ -90,11 +90,15 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Braces mark the part of a key that places it, so an id with one would end up in a shard of its own.
+/// Whether this can be the id of a member, content or circumstance. Braces mark the part of a key that places it, so an
+/// id with one would end up in a shard of its own.
+pub(crate) fn is_id(id: &str) -> bool {
+    (1..=ID_BYTES_MAX).contains(&id.len())
+        && !id.bytes().any(|byte| byte.is_ascii_control() || byte == b'{' || byte == b'}')
+}
+
 fn check_id(field: &'static str, id: &str) -> Result<(), Fault> {
-    let sound = (1..=ID_BYTES_MAX).contains(&id.len())
-        && !id.bytes().any(|byte| byte.is_ascii_control() || byte == b'{' || byte == b'}');
-    if sound {
+    if is_id(id) {
         Ok(())
     } else {
         Err(Fault::of(

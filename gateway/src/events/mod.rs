@@ -14,4 +14,5 @@ mod tests;
 pub(crate) use batch::Batch;
 pub use diagnosis::Fault;
 pub use line::Line;
+pub(crate) use line::{ID_BYTES_MAX, is_id};
 pub use receipt::{Failed, Receipt, Rejected};

@@ -80,7 +80,7 @@ fn a_malformed_line_is_named_by_field_and_code() {
             Some("context"),
             "TOO_LARGE",
         ),
-        (r#"{"member":"42","member":"43","content":"7","type":"rating","at":1}"#, None, "BAD_EVENT"),
+        (r#"{"member":"42","member":"43","content":"7","type":"rating","at":1}"#, Some("member"), "TWICE"),
         (r#"{"member":"42","content":"7","type":"rating","at":1"#, Some("at"), "BAD_JSON"),
         ("[]", None, "NOT_AN_OBJECT"),
         ("garbage", None, "BAD_JSON"),

@@ -2,15 +2,18 @@
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 use troupe_runtime::address::Address;
 use troupe_runtime::entity::{KindSpec, VerbSpec};
-use troupe_runtime::{AskOptions, Registry};
+use troupe_runtime::transport::AskOne;
+use troupe_runtime::{AskError, Registry};
 
 use crate::call::Call;
+use crate::json;
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
 
@@ -47,12 +50,22 @@ pub(crate) async fn ask(
     let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
     let body = message(&body, verb)?;
     let key = if verb.is_command() { call.key_for(kind.name, &to.key, verb.name) } else { None };
-    let options = AskOptions { within: call.left()?, key };
-    Ok(Json(edge.router.ask_json(to, verb.name, &body, options).await?))
+    let body = (verb.body_from_json)(&body).map_err(|error| json::unfit(&error))?;
+    let ask = AskOne { to, verb: verb.name.to_owned(), body, key };
+    let reply = edge.router.ask_raw(ask, call.left()?).await?;
+    let reply = (verb.reply_to_json)(&reply).map_err(|error| AskError::Fault(error.to_string()))?;
+    Ok(Json(reply))
 }
 
 pub(super) fn bad_path(rejection: &PathRejection) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "BAD_PATH", rejection.body_text())
+    let problem = Problem::new(StatusCode::BAD_REQUEST, "BAD_PATH", rejection.body_text());
+    match rejection {
+        PathRejection::FailedToDeserializePathParams(failed) => match failed.kind() {
+            ErrorKind::InvalidUtf8InPathParam { key } => problem.field(key.clone()),
+            _ => problem,
+        },
+        _ => problem,
+    }
 }
 
 /// Finds the verb. `record` means its newest version.
@@ -94,12 +107,11 @@ fn short(text: &str) -> String {
 fn message(body: &[u8], verb: &VerbSpec) -> Result<Value, Problem> {
     if body.trim_ascii().is_empty() {
         let empty = Value::Object(Map::new());
-        return Ok(if (verb.body_from_json)(&empty).is_ok() { empty } else { Value::Null });
+        let fits = |body: &Value| (verb.body_from_json)(body).is_ok();
+        // Where neither fits, the empty object says which field is missing.
+        return Ok(if !fits(&empty) && fits(&Value::Null) { Value::Null } else { empty });
     }
-    serde_json::from_slice(body).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "BAD_JSON", format!("the body is no JSON: {error}"))
-            .field("body")
-    })
+    json::parse(body)
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 
 use crate::call::Call;
 use crate::domain::Group;
+use crate::events::{ID_BYTES_MAX, is_id};
+use crate::json;
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
 
@@ -78,9 +80,7 @@ pub(crate) async fn lookup(
     body: Body,
 ) -> Result<Json<Columns>, Problem> {
     let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
-    let lookup: Lookup = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "BAD_BODY", error.to_string()).field("body")
-    })?;
+    let lookup: Lookup = json::read(&body)?;
     within("features", lookup.features.len(), edge.config.lookup_features_max)?;
     within("entities", lookup.entities.len(), edge.config.lookup_entities_max)?;
     let wanted = by_group(&edge, &lookup.features)?;
@@ -152,12 +152,12 @@ fn asks(
     let mut asks = Vec::with_capacity(wanted.len() * entities.len());
     for Wanted { group, names, .. } in wanted {
         for (row, entity) in entities.iter().enumerate() {
-            let sound = |id: &&String| {
-                !id.is_empty()
-                    && !id.bytes().any(|byte| byte.is_ascii_control() || byte == b'{' || byte == b'}')
-            };
-            let Some(id) = entity.get(&group.by).filter(sound) else {
-                let detail = format!("group {:?} needs the {} of each entity", group.name, group.by);
+            let Some(id) = entity.get(&group.by).filter(|id| is_id(id)) else {
+                let detail = format!(
+                    "group {:?} needs the {} of each entity, 1 to {ID_BYTES_MAX} bytes without control characters and \
+                     braces",
+                    group.name, group.by
+                );
                 return Err(Problem::new(StatusCode::BAD_REQUEST, "BAD_LOOKUP", detail)
                     .field(format!("entities[{row}].{}", group.by)));
             };

@@ -41,10 +41,10 @@ async fn what_cannot_be_asked_is_refused_with_its_field() {
         ("/v1/actors/notes/a/write.v9", "{}", 404, "UNKNOWN_VERB", json!("verb")),
         ("/v1/actors/notes/a%0Ab/read", "", 400, "BAD_KEY", json!("key")),
         (long.as_str(), "", 400, "BAD_KEY", json!("key")),
-        ("/v1/actors/notes/%FF/read", "", 400, "BAD_PATH", json!(null)),
+        ("/v1/actors/notes/%FF/read", "", 400, "BAD_PATH", json!("key")),
         ("/v1/actors/notes/a/write", "{nope", 400, "BAD_JSON", json!("body")),
-        ("/v1/actors/notes/a/write", "", 400, "BAD_BODY", json!(null)),
-        ("/v1/actors/notes/a/write", r#"{"text":7}"#, 400, "BAD_BODY", json!(null)),
+        ("/v1/actors/notes/a/write", "", 400, "BAD_BODY", json!("text")),
+        ("/v1/actors/notes/a/write", r#"{"text":7}"#, 400, "BAD_BODY", json!("text")),
         ("/v1/actors/notes/a/write.v1", r#"{"text":""}"#, 422, "BAD_TEXT", json!("text")),
     ] {
         let answer = edge.post(path, body).await;

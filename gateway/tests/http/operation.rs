@@ -174,3 +174,18 @@ fn collect_references(value: &Value, found: &mut Vec<String>) {
         _ => {}
     }
 }
+
+/// The description as it is in the repository: what the Python tests validate, and what a reviewer sees change.
+#[test]
+fn the_description_in_the_repository_is_this_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/openapi.json");
+    let described = troupe_gateway::api().to_pretty_json().unwrap() + "\n";
+    if std::env::var_os("TROUPE_UPDATE").is_some() {
+        std::fs::write(path, &described).unwrap();
+    }
+    let held = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        held == described,
+        "tests/vectors/openapi.json is stale: run with TROUPE_UPDATE=1 and look at the change"
+    );
+}

@@ -127,7 +127,7 @@ async fn a_lookup_that_cannot_be_answered_names_what_is_wrong() {
         (json!(["heard:sum"]), json!([entity]), 404, "UNKNOWN_FEATURE", "features[0]"),
         (json!(["played:count"]), json!([entity]), 400, "BAD_LOOKUP", "entities[0].content"),
         (json!(["heard:count"]), json!([entity, {"member": "{x}"}]), 400, "BAD_LOOKUP", "entities[1].member"),
-        (json!("heard:count"), json!([entity]), 400, "BAD_BODY", "body"),
+        (json!("heard:count"), json!([entity]), 400, "BAD_BODY", "features"),
     ] {
         let body = json!({"features": features, "entities": entities}).to_string();
         let answer = edge.post("/v1/features:lookup", body.clone()).await;

@@ -3,14 +3,16 @@
 //! An entity's state is the fold of its events. A command is decided against the state and yields events, effects and a
 //! reply; a query yields a reply alone. All of it is pure: time, seeds and the cluster's settings arrive in [`Context`].
 
+mod body;
 mod context;
 mod decision;
 mod erased;
 mod registry;
 mod traits;
 
+pub use body::BodyError;
 pub use context::{Context, Globals};
 pub use decision::{Decision, Effect};
 pub use erased::{Cell, Decided};
-pub use registry::{Action, Ask, BodyError, FromJson, KindSpec, Registry, Restore, Run, ToJson, VerbSpec};
+pub use registry::{Action, Ask, FromJson, KindSpec, Registry, Restore, Run, ToJson, VerbSpec};
 pub use traits::{Answer, Command, Decide, Entity, FaultPolicy, Placement, Query, Wire};

@@ -4,16 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::body::BodyError;
 use super::context::Context;
 use super::erased::{Cell, Decided, Resident};
 use super::traits::{Answer, Command, Decide, Entity, FaultPolicy, Placement, Query};
 use crate::error::Refused;
 use crate::wire;
-
-/// A body that is no message of its verb.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BodyError(pub String);
 
 /// The state from a checkpoint.
 pub type Restore = fn(&[u8]) -> Result<Box<dyn Cell>, String>;
@@ -153,7 +149,7 @@ fn run<E: Decide<C>, C: Command>(
     body: &[u8],
     ctx: &Context<'_>,
 ) -> Result<Decided, BodyError> {
-    let command = wire::decode::<C>(body).map_err(BodyError)?;
+    let command = wire::decode::<C>(body).map_err(BodyError::whole)?;
     let state = cell.as_any().downcast_mut::<E>().expect("a cell holds the state of its own kind");
     let decision = state.decide(&command, ctx);
     let reply = match decision.outcome {
@@ -175,17 +171,17 @@ fn ask<E: Answer<Q>, Q: Query>(
     body: &[u8],
     ctx: &Context<'_>,
 ) -> Result<Result<Vec<u8>, Refused>, BodyError> {
-    let query = wire::decode::<Q>(body).map_err(BodyError)?;
+    let query = wire::decode::<Q>(body).map_err(BodyError::whole)?;
     let state = cell.as_any_ref().downcast_ref::<E>().expect("a cell holds the state of its own kind");
     Ok(state.answer(&query, ctx).map(|reply| wire::encode(&reply)))
 }
 
 fn from_json<T: super::traits::Wire>(value: &Value) -> Result<Vec<u8>, BodyError> {
-    let message = T::deserialize(value).map_err(|error| BodyError(error.to_string()))?;
+    let message: T = serde_path_to_error::deserialize(value)?;
     Ok(wire::encode(&message))
 }
 
 fn to_json<T: super::traits::Wire>(bytes: &[u8]) -> Result<Value, BodyError> {
-    let reply = wire::decode::<T>(bytes).map_err(BodyError)?;
-    serde_json::to_value(&reply).map_err(|error| BodyError(error.to_string()))
+    let reply = wire::decode::<T>(bytes).map_err(BodyError::whole)?;
+    serde_json::to_value(&reply).map_err(|error| BodyError::whole(error.to_string()))
 }

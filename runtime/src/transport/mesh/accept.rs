@@ -3,14 +3,16 @@
 //! The node with the lower number dials for sessions. A connection from a node with a higher one is a knock: it carries
 //! nothing, and says that the peer is there and waits to be dialled.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ractor::ActorRef;
 use ractor_cluster::NodeServerMessage;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::link::{Link, Links};
+use super::complaints::Complaints;
+use super::link::{Link, Links, Stage};
 use super::stream::MeshStream;
 use super::tls::{Tls, name_of, session_number};
 
@@ -22,15 +24,16 @@ pub(super) async fn accept(
     server: ActorRef<NodeServerMessage>,
 ) {
     let places = Arc::new(Semaphore::new(usize::from(links.config.handshakes_max)));
-    let refused = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let complaints = Arc::new(Mutex::new(Complaints::default()));
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, from)) = listener.accept().await else {
             // Out of file descriptors, most likely: others will be freed.
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             continue;
         };
         let Ok(place) = places.clone().try_acquire_owned() else { continue };
-        let (links, tls, server, refused) = (links.clone(), tls.clone(), server.clone(), refused.clone());
+        let (links, tls, server, complaints) =
+            (links.clone(), tls.clone(), server.clone(), complaints.clone());
         #[allow(clippy::disallowed_methods, reason = "bounded by the semaphore and the timeout")]
         tokio::spawn(async move {
             let within = links.config.handshake_timeout;
@@ -38,24 +41,51 @@ pub(super) async fn accept(
                 Ok(outcome) => outcome,
                 Err(_) => Err(format!("no handshake within {within:?}")),
             };
-            drop(place);
-            match outcome {
-                Ok((link, _)) if links.here < link.peer.node => link.knocked.notify_one(),
-                Ok((link, stream)) => {
-                    // The peer dials because it has no session: what is left of one here is half open.
-                    links.end(&link, "the peer opened a new connection");
+            let outcome = match outcome {
+                Ok((link, _)) if links.here < link.peer.node => {
+                    link.knocked.notify_one();
+                    Ok(())
+                }
+                Ok((link, stream)) => replace(&links, &link).await.map(|()| {
                     let opened = NodeServerMessage::ConnectionOpenedExternal { stream, is_server: true };
                     let _ = server.cast(opened);
-                }
-                Err(error) => {
-                    let count = refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-                    // A peer that tries again and again must not fill the log.
-                    if count.is_power_of_two() {
-                        tracing::warn!(error, count, "a connection to the mesh was refused");
-                    }
-                }
+                }),
+                Err(error) => Err(error),
+            };
+            drop(place);
+            if let Err(error) = outcome {
+                refused(&complaints, from.ip(), &error);
             }
         });
+    }
+}
+
+/// Makes way for a new connection. The peer dials because it has no session, so what is left of one here is half open
+/// and says nothing more. One that goes on speaking belongs to somebody else: a node that was given the peer's
+/// certificate by mistake must not break the sessions of the one it belongs to.
+async fn replace(links: &Links, link: &Link) -> Result<(), String> {
+    let arrived = links.clock.mono();
+    let beat = links.config.heartbeat_every;
+    let mut stage = link.stage.subscribe();
+    let ended = stage.wait_for(|stage| *stage != Stage::Up);
+    if tokio::time::timeout(beat * 3, ended).await.is_ok() {
+        return Ok(());
+    }
+    // What was on its way when the peer dialled may have arrived within one heartbeat.
+    let late = arrived.saturating_add(u64::try_from(beat.as_micros()).unwrap_or(u64::MAX));
+    if link.heard_at().is_some_and(|heard| heard > late) {
+        return Err(format!("it has the certificate of {:?}, whose session is alive", link.peer.name));
+    }
+    links.end(link, "the peer opened a new connection");
+    Ok(())
+}
+
+fn refused(complaints: &Mutex<Complaints>, from: IpAddr, error: &str) {
+    let mut complaints = complaints.lock().unwrap_or_else(PoisonError::into_inner);
+    // A node's port is another each time, its address is not.
+    let worth_a_line = complaints.note(&format!("{from}: {error}"));
+    if let Some(count) = worth_a_line {
+        tracing::warn!(%from, error, count, "a connection to the mesh was refused");
     }
 }
 

@@ -12,6 +12,7 @@ use ractor::ActorRef;
 use ractor_cluster::NodeSessionMessage;
 use tokio::sync::{Notify, watch};
 
+use super::complaints::Complaints;
 use super::postbox::FrameMessage;
 use super::start::MeshPeer;
 use crate::address::NodeId;
@@ -59,13 +60,6 @@ struct Flow {
     last_error: Option<String>,
 }
 
-/// Failures since the last session.
-#[derive(Default)]
-struct Errors {
-    count: u64,
-    logged: Vec<String>,
-}
-
 /// One peer.
 pub(super) struct Link {
     pub(super) peer: MeshPeer,
@@ -75,7 +69,8 @@ pub(super) struct Link {
     pub(super) stage: watch::Sender<Stage>,
     /// The peer is there and has no session with us.
     pub(super) knocked: Notify,
-    errors: Mutex<Errors>,
+    /// Failures since the last session.
+    errors: Mutex<Complaints>,
     /// Session number and incarnation that the node's receiver was told of.
     announced: Mutex<Option<(u64, u64)>>,
 }
@@ -163,19 +158,10 @@ impl Link {
         *announced = now;
     }
 
-    /// A connection could not be made. Each reason is logged once until there has been a session, and then for each
-    /// power of two: a peer with the wrong cookie tries for ever.
+    /// A connection could not be made. A session that opens makes every reason news again.
     pub(super) fn failed(&self, why: String) {
-        const REASONS_MAX: usize = 8;
-        let mut errors = self.errors();
-        errors.count += 1;
-        let count = errors.count;
-        let new = errors.logged.len() < REASONS_MAX && !errors.logged.contains(&why);
-        if new {
-            errors.logged.push(why.clone());
-        }
-        drop(errors);
-        if new || count.is_power_of_two() && count >= 16 {
+        let worth_a_line = self.errors().note(&why);
+        if let Some(count) = worth_a_line {
             tracing::warn!(node = self.peer.node.0, error = why, count, "no session with the peer");
         }
         let mut flow = self.flow();
@@ -239,7 +225,7 @@ impl Link {
         flow.heard = now;
         if !flow.open {
             flow.open = true;
-            *self.errors() = Errors::default();
+            *self.errors() = Complaints::default();
         }
         let room = head.consumed > flow.acked;
         flow.acked = flow.acked.max(head.consumed).min(flow.sent);
@@ -258,6 +244,12 @@ impl Link {
             self.work.notify_one();
         }
         true
+    }
+
+    /// When the current session was last heard of; none without a session.
+    pub(super) fn heard_at(&self) -> Option<u64> {
+        let flow = self.flow();
+        flow.session.as_ref().map(|_| flow.heard)
     }
 
     /// Whether a frame is of the current session.
@@ -279,7 +271,7 @@ impl Link {
         }
     }
 
-    fn errors(&self) -> MutexGuard<'_, Errors> {
+    fn errors(&self) -> MutexGuard<'_, Complaints> {
         self.errors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

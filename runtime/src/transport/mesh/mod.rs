@@ -7,6 +7,7 @@
 
 mod accept;
 mod certs;
+mod complaints;
 mod dial;
 mod link;
 mod postbox;
