@@ -85,7 +85,7 @@ fn encoded(events: u32) -> anyhow::Result<u64> {
         match verb.action {
             troupe_runtime::entity::Action::Command(run) => {
                 run(cell.as_mut(), &wire::encode(&event(at)), &ctx)
-                    .map_err(|error| anyhow::anyhow!(error.0))?;
+                    .map_err(|error| anyhow::anyhow!(error.why))?;
             }
             troupe_runtime::entity::Action::Query(_) => bail!("recording is a command"),
         }

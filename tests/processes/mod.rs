@@ -7,4 +7,5 @@ mod command_line;
 mod demo;
 mod http;
 mod outage;
+mod rebuild;
 mod strangers;
