@@ -14,7 +14,7 @@ demo: setup
 test: setup $(VENV)/ready
 	cargo build -p troupe-node
 	cargo test --workspace
-	$(VENV)/bin/python -m pytest -q sdk/python/tests
+	TROUPE_BIN=$(CARGO_TARGET_DIR)/debug/troupe $(VENV)/bin/python -m pytest -q sdk/python/tests
 
 # Every figure beside its baseline: `make bench ARGS="events --json figures.json"`.
 bench: setup

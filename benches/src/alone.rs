@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use troupe_runtime::cluster::{Disk, Facts, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
-use troupe_runtime::shard::{Append, ShardConfig};
+use troupe_runtime::shard::Append;
 use troupe_runtime::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit};
 use troupe_runtime::supervised::Actor;
 use troupe_runtime::transport::{MemoryNetwork, ReceiverSlot};
@@ -74,7 +74,8 @@ impl Alone {
     ///
     /// # Errors
     /// A store that does not open, or no leader in time.
-    pub async fn start(shards: u32, shard: ShardConfig) -> anyhow::Result<Self> {
+    pub async fn start(config: RuntimeConfig) -> anyhow::Result<Self> {
+        let shards = config.shards;
         let here = NodeId(1);
         let at = |port| ([127, 0, 0, 1], port).into();
         let node = NodeSpec {
@@ -85,13 +86,7 @@ impl Alone {
             admin: at(3),
             zone: String::new(),
         };
-        let spec = RuntimeSpec {
-            cluster: "alone".into(),
-            here,
-            incarnation: 1,
-            nodes: vec![node],
-            config: RuntimeConfig { shards, shard, ..RuntimeConfig::default() },
-        };
+        let spec = RuntimeSpec { cluster: "alone".into(), here, incarnation: 1, nodes: vec![node], config };
         let disk = Disk {
             log: Arc::new(Forgetful),
             store: Arc::new(Forgetful),

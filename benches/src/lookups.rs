@@ -8,7 +8,7 @@ use anyhow::ensure;
 use troupe_actors::catalog::{Catalog, Declare, GroupSpec};
 use troupe_actors::features::{Features, Lookup};
 use troupe_actors::members::{Member, Record};
-use troupe_runtime::shard::ShardConfig;
+use troupe_runtime::cluster::RuntimeConfig;
 use troupe_runtime::{Address, AskOptions, Timestamp};
 
 use crate::Alone;
@@ -30,7 +30,7 @@ pub struct Lookups {
 /// # Errors
 /// A node that does not start, or a call that fails.
 pub async fn lookups(group: GroupSpec, count: usize) -> anyhow::Result<Lookups> {
-    let alone = Alone::start(1, ShardConfig::default()).await?;
+    let alone = Alone::start(RuntimeConfig { shards: 1, ..RuntimeConfig::default() }).await?;
     let router = alone.router();
     let options = AskOptions::within(WITHIN);
     let names: Vec<String> = group.features.iter().map(|feature| feature.name.clone()).collect();

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use troupe_actors::members::{Member, Record};
+use troupe_runtime::cluster::RuntimeConfig;
+use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, Command as _, Timestamp, wire};
@@ -31,8 +33,13 @@ pub struct Residence {
 /// # Errors
 /// A node that does not start, or a call that fails.
 pub async fn residence(members: u32, events: u32) -> anyhow::Result<Residence> {
-    let shard = ShardConfig { checkpoint_every: Duration::from_millis(500), ..ShardConfig::default() };
-    let alone = Alone::start(8, shard).await?;
+    // Little log in memory: it is bounded, shared by all members, and not what is measured.
+    let config = RuntimeConfig {
+        shards: 8,
+        raft: RaftConfig { log_kept_bytes: 0, ..RaftConfig::default() },
+        shard: ShardConfig { checkpoint_log_bytes: 128 << 10, ..ShardConfig::default() },
+    };
+    let alone = Alone::start(config).await?;
     // The first members pay for what all share: threads, buffers, the contents.
     write(&alone, 0..members / 20, events).await?;
     let before = resident_bytes()?;

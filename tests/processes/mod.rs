@@ -3,7 +3,9 @@
 mod bad_input;
 mod bad_models;
 mod binary;
+mod browser;
 mod command_line;
+mod console_page;
 mod demo;
 mod http;
 mod outage;

@@ -1,5 +1,8 @@
 //! A member's interactions, packed: there are many members and each has many.
 
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 use serde::{Serialize, Serializer};
 use troupe_runtime::Timestamp;
@@ -18,9 +21,9 @@ const TEXTS_MAX: usize = 4 * HISTORY_MAX;
 /// Marks a content that is not a number: the rest is a place in the history's own texts.
 const TEXT: u32 = 1 << 31;
 
-/// 32 bytes; texts are kept once for each history.
+/// Texts are kept once for each history.
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
-struct Packed {
+struct Interaction {
     id: u64,
     at: u64,
     content: u32,
@@ -28,6 +31,62 @@ struct Packed {
     value: f32,
     kind: u16,
 }
+
+/// An interaction in the bytes that it needs, and none to align it.
+#[derive(Clone, Copy, PartialEq)]
+struct Packed([u8; 26]);
+
+impl Packed {
+    fn new(one: Interaction) -> Self {
+        let mut bytes = [0; 26];
+        bytes[..8].copy_from_slice(&one.id.to_le_bytes());
+        bytes[8..16].copy_from_slice(&one.at.to_le_bytes());
+        bytes[16..20].copy_from_slice(&one.content.to_le_bytes());
+        bytes[20..24].copy_from_slice(&one.value.to_le_bytes());
+        bytes[24..].copy_from_slice(&one.kind.to_le_bytes());
+        Self(bytes)
+    }
+
+    fn part<const N: usize>(&self, from: usize) -> [u8; N] {
+        let mut part = [0; N];
+        part.copy_from_slice(&self.0[from..from + N]);
+        part
+    }
+
+    fn id(&self) -> u64 {
+        u64::from_le_bytes(self.part(0))
+    }
+
+    fn get(&self) -> Interaction {
+        Interaction {
+            id: self.id(),
+            at: u64::from_le_bytes(self.part(8)),
+            content: u32::from_le_bytes(self.part(16)),
+            value: f32::from_le_bytes(self.part(20)),
+            kind: u16::from_le_bytes(self.part(24)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Packed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+impl Encode for Packed {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.get().encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for Packed {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Interaction::decode(decoder).map(Self::new)
+    }
+}
+
+bincode::impl_borrow_decode!(Packed);
 
 /// The newest interactions of one member, in order of event time.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
@@ -45,7 +104,7 @@ impl History {
     /// Whether an interaction with this id was added, as far as is still known.
     #[must_use]
     pub fn knows(&self, id: u64) -> bool {
-        self.packed.iter().any(|interaction| interaction.id == id)
+        self.packed.iter().any(|interaction| interaction.id() == id)
             || self.behind.iter().any(|(_, behind)| *behind == id)
     }
 
@@ -69,7 +128,7 @@ impl History {
 
     /// Adds an interaction in its place by time; one older than a full history holds leaves only its id.
     pub fn add(&mut self, id: u64, content: &str, kind: &str, value: Option<f32>, at: Timestamp) {
-        let packed = Packed {
+        let one = Interaction {
             id,
             at: at.0,
             content: self.content(content),
@@ -80,10 +139,13 @@ impl History {
             // By a sixteenth rather than by half: most histories are done growing when they are read.
             self.packed.reserve_exact((self.packed.len() / 16).max(4));
         }
-        let place = self.packed.partition_point(|held| (held.at, held.id) <= (packed.at, packed.id));
-        self.packed.insert(place, packed);
+        let place = self.packed.partition_point(|held| {
+            let held = held.get();
+            (held.at, held.id) <= (one.at, one.id)
+        });
+        self.packed.insert(place, Packed::new(one));
         if self.packed.len() > HISTORY_MAX {
-            let dropped = self.packed.remove(0);
+            let dropped = self.packed.remove(0).get();
             self.leave_behind(dropped.at, dropped.id);
             if self.texts.len() > TEXTS_MAX {
                 self.drop_unused_texts();
@@ -102,12 +164,12 @@ impl History {
 
     /// Newest first.
     pub fn newest(&self) -> impl Iterator<Item = InteractionView> {
-        self.packed.iter().rev().map(|packed| InteractionView {
-            id: packed.id,
-            content: self.content_text(packed.content),
-            kind: self.texts.get(usize::from(packed.kind)).map_or_else(String::new, ToString::to_string),
-            value: Some(packed.value).filter(|value| !value.is_nan()),
-            at: Timestamp(packed.at),
+        self.packed.iter().rev().map(Packed::get).map(|one| InteractionView {
+            id: one.id,
+            content: self.content_text(one.content),
+            kind: self.texts.get(usize::from(one.kind)).map_or_else(String::new, ToString::to_string),
+            value: Some(one.value).filter(|value| !value.is_nan()),
+            at: Timestamp(one.at),
         })
     }
 
@@ -115,8 +177,8 @@ impl History {
     #[must_use]
     pub fn contents(&self) -> Vec<String> {
         let mut seen = std::collections::HashSet::with_capacity(self.packed.len());
-        let distinct = self.packed.iter().rev().filter(|packed| seen.insert(packed.content));
-        distinct.map(|packed| self.content_text(packed.content)).collect()
+        let contents = self.packed.iter().rev().map(|packed| packed.get().content);
+        contents.filter(|content| seen.insert(*content)).map(|content| self.content_text(content)).collect()
     }
 
     /// Heap bytes.
@@ -165,10 +227,12 @@ impl History {
             places[place]
         };
         for packed in &mut self.packed {
-            packed.kind = keep(usize::from(packed.kind));
-            if packed.content & TEXT != 0 {
-                packed.content = TEXT | u32::from(keep((packed.content & !TEXT) as usize));
+            let mut one = packed.get();
+            one.kind = keep(usize::from(one.kind));
+            if one.content & TEXT != 0 {
+                one.content = TEXT | u32::from(keep((one.content & !TEXT) as usize));
             }
+            *packed = Packed::new(one);
         }
         self.text_bytes = self.texts.iter().map(|text| u32::try_from(text.len()).unwrap_or(0)).sum();
     }
