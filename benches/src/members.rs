@@ -1,6 +1,6 @@
 //! What a member costs in memory.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use troupe_actors::members::{Member, Record};
@@ -40,11 +40,11 @@ pub async fn residence(members: u32, events: u32) -> anyhow::Result<Residence> {
         shard: ShardConfig { checkpoint_log_bytes: 128 << 10, ..ShardConfig::default() },
     };
     let alone = Alone::start(config).await?;
-    // The first members pay for what all share: threads, buffers, the contents.
-    write(&alone, 0..members / 20, events).await?;
-    let before = resident_bytes()?;
+    // The first members pay for what all share: threads, buffers, the contents, calls in flight.
+    write(&alone, 0..members / 2, events).await?;
+    let before = settled_bytes().await?;
     write(&alone, members..members * 2, events).await?;
-    let resident_bytes = resident_bytes()?.saturating_sub(before);
+    let resident_bytes = settled_bytes().await?.saturating_sub(before);
     let one = encoded(events)?;
     Ok(Residence { resident_bytes, encoded_bytes: one * u64::from(members), members })
 }
@@ -98,6 +98,20 @@ fn encoded(events: u32) -> anyhow::Result<u64> {
         }
     }
     Ok(cell.encode().len() as u64)
+}
+
+/// The resident set once it no longer falls: checkpoints are written behind the calls, and what they used is given back
+/// a little later.
+async fn settled_bytes() -> anyhow::Result<u64> {
+    let (mut least, mut since) = (resident_bytes()?, Instant::now());
+    while since.elapsed() < Duration::from_secs(1) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let now = resident_bytes()?;
+        if now < least {
+            (least, since) = (now, Instant::now());
+        }
+    }
+    Ok(least)
 }
 
 /// The resident set of this process.

@@ -32,18 +32,21 @@ struct Interaction {
     kind: u16,
 }
 
+/// The latest event time that six bytes of milliseconds hold, in the year 10889: later than any that is recorded.
+const AT_MAX: u64 = (1 << 48) - 1;
+
 /// An interaction in the bytes that it needs, and none to align it.
 #[derive(Clone, Copy, PartialEq)]
-struct Packed([u8; 26]);
+struct Packed([u8; 24]);
 
 impl Packed {
     fn new(one: Interaction) -> Self {
-        let mut bytes = [0; 26];
+        let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&one.id.to_le_bytes());
-        bytes[8..16].copy_from_slice(&one.at.to_le_bytes());
-        bytes[16..20].copy_from_slice(&one.content.to_le_bytes());
-        bytes[20..24].copy_from_slice(&one.value.to_le_bytes());
-        bytes[24..].copy_from_slice(&one.kind.to_le_bytes());
+        bytes[8..14].copy_from_slice(&one.at.min(AT_MAX).to_le_bytes()[..6]);
+        bytes[14..18].copy_from_slice(&one.content.to_le_bytes());
+        bytes[18..22].copy_from_slice(&one.value.to_le_bytes());
+        bytes[22..].copy_from_slice(&one.kind.to_le_bytes());
         Self(bytes)
     }
 
@@ -58,12 +61,14 @@ impl Packed {
     }
 
     fn get(&self) -> Interaction {
+        let mut at = [0; 8];
+        at[..6].copy_from_slice(&self.0[8..14]);
         Interaction {
             id: self.id(),
-            at: u64::from_le_bytes(self.part(8)),
-            content: u32::from_le_bytes(self.part(16)),
-            value: f32::from_le_bytes(self.part(20)),
-            kind: u16::from_le_bytes(self.part(24)),
+            at: u64::from_le_bytes(at),
+            content: u32::from_le_bytes(self.part(14)),
+            value: f32::from_le_bytes(self.part(18)),
+            kind: u16::from_le_bytes(self.part(22)),
         }
     }
 }

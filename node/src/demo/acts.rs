@@ -113,6 +113,7 @@ async fn acts(arguments: &Arguments, stage: &Stage, play: &Play, local: &mut Loc
     let ledger = std::mem::take(&mut *ledger.lock().unwrap_or_else(PoisonError::into_inner));
     let audit = ledger.audit(&client).await?;
     audited(&mut report, audit);
+    memory(&mut report).await?;
     report.add("failover.gap_ms.max", gap.as_secs_f64() * 1_000.0, "ms", Goal::AtMost(2_000.0));
     close(&mut report, &live, start);
     report.print();
@@ -239,6 +240,26 @@ fn audited(report: &mut Report, audit: Audit) {
     report.add("events.invented", audit.invented as f64, "events", Goal::AtMost(0.0));
 }
 
+/// What a member costs in memory, measured in a process that does nothing else.
+async fn memory(report: &mut Report) -> anyhow::Result<()> {
+    let figures = tempfile::NamedTempFile::new()?;
+    let mut bench = tokio::process::Command::new(std::env::current_exe()?);
+    let bench = bench.args(["bench", "members", "--synthetic", "1", "--json"]).arg(figures.path());
+    let measured = bench.kill_on_drop(true).output().await?;
+    let read: serde_json::Value = serde_json::from_slice(&std::fs::read(figures.path())?).unwrap_or_default();
+    let figure = |id: &str| {
+        let all = read["figures"].as_array()?;
+        all.iter().find(|figure| figure["id"] == id)?["value"].as_f64()
+    };
+    match figure("member.bytes").zip(figure("member.resident_bytes")) {
+        Some((bytes, resident)) => {
+            report.beside("member.bytes", bytes, "bytes", resident - bytes, Goal::AtMost(500.0));
+        }
+        None => report.missing("member.bytes", "bytes", &String::from_utf8_lossy(&measured.stderr)),
+    }
+    Ok(())
+}
+
 fn close(report: &mut Report, live: &Live, start: Instant) {
     let mut measured = live.measured();
     let mut percentiles = |id: &str, samples: &mut Vec<u64>, p99: Goal| {
@@ -270,7 +291,6 @@ fn close(report: &mut Report, live: &Live, start: Instant) {
     }
     #[allow(clippy::cast_precision_loss, reason = "a count of calls")]
     report.add("calls.failed", measured.failed as f64, "calls", Goal::AtMost(0.0));
-    report.missing("member.bytes", "bytes", "needs a run of its own with seeded members");
     report.add("demo.seconds", start.elapsed().as_secs_f64(), "s", Goal::AtMost(240.0));
 }
 

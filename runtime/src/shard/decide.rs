@@ -117,7 +117,7 @@ impl Replica {
     }
 
     fn take_ask(&mut self, waiting: WaitingAsk, draft: &mut Draft, outbox_full: bool) {
-        let WaitingAsk { token, slot, ask, arrived, .. } = waiting;
+        let WaitingAsk { token, slot, ask, .. } = waiting;
         let registry = self.registry.clone();
         let found = registry.get(&ask.to.kind).map(|kind| (kind, kind.verbs.get(ask.verb.as_str())));
         let (kind, verb) = match found {
@@ -136,7 +136,9 @@ impl Replica {
             Action::Query(query) => {
                 self.counters.queries += 1;
                 let (outcome, wait) = self.answer(kind, &ask.to, query, &ask.body, draft);
-                self.remember(&ask.to, verb.name, Caller::Client, arrived, 0, outcome.as_ref().err(), draft);
+                let error = outcome.as_ref().err();
+                let number = self.remember(&ask.to, verb.name, Caller::Client, 0, error, draft);
+                self.note_number(token, slot, number);
                 self.reads.push(HeldRead { token, slot, outcome, wait, asked: draft.now });
             }
             Action::Command(_) if outbox_full => {
@@ -157,7 +159,8 @@ impl Replica {
                     Err(error) => Some(error.clone()),
                     Ok(decided) => decided.reply.as_ref().err().cloned().map(AskError::Refused),
                 };
-                self.remember(&ask.to, verb.name, Caller::Client, arrived, events, error.as_ref(), draft);
+                let number = self.remember(&ask.to, verb.name, Caller::Client, events, error.as_ref(), draft);
+                self.note_number(token, slot, number);
                 self.settle(kind, &ask.to, decided, ask.key.map(|key| (key, asked)), (token, slot), draft);
             }
         }
@@ -265,17 +268,17 @@ impl Replica {
         };
         match decided {
             Ok(Decided { events, effects, reply: Ok(_) }) => {
-                self.remember(&effect.to, name, caller, draft.now, events.len(), None, draft);
+                self.remember(&effect.to, name, caller, events.len(), None, draft);
                 self.push_item(kind, effect.to, events, effects, None, draft)
             }
             Ok(Decided { reply: Err(refused), .. }) => {
                 let error = AskError::Refused(refused);
-                self.remember(&effect.to, name, caller, draft.now, 0, Some(&error), draft);
+                self.remember(&effect.to, name, caller, 0, Some(&error), draft);
                 self.dead_letter(&effect, &error.to_string());
                 Vec::new()
             }
             Err(error) => {
-                self.remember(&effect.to, name, caller, draft.now, 0, Some(&error), draft);
+                self.remember(&effect.to, name, caller, 0, Some(&error), draft);
                 self.dead_letter(&effect, &error.to_string());
                 Vec::new()
             }
@@ -435,26 +438,30 @@ impl Replica {
         z ^ (z >> 31)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one line of the message ring, which has that many columns")]
+    fn note_number(&mut self, token: u64, slot: usize, number: u64) {
+        if let Some(open) = self.open.get_mut(&token) {
+            open.messages[slot] = number;
+        }
+    }
+
     fn remember(
         &mut self,
         to: &Address,
         verb: &'static str,
         caller: Caller,
-        arrived: Mono,
         events: usize,
         error: Option<&AskError>,
         draft: &Draft,
-    ) {
+    ) -> u64 {
         self.recent.push(Message {
             to: name_hash(&to.kind, &to.key),
             at: draft.batch.now,
             verb,
             caller,
-            took_us: u32::try_from(draft.now.saturating_sub(arrived)).unwrap_or(u32::MAX),
+            took_us: 0,
             events: u16::try_from(events).unwrap_or(u16::MAX),
             error: error.map(|error| error.code().into()),
-        });
+        })
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) struct Message {
     pub(super) at: Timestamp,
     pub(super) verb: &'static str,
     pub(super) caller: Caller,
+    /// From arrival to answer; zero until then, and for effects, which have none.
     pub(super) took_us: u32,
     pub(super) events: u16,
     pub(super) error: Option<Box<str>>,
@@ -37,22 +38,36 @@ pub(super) struct Message {
 #[derive(Debug)]
 pub(super) struct Recent {
     ring: VecDeque<Message>,
+    /// Messages ever pushed.
+    pushed: u64,
     max: usize,
 }
 
 impl Recent {
     pub(super) fn new(max: u32) -> Self {
-        Self { ring: VecDeque::new(), max: max as usize }
+        Self { ring: VecDeque::new(), pushed: 0, max: max as usize }
     }
 
-    pub(super) fn push(&mut self, message: Message) {
+    /// Takes a message; its number is for [`Recent::finish`].
+    pub(super) fn push(&mut self, message: Message) -> u64 {
         if self.max == 0 {
-            return;
+            return 0;
         }
         if self.ring.len() >= self.max {
             self.ring.pop_front();
         }
         self.ring.push_back(message);
+        self.pushed += 1;
+        self.pushed
+    }
+
+    /// Notes how long a message took, when it is still there. Zero numbers none.
+    pub(super) fn finish(&mut self, number: u64, took_us: u64) {
+        let behind = self.pushed.wrapping_sub(number);
+        let place = usize::try_from(behind).ok().and_then(|behind| self.ring.len().checked_sub(behind + 1));
+        if let Some(message) = place.and_then(|place| self.ring.get_mut(place)).filter(|_| number > 0) {
+            message.took_us = u32::try_from(took_us).unwrap_or(u32::MAX);
+        }
     }
 
     /// The entity's messages, newest first.
@@ -77,4 +92,31 @@ impl Recent {
 /// A short name for an entity within the ring.
 pub(super) fn name_hash(kind: &str, key: &str) -> u64 {
     BuildHasherDefault::<xxhash_rust::xxh3::Xxh3>::default().hash_one((kind, key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_that_a_message_took_is_noted_while_the_ring_still_holds_it() {
+        let to = Address { kind: "k".into(), key: "a".into() };
+        let mut recent = Recent::new(2);
+        let message = Message {
+            to: name_hash("k", "a"),
+            at: Timestamp(1),
+            verb: "v",
+            caller: Caller::Client,
+            took_us: 0,
+            events: 0,
+            error: None,
+        };
+        let numbers: Vec<u64> = (0..3).map(|_| recent.push(message.clone())).collect();
+        for (number, took) in numbers.into_iter().zip([10, 20, 30]).chain([(0, 40), (9, 50)]) {
+            recent.finish(number, took);
+        }
+        let took: Vec<u64> = recent.of(&to).iter().map(|message| message.took_us).collect();
+        assert_eq!(took, [30, 20]);
+        assert_eq!(Recent::new(0).push(message), 0);
+    }
 }

@@ -46,6 +46,9 @@ pub struct ReplicaParts {
 pub(super) struct Open {
     pub(super) outcomes: Vec<Option<Outcome>>,
     pub(super) missing: usize,
+    pub(super) arrived: Mono,
+    /// Numbers of its messages in the ring of recent ones.
+    pub(super) messages: Vec<u64>,
 }
 
 /// An ask that waits to be decided.
@@ -54,7 +57,6 @@ pub(super) struct WaitingAsk {
     pub(super) slot: usize,
     pub(super) ask: AskOne,
     pub(super) deadline: Mono,
-    pub(super) arrived: Mono,
 }
 
 /// An answer that may leave once `wait` is committed and leadership at a time after `asked` is proven.
@@ -128,6 +130,8 @@ pub struct Replica {
     pub(super) out: Outputs,
     next_token: u64,
     passivated_at: Mono,
+    /// Start of the present turn.
+    turned: Mono,
     /// Why it cannot go on; a supervisor decides what follows.
     pub(super) broken: Option<String>,
 }
@@ -180,6 +184,7 @@ impl Replica {
             out: Outputs::default(),
             next_token: 1,
             passivated_at: now,
+            turned: now,
             broken: None,
         };
         if id == ShardId::CONTROL {
@@ -236,9 +241,12 @@ impl Replica {
             self.out.answers.push((token, Vec::new()));
             return token;
         }
-        self.open.insert(token, Open { outcomes: vec![None; count], missing: count });
+        self.open.insert(
+            token,
+            Open { outcomes: vec![None; count], missing: count, arrived: now, messages: vec![0; count] },
+        );
         for (slot, ask) in asks.into_iter().enumerate() {
-            self.waiting.push_back(WaitingAsk { token, slot, ask, deadline, arrived: now });
+            self.waiting.push_back(WaitingAsk { token, slot, ask, deadline });
         }
         token
     }
@@ -293,6 +301,7 @@ impl Replica {
 
     /// Does everything that can be done now. Call after any input, then take the outputs.
     pub fn turn(&mut self, now: Mono, wall: Timestamp) {
+        self.turned = now;
         // Deciding yields entries, which yield readies, which may free room for deciding more.
         for _ in 0..8 {
             let progressed = self.drain_ready(now);
@@ -451,6 +460,7 @@ impl Replica {
     pub(super) fn complete(&mut self, token: u64, slot: usize, outcome: Outcome) {
         let Some(open) = self.open.get_mut(&token) else { return };
         if open.outcomes[slot].is_none() {
+            self.recent.finish(open.messages[slot], self.turned.saturating_sub(open.arrived));
             open.outcomes[slot] = Some(outcome);
             open.missing -= 1;
         }

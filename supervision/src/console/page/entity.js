@@ -71,7 +71,7 @@ function show(entity) {
   setText(byId('entity-state'), JSON.stringify(entity.state, null, 2));
   byId('entity-messages').tBodies[0].replaceChildren(...entity.recent.map((message) => make('tr', {},
     make('td', { class: 'at' }, clock(message.at)), make('td', {}, message.verb), make('td', {}, message.caller),
-    make('td', { class: 'n' }, micros(message.took_us)), make('td', { class: 'n' }, message.events),
+    make('td', { class: 'n' }, message.took_us ? micros(message.took_us) : ''), make('td', { class: 'n' }, message.events),
     make('td', { class: 'bad' }, message.error ?? ''))));
 }
 
