@@ -25,6 +25,7 @@ bench: setup
 check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
 
 # Mends what can be mended by a tool.
 fix:

@@ -109,14 +109,31 @@ pub(crate) async fn tree(target: &Target) -> anyhow::Result<()> {
 }
 
 pub(crate) async fn actors(kind: &str, target: &Target) -> anyhow::Result<()> {
-    let keys = get(target, &format!("/api/keys/{kind}?limit=10000")).await?;
+    let keys = keys(&target.admin, kind).await?;
     if target.json {
-        return print_json(&keys);
+        return print_json(&serde_json::json!({ "kind": kind, "keys": keys }));
     }
-    for key in array(&keys, "keys") {
-        println!("{kind}/{}", key.as_str().unwrap_or_default());
+    for key in keys {
+        println!("{kind}/{key}");
     }
     Ok(())
+}
+
+/// Every key of a kind, page by page.
+pub(crate) async fn keys(admin: &str, kind: &str) -> anyhow::Result<Vec<String>> {
+    let mut keys: Vec<String> = Vec::new();
+    let mut after = Some(String::new());
+    while let Some(from) = after {
+        let mut url = reqwest::Url::parse(&format!("http://{admin}"))?;
+        url.path_segments_mut()
+            .map_err(|()| anyhow::anyhow!("the console's address cannot carry a path"))?
+            .extend(["api", "keys", kind]);
+        url.query_pairs_mut().append_pair("limit", "1000").append_pair("after", &from);
+        let page = get_url(url, admin).await?;
+        keys.extend(array(&page, "keys").iter().filter_map(Value::as_str).map(str::to_owned));
+        after = page["next"].as_str().map(str::to_owned);
+    }
+    Ok(keys)
 }
 
 pub(crate) async fn ask(message: &Message, show: bool) -> anyhow::Result<()> {
@@ -138,9 +155,11 @@ pub(crate) async fn ask(message: &Message, show: bool) -> anyhow::Result<()> {
 }
 
 async fn get(target: &Target, path: &str) -> anyhow::Result<Value> {
-    let url = format!("http://{}{path}", target.admin);
-    let answer =
-        client()?.get(&url).send().await.with_context(|| format!("no console at {}", target.admin))?;
+    get_url(reqwest::Url::parse(&format!("http://{}{path}", target.admin))?, &target.admin).await
+}
+
+async fn get_url(url: reqwest::Url, admin: &str) -> anyhow::Result<Value> {
+    let answer = client()?.get(url).send().await.with_context(|| format!("no console at {admin}"))?;
     let good = answer.status().is_success();
     let value: Value = answer.json().await?;
     if !good {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, load};
-use crate::{admin, bench, boot, demo, local};
+use crate::{admin, bench, boot, demo, learn, local};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -43,6 +43,8 @@ enum Command {
     },
     /// The main job: real data through a real cluster, one node killed on the way.
     Demo(demo::Arguments),
+    /// Trains a model from the events that a running cluster holds, and publishes it.
+    Train(learn::Arguments),
     /// Measurements, each beside its baseline in the same run.
     Bench(bench::Arguments),
     /// Nodes, and how they are.
@@ -99,6 +101,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(arguments) => {
             let path = arguments.config.clone();
             with_config(&path, |config, _| runtime()?.block_on(demo::run(arguments, config)))
+        }
+        Command::Train(arguments) => {
+            let path = arguments.config.clone();
+            with_config(&path, |config, base| runtime()?.block_on(learn::run(arguments, config, &base)))
         }
         Command::Bench(arguments) => {
             let path = arguments.config.clone();

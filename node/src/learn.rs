@@ -1,6 +1,6 @@
 //! Models from the events that the cluster holds: read through its own API, published through it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -11,6 +11,9 @@ use troupe_actors::serving::Vocabulary;
 use troupe_sdk::{Client, Event};
 use troupe_training::data::Interaction;
 use troupe_training::{Algorithm, IalsParameters, Trained, train};
+
+use crate::admin;
+use crate::config::Config;
 
 /// The model's name.
 const MODEL: &str = "recommend";
@@ -48,6 +51,80 @@ pub(crate) async fn read(client: &Client, members: &[String]) -> anyhow::Result<
     Ok(out)
 }
 
+/// `troupe train`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What is trained.
+    #[arg(value_enum)]
+    algorithm: Trainer,
+    /// The cluster's configuration: its gateways, its consoles and its lake.
+    #[arg(long, default_value = "cluster.toml")]
+    pub(crate) config: PathBuf,
+    /// The model that it becomes a version of.
+    #[arg(long, default_value = MODEL)]
+    model: String,
+    /// Where the version is put once it is published; where none is given it waits.
+    #[arg(long, value_enum)]
+    promote: Option<To>,
+    /// Seed of everything that is drawn.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Trainer {
+    /// A closed-form item-to-item model.
+    Ease,
+    /// Implicit alternating least squares, 64 dimensions.
+    Ials,
+    /// The most popular contents for everyone.
+    Popularity,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum To {
+    Champion,
+    Challenger,
+}
+
+impl Trainer {
+    fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Ease => Algorithm::Ease { lambda: 300.0 },
+            Self::Ials => Algorithm::Ials(IalsParameters { dimensions: 64, ..IalsParameters::default() }),
+            Self::Popularity => Algorithm::Popularity,
+        }
+    }
+}
+
+/// Trains one model from the events that a running cluster holds, and publishes it.
+pub(crate) async fn run(arguments: Arguments, config: Config, base: &Path) -> anyhow::Result<()> {
+    let gateways = config.nodes.iter().map(|node| format!("http://{}", node.gateway));
+    let client = Client::builder().endpoints(gateways).build()?;
+    let admin = config.nodes.first().context("the configuration has no node")?.admin.to_string();
+    let members = admin::keys(&admin, "members").await?;
+    println!("reading the histories of {} members", members.len());
+    let interactions = read(&client, &members).await?;
+    println!("training on {} events", interactions.len());
+    let (algorithm, seed) = (arguments.algorithm.algorithm(), arguments.seed);
+    let trained = tokio::task::spawn_blocking(move || {
+        train(algorithm, &interactions, seed, &mut |step| println!("  {step}"))
+    });
+    let trained = trained.await??;
+    let lake = Lake::open(base.join(&config.lake.dir))?;
+    let version = publish_one(&client, &lake, &arguments.model, &trained, seed).await?;
+    println!("{} version {version}: {}", arguments.model, serde_json::to_string(&trained.metrics)?);
+    if let Some(to) = arguments.promote {
+        let to = match to {
+            To::Champion => "champion",
+            To::Challenger => "challenger",
+        };
+        promote(&client, &arguments.model, version, to).await?;
+        println!("version {version} is the {to} now");
+    }
+    Ok(())
+}
+
 /// Trains EASE and iALS, publishes both, and starts an experiment between them.
 pub(crate) async fn publish(
     client: &Client,
@@ -57,17 +134,16 @@ pub(crate) async fn publish(
 ) -> anyhow::Result<Published> {
     let trained = tokio::task::spawn_blocking(move || {
         let mut tell = |_: &str| {};
-        let ease = train(Algorithm::Ease { lambda: 300.0 }, &interactions, seed, &mut tell)?;
-        let parameters = IalsParameters { dimensions: 64, ..IalsParameters::default() };
-        let ials = train(Algorithm::Ials(parameters), &interactions, seed, &mut tell)?;
+        let ease = train(Trainer::Ease.algorithm(), &interactions, seed, &mut tell)?;
+        let ials = train(Trainer::Ials.algorithm(), &interactions, seed, &mut tell)?;
         anyhow::Ok((ease, ials))
     });
     let (ease, ials) = trained.await??;
     let lake = Lake::open(lake)?;
-    let champion = (publish_one(client, &lake, &ease, seed).await?, ease);
-    let challenger = (publish_one(client, &lake, &ials, seed).await?, ials);
-    promote(client, champion.0, "champion").await?;
-    promote(client, challenger.0, "challenger").await?;
+    let champion = (publish_one(client, &lake, MODEL, &ease, seed).await?, ease);
+    let challenger = (publish_one(client, &lake, MODEL, &ials, seed).await?, ials);
+    promote(client, MODEL, champion.0, "champion").await?;
+    promote(client, MODEL, challenger.0, "challenger").await?;
     let spec = json!({ "spec": {
         "model": MODEL,
         "variations": [
@@ -80,7 +156,13 @@ pub(crate) async fn publish(
     Ok(Published { champion, challenger })
 }
 
-async fn publish_one(client: &Client, lake: &Lake, trained: &Trained, seed: u64) -> anyhow::Result<u32> {
+async fn publish_one(
+    client: &Client,
+    lake: &Lake,
+    model: &str,
+    trained: &Trained,
+    seed: u64,
+) -> anyhow::Result<u32> {
     let artifact = lake.put(trained.onnx.clone()).await?;
     let vocabulary = Vocabulary::new(trained.vocabulary.clone())?;
     let vocabulary = lake.put(vocabulary.to_bytes()).await?;
@@ -95,14 +177,14 @@ async fn publish_one(client: &Client, lake: &Lake, trained: &Trained, seed: u64)
             "parameters": trained.parameters, "seed": seed, "seconds": trained.seconds,
         },
     });
-    let reply = client.ask("models", MODEL, "publish", &body).await?;
+    let reply = client.ask("models", model, "publish", &body).await?;
     let version = reply["version"].as_u64().context("a publication without a version")?;
     Ok(u32::try_from(version)?)
 }
 
-async fn promote(client: &Client, version: u32, to: &str) -> anyhow::Result<()> {
-    let seen = client.ask("models", MODEL, "get", &json!({})).await?["revision"].clone();
-    client.ask("models", MODEL, "promote", &json!({ "version": version, "to": to, "seen": seen })).await?;
+async fn promote(client: &Client, model: &str, version: u32, to: &str) -> anyhow::Result<()> {
+    let seen = client.ask("models", model, "get", &json!({})).await?["revision"].clone();
+    client.ask("models", model, "promote", &json!({ "version": version, "to": to, "seen": seen })).await?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use serde_json::Value;
 use troupe_sdk::{Budget, Client, RetryPolicy};
 
+use crate::admin;
 use crate::config::Config;
 
 pub(crate) struct Stage {
@@ -48,9 +49,7 @@ impl Stage {
     }
 
     pub(crate) async fn members(&self) -> anyhow::Result<Vec<String>> {
-        let keys = self.admin("/api/keys/members?limit=10000").await?;
-        let keys = keys["keys"].as_array().context("keys of members")?;
-        Ok(keys.iter().filter_map(|key| key.as_str().map(str::to_owned)).collect())
+        admin::keys(&self.config.nodes[0].admin.to_string(), "members").await
     }
 
     /// The node that leads most shards.

@@ -23,6 +23,19 @@ pub enum Role {
     Down,
 }
 
+/// Which keys are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct KeyRange {
+    /// Of this kind.
+    pub kind: String,
+    /// That start with this.
+    pub prefix: String,
+    /// That come after this one in the order of bytes: the last of the page before.
+    pub after: String,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// One replica of one shard.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct ShardView {
@@ -177,13 +190,8 @@ pub trait Inspect: Send + Sync + 'static {
     /// The truth about one entity from its shard's leader.
     fn entity(&self, address: Address) -> futures::future::BoxFuture<'static, Result<EntityView, AskError>>;
 
-    /// Keys of a kind that start with `prefix`, resident or not, at most `limit`, sorted; from every shard's leader.
-    fn keys(
-        &self,
-        kind: String,
-        prefix: String,
-        limit: u32,
-    ) -> futures::future::BoxFuture<'static, Result<Vec<String>, AskError>>;
+    /// Keys in a range, resident or not, sorted; from every shard's leader.
+    fn keys(&self, range: KeyRange) -> futures::future::BoxFuture<'static, Result<Vec<String>, AskError>>;
 
     /// A node's newest lifecycle records, newest first.
     fn journal(

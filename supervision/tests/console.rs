@@ -168,6 +168,12 @@ async fn an_entity_is_shown_with_its_state_as_json_and_keys_are_found_by_prefix(
     let nested = console.json("/api/entity/members/a/b%20c").await;
     assert_eq!(nested["address"]["key"], "a/b c");
     let keys = console.json("/api/keys/members?prefix=4&limit=3").await;
+    assert_eq!(keys["next"], keys["keys"][2]);
+    let after = keys["next"].as_str().unwrap();
+    let next = console.json(&format!("/api/keys/members?prefix=4&limit=3&after={after}")).await;
+    assert!(next["keys"][0].as_str().unwrap() > after, "{next}");
+    let last = console.json("/api/keys/members?prefix=899&limit=3").await;
+    assert!(last["next"].is_null(), "{last}");
     assert_eq!(keys["keys"], serde_json::json!(["4", "40", "400"]));
 }
 

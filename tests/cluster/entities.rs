@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use troupe_runtime::cluster::RuntimeConfig;
+use troupe_runtime::observe::KeyRange;
 use troupe_runtime::shard::ShardConfig;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, AskOptions};
@@ -121,8 +122,19 @@ async fn entities_beyond_the_memory_budget_are_passivated_and_come_back_unchange
         let seen = router.query(&to, &Get {}, Duration::from_secs(5)).await.unwrap();
         assert_eq!(seen.deposits, [id]);
     }
-    let keys = world.node(1).inspect().keys("accounts".into(), "p".into(), 1_000).await.unwrap();
-    assert_eq!(keys.len(), 200);
+    let mut keys: Vec<String> = Vec::new();
+    loop {
+        let after = keys.last().cloned().unwrap_or_default();
+        let range = KeyRange { kind: "accounts".into(), prefix: "p".into(), after, limit: 30 };
+        let page = world.node(1).inspect().keys(range).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        keys.extend(page);
+    }
+    let mut all: Vec<String> = (0..200).map(|id| format!("p{id}")).collect();
+    all.sort_unstable();
+    assert_eq!(keys, all, "each once, in order, resident or not");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,7 +15,7 @@ pub const HISTORY_MAX: usize = 1_000;
 pub const BEHIND_MAX: usize = 1_000;
 
 /// Texts above which those that nothing refers to any more are dropped: more than can be referred to, and few enough
-/// for the place of each to fit [`Packed::kind`].
+/// for the place of each to fit [`Interaction::kind`].
 const TEXTS_MAX: usize = 4 * HISTORY_MAX;
 
 /// Marks a content that is not a number: the rest is a place in the history's own texts.

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::runtime::Runtime;
 use crate::address::{Address, NodeId, ShardId};
 use crate::error::AskError;
-use crate::observe::{EntityView, Inspect, Lifecycle, NodeAddress, NodeView, Role, ShardView};
+use crate::observe::{EntityView, Inspect, KeyRange, Lifecycle, NodeAddress, NodeView, Role, ShardView};
 use crate::replication::Mono;
 use crate::shard::{Mailbox, Replica, SystemInput};
 use crate::transport::Outcome;
@@ -30,7 +30,7 @@ const KEYS_MAX: u32 = 100_000;
 enum Question {
     Node,
     Entity(Address),
-    Keys { shards: Vec<ShardId>, kind: String, prefix: String, limit: u32 },
+    Keys { shards: Vec<ShardId>, range: KeyRange },
     Journal { limit: u32 },
 }
 
@@ -45,8 +45,8 @@ impl ClusterInspect {
         match question {
             Question::Node => Ok(wire::encode(&self.own_view().await)),
             Question::Entity(address) => self.own_entity(address).await.map(|view| wire::encode(&view)),
-            Question::Keys { shards, kind, prefix, limit } => {
-                self.own_keys(&shards, kind, prefix, limit).await.map(|keys| wire::encode(&keys))
+            Question::Keys { shards, range } => {
+                self.own_keys(&shards, range).await.map(|keys| wire::encode(&keys))
             }
             Question::Journal { limit } => {
                 Ok(wire::encode(&self.0.journal().newest(limit.min(JOURNAL_MAX) as usize)))
@@ -83,18 +83,13 @@ impl ClusterInspect {
         look(mailbox, move |replica, now| replica.entity(address, now)).await?
     }
 
-    async fn own_keys(
-        &self,
-        shards: &[ShardId],
-        kind: String,
-        prefix: String,
-        limit: u32,
-    ) -> Result<Vec<String>, AskError> {
+    async fn own_keys(&self, shards: &[ShardId], mut range: KeyRange) -> Result<Vec<String>, AskError> {
+        range.limit = range.limit.min(KEYS_MAX);
         let mut all = Vec::new();
         for shard in shards {
-            let (kind, prefix) = (kind.clone(), prefix.clone());
+            let range = range.clone();
             let mailbox = self.mailbox(*shard)?;
-            let keys = look(mailbox, move |replica, _| replica.keys(&kind, &prefix, limit.min(KEYS_MAX)));
+            let keys = look(mailbox, move |replica, _| replica.keys(&range));
             all.extend(keys.await??);
         }
         Ok(all)
@@ -157,24 +152,18 @@ impl Inspect for ClusterInspect {
         })
     }
 
-    fn keys(
-        &self,
-        kind: String,
-        prefix: String,
-        limit: u32,
-    ) -> BoxFuture<'static, Result<Vec<String>, AskError>> {
+    fn keys(&self, range: KeyRange) -> BoxFuture<'static, Result<Vec<String>, AskError>> {
         let this = self.clone();
         Box::pin(async move {
             let mut all: Vec<String> = Vec::new();
-            for (leader, shards) in this.by_leader(&kind)? {
-                let (kind, prefix) = (kind.clone(), prefix.clone());
-                let keys: Vec<String> =
-                    this.question(leader, Question::Keys { shards, kind, prefix, limit }).await?;
+            for (leader, shards) in this.by_leader(&range.kind)? {
+                let question = Question::Keys { shards, range: range.clone() };
+                let keys: Vec<String> = this.question(leader, question).await?;
                 all.extend(keys);
             }
             all.sort_unstable();
             all.dedup();
-            all.truncate(limit as usize);
+            all.truncate(range.limit as usize);
             Ok(all)
         })
     }

@@ -6,8 +6,10 @@ mod config;
 mod group;
 mod lease;
 mod log;
+mod parts;
 
 pub use config::RaftConfig;
-pub use group::{Group, Ready, ReplicaId, Start};
+pub use group::Group;
 pub use lease::{Lease, Mono};
 pub use log::{Log, SnapshotMark};
+pub use parts::{Ready, ReplicaId, Start};

@@ -3,9 +3,9 @@
 use raft::eraftpb::{Entry, EntryType};
 
 use super::cells::LEDGER_KEY;
-use super::decide::shard_of;
 use super::entry::{Batch, Item};
 use super::output::CheckpointJob;
+use super::parts::shard_of;
 use super::replica::{Replica, checkpoint_batch, decode_ledger, encode_ledger};
 use crate::address::{Address, ShardId};
 use crate::entity::KindSpec;

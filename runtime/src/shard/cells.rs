@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::address::{Address, ShardId};
 use crate::entity::{Cell, KindSpec, Registry};
+use crate::observe::KeyRange;
 use crate::storage::Store;
 use crate::wire;
 
@@ -184,14 +185,16 @@ impl Cells {
         out
     }
 
-    /// Keys of a kind with a prefix, resident or stored, sorted, at most `limit`.
-    pub(super) fn keys(&self, kind: &str, prefix: &str, limit: usize) -> Result<Vec<String>, String> {
+    /// Keys in a range, resident or stored, sorted.
+    pub(super) fn keys(&self, range: &KeyRange) -> Result<Vec<String>, String> {
+        let KeyRange { kind, prefix, after, limit } = range;
+        let limit = *limit as usize;
         let mut keys = std::collections::BTreeSet::new();
-        if let Some(cells) = self.kinds.get(kind) {
+        if let Some(cells) = self.kinds.get(kind.as_str()) {
             keys.extend(
                 cells
                     .iter()
-                    .filter(|(key, cell)| key.starts_with(prefix) && cell.changed > 0)
+                    .filter(|(key, cell)| key.starts_with(prefix) && ***key > **after && cell.changed > 0)
                     .map(|(key, _)| key.to_string()),
             );
         }
@@ -200,11 +203,15 @@ impl Cells {
         let mut left = limit;
         self.store
             .scan(self.shard, &scan, &mut |key, _| {
+                let key = String::from_utf8_lossy(&key[start..]);
+                if *key <= **after {
+                    return ControlFlow::Continue(());
+                }
                 if left == 0 {
                     return ControlFlow::Break(());
                 }
                 left -= 1;
-                keys.insert(String::from_utf8_lossy(&key[start..]).into_owned());
+                keys.insert(key.into_owned());
                 ControlFlow::Continue(())
             })
             .map_err(|error| error.to_string())?;
@@ -215,7 +222,9 @@ impl Cells {
     pub(super) fn stored(&self) -> Result<Vec<Address>, String> {
         let mut found = Vec::new();
         for kind in self.registry.kinds() {
-            for key in self.keys(kind.name, "", usize::MAX)? {
+            for key in
+                self.keys(&KeyRange { kind: kind.name.to_owned(), limit: u32::MAX, ..KeyRange::default() })?
+            {
                 found.push(Address { kind: kind.name.to_owned(), key });
             }
         }

@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::entry::{Answer, Batch, Item};
-use super::recent::{Caller, Message, name_hash};
-use super::replica::{HeldRead, Inflight, Replica, WaitingAsk, seconds_of};
+use super::parts::{HeldRead, Inflight, WaitingAsk, shard_of};
+use super::recent::Caller;
+use super::replica::{Replica, seconds_of};
 use crate::address::{Address, ShardId};
 use crate::entity::{Action, Ask, Context, Decided, Effect, KindSpec, Placement, Run};
 use crate::error::AskError;
@@ -137,7 +138,7 @@ impl Replica {
                 self.counters.queries += 1;
                 let (outcome, wait) = self.answer(kind, &ask.to, query, &ask.body, draft);
                 let error = outcome.as_ref().err();
-                let number = self.remember(&ask.to, verb.name, Caller::Client, 0, error, draft);
+                let number = self.remember(&ask.to, verb.name, Caller::Client, 0, error, draft.batch.now);
                 self.note_number(token, slot, number);
                 self.reads.push(HeldRead { token, slot, outcome, wait, asked: draft.now });
             }
@@ -159,7 +160,14 @@ impl Replica {
                     Err(error) => Some(error.clone()),
                     Ok(decided) => decided.reply.as_ref().err().cloned().map(AskError::Refused),
                 };
-                let number = self.remember(&ask.to, verb.name, Caller::Client, events, error.as_ref(), draft);
+                let number = self.remember(
+                    &ask.to,
+                    verb.name,
+                    Caller::Client,
+                    events,
+                    error.as_ref(),
+                    draft.batch.now,
+                );
                 self.note_number(token, slot, number);
                 self.settle(kind, &ask.to, decided, ask.key.map(|key| (key, asked)), (token, slot), draft);
             }
@@ -268,17 +276,17 @@ impl Replica {
         };
         match decided {
             Ok(Decided { events, effects, reply: Ok(_) }) => {
-                self.remember(&effect.to, name, caller, events.len(), None, draft);
+                self.remember(&effect.to, name, caller, events.len(), None, draft.batch.now);
                 self.push_item(kind, effect.to, events, effects, None, draft)
             }
             Ok(Decided { reply: Err(refused), .. }) => {
                 let error = AskError::Refused(refused);
-                self.remember(&effect.to, name, caller, 0, Some(&error), draft);
+                self.remember(&effect.to, name, caller, 0, Some(&error), draft.batch.now);
                 self.dead_letter(&effect, &error.to_string());
                 Vec::new()
             }
             Err(error) => {
-                self.remember(&effect.to, name, caller, 0, Some(&error), draft);
+                self.remember(&effect.to, name, caller, 0, Some(&error), draft.batch.now);
                 self.dead_letter(&effect, &error.to_string());
                 Vec::new()
             }
@@ -436,39 +444,5 @@ impl Replica {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
-    }
-
-    fn note_number(&mut self, token: u64, slot: usize, number: u64) {
-        if let Some(open) = self.open.get_mut(&token) {
-            open.messages[slot] = number;
-        }
-    }
-
-    fn remember(
-        &mut self,
-        to: &Address,
-        verb: &'static str,
-        caller: Caller,
-        events: usize,
-        error: Option<&AskError>,
-        draft: &Draft,
-    ) -> u64 {
-        self.recent.push(Message {
-            to: name_hash(&to.kind, &to.key),
-            at: draft.batch.now,
-            verb,
-            caller,
-            took_us: 0,
-            events: u16::try_from(events).unwrap_or(u16::MAX),
-            error: error.map(|error| error.code().into()),
-        })
-    }
-}
-
-/// The shard of an address; an unknown kind is placed like a sharded one, and refused there.
-pub(super) fn shard_of(registry: &crate::entity::Registry, shards: u32, to: &Address) -> ShardId {
-    match registry.get(&to.kind).map(|kind| kind.placement) {
-        Some(Placement::Control) => ShardId::CONTROL,
-        _ => to.shard(shards),
     }
 }

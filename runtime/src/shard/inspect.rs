@@ -5,7 +5,7 @@ use raft::StateRole;
 use super::replica::Replica;
 use crate::address::{Address, NodeId};
 use crate::error::AskError;
-use crate::observe::{EntityView, Role, ShardView};
+use crate::observe::{EntityView, KeyRange, Role, ShardView};
 use crate::replication::{Mono, ReplicaId};
 
 impl Replica {
@@ -86,7 +86,7 @@ impl Replica {
     ///
     /// # Errors
     /// A store that cannot be read.
-    pub fn keys(&self, kind: &str, prefix: &str, limit: u32) -> Result<Vec<String>, AskError> {
-        self.cells.keys(kind, prefix, limit as usize).map_err(AskError::Fault)
+    pub fn keys(&self, range: &KeyRange) -> Result<Vec<String>, AskError> {
+        self.cells.keys(range).map_err(AskError::Fault)
     }
 }

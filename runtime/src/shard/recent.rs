@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, BuildHasherDefault};
 
+use super::replica::Replica;
 use crate::address::Address;
+use crate::error::AskError;
 use crate::observe::MessageView;
 use crate::time::Timestamp;
 
@@ -86,6 +88,34 @@ impl Recent {
             error: message.error.as_deref().map(str::to_owned),
         };
         self.ring.iter().rev().filter(|message| message.to == hash).take(SHOWN_MAX).map(view).collect()
+    }
+}
+
+impl Replica {
+    pub(super) fn note_number(&mut self, token: u64, slot: usize, number: u64) {
+        if let Some(open) = self.open.get_mut(&token) {
+            open.messages[slot] = number;
+        }
+    }
+
+    pub(super) fn remember(
+        &mut self,
+        to: &Address,
+        verb: &'static str,
+        caller: Caller,
+        events: usize,
+        error: Option<&AskError>,
+        at: Timestamp,
+    ) -> u64 {
+        self.recent.push(Message {
+            to: name_hash(&to.kind, &to.key),
+            at,
+            verb,
+            caller,
+            took_us: 0,
+            events: u16::try_from(events).unwrap_or(u16::MAX),
+            error: error.map(|error| error.code().into()),
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_stream::wrappers::WatchStream;
 use troupe_runtime::Address;
+use troupe_runtime::observe::KeyRange;
 
 use super::health::Health;
 use super::problem::Problem;
@@ -33,6 +34,8 @@ pub(super) struct Limit {
 pub(super) struct Prefix {
     #[serde(default)]
     prefix: String,
+    #[serde(default)]
+    after: String,
     limit: Option<u32>,
 }
 
@@ -41,6 +44,8 @@ pub(super) struct Keys {
     kind: String,
     prefix: String,
     keys: Vec<String>,
+    /// Where the next page begins, when there may be one: its `after`.
+    next: Option<String>,
 }
 
 pub(super) async fn cluster(State(desk): State<Desk>) -> Json<ClusterView> {
@@ -69,11 +74,12 @@ pub(super) async fn keys(
     Path(kind): Path<String>,
     query: Result<Query<Prefix>, QueryRejection>,
 ) -> Result<Json<Keys>, Problem> {
-    let Query(Prefix { prefix, limit }) = query.map_err(bad_query)?;
+    let Query(Prefix { prefix, after, limit }) = query.map_err(bad_query)?;
     let limit = limit.unwrap_or(KEYS_DEFAULT).min(desk.looker.config.keys_max);
-    let asked = desk.looker.inspect.keys(kind.clone(), prefix.clone(), limit);
-    let keys = desk.looker.within(asked).await?;
-    Ok(Json(Keys { kind, prefix, keys }))
+    let range = KeyRange { kind: kind.clone(), prefix: prefix.clone(), after, limit };
+    let keys = desk.looker.within(desk.looker.inspect.keys(range)).await?;
+    let next = (keys.len() >= limit as usize).then(|| keys.last().cloned()).flatten();
+    Ok(Json(Keys { kind, prefix, keys, next }))
 }
 
 /// An entity, with its state as JSON rather than as text.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt as _};
 use troupe_runtime::observe::{
-    EntityView, Inspect, Lifecycle, MessageView, NodeAddress, NodeView, PeerView, Role, ShardView,
+    EntityView, Inspect, KeyRange, Lifecycle, MessageView, NodeAddress, NodeView, PeerView, Role, ShardView,
 };
 use troupe_runtime::{Address, AskError, NodeId, ShardId, Timestamp};
 use troupe_supervision::console::TreeSource;
@@ -171,17 +171,17 @@ impl Inspect for Synthetic {
         self.answer(view.node, view)
     }
 
-    fn keys(
-        &self,
-        kind: String,
-        prefix: String,
-        limit: u32,
-    ) -> BoxFuture<'static, Result<Vec<String>, AskError>> {
+    fn keys(&self, range: KeyRange) -> BoxFuture<'static, Result<Vec<String>, AskError>> {
+        let KeyRange { kind, prefix, after, limit } = range;
         if kind != "members" {
             return futures::future::ready(Err(AskError::UnknownKind(kind))).boxed();
         }
         let all: BTreeSet<String> = (1..=900).map(|key| key.to_string()).collect();
-        let keys = all.into_iter().filter(|key| key.starts_with(&prefix)).take(limit as usize).collect();
+        let keys = all
+            .into_iter()
+            .filter(|key| key.starts_with(&prefix) && *key > after)
+            .take(limit as usize)
+            .collect();
         futures::future::ready(Ok(keys)).boxed()
     }
 
