@@ -54,7 +54,7 @@ pub struct Start {
 /// What one look at the machine yields.
 #[derive(Debug, Default)]
 pub struct Ready {
-    /// To be made durable, in order, before [`Group::persisted`] is called with `number`.
+    /// To be made durable, in order, before [`Group::persisted`](super::Group::persisted) is called with `number`.
     pub records: Vec<Record>,
     /// Names this batch of records; zero when there is nothing to make durable.
     pub number: u64,
