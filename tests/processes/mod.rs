@@ -11,3 +11,4 @@ mod http;
 mod outage;
 mod rebuild;
 mod strangers;
+mod train;
