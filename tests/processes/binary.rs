@@ -13,10 +13,16 @@ pub(crate) fn troupe() -> Command {
     Command::new(binary)
 }
 
+/// Whether what is missing on a laptop must be here.
+pub(crate) fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|ci| ci == "true")
+}
+
 /// A configuration with free ports, in a folder of its own.
 pub(crate) struct Site {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) gateways: Vec<String>,
+    pub(crate) consoles: Vec<String>,
     nodes: Vec<(String, Option<Child>)>,
 }
 
@@ -38,6 +44,7 @@ impl Site {
         std::fs::write(dir.path().join("cluster.toml"), text).unwrap();
         Self {
             gateways: ports.chunks(3).map(|three| format!("http://127.0.0.1:{}", three[1])).collect(),
+            consoles: ports.chunks(3).map(|three| format!("http://127.0.0.1:{}", three[2])).collect(),
             nodes: (1..=3).map(|id| (format!("n{id}"), None)).collect(),
             dir,
         }

@@ -1,12 +1,12 @@
 //! The main job, small: every act on made-up events.
 
-use super::binary::{Site, repository, troupe};
+use super::binary::{Site, in_ci, repository, troupe};
 
 #[test]
 fn the_demo_plays_all_acts_and_its_audit_finds_everything() {
     let library = repository().join(".deps/onnxruntime/libonnxruntime.so");
     if !library.exists() {
-        assert!(std::env::var_os("CI").is_none(), "CI must have the inference library: run `make setup`");
+        assert!(!in_ci(), "CI must have the inference library: run `make setup`");
         println!("skipped: no {}, run `make setup`", library.display());
         return;
     }
