@@ -62,7 +62,7 @@ async fn the_console_page_shows_a_cluster_its_entities_and_a_node_that_dies_and_
     member_with_an_event(&site, "m/1 ä").await;
     let before = open(&browser, &site).await;
     shows_the_tree_and_the_journal(&browser).await;
-    shows_an_entity(&browser).await;
+    shows_an_entity(&browser, &site).await;
 
     // A node that leads something, and not the one that the page comes from.
     let leaders: Vec<&str> = before["leaders"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
@@ -95,16 +95,21 @@ async fn shows_the_tree_and_the_journal(browser: &Browser) {
     browser.until("journal records of each node", journal).await;
 }
 
-async fn shows_an_entity(browser: &Browser) {
+async fn shows_an_entity(browser: &Browser, site: &Site) {
     browser.write("#entity-form input[name=kind]", "members").await;
     browser.write("#entity-form input[name=key]", "m/1 ä").await;
     browser.click("#entity-form button").await;
     let shown = "!document.getElementById('entity').hidden
         && document.querySelector('[data-testid=entity-state]').textContent.includes('\"7\"')
-        && document.querySelectorAll('[data-testid=entity-messages] tbody tr').length >= 1";
+        && document.querySelectorAll('[data-testid=entity-messages] tbody td.at').length >= 1";
     browser.until("the member's state and its messages", shown).await;
     let entity = browser.value("document.querySelector('#entity-facts dd').textContent").await;
     assert_eq!(entity, "members/m/1 ä");
+    let state = browser.value("document.querySelector('[data-testid=entity-state]').textContent").await;
+    let asked = format!("{}/api/entity/members/m/1%20%C3%A4", site.consoles[1]);
+    let told: Value = reqwest::get(asked).await.unwrap().json().await.unwrap();
+    let id = told["state"]["history"][0]["id"].as_u64().unwrap();
+    assert!(state.as_str().unwrap().contains(&format!("\"id\": {id}")), "{id} was rounded: {state}");
 
     browser.write("#entity-form input[name=kind]", "ghosts").await;
     browser.click("#entity-form button").await;

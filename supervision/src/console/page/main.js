@@ -19,7 +19,7 @@ function show(snapshot) {
   showNodes(cluster);
   showShards(cluster);
   showTree(tree, cluster.at);
-  showJournal(journal, cluster.nodes);
+  showJournal(journal);
 }
 
 function showHealth({ health, here, at, nodes }) {
