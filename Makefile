@@ -14,7 +14,7 @@ demo: setup
 test: setup $(VENV)/ready
 	cargo build -p troupe-node
 	cargo test --workspace
-	$(VENV)/bin/python -m pytest -q sdk/python/tests
+	TROUPE_BIN=$(CARGO_TARGET_DIR)/debug/troupe $(VENV)/bin/python -m pytest -q -rs sdk/python/tests
 
 # What CI holds every change to. Writes nothing into the tree.
 check:
@@ -32,5 +32,5 @@ setup:
 
 $(VENV)/ready: sdk/python/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet pytest pytest-asyncio ./sdk/python
+	$(VENV)/bin/pip install --quiet pytest ./sdk/python
 	touch $@
