@@ -111,7 +111,7 @@ pub struct MessageView {
     pub verb: String,
     /// `client`, or the address of the entity that sent it as an effect.
     pub caller: String,
-    /// Microseconds from arrival in the mailbox to the answer's release.
+    /// Microseconds from arrival in the mailbox to the answer's release; zero of an effect, which has no answer.
     pub took_us: u64,
     /// Events it led to.
     pub events: u32,

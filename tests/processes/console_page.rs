@@ -103,6 +103,9 @@ async fn shows_an_entity(browser: &Browser, site: &Site) {
         && document.querySelector('[data-testid=entity-state]').textContent.includes('\"7\"')
         && document.querySelectorAll('[data-testid=entity-messages] tbody td.at').length >= 1";
     browser.until("the member's state and its messages", shown).await;
+    let took =
+        browser.value("document.querySelector('[data-testid=entity-messages] td.n').textContent").await;
+    assert_ne!(took, "0 µs", "a write takes until a majority has it on disk");
     let entity = browser.value("document.querySelector('#entity-facts dd').textContent").await;
     assert_eq!(entity, "members/m/1 ä");
     let state = browser.value("document.querySelector('[data-testid=entity-state]').textContent").await;

@@ -6,7 +6,7 @@ use super::cells::LEDGER_KEY;
 use super::decide::shard_of;
 use super::entry::{Batch, Item};
 use super::output::CheckpointJob;
-use super::replica::{Replica, checkpoint_batch, decode_ledger, encode_ledger};
+use super::replica::{HeldAnswer, Replica, checkpoint_batch, decode_ledger, encode_ledger};
 use crate::address::{Address, ShardId};
 use crate::entity::KindSpec;
 use crate::replication::{Mono, SnapshotMark};
@@ -23,7 +23,7 @@ impl Replica {
             let own =
                 self.inflight.front().is_some_and(|own| own.index == entry.index && own.term == entry.term);
             if own {
-                self.release_own(&mut changed);
+                self.release_own(now, &mut changed);
             } else if let Err(error) = self.apply(&entry, now, &mut changed) {
                 self.broken = Some(format!("entry {} cannot be applied: {error}", entry.index));
                 return;
@@ -35,9 +35,10 @@ impl Replica {
     }
 
     /// The oldest entry in flight is committed: its answers leave.
-    fn release_own(&mut self, changed: &mut Vec<Address>) {
+    fn release_own(&mut self, now: Mono, changed: &mut Vec<Address>) {
         let Some(own) = self.inflight.pop_front() else { return };
-        for (token, slot, reply) in own.answers {
+        for HeldAnswer { token, slot, reply, message } in own.answers {
+            self.recent.released(message, now);
             self.complete(token, slot, Ok(reply));
         }
         self.out.taken.extend(own.taken);

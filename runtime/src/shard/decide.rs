@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::entry::{Answer, Batch, Item};
 use super::recent::{Caller, Message, name_hash};
-use super::replica::{HeldRead, Inflight, Replica, WaitingAsk, seconds_of};
+use super::replica::{HeldAnswer, HeldRead, Inflight, Replica, WaitingAsk, seconds_of};
 use crate::address::{Address, ShardId};
 use crate::entity::{Action, Ask, Context, Decided, Effect, KindSpec, Placement, Run};
 use crate::error::AskError;
@@ -24,7 +24,7 @@ struct Draft {
     batch: Batch,
     index: u64,
     bytes: usize,
-    answers: Vec<(u64, usize, Vec<u8>)>,
+    answers: Vec<HeldAnswer>,
     changed: Vec<(&'static str, String)>,
     commands: u32,
     now: Mono,
@@ -92,8 +92,8 @@ impl Replica {
             }
             Err(error) => {
                 // The state has moved ahead of a log that did not: back to what is committed.
-                for (token, slot, _) in answers {
-                    self.complete(token, slot, Err(AskError::busy("replication", RETRY_AFTER)));
+                for answer in answers {
+                    self.complete(answer.token, answer.slot, Err(AskError::busy("replication", RETRY_AFTER)));
                 }
                 if let Err(worse) = self.rebuild() {
                     self.broken = Some(format!("{worse} (after: {error})"));
@@ -136,8 +136,16 @@ impl Replica {
             Action::Query(query) => {
                 self.counters.queries += 1;
                 let (outcome, wait) = self.answer(kind, &ask.to, query, &ask.body, draft);
-                self.remember(&ask.to, verb.name, Caller::Client, arrived, 0, outcome.as_ref().err(), draft);
-                self.reads.push(HeldRead { token, slot, outcome, wait, asked: draft.now });
+                let error = outcome.as_ref().err();
+                let message = self.remember(&ask.to, verb.name, Caller::Client, arrived, 0, error, draft);
+                self.reads.push(HeldRead {
+                    token,
+                    slot,
+                    outcome,
+                    wait,
+                    asked: draft.now,
+                    message: Some(message),
+                });
             }
             Action::Command(_) if outbox_full => {
                 self.complete(token, slot, Err(AskError::busy("outbox", RETRY_AFTER)));
@@ -157,8 +165,11 @@ impl Replica {
                     Err(error) => Some(error.clone()),
                     Ok(decided) => decided.reply.as_ref().err().cloned().map(AskError::Refused),
                 };
-                self.remember(&ask.to, verb.name, Caller::Client, arrived, events, error.as_ref(), draft);
-                self.settle(kind, &ask.to, decided, ask.key.map(|key| (key, asked)), (token, slot), draft);
+                let error = error.as_ref();
+                let message =
+                    self.remember(&ask.to, verb.name, Caller::Client, arrived, events, error, draft);
+                let key = ask.key.map(|key| (key, asked));
+                self.settle(kind, &ask.to, decided, key, (token, slot, message), draft);
             }
         }
     }
@@ -170,7 +181,7 @@ impl Replica {
         to: &Address,
         decided: Result<Decided, AskError>,
         key: Option<(u128, u64)>,
-        (token, slot): (u64, usize),
+        (token, slot, message): (u64, usize, u64),
         draft: &mut Draft,
     ) {
         let Decided { events, effects, reply } = match decided {
@@ -183,12 +194,13 @@ impl Replica {
                 // An answer that rests on the state alone is a read: it may depend on entries still in flight.
                 let wait = self.cells.peek(to).map_or(0, |cell| cell.changed);
                 let outcome = other.map_err(AskError::Refused);
-                self.reads.push(HeldRead { token, slot, outcome, wait, asked: draft.now });
+                let message = Some(message);
+                self.reads.push(HeldRead { token, slot, outcome, wait, asked: draft.now, message });
                 return;
             }
         };
         let answer = key.map(|(key, asked)| Answer { key, asked, reply: reply.clone() });
-        draft.answers.push((token, slot, reply));
+        draft.answers.push(HeldAnswer { token, slot, reply, message });
         self.write(kind, to.clone(), events, effects, answer, draft);
     }
 
@@ -331,7 +343,7 @@ impl Replica {
             (None, None) => return false,
         };
         let outcome = if kept.asked == asked { Ok(kept.reply.clone()) } else { Err(AskError::KeyReused) };
-        self.reads.push(HeldRead { token, slot, outcome, wait: index, asked: draft.now });
+        self.reads.push(HeldRead { token, slot, outcome, wait: index, asked: draft.now, message: None });
         true
     }
 
@@ -445,16 +457,18 @@ impl Replica {
         events: usize,
         error: Option<&AskError>,
         draft: &Draft,
-    ) {
+    ) -> u64 {
         self.recent.push(Message {
             to: name_hash(&to.kind, &to.key),
             at: draft.batch.now,
             verb,
             caller,
+            arrived,
+            // Until its answer leaves: what it waited for its turn.
             took_us: u32::try_from(draft.now.saturating_sub(arrived)).unwrap_or(u32::MAX),
             events: u16::try_from(events).unwrap_or(u16::MAX),
             error: error.map(|error| error.code().into()),
-        });
+        })
     }
 }
 

@@ -124,6 +124,9 @@ impl Replica {
             .partition(|read| read.wait <= applied && (holds || confirmed >= read.asked));
         self.reads = held;
         for read in free {
+            if let Some(message) = read.message {
+                self.recent.released(message, now);
+            }
             self.complete(read.token, read.slot, read.outcome);
         }
     }

@@ -64,13 +64,24 @@ pub(super) struct HeldRead {
     pub(super) outcome: Outcome,
     pub(super) wait: u64,
     pub(super) asked: Mono,
+    /// Its place in the message ring.
+    pub(super) message: Option<u64>,
+}
+
+/// An answer that leaves when its entry is committed.
+pub(super) struct HeldAnswer {
+    pub(super) token: u64,
+    pub(super) slot: usize,
+    pub(super) reply: Vec<u8>,
+    /// Its place in the message ring.
+    pub(super) message: u64,
 }
 
 /// A proposed entry and whom its commit answers.
 pub(super) struct Inflight {
     pub(super) index: u64,
     pub(super) term: u64,
-    pub(super) answers: Vec<(u64, usize, Vec<u8>)>,
+    pub(super) answers: Vec<HeldAnswer>,
     pub(super) taken: Vec<(ShardId, u64)>,
     /// Control entities that it changed.
     pub(super) changed: Vec<(&'static str, String)>,
@@ -364,9 +375,9 @@ impl Replica {
         }
         let inflight = std::mem::take(&mut self.inflight);
         let doubtful = inflight.iter().map(|entry| entry.answers.len()).sum::<usize>();
-        for (token, slot, _) in inflight.iter().flat_map(|entry| &entry.answers) {
+        for answer in inflight.iter().flat_map(|entry| &entry.answers) {
             let why = "leadership was lost before the entry was committed";
-            self.complete(*token, *slot, Err(AskError::Unknown(why.to_owned())));
+            self.complete(answer.token, answer.slot, Err(AskError::Unknown(why.to_owned())));
         }
         if !inflight.is_empty()
             && let Err(error) = self.rebuild()

@@ -70,17 +70,27 @@ async function look(kind, key) {
   }
 }
 
-function show(entity) {
+// The look at the entity that is shown; the page may come to know the node's name only after it.
+let shown = null;
+
+export function showEntityFacts() {
+  const entity = shown;
+  if (!entity) return;
   facts(byId('entity-facts'), [
     ['entity', `${entity.address.kind}/${entity.address.key}`],
     ['shard', entity.shard], ['node', nodeName(entity.node)], ['role', entity.role], ['term', entity.term],
     ['bytes', bytes(entity.bytes)], ['faults', entity.given_up ? `${entity.faults}, given up` : entity.faults],
     ['resident', entity.resident ? 'yes' : 'loaded for this look'],
   ]);
+}
+
+function show(entity) {
+  shown = entity;
+  showEntityFacts();
   setText(byId('entity-state'), JSON.stringify(entity.state, null, 2));
   const messages = entity.recent.map((message) => make('tr', {},
     make('td', { class: 'at' }, clock(message.at)), make('td', {}, message.verb), make('td', {}, message.caller),
-    make('td', { class: 'n' }, micros(message.took_us)), make('td', { class: 'n' }, message.events),
+    make('td', { class: 'n' }, message.caller === 'client' ? micros(message.took_us) : '–'), make('td', { class: 'n' }, message.events),
     make('td', { class: 'bad' }, message.error ?? '')));
   const none = make('tr', {}, make('td', { class: 'empty', colspan: COLUMNS }, 'None of the messages that the shard remembers.'));
   byId('entity-messages').tBodies[0].replaceChildren(...(messages.length > 0 ? messages : [none]));

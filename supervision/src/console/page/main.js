@@ -1,7 +1,7 @@
 // Listens to the stream and hands each snapshot to the parts of the page.
 
 import { byId, clock, make, reconcile, setClass, setText } from '/dom.js';
-import { listenForEntity } from '/entity.js';
+import { listenForEntity, showEntityFacts } from '/entity.js';
 import { showJournal } from '/journal.js';
 import { showNodes } from '/nodes.js';
 import { showShards } from '/shards.js';
@@ -20,6 +20,7 @@ function show(snapshot) {
   showShards(cluster);
   showTree(tree, cluster.at);
   showJournal(journal);
+  showEntityFacts();
 }
 
 function showHealth({ health, here, at, nodes }) {

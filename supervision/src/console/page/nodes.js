@@ -53,6 +53,7 @@ function shown(view, cluster, rate, peer) {
     ['round trip', view.node === cluster.here ? 'here' : peer?.rtt_us == null ? 'unknown' : micros(peer.rtt_us)],
     ['commands', rate ? `${whole(rate.commands)}/s` : '…'],
     ['queries', rate ? `${whole(rate.queries)}/s` : '…'],
+    ['cpu time', duration(view.cpu_ms)],
     // Last, because it is long: it has the rest of the row to itself.
     ['incarnation', view.incarnation],
   ];
