@@ -17,6 +17,7 @@ macro_rules! assets {
 
 pub(super) const ASSETS: &[Asset] = assets![
     "/" "index.html" "text/html; charset=utf-8",
+    "/icon.svg" "icon.svg" "image/svg+xml",
     "/style.css" "style.css" "text/css; charset=utf-8",
     "/main.js" "main.js" "text/javascript; charset=utf-8",
     "/dom.js" "dom.js" "text/javascript; charset=utf-8",

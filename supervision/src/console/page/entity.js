@@ -1,8 +1,11 @@
 // Finds one entity by kind and key. The address of the page remembers it, so that a look can be passed on.
 
 import { byId, bytes, clock, facts, make, micros, setText } from '/dom.js';
+import { nodeName } from '/nodes.js';
 
 const KEYS_MAX = 20;
+// Of the messages' table.
+const COLUMNS = 6;
 
 export function listenForEntity() {
   const form = byId('entity-form');
@@ -35,9 +38,15 @@ function fromHash(form) {
 
 async function fetchJson(path) {
   const answer = await fetch(path);
-  const body = await answer.json().catch(() => null);
+  const body = await answer.text().then((text) => JSON.parse(text, exact)).catch(() => null);
   if (!answer.ok) throw new Error(body?.detail ?? `the node answered ${answer.status}`);
   return body;
+}
+
+// An integer beyond 2^53 stays as it was written: rounded, an id would be another one's.
+function exact(_, value, context) {
+  const rounded = typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '');
+  return rounded && JSON.rawJSON ? JSON.rawJSON(context.source) : value;
 }
 
 // Only the newest look is shown, in whatever order the answers come.
@@ -61,15 +70,25 @@ async function look(kind, key) {
   }
 }
 
-function show(entity) {
+// The look at the entity that is shown; the page may come to know the node's name only after it.
+let shown = null;
+
+export function showEntityFacts() {
+  const entity = shown;
+  if (!entity) return;
   facts(byId('entity-facts'), [
     ['entity', `${entity.address.kind}/${entity.address.key}`],
-    ['shard', entity.shard], ['node', entity.node], ['role', entity.role], ['term', entity.term],
+    ['shard', entity.shard], ['node', nodeName(entity.node)], ['role', entity.role], ['term', entity.term],
     ['bytes', bytes(entity.bytes)], ['faults', entity.given_up ? `${entity.faults}, given up` : entity.faults],
     ['resident', entity.resident ? 'yes' : 'loaded for this look'],
   ]);
+}
+
+function show(entity) {
+  shown = entity;
+  showEntityFacts();
   setText(byId('entity-state'), JSON.stringify(entity.state, null, 2));
-  byId('entity-messages').tBodies[0].replaceChildren(...entity.recent.map((message) => make('tr', {},
+  const messages = entity.recent.map((message) => make('tr', {},
     make('td', { class: 'at' }, clock(message.at)), make('td', {}, message.verb), make('td', {}, message.caller),
     make('td', { class: 'n' }, message.took_us ? micros(message.took_us) : ''), make('td', { class: 'n' }, message.events),
     make('td', { class: 'bad' }, message.error ?? ''))));

@@ -1,14 +1,13 @@
 // What happened lately on all nodes.
 
 import { byId, clock, make, reconcile, setText } from '/dom.js';
+import { nodeName } from '/nodes.js';
 
 const BAD = new Set(['failed', 'fault', 'gave_up', 'given_up', 'escalated', 'peer_down']);
 const GOOD = new Set(['became_leader', 'peer_up', 'started']);
 
-export function showJournal(journal, nodes) {
-  const names = new Map(nodes.map((node) => [node.node, node.name]));
-  const name = (node) => names.get(node) ?? node;
-  const missing = journal.missing.map(name).join(', ');
+export function showJournal(journal) {
+  const missing = journal.missing.map(nodeName).join(', ');
   setText(byId('journal-missing'), missing ? `without ${missing}` : '');
   // Several records may be equal in every field; the count keeps their keys apart.
   const seen = new Map();
@@ -19,7 +18,7 @@ export function showJournal(journal, nodes) {
   });
   reconcile(byId('journal').tBodies[0], records, (record) => record.key, row, (element, record) => {
     const tone = BAD.has(record.change) ? 'bad' : GOOD.has(record.change) ? 'good' : '';
-    const texts = [clock(record.at), name(record.node), record.subject, record.change.replaceAll('_', ' '), record.reason];
+    const texts = [clock(record.at), nodeName(record.node), record.subject, record.change.replaceAll('_', ' '), record.reason];
     texts.forEach((text, index) => setText(element.cells[index], text));
     element.cells[3].className = tone;
   });

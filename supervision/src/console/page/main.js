@@ -1,7 +1,7 @@
 // Listens to the stream and hands each snapshot to the parts of the page.
 
 import { byId, clock, make, reconcile, setClass, setText } from '/dom.js';
-import { listenForEntity } from '/entity.js';
+import { listenForEntity, showEntityFacts } from '/entity.js';
 import { showJournal } from '/journal.js';
 import { showNodes } from '/nodes.js';
 import { showShards } from '/shards.js';
@@ -19,7 +19,8 @@ function show(snapshot) {
   showNodes(cluster);
   showShards(cluster);
   showTree(tree, cluster.at);
-  showJournal(journal, cluster.nodes);
+  showJournal(journal);
+  showEntityFacts();
 }
 
 function showHealth({ health, here, at, nodes }) {

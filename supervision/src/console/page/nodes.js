@@ -5,8 +5,12 @@ import { byId, bytes, duration, facts, make, makeSvg, micros, reconcile, setClas
 // Snapshots that a sparkline reaches back.
 const POINTS = 90;
 const history = new Map();
+let names = new Map();
+
+export const nodeName = (node) => names.get(node) ?? `node ${node}`;
 
 export function showNodes(cluster) {
+  names = new Map(cluster.nodes.map(({ node, name }) => [node, name]));
   const rtts = roundTrips(cluster);
   const rates = new Map(cluster.rates.map((rate) => [rate.node, rate]));
   reconcile(byId('nodes'), cluster.nodes, (node) => node.node, create,
@@ -43,13 +47,15 @@ function shown(view, cluster, rate, peer) {
   const entities = view.shards.filter((shard) => shard.role === 'leader').reduce((sum, shard) => sum + shard.entities, 0);
   return [
     ['uptime', duration(cluster.at - view.started)],
-    ['incarnation', view.incarnation],
     ['memory', bytes(view.memory_bytes)],
     ['leads', `${leads} of ${view.shards.length}`],
     ['entities', whole(entities)],
-    ['rtt', view.node === cluster.here ? 'here' : peer?.rtt_us == null ? 'unknown' : micros(peer.rtt_us)],
+    ['round trip', view.node === cluster.here ? 'here' : peer?.rtt_us == null ? 'unknown' : micros(peer.rtt_us)],
     ['commands', rate ? `${whole(rate.commands)}/s` : '…'],
     ['queries', rate ? `${whole(rate.queries)}/s` : '…'],
+    ['cpu time', duration(view.cpu_ms)],
+    // Last, because it is long: it has the rest of the row to itself.
+    ['incarnation', view.incarnation],
   ];
 }
 
