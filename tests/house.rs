@@ -74,3 +74,24 @@ fn every_crate_takes_the_lints_of_the_workspace() {
         assert_eq!(own["lints"]["workspace"].as_bool(), Some(true), "{}", path.display());
     }
 }
+
+/// A browser is the only other one that would notice, and it shows an empty page.
+#[test]
+fn every_script_of_a_page_parses() {
+    use std::process::{Command, Stdio};
+    if Command::new("node").arg("--version").stdout(Stdio::null()).status().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "CI needs node to check the page's scripts");
+        eprintln!("skipped: no node at hand to check the page's scripts");
+        return;
+    }
+    let mut files = Vec::new();
+    written(&repository(), &mut files);
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "js"));
+    assert!(!files.is_empty(), "no scripts found");
+    for path in files {
+        let script = std::fs::File::open(&path).unwrap();
+        let checked =
+            Command::new("node").args(["--check", "--input-type=module"]).stdin(script).output().unwrap();
+        assert!(checked.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&checked.stderr));
+    }
+}

@@ -91,7 +91,9 @@ function show(entity) {
   const messages = entity.recent.map((message) => make('tr', {},
     make('td', { class: 'at' }, clock(message.at)), make('td', {}, message.verb), make('td', {}, message.caller),
     make('td', { class: 'n' }, message.took_us ? micros(message.took_us) : ''), make('td', { class: 'n' }, message.events),
-    make('td', { class: 'bad' }, message.error ?? ''))));
+    make('td', { class: 'bad' }, message.error ?? '')));
+  const none = make('tr', {}, make('td', { class: 'empty', colspan: COLUMNS }, 'None of the messages that the shard remembers.'));
+  byId('entity-messages').tBodies[0].replaceChildren(...(messages.length > 0 ? messages : [none]));
 }
 
 let asked = '';
