@@ -86,7 +86,14 @@ impl Alone {
             admin: at(3),
             zone: String::new(),
         };
-        let spec = RuntimeSpec { cluster: "alone".into(), here, incarnation: 1, nodes: vec![node], config };
+        let spec = RuntimeSpec {
+            cluster: "alone".into(),
+            here,
+            incarnation: 1,
+            nodes: vec![node],
+            joins: false,
+            config,
+        };
         let disk = Disk {
             log: Arc::new(Forgetful),
             store: Arc::new(Forgetful),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use troupe_actors::members::{Member, Record};
 use troupe_runtime::cluster::RuntimeConfig;
+use troupe_runtime::placement::PlacementConfig;
 use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;
 use troupe_runtime::transport::AskOne;
@@ -35,6 +36,7 @@ pub struct Residence {
 pub async fn residence(members: u32, events: u32) -> anyhow::Result<Residence> {
     // Little log in memory: it is bounded, shared by all members, and not what is measured.
     let config = RuntimeConfig {
+        placement: PlacementConfig::default(),
         shards: 8,
         raft: RaftConfig { log_kept_bytes: 0, ..RaftConfig::default() },
         shard: ShardConfig { checkpoint_log_bytes: 128 << 10, ..ShardConfig::default() },

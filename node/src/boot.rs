@@ -16,6 +16,7 @@ use troupe_actors::serving::{Engine, Recommender};
 use troupe_gateway::{Gateway, Platform, Readiness, Ready};
 use troupe_runtime::cluster::{Disk, IdentityFile, Runtime, RuntimeConfig, RuntimeSpec};
 use troupe_runtime::observe::{Journal, Lifecycle};
+use troupe_runtime::placement::Operator;
 use troupe_runtime::shard::Append;
 use troupe_runtime::storage::{GroupLog, Record, Wal, open_store};
 use troupe_runtime::time::Clock;
@@ -94,16 +95,21 @@ pub(crate) async fn run(
     config: Config,
     name: &str,
     base: &Path,
+    join: Option<&str>,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let Some(own) = config.nodes.iter().find(|node| node.name == name).cloned() else {
         let names: Vec<&str> = config.nodes.iter().map(|node| node.name.as_str()).collect();
         bail!("node {name:?} is not in the configuration; there are {}", names.join(", "));
     };
+    let config = match join {
+        Some(admin) => crate::join::ask(config, &own, admin).await?,
+        None => config,
+    };
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
     troupe_gateway::metrics::describe();
     troupe_actors::serving::metrics::describe();
-    let node = compose(&config, &own, base).await?;
+    let node = compose(&config, &own, base, join.is_some()).await?;
     let supervision = Supervision {
         journal: node.journal.clone(),
         tree: Arc::new(Tree::new(NodeId(own.id))),
@@ -178,6 +184,8 @@ fn gateway_of(
 fn console_of(node: &Parts, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Console {
     Console {
         inspect: node.runtime.inspect(),
+        operate: Arc::new(Operator::new(node.runtime.clone())),
+        cluster: node.runtime.spec().cluster.clone(),
         trees: Arc::new(Trees(node.runtime.clone())),
         journal: node.journal.clone(),
         metrics: Arc::new(move || metrics.render()),
@@ -195,7 +203,12 @@ struct Parts {
     clock: Clock,
 }
 
-async fn compose(config: &Config, own: &crate::config::NodeTable, base: &Path) -> anyhow::Result<Parts> {
+async fn compose(
+    config: &Config,
+    own: &crate::config::NodeTable,
+    base: &Path,
+    joins: bool,
+) -> anyhow::Result<Parts> {
     let data = base.join(&config.cluster.data_dir).join(&own.name);
     let certs = base.join(&config.cluster.certs_dir);
     let names: Vec<String> = config.nodes.iter().map(|node| node.name.clone()).collect();
@@ -235,7 +248,9 @@ async fn compose(config: &Config, own: &crate::config::NodeTable, base: &Path) -
             shards: config.cluster.shards,
             raft: config.raft.clone(),
             shard: config.shard.clone(),
+            placement: config.placement.clone(),
         },
+        joins,
     };
     let registry = Arc::new(troupe_actors::registry());
     let runtime = Runtime::open(spec, registry, journal.clone(), mesh.clone(), &slot, disk)?;

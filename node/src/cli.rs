@@ -31,6 +31,9 @@ enum Command {
         /// The node's name in it.
         #[arg(long)]
         name: String,
+        /// Any node's admin address: this node comes to a cluster that runs, and takes its share of it. Needed once.
+        #[arg(long, value_name = "HOST:PORT")]
+        join: Option<String>,
         /// Ends when standard input is closed: for nodes that must not outlive their parent.
         #[arg(long, hide = true)]
         with_parent: bool,
@@ -87,11 +90,11 @@ pub(crate) fn run() -> ExitCode {
             }
             Err(code) => code,
         },
-        Command::Node { config, name, with_parent } => with_config(&config, |config, base| {
+        Command::Node { config, name, join, with_parent } => with_config(&config, |config, base| {
             logging(&config.log.filter);
             runtime()?.block_on(async move {
                 let stop = local::stop_signal(with_parent);
-                boot::run(config, &name, &base, stop).await
+                boot::run(config, &name, &base, join.as_deref(), stop).await
             })
         }),
         Command::Up { config } => {

@@ -1,4 +1,4 @@
-//! Refuses a publication whose artifact does not load, before it becomes a fact.
+//! What the public edge may not do: publish an artifact that does not load, or change the cluster itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,10 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 use troupe_actors::models::{Model, Publish};
 use troupe_actors::serving::Recommender;
+use troupe_runtime::placement::{Cluster, GetCluster};
 use troupe_runtime::routing::Dispatch;
 use troupe_runtime::transport::{AskOne, Outcome};
-use troupe_runtime::{AskError, Command, Entity, Refused, Router, wire};
+use troupe_runtime::{AskError, Command, Entity, Query as _, Refused, Router, wire};
 
 /// A router that tries artifacts before it publishes them.
 pub(crate) struct Guard {
@@ -20,6 +21,12 @@ pub(crate) struct Guard {
 impl Dispatch for Guard {
     fn ask_many(&self, asks: Vec<AskOne>, within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
         let publishes = |ask: &AskOne| ask.to.kind == Model::KIND && ask.verb == Publish::VERB;
+        let ours = |ask: &AskOne| ask.to.kind == Cluster::KIND && ask.verb != GetCluster::VERB;
+        if asks.iter().any(ours) {
+            let why = "the cluster itself is changed through the admin API: see `troupe drain --help`";
+            let refused = AskError::Refused(Refused::new("NOT_PUBLIC", why));
+            return Box::pin(async move { vec![Err(refused); asks.len()] });
+        }
         let inner = self.inner.clone();
         if !asks.iter().any(publishes) {
             return Box::pin(async move { inner.ask_many(asks, within).await });

@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod figures;
 mod guard;
+mod join;
 mod learn;
 mod local;
 mod play;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod entity;
 pub mod error;
 pub mod observe;
+pub mod placement;
 pub mod replication;
 pub mod routing;
 pub mod shard;

@@ -49,7 +49,10 @@ pub struct ShardView {
     pub leader: Option<NodeId>,
     /// Nodes with a replica, voters first.
     pub replicas: Vec<NodeId>,
-    /// How often this node's replica was rebuilt from its peers, each time under a new id.
+    /// Nodes that vote.
+    pub voters: Vec<NodeId>,
+    /// Zero for a replica that the cluster was founded with. One that came later, or was rebuilt from its peers, has
+    /// the index of the entry that admitted it: no two replicas of a node ever have the same.
     pub generation: u64,
     /// Last committed entry.
     pub committed: u64,

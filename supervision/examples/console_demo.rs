@@ -35,6 +35,8 @@ async fn main() -> std::io::Result<()> {
     }
     let console = Console {
         inspect: cluster.clone(),
+        operate: cluster.clone(),
+        cluster: "synthetic".to_owned(),
         trees: cluster,
         journal,
         metrics: Arc::new(|| "# the synthetic cluster counts nothing\n".to_owned()),

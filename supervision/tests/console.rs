@@ -32,6 +32,8 @@ impl Running {
         let journal = Arc::new(RingJournal::default());
         let console = Console {
             inspect: cluster.clone(),
+            operate: cluster.clone(),
+            cluster: "synthetic".to_owned(),
             trees: cluster.clone(),
             journal: journal.clone(),
             metrics: Arc::new(|| "troupe_test_total 1\n".to_owned()),

@@ -4,6 +4,7 @@ mod durability;
 mod effects;
 mod entities;
 mod failover;
+mod placement;
 mod rebuild;
 mod toy;
 mod world;

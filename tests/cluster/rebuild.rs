@@ -47,6 +47,10 @@ async fn until_it_votes(world: &World, node: u16) -> Vec<u64> {
     shards_of(world, node).await.iter().map(|shard| shard.generation).collect()
 }
 
+fn all_new(generations: &[u64]) {
+    assert!(generations.iter().all(|generation| *generation > 0), "{generations:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wiped_node_comes_back_as_new_replicas_and_then_counts_for_the_majority() {
     let mut world = World::start().await;
@@ -55,7 +59,7 @@ async fn a_wiped_node_comes_back_as_new_replicas_and_then_counts_for_the_majorit
     world.wipe(2);
     deposits(&world, 200..300).await;
     world.boot(2).await;
-    assert_eq!(until_it_votes(&world, 2).await, [1; 5]);
+    all_new(&until_it_votes(&world, 2).await);
     deposits(&world, 300..400).await;
     // Without one of the others nothing is acknowledged and nothing elected but by what the new replicas hold.
     world.kill(1);
@@ -66,7 +70,7 @@ async fn a_wiped_node_comes_back_as_new_replicas_and_then_counts_for_the_majorit
     world.boot(1).await;
     world.kill(2);
     world.boot(2).await;
-    assert_eq!(until_it_votes(&world, 2).await, [1; 5]);
+    all_new(&until_it_votes(&world, 2).await);
     holds(&world, 0..450).await;
 }
 
@@ -74,11 +78,14 @@ async fn a_wiped_node_comes_back_as_new_replicas_and_then_counts_for_the_majorit
 async fn a_node_wiped_twice_is_given_a_generation_that_nobody_had() {
     let mut world = World::start().await;
     deposits(&world, 0..50).await;
-    for generation in 1..=2 {
+    let mut before = vec![0; 5];
+    for _ in 1..=2 {
         world.kill(3);
         world.wipe(3);
         world.boot(3).await;
-        assert_eq!(until_it_votes(&world, 3).await, [generation; 5]);
+        let after = until_it_votes(&world, 3).await;
+        assert!(before.iter().zip(&after).all(|(before, after)| after > before), "{before:?} {after:?}");
+        before = after;
     }
     holds(&world, 0..50).await;
 }
@@ -90,7 +97,9 @@ async fn a_damaged_shard_is_rebuilt_and_the_others_are_left_alone() {
     world.kill(1);
     world.disk(1).damage(ShardId(2));
     world.boot(1).await;
-    assert_eq!(until_it_votes(&world, 1).await, [0, 0, 1, 0, 0]);
+    let rebuilt: Vec<bool> =
+        until_it_votes(&world, 1).await.iter().map(|generation| *generation > 0).collect();
+    assert_eq!(rebuilt, [false, false, true, false, false]);
     deposits(&world, 100..150).await;
     holds(&world, 0..150).await;
 }
@@ -109,13 +118,13 @@ async fn a_lost_log_and_lost_checkpoints_are_noticed() {
     world.kill(1);
     world.disk(1).lose_log();
     world.boot(1).await;
-    assert_eq!(until_it_votes(&world, 1).await, [1; 5]);
+    all_new(&until_it_votes(&world, 1).await);
     world.kill(2);
     world.disk(2).lose_checkpoints();
     world.boot(2).await;
     // The control group has hardly a log; one that begins at its founding needs no checkpoint.
     let generations = until_it_votes(&world, 2).await;
-    assert_eq!(generations[1..], [1; 4]);
+    all_new(&generations[1..]);
     holds(&world, 0..200).await;
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use troupe_runtime::cluster::{MemoryDisk, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
 use troupe_runtime::observe::{NodeView, Role};
+use troupe_runtime::placement::PlacementConfig;
 use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;
 use troupe_runtime::supervised::Actor;
@@ -31,6 +32,7 @@ pub(crate) struct World {
     nodes: BTreeMap<u16, Node>,
     disks: BTreeMap<u16, MemoryDisk>,
     incarnation: u64,
+    founders: u16,
 }
 
 /// Fast timing, so that a failover takes a fraction of a second.
@@ -43,6 +45,25 @@ pub(crate) fn config() -> RuntimeConfig {
             rebalance_after: Duration::from_secs(3_600),
             ..ShardConfig::default()
         },
+        placement: PlacementConfig {
+            suspect_after: Duration::from_millis(300),
+            down_after: Duration::from_millis(600),
+            replace_after: Duration::from_secs(1_200),
+            look_every: Duration::from_millis(20),
+            ..PlacementConfig::default()
+        },
+    }
+}
+
+pub(crate) fn spec_of(id: u16) -> NodeSpec {
+    let address = |port: u16| ([127, 0, 0, 1], port).into();
+    NodeSpec {
+        id: NodeId(id),
+        name: format!("n{id}"),
+        mesh: address(id),
+        gateway: address(100 + id),
+        admin: address(200 + id),
+        zone: "a".into(),
     }
 }
 
@@ -53,14 +74,20 @@ impl World {
     }
 
     pub(crate) async fn start_with(config: RuntimeConfig) -> Self {
+        Self::founded_by(3, config).await
+    }
+
+    /// So many nodes found the cluster.
+    pub(crate) async fn founded_by(founders: u16, config: RuntimeConfig) -> Self {
         let mut world = Self {
             network: MemoryNetwork::default(),
             config,
             nodes: BTreeMap::new(),
-            disks: (1..=3).map(|node| (node, MemoryDisk::default())).collect(),
+            disks: BTreeMap::new(),
             incarnation: 0,
+            founders,
         };
-        for node in 1..=3 {
+        for node in 1..=founders {
             world.boot(node).await;
         }
         world.until_led().await;
@@ -72,25 +99,16 @@ impl World {
         self.incarnation += 1;
         let slot = ReceiverSlot::default();
         let transport = self.network.join(NodeId(node), self.incarnation, slot.clone());
-        let address = |port: u16| ([127, 0, 0, 1], port).into();
         let spec = RuntimeSpec {
             cluster: "test".into(),
             here: NodeId(node),
             incarnation: self.incarnation,
-            nodes: (1..=3)
-                .map(|id| NodeSpec {
-                    id: NodeId(id),
-                    name: format!("n{id}"),
-                    mesh: address(id),
-                    gateway: address(100 + id),
-                    admin: address(200 + id),
-                    zone: "a".into(),
-                })
-                .collect(),
+            nodes: (1..=self.founders).chain((node > self.founders).then_some(node)).map(spec_of).collect(),
+            joins: node > self.founders,
             config: self.config.clone(),
         };
         let journal = Arc::new(RingJournal::default());
-        let disk = self.disks[&node].open();
+        let disk = self.disks.entry(node).or_default().open();
         let registry = Arc::new(toy::registry());
         let runtime = Runtime::open(spec, registry, journal, transport, &slot, disk).unwrap();
         let mut actors = Vec::new();
@@ -126,8 +144,9 @@ impl World {
             network: MemoryNetwork::default(),
             config: config(),
             nodes: BTreeMap::new(),
-            disks: (1..=3).map(|node| (node, MemoryDisk::default())).collect(),
+            disks: BTreeMap::new(),
             incarnation: 0,
+            founders: 3,
         };
         for node in nodes {
             world.boot(*node).await;
@@ -188,7 +207,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        for node in 1..=3 {
+        for node in self.nodes.keys().copied().collect::<Vec<_>>() {
             self.kill(node);
         }
     }

@@ -7,6 +7,7 @@ use troupe_actors::catalog::FeatureGroupConfig;
 use troupe_actors::lake::LakeConfig;
 use troupe_actors::serving::ServingConfig;
 use troupe_gateway::GatewayConfig;
+use troupe_runtime::placement::PlacementConfig;
 use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;
 use troupe_runtime::storage::{StoreConfig, WalConfig};
@@ -24,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) log: LogSection,
     pub(crate) raft: RaftConfig,
     pub(crate) shard: ShardConfig,
+    pub(crate) placement: PlacementConfig,
     pub(crate) wal: WalConfig,
     pub(crate) store: StoreConfig,
     pub(crate) transport: TransportConfig,
@@ -41,6 +43,7 @@ impl Default for Config {
             log: LogSection::default(),
             raft: RaftConfig::default(),
             shard: ShardConfig::default(),
+            placement: PlacementConfig::default(),
             wal: WalConfig::default(),
             store: StoreConfig::default(),
             transport: TransportConfig::default(),

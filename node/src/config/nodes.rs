@@ -61,6 +61,13 @@ impl NodeTable {
     }
 }
 
+impl From<NodeSpec> for NodeTable {
+    fn from(spec: NodeSpec) -> Self {
+        let NodeSpec { id, name, mesh, gateway, admin, zone } = spec;
+        Self { id: id.0, name, mesh, gateway, admin, zone }
+    }
+}
+
 /// What is wrong with the nodes together and each on its own.
 pub(super) fn validate(nodes: &[NodeTable], problems: &mut Vec<Problem>) {
     if nodes.is_empty() {

@@ -13,11 +13,12 @@ use super::nodes::{self, NodeTable};
 use super::probe::{probe, table};
 
 /// Tables that a file may have.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "cluster",
     "log",
     "raft",
     "shard",
+    "placement",
     "wal",
     "store",
     "transport",
@@ -54,6 +55,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<Problem>> {
         log: section(&document, "log", &mut problems),
         raft: section(&document, "raft", &mut problems),
         shard: section(&document, "shard", &mut problems),
+        placement: section(&document, "placement", &mut problems),
         wal: section(&document, "wal", &mut problems),
         store: section(&document, "store", &mut problems),
         transport: section(&document, "transport", &mut problems),

@@ -42,7 +42,18 @@ enum Question {
     /// Take my replica of a shard back. Answered by its leader.
     Readmit { shard: ShardId, node: NodeId },
     /// Is this replica a member? Answered by its leader.
-    Admitted { shard: ShardId, id: ReplicaId },
+    Standing { shard: ShardId, id: ReplicaId },
+    /// Which shards do you lead?
+    Led,
+}
+
+/// How a replica stands with its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Standing {
+    /// Whether it is a member.
+    pub(super) member: bool,
+    /// The term of the leader that says so.
+    pub(super) term: u64,
 }
 
 /// Answers arriving nodes.
@@ -60,18 +71,26 @@ async fn answer(runtime: &Arc<Runtime>, body: &[u8]) -> Outcome {
             let greeted = tokio::task::spawn_blocking(move || identity.greet(node, disk)).await;
             runtime.past().identity.heard.send_replace(());
             let greeting = greeted.map_err(|error| error.to_string()).flatten().map_err(AskError::Fault)?;
-            Ok(wire::encode(&greeting))
+            Ok(wire::encode(&(greeting, runtime.past().identity.disk())))
         }
         Question::Readmit { shard, node } => {
-            let id = on_leader(runtime, shard, move |replica| replica.readmit(node)).await?;
+            let id = on_leader(runtime, shard, move |replica| replica.admit(node)).await?;
             Ok(wire::encode(&id))
         }
-        Question::Admitted { shard, id } => {
-            let admitted = on_leader(runtime, shard, move |replica| match replica.decides() {
-                true => Ok(replica.admitted(id)),
+        Question::Standing { shard, id } => {
+            let standing = on_leader(runtime, shard, move |replica| match replica.decides() {
+                true => Ok(Standing { member: replica.admitted(id), term: replica.id_and_term().1 }),
                 false => Err(AskError::NotLeader { hint: replica.leader().map(|node| node.0) }),
             });
-            Ok(wire::encode(&admitted.await?))
+            Ok(wire::encode(&standing.await?))
+        }
+        Question::Led => {
+            let (directory, here) = (runtime.directory(), runtime.spec().here);
+            let led: Vec<ShardId> = directory
+                .shards()
+                .filter(|s| directory.runs(*s) && directory.leader(*s) == Some(here))
+                .collect();
+            Ok(wire::encode(&led))
         }
     }
 }
@@ -92,6 +111,7 @@ async fn on_leader<T: Send + 'static>(
 /// The disk.
 pub(super) async fn find(runtime: Arc<Runtime>, shard: ShardId) -> Result<Start, String> {
     if let Some(why) = runtime.past().trouble(shard) {
+        placed(&runtime, shard).await;
         return rejoin(&runtime, shard, why).await;
     }
     let first = runtime.past().take_log(shard);
@@ -107,24 +127,49 @@ pub(super) async fn find(runtime: Arc<Runtime>, shard: ShardId) -> Result<Start,
         Ok(found) => found,
         Err(why) => return rejoin(&runtime, shard, why).await,
     };
-    if log.replica.is_none() && arrive(&runtime).await == Arrival::Join {
-        return rejoin(&runtime, shard, "its log is lost".to_owned()).await;
+    let founders = founders(&runtime, shard);
+    if log.replica.is_none() {
+        // A node that founds a part of the cluster greets its peers for all of it.
+        let founder = founders.iter().any(|replica| replica.node() == runtime.spec().here);
+        let founds = arrive(&runtime).await == Arrival::Found;
+        if !founder || !founds {
+            placed(&runtime, shard).await;
+            let why = if founder { "its log is lost" } else { "it was placed here" };
+            return rejoin(&runtime, shard, why.to_owned()).await;
+        }
     }
     if log.is_without(mark.index) {
         let why = format!("the log begins after {} but the checkpoint ends at {}", log.cut.0, mark.index);
         return rejoin(&runtime, shard, why).await;
     }
     let id = log.replica.map_or_else(|| ReplicaId::new(runtime.spec().here, 0), ReplicaId);
-    Ok(Start { shard, id, founders: founders(&runtime), log, mark: SnapshotMark::default() })
+    Ok(Start { shard, id, founders, log, mark: SnapshotMark::default() })
 }
 
-fn founders(runtime: &Runtime) -> Vec<ReplicaId> {
-    runtime.spec().nodes.iter().map(|node| ReplicaId::new(node.id, 0)).collect()
+/// Waits until a replica of the shard belongs here.
+async fn placed(runtime: &Arc<Runtime>, shard: ShardId) {
+    let mut published = runtime.globals().subscribe();
+    loop {
+        published.borrow_and_update();
+        if runtime.holds(shard) {
+            return;
+        }
+        // The runtime holds the sender.
+        let _ = published.changed().await;
+    }
+}
+
+fn founders(runtime: &Runtime, shard: ShardId) -> Vec<ReplicaId> {
+    runtime.founders(shard).iter().map(|node| ReplicaId::new(*node, 0)).collect()
 }
 
 /// Whether this disk may found, by what its peers remember. Asked once for all shards.
 async fn arrive(runtime: &Arc<Runtime>) -> Arrival {
+    // A cluster that has said what it consists of was founded, with or without this disk.
     if runtime.past().identity.settled() {
+        return Arrival::Join;
+    }
+    if runtime.past().arrived.get().is_none() && runtime.wishes(ShardId::CONTROL).is_some() {
         return Arrival::Join;
     }
     *runtime.past().arrived.get_or_init(|| greet_all(runtime)).await
@@ -168,8 +213,15 @@ async fn greet(runtime: &Arc<Runtime>, peer: NodeId) -> (NodeId, Greeting) {
             answer = call => answer.ok(),
             _ = heard.changed() => continue,
         };
-        if let Some(greeting) = answer.and_then(Result::ok).and_then(|bytes| wire::decode(&bytes).ok()) {
-            return (peer, greeting);
+        let answer = answer.and_then(Result::ok);
+        let answer = answer.and_then(|bytes| wire::decode::<(Greeting, u128)>(&bytes).ok());
+        if let Some((greeting, disk)) = answer {
+            let identity = runtime.past().identity.clone();
+            let noted = tokio::task::spawn_blocking(move || identity.met(peer, disk)).await;
+            match noted.map_err(|error| error.to_string()).flatten() {
+                Ok(()) => return (peer, greeting),
+                Err(error) => tracing::error!(error, "a peer's disk cannot be noted"),
+            }
         }
         let _ = tokio::time::timeout(PAUSE, heard.changed()).await;
     }
@@ -192,7 +244,7 @@ async fn rejoin(runtime: &Arc<Runtime>, shard: ShardId, why: String) -> Result<S
     durable.await.map_err(|error| error.to_string())??;
     runtime.past().set_trouble(shard, None);
     let log = GroupLog { replica: Some(id.0), ..GroupLog::default() };
-    Ok(Start { shard, id, founders: founders(runtime), log, mark: SnapshotMark::default() })
+    Ok(Start { shard, id, founders: founders(runtime, shard), log, mark: SnapshotMark::default() })
 }
 
 /// Asks until the shard's leader has made this node's new replica a member.
@@ -200,9 +252,10 @@ async fn admission(runtime: &Arc<Runtime>, shard: ShardId) -> ReplicaId {
     let node = runtime.spec().here;
     loop {
         if let Some(id) = ask_leader::<ReplicaId>(runtime, shard, &Question::Readmit { shard, node }).await {
-            let question = Question::Admitted { shard, id };
+            let question = Question::Standing { shard, id };
             for _ in 0..ADMITTED_WITHIN {
-                if ask_leader::<bool>(runtime, shard, &question).await == Some(true) {
+                let standing = ask_leader::<Standing>(runtime, shard, &question).await;
+                if standing.is_some_and(|standing| standing.member) {
                     return id;
                 }
                 tokio::time::sleep(PAUSE).await;
@@ -216,13 +269,29 @@ async fn admission(runtime: &Arc<Runtime>, shard: ShardId) -> ReplicaId {
 async fn ask_leader<T: Decode<()>>(runtime: &Arc<Runtime>, shard: ShardId, question: &Question) -> Option<T> {
     let here = runtime.spec().here;
     let body = wire::encode(question);
-    for node in runtime.spec().nodes.iter().map(|node| node.id).filter(|node| *node != here) {
+    // The one believed to lead first.
+    let believed = runtime.directory().leader(shard);
+    let mut nodes: Vec<NodeId> =
+        runtime.nodes().iter().map(|node| node.id).filter(|node| *node != here).collect();
+    nodes.sort_by_key(|node| Some(*node) != believed);
+    for node in nodes {
         match runtime.call(node, SERVICE, body.clone(), ANSWER_WITHIN).await {
             Ok(bytes) => return wire::decode(&bytes).ok(),
             Err(error) => tracing::debug!(%shard, %node, %error, "not taken back yet"),
         }
     }
     None
+}
+
+/// How a replica of this node stands with its group, by the group's leader.
+pub(super) async fn standing(runtime: &Arc<Runtime>, shard: ShardId, id: ReplicaId) -> Option<Standing> {
+    ask_leader(runtime, shard, &Question::Standing { shard, id }).await
+}
+
+/// Shards that a peer leads.
+pub(super) async fn led(runtime: &Arc<Runtime>, peer: NodeId) -> Option<Vec<ShardId>> {
+    let body = wire::encode(&Question::Led);
+    wire::decode(&runtime.call(peer, SERVICE, body, ANSWER_WITHIN).await.ok()?).ok()
 }
 
 fn note(runtime: &Runtime, subject: String, change: &str, reason: String) {

@@ -42,6 +42,17 @@ impl Directory {
         self.places.iter().filter_map(|place| place.mailbox.as_ref())
     }
 
+    /// Every shard, the control group first.
+    pub fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        (0..u32::try_from(self.places.len()).unwrap_or(u32::MAX)).map(ShardId)
+    }
+
+    /// Whether a replica of the shard runs here.
+    #[must_use]
+    pub fn runs(&self, shard: ShardId) -> bool {
+        self.mailbox(shard).is_some_and(|mailbox| mailbox.is_connected())
+    }
+
     /// The node that leads the shard, as far as known.
     #[must_use]
     pub fn leader(&self, shard: ShardId) -> Option<NodeId> {
@@ -59,10 +70,7 @@ impl Directory {
     /// Shards whose leader is not known.
     #[must_use]
     pub fn leaderless(&self) -> Vec<ShardId> {
-        (0..self.places.len())
-            .map(|shard| ShardId(u32::try_from(shard).unwrap_or(u32::MAX)))
-            .filter(|shard| self.leader(*shard).is_none())
-            .collect()
+        self.shards().filter(|shard| self.leader(*shard).is_none()).collect()
     }
 
     /// Delivers effects to their shard's leader, here or elsewhere. Without one they are dropped: the sending shard
@@ -85,6 +93,20 @@ impl Directory {
     pub fn forward_effects(&self, transport: &dyn Transport, here: NodeId, batch: EffectBatch) {
         if self.leader(batch.to).is_some_and(|leader| leader != here) {
             self.send_effects(transport, here, batch);
+        }
+    }
+
+    /// Passes on an acknowledgement that reached a node that does not lead.
+    pub fn forward_taken(
+        &self,
+        transport: &dyn Transport,
+        here: NodeId,
+        from: ShardId,
+        by: ShardId,
+        seq: u64,
+    ) {
+        if self.leader(from).is_some_and(|leader| leader != here) {
+            self.send_taken(transport, here, from, by, seq);
         }
     }
 

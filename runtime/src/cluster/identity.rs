@@ -146,12 +146,27 @@ impl Identity {
         if let Some(known) = saved.met.get(&node.0) {
             return Ok(if *known == disk { Greeting::Welcome } else { Greeting::Stranger });
         }
+        // Whoever founds with this disk was met before this disk founded; who comes later joins.
+        let greeting = if saved.settled { Greeting::Stranger } else { Greeting::Welcome };
         let mut next = saved.clone();
         next.met.insert(node.0, disk);
         // Remembered before it is said: the peer may act on the answer.
         self.facts.save(&wire::encode(&next))?;
         *saved = next;
-        Ok(Greeting::Welcome)
+        Ok(greeting)
+    }
+
+    /// A peer that answered a greeting has this disk: they have met.
+    pub(super) fn met(&self, node: NodeId, disk: u128) -> Result<(), String> {
+        let mut saved = self.saved();
+        if saved.met.contains_key(&node.0) {
+            return Ok(());
+        }
+        let mut next = saved.clone();
+        next.met.insert(node.0, disk);
+        self.facts.save(&wire::encode(&next))?;
+        *saved = next;
+        Ok(())
     }
 
     fn saved(&self) -> MutexGuard<'_, Saved> {
@@ -203,5 +218,9 @@ mod tests {
         assert!(!again.settled());
         again.settle().unwrap();
         assert!(open().settled());
+        assert_eq!(again.greet(NodeId(4), 9), Ok(Greeting::Stranger), "who comes after the founding joins");
+        assert_eq!(again.greet(NodeId(2), 7), Ok(Greeting::Welcome), "who founded comes home");
+        again.met(NodeId(5), 11).unwrap();
+        assert_eq!(again.greet(NodeId(5), 11), Ok(Greeting::Welcome), "they met when this disk greeted it");
     }
 }

@@ -56,11 +56,13 @@ impl ClusterInspect {
 
     async fn own_view(&self) -> NodeView {
         let runtime = &self.0;
-        let shards =
-            join_all(runtime.directory().mailboxes().map(|mailbox| shard_view(runtime, mailbox))).await;
+        // A shard that lives elsewhere is nothing that could be down here.
+        let here = |mailbox: &&Arc<Mailbox>| mailbox.is_connected() || runtime.holds(mailbox.shard());
+        let views = runtime.directory().mailboxes().filter(here).map(|mailbox| shard_view(runtime, mailbox));
+        let shards = join_all(views).await;
         let spec = runtime.spec();
-        let name = spec
-            .nodes
+        let name = runtime
+            .nodes()
             .iter()
             .find(|node| node.id == spec.here)
             .map_or_else(|| spec.here.to_string(), |node| node.name.clone());
@@ -134,7 +136,7 @@ impl Inspect for ClusterInspect {
     }
 
     fn nodes(&self) -> Vec<NodeAddress> {
-        self.0.spec().nodes.iter().map(super::spec::NodeSpec::address).collect()
+        self.0.nodes().iter().map(super::spec::NodeSpec::address).collect()
     }
 
     fn node(&self, node: NodeId) -> BoxFuture<'static, Result<NodeView, AskError>> {
@@ -188,6 +190,7 @@ async fn shard_view(runtime: &Arc<Runtime>, mailbox: &Arc<Mailbox>) -> ShardView
         term: 0,
         leader: runtime.directory().leader(shard),
         replicas: Vec::new(),
+        voters: Vec::new(),
         generation: 0,
         committed: 0,
         applied: 0,

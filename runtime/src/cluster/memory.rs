@@ -62,7 +62,7 @@ impl Append for MemoryDisk {
             let mut groups = lock(&self.groups);
             let group = groups.entry(shard).or_default();
             for record in records {
-                if matches!(record, Record::Replica { .. }) {
+                if matches!(record, Record::Replica { .. } | Record::Gone) {
                     lock(&self.damaged).remove(&shard);
                 }
                 group.fold(shard, record)?;

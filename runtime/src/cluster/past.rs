@@ -28,17 +28,28 @@ impl Past {
         damaged: BTreeMap<ShardId, String>,
         facts: Arc<dyn Facts>,
         mailboxes: &[Arc<Mailbox>],
+        founds: &[ShardId],
+        joins: bool,
     ) -> Result<Self, String> {
         let used = !recovered.is_empty() || !damaged.is_empty();
         // What was read when the log was opened serves each shard's first start, an empty log included.
         for mailbox in mailboxes {
             recovered.entry(mailbox.shard()).or_default();
         }
-        let unrecorded = recovered.iter().filter(|(_, log)| log.replica.is_none()).map(|(shard, _)| *shard);
+        // A replica that others give to this node has a record before it begins.
+        let unrecorded = founds.iter().copied();
+        let unrecorded =
+            unrecorded.filter(|shard| recovered.get(shard).is_none_or(|log| log.replica.is_none()));
+        let unrecorded = unrecorded.collect();
+        let identity = Arc::new(Identity::open(facts, used)?);
+        if joins {
+            // It founds nothing, now or at a later start.
+            identity.settle()?;
+        }
         Ok(Self {
-            identity: Arc::new(Identity::open(facts, used)?),
+            identity,
             arrived: OnceCell::new(),
-            unrecorded: Mutex::new(unrecorded.collect()),
+            unrecorded: Mutex::new(unrecorded),
             recovered: Mutex::new(recovered),
             trouble: Mutex::new(damaged),
         })

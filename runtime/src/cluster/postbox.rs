@@ -75,7 +75,13 @@ impl Postbox {
         };
         let request = Request { asks, deadline, reply: ReplyTo::Remote { node: from, call } };
         if let Err((error, _)) = mailbox.ask(request) {
-            refuse(error);
+            let elsewhere = self.directory.leader(shard).filter(|leader| *leader != self.here);
+            match elsewhere {
+                Some(leader) if !mailbox.is_connected() => {
+                    refuse(AskError::NotLeader { hint: Some(leader.0) })
+                }
+                _ => refuse(error),
+            }
         }
     }
 
@@ -129,13 +135,15 @@ impl Receiver for Postbox {
             Envelope::Ask(batch) => self.ask(from, batch),
             Envelope::Reply(reply) => self.calls.reply(from, reply.call, reply.outcomes),
             Envelope::Effects(batch) => {
-                if let Some(mailbox) = self.directory.mailbox(batch.to) {
-                    mailbox.system(SystemInput::Effects(batch));
+                match self.directory.mailbox(batch.to).filter(|mailbox| mailbox.is_connected()) {
+                    Some(mailbox) => mailbox.system(SystemInput::Effects(batch)),
+                    None => self.directory.forward_effects(&*self.transport, self.here, batch),
                 }
             }
             Envelope::EffectsTaken { from: sender, to: by, seq } => {
-                if let Some(mailbox) = self.directory.mailbox(sender) {
-                    mailbox.system(SystemInput::Taken { by, seq });
+                match self.directory.mailbox(sender).filter(|mailbox| mailbox.is_connected()) {
+                    Some(mailbox) => mailbox.system(SystemInput::Taken { by, seq }),
+                    None => self.directory.forward_taken(&*self.transport, self.here, sender, by, seq),
                 }
             }
             Envelope::Snapshot(chunk) => self.snapshot(from, chunk),

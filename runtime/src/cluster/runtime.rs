@@ -14,13 +14,15 @@ use super::calls::Calls;
 use super::directory::Directory;
 use super::inspect::{ClusterInspect, SERVICE};
 use super::past::Past;
+use super::peers::Peers;
 use super::postbox::Postbox;
 use super::services::{ServiceHandler, Services};
-use super::spec::{Disk, RuntimeSpec};
+use super::spec::{Disk, NodeSpec, RuntimeSpec};
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
 use crate::observe::{Inspect, Journal};
+use crate::placement::{Cluster, Keeper, KeeperArguments, Wishes, found, with_cluster};
 use crate::routing::{ClusterDispatch, Router};
 use crate::shard::{Mailbox, ShardActor, ShardArguments, ShardWorld, StoreThread, SystemInput};
 use crate::supervised::{ChildSpec, Restart};
@@ -53,6 +55,9 @@ pub struct Runtime {
     services: Arc<Services>,
     router: Router,
     past: Past,
+    peers: Arc<Peers>,
+    /// Where the configuration's shards began.
+    founding: Vec<Vec<NodeId>>,
     starts: HashMap<ShardId, Arc<AtomicU32>>,
 }
 
@@ -73,6 +78,13 @@ impl Runtime {
             return Err(OpenError::NotConfigured(spec.here));
         }
         let (clock, config) = (Clock::start(), spec.config.clone());
+        let registry = Arc::new(with_cluster(Registry::clone(&registry)));
+        let peers = Arc::new(Peers::new(spec.nodes.clone()));
+        let founding = if spec.joins {
+            vec![Vec::new(); config.shards as usize + 1]
+        } else {
+            found(&spec.nodes, config.shards, config.placement.replicas)
+        };
         let mailboxes: Vec<Arc<Mailbox>> =
             (0..=config.shards).map(|shard| Mailbox::new(ShardId(shard), &config.shard)).collect();
         let directory = Arc::new(Directory::new(config.shards, &mailboxes));
@@ -80,7 +92,7 @@ impl Runtime {
         let services = Arc::new(Services::default());
         let dispatch = ClusterDispatch {
             here: spec.here,
-            nodes: spec.nodes.iter().map(|node| node.id).collect(),
+            peers: peers.clone(),
             shards: config.shards,
             clock,
             registry: registry.clone(),
@@ -116,8 +128,12 @@ impl Runtime {
             raft: config.raft,
             shard: config.shard,
         });
-        let past =
-            Past::open(disk.recovered, disk.damaged, disk.facts, &mailboxes).map_err(OpenError::Identity)?;
+        let founds =
+            |shard: ShardId| founding.get(shard.0 as usize).is_some_and(|set| set.contains(&spec.here));
+        let founded: Vec<ShardId> =
+            mailboxes.iter().map(|mailbox| mailbox.shard()).filter(|shard| founds(*shard)).collect();
+        let past = Past::open(disk.recovered, disk.damaged, disk.facts, &mailboxes, &founded, spec.joins)
+            .map_err(OpenError::Identity)?;
         let runtime = Arc::new(Self {
             starts: mailboxes.iter().map(|mailbox| (mailbox.shard(), Arc::default())).collect(),
             spec,
@@ -127,6 +143,8 @@ impl Runtime {
             services,
             router,
             past,
+            peers,
+            founding,
         });
         runtime.offer_own_services();
         slot.set(Arc::new(postbox)).map_err(|_| OpenError::ReceiverTaken)?;
@@ -136,7 +154,16 @@ impl Runtime {
     /// The shards' actors, for a supervisor.
     #[must_use]
     pub fn children(self: &Arc<Self>) -> Vec<ChildSpec> {
-        self.world.directory.mailboxes().map(|mailbox| self.child(mailbox.clone())).collect()
+        let mut children: Vec<ChildSpec> =
+            self.world.directory.mailboxes().map(|mailbox| self.child(mailbox.clone())).collect();
+        children.push(self.keeper());
+        children
+    }
+
+    /// Every node, this one included: those that founded the cluster, until it says itself which there are.
+    #[must_use]
+    pub fn nodes(&self) -> Arc<Vec<NodeSpec>> {
+        self.peers.all()
     }
 
     /// Asks entities anywhere.
@@ -240,15 +267,15 @@ impl Runtime {
         self.world.store_thread.close();
     }
 
-    pub(super) fn directory(&self) -> &Directory {
+    pub(crate) fn directory(&self) -> &Directory {
         &self.world.directory
     }
 
-    pub(super) fn transport(&self) -> &Arc<dyn Transport> {
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
         &self.world.transport
     }
 
-    pub(super) fn journal(&self) -> &Arc<dyn Journal> {
+    pub(crate) fn journal(&self) -> &Arc<dyn Journal> {
         &self.world.journal
     }
 
@@ -260,8 +287,36 @@ impl Runtime {
         &self.past
     }
 
-    pub(super) const fn world(&self) -> &Arc<ShardWorld> {
+    pub(crate) const fn world(&self) -> &Arc<ShardWorld> {
         &self.world
+    }
+
+    /// The voters that a shard of the configuration began with, where this cluster has never been anything else.
+    pub(super) fn founders(&self, shard: ShardId) -> &[NodeId] {
+        self.founding.get(shard.0 as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the cluster wishes for a shard, once it has said so.
+    pub(crate) fn wishes(&self, shard: ShardId) -> Option<Wishes> {
+        self.globals().get::<Cluster>(Cluster::KEY)?.wishes(shard)
+    }
+
+    /// Whether a replica of the shard belongs here, as far as this node knows.
+    pub(super) fn holds(&self, shard: ShardId) -> bool {
+        let here = self.spec.here;
+        match self.wishes(shard) {
+            Some(wishes) => wishes.holds(here),
+            None => shard == ShardId::CONTROL || self.founders(shard).contains(&here),
+        }
+    }
+
+    /// Takes the cluster's nodes as they are now.
+    pub(crate) fn set_nodes(&self, nodes: Vec<NodeSpec>) {
+        if let Some(nodes) = self.peers.replace(nodes) {
+            let here = self.spec.here;
+            let others: Vec<NodeSpec> = nodes.iter().filter(|node| node.id != here).cloned().collect();
+            self.world.transport.set_peers(&others);
+        }
     }
 
     fn led_here(&self) -> Vec<ShardId> {
@@ -289,17 +344,33 @@ impl Runtime {
         self.services.offer(arrival::SERVICE, arrival::handler(self.clone()));
     }
 
+    fn keeper(self: &Arc<Self>) -> ChildSpec {
+        let runtime = self.clone();
+        let start = move |supervisor: Option<ractor::ActorCell>| {
+            let arguments = KeeperArguments { runtime: runtime.clone() };
+            async move {
+                let (actor, _) = match supervisor {
+                    Some(supervisor) => Keeper::spawn_linked(None, Keeper, arguments, supervisor).await?,
+                    None => Keeper::spawn(None, Keeper, arguments).await?,
+                };
+                Ok(actor.get_cell())
+            }
+            .boxed()
+        };
+        ChildSpec { name: "placement".to_owned(), restart: Restart::Permanent, start: Arc::new(start) }
+    }
+
     fn child(self: &Arc<Self>, mailbox: Arc<Mailbox>) -> ChildSpec {
         let shard = mailbox.shard();
         let runtime = self.clone();
         let start = move |supervisor: Option<ractor::ActorCell>| {
-            let recording = runtime.clone();
+            let (finding, recording) = (runtime.clone(), runtime.clone());
             let arguments = ShardArguments {
                 world: runtime.world.clone(),
                 mailbox: mailbox.clone(),
                 shard,
-                start: arrival::find(runtime.clone(), shard).boxed(),
-                recorded: Box::new(move || recording.past.recorded(shard)),
+                start: Arc::new(move || arrival::find(finding.clone(), shard).boxed()),
+                recorded: Arc::new(move || recording.past.recorded(shard)),
                 starts: runtime.starts.get(&shard).cloned().unwrap_or_default(),
             };
             async move {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::identity::Facts;
 use crate::address::{NodeId, ShardId};
 use crate::config::{Problem, Section};
 use crate::observe::NodeAddress;
+use crate::placement::PlacementConfig;
 use crate::replication::RaftConfig;
 use crate::shard::{Append, ShardConfig};
 use crate::storage::{GroupLog, Store};
@@ -27,11 +29,18 @@ pub struct RuntimeConfig {
     pub raft: RaftConfig,
     /// Bounds of a shard.
     pub shard: ShardConfig,
+    /// Where replicas live.
+    pub placement: PlacementConfig,
 }
 
 impl Default for RuntimeConfig {
     fn default() -> Self {
-        Self { shards: 24, raft: RaftConfig::default(), shard: ShardConfig::default() }
+        Self {
+            shards: 24,
+            raft: RaftConfig::default(),
+            shard: ShardConfig::default(),
+            placement: PlacementConfig::default(),
+        }
     }
 }
 
@@ -43,13 +52,15 @@ impl Section for RuntimeConfig {
         }
         self.raft.validate(&under("raft"), problems);
         self.shard.validate(&under("shard"), problems);
+        self.placement.validate(&under("placement"), problems);
     }
 }
 
-/// One configured node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One node: who it is and where it is found.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NodeSpec {
-    /// Its number.
+    /// Its number: no other node may ever have it.
     pub id: NodeId,
     /// Its name.
     pub name: String,
@@ -60,6 +71,7 @@ pub struct NodeSpec {
     /// Where people reach it.
     pub admin: SocketAddr,
     /// Its failure domain.
+    #[serde(default)]
     pub zone: String,
 }
 
@@ -85,8 +97,10 @@ pub struct RuntimeSpec {
     pub here: NodeId,
     /// Different after each start.
     pub incarnation: u64,
-    /// Every configured node, this one included.
+    /// Every configured node, this one included: those that found the cluster.
     pub nodes: Vec<NodeSpec>,
+    /// Whether it comes to a cluster that others founded.
+    pub joins: bool,
     /// Tables of the configuration.
     pub config: RuntimeConfig,
 }

@@ -95,6 +95,12 @@ impl Globals {
         self.version.subscribe()
     }
 
+    /// How often anything was published.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        *self.version.borrow()
+    }
+
     /// Forgets everything, before the control group is loaded anew.
     pub fn clear(&self) {
         self.published.store(Arc::default());

@@ -155,10 +155,11 @@ impl Group {
         self.raw.raft.term
     }
 
-    /// The leader it knows.
+    /// The leader it knows; none when this replica is no member, as nobody tells it any more who leads.
     #[must_use]
     pub fn leader(&self) -> Option<ReplicaId> {
-        (self.raw.raft.leader_id != 0).then(|| ReplicaId(self.raw.raft.leader_id))
+        let raft = &self.raw.raft;
+        (raft.leader_id != 0 && raft.prs().get(raft.id).is_some()).then(|| ReplicaId(raft.leader_id))
     }
 
     /// The last committed index it knows.
@@ -290,9 +291,9 @@ impl Group {
         self.raw.transfer_leader(to.0);
     }
 
-    /// The most up-to-date other voter that has been heard lately, if it has every entry.
+    /// Another voter on a node that suits, which has been heard lately and has every entry.
     #[must_use]
-    pub fn successor(&self, preferred: Option<NodeId>) -> Option<ReplicaId> {
+    pub fn successor(&self, suits: &dyn Fn(NodeId) -> bool) -> Option<ReplicaId> {
         let last = self.last();
         let voters = self.members().voters;
         let ready = |id: &u64| {
@@ -304,11 +305,7 @@ impl Group {
                     .get(*id)
                     .is_some_and(|progress| progress.recent_active && progress.matched == last)
         };
-        let mut candidates = voters.iter().copied().filter(ready).map(ReplicaId);
-        match preferred {
-            Some(node) => candidates.find(|replica| replica.node() == node),
-            None => candidates.next(),
-        }
+        voters.iter().copied().filter(ready).map(ReplicaId).find(|replica| suits(replica.node()))
     }
 
     /// How far a replica's log is known to match this leader's.

@@ -17,7 +17,7 @@ use crate::storage::{GroupLog, LogEntry, Record};
 pub struct ReplicaId(pub u64);
 
 impl ReplicaId {
-    /// The id of a generation of a node's replica; zero is the one a cluster starts with.
+    /// The id of a generation of a node's replica; zero is the one a cluster is founded with.
     #[must_use]
     pub const fn new(node: NodeId, generation: u64) -> Self {
         Self((generation << 16) | node.0 as u64)
@@ -29,7 +29,7 @@ impl ReplicaId {
         NodeId((self.0 & 0xffff) as u16)
     }
 
-    /// How often the node's replica of this group has lost its log.
+    /// Index of the entry that admitted it, zero for a founder.
     #[must_use]
     pub const fn generation(self) -> u64 {
         self.0 >> 16

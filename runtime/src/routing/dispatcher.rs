@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::router::Dispatch;
 use crate::address::{NodeId, ShardId};
-use crate::cluster::{Calls, Directory};
+use crate::cluster::{Calls, Directory, Peers};
 use crate::entity::{Placement, Registry};
 use crate::error::AskError;
 use crate::shard::{ReplyTo, Request};
@@ -28,8 +28,8 @@ const ATTEMPT_MAX: Duration = Duration::from_millis(1_500);
 pub struct ClusterDispatch {
     /// This node.
     pub here: NodeId,
-    /// Every configured node, this one included.
-    pub nodes: Arc<[NodeId]>,
+    /// Every node, this one included.
+    pub peers: Arc<Peers>,
     /// Data shards.
     pub shards: u32,
     /// The process's clock.
@@ -111,12 +111,12 @@ impl ClusterDispatch {
         while !left.is_empty() && self.clock.mono() < deadline {
             let to = hint.take().or_else(|| self.directory.leader(shard)).unwrap_or_else(|| {
                 turn += 1;
-                self.nodes[turn % self.nodes.len()]
+                self.peers.nth(turn).unwrap_or(self.here)
             });
             let batch: Vec<AskOne> = left.iter().map(|at| asks[*at].clone()).collect();
             let patience = batch.iter().all(|ask| self.may_repeat(ask)).then_some(ATTEMPT_MAX);
             let answers = self.attempt(to, shard, batch, deadline, patience).await;
-            let mut again = Vec::new();
+            let (mut again, asked) = (Vec::new(), left.len());
             for (at, answer) in left.into_iter().zip(answers) {
                 if let Err(error) = &answer
                     && self.may_ask_again(&asks[at], error)
@@ -130,6 +130,7 @@ impl ClusterDispatch {
                 }
                 outcomes[at] = answer;
             }
+            self.learn(shard, to, hint, again.len() < asked);
             left = again;
             // A hint is followed at once; without one the shard is likely electing.
             if !left.is_empty() && hint.is_none() {
@@ -139,6 +140,17 @@ impl ClusterDispatch {
             }
         }
         outcomes
+    }
+
+    /// Remembers who leads a shard that is not here; one that is here knows better.
+    fn learn(&self, shard: ShardId, asked: NodeId, hint: Option<NodeId>, answered: bool) {
+        if self.directory.runs(shard) {
+            return;
+        }
+        let leader = if answered { Some(asked) } else { hint };
+        if self.directory.leader(shard) != leader {
+            self.directory.set_leader(shard, leader);
+        }
     }
 
     /// One attempt at one node.

@@ -4,97 +4,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use futures::future::BoxFuture;
-
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
 
-use super::config::ShardConfig;
 use super::mailbox::{Mailbox, ReplyTo, SystemInput};
 use super::output::Outputs;
 use super::parts::ReplicaParts;
 use super::replica::Replica;
-use super::store_thread::{StoreJob, StoreThread};
+use super::store_thread::StoreJob;
+use super::world::{FindStart, ShardArguments, ShardWorld};
 use crate::address::{NodeId, ShardId};
-use crate::cluster::Directory;
-use crate::entity::{Globals, Registry};
-use crate::observe::{Journal, Lifecycle};
-use crate::replication::{RaftConfig, Start};
-use crate::storage::{Record, Store};
-use crate::time::{Clock, Timestamp};
+use crate::observe::Lifecycle;
+use crate::replication::Start;
+use crate::storage::Record;
+use crate::time::Timestamp;
 use crate::transport::{Envelope, ReplyBatch, SnapshotChunk, Transport};
 
 /// Bytes of a snapshot in one envelope.
 const CHUNK_BYTES: usize = 256 << 10;
-
-/// Where records become durable.
-pub trait Append: Send + Sync + 'static {
-    /// Takes records; `done` is called once they are durable, or could not be made so. Records of one shard become
-    /// durable in order.
-    ///
-    /// # Errors
-    /// The log has failed or is full: the replica must not go on.
-    fn append(
-        &self,
-        shard: ShardId,
-        records: Vec<Record>,
-        done: Box<dyn FnOnce(Result<(), String>) + Send>,
-    ) -> Result<(), String>;
-
-    /// What the log now holds of a shard, for a replica that starts again in a running process. Blocking.
-    ///
-    /// # Errors
-    /// The log cannot be read, or is not whole.
-    fn reread(&self, shard: ShardId) -> Result<crate::storage::GroupLog, String>;
-}
-
-/// What all shards of a node share.
-pub struct ShardWorld {
-    /// This node.
-    pub here: NodeId,
-    /// Data shards of the cluster.
-    pub shards: u32,
-    /// The process's clock.
-    pub clock: Clock,
-    /// The write-ahead log.
-    pub log: Arc<dyn Append>,
-    /// Checkpoints.
-    pub store: Arc<dyn Store>,
-    /// Its thread.
-    pub store_thread: Arc<StoreThread>,
-    /// Peers.
-    pub transport: Arc<dyn Transport>,
-    /// Mailboxes and leaders.
-    pub directory: Arc<Directory>,
-    /// Lifecycle records.
-    pub journal: Arc<dyn Journal>,
-    /// Kinds.
-    pub registry: Arc<Registry>,
-    /// The control group's states.
-    pub globals: Arc<Globals>,
-    /// Timing of Raft.
-    pub raft: RaftConfig,
-    /// Bounds.
-    pub shard: ShardConfig,
-}
-
-/// Where a start finds its log. It may take as long as the peers that must be asked.
-pub type FindStart = BoxFuture<'static, Result<Start, String>>;
-
-/// What one start of a shard's actor needs.
-pub struct ShardArguments {
-    /// The node.
-    pub world: Arc<ShardWorld>,
-    /// The shard's mailbox.
-    pub mailbox: Arc<Mailbox>,
-    /// The shard.
-    pub shard: ShardId,
-    /// Finds the group's place and log.
-    pub start: FindStart,
-    /// Called once the log has a durable record of a replica that is new here.
-    pub recorded: Box<dyn FnOnce() + Send>,
-    /// Times this shard's actor was started on this node, this one included.
-    pub starts: Arc<AtomicU32>,
-}
 
 /// What the actor is told; everything else lies in the mailbox.
 #[derive(Debug)]
@@ -121,11 +48,13 @@ pub enum ShardState {
 }
 
 /// What a replica is opened with, once its start is found.
+#[derive(Clone)]
 pub struct Waiting {
     world: Arc<ShardWorld>,
     mailbox: Arc<Mailbox>,
     shard: ShardId,
-    recorded: Box<dyn FnOnce() + Send>,
+    start: FindStart,
+    recorded: Arc<dyn Fn() + Send + Sync>,
     starts: Arc<AtomicU32>,
 }
 
@@ -138,6 +67,11 @@ pub struct Running {
     ticked: u64,
     actor: ractor::ActorId,
     transfers: u64,
+    /// The group does without it.
+    dismissed: bool,
+    ticker: tokio::task::JoinHandle<()>,
+    /// What the next replica of this shard begins with.
+    waiting: Waiting,
 }
 
 impl Actor for ShardActor {
@@ -151,12 +85,8 @@ impl Actor for ShardActor {
         arguments: ShardArguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         let ShardArguments { world, mailbox, shard, start, recorded, starts } = arguments;
-        let found = myself.clone();
-        tokio::spawn(async move {
-            // An actor that is gone by then has no use for it.
-            let _ = found.cast(ShardMessage::Found(Box::new(start.await)));
-        });
-        Ok(ShardState::Waiting(Some(Waiting { world, mailbox, shard, recorded, starts })))
+        let waiting = Waiting { world, mailbox, shard, start, recorded, starts };
+        Ok(waiting.begin(&myself))
     }
 
     async fn handle(
@@ -166,8 +96,15 @@ impl Actor for ShardActor {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match (state, message) {
-            (ShardState::Running(running), ShardMessage::Tick) => running.turn(true),
-            (ShardState::Running(running), _) => running.turn(false),
+            (state @ ShardState::Running(_), message) => {
+                let ShardState::Running(running) = state else { return Ok(()) };
+                running.turn(matches!(message, ShardMessage::Tick))?;
+                if running.dismissed {
+                    let waiting = running.leave().await?;
+                    *state = waiting.begin(&myself);
+                }
+                Ok(())
+            }
             (state, ShardMessage::Found(start)) => {
                 let ShardState::Waiting(waiting) = state else { return Ok(()) };
                 let Some(waiting) = waiting.take() else { return Ok(()) };
@@ -192,9 +129,20 @@ impl Actor for ShardActor {
 }
 
 impl Waiting {
+    /// Looks for a start, which may take until the shard is placed here.
+    fn begin(self, myself: &ActorRef<ShardMessage>) -> ShardState {
+        let (found, start) = (myself.clone(), (self.start)());
+        tokio::spawn(async move {
+            // An actor that is gone by then has no use for it.
+            let _ = found.cast(ShardMessage::Found(Box::new(start.await)));
+        });
+        ShardState::Waiting(Some(self))
+    }
+
     /// Opens the replica and connects its mailbox.
     fn run(self, myself: &ActorRef<ShardMessage>, start: Start) -> Result<Running, ActorProcessingErr> {
-        let Self { world, mailbox, shard, recorded, starts } = self;
+        let waiting = self.clone();
+        let Self { world, mailbox, shard, recorded, starts, .. } = self;
         let now = world.clock.mono();
         let seed = Timestamp::wall().millis() ^ (u64::from(world.here.0) << 48) ^ u64::from(shard.0) << 32;
         let fresh = start.log.replica.is_none();
@@ -229,7 +177,7 @@ impl Waiting {
         starts.fetch_add(1, Ordering::Relaxed);
         let outputs = replica.outputs();
         mailbox.connect(myself.clone());
-        let _ticker = myself.send_interval(world.raft.tick, || ShardMessage::Tick);
+        let ticker = myself.send_interval(world.raft.tick, || ShardMessage::Tick);
         let mut running = Running {
             replica,
             world,
@@ -238,6 +186,9 @@ impl Waiting {
             ticked: now,
             actor: myself.get_id(),
             transfers: now,
+            dismissed: false,
+            ticker,
+            waiting,
         };
         running.perform(outputs)?;
         Ok(running)
@@ -246,6 +197,7 @@ impl Waiting {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.ticker.abort();
         // Also after a panic, when `post_stop` is not called.
         self.mailbox.disconnect(self.actor);
     }
@@ -283,6 +235,30 @@ impl Running {
         }
     }
 
+    /// Forgets everything of a replica that its group has removed, so that nothing of it ever takes part again.
+    async fn leave(&mut self) -> Result<Waiting, ActorProcessingErr> {
+        let (world, shard) = (self.world.clone(), self.mailbox.shard());
+        self.ticker.abort();
+        self.mailbox.disconnect(self.actor);
+        let (done, durable) = oneshot::channel();
+        let said = Box::new(move |outcome| {
+            let _ = done.send(outcome);
+        });
+        // The log first: without it the store is nothing, and the store without its log would look like a loss.
+        world.log.append(shard, vec![Record::Gone], said)?;
+        durable.await??;
+        let clearing = world.clone();
+        let cleared = tokio::task::spawn_blocking(move || clearing.store.clear(shard));
+        cleared.await?.map_err(|error| error.to_string())?;
+        world.directory.set_leader(shard, None);
+        let (at, node) = (Timestamp::wall(), world.here);
+        let (subject, change) = (format!("shard-{shard}"), "left".to_owned());
+        let reason = "its group has removed this replica".to_owned();
+        tracing::info!(subject, change, reason, "lifecycle");
+        world.journal.record(Lifecycle { at, node, subject, change, reason });
+        Ok(self.waiting.clone())
+    }
+
     fn take(&mut self, input: SystemInput, now: u64) -> Result<(), ActorProcessingErr> {
         match input {
             SystemInput::Raft(messages) => self.replica.step(&messages),
@@ -299,7 +275,12 @@ impl Running {
                     self.world.directory.forward_effects(&*self.world.transport, self.world.here, batch);
                 }
             }
-            SystemInput::Taken { by, seq } => self.replica.taken(by, seq, now),
+            SystemInput::Taken { by, seq } if self.replica.decides() => self.replica.taken(by, seq, now),
+            SystemInput::Taken { by, seq } => {
+                let from = self.mailbox.shard();
+                self.world.directory.forward_taken(&*self.world.transport, self.world.here, from, by, seq);
+            }
+            SystemInput::Dismissed => self.dismissed = true,
             SystemInput::Snapshot(blob) => {
                 // Installing writes the whole state; other tasks of this worker thread move elsewhere meanwhile.
                 self.replica.snapshot(&blob);

@@ -25,15 +25,20 @@ impl Replica {
     #[must_use]
     pub fn view(&self, mailbox: u32, starts: u32) -> ShardView {
         let members = self.group.members();
-        let mut replicas: Vec<NodeId> = Vec::new();
-        for id in members.voters.iter().chain(&members.learners) {
-            let node = ReplicaId(*id).node();
-            if !replicas.contains(&node) {
-                replicas.push(node);
+        let nodes = |ids: &mut dyn Iterator<Item = &u64>| {
+            let mut nodes: Vec<NodeId> = Vec::new();
+            for node in ids.map(|id| ReplicaId(*id).node()) {
+                if !nodes.contains(&node) {
+                    nodes.push(node);
+                }
             }
-        }
+            nodes
+        };
+        let replicas = nodes(&mut members.voters.iter().chain(&members.learners));
+        let voters = nodes(&mut members.voters.iter());
+        let follows = self.wishes.learners.contains(&self.group.id().node());
         let passing = match self.role() {
-            Role::Learner => Some("learns from its peers, and does not vote yet".to_owned()),
+            Role::Learner if !follows => Some("learns from its peers, and does not vote yet".to_owned()),
             _ if self.group.is_joint() => Some("its membership is changing".to_owned()),
             _ => None,
         };
@@ -43,6 +48,7 @@ impl Replica {
             term: self.group.term(),
             leader: self.leader(),
             replicas,
+            voters,
             generation: self.group.id().generation(),
             committed: self.group.committed(),
             applied: self.applied,

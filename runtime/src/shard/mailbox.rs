@@ -71,6 +71,8 @@ pub enum SystemInput {
     SnapshotFailed(ReplicaId, String),
     /// A look from the console.
     Look(Look),
+    /// The group has removed this replica.
+    Dismissed,
 }
 
 #[derive(Default)]

@@ -25,8 +25,10 @@ mod recent;
 mod replica;
 mod snapshot;
 mod store_thread;
+mod upkeep;
+mod world;
 
-pub use actor::{Append, FindStart, ShardActor, ShardArguments, ShardMessage, ShardWorld};
+pub use actor::{ShardActor, ShardMessage};
 pub use config::ShardConfig;
 pub use entry::{Answer, Batch, Item};
 pub use ledger::{Ledger, Waiting};
@@ -35,3 +37,4 @@ pub use output::{CheckpointJob, Note, Outputs, Published, SnapshotJob};
 pub use parts::ReplicaParts;
 pub use replica::Replica;
 pub use store_thread::{StoreJob, StoreThread};
+pub use world::{Append, FindStart, ShardArguments, ShardWorld};

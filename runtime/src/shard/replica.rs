@@ -17,6 +17,7 @@ use super::recent::Recent;
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
+use crate::placement::Wishes;
 use crate::replication::{Group, Lease, Mono, ReplicaId, SnapshotMark};
 use crate::storage::{Store, StoreBatch};
 use crate::time::Timestamp;
@@ -59,6 +60,9 @@ pub struct Replica {
     passivated_at: Mono,
     /// Start of the present turn.
     turned: Mono,
+    /// Who shall hold this shard, as the control group last said, and the count of its publications then.
+    pub(super) wishes: Wishes,
+    pub(super) wished: u64,
     /// Why it cannot go on; a supervisor decides what follows.
     pub(super) broken: Option<String>,
 }
@@ -112,6 +116,8 @@ impl Replica {
             next_token: 1,
             passivated_at: now,
             turned: now,
+            wishes: Wishes::default(),
+            wished: 0,
             broken: None,
         };
         if id == ShardId::CONTROL {
@@ -126,7 +132,7 @@ impl Replica {
         self.expire(now);
         self.checkpoint_if_due(now);
         self.resend_if_silent(now);
-        self.promote_if_caught_up();
+        self.reshape();
         self.hand_back_if_unpreferred(now);
         if now.saturating_sub(self.passivated_at) > 1_000_000 {
             self.passivated_at = now;
@@ -220,10 +226,28 @@ impl Replica {
         if !self.group.may_propose() {
             return false;
         }
-        let Some(to) = self.group.successor(None) else { return false };
+        let leaving = self.wishes.leaving.clone();
+        let stays = |node: NodeId| !leaving.contains(&node);
+        let Some(to) = self.group.successor(&stays).or_else(|| self.group.successor(&|_| true)) else {
+            return false;
+        };
+        self.transfer(to);
+        true
+    }
+
+    /// Gives leadership to a replica that has every entry.
+    pub(super) fn transfer(&mut self, to: ReplicaId) {
         self.lease.void();
         self.group.transfer(to);
-        true
+        if let Some(leading) = &mut self.leading {
+            leading.since = self.turned;
+        }
+    }
+
+    /// This replica's id, and its group's term.
+    #[must_use]
+    pub fn id_and_term(&self) -> (ReplicaId, u64) {
+        (self.group.id(), self.group.term())
     }
 
     /// Does everything that can be done now. Call after any input, then take the outputs.
@@ -338,49 +362,6 @@ impl Replica {
                 Ok(bytes) => self.out.messages.push((to.node(), bytes)),
                 Err(error) => self.broken = Some(format!("a Raft message does not encode: {error}")),
             }
-        }
-    }
-
-    /// Answers asks whose deadline has passed before they were decided.
-    fn expire(&mut self, now: Mono) {
-        if self.waiting.iter().all(|waiting| waiting.deadline > now) {
-            return;
-        }
-        let (late, kept): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.deadline <= now);
-        self.waiting = kept;
-        for waiting in late {
-            self.complete(waiting.token, waiting.slot, Err(AskError::Expired));
-        }
-    }
-
-    fn passivate(&mut self, now: Mono) {
-        let seconds = seconds_of(now);
-        let idle = u32::try_from(self.config.passivate_after.as_secs()).unwrap_or(u32::MAX);
-        let budget = self.config.resident_bytes_max / (u64::from(self.shards) + 1);
-        self.cells.passivate(self.checkpoint, seconds.saturating_sub(idle), budget);
-    }
-
-    /// Gives leadership back to the shard's preferred node once it has caught up and some time has passed, so that a
-    /// node that was down leads its share again.
-    fn hand_back_if_unpreferred(&mut self, now: Mono) {
-        let after = u64::try_from(self.config.rebalance_after.as_micros()).unwrap_or(u64::MAX);
-        let Some(leading) = &self.leading else { return };
-        if !leading.ready || now.saturating_sub(leading.since) < after || !self.group.may_propose() {
-            return;
-        }
-        let preferred = self.group.preferred();
-        if preferred == Some(self.group.id().node()) {
-            return;
-        }
-        if let Some(to) = self.group.successor(preferred) {
-            let reason = format!("to node {}, which is preferred for this shard", to.node());
-            self.note("handing_over", reason);
-            self.lease.void();
-            self.group.transfer(to);
-        }
-        if let Some(leading) = &mut self.leading {
-            leading.since = now;
         }
     }
 

@@ -63,6 +63,8 @@ pub enum Record {
         /// Index and term of the last entry covered.
         cut: (u64, u64),
     },
+    /// This node's replica was removed from its group, and nothing of it counts any more.
+    Gone,
 }
 
 /// What a group's records fold to.
@@ -112,6 +114,7 @@ impl GroupLog {
                 }
             }
             Record::Replica { id } => *self = Self { replica: Some(id), ..Self::default() },
+            Record::Gone => *self = Self::default(),
         }
         Ok(())
     }

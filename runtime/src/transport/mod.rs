@@ -22,6 +22,7 @@ pub use envelope::{
 use std::sync::Arc;
 
 use crate::address::NodeId;
+use crate::cluster::NodeSpec;
 use crate::observe::PeerView;
 
 /// Why an envelope was not taken. It has not been sent, and will not be.
@@ -49,8 +50,13 @@ pub trait Transport: Send + Sync + 'static {
     /// See [`SendError`].
     fn send(&self, to: NodeId, envelope: Envelope) -> Result<(), SendError>;
 
-    /// How each configured peer looks from here.
+    /// How each peer looks from here.
     fn peers(&self) -> Vec<PeerView>;
+
+    /// The other nodes of the cluster are these from now on. A carrier where nodes find each other by themselves ignores it.
+    fn set_peers(&self, peers: &[NodeSpec]) {
+        let _ = peers;
+    }
 }
 
 /// What a node does with what arrives. Called from the carrier's tasks: must not block.

@@ -137,6 +137,7 @@ mod tests {
             term: 1,
             leader: None,
             replicas: Vec::new(),
+            voters: vec![],
             generation: 0,
             committed: 0,
             applied: 0,

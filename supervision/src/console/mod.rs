@@ -1,8 +1,10 @@
 //! The console: one page and one small API that show the whole cluster from any of its nodes.
 //!
-//! It only looks. It asks every node for its own view of itself, with a short timeout, so that a dead node is shown as
-//! one and never delays the others; whoever watches the page shares one poller, which rests when nobody does.
+//! It asks every node for its own view of itself, with a short timeout, so that a dead node is shown as
+//! one and never delays the others; whoever watches the page shares one poller, which rests when nobody does. What changes the cluster is in one
+//! place (`act`), takes JSON alone and is written in the journal.
 
+mod act;
 mod config;
 mod feed;
 mod health;

@@ -131,7 +131,7 @@ pub(super) async fn not_found(uri: axum::http::Uri) -> Problem {
 }
 
 pub(super) async fn method_not_allowed(method: axum::http::Method) -> Problem {
-    let detail = format!("the console only shows: this route does not take {method}");
+    let detail = format!("this route does not take {method}");
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail)
 }
 

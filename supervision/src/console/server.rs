@@ -5,11 +5,13 @@ use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use troupe_runtime::observe::Inspect;
+use troupe_runtime::placement::Operate;
 
+use super::act;
 use super::config::ConsoleConfig;
 use super::feed::Feed;
 use super::look::{Looker, TreeSource};
@@ -21,6 +23,10 @@ use crate::journal::RingJournal;
 pub struct Console {
     /// Looks into the cluster.
     pub inspect: Arc<dyn Inspect>,
+    /// Acts on it.
+    pub operate: Arc<dyn Operate>,
+    /// The cluster's name.
+    pub cluster: String,
     /// Fetches supervision trees.
     pub trees: Arc<dyn TreeSource>,
     /// This node's journal.
@@ -34,6 +40,8 @@ pub struct Console {
 /// What handlers share.
 pub(super) struct Shared {
     pub(super) looker: Looker,
+    pub(super) operate: Arc<dyn Operate>,
+    pub(super) cluster: String,
     pub(super) feed: Arc<Feed>,
     pub(super) metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub(super) stopping: watch::Receiver<bool>,
@@ -86,9 +94,16 @@ impl Console {
     }
 
     fn app(self, stopping: watch::Receiver<bool>) -> axum::Router {
-        let Self { inspect, trees, journal, metrics, config } = self;
+        let Self { inspect, operate, cluster, trees, journal, metrics, config } = self;
         let looker = Looker { inspect, trees, journal, config };
-        let desk = Desk(Arc::new(Shared { feed: Feed::new(looker.clone()), looker, metrics, stopping }));
+        let desk = Desk(Arc::new(Shared {
+            feed: Feed::new(looker.clone()),
+            looker,
+            operate,
+            cluster,
+            metrics,
+            stopping,
+        }));
         let api = axum::Router::new()
             .route("/api/cluster", get(routes::cluster))
             .route("/api/health", get(routes::health))
@@ -97,6 +112,10 @@ impl Console {
             .route("/api/keys/{kind}", get(routes::keys))
             .route("/api/entity/{kind}/{*key}", get(routes::entity))
             .route("/api/stream", get(routes::stream))
+            .route("/api/placement", get(act::placement))
+            .route("/api/nodes", post(act::join))
+            .route("/api/nodes/{node}/{act}", post(act::node))
+            .route("/api/shards/{shard}/move", post(act::move_shard))
             .route("/metrics", get(routes::metrics));
         ASSETS
             .iter()

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt as _};
+use troupe_runtime::cluster::NodeSpec;
 use troupe_runtime::observe::{
     EntityView, Inspect, KeyRange, Lifecycle, MessageView, NodeAddress, NodeView, PeerView, Role, ShardView,
 };
-use troupe_runtime::{Address, AskError, NodeId, ShardId, Timestamp};
+use troupe_runtime::placement::{Cluster, ClusterEvent, Duty, Operate, Remaining};
+use troupe_runtime::{Address, AskError, Entity, NodeId, ShardId, Timestamp};
 use troupe_supervision::console::TreeSource;
 use troupe_supervision::{ChildState, TreeNode, TreeView};
 
@@ -19,11 +21,23 @@ pub(crate) struct Synthetic {
     seed: u64,
     started: Timestamp,
     hung: Mutex<BTreeSet<NodeId>>,
+    cluster: Mutex<Cluster>,
 }
 
 impl Synthetic {
     pub(crate) fn new(seed: u64, started: Timestamp) -> Self {
-        Self { seed, started, hung: Mutex::default() }
+        let node = |id: u16| NodeSpec {
+            id: NodeId(id),
+            name: format!("n{id}"),
+            mesh: ([127, 0, 0, 1], 7_100 + id).into(),
+            gateway: ([127, 0, 0, 1], 8_080 + id).into(),
+            admin: ([127, 0, 0, 1], 9_090 + id).into(),
+            zone: String::new(),
+        };
+        let mut cluster = Cluster::create(Cluster::KEY);
+        let sets = (0..=SHARDS).map(|shard| vec![Self::leader(shard)]).collect();
+        cluster.apply(&ClusterEvent::Founded { nodes: (1..=NODES).map(node).collect(), sets });
+        Self { seed, started, hung: Mutex::default(), cluster: Mutex::new(cluster) }
     }
 
     pub(crate) fn hang(&self, node: NodeId) {
@@ -76,6 +90,7 @@ impl Synthetic {
             term: 3 + self.number(id, 2, 4),
             leader: Some(Self::leader(shard)),
             replicas: (1..=NODES).map(NodeId).collect(),
+            voters: vec![],
             generation: 0,
             committed,
             applied: committed - lag,
@@ -90,6 +105,54 @@ impl Synthetic {
             starts: 1 + u32::from(down),
             trouble: down.then(|| "log refused: a record's checksum does not fit".to_owned()),
         }
+    }
+}
+
+impl Synthetic {
+    fn happens(&self, event: &ClusterEvent) {
+        self.cluster.lock().unwrap_or_else(PoisonError::into_inner).apply(event);
+    }
+
+    fn now(&self) -> Cluster {
+        self.cluster.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Everything that is asked for is done at once.
+impl Operate for Synthetic {
+    fn cluster(&self) -> BoxFuture<'static, Result<Cluster, AskError>> {
+        futures::future::ready(Ok(self.now())).boxed()
+    }
+
+    fn join(&self, node: NodeSpec) -> BoxFuture<'static, Result<Vec<NodeSpec>, AskError>> {
+        self.happens(&ClusterEvent::Joined(node));
+        let nodes = self.now().nodes.into_values().map(|member| member.record).collect();
+        futures::future::ready(Ok(nodes)).boxed()
+    }
+
+    fn task(&self, node: NodeId, duty: Duty) -> BoxFuture<'static, Result<(), AskError>> {
+        self.happens(&ClusterEvent::Tasked { node, duty });
+        futures::future::ready(Ok(())).boxed()
+    }
+
+    fn move_shard(&self, shard: ShardId, to: NodeId) -> BoxFuture<'static, Result<Vec<NodeId>, AskError>> {
+        self.happens(&ClusterEvent::Placed { shard, nodes: vec![to] });
+        futures::future::ready(Ok(vec![to])).boxed()
+    }
+
+    fn remove(&self, node: NodeId) -> BoxFuture<'static, Result<(), AskError>> {
+        self.happens(&ClusterEvent::Removed(node));
+        futures::future::ready(Ok(())).boxed()
+    }
+
+    fn remaining(&self, node: NodeId) -> BoxFuture<'static, Result<Remaining, AskError>> {
+        let cluster = self.now();
+        let leads: Vec<ShardId> = cluster
+            .held(node)
+            .filter(|shard| cluster.wishes(*shard).and_then(|w| w.leader) == Some(node))
+            .collect();
+        let held: Vec<ShardId> = cluster.held(node).collect();
+        futures::future::ready(Ok(Remaining { leads, votes: held.clone(), wished: held })).boxed()
     }
 }
 

@@ -150,7 +150,7 @@ fn fold(found: Vec<Piece>, out: &mut Recovered) {
             Record::Reset { .. } => {
                 gaps.remove(&shard);
             }
-            Record::Replica { .. } => {
+            Record::Replica { .. } | Record::Gone => {
                 gaps.remove(&shard);
                 out.damaged.remove(&shard);
                 renewed.insert(shard);

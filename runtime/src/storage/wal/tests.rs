@@ -225,6 +225,7 @@ fn the_bytes_of_a_segment_never_change() {
         (Record::Cut { index: 7, term: 1 }, "01 02 07 01"),
         (Record::Reset { index: 8, term: 2 }, "01 03 08 02"),
         (Record::Replica { id: 65_537 }, "01 04 fc01000100"),
+        (Record::Gone, "01 06"),
         (Record::Base { replica: Some(1), vote, cut: (5, 1) }, "01 05 01 01 02 03 04 05 01"),
     ] {
         let mut bytes = Vec::new();

@@ -188,6 +188,7 @@ impl Facts {
             }
             Record::Reset { index, term } => self.cut = (*index, *term),
             Record::Replica { id } => *self = Self { replica: Some(*id), ..Self::default() },
+            Record::Gone => *self = Self::default(),
             Record::Base { replica, vote, cut } => *self = Self { replica: *replica, vote: *vote, cut: *cut },
         }
     }
@@ -286,7 +287,7 @@ impl Writer {
             for record in records {
                 facts.fold(record);
                 segment::note(&mut self.contents, *shard, record);
-                if matches!(record, Record::Reset { .. } | Record::Replica { .. }) {
+                if matches!(record, Record::Reset { .. } | Record::Replica { .. } | Record::Gone) {
                     for (_, _, contents) in &mut self.older {
                         contents.remove(shard);
                     }

@@ -99,12 +99,12 @@ async fn authenticate(
     let connection = stream.get_ref().1;
     let shown = connection.peer_certificates().and_then(|chain| chain.first());
     let shown = shown.ok_or_else(|| "no certificate".to_owned())?;
-    let names = links.links.values().map(|link| link.peer.name.as_str());
+    let all = links.all();
+    let names = all.values().map(|link| link.peer.name.as_str());
     let name = name_of(shown, names)
         .ok_or_else(|| "the certificate is of no configured node".to_owned())?
         .to_owned();
-    let link = links.links.values().find(|link| link.peer.name == name);
-    let link = link.ok_or_else(|| "no such peer".to_owned())?.clone();
+    let link = links.named(&name).ok_or_else(|| "no such peer".to_owned())?;
     let number = session_number(connection)?;
     Ok((link, Box::new(MeshStream { stream, name, number })))
 }

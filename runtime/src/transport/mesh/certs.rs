@@ -49,7 +49,7 @@ pub fn ensure_certificates(dir: &Path, cluster: &str, nodes: &[String]) -> Resul
     }
     for node in nodes {
         if !dir.join(format!("{node}.pem")).exists() || !dir.join(format!("{node}.key")).exists() {
-            return Err(CertError::Missing(dir.display().to_string(), node.clone()));
+            issue_later(dir, cluster, node)?;
         }
     }
     Ok(())
@@ -57,28 +57,44 @@ pub fn ensure_certificates(dir: &Path, cluster: &str, nodes: &[String]) -> Resul
 
 fn make(dir: &Path, cluster: &str, nodes: &[String]) -> Result<(), CertError> {
     let key = KeyPair::generate()?;
+    let authority = authority(cluster)?;
+    write(dir, "ca.pem", &authority.self_signed(&key)?.pem())?;
+    write(dir, "ca.key", &key.serialize_pem())?;
+    let issuer = Issuer::new(authority, key);
+    for node in nodes {
+        issue(dir, &issuer, node)?;
+    }
+    let closed = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(dir, closed).map_err(|error| CertError::Io(dir.display().to_string(), error))
+}
+
+fn authority(cluster: &str) -> Result<CertificateParams, CertError> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.distinguished_name.push(DnType::CommonName, format!("{cluster} development authority"));
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    let certificate = authority.self_signed(&key)?;
-    write(dir, "ca.pem", &certificate.pem())?;
-    write(dir, "ca.key", &key.serialize_pem())?;
-    let issuer = Issuer::new(authority, key);
-    for node in nodes {
-        let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(vec![node.clone()])?;
-        params.distinguished_name.push(DnType::CommonName, node.clone());
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let certificate = params.signed_by(&key, &issuer)?;
-        write(dir, &format!("{node}.pem"), &certificate.pem())?;
-        write(dir, &format!("{node}.key"), &key.serialize_pem())?;
-    }
-    let closed = fs::Permissions::from_mode(0o700);
-    fs::set_permissions(dir, closed).map_err(|error| CertError::Io(dir.display().to_string(), error))
+    Ok(authority)
+}
+
+fn issue(dir: &Path, issuer: &Issuer<'_, KeyPair>, node: &str) -> Result<(), CertError> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(vec![node.to_owned()])?;
+    params.distinguished_name.push(DnType::CommonName, node);
+    params.use_authority_key_identifier_extension = true;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    let certificate = params.signed_by(&key, issuer)?;
+    // The key first: a certificate says that its key is there.
+    write(dir, &format!("{node}.key"), &key.serialize_pem())?;
+    write(dir, &format!("{node}.pem"), &certificate.pem())
+}
+
+/// A certificate for a node that comes later, where the development authority is at hand.
+fn issue_later(dir: &Path, cluster: &str, node: &str) -> Result<(), CertError> {
+    let missing = || CertError::Missing(dir.display().to_string(), node.to_owned());
+    let key = fs::read_to_string(dir.join("ca.key")).map_err(|_| missing())?;
+    issue(dir, &Issuer::new(authority(cluster)?, KeyPair::from_pem(&key)?), node)
 }
 
 fn write(dir: &Path, name: &str, text: &str) -> Result<(), CertError> {
@@ -105,6 +121,9 @@ mod tests {
         assert_eq!(fs::read(certs.join("n1.pem")).unwrap(), first);
         let mode = fs::metadata(certs.join("n1.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        ensure_certificates(&certs, "test", &["n8".to_owned()]).unwrap();
+        assert!(certs.join("n8.pem").exists(), "the development authority is at hand");
+        fs::remove_file(certs.join("ca.key")).unwrap();
         let error = ensure_certificates(&certs, "test", &["n9".to_owned()]).unwrap_err();
         assert!(error.to_string().contains("n9"), "{error}");
     }

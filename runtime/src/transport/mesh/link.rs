@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwap;
 use ractor::ActorRef;
 use ractor_cluster::NodeSessionMessage;
 use tokio::sync::{Notify, watch};
@@ -82,7 +83,7 @@ pub(super) struct Links {
     pub(super) clock: Clock,
     pub(super) config: TransportConfig,
     pub(super) slot: ReceiverSlot,
-    pub(super) links: BTreeMap<NodeId, Arc<Link>>,
+    pub(super) links: ArcSwap<BTreeMap<NodeId, Arc<Link>>>,
     /// Frames that were not even frames.
     pub(super) broken: AtomicU64,
 }
@@ -285,6 +286,19 @@ impl Link {
 }
 
 impl Links {
+    /// Every peer.
+    pub(super) fn all(&self) -> Arc<BTreeMap<NodeId, Arc<Link>>> {
+        self.links.load_full()
+    }
+
+    pub(super) fn get(&self, node: NodeId) -> Option<Arc<Link>> {
+        self.links.load().get(&node).cloned()
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<Arc<Link>> {
+        self.links.load().values().find(|link| link.peer.name == name).cloned()
+    }
+
     /// A frame came through the postbox.
     pub(super) fn arrived(&self, bytes: &[u8]) {
         let (head, body) = match frame::decode_head(bytes) {
@@ -298,12 +312,12 @@ impl Links {
             }
         };
         let from = NodeId(head.from);
-        let Some(link) = self.links.get(&from).filter(|link| link.knows(&head)) else { return };
+        let Some(link) = self.get(from).filter(|link| link.knows(&head)) else { return };
         let envelopes = match frame::decode_body(&head, body) {
             Ok(envelopes) => envelopes,
             Err(error) => {
                 // Envelopes are lost, so their order is broken: a new session starts afresh.
-                self.end(link, &format!("a frame was refused: {error}"));
+                self.end(&link, &format!("a frame was refused: {error}"));
                 return;
             }
         };

@@ -1,9 +1,11 @@
 //! The carrier, put together.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use ractor::{Actor as _, ActorCell, ActorRef};
 use ractor_cluster::node::NodeConnectionMode;
 use ractor_cluster::{IncomingEncryptionMode, NodeServer, NodeServerMessage};
@@ -15,6 +17,7 @@ use super::postbox::Postbox;
 use super::tls::Tls;
 use super::{accept, dial, watch};
 use crate::address::NodeId;
+use crate::cluster::NodeSpec;
 use crate::observe::PeerView;
 use crate::time::Clock;
 use crate::transport::frame::FORMAT;
@@ -71,6 +74,9 @@ pub struct Mesh {
     links: Arc<Links>,
     server: ActorRef<NodeServerMessage>,
     postbox: ActorCell,
+    tls: Tls,
+    /// Each peer's tasks.
+    peers: Mutex<BTreeMap<NodeId, JoinSet<()>>>,
     _tasks: JoinSet<()>,
 }
 
@@ -89,11 +95,7 @@ impl Mesh {
             incarnation: spec.incarnation,
             clock,
             slot,
-            links: spec
-                .peers
-                .into_iter()
-                .map(|peer| (peer.node, Arc::new(Link::new(peer, &spec.config))))
-                .collect(),
+            links: ArcSwap::default(),
             config: spec.config,
             broken: std::sync::atomic::AtomicU64::new(0),
         });
@@ -120,11 +122,42 @@ impl Mesh {
         tasks.spawn(watch::follow(links.clone(), changes));
         tasks.spawn(watch::beat(links.clone()));
         tasks.spawn(accept::accept(links.clone(), listener, tls.clone(), server.clone()));
-        for link in links.links.values() {
-            tasks.spawn(watch::write(links.clone(), link.clone()));
-            tasks.spawn(dial::dial(links.clone(), link.clone(), tls.clone(), server.clone()));
+        let mesh =
+            Self { links, server, postbox: postbox.get_cell(), tls, peers: Mutex::default(), _tasks: tasks };
+        mesh.follow(spec.peers);
+        Ok(Arc::new(mesh))
+    }
+
+    /// Keeps sessions with these peers and no others. One that has moved is a new link.
+    fn follow(&self, peers: Vec<MeshPeer>) {
+        let mut running = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.links.all();
+        let mut links = BTreeMap::new();
+        let mut fresh = Vec::new();
+        for peer in peers {
+            let same = before.get(&peer.node).filter(|link| link.peer == peer).cloned();
+            let link = same.unwrap_or_else(|| {
+                let link = Arc::new(Link::new(peer, &self.links.config));
+                fresh.push(link.clone());
+                link
+            });
+            links.insert(link.peer.node, link);
         }
-        Ok(Arc::new(Self { links, server, postbox: postbox.get_cell(), _tasks: tasks }))
+        let gone = before
+            .values()
+            .filter(|link| links.get(&link.peer.node).is_none_or(|now| !Arc::ptr_eq(now, link)));
+        let gone: Vec<Arc<Link>> = gone.cloned().collect();
+        self.links.links.store(Arc::new(links));
+        for link in gone {
+            running.remove(&link.peer.node);
+            self.links.end(&link, "the peer is no longer of this cluster, or has moved");
+        }
+        for link in fresh {
+            let mut tasks = JoinSet::new();
+            tasks.spawn(watch::write(self.links.clone(), link.clone()));
+            tasks.spawn(dial::dial(self.links.clone(), link.clone(), self.tls.clone(), self.server.clone()));
+            running.insert(link.peer.node, tasks);
+        }
     }
 
     /// Ends every session and the mesh's actors.
@@ -136,11 +169,16 @@ impl Mesh {
 
 impl Transport for Mesh {
     fn send(&self, to: NodeId, envelope: Envelope) -> Result<(), SendError> {
-        self.links.links.get(&to).ok_or(SendError::NoSuchPeer)?.send(&envelope)
+        self.links.links.load().get(&to).ok_or(SendError::NoSuchPeer)?.send(&envelope)
     }
 
     fn peers(&self) -> Vec<PeerView> {
         let now = self.links.clock.mono();
-        self.links.links.values().map(|link| link.view(now)).collect()
+        self.links.all().values().map(|link| link.view(now)).collect()
+    }
+
+    fn set_peers(&self, peers: &[NodeSpec]) {
+        let peer = |node: &NodeSpec| MeshPeer { node: node.id, name: node.name.clone(), addr: node.mesh };
+        self.follow(peers.iter().map(peer).collect());
     }
 }

@@ -118,7 +118,7 @@ fn gone(links: &Links, session: &NodeServerSessionInformation, early: bool) {
             link.stage.send_replace(Stage::Refused);
         }
     }
-    for link in links.links.values() {
+    for link in links.all().values() {
         if link.down(session.node_id, "the session ended") {
             link.announce(&links.slot);
         }
@@ -131,17 +131,14 @@ pub(super) fn host(format: u8) -> String {
 }
 
 /// The peer whose certificate was shown.
-fn shown<'a>(links: &'a Links, session: &NodeServerSessionInformation) -> Option<&'a Arc<Link>> {
+fn shown(links: &Links, session: &NodeServerSessionInformation) -> Option<Arc<Link>> {
     let (name, _) = read_label(&session.peer_addr)?;
-    links.links.values().find(|link| link.peer.name == name)
+    links.named(&name)
 }
 
 /// The peer, its incarnation and the session's number, when its certificate and the name that it claims agree. Names
 /// are `name.incarnation@vFORMAT`.
-fn identify<'a>(
-    links: &'a Links,
-    session: &NodeServerSessionInformation,
-) -> Result<(&'a Arc<Link>, u64, u64), String> {
+fn identify(links: &Links, session: &NodeServerSessionInformation) -> Result<(Arc<Link>, u64, u64), String> {
     let claimed = session.peer_name.as_ref().map_or("", |name| name.name.as_str());
     let (certified, number) =
         read_label(&session.peer_addr).ok_or("the connection was not made by the mesh")?;
@@ -199,7 +196,7 @@ pub(super) async fn beat(links: Arc<Links>) {
     loop {
         every.tick().await;
         let now = links.clock.mono();
-        for link in links.links.values() {
+        for link in links.all().values() {
             if !link.beat(now, silent_max) {
                 links.end(link, "the peer is silent");
             }

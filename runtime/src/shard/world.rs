@@ -1,0 +1,88 @@
+//! What a shard's actor lives in: its node, its disk, its peers.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use futures::future::BoxFuture;
+
+use super::config::ShardConfig;
+use super::mailbox::Mailbox;
+use super::store_thread::StoreThread;
+use crate::address::{NodeId, ShardId};
+use crate::cluster::Directory;
+use crate::entity::{Globals, Registry};
+use crate::observe::Journal;
+use crate::replication::{RaftConfig, Start};
+use crate::storage::{Record, Store};
+use crate::time::Clock;
+use crate::transport::Transport;
+
+/// Where records become durable.
+pub trait Append: Send + Sync + 'static {
+    /// Takes records; `done` is called once they are durable, or could not be made so. Records of one shard become
+    /// durable in order.
+    ///
+    /// # Errors
+    /// The log has failed or is full: the replica must not go on.
+    fn append(
+        &self,
+        shard: ShardId,
+        records: Vec<Record>,
+        done: Box<dyn FnOnce(Result<(), String>) + Send>,
+    ) -> Result<(), String>;
+
+    /// What the log now holds of a shard, for a replica that starts again in a running process. Blocking.
+    ///
+    /// # Errors
+    /// The log cannot be read, or is not whole.
+    fn reread(&self, shard: ShardId) -> Result<crate::storage::GroupLog, String>;
+}
+
+/// What all shards of a node share.
+pub struct ShardWorld {
+    /// This node.
+    pub here: NodeId,
+    /// Data shards of the cluster.
+    pub shards: u32,
+    /// The process's clock.
+    pub clock: Clock,
+    /// The write-ahead log.
+    pub log: Arc<dyn Append>,
+    /// Checkpoints.
+    pub store: Arc<dyn Store>,
+    /// Its thread.
+    pub store_thread: Arc<StoreThread>,
+    /// Peers.
+    pub transport: Arc<dyn Transport>,
+    /// Mailboxes and leaders.
+    pub directory: Arc<Directory>,
+    /// Lifecycle records.
+    pub journal: Arc<dyn Journal>,
+    /// Kinds.
+    pub registry: Arc<Registry>,
+    /// The control group's states.
+    pub globals: Arc<Globals>,
+    /// Timing of Raft.
+    pub raft: RaftConfig,
+    /// Bounds.
+    pub shard: ShardConfig,
+}
+
+/// Where a start finds its log. It may take as long as the peers that must be asked.
+pub type FindStart = Arc<dyn Fn() -> BoxFuture<'static, Result<Start, String>> + Send + Sync>;
+
+/// What one start of a shard's actor needs.
+pub struct ShardArguments {
+    /// The node.
+    pub world: Arc<ShardWorld>,
+    /// The shard's mailbox.
+    pub mailbox: Arc<Mailbox>,
+    /// The shard.
+    pub shard: ShardId,
+    /// Finds the group's place and log.
+    pub start: FindStart,
+    /// Called once the log has a durable record of a replica that is new here.
+    pub recorded: Arc<dyn Fn() + Send + Sync>,
+    /// Times this shard's actor was started on this node, this one included.
+    pub starts: Arc<AtomicU32>,
+}
