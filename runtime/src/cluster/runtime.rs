@@ -22,7 +22,7 @@ use crate::address::{NodeId, ShardId};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
 use crate::observe::{Inspect, Journal};
-use crate::placement::{Cluster, Keeper, KeeperArguments, Wishes, found, with_cluster};
+use crate::placement::{Cluster, Keeper, KeeperArguments, Wishes, with_cluster};
 use crate::routing::{ClusterDispatch, Router};
 use crate::shard::{Mailbox, ShardActor, ShardArguments, ShardWorld, StoreThread, SystemInput};
 use crate::supervised::{ChildSpec, Restart};
@@ -80,11 +80,7 @@ impl Runtime {
         let (clock, config) = (Clock::start(), spec.config.clone());
         let registry = Arc::new(with_cluster(Registry::clone(&registry)));
         let peers = Arc::new(Peers::new(spec.nodes.clone()));
-        let founding = if spec.joins {
-            vec![Vec::new(); config.shards as usize + 1]
-        } else {
-            found(&spec.nodes, config.shards, config.placement.replicas)
-        };
+        let founding = spec.founding();
         let mailboxes: Vec<Arc<Mailbox>> =
             (0..=config.shards).map(|shard| Mailbox::new(ShardId(shard), &config.shard)).collect();
         let directory = Arc::new(Directory::new(config.shards, &mailboxes));
@@ -128,10 +124,8 @@ impl Runtime {
             raft: config.raft,
             shard: config.shard,
         });
-        let founds =
-            |shard: ShardId| founding.get(shard.0 as usize).is_some_and(|set| set.contains(&spec.here));
-        let founded: Vec<ShardId> =
-            mailboxes.iter().map(|mailbox| mailbox.shard()).filter(|shard| founds(*shard)).collect();
+        let founds = |shard: &ShardId| founding[shard.0 as usize].contains(&spec.here);
+        let founded: Vec<ShardId> = mailboxes.iter().map(|mailbox| mailbox.shard()).filter(founds).collect();
         let past = Past::open(disk.recovered, disk.damaged, disk.facts, &mailboxes, &founded, spec.joins)
             .map_err(OpenError::Identity)?;
         let runtime = Arc::new(Self {

@@ -11,7 +11,7 @@ use super::identity::Facts;
 use crate::address::{NodeId, ShardId};
 use crate::config::{Problem, Section};
 use crate::observe::NodeAddress;
-use crate::placement::PlacementConfig;
+use crate::placement::{PlacementConfig, found};
 use crate::replication::RaftConfig;
 use crate::shard::{Append, ShardConfig};
 use crate::storage::{GroupLog, Store};
@@ -103,6 +103,17 @@ pub struct RuntimeSpec {
     pub joins: bool,
     /// Tables of the configuration.
     pub config: RuntimeConfig,
+}
+
+impl RuntimeSpec {
+    /// Where each shard began, as this node knows it: nowhere, for one that comes to a cluster that others founded.
+    pub(super) fn founding(&self) -> Vec<Vec<NodeId>> {
+        if self.joins {
+            vec![Vec::new(); self.config.shards as usize + 1]
+        } else {
+            found(&self.nodes, self.config.shards, self.config.placement.replicas)
+        }
+    }
 }
 
 /// What a node keeps on disk, opened.

@@ -48,7 +48,7 @@ impl Default for PlacementConfig {
 impl Section for PlacementConfig {
     fn validate(&self, path: &str, problems: &mut Vec<Problem>) {
         let mut bad = |key: &str, what: String| problems.push(Problem::new(format!("{path}.{key}"), what));
-        if self.replicas > REPLICAS_MAX || self.replicas % 2 == 0 {
+        if self.replicas > REPLICAS_MAX || self.replicas.is_multiple_of(2) {
             bad("replicas", format!("must be odd and at most {REPLICAS_MAX}"));
         }
         if self.moves_max == 0 {

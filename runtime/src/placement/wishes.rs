@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn each_step_leads_towards_what_is_wished_and_never_below_what_was_there() {
         let three = [(1, 0), (2, 0), (3, 0)];
-        let cases: Vec<(&str, ConfState, Wishes, Option<Vec<(ConfChangeType, u16, u64)>>)> = vec![
+        type Case = (&'static str, ConfState, Wishes, Option<Vec<(ConfChangeType, u16, u64)>>);
+        let cases: Vec<Case> = vec![
             ("nothing to do", members(&three, &[]), wishes(&[1, 2, 3], &[]), None),
             (
                 "a rebuilt one",

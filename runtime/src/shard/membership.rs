@@ -65,7 +65,8 @@ impl Replica {
         let caught_up = |replica| self.group.active_match(replica).is_some_and(|matched| matched >= floor);
         match next(&self.group.members(), &self.wishes, here, &caught_up) {
             Some(Step::Change(change, why)) => {
-                if self.group.propose_change(change).is_ok() {
+                let proposed = self.group.propose_change(change);
+                if proposed.is_ok() {
                     self.note("reshaping", why);
                 }
             }

@@ -133,7 +133,7 @@ pub(super) fn host(format: u8) -> String {
 /// The peer whose certificate was shown.
 fn shown(links: &Links, session: &NodeServerSessionInformation) -> Option<Arc<Link>> {
     let (name, _) = read_label(&session.peer_addr)?;
-    links.named(&name)
+    links.named(name)
 }
 
 /// The peer, its incarnation and the session's number, when its certificate and the name that it claims agree. Names
