@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, load};
-use crate::{admin, bench, boot, demo, learn, local};
+use crate::{admin, bench, boot, demo, learn, local, operate};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -67,6 +67,8 @@ enum Command {
     Ask(admin::Message),
     /// Tells an entity and prints nothing when it is done.
     Tell(admin::Message),
+    #[command(flatten)]
+    Act(operate::Act),
     /// Reads a configuration and lists every problem.
     CheckConfig {
         /// The file.
@@ -74,9 +76,29 @@ enum Command {
     },
 }
 
+impl Command {
+    const fn only_prints(&self) -> bool {
+        matches!(
+            self,
+            Self::Status(_)
+                | Self::Tree(_)
+                | Self::Shards(_)
+                | Self::Actors { .. }
+                | Self::Ask(_)
+                | Self::Tell(_)
+                | Self::Act(_)
+                | Self::CheckConfig { .. }
+        )
+    }
+}
+
 /// Parses the command line and does what it says.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
+    if cli.command.only_prints() {
+        // `troupe shards | head` ends quietly. A node must not: it writes to sockets.
+        sigpipe::reset();
+    }
     match cli.command {
         Command::CheckConfig { file } => match configuration(&file) {
             Ok(config) => {
@@ -123,6 +145,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Actors { kind, target } => {
             finish(runtime().and_then(|runtime| runtime.block_on(admin::actors(&kind, &target))))
         }
+        Command::Act(act) => finish(runtime().and_then(|runtime| runtime.block_on(operate::act(&act)))),
         Command::Ask(message) => {
             finish(runtime().and_then(|runtime| runtime.block_on(admin::ask(&message, true))))
         }

@@ -12,6 +12,7 @@ mod guard;
 mod join;
 mod learn;
 mod local;
+mod operate;
 mod play;
 mod probe;
 mod stage;

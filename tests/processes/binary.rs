@@ -54,11 +54,16 @@ impl Site {
 
     /// With another configuration, or another environment, than its peers have.
     pub(crate) fn start_as(&mut self, node: usize, config: &Path, environment: &[(&str, &str)]) {
+        self.run(node, config, &[], environment);
+    }
+
+    fn run(&mut self, node: usize, config: &Path, more: &[&str], environment: &[(&str, &str)]) {
         let (name, child) = &mut self.nodes[node];
         let log = std::fs::File::create(self.dir.path().join(format!("{name}.log"))).unwrap();
         let started = troupe()
             .args(["node", "--name", name, "--config"])
             .arg(config)
+            .args(more)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -66,6 +71,33 @@ impl Site {
             .spawn()
             .unwrap();
         *child = Some(started);
+    }
+
+    /// A node that comes to the cluster of the others: it knows itself alone, and where to ask. Returns its place.
+    pub(crate) fn join(&mut self) -> usize {
+        let id = self.nodes.len() + 1;
+        let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
+        let text = format!(
+            "[cluster]\nshards = 4\n[serving]\nreplicas = 1\n[[nodes]]\nid = {id}\nname = \"n{id}\"\n\
+             mesh = \"127.0.0.1:{}\"\ngateway = \"127.0.0.1:{}\"\nadmin = \"127.0.0.1:{}\"\n",
+            ports[0], ports[1], ports[2]
+        );
+        std::fs::write(self.dir.path().join(format!("n{id}.toml")), text).unwrap();
+        self.gateways.push(format!("http://127.0.0.1:{}", ports[1]));
+        self.admins.push(format!("http://127.0.0.1:{}", ports[2]));
+        self.nodes.push((format!("n{id}"), None));
+        let seed = self.admins[0].trim_start_matches("http://").to_owned();
+        self.run(id - 1, &self.dir.path().join(format!("n{id}.toml")), &["--join", &seed], &[]);
+        id - 1
+    }
+
+    /// SIGTERM, and the end that it leads to.
+    pub(crate) fn stop(&mut self, node: usize) {
+        if let Some(mut child) = self.nodes[node].1.take() {
+            let ended = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+            assert!(ended.success());
+            assert!(child.wait().unwrap().success(), "{}", self.log(node));
+        }
     }
 
     /// SIGKILL.

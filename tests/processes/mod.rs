@@ -9,6 +9,7 @@ mod console_page;
 mod demo;
 mod http;
 mod outage;
+mod placement;
 mod rebuild;
 mod strangers;
 mod train;

@@ -147,6 +147,8 @@ pub struct Place {
     pub before: Vec<NodeId>,
     /// What it shall be, the preferred leader first.
     pub nodes: Vec<NodeId>,
+    /// See [`Cluster::pinned`].
+    pub pinned: bool,
 }
 
 impl Command for Place {
@@ -161,7 +163,7 @@ impl Decide<Place> for Cluster {
                 format!("there is no shard {}; the last is {}", ask.shard, self.sets.len().saturating_sub(1));
             return Decision::refuse(Refused::new("NO_SUCH_SHARD", why));
         };
-        if *set == ask.nodes {
+        if *set == ask.nodes && self.pinned.contains(&ask.shard) == ask.pinned {
             return Decision::unchanged().reply(());
         }
         if *set != ask.before {
@@ -177,7 +179,8 @@ impl Decide<Place> for Cluster {
         if let Some(refused) = ask.nodes.iter().find_map(|node| self.known(*node).err()) {
             return Decision::refuse(refused);
         }
-        Decision::event(ClusterEvent::Placed { shard: ask.shard, nodes: ask.nodes.clone() }).reply(())
+        let Place { shard, nodes, pinned, .. } = ask.clone();
+        Decision::event(ClusterEvent::Placed { shard, nodes, pinned }).reply(())
     }
 }
 

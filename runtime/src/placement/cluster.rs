@@ -1,6 +1,6 @@
 //! The cluster's own truth, as an entity of the control group: its nodes, and which of them hold each shard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,8 @@ pub struct Cluster {
     /// Nodes that shall hold each shard, the control group first; in each the preferred leader first. Empty until the
     /// cluster is founded.
     pub sets: Vec<Vec<NodeId>>,
+    /// Shards placed by hand: they are not moved for balance, as long as their preferred leader is in service.
+    pub pinned: BTreeSet<ShardId>,
     /// Numbers that were used once and must not come back: a removed node's replicas may still be somewhere.
     pub retired: Vec<NodeId>,
 }
@@ -96,6 +98,8 @@ pub enum ClusterEvent {
         shard: ShardId,
         /// See [`Cluster::sets`].
         nodes: Vec<NodeId>,
+        /// See [`Cluster::pinned`].
+        pinned: bool,
     },
     /// A node is gone for good.
     Removed(NodeId),
@@ -220,9 +224,14 @@ impl Entity for Cluster {
                     member.duty = *duty;
                 }
             }
-            ClusterEvent::Placed { shard, nodes } => {
+            ClusterEvent::Placed { shard, nodes, pinned } => {
                 if let Some(set) = self.sets.get_mut(shard.0 as usize) {
                     set.clone_from(nodes);
+                }
+                if *pinned {
+                    self.pinned.insert(*shard);
+                } else {
+                    self.pinned.remove(shard);
                 }
             }
             ClusterEvent::Removed(node) => {

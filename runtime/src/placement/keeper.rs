@@ -215,7 +215,9 @@ impl Keeping {
                         "placing",
                         format!("on nodes {}: {why}", names.join(", ")),
                     );
-                    self.tell("placement", &Place { shard, before, nodes }).await;
+                    // Who pinned it meant its leader: another follower changes nothing about that.
+                    let pinned = cluster.pinned.contains(&shard) && before.first() == nodes.first();
+                    self.tell("placement", &Place { shard, before, nodes, pinned }).await;
                 }
             }
         }

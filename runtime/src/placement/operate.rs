@@ -48,6 +48,9 @@ pub trait Operate: Send + Sync + 'static {
     /// Makes a node hold and lead a shard.
     fn move_shard(&self, shard: ShardId, to: NodeId) -> BoxFuture<'static, Result<Vec<NodeId>, AskError>>;
 
+    /// Leaves a shard that was moved by hand to the balance of leads and replicas again.
+    fn release(&self, shard: ShardId) -> BoxFuture<'static, Result<(), AskError>>;
+
     /// Takes a node that holds nothing off the cluster.
     fn remove(&self, node: NodeId) -> BoxFuture<'static, Result<(), AskError>>;
 
@@ -146,9 +149,20 @@ impl Operate for Operator {
                 Some(_) => {}
             }
             let nodes = with_leader(&before, to, usize::from(this.0.spec().config.placement.replicas));
-            this.ask(&Place { shard, before, nodes: nodes.clone() }).await?;
+            this.ask(&Place { shard, before, nodes: nodes.clone(), pinned: true }).await?;
             this.note(format!("shard-{shard}"), "placing", format!("on node {to}, by hand"));
             Ok(nodes)
+        })
+    }
+
+    fn release(&self, shard: ShardId) -> BoxFuture<'static, Result<(), AskError>> {
+        let this = self.clone();
+        Box::pin(async move {
+            let cluster = this.get().await?;
+            let nodes = cluster.sets.get(shard.0 as usize).cloned().unwrap_or_default();
+            this.ask(&Place { shard, before: nodes.clone(), nodes, pinned: false }).await?;
+            this.note(format!("shard-{shard}"), "released", "by hand".to_owned());
+            Ok(())
         })
     }
 

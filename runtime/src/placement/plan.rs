@@ -178,7 +178,8 @@ impl<'a> Placer<'a> {
         full.sort_by_key(|(id, n)| (std::cmp::Reverse(*n), *id));
         for (most, _) in full {
             // The control group is on every node anyway.
-            let fits = (1..sets.len()).filter(settled).find(|shard| {
+            let free = |shard: &usize| !self.cluster.pinned.contains(&shard_id(*shard));
+            let fits = (1..sets.len()).filter(settled).filter(free).find(|shard| {
                 let set = &sets[*shard];
                 set.contains(&most)
                     && !set.contains(&least)
@@ -194,10 +195,15 @@ impl<'a> Placer<'a> {
 
     /// A shard whose leader should be another of its nodes, so that leading is spread by load.
     fn next_lead(&self, sets: &[Vec<NodeId>], sight: &Sight) -> Option<(usize, Vec<NodeId>)> {
-        let full = |node: &NodeId| self.open.iter().any(|member| member.record.id == *node);
+        let open = |node: &NodeId| self.open.iter().any(|member| member.record.id == *node);
+        // A node that is suspect may be back in a moment: others lead for it, and nothing is arranged around that.
+        let full = |node: &NodeId| {
+            let member = self.cluster.nodes.get(node);
+            member.is_some_and(|m| m.duty == Duty::Full && m.state != NodeState::Down)
+        };
         let weight = |shard: usize| 1.0 + sight.load.get(&shard_id(shard)).copied().unwrap_or(0.0) / 100.0;
         let mut leads: BTreeMap<NodeId, f64> =
-            self.open.iter().map(|member| (member.record.id, 0.0)).collect();
+            self.cluster.nodes.keys().filter(|node| full(node)).map(|node| (*node, 0.0)).collect();
         for (shard, set) in sets.iter().enumerate() {
             // Whoever comes first and may lead, leads.
             if let Some(lead) = set.iter().find(|node| full(node)).and_then(|node| leads.get_mut(node)) {
@@ -209,11 +215,15 @@ impl<'a> Placer<'a> {
         let mut best: Option<(f64, usize, NodeId)> = None;
         for (shard, set) in sets.iter().enumerate() {
             let Some(leader) = set.iter().find(|node| full(node)) else { continue };
-            for other in set.iter().filter(|node| full(node) && *node != leader) {
+            if self.cluster.pinned.contains(&shard_id(shard)) {
+                continue;
+            }
+            for other in set.iter().filter(|node| open(node) && *node != leader) {
                 let gap = leads[leader] - leads[other];
                 // Moving it must make the two more equal, by more than what comes and goes.
                 let gain = gap - (gap - 2.0 * weight(shard)).abs();
-                if gap > slack.max(1.0) && gain > slack && best.is_none_or(|(most, ..)| gain > most) {
+                // And not be undone by the next look.
+                if gap > slack.max(1.5 * weight(shard)) && best.is_none_or(|(most, ..)| gain > most) {
                     best = Some((gain, shard, *other));
                 }
             }

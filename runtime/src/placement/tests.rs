@@ -58,9 +58,15 @@ fn shard_id(shard: usize) -> ShardId {
 fn apply(cluster: &mut Cluster, order: &Order) {
     let event = match order.clone() {
         Order::See(node, state, incarnation) => ClusterEvent::Seen { node, state, incarnation },
-        Order::Place(shard, nodes, _) => ClusterEvent::Placed { shard, nodes },
+        Order::Place(shard, nodes, _) => ClusterEvent::Placed { shard, nodes, pinned: false },
     };
     cluster.apply(&event);
+}
+
+/// Those that are not about leading alone.
+fn held(mut orders: Vec<Order>) -> Vec<Order> {
+    orders.retain(|order| !matches!(order, Order::Place(_, _, "leads are balanced")));
+    orders
 }
 
 /// Plans until nothing is left to do, with groups that reach every wish at once; how many replicas moved.
@@ -185,13 +191,13 @@ fn silence_makes_a_node_suspect_then_down_and_in_time_it_is_replaced() {
     for (seconds, expected) in
         [(1, None), (4, Some(NodeState::Suspect)), (20, None), (31, Some(NodeState::Down)), (40, None)]
     {
-        let orders = plan(&cluster, &silent(&cluster, seconds), &config);
+        let orders = held(plan(&cluster, &silent(&cluster, seconds), &config));
         let expected: Vec<Order> =
             expected.into_iter().map(|state| Order::See(NodeId(3), state, 1)).collect();
         assert_eq!(orders, expected, "after {seconds} s");
         orders.iter().for_each(|order| apply(&mut cluster, order));
     }
-    let orders = plan(&cluster, &silent(&cluster, config.replace_after.as_secs() + 1), &config);
+    let orders = held(plan(&cluster, &silent(&cluster, config.replace_after.as_secs() + 1), &config));
     assert!(
         !orders.is_empty()
             && orders
@@ -199,7 +205,7 @@ fn silence_makes_a_node_suspect_then_down_and_in_time_it_is_replaced() {
                 .all(|order| matches!(order, Order::Place(_, nodes, _) if !nodes.contains(&NodeId(3)))),
         "{orders:?}"
     );
-    let back = plan(&cluster, &content(&cluster), &config);
+    let back = held(plan(&cluster, &content(&cluster), &config));
     assert_eq!(back, [Order::See(NodeId(3), NodeState::Up, 1)]);
 }
 
@@ -299,7 +305,7 @@ fn the_cluster_refuses_what_would_confuse_it() {
         (1, before.clone(), vec![NodeId(1), NodeId(2), NodeId(8)], "NO_SUCH_NODE"),
         (99, before, vec![NodeId(1)], "NO_SUCH_SHARD"),
     ] {
-        let ask = Place { shard: ShardId(shard), before, nodes };
+        let ask = Place { shard: ShardId(shard), before, nodes, pinned: false };
         let decision = cluster.decide(&ask, &context);
         assert_eq!(code(decision.outcome().map(|_| ()).map_err(|r| r.code.clone())), expected, "{ask:?}");
     }
@@ -314,4 +320,26 @@ fn the_cluster_refuses_what_would_confuse_it() {
         "NODE_RETIRED",
         "a removed node's number never comes back"
     );
+}
+
+#[test]
+fn what_was_moved_by_hand_stays_until_it_is_released_or_its_node_goes() {
+    let mut cluster = founded(&["", "", ""]);
+    settle(&mut cluster);
+    // One node leads everything, by hand: balance would undo that.
+    for shard in 0..=SHARDS {
+        let mut nodes = cluster.sets[shard as usize].clone();
+        nodes.sort_unstable();
+        cluster.apply(&ClusterEvent::Placed { shard: ShardId(shard), nodes, pinned: true });
+    }
+    assert_eq!(plan(&cluster, &content(&cluster), &PlacementConfig::default()), []);
+    let nodes = cluster.sets[5].clone();
+    cluster.apply(&ClusterEvent::Placed { shard: ShardId(5), nodes, pinned: false });
+    let orders = plan(&cluster, &content(&cluster), &PlacementConfig::default());
+    assert!(matches!(&orders[..], [Order::Place(ShardId(5), ..)]), "{orders:?}");
+    cluster.apply(&ClusterEvent::Joined(node(4, "")));
+    cluster.apply(&ClusterEvent::Seen { node: NodeId(4), state: NodeState::Up, incarnation: 1 });
+    cluster.apply(&ClusterEvent::Tasked { node: NodeId(1), duty: Duty::Draining });
+    settle(&mut cluster);
+    assert_eq!(cluster.held(NodeId(1)).count(), 0, "hands do not keep a node that is drained");
 }

@@ -70,6 +70,12 @@ pub(super) struct Moved {
     done: bool,
 }
 
+/// A shard that is left to the balance again.
+#[derive(Serialize)]
+pub(super) struct Released {
+    shard: ShardId,
+}
+
 pub(super) async fn placement(State(desk): State<Desk>) -> Result<Json<Cluster>, Problem> {
     Ok(Json(desk.operate.cluster().await?))
 }
@@ -160,6 +166,17 @@ pub(super) async fn move_shard(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+pub(super) async fn release(
+    State(desk): State<Desk>,
+    path: Result<Path<u32>, PathRejection>,
+    body: Result<Json<Nothing>, JsonRejection>,
+) -> Result<Json<Released>, Problem> {
+    let Path(shard) = path.map_err(|rejection| bad("BAD_PATH", rejection.body_text()))?;
+    let Json(Nothing {}) = body.map_err(|rejection| bad("BAD_BODY", rejection.body_text()))?;
+    desk.operate.release(ShardId(shard)).await?;
+    Ok(Json(Released { shard: ShardId(shard) }))
 }
 
 fn named(cluster: &Cluster, name: &str) -> Result<NodeId, Problem> {

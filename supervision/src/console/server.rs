@@ -116,6 +116,7 @@ impl Console {
             .route("/api/nodes", post(act::join))
             .route("/api/nodes/{node}/{act}", post(act::node))
             .route("/api/shards/{shard}/move", post(act::move_shard))
+            .route("/api/shards/{shard}/release", post(act::release))
             .route("/metrics", get(routes::metrics));
         ASSETS
             .iter()

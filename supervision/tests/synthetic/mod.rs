@@ -136,8 +136,14 @@ impl Operate for Synthetic {
     }
 
     fn move_shard(&self, shard: ShardId, to: NodeId) -> BoxFuture<'static, Result<Vec<NodeId>, AskError>> {
-        self.happens(&ClusterEvent::Placed { shard, nodes: vec![to] });
+        self.happens(&ClusterEvent::Placed { shard, nodes: vec![to], pinned: true });
         futures::future::ready(Ok(vec![to])).boxed()
+    }
+
+    fn release(&self, shard: ShardId) -> BoxFuture<'static, Result<(), AskError>> {
+        let nodes = self.now().sets.get(shard.0 as usize).cloned().unwrap_or_default();
+        self.happens(&ClusterEvent::Placed { shard, nodes, pinned: false });
+        futures::future::ready(Ok(())).boxed()
     }
 
     fn remove(&self, node: NodeId) -> BoxFuture<'static, Result<(), AskError>> {
