@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures::future::FutureExt as _;
+use ractor::ActorRef;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use troupe_actors::catalog::{Catalog, Declare};
 use troupe_actors::lake::Lake;
 use troupe_actors::serving::{Engine, Recommender};
@@ -98,25 +100,86 @@ pub(crate) async fn run(
     join: Option<&str>,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let Some(own) = config.nodes.iter().find(|node| node.name == name).cloned() else {
-        let names: Vec<&str> = config.nodes.iter().map(|node| node.name.as_str()).collect();
-        bail!("node {name:?} is not in the configuration; there are {}", names.join(", "));
-    };
-    let config = match join {
-        Some(admin) => crate::join::ask(config, &own, admin).await?,
-        None => config,
-    };
-    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
-    troupe_gateway::metrics::describe();
-    troupe_actors::serving::metrics::describe();
-    let node = compose(&config, &own, base, join.is_some()).await?;
-    let supervision = Supervision {
-        journal: node.journal.clone(),
-        tree: Arc::new(Tree::new(NodeId(own.id))),
-        clock: node.clock,
-    };
+    let node = Node::start(config, name, base, join).await?;
+    stopped(stop).await;
+    node.stop().await
+}
+
+/// A node that runs.
+pub(crate) struct Node {
+    parts: Parts,
+    name: String,
+    supervisor: ActorRef<SupervisorMessage>,
+    draining: Arc<AtomicBool>,
+    declaring: JoinHandle<()>,
+    /// The gateway and the console.
+    doors: [JoinHandle<std::io::Result<()>>; 2],
+    close: watch::Sender<bool>,
+}
+
+impl Node {
+    /// Starts the node of this name, with everything that belongs to it.
+    pub(crate) async fn start(
+        config: Config,
+        name: &str,
+        base: &Path,
+        join: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let Some(own) = config.nodes.iter().find(|node| node.name == name).cloned() else {
+            let names: Vec<&str> = config.nodes.iter().map(|node| node.name.as_str()).collect();
+            bail!("node {name:?} is not in the configuration; there are {}", names.join(", "));
+        };
+        let config = match join {
+            Some(admin) => crate::join::ask(config, &own, admin).await?,
+            None => config,
+        };
+        let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
+        troupe_gateway::metrics::describe();
+        troupe_actors::serving::metrics::describe();
+        let parts = compose(&config, &own, base, join.is_some()).await?;
+        let supervisor = supervised(&parts, NodeId(own.id)).await?;
+        let draining = Arc::new(AtomicBool::new(false));
+        let close = watch::Sender::new(false);
+        let gateway = gateway_of(&parts, &config, draining.clone(), metrics.clone());
+        let console = console_of(&parts, metrics);
+        let doors = [
+            tokio::spawn(gateway.serve(listen(own.gateway, "gateway").await?, stopped(close.subscribe()))),
+            tokio::spawn(console.serve(listen(own.admin, "admin").await?, stopped(close.subscribe()))),
+        ];
+        tracing::info!(node = name, gateway = %own.gateway, admin = %own.admin, "node started");
+        let declaring = tokio::spawn(declare_features(parts.runtime.clone(), config));
+        Ok(Self { parts, name: own.name, supervisor, draining, declaring, doors, close })
+    }
+
+    /// Hands over what it leads, answers what it was asked, and stops.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.draining.store(true, Ordering::Relaxed);
+        tracing::info!(node = self.name, "draining");
+        self.declaring.abort();
+        // While the others take over, its doors stay open: whoever comes in is led to them.
+        self.parts.runtime.drain(DRAIN_WITHIN).await;
+        self.close.send_replace(true);
+        let _ = self.supervisor.cast(SupervisorMessage::StopAll);
+        let _ = self.supervisor.wait(Some(Duration::from_secs(10))).await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), futures::future::join_all(self.doors)).await;
+        self.parts.mesh.stop();
+        let (runtime, wal) = (self.parts.runtime, self.parts.wal);
+        tokio::task::spawn_blocking(move || {
+            runtime.close();
+            wal.close();
+        })
+        .await?;
+        tracing::info!(node = self.name, "stopped");
+        Ok(())
+    }
+}
+
+/// The node's supervision tree: its shards and its services.
+async fn supervised(parts: &Parts, here: NodeId) -> anyhow::Result<ActorRef<SupervisorMessage>> {
+    let supervision =
+        Supervision { journal: parts.journal.clone(), tree: Arc::new(Tree::new(here)), clock: parts.clock };
     let tree = supervision.tree.clone();
-    node.runtime.serve_call(
+    parts.runtime.serve_call(
         TREE_SERVICE,
         Arc::new(move |_| {
             let view = tree.view();
@@ -124,40 +187,16 @@ pub(crate) async fn run(
         }),
     );
     let options = Options { strategy: Strategy::OneForOne, ..Options::default() };
-    let root = format!("node-{}", own.id);
+    let root = format!("node-{here}");
     let shards =
-        supervisor_spec(&format!("{root}/shards"), node.runtime.children(), options, supervision.clone());
+        supervisor_spec(&format!("{root}/shards"), parts.runtime.children(), options, supervision.clone());
     let services = supervisor_spec(
         &format!("{root}/services"),
-        vec![node.recommender.child()],
+        vec![parts.recommender.child()],
         options,
         supervision.clone(),
     );
-    let supervisor = supervise(&root, vec![shards, services], options, supervision, None).await?;
-    let draining = Arc::new(AtomicBool::new(false));
-    let gateway = gateway_of(&node, &config, draining.clone(), metrics.clone());
-    let console = console_of(&node, metrics);
-    let served = tokio::spawn(gateway.serve(listen(own.gateway, "gateway").await?, stopped(stop.clone())));
-    let shown = tokio::spawn(console.serve(listen(own.admin, "admin").await?, stopped(stop.clone())));
-    tracing::info!(node = name, gateway = %own.gateway, admin = %own.admin, "node started");
-    let declaring = tokio::spawn(declare_features(node.runtime.clone(), config.clone()));
-    stopped(stop).await;
-    draining.store(true, Ordering::Relaxed);
-    tracing::info!(node = name, "draining");
-    declaring.abort();
-    node.runtime.drain(DRAIN_WITHIN).await;
-    let _ = supervisor.cast(SupervisorMessage::StopAll);
-    let _ = supervisor.wait(Some(Duration::from_secs(10))).await;
-    let _ = tokio::time::timeout(Duration::from_secs(5), async { (served.await, shown.await) }).await;
-    node.mesh.stop();
-    let (runtime, wal) = (node.runtime.clone(), node.wal.clone());
-    tokio::task::spawn_blocking(move || {
-        runtime.close();
-        wal.close();
-    })
-    .await?;
-    tracing::info!(node = name, "stopped");
-    Ok(())
+    Ok(supervise(&root, vec![shards, services], options, supervision, None).await?)
 }
 
 fn gateway_of(

@@ -20,5 +20,5 @@ pub use identity::{Facts, IdentityFile};
 pub use memory::MemoryDisk;
 pub use peers::Peers;
 pub use runtime::{OpenError, Runtime};
-pub use services::{ServiceHandler, Services};
+pub use services::{ServiceHandler, Services, TellHandler};
 pub use spec::{Disk, NodeSpec, RuntimeConfig, RuntimeSpec};

@@ -155,6 +155,7 @@ impl Receiver for Postbox {
                     let _ = transport.send(from, Envelope::CallReply(reply));
                 });
             }
+            Envelope::Tell(tell) => self.services.told(&tell.service, from, tell.body),
             Envelope::CallReply(reply) => self.calls.reply(from, reply.call, vec![reply.outcome]),
         }
     }

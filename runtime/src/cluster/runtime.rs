@@ -16,7 +16,7 @@ use super::inspect::{ClusterInspect, SERVICE};
 use super::past::Past;
 use super::peers::Peers;
 use super::postbox::Postbox;
-use super::services::{ServiceHandler, Services};
+use super::services::{ServiceHandler, Services, TellHandler};
 use super::spec::{Disk, NodeSpec, RuntimeSpec};
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Globals, Registry};
@@ -27,7 +27,7 @@ use crate::routing::{ClusterDispatch, Router};
 use crate::shard::{Mailbox, ShardActor, ShardArguments, ShardWorld, StoreThread, SystemInput};
 use crate::supervised::{ChildSpec, Restart};
 use crate::time::{Clock, Timestamp};
-use crate::transport::{Envelope, Outcome, ReceiverSlot, ServiceCall, Transport};
+use crate::transport::{Envelope, Outcome, ReceiverSlot, SendError, ServiceCall, ServiceTell, Transport};
 
 /// Why a runtime could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -199,6 +199,21 @@ impl Runtime {
     /// Offers a service to the other nodes.
     pub fn serve_call(&self, name: &str, handler: ServiceHandler) {
         self.services.offer(name, handler);
+    }
+
+    /// Takes messages that other nodes send to a service and want no answer to.
+    pub fn serve_tell(&self, name: &str, handler: TellHandler) {
+        self.services.listen(name, handler);
+    }
+
+    /// Sends a message to a service of another node, at most once, in order with others of this node to that one.
+    /// A success means that it was queued.
+    ///
+    /// # Errors
+    /// See [`SendError`]: at the bound of the queue it is refused, and the sender decides what that means.
+    pub fn tell(&self, node: NodeId, service: &str, body: Vec<u8>) -> Result<(), SendError> {
+        let tell = ServiceTell { service: service.to_owned(), body };
+        self.world.transport.send(node, Envelope::Tell(tell))
     }
 
     /// Calls a service of a node, this one included.

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
+use crate::address::NodeId;
 use crate::error::AskError;
 use crate::transport::Outcome;
 
@@ -15,15 +16,23 @@ const RUNNING_MAX: usize = 256;
 /// Answers one call.
 pub type ServiceHandler = Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
+/// Takes one message that is not answered, and who sent it. It is called where messages arrive: it must not block.
+pub type TellHandler = Arc<dyn Fn(NodeId, Vec<u8>) + Send + Sync>;
+
 /// The services of this node.
 pub struct Services {
     handlers: RwLock<HashMap<String, ServiceHandler>>,
+    listeners: RwLock<HashMap<String, TellHandler>>,
     running: Arc<Semaphore>,
 }
 
 impl Default for Services {
     fn default() -> Self {
-        Self { handlers: RwLock::default(), running: Arc::new(Semaphore::new(RUNNING_MAX)) }
+        Self {
+            handlers: RwLock::default(),
+            listeners: RwLock::default(),
+            running: Arc::new(Semaphore::new(RUNNING_MAX)),
+        }
     }
 }
 
@@ -31,6 +40,19 @@ impl Services {
     /// Offers a service under a name, replacing an earlier one.
     pub fn offer(&self, name: &str, handler: ServiceHandler) {
         self.handlers.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), handler);
+    }
+
+    /// Listens under a name, replacing who did before.
+    pub fn listen(&self, name: &str, handler: TellHandler) {
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), handler);
+    }
+
+    /// Hands a message to whoever listens under a name; without anybody it is lost.
+    pub fn told(&self, name: &str, from: NodeId, body: Vec<u8>) {
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listener) = listeners.get(name) {
+            listener(from, body);
+        }
     }
 
     /// Answers a call.

@@ -127,7 +127,8 @@ impl Cluster {
         let unburdened = |node: &&NodeId| self.nodes.get(*node).is_some_and(|m| m.duty == Duty::Full);
         let leader = voters.iter().find(unburdened).copied();
         let leaving = self.nodes.values().filter(|member| member.duty == Duty::Draining);
-        Some(Wishes { leader, voters, learners, leaving: leaving.map(|member| member.record.id).collect() })
+        let leaving = leaving.map(|member| member.record.id).collect();
+        Some(Wishes { leader, voters, learners, by_hand: self.pinned.contains(&shard), leaving })
     }
 
     /// A node by its name.

@@ -14,6 +14,8 @@ pub struct Wishes {
     pub voters: Vec<NodeId>,
     /// Who shall follow without a vote.
     pub learners: Vec<NodeId>,
+    /// Whether people have said who leads: it is not waited for a good moment then.
+    pub by_hand: bool,
     /// Nodes that shall give leadership away at once.
     pub leaving: Vec<NodeId>,
 }
@@ -131,7 +133,7 @@ mod tests {
 
     fn wishes(voters: &[u16], learners: &[u16]) -> Wishes {
         let nodes = |of: &[u16]| of.iter().copied().map(NodeId).collect::<Vec<_>>();
-        Wishes { leader: None, voters: nodes(voters), learners: nodes(learners), leaving: Vec::new() }
+        Wishes { voters: nodes(voters), learners: nodes(learners), ..Wishes::default() }
     }
 
     fn named(change: &ConfChangeV2) -> Vec<(ConfChangeType, u16, u64)> {

@@ -15,6 +15,9 @@ use crate::storage::{Record, Vote};
 /// Ticks between the election timeouts of a group's replicas, so that two never stand at once.
 const ELECTION_SPREAD_TICKS: usize = 6;
 
+/// Entries that a voter may lack to be handed leadership: they are on their way, and under load there are always some.
+const SUCCESSOR_LAG_MAX: u64 = 32;
+
 /// Index and term that stand for the founding membership.
 const FOUNDING: (u64, u64) = (1, 1);
 
@@ -291,21 +294,19 @@ impl Group {
         self.raw.transfer_leader(to.0);
     }
 
-    /// Another voter on a node that suits, which has been heard lately and has every entry.
+    /// Another voter on a node that suits, which has been heard lately and lacks next to nothing: of several the one that
+    /// lacks least. What it lacks it is sent before it is told to stand.
     #[must_use]
     pub fn successor(&self, suits: &dyn Fn(NodeId) -> bool) -> Option<ReplicaId> {
-        let last = self.last();
-        let voters = self.members().voters;
-        let ready = |id: &u64| {
-            *id != self.id.0
-                && self
-                    .raw
-                    .raft
-                    .prs()
-                    .get(*id)
-                    .is_some_and(|progress| progress.recent_active && progress.matched == last)
+        let floor = self.last().saturating_sub(SUCCESSOR_LAG_MAX);
+        let lacking = |id: u64| {
+            let progress = self.raw.raft.prs().get(id)?;
+            (progress.recent_active && progress.matched >= floor)
+                .then_some((std::cmp::Reverse(progress.matched), id))
         };
-        voters.iter().copied().filter(ready).map(ReplicaId).find(|replica| suits(replica.node()))
+        let voters = self.members().voters;
+        let others = voters.into_iter().filter(|id| *id != self.id.0 && suits(ReplicaId(*id).node()));
+        others.filter_map(lacking).min().map(|(_, id)| ReplicaId(id))
     }
 
     /// How far a replica's log is known to match this leader's.

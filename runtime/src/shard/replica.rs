@@ -133,7 +133,7 @@ impl Replica {
         self.checkpoint_if_due(now);
         self.resend_if_silent(now);
         self.reshape();
-        self.hand_back_if_unpreferred(now);
+        self.hand_to_preferred(now);
         if now.saturating_sub(self.passivated_at) > 1_000_000 {
             self.passivated_at = now;
             self.passivate(now);

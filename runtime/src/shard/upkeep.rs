@@ -1,10 +1,14 @@
 //! What a replica does by the clock alone.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::replica::{Replica, seconds_of};
 use crate::error::AskError;
 use crate::replication::Mono;
+
+/// A transfer of leadership that has not happened by then is tried again.
+const HANDED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Replica {
     /// Answers asks whose deadline has passed before they were decided.
@@ -27,10 +31,11 @@ impl Replica {
         self.cells.passivate(self.checkpoint, seconds.saturating_sub(idle), budget);
     }
 
-    /// Gives leadership back to the shard's preferred node once it has caught up and some time has passed, so that a
-    /// node that was down leads its share again.
-    pub(super) fn hand_back_if_unpreferred(&mut self, now: Mono) {
-        let after = u64::try_from(self.config.rebalance_after.as_micros()).unwrap_or(u64::MAX);
+    /// Gives leadership to the shard's preferred node: back to one that was down once some time has passed, so that it
+    /// leads its share again; to one that was named by hand as soon as it can take it.
+    pub(super) fn hand_to_preferred(&mut self, now: Mono) {
+        let after = if self.wishes.by_hand { HANDED_AGAIN_AFTER } else { self.config.rebalance_after };
+        let after = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
         let Some(leading) = &self.leading else { return };
         if !leading.ready || now.saturating_sub(leading.since) < after || !self.group.may_propose() {
             return;
@@ -43,9 +48,6 @@ impl Replica {
             let reason = format!("to node {}, which is preferred for this shard", to.node());
             self.note("handing_over", reason);
             self.transfer(to);
-        }
-        if let Some(leading) = &mut self.leading {
-            leading.since = now;
         }
     }
 }

@@ -48,6 +48,8 @@ pub enum Envelope {
     Call(ServiceCall),
     /// The answer to a call.
     CallReply(ServiceReply),
+    /// A message to a service that is not answered.
+    Tell(ServiceTell),
 }
 
 impl Envelope {
@@ -58,7 +60,7 @@ impl Envelope {
             Self::Raft { .. } | Self::Reply(_) | Self::EffectsTaken { .. } | Self::CallReply(_) => {
                 Lane::System
             }
-            Self::Ask(_) | Self::Effects(_) | Self::Call(_) => Lane::User,
+            Self::Ask(_) | Self::Effects(_) | Self::Call(_) | Self::Tell(_) => Lane::User,
             Self::Snapshot(_) => Lane::Bulk,
         }
     }
@@ -138,6 +140,15 @@ pub struct ServiceCall {
     /// The service's name: `inspect`.
     pub service: String,
     /// The request, in the service's own encoding.
+    pub body: Vec<u8>,
+}
+
+/// A message to a named service of a node that is not answered.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct ServiceTell {
+    /// The service's name.
+    pub service: String,
+    /// The message, in the service's own encoding.
     pub body: Vec<u8>,
 }
 

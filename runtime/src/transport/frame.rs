@@ -148,6 +148,7 @@ mod tests {
             ),
             (Envelope::Call(ServiceCall { call: 1, service: "s".into(), body: vec![] }), "06 01 0173 00"),
             (Envelope::CallReply(ServiceReply { call: 1, outcome: Ok(vec![]) }), "07 01 00 00"),
+            (Envelope::Tell(ServiceTell { service: "s".into(), body: vec![1] }), "08 0173 0101"),
         ]
     }
 
@@ -170,8 +171,8 @@ mod tests {
     fn a_frame_reads_back_whole_and_not_otherwise() {
         let all: Vec<Envelope> = envelopes().into_iter().map(|(envelope, _)| envelope).collect();
         let encoded: Vec<Vec<u8>> = all.iter().map(wire::encode).collect();
-        let bytes = encode(&head(8), &encoded);
-        assert_eq!(decode(&bytes), Ok((head(8), all)));
+        let bytes = encode(&head(9), &encoded);
+        assert_eq!(decode(&bytes), Ok((head(9), all)));
         for cut in 0..bytes.len() {
             assert!(decode(&bytes[..cut]).is_err(), "{cut}");
         }
@@ -198,13 +199,13 @@ mod tests {
     fn a_flipped_byte_never_makes_a_frame_panic_or_grow() {
         let encoded: Vec<Vec<u8>> =
             envelopes().into_iter().map(|(envelope, _)| wire::encode(&envelope)).collect();
-        let bytes = encode(&head(8), &encoded);
+        let bytes = encode(&head(9), &encoded);
         for at in 0..bytes.len() {
             for flip in 1..=u8::MAX {
                 let mut broken = bytes.clone();
                 broken[at] ^= flip;
                 if let Ok((_, envelopes)) = decode(&broken) {
-                    assert!(envelopes.len() <= 8, "{at} {flip}");
+                    assert!(envelopes.len() <= 9, "{at} {flip}");
                 }
             }
         }

@@ -16,7 +16,7 @@ pub use memory::{MemoryNetwork, MemoryTransport};
 
 pub use envelope::{
     AskBatch, AskOne, EffectBatch, Envelope, Lane, Outcome, ReplyBatch, ServiceCall, ServiceReply,
-    SnapshotChunk,
+    ServiceTell, SnapshotChunk,
 };
 
 use std::sync::Arc;
