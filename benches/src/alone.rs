@@ -75,6 +75,14 @@ impl Alone {
     /// # Errors
     /// A store that does not open, or no leader in time.
     pub async fn start(config: RuntimeConfig) -> anyhow::Result<Self> {
+        Self::start_on(config, Arc::new(Forgetful)).await
+    }
+
+    /// The same with checkpoints in a store.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_on(config: RuntimeConfig, store: Arc<dyn Store>) -> anyhow::Result<Self> {
         let shards = config.shards;
         let here = NodeId(1);
         let at = |port| ([127, 0, 0, 1], port).into();
@@ -96,7 +104,7 @@ impl Alone {
         };
         let disk = Disk {
             log: Arc::new(Forgetful),
-            store: Arc::new(Forgetful),
+            store,
             facts: Arc::new(Forgetful),
             recovered: BTreeMap::new(),
             damaged: BTreeMap::new(),
@@ -120,6 +128,15 @@ impl Alone {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Ok(alone)
+    }
+
+    /// Entities that are in memory.
+    ///
+    /// # Errors
+    /// A look that fails.
+    pub async fn resident(&self) -> anyhow::Result<u64> {
+        let view = self.runtime.inspect().node(NodeId(1)).await?;
+        Ok(view.shards.iter().map(|shard| shard.entities).sum())
     }
 
     /// The way to its entities.

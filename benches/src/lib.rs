@@ -5,12 +5,14 @@
 //! - [`Alone`]: one node in this process, to measure what happens at an entity's leader
 
 mod alone;
+mod entities;
 mod floor;
 mod lookups;
 mod members;
 pub mod pace;
 
 pub use alone::Alone;
+pub use entities::{Activations, Idle, activations, idle};
 pub use floor::{Answers, Floor};
 pub use lookups::{Lookups, lookups};
 pub use members::{Residence, residence};

@@ -104,7 +104,7 @@ fn encoded(events: u32) -> anyhow::Result<u64> {
 
 /// The resident set once it no longer falls: checkpoints are written behind the calls, and what they used is given back
 /// a little later.
-async fn settled_bytes() -> anyhow::Result<u64> {
+pub(crate) async fn settled_bytes() -> anyhow::Result<u64> {
     let (mut least, mut since) = (resident_bytes()?, Instant::now());
     while since.elapsed() < Duration::from_secs(1) {
         tokio::time::sleep(Duration::from_millis(50)).await;

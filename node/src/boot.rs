@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -34,6 +34,8 @@ use troupe_supervision::{
 use crate::config::Config;
 use crate::guard::guarded;
 
+/// The service that counts what it is told, and answers how much that was.
+pub(crate) const PROBE_SERVICE: &str = "probe";
 /// The service that answers with a node's supervision tree.
 const TREE_SERVICE: &str = "tree";
 /// How long a planned stop may take to hand over leadership.
@@ -172,6 +174,11 @@ impl Node {
         tracing::info!(node = self.name, "stopped");
         Ok(())
     }
+
+    /// What it runs on.
+    pub(crate) fn runtime(&self) -> &Arc<Runtime> {
+        &self.parts.runtime
+    }
 }
 
 /// The node's supervision tree: its shards and its services.
@@ -186,6 +193,7 @@ async fn supervised(parts: &Parts, here: NodeId) -> anyhow::Result<ActorRef<Supe
             async move { Ok(wire::encode(&view)) }.boxed()
         }),
     );
+    serve_probe(&parts.runtime);
     let options = Options { strategy: Strategy::OneForOne, ..Options::default() };
     let root = format!("node-{here}");
     let shards =
@@ -197,6 +205,21 @@ async fn supervised(parts: &Parts, here: NodeId) -> anyhow::Result<ActorRef<Supe
         supervision.clone(),
     );
     Ok(supervise(&root, vec![shards, services], options, supervision, None).await?)
+}
+
+fn serve_probe(runtime: &Runtime) {
+    let told = Arc::new(AtomicU64::new(0));
+    let count = told.clone();
+    runtime.serve_tell(
+        PROBE_SERVICE,
+        Arc::new(move |_, _| {
+            count.fetch_add(1, Ordering::Relaxed);
+        }),
+    );
+    runtime.serve_call(
+        PROBE_SERVICE,
+        Arc::new(move |_| futures::future::ready(Ok(wire::encode(&told.load(Ordering::Relaxed)))).boxed()),
+    );
 }
 
 fn gateway_of(

@@ -28,6 +28,11 @@ pub(crate) struct Local {
 impl Local {
     /// Starts every node of the configuration.
     pub(crate) fn start(config: &Config, path: &Path) -> anyhow::Result<Self> {
+        Self::start_beside(config, path, None)
+    }
+
+    /// Starts every node of the configuration but one, which runs elsewhere.
+    pub(crate) fn start_beside(config: &Config, path: &Path, not: Option<&str>) -> anyhow::Result<Self> {
         let base = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let logs = base.join(&config.cluster.data_dir);
         std::fs::create_dir_all(&logs).with_context(|| format!("{}", logs.display()))?;
@@ -43,7 +48,7 @@ impl Local {
         }
         let mut local =
             Self { path: path.to_owned(), nodes: config.nodes.clone(), logs, children: BTreeMap::new() };
-        for node in config.nodes.clone() {
+        for node in config.nodes.iter().filter(|node| Some(node.name.as_str()) != not) {
             local.spawn(&node.name)?;
         }
         Ok(local)
@@ -100,6 +105,22 @@ impl Local {
         if let Some(mut child) = self.children.remove(name) {
             child.kill().await?;
         }
+        Ok(())
+    }
+
+    /// The process of a node that runs.
+    pub(crate) fn pid(&self, name: &str) -> anyhow::Result<u32> {
+        let child = self.children.get(name).with_context(|| format!("node {name} does not run"))?;
+        child.id().with_context(|| format!("node {name} has ended"))
+    }
+
+    /// Stops one node as it is stopped for an upgrade, and waits until it has.
+    pub(crate) async fn retire(&mut self, name: &str) -> anyhow::Result<()> {
+        let mut child = self.children.remove(name).with_context(|| format!("node {name} does not run"))?;
+        drop(child.stdin.take());
+        tokio::time::timeout(STOP_WITHIN, child.wait())
+            .await
+            .with_context(|| format!("node {name} does not stop"))??;
         Ok(())
     }
 

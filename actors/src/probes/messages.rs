@@ -32,6 +32,19 @@ impl Command for Cas {
     type Reply = Seen;
 }
 
+/// Keeps bytes, in the place of those kept before: what a probe weighs is up to whoever asks.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    /// At most [`super::KEPT_BYTES_MAX`].
+    pub bytes: Vec<u8>,
+}
+
+impl Command for Keep {
+    const VERB: &'static str = "keep.v1";
+    type Reply = Kept;
+}
+
 /// Appends to the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +113,13 @@ pub struct Seen {
     pub version: u64,
     /// Whether this call wrote it.
     pub written: bool,
+}
+
+/// What a probe keeps after a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Kept {
+    /// How many bytes.
+    pub length: u64,
 }
 
 /// The list after an append.

@@ -8,5 +8,5 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use messages::{Append, Appended, Cas, Forward, Get, List, Put, Read, Seen, Take};
-pub use state::{Event, Probe};
+pub use messages::{Append, Appended, Cas, Forward, Get, Keep, Kept, List, Put, Read, Seen, Take};
+pub use state::{Event, KEPT_BYTES_MAX, Probe};

@@ -5,26 +5,32 @@ use serde::Serialize;
 use troupe_runtime::entity::Answer;
 use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused};
 
-use super::messages::{Append, Appended, Cas, Forward, Get, List, Put, Read, Seen, Take};
+use super::messages::{Append, Appended, Cas, Forward, Get, Keep, Kept, List, Put, Read, Seen, Take};
 
 /// Values in one list.
 const VALUES_MAX: usize = 4_096;
 
-/// A register and a list.
+/// Largest payload of one probe.
+pub const KEPT_BYTES_MAX: usize = 1 << 20;
+
+/// A register, a list and a payload.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Probe {
     value: u64,
     version: u64,
     values: Vec<u64>,
+    kept: Vec<u8>,
 }
 
 /// What happened to a probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub enum Event {
     /// The register was written.
     Written(u64),
     /// The list grew.
     Grown(u64),
+    /// Other bytes are kept.
+    Kept(Vec<u8>),
 }
 
 impl Entity for Probe {
@@ -42,11 +48,12 @@ impl Entity for Probe {
                 self.version += 1;
             }
             Event::Grown(value) => self.values.push(*value),
+            Event::Kept(bytes) => self.kept.clone_from(bytes),
         }
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.values.capacity() * size_of::<u64>()
+        size_of::<Self>() + self.values.capacity() * size_of::<u64>() + self.kept.capacity()
     }
 }
 
@@ -83,6 +90,17 @@ impl Decide<Cas> for Probe {
             return self.write(ask.new);
         }
         Decision::unchanged().reply(Seen { value: self.value, version: self.version, written: false })
+    }
+}
+
+impl Decide<Keep> for Probe {
+    fn decide(&self, ask: &Keep, _ctx: &Context<'_>) -> Decision<Self, Keep> {
+        let length = ask.bytes.len();
+        if length > KEPT_BYTES_MAX {
+            let why = format!("{length} bytes; at most {KEPT_BYTES_MAX} are kept");
+            return Decision::refuse(Refused::field("TOO_LARGE", "bytes", why));
+        }
+        Decision::event(Event::Kept(ask.bytes.clone())).reply(Kept { length: length as u64 })
     }
 }
 

@@ -8,6 +8,9 @@ use crate::play::Play;
 /// Members whose memory is measured, and the events of each.
 const MEMBERS: u32 = 30_000;
 const EVENTS: u32 = 100;
+/// Idle entities, and those that are activated.
+const IDLE: u32 = 1_000_000;
+const ACTIVATED: u32 = 200_000;
 /// Values in one lookup, and lookups.
 const VALUES: usize = 25;
 const LOOKUPS: usize = 20_000;
@@ -54,6 +57,33 @@ pub(super) fn wide_group() -> GroupSpec {
         features,
         anchor: Anchor::LastEvent,
     }
+}
+
+/// Entities that do nothing, and how fast they come back.
+#[allow(clippy::cast_precision_loss, reason = "bytes an entity, and a rate")]
+pub(super) async fn entities(report: &mut Report) -> anyhow::Result<()> {
+    println!("entities: {IDLE} registers in memory, in this process");
+    let on_one_thread =
+        |work: fn() -> anyhow::Result<troupe_benches::Idle>| tokio::task::spawn_blocking(work);
+    let idle = on_one_thread(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(troupe_benches::idle(IDLE))
+    });
+    let idle = idle.await??;
+    let per_gb = f64::from(idle.entities) * 1e9 / idle.resident_bytes as f64;
+    let plain = f64::from(idle.entities) * 1e9 / idle.map_bytes as f64;
+    report.beside("entity.idle_per_gb", per_gb, "entities", plain, Goal::AtLeast(2_500_000.0));
+    println!("entities: {ACTIVATED} come back from the store");
+    let found = tokio::spawn(troupe_benches::activations(ACTIVATED)).await??;
+    let rate = |took: std::time::Duration| f64::from(found.entities) / took.as_secs_f64();
+    report.beside(
+        "activation.per_s",
+        rate(found.took),
+        "entities/s",
+        rate(found.store),
+        Goal::AtLeast(200_000.0),
+    );
+    Ok(())
 }
 
 pub(super) async fn features(report: &mut Report) -> anyhow::Result<()> {

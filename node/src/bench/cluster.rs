@@ -7,7 +7,7 @@ use serde_json::json;
 use troupe_benches::{Answers, Floor};
 use troupe_sdk::{Client, RetryPolicy};
 
-use super::{Arguments, Name, failover, http};
+use super::{Arguments, Name, failover, http, rolling};
 use crate::audit::Ledger;
 use crate::config::Config;
 use crate::figures::{Goal, Report};
@@ -76,6 +76,9 @@ async fn with_cluster(
     }
     if arguments.wants(Name::Failover) {
         failover::measure(&scene, local, report).await?;
+    }
+    if arguments.wants(Name::Rolling) {
+        rolling::measure(&scene, local, report).await?;
     }
     audit(scene, report).await
 }

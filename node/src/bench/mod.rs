@@ -4,6 +4,9 @@ mod alone;
 mod cluster;
 mod failover;
 mod http;
+mod idle;
+mod inside;
+mod rolling;
 
 use std::path::PathBuf;
 
@@ -29,6 +32,22 @@ enum Name {
     Recommend,
     /// The busiest node is killed under load, three times.
     Failover,
+    /// Every node is stopped and started again, one after another, under load.
+    Rolling,
+    /// Queries of an entity here and elsewhere, one in flight, and messages that want no answer.
+    Asks,
+    /// Durable commands with many in flight, and their bytes on the wire.
+    Durable,
+    /// Leadership of each shard is handed over under load.
+    Transfer,
+    /// A leader is killed: gap of each shard.
+    Kill,
+    /// A leader is frozen: gap of each shard, and answers from the past.
+    Pause,
+    /// What a cluster with nothing to do costs.
+    Idle,
+    /// What an idle entity costs in memory, and how fast entities come back from the store.
+    Entities,
     /// What a member costs in memory.
     Members,
     /// EASE, iALS and popularity on three random splits.
@@ -37,7 +56,10 @@ enum Name {
 
 impl Name {
     /// Those that need a cluster of real processes.
-    const CLUSTER: [Self; 5] = [Self::Events, Self::Command, Self::Features, Self::Recommend, Self::Failover];
+    const CLUSTER: [Self; 6] =
+        [Self::Events, Self::Command, Self::Features, Self::Recommend, Self::Failover, Self::Rolling];
+    /// Those that need one of its nodes in this process.
+    const INSIDE: [Self; 5] = [Self::Asks, Self::Durable, Self::Transfer, Self::Kill, Self::Pause];
 }
 
 /// `troupe bench`.
@@ -98,6 +120,9 @@ async fn measure(
     if arguments.wants(Name::Members) {
         alone::members(report).await?;
     }
+    if arguments.wants(Name::Entities) {
+        alone::entities(report).await?;
+    }
     if arguments.wants(Name::Features) {
         alone::features(report).await?;
     }
@@ -105,7 +130,13 @@ async fn measure(
         alone::quality(play, arguments.seed, report).await?;
     }
     if Name::CLUSTER.into_iter().any(|name| arguments.wants(name)) {
-        cluster::measure(arguments, config, play, report).await?;
+        cluster::measure(arguments, config.clone(), play, report).await?;
+    }
+    if Name::INSIDE.into_iter().any(|name| arguments.wants(name)) {
+        inside::measure(arguments, config.clone(), report).await?;
+    }
+    if arguments.wants(Name::Idle) {
+        idle::measure(config, report).await?;
     }
     Ok(())
 }

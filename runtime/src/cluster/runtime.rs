@@ -216,6 +216,12 @@ impl Runtime {
         self.world.transport.send(node, Envelope::Tell(tell))
     }
 
+    /// Bytes that this node has written to the network between nodes.
+    #[must_use]
+    pub fn sent_bytes(&self) -> u64 {
+        self.world.transport.sent_bytes()
+    }
+
     /// Calls a service of a node, this one included.
     ///
     /// # Errors

@@ -53,6 +53,11 @@ pub trait Transport: Send + Sync + 'static {
     /// How each peer looks from here.
     fn peers(&self) -> Vec<PeerView>;
 
+    /// Bytes that it has written to the network, its own and TLS's included; zero where there is none.
+    fn sent_bytes(&self) -> u64 {
+        0
+    }
+
     /// The other nodes of the cluster are these from now on. A carrier where nodes find each other by themselves ignores it.
     fn set_peers(&self, peers: &[NodeSpec]) {
         let _ = peers;

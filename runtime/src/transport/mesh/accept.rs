@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::complaints::Complaints;
 use super::link::{Link, Links, Stage};
-use super::stream::MeshStream;
+use super::stream::{Counted, MeshStream};
 use super::tls::{Tls, name_of, session_number};
 
 /// Accepts for as long as the node runs.
@@ -95,6 +95,7 @@ async fn authenticate(
     stream: TcpStream,
 ) -> Result<(Arc<Link>, Box<dyn ractor_cluster::ClusterBidiStream>), String> {
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    let stream = Counted { stream, sent: links.sent.clone() };
     let stream = tls.acceptor.accept(stream).await.map_err(|error| format!("TLS: {error}"))?;
     let connection = stream.get_ref().1;
     let shown = connection.peer_certificates().and_then(|chain| chain.first());

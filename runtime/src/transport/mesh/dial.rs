@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::link::{Link, Links, Stage};
-use super::stream::MeshStream;
+use super::stream::{Counted, MeshStream};
 use super::tls::{Tls, session_number};
 
 /// Keeps a session with one peer for as long as the node runs.
@@ -66,7 +66,7 @@ async fn attempt(
 ) -> Result<(), String> {
     let within = links.config.handshake_timeout;
     let late = |_| format!("no connection to {} within {within:?}", link.peer.addr);
-    let stream = tokio::time::timeout(within, connect(link, tls)).await.map_err(late)??;
+    let stream = tokio::time::timeout(within, connect(links, link, tls)).await.map_err(late)??;
     if links.here < link.peer.node {
         let number = session_number(stream.get_ref().1)?;
         let stream = Box::new(MeshStream { stream, name: link.peer.name.clone(), number });
@@ -76,16 +76,17 @@ async fn attempt(
     knock(stream, within).await
 }
 
-async fn connect(link: &Link, tls: &Tls) -> Result<TlsStream<TcpStream>, String> {
+async fn connect(links: &Links, link: &Link, tls: &Tls) -> Result<TlsStream<Counted>, String> {
     let addr = link.peer.addr;
     let stream = TcpStream::connect(addr).await.map_err(|error| format!("{addr}: {error}"))?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let name = ServerName::try_from(link.peer.name.clone()).map_err(|error| error.to_string())?;
+    let stream = Counted { stream, sent: links.sent.clone() };
     tls.connector.connect(name, stream).await.map_err(|error| format!("TLS with {addr}: {error}"))
 }
 
 /// Waits for the peer to hang up: it has read our certificate by then, or says what is wrong with it.
-async fn knock(mut stream: TlsStream<TcpStream>, within: Duration) -> Result<(), String> {
+async fn knock(mut stream: TlsStream<Counted>, within: Duration) -> Result<(), String> {
     match tokio::time::timeout(within, stream.read(&mut [0])).await {
         // Hanging up without a farewell is how a stream is dropped.
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {

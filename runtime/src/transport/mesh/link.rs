@@ -84,6 +84,8 @@ pub(super) struct Links {
     pub(super) config: TransportConfig,
     pub(super) slot: ReceiverSlot,
     pub(super) links: ArcSwap<BTreeMap<NodeId, Arc<Link>>>,
+    /// Bytes written to the sockets of all peers.
+    pub(super) sent: Arc<AtomicU64>,
     /// Frames that were not even frames.
     pub(super) broken: AtomicU64,
 }

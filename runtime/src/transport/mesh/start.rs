@@ -97,6 +97,7 @@ impl Mesh {
             slot,
             links: ArcSwap::default(),
             config: spec.config,
+            sent: Arc::default(),
             broken: std::sync::atomic::AtomicU64::new(0),
         });
         let fail = |error: ractor::SpawnErr| MeshError::Spawn(error.to_string());
@@ -175,6 +176,10 @@ impl Transport for Mesh {
     fn peers(&self) -> Vec<PeerView> {
         let now = self.links.clock.mono();
         self.links.all().values().map(|link| link.view(now)).collect()
+    }
+
+    fn sent_bytes(&self) -> u64 {
+        self.links.sent.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     fn set_peers(&self, peers: &[NodeSpec]) {
