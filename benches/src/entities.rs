@@ -49,6 +49,11 @@ pub struct Activations {
 /// # Errors
 /// A node that does not start, or a call that fails.
 pub async fn idle(entities: u32) -> anyhow::Result<Idle> {
+    // The map first, while nothing that was freed can be taken again.
+    let before = settled_bytes().await?;
+    let map: HashMap<String, u64> = (0..entities).map(|key| (key.to_string(), u64::from(key))).collect();
+    let map_bytes = settled_bytes().await?.saturating_sub(before).max(1);
+    black_box(&map);
     let config = RuntimeConfig {
         shards: 8,
         raft: RaftConfig { log_kept_bytes: 0, ..RaftConfig::default() },
@@ -65,11 +70,7 @@ pub async fn idle(entities: u32) -> anyhow::Result<Idle> {
     let before = settled_bytes().await?;
     put(&alone, entities..entities * 2).await?;
     let resident_bytes = settled_bytes().await?.saturating_sub(before);
-    drop(alone);
-    let before = settled_bytes().await?;
-    let map: HashMap<String, u64> = (0..entities).map(|key| (key.to_string(), u64::from(key))).collect();
-    let map_bytes = settled_bytes().await?.saturating_sub(before).max(1);
-    black_box(&map);
+    drop(map);
     Ok(Idle { entities, resident_bytes, map_bytes })
 }
 

@@ -24,7 +24,7 @@ use crate::error::AskError;
 use crate::observe::{Inspect, Journal};
 use crate::placement::{Cluster, Keeper, KeeperArguments, Wishes, with_cluster};
 use crate::routing::{ClusterDispatch, Router};
-use crate::shard::{Mailbox, ShardActor, ShardArguments, ShardWorld, StoreThread, SystemInput};
+use crate::shard::{Mailbox, ShardActor, ShardArguments, ShardWorld, StoreThread, SystemInput, tick_all};
 use crate::supervised::{ChildSpec, Restart};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{Envelope, Outcome, ReceiverSlot, SendError, ServiceCall, ServiceTell, Transport};
@@ -142,6 +142,7 @@ impl Runtime {
         });
         runtime.offer_own_services();
         slot.set(Arc::new(postbox)).map_err(|_| OpenError::ReceiverTaken)?;
+        tick_all(&runtime.world);
         Ok(runtime)
     }
 

@@ -18,6 +18,9 @@ const ELECTION_SPREAD_TICKS: usize = 6;
 /// Entries that a voter may lack to be handed leadership: they are on their way, and under load there are always some.
 const SUCCESSOR_LAG_MAX: u64 = 32;
 
+/// Ticks before its election timeout at which a follower watches every tick.
+const BEATS_NEAR: usize = 6;
+
 /// Index and term that stand for the founding membership.
 const FOUNDING: (u64, u64) = (1, 1);
 
@@ -87,7 +90,8 @@ impl Group {
         let raft_config = raft::Config {
             id: id.0,
             election_tick: election,
-            heartbeat_tick: usize::from(config.heartbeat_ticks),
+            // Heartbeats are asked for from outside, so that all groups of a node beat together.
+            heartbeat_tick: election - 1,
             // A range of one tick: the spread is by rank, so a run is reproducible and two replicas never tie.
             min_election_tick: election + spread,
             max_election_tick: election + spread + 1,
@@ -200,6 +204,22 @@ impl Group {
     pub fn tick(&mut self) {
         self.quiet_ticks = self.quiet_ticks.saturating_sub(1);
         self.raw.tick();
+    }
+
+    /// Sends heartbeats, if this replica leads.
+    pub fn beat(&mut self) {
+        self.raw.ping();
+    }
+
+    /// Whether it may stand for election within the next few ticks, or stands already.
+    #[must_use]
+    pub fn election_near(&self) -> bool {
+        let raft = &self.raw.raft;
+        match raft.state {
+            StateRole::Leader => false,
+            StateRole::Follower => raft.election_elapsed + BEATS_NEAR >= raft.randomized_election_timeout(),
+            StateRole::Candidate | StateRole::PreCandidate => true,
+        }
     }
 
     /// Takes a peer's encoded message. One that does not decode or does not fit is dropped: Raft tolerates loss.

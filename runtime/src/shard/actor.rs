@@ -28,10 +28,8 @@ const CHUNK_BYTES: usize = 256 << 10;
 pub enum ShardMessage {
     /// What the replica starts from is known.
     Found(Box<Result<Start, String>>),
-    /// Something lies in the mailbox.
+    /// Something lies in the mailbox, or the Raft clock moved.
     Wake,
-    /// The Raft clock moved.
-    Tick,
 }
 
 impl ractor::Message for ShardMessage {}
@@ -64,12 +62,10 @@ pub struct Running {
     world: Arc<ShardWorld>,
     mailbox: Arc<Mailbox>,
     replies: HashMap<u64, ReplyTo>,
-    ticked: u64,
     actor: ractor::ActorId,
     transfers: u64,
     /// The group does without it.
     dismissed: bool,
-    ticker: tokio::task::JoinHandle<()>,
     /// What the next replica of this shard begins with.
     waiting: Waiting,
 }
@@ -96,9 +92,9 @@ impl Actor for ShardActor {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match (state, message) {
-            (state @ ShardState::Running(_), message) => {
+            (state @ ShardState::Running(_), _) => {
                 let ShardState::Running(running) = state else { return Ok(()) };
-                running.turn(matches!(message, ShardMessage::Tick))?;
+                running.turn()?;
                 if running.dismissed {
                     let waiting = running.leave().await?;
                     *state = waiting.begin(&myself);
@@ -177,17 +173,14 @@ impl Waiting {
         starts.fetch_add(1, Ordering::Relaxed);
         let outputs = replica.outputs();
         mailbox.connect(myself.clone());
-        let ticker = myself.send_interval(world.raft.tick, || ShardMessage::Tick);
         let mut running = Running {
             replica,
             world,
             mailbox,
             replies: HashMap::new(),
-            ticked: now,
             actor: myself.get_id(),
             transfers: now,
             dismissed: false,
-            ticker,
             waiting,
         };
         running.perform(outputs)?;
@@ -197,18 +190,21 @@ impl Waiting {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.ticker.abort();
         // Also after a panic, when `post_stop` is not called.
         self.mailbox.disconnect(self.actor);
     }
 }
 
 impl Running {
-    fn turn(&mut self, tick: bool) -> Result<(), ActorProcessingErr> {
+    fn turn(&mut self) -> Result<(), ActorProcessingErr> {
+        let (ticks, beat) = self.mailbox.take_ticks(self.world.raft.heartbeat_ticks);
         let (system, requests) = self.mailbox.drain(self.replica.backlog());
         // Read after draining: a query's answer is checked against a time at which it had been asked.
         let now = self.world.clock.mono();
         let wall = Timestamp::wall();
+        if ticks > 0 || beat {
+            self.replica.advance(ticks, beat, now);
+        }
         for input in system {
             self.take(input, now)?;
         }
@@ -216,17 +212,11 @@ impl Running {
             let token = self.replica.ask(request.asks, request.deadline, now);
             self.replies.insert(token, request.reply);
         }
-        let tick_us = u64::try_from(self.world.raft.tick.as_micros()).unwrap_or(u64::MAX);
-        // Ticks that piled up behind a long turn count once: the Raft clock must not run ahead of real time.
-        if tick && now.saturating_sub(self.ticked) >= tick_us / 5 * 4 {
-            self.ticked = now;
-            self.replica.tick(now, wall);
-        } else {
-            self.replica.turn(now, wall);
-        }
+        self.replica.turn(now, wall);
         let outputs = self.replica.outputs();
         self.perform(outputs)?;
         self.mailbox.set_backlog(self.replica.backlog());
+        self.mailbox.set_hurried(self.replica.hurried());
         let leader = self.replica.leader();
         self.world.directory.set_leader(self.mailbox.shard(), leader);
         match self.replica.broken() {
@@ -238,7 +228,6 @@ impl Running {
     /// Forgets everything of a replica that its group has removed, so that nothing of it ever takes part again.
     async fn leave(&mut self) -> Result<Waiting, ActorProcessingErr> {
         let (world, shard) = (self.world.clone(), self.mailbox.shard());
-        self.ticker.abort();
         self.mailbox.disconnect(self.actor);
         let (done, durable) = oneshot::channel();
         let said = Box::new(move |outcome| {

@@ -89,6 +89,10 @@ pub struct Mailbox {
     shard: ShardId,
     lanes: Mutex<Lanes>,
     awake: AtomicBool,
+    /// Ticks that the actor has not counted, whether a beat is among them, and whether it wants to know of each.
+    ticks: AtomicU32,
+    beat: AtomicBool,
+    hurried: AtomicBool,
     backlog: AtomicU32,
     asks_max: usize,
     bytes_max: u64,
@@ -103,6 +107,9 @@ impl Mailbox {
             shard,
             lanes: Mutex::default(),
             awake: AtomicBool::new(false),
+            ticks: AtomicU32::new(0),
+            beat: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
             backlog: AtomicU32::new(0),
             asks_max: config.mailbox_asks_max as usize,
             bytes_max: config.mailbox_bytes_max,
@@ -161,6 +168,29 @@ impl Mailbox {
         self.wake();
     }
 
+    /// The Raft clock moved. An actor with nothing to do hears of it at the beats alone.
+    pub(super) fn tick(&self, beat: bool) {
+        if !self.is_connected() {
+            return;
+        }
+        self.ticks.fetch_add(1, Ordering::Relaxed);
+        self.beat.fetch_or(beat, Ordering::Relaxed);
+        if beat || self.hurried.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    /// Ticks since this was asked last, and whether a beat was among them. The clock of an actor that was held up loses
+    /// what is more than `most`: it must not stand for election over heartbeats that lie here unread.
+    pub(super) fn take_ticks(&self, most: u16) -> (u32, bool) {
+        (self.ticks.swap(0, Ordering::Relaxed).min(most.into()), self.beat.swap(false, Ordering::Relaxed))
+    }
+
+    /// Whether the actor wants to hear of every tick.
+    pub(super) fn set_hurried(&self, hurried: bool) {
+        self.hurried.store(hurried, Ordering::Relaxed);
+    }
+
     /// Whether a replica takes from it.
     #[must_use]
     pub fn is_connected(&self) -> bool {
@@ -182,6 +212,7 @@ impl Mailbox {
         }
         *self.actor.write().unwrap_or_else(PoisonError::into_inner) = Some(actor);
         self.awake.store(false, Ordering::Release);
+        self.ticks.store(0, Ordering::Relaxed);
         self.wake();
     }
 

@@ -25,6 +25,7 @@ mod recent;
 mod replica;
 mod snapshot;
 mod store_thread;
+mod ticker;
 mod upkeep;
 mod world;
 
@@ -37,4 +38,5 @@ pub use output::{CheckpointJob, Note, Outputs, Published, SnapshotJob};
 pub use parts::ReplicaParts;
 pub use replica::Replica;
 pub use store_thread::{StoreJob, StoreThread};
+pub(crate) use ticker::tick_all;
 pub use world::{Append, FindStart, ShardArguments, ShardWorld};

@@ -126,9 +126,15 @@ impl Replica {
         Ok(replica)
     }
 
-    /// Moves the Raft clock one tick, and does what is due by time.
-    pub fn tick(&mut self, now: Mono, wall: Timestamp) {
-        self.group.tick();
+    /// Moves the Raft clock, and does what is due by time. It comes before whatever arrived meanwhile: time that passed
+    /// before a heartbeat must not count after it. With a beat, a leader sends its heartbeats.
+    pub fn advance(&mut self, ticks: u32, beat: bool, now: Mono) {
+        for _ in 0..ticks {
+            self.group.tick();
+        }
+        if beat {
+            self.group.beat();
+        }
         self.expire(now);
         self.checkpoint_if_due(now);
         self.resend_if_silent(now);
@@ -138,7 +144,15 @@ impl Replica {
             self.passivated_at = now;
             self.passivate(now);
         }
-        self.turn(now, wall);
+    }
+
+    /// Whether it must hear of every tick: requests or an election may be due at any of them.
+    #[must_use]
+    pub fn hurried(&self) -> bool {
+        !self.waiting.is_empty()
+            || !self.open.is_empty()
+            || !self.reads.is_empty()
+            || self.group.election_near()
     }
 
     /// Takes peers' Raft messages.

@@ -177,6 +177,8 @@ async fn find_postbox(node: u64) -> Option<ActorRef<FrameMessage>> {
 pub(super) async fn write(links: Arc<Links>, link: Arc<Link>) {
     loop {
         link.work.notified().await;
+        // Whoever else has work now may have something to say as well: it joins the frame.
+        tokio::task::yield_now().await;
         while let Some((session, bytes)) = link.next_frame(links.here, links.incarnation, &links.config) {
             if session.postbox.cast(FrameMessage(bytes)).is_err() {
                 session.actor.stop(Some("its postbox is gone".to_owned()));
