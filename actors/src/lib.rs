@@ -8,6 +8,7 @@ pub mod features;
 pub mod lake;
 pub mod members;
 pub mod models;
+pub mod probes;
 mod registry;
 pub mod serving;
 

@@ -11,6 +11,7 @@ use crate::members::{
     GetHistory, GetInputs, GetPredictions, GetProfile, Member, Record, Remember, SetProfile,
 };
 use crate::models::{GetModel, Model, Promote, Publish};
+use crate::probes::{Append, Cas, Forward, Get, Probe, Put, Read, Take};
 
 /// The kinds that a node runs.
 #[must_use]
@@ -47,6 +48,14 @@ pub fn registry() -> Registry {
         .kind::<Exposures>()
         .command::<Exposures, CountExposure>()
         .query::<Exposures, GetExposures>()
+        .kind::<Probe>()
+        .command::<Probe, Put>()
+        .command::<Probe, Cas>()
+        .command::<Probe, Append>()
+        .command::<Probe, Forward>()
+        .command::<Probe, Take>()
+        .query::<Probe, Get>()
+        .query::<Probe, Read>()
 }
 
 #[cfg(test)]
@@ -61,7 +70,8 @@ mod tests {
         exposures count.v1 get.v1
         features lookup.v1 observe.v1
         members get-history.v1 get-inputs.v1 get-predictions.v1 get-profile.v1 record.v1 remember.v1 set-profile.v1
-        models get.v1 promote.v1 publish.v1";
+        models get.v1 promote.v1 publish.v1
+        probes append.v1 cas.v1 forward.v1 get.v1 put.v1 read.v1 take.v1";
 
     #[test]
     fn the_kinds_and_verbs_of_a_node_are_these() {
@@ -84,7 +94,11 @@ mod tests {
             .filter(|(_, verb)| !verb.repeatable)
             .map(|(kind, verb)| format!("{kind} {}", verb.name))
             .collect();
-        // These are effects: the outbox's own high-water marks keep them from counting twice.
-        assert_eq!(once, ["content count.v1", "exposures count.v1", "features observe.v1"]);
+        // These are effects: the outbox's own high-water marks keep them from counting twice. Probes count each decision on
+        // purpose: their clients protect themselves with idempotency keys, which is what is probed.
+        let effects = ["content count.v1", "exposures count.v1", "features observe.v1"];
+        let probes = ["append", "cas", "forward", "put", "take"].map(|verb| format!("probes {verb}.v1"));
+        let expected: Vec<String> = effects.map(str::to_owned).into_iter().chain(probes).collect();
+        assert_eq!(once, expected);
     }
 }
