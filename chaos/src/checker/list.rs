@@ -1,21 +1,54 @@
 //! A list that only grows.
 
+use std::collections::HashMap;
+
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::search::Model;
-use crate::history::{Answer, Call};
+use crate::history::{Answer, Call, Operation};
 
 /// Append and read. Its state is not the list but its length and a digest, so that configurations stay small.
-pub enum List {}
+///
+/// Lists only grow, so whatever was read last of all says where each value was appended: no other place is tried, or the
+/// order of appends in doubt would be searched for among all there are.
+pub struct List {
+    longest: Vec<u64>,
+    places: HashMap<u64, usize>,
+}
+
+impl List {
+    fn belongs(&self, length: u64, value: u64) -> bool {
+        let at = usize::try_from(length).unwrap_or(usize::MAX);
+        match self.longest.get(at) {
+            Some(there) => *there == value,
+            None => !self.places.contains_key(&value),
+        }
+    }
+}
 
 impl Model for List {
     type State = (u64, u128);
+
+    fn of(operations: &[Operation]) -> Self {
+        let reads = operations.iter().filter_map(|operation| match operation.answered() {
+            Some((_, Answer::List(values))) => Some(values),
+            _ => None,
+        });
+        let longest = reads.max_by_key(|values| values.len()).cloned().unwrap_or_default();
+        let places = longest.iter().enumerate().map(|(at, value)| (*value, at)).collect();
+        Self { longest, places }
+    }
 
     fn initial() -> Self::State {
         (0, 0)
     }
 
-    fn step(state: &Self::State, call: &Call, answer: Option<&Answer>) -> Option<Self::State> {
+    fn step(&self, state: &Self::State, call: &Call, answer: Option<&Answer>) -> Option<Self::State> {
+        if let Call::Append(value) = call
+            && !self.belongs(state.0, *value)
+        {
+            return None;
+        }
         let (after, agrees) = match (call, answer) {
             (Call::Append(value), None) => (grown(*state, *value), true),
             (Call::Append(value), Some(Answer::Length(length))) => {

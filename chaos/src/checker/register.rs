@@ -1,20 +1,24 @@
 //! A register that counts its writes.
 
 use super::search::Model;
-use crate::history::{Answer, Call};
+use crate::history::{Answer, Call, Operation};
 
 /// Get, put and compare-and-swap.
-pub enum Register {}
+pub struct Register;
 
 impl Model for Register {
     /// Value and writes.
     type State = (u64, u64);
 
+    fn of(_operations: &[Operation]) -> Self {
+        Self
+    }
+
     fn initial() -> Self::State {
         (0, 0)
     }
 
-    fn step(state: &Self::State, call: &Call, answer: Option<&Answer>) -> Option<Self::State> {
+    fn step(&self, state: &Self::State, call: &Call, answer: Option<&Answer>) -> Option<Self::State> {
         let (value, version) = *state;
         let (after, wrote) = match call {
             Call::Get => ((value, version), false),

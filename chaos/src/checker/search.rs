@@ -13,11 +13,14 @@ pub trait Model {
     /// What it holds.
     type State: Clone + Eq + Hash;
 
+    /// The thing, knowing all that was ever said of it.
+    fn of(operations: &[Operation]) -> Self;
+
     /// What it holds at first.
     fn initial() -> Self::State;
 
     /// What it holds after a call, or nothing when the answer contradicts what it held. No answer contradicts nothing.
-    fn step(state: &Self::State, call: &Call, answer: Option<&Answer>) -> Option<Self::State>;
+    fn step(&self, state: &Self::State, call: &Call, answer: Option<&Answer>) -> Option<Self::State>;
 }
 
 /// What the search found.
@@ -59,6 +62,7 @@ struct Part<'a> {
 }
 
 struct Search<'a, M: Model> {
+    model: M,
     parts: Vec<Part<'a>>,
     events: Vec<Event>,
     /// A doubly linked list through the events not yet taken out; the last place is the list's head.
@@ -98,6 +102,7 @@ impl<'a, M: Model> Search<'a, M> {
         let next = (0..=head).map(|at| if at == head { 0 } else { at + 1 }).collect();
         let before = (0..=head).map(|at| if at == 0 { head } else { at - 1 }).collect();
         Self {
+            model: M::of(operations),
             left: parts.iter().filter(|part| part.answer.is_some()).count(),
             done: vec![0; parts.len().div_ceil(64)],
             state: M::initial(),
@@ -152,7 +157,7 @@ impl<'a, M: Model> Search<'a, M> {
         if part.twin.is_some_and(|twin| !is_done(twin)) {
             return false;
         }
-        let Some(state) = M::step(&self.state, part.call, part.answer) else { return false };
+        let Some(state) = self.model.step(&self.state, part.call, part.answer) else { return false };
         let mut done = self.done.clone();
         done[call / 64] |= 1 << (call % 64);
         if !seen.insert((done.clone(), state.clone())) {

@@ -141,6 +141,17 @@ fn many_writes_in_doubt_do_not_drown_the_search() {
     assert_ne!(linearizable::<Register>(&operations), Verdict::Linearizable);
 }
 
+/// All of them open until the end: nothing but what was read says which came first.
+#[test]
+fn the_order_of_many_appends_in_doubt_is_taken_from_what_was_read() {
+    let mut operations: Vec<Operation> = (0..100).map(|at| lost_append(at, at)).collect();
+    let backwards: Vec<u64> = (0..100).rev().collect();
+    operations.push(read(200, 201, &backwards));
+    assert_eq!(linearizable::<List>(&operations), Verdict::Linearizable);
+    operations.push(read(202, 203, &backwards[..99]));
+    assert!(matches!(linearizable::<List>(&operations), Verdict::Contradicted(_)));
+}
+
 fn found(operations: Vec<Operation>) -> Findings {
     examine(&[("k".to_owned(), operations)].into())
 }
