@@ -6,6 +6,7 @@
 
 pub mod checker;
 pub mod history;
+pub mod nemesis;
 pub mod proxy;
 pub mod site;
 pub mod workload;

@@ -45,6 +45,12 @@ impl Disks {
         Ok(Self { holder: Some(holder) })
     }
 
+    /// Whether each node has one.
+    #[must_use]
+    pub const fn own(&self) -> bool {
+        self.holder.is_some()
+    }
+
     fn pid(&self) -> Option<u32> {
         self.holder.as_ref().and_then(Child::id)
     }
