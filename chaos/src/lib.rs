@@ -5,6 +5,7 @@
 //! machine that never failed. Nothing that serves depends on this crate.
 
 pub mod checker;
+pub mod drill;
 pub mod history;
 pub mod nemesis;
 pub mod proxy;

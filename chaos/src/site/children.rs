@@ -3,6 +3,8 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -36,6 +38,22 @@ pub struct Plan {
     pub seed: u64,
 }
 
+/// The numbers of the processes that run. Clones show the same.
+#[derive(Debug, Clone)]
+pub struct Pids(Arc<Vec<AtomicU32>>);
+
+impl Pids {
+    fn set(&self, node: usize, pid: Option<u32>) {
+        self.0[node].store(pid.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Those that run now.
+    #[must_use]
+    pub fn now(&self) -> Vec<u32> {
+        self.0.iter().map(|pid| pid.load(Ordering::Relaxed)).filter(|pid| *pid != 0).collect()
+    }
+}
+
 /// A running cluster.
 pub struct Site {
     plan: Plan,
@@ -46,6 +64,7 @@ pub struct Site {
     /// Their disks.
     pub disks: Disks,
     children: Vec<Option<Child>>,
+    pids: Pids,
     /// Set when `setpriv` is at hand: then even a frozen node ends with us.
     tied: bool,
 }
@@ -70,7 +89,8 @@ impl Site {
         let tied =
             Command::new("setpriv").arg("--version").output().await.is_ok_and(|out| out.status.success());
         let children = places.iter().map(|_| None).collect();
-        let mut site = Self { plan, places, lines, disks, children, tied };
+        let pids = Pids(Arc::new(places.iter().map(|_| AtomicU32::new(0)).collect()));
+        let mut site = Self { plan, places, lines, disks, children, pids, tied };
         for node in 0..site.places.len() {
             site.run(node)?;
         }
@@ -107,6 +127,7 @@ impl Site {
             .process_group(0)
             .spawn()
             .with_context(|| format!("node {name}"))?;
+        self.pids.set(node, child.id());
         self.children[node] = Some(child);
         Ok(())
     }
@@ -122,6 +143,7 @@ impl Site {
     /// The system.
     pub async fn kill(&mut self, node: usize) -> anyhow::Result<()> {
         if let Some(mut child) = self.children[node].take() {
+            self.pids.set(node, None);
             child.kill().await?;
         }
         Ok(())
@@ -153,6 +175,7 @@ impl Site {
     /// Asks a node to leave in order, and waits for it; killed when it takes too long, which is told by `false`.
     pub async fn stop(&mut self, node: usize) -> bool {
         let Some(mut child) = self.children[node].take() else { return true };
+        self.pids.set(node, None);
         drop(child.stdin.take());
         let stopped = tokio::time::timeout(STOP_WITHIN, child.wait()).await.is_ok();
         if !stopped {
@@ -174,12 +197,10 @@ impl Site {
         self.children[node].as_ref().and_then(Child::id)
     }
 
-    /// Resident bytes of its process.
+    /// The processes' numbers, which follow them as they end and start.
     #[must_use]
-    pub fn resident(&self, node: usize) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid(node)?)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1_024)
+    pub fn pids(&self) -> Pids {
+        self.pids.clone()
     }
 
     /// Where its log is.

@@ -6,7 +6,7 @@ mod disks;
 mod look;
 mod places;
 
-pub use children::{Plan, Site};
+pub use children::{Pids, Plan, Site};
 pub use disks::Disks;
 pub use look::Look;
 pub use places::{Place, places};
