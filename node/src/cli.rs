@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, load};
-use crate::{admin, bench, boot, demo, learn, local, operate};
+use crate::{admin, bench, boot, chaos, demo, learn, local, operate};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -50,6 +50,8 @@ enum Command {
     Train(learn::Arguments),
     /// Measurements, each beside its baseline in the same run.
     Bench(bench::Arguments),
+    /// Faults against a throw-away cluster of real processes, and the judgement of what its clients saw.
+    Chaos(chaos::Arguments),
     /// Nodes, and how they are.
     Status(admin::Target),
     /// The supervision tree of every node.
@@ -134,6 +136,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Bench(arguments) => {
             let path = arguments.config.clone();
             with_config(&path, |config, _| runtime()?.block_on(bench::run(arguments, config)))
+        }
+        Command::Chaos(arguments) => {
+            let path = arguments.config.clone();
+            with_config(&path, |config, _| runtime()?.block_on(chaos::run(arguments, &config)))
         }
         Command::Status(target) => {
             finish(runtime().and_then(|runtime| runtime.block_on(admin::status(&target))))

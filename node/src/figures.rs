@@ -92,6 +92,21 @@ impl Report {
         Ok(())
     }
 
+    /// The same with more beside the figures, under this name.
+    pub(crate) fn write_with(
+        &self,
+        path: &std::path::Path,
+        name: &str,
+        more: serde_json::Value,
+    ) -> anyhow::Result<()> {
+        let mut json = serde_json::to_value(self)?;
+        json[name] = more;
+        std::fs::write(path, serde_json::to_string_pretty(&json)?)
+            .with_context(|| path.display().to_string())?;
+        println!("\nEvery figure and more is in {}", path.display());
+        Ok(())
+    }
+
     /// The closing table.
     pub(crate) fn print(&self) {
         println!();

@@ -21,7 +21,8 @@ impl Timestamp {
     #[must_use]
     pub fn wall() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        let now = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        Self(skew::offset_ms().map_or(now, |offset| now.saturating_add_signed(offset)))
     }
 
     /// Milliseconds since the epoch.
@@ -58,5 +59,41 @@ impl Clock {
     #[must_use]
     pub fn mono(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A wall clock that is wrong on purpose, for drills: the process is told by `TROUPE_WALL_OFFSET_FILE` of a file, and the
+/// file says by how many milliseconds. Without the variable nothing is read and nothing is added.
+mod skew {
+    use std::path::PathBuf;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::time::Duration;
+
+    const VARIABLE: &str = "TROUPE_WALL_OFFSET_FILE";
+    /// Between two looks at the file.
+    const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    static OFFSET_MS: AtomicI64 = AtomicI64::new(0);
+
+    pub(super) fn offset_ms() -> Option<i64> {
+        FILE.get_or_init(|| {
+            let file = PathBuf::from(std::env::var_os(VARIABLE)?);
+            let watched = file.clone();
+            let watching = std::thread::Builder::new().name("troupe-skew".to_owned()).spawn(move || {
+                loop {
+                    // A file that is being replaced says what it said.
+                    let said =
+                        std::fs::read_to_string(&watched).ok().and_then(|text| text.trim().parse().ok());
+                    OFFSET_MS
+                        .store(said.unwrap_or_else(|| OFFSET_MS.load(Ordering::Relaxed)), Ordering::Relaxed);
+                    std::thread::sleep(LOOK_EVERY);
+                }
+            });
+            watching.ok().map(|_| file)
+        })
+        .as_ref()
+        .map(|_| OFFSET_MS.load(Ordering::Relaxed))
     }
 }

@@ -1,5 +1,7 @@
 //! `[transport]` in `cluster.toml`.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,8 @@ pub struct TransportConfig {
     pub handshake_timeout: Duration,
     /// Connections that authenticate at once; one more is closed.
     pub handshakes_max: u16,
+    /// Nodes that are not reached from here where they say that they listen, by name: behind a tunnel or a proxy.
+    pub dial: BTreeMap<String, SocketAddr>,
 }
 
 impl Default for TransportConfig {
@@ -47,6 +51,7 @@ impl Default for TransportConfig {
             credit_bytes: 8 << 20,
             handshake_timeout: Duration::from_secs(3),
             handshakes_max: 32,
+            dial: BTreeMap::new(),
         }
     }
 }

@@ -130,7 +130,10 @@ impl Mesh {
     }
 
     /// Keeps sessions with these peers and no others. One that has moved is a new link.
-    fn follow(&self, peers: Vec<MeshPeer>) {
+    fn follow(&self, mut peers: Vec<MeshPeer>) {
+        for peer in &mut peers {
+            peer.addr = self.links.config.dial.get(&peer.name).copied().unwrap_or(peer.addr);
+        }
         let mut running = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.links.all();
         let mut links = BTreeMap::new();

@@ -1,0 +1,182 @@
+//! Which fault comes when. Pure: the same seed draws the same rounds.
+
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::fault::{Ailment, Clock, Fault, Round, Shape, Whom};
+use super::scenario::Scenario;
+use crate::proxy::Weather;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The rounds of a scenario, without end: each kind of its faults once in an order that is drawn, then all again.
+pub struct Rounds {
+    scenario: Scenario,
+    nodes: usize,
+    dice: SmallRng,
+    deck: Vec<Round>,
+}
+
+impl Rounds {
+    /// Draws from this seed.
+    #[must_use]
+    pub fn new(scenario: Scenario, seed: u64, nodes: usize) -> Self {
+        Self { scenario, nodes, dice: SmallRng::seed_from_u64(seed), deck: Vec::new() }
+    }
+
+    fn node(&mut self) -> usize {
+        self.dice.random_range(0..self.nodes)
+    }
+
+    fn shuffled(&mut self) -> Vec<Round> {
+        let mut deck = self.deal(self.scenario);
+        deck.shuffle(&mut self.dice);
+        deck
+    }
+
+    fn deal(&mut self, scenario: Scenario) -> Vec<Round> {
+        match scenario {
+            Scenario::KILL => self.kills(),
+            Scenario::FREEZE => self.freezes(),
+            Scenario::PARTITION => self.partitions(),
+            Scenario::ODD_CUTS => self.odd_cuts(),
+            Scenario::WEATHER => weathers(),
+            Scenario::CLOCK => self.clocks(),
+            Scenario::DISK => self.disks(),
+            Scenario::ROLL => vec![Round { fault: Fault::Roll, hold: Duration::ZERO }],
+            Scenario::CHURN => {
+                let first = self.node();
+                (0..self.nodes)
+                    .map(|at| Round { fault: Fault::Churn((first + at) % self.nodes), hold: SECOND })
+                    .collect()
+            }
+            Scenario::LOAD => {
+                [Fault::Overload, Fault::HotKey, Fault::SlowConsumers].map(|fault| round(fault, 8)).into()
+            }
+            _ => {
+                let mut all = self.kills();
+                for scenario in [Scenario::PARTITION, Scenario::ODD_CUTS, Scenario::WEATHER, Scenario::CLOCK]
+                {
+                    all.extend(self.deal(scenario));
+                }
+                all.extend([Whom::Busiest, Whom::One(self.node())].map(|whom| round(Fault::Freeze(whom), 5)));
+                all.push(Round { fault: Fault::Roll, hold: Duration::ZERO });
+                all
+            }
+        }
+    }
+
+    fn kills(&mut self) -> Vec<Round> {
+        [Whom::One(self.node()), Whom::ControlLeader, Whom::Busiest, Whom::Majority, Whom::All]
+            .map(|whom| Round {
+                fault: Fault::Kill(whom),
+                hold: SECOND.mul_f64(self.dice.random_range(1.0..4.0)),
+            })
+            .into()
+    }
+
+    fn freezes(&mut self) -> Vec<Round> {
+        let one = self.node();
+        vec![
+            round(Fault::Freeze(Whom::Busiest), 5),
+            round(Fault::Freeze(Whom::One(one)), 5),
+            round(Fault::Freeze(Whom::ControlLeader), 5),
+            round(Fault::Freeze(Whom::Busiest), 30),
+            round(Fault::Freeze(Whom::Majority), 5),
+        ]
+    }
+
+    fn partitions(&mut self) -> Vec<Round> {
+        let mut shapes = vec![Shape::Alone(self.node()), Shape::Alone(self.node()), Shape::Apart];
+        if self.nodes > 3 {
+            shapes.push(Shape::Split(self.nodes / 2));
+        }
+        shapes.into_iter().map(|shape| round(Fault::Cut(shape), self.dice.random_range(4..9))).collect()
+    }
+
+    fn odd_cuts(&mut self) -> Vec<Round> {
+        let (mute, deaf, one) = (self.node(), self.node(), self.node());
+        let other = (one + self.dice.random_range(1..self.nodes.max(2))) % self.nodes;
+        [Shape::Mute(mute), Shape::Deaf(deaf), Shape::Strangers(one, other)]
+            .map(|shape| round(Fault::Cut(shape), self.dice.random_range(4..9)))
+            .into()
+    }
+
+    fn clocks(&mut self) -> Vec<Round> {
+        let minutes = |minutes: i64| minutes * 60_000;
+        [Clock::Jump(minutes(10)), Clock::Jump(minutes(-10)), Clock::Drift(500), Clock::Strobe(minutes(10))]
+            .map(|clock| round(Fault::Clock(self.node(), clock), 5))
+            .into()
+    }
+
+    fn disks(&mut self) -> Vec<Round> {
+        [Ailment::Full, Ailment::SyncFails, Ailment::SyncSlow(100), Ailment::BitFlips(8)]
+            .map(|ailment| round(Fault::Disk(self.node(), ailment), 5))
+            .into()
+    }
+}
+
+impl Iterator for Rounds {
+    type Item = Round;
+
+    fn next(&mut self) -> Option<Round> {
+        if self.deck.is_empty() {
+            self.deck = self.shuffled();
+        }
+        self.deck.pop()
+    }
+}
+
+fn round(fault: Fault, seconds: u32) -> Round {
+    Round { fault, hold: SECOND * seconds }
+}
+
+fn weathers() -> Vec<Round> {
+    let calm = Weather::default();
+    let ms = Duration::from_millis;
+    [
+        Weather { loss: 0.01, ..calm },
+        Weather { loss: 0.1, ..calm },
+        Weather { loss: 0.3, ..calm },
+        Weather { delay: ms(50), jitter: ms(50), ..calm },
+        Weather { reorder: 0.005, ..calm },
+        Weather { duplicate: 0.005, ..calm },
+        Weather { corrupt: 0.005, ..calm },
+    ]
+    .map(|weather| round(Fault::Weather(weather), 6))
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scenario::SCENARIOS;
+    use super::*;
+
+    #[test]
+    fn a_seed_draws_the_same_rounds_again_and_another_one_others() {
+        for (scenario, _) in SCENARIOS.into_iter().filter(|(scenario, _)| scenario.impossible().is_none()) {
+            let draw = |seed| Rounds::new(scenario, seed, 3).take(40).collect::<Vec<Round>>();
+            assert_eq!(draw(1), draw(1), "{scenario}");
+            let differ = (2..10).any(|seed| draw(1) != draw(seed));
+            assert!(differ || scenario == Scenario::ROLL, "{scenario}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_fault_comes_before_any_comes_again() {
+        for seed in 0..20 {
+            let first: Vec<Fault> =
+                Rounds::new(Scenario::KILL, seed, 3).take(5).map(|round| round.fault).collect();
+            for whom in [Whom::ControlLeader, Whom::Busiest, Whom::Majority, Whom::All] {
+                assert!(first.contains(&Fault::Kill(whom)), "{seed}: {first:?}");
+            }
+            for round in Rounds::new(Scenario::ODD_CUTS, seed, 3).take(30) {
+                let Fault::Cut(shape) = round.fault else { panic!("{round:?}") };
+                assert!(!shape.cuts(3).is_empty(), "{seed}: {shape:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What happens to bytes on their way. Pure: dice come in.
+
+use std::time::Duration;
+
+use rand::Rng;
+use serde::Serialize;
+
+/// How long TCP waits before it sends a lost segment again; twice as long each further time.
+const RETRANSMISSION: Duration = Duration::from_millis(200);
+/// Times in a row that one segment is lost at most.
+const LOSSES_MAX: u32 = 5;
+
+/// One direction between two nodes. Shares are of pieces as they are read, a few kilobytes each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Weather {
+    /// Nothing gets through.
+    pub cut: bool,
+    /// Share that is lost and so comes late.
+    pub loss: f64,
+    /// Time on the way.
+    pub delay: Duration,
+    /// Up to so much less or more of it.
+    pub jitter: Duration,
+    /// Share that changes places with what follows it.
+    pub reorder: f64,
+    /// Share that comes twice.
+    pub duplicate: f64,
+    /// Share of which one bit is turned over.
+    pub corrupt: f64,
+}
+
+/// What becomes of one piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fate {
+    pub(super) late: Duration,
+    pub(super) after_next: bool,
+    pub(super) twice: bool,
+    /// The bit to turn over.
+    pub(super) damaged: Option<usize>,
+}
+
+impl Weather {
+    /// A line that lets nothing through.
+    #[must_use]
+    pub fn cut() -> Self {
+        Self { cut: true, ..Self::default() }
+    }
+
+    pub(super) fn fate(&self, bytes: usize, dice: &mut impl Rng) -> Fate {
+        let mut late = self.delay;
+        if !self.jitter.is_zero() {
+            late =
+                (self.delay + self.jitter.mul_f64(dice.random_range(0.0..2.0))).saturating_sub(self.jitter);
+        }
+        let mut losses = 0;
+        while losses < LOSSES_MAX && hits(self.loss, dice) {
+            late += RETRANSMISSION * 2_u32.pow(losses);
+            losses += 1;
+        }
+        Fate {
+            late,
+            after_next: hits(self.reorder, dice),
+            twice: hits(self.duplicate, dice),
+            damaged: (bytes > 0 && hits(self.corrupt, dice)).then(|| dice.random_range(0..bytes * 8)),
+        }
+    }
+}
+
+fn hits(share: f64, dice: &mut impl Rng) -> bool {
+    share > 0.0 && dice.random_bool(share.min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand::rngs::SmallRng;
+
+    use super::*;
+
+    fn fates(weather: Weather, count: usize) -> Vec<Fate> {
+        let mut dice = SmallRng::seed_from_u64(7);
+        (0..count).map(|_| weather.fate(100, &mut dice)).collect()
+    }
+
+    #[test]
+    fn fair_weather_does_nothing() {
+        let calm = Fate { late: Duration::ZERO, after_next: false, twice: false, damaged: None };
+        assert!(fates(Weather::default(), 100).into_iter().all(|fate| fate == calm));
+    }
+
+    #[test]
+    fn shares_are_kept_and_damage_stays_within_the_piece() {
+        let weather = Weather { loss: 0.1, duplicate: 0.2, reorder: 0.3, corrupt: 0.4, ..Weather::default() };
+        let fates = fates(weather, 10_000);
+        let count = |hit: fn(&Fate) -> bool| fates.iter().filter(|fate| hit(fate)).count();
+        for (found, expected) in [
+            (count(|fate| !fate.late.is_zero()), 1_000),
+            (count(|fate| fate.twice), 2_000),
+            (count(|fate| fate.after_next), 3_000),
+            (count(|fate| fate.damaged.is_some()), 4_000),
+        ] {
+            assert!(found.abs_diff(expected) < 200, "{found} of {expected}");
+        }
+        assert!(fates.iter().filter_map(|fate| fate.damaged).all(|bit| bit < 800));
+    }
+
+    #[test]
+    fn the_way_takes_its_time_give_or_take() {
+        let ms = Duration::from_millis;
+        let weather = Weather { delay: ms(50), jitter: ms(50), ..Weather::default() };
+        let late: Vec<Duration> = fates(weather, 1_000).into_iter().map(|fate| fate.late).collect();
+        assert!(late.iter().all(|late| *late <= ms(100)));
+        assert!(late.iter().any(|late| *late < ms(10)) && late.iter().any(|late| *late > ms(90)));
+    }
+}

@@ -1,0 +1,309 @@
+//! All clients of a run, and what they share.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, StreamExt as _};
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use super::attempt::{Gateway, Outcome, Request};
+use super::client::Client;
+use super::draw::Draw;
+use super::tally::Tally;
+use crate::history::{Answer, Call, End, Log, Operation};
+use crate::site::Place;
+
+/// Clients that roam, and clients that stay, for each node.
+const ROAMERS: usize = 3;
+const RESIDENTS: usize = 2;
+/// Between the beginnings of two calls of one client.
+const PACE: Duration = Duration::from_millis(50);
+/// For the last look at all keys.
+const LAST_LOOK: Duration = Duration::from_secs(30);
+/// Keys looked at side by side.
+const LOOKS: usize = 8;
+
+/// Which nodes cannot be blamed for silence: they were killed, frozen or stopped, at this time or since.
+pub struct Excuses(Vec<AtomicU64>);
+
+/// Even while a node is in order, odd while it is not; it only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Watch(u64);
+
+impl Excuses {
+    fn new(nodes: usize) -> Self {
+        Self((0..nodes).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// From now on, silence is no fault of this node's.
+    pub fn begin(&self, node: usize) {
+        let _ = self.0[node]
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| (now % 2 == 0).then_some(now + 1));
+    }
+
+    /// From now on it is.
+    pub fn end(&self, node: usize) {
+        let _ = self.0[node]
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| (now % 2 == 1).then_some(now + 1));
+    }
+
+    pub(super) fn watch(&self, node: usize) -> Watch {
+        Watch(self.0[node].load(Ordering::SeqCst))
+    }
+
+    pub(super) fn excused(&self, node: usize, since: Watch) -> bool {
+        let now = self.0[node].load(Ordering::SeqCst);
+        now % 2 == 1 || now != since.0
+    }
+}
+
+/// An append that was to be done by another key too.
+#[derive(Debug, Clone)]
+pub(super) struct Effect {
+    pub(super) to: String,
+    pub(super) value: u64,
+    pub(super) end: End,
+}
+
+/// What clients share.
+pub(super) struct Scene {
+    start: Instant,
+    pub(super) log: Log,
+    pub(super) tally: Tally,
+    pub(super) excuses: Arc<Excuses>,
+    effects: Mutex<Vec<Effect>>,
+}
+
+impl Scene {
+    pub(super) fn since(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.since().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn effect(&self, effect: Effect) {
+        self.effects.lock().unwrap_or_else(PoisonError::into_inner).push(effect);
+    }
+}
+
+/// What became of appends that were forwarded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Effects {
+    /// Acknowledged.
+    pub acknowledged: u64,
+    /// Of them, not there.
+    pub lost: u64,
+    /// There more than once.
+    pub duplicates: u64,
+    /// There, though their clients were told that nothing happened.
+    pub denied: u64,
+}
+
+/// The clients of a run. Dropping it ends them.
+pub struct Crowd {
+    scene: Arc<Scene>,
+    gateways: Vec<Gateway>,
+    clients: JoinSet<()>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Crowd {
+    /// Begins to ask.
+    ///
+    /// # Errors
+    /// The HTTP client.
+    pub fn gather(places: &[Place], seed: u64) -> anyhow::Result<Self> {
+        let scene = Arc::new(Scene {
+            start: Instant::now(),
+            log: Log::default(),
+            tally: Tally::default(),
+            excuses: Arc::new(Excuses::new(places.len())),
+            effects: Mutex::default(),
+        });
+        let gateways =
+            || places.iter().map(|place| Gateway::new(place.gateway)).collect::<Result<Vec<_>, _>>();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for number in 0..places.len() * (ROAMERS + RESIDENTS) {
+            let client = Client {
+                number: u32::try_from(number)?,
+                home: number % places.len(),
+                roams: number < places.len() * ROAMERS,
+                pace: PACE,
+                draw: Draw::new(u32::try_from(number)?, seed),
+                gateways: gateways()?,
+                scene: scene.clone(),
+            };
+            clients.spawn(client.run(stopped.clone()));
+        }
+        Ok(Self { gateways: gateways()?, scene, clients, stopped })
+    }
+
+    /// Microseconds since the clients began, the clock of every time in the history.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.scene.now()
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.scene.tally
+    }
+
+    /// Which nodes are excused.
+    #[must_use]
+    pub fn excuses(&self) -> &Excuses {
+        &self.scene.excuses
+    }
+
+    /// How long it takes until a node answers queries of shards all over the cluster; none within that time.
+    pub async fn until_answers(&self, node: usize, within: Duration) -> Option<Duration> {
+        let start = Instant::now();
+        for key in 0..8 {
+            let key = format!("answers-{key}");
+            loop {
+                let left = within.checked_sub(start.elapsed())?;
+                let request = Request {
+                    key: &key,
+                    call: &Call::Get,
+                    forward: None,
+                    once: "look",
+                    within: left.min(Duration::from_millis(500)).max(Duration::from_millis(1)),
+                };
+                if matches!(self.gateways[node].ask(&request).await, Outcome::Ok(_)) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Some(start.elapsed())
+    }
+
+    /// Ends the clients and looks at every key a last time, so that what was lost shows. The history by key, what became
+    /// of the effects, and the keys that nobody answered for.
+    pub async fn disperse(&mut self) -> (BTreeMap<String, Vec<Operation>>, Effects, Vec<String>) {
+        self.stopped.store(true, Ordering::Relaxed);
+        while self.clients.join_next().await.is_some() {}
+        let mut effects: HashMap<String, Vec<Effect>> = HashMap::new();
+        for effect in self.scene.effects.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            effects.entry(effect.to.clone()).or_default().push(effect);
+        }
+        let mut silent = Vec::new();
+        let keys: Vec<(String, Call)> = self
+            .scene
+            .log
+            .by_key()
+            .into_iter()
+            .map(|(key, calls)| (key, if calls[0].call.of_list() { Call::Read } else { Call::Get }))
+            .collect();
+        let looks = stream::iter(keys).map(async |(key, call)| {
+            let seen = self.last(&key, &call, |_| true).await;
+            (key, seen.is_some())
+        });
+        let looked: Vec<(String, bool)> = looks.buffer_unordered(LOOKS).collect().await;
+        silent.extend(looked.into_iter().filter(|(_, seen)| !seen).map(|(key, _)| key));
+        let mut judged = Effects::default();
+        for (to, effects) in effects {
+            let expected: BTreeSet<u64> = acknowledged(&effects);
+            // Effects may be on their way a moment longer than the answers of those that caused them.
+            let whole = |values: &[u64]| expected.iter().all(|value| values.contains(value));
+            match self.last(&to, &Call::Read, whole).await {
+                Some(values) => judge(&effects, &expected, &values, &mut judged),
+                None => silent.push(to),
+            }
+        }
+        (self.scene.log.by_key(), judged, silent)
+    }
+
+    /// Reads a key until somebody answers with what is waited for, or with anything when the time is over.
+    async fn last(&self, key: &str, call: &Call, enough: impl Fn(&[u64]) -> bool) -> Option<Vec<u64>> {
+        let until = self.scene.since() + LAST_LOOK;
+        let mut node = 0;
+        loop {
+            let sent = self.scene.now();
+            let request = Request { key, call, forward: None, once: "look", within: Duration::from_secs(2) };
+            node = (node + 1) % self.gateways.len();
+            let over = self.scene.since() > until;
+            if let Outcome::Ok(answer) = self.gateways[node].ask(&request).await {
+                let values = if let Answer::List(values) = &answer { values.clone() } else { Vec::new() };
+                let done = over || enough(&values);
+                let end = End::Ok { at: self.scene.now(), answer };
+                let (key, call) = (key.to_owned(), call.clone());
+                self.scene.log.push(Operation { client: u32::MAX, key, call, sent, end });
+                if done {
+                    return Some(values);
+                }
+            } else if over {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn acknowledged(effects: &[Effect]) -> BTreeSet<u64> {
+    let ok = effects.iter().filter(|effect| matches!(effect.end, End::Ok { .. }));
+    ok.map(|effect| effect.value).collect()
+}
+
+fn judge(effects: &[Effect], expected: &BTreeSet<u64>, values: &[u64], judged: &mut Effects) {
+    let mut there: HashMap<u64, u64> = HashMap::new();
+    for value in values {
+        *there.entry(*value).or_default() += 1;
+    }
+    judged.acknowledged += expected.len() as u64;
+    judged.lost += expected.iter().filter(|value| !there.contains_key(value)).count() as u64;
+    judged.duplicates += there.values().filter(|count| **count > 1).count() as u64;
+    let denied = effects.iter().filter(|effect| effect.end == End::Fail && there.contains_key(&effect.value));
+    judged.denied += denied.count() as u64;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn effects_are_each_there_once_or_counted() {
+        let effect = |value, end| Effect { to: "to".to_owned(), value, end };
+        let ok = || End::Ok { at: 1, answer: Answer::Length(1) };
+        let effects = [
+            effect(1, ok()),
+            effect(2, ok()),
+            effect(3, End::Unknown),
+            effect(4, End::Fail),
+            effect(5, End::Fail),
+        ];
+        let expected = acknowledged(&effects);
+        for (values, lost, duplicates, denied) in [
+            (&[1, 2][..], 0, 0, 0),
+            (&[2, 1, 3], 0, 0, 0),
+            (&[1, 3], 1, 0, 0),
+            (&[1, 2, 2], 0, 1, 0),
+            (&[1, 2, 4], 0, 0, 1),
+        ] {
+            let mut judged = Effects::default();
+            judge(&effects, &expected, values, &mut judged);
+            assert_eq!(judged, Effects { acknowledged: 2, lost, duplicates, denied }, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_is_excused_for_what_was_asked_before_during_or_across_its_fault() {
+        let excuses = Excuses::new(1);
+        let before = excuses.watch(0);
+        assert!(!excuses.excused(0, before));
+        excuses.begin(0);
+        excuses.begin(0);
+        let during = excuses.watch(0);
+        assert!(excuses.excused(0, before) && excuses.excused(0, during));
+        excuses.end(0);
+        assert!(excuses.excused(0, before) && excuses.excused(0, during));
+        assert!(!excuses.excused(0, excuses.watch(0)));
+    }
+}
