@@ -3,7 +3,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/troupe/target
 PYTHON ?= python3
 VENV := .deps/venv
 
-.PHONY: demo test check fix bench setup
+.PHONY: demo test check fix bench chaos setup
 
 # The main job: set up, build, run.
 demo: setup
@@ -20,6 +20,11 @@ test: setup $(VENV)/ready
 bench: setup
 	cargo build --release -p troupe-node
 	$(CARGO_TARGET_DIR)/release/troupe bench $(ARGS)
+
+# Faults against real processes: `make chaos ARGS="F1 F3 --seed 2 --page chaos.md"`.
+chaos: setup
+	cargo build --release -p troupe-node
+	$(CARGO_TARGET_DIR)/release/troupe chaos $(or $(ARGS),all)
 
 # What CI holds every change to. Writes nothing into the tree.
 check:

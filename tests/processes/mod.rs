@@ -2,7 +2,7 @@
 
 mod bad_input;
 mod bad_models;
-mod binary;
+pub(crate) mod binary;
 mod browser;
 mod command_line;
 mod console_page;
