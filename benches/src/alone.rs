@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use troupe_runtime::cluster::{Disk, Facts, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
-use troupe_runtime::shard::Append;
+use troupe_runtime::shard::{Append, Unread};
 use troupe_runtime::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit};
 use troupe_runtime::supervised::Actor;
 use troupe_runtime::transport::{MemoryNetwork, ReceiverSlot};
@@ -36,7 +36,7 @@ impl Append for Forgetful {
         Ok(())
     }
 
-    fn reread(&self, _: ShardId) -> Result<GroupLog, String> {
+    fn reread(&self, _: ShardId) -> Result<GroupLog, Unread> {
         Ok(GroupLog::default())
     }
 }

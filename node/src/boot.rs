@@ -19,8 +19,8 @@ use troupe_gateway::{Gateway, Platform, Readiness, Ready};
 use troupe_runtime::cluster::{Disk, IdentityFile, Runtime, RuntimeConfig, RuntimeSpec};
 use troupe_runtime::observe::{Journal, Lifecycle};
 use troupe_runtime::placement::Operator;
-use troupe_runtime::shard::Append;
-use troupe_runtime::storage::{GroupLog, Record, Wal, open_store};
+use troupe_runtime::shard::{Append, Unread};
+use troupe_runtime::storage::{GroupLog, Record, Wal, WalError, open_store};
 use troupe_runtime::time::Clock;
 use troupe_runtime::transport::ReceiverSlot;
 use troupe_runtime::transport::mesh::{Mesh, MeshPeer, MeshSpec, ensure_certificates};
@@ -41,8 +41,19 @@ const TREE_SERVICE: &str = "tree";
 /// How long a planned stop may take to hand over leadership.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
-/// The write-ahead log as shards see it.
-struct Log(Wal);
+/// The write-ahead log as shards see it, and why nothing can be written to it any more.
+struct Log {
+    wal: Wal,
+    failure: watch::Sender<Option<String>>,
+}
+
+impl Log {
+    fn failed(failure: &watch::Sender<Option<String>>, error: &WalError) {
+        if matches!(error, WalError::Failed(_) | WalError::Io(_)) {
+            failure.send_replace(Some(error.to_string()));
+        }
+    }
+}
 
 impl Append for Log {
     fn append(
@@ -51,14 +62,24 @@ impl Append for Log {
         records: Vec<Record>,
         done: Box<dyn FnOnce(Result<(), String>) + Send>,
     ) -> Result<(), String> {
-        let done = Box::new(move |outcome: Result<(), _>| {
-            done(outcome.map_err(|error: troupe_runtime::storage::WalError| error.to_string()));
+        let failure = self.failure.clone();
+        let done = Box::new(move |outcome: Result<(), WalError>| {
+            done(outcome.map_err(|error| {
+                Self::failed(&failure, &error);
+                error.to_string()
+            }));
         });
-        self.0.append(shard, records, done).map_err(|error| error.to_string())
+        self.wal.append(shard, records, done).map_err(|error| {
+            Self::failed(&self.failure, &error);
+            error.to_string()
+        })
     }
 
-    fn reread(&self, shard: ShardId) -> Result<GroupLog, String> {
-        self.0.reread(shard).map_err(|error| error.to_string())
+    fn reread(&self, shard: ShardId) -> Result<GroupLog, Unread> {
+        self.wal.reread(shard).map_err(|error| match error {
+            WalError::Unreadable(why) => Unread::Lost(why),
+            other => Unread::Unavailable(other.to_string()),
+        })
     }
 }
 
@@ -103,8 +124,14 @@ pub(crate) async fn run(
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let node = Node::start(config, name, base, join).await?;
-    stopped(stop).await;
-    node.stop().await
+    let mut failure = node.parts.failure.clone();
+    tokio::select! {
+        () = stopped(stop) => node.stop().await,
+        Ok(why) = failure.wait_for(Option::is_some) => {
+            // After a failed sync nobody knows what is on the disk: only a new start, which reads it, may go on from it.
+            bail!("{}: the node ends, and can be started again", why.as_deref().unwrap_or_default())
+        }
+    }
 }
 
 /// A node that runs.
@@ -262,6 +289,8 @@ struct Parts {
     journal: Arc<RingJournal>,
     mesh: Arc<Mesh>,
     wal: Wal,
+    /// Why the log has stopped.
+    failure: watch::Receiver<Option<String>>,
     clock: Clock,
 }
 
@@ -279,7 +308,9 @@ async fn compose(
     let journal = Arc::new(RingJournal::default());
     let clock = Clock::start();
     let incarnation = Timestamp::wall().millis();
-    let (wal, disk) = open_disk(config, &data, &journal, NodeId(own.id))?;
+    let failure = watch::Sender::new(None);
+    let stopped = failure.subscribe();
+    let (wal, disk) = open_disk(config, &data, &journal, NodeId(own.id), failure)?;
     let slot = ReceiverSlot::default();
     let mesh = Mesh::start(
         MeshSpec {
@@ -330,7 +361,7 @@ async fn compose(
         runtime.globals(),
         Some(journal.clone()),
     );
-    Ok(Parts { runtime, recommender, journal, mesh, wal, clock })
+    Ok(Parts { runtime, recommender, journal, mesh, wal, failure: stopped, clock })
 }
 
 fn open_disk(
@@ -338,6 +369,7 @@ fn open_disk(
     data: &Path,
     journal: &Arc<RingJournal>,
     node: NodeId,
+    failure: watch::Sender<Option<String>>,
 ) -> anyhow::Result<(Wal, Disk)> {
     let (wal, recovered) = Wal::open(&data.join("wal"), &config.wal).context("the write-ahead log")?;
     let tell = |change: &str, reason: String| {
@@ -353,7 +385,7 @@ fn open_disk(
     }
     let store = open_store(&config.store, data)?;
     let disk = Disk {
-        log: Arc::new(Log(wal.clone())),
+        log: Arc::new(Log { wal: wal.clone(), failure }),
         store,
         facts: Arc::new(IdentityFile::in_dir(data)),
         recovered: recovered.groups,

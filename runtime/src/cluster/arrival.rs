@@ -18,7 +18,7 @@ use crate::address::{NodeId, ShardId};
 use crate::error::AskError;
 use crate::observe::Lifecycle;
 use crate::replication::{ReplicaId, SnapshotMark, Start};
-use crate::shard::Replica;
+use crate::shard::{Replica, Unread};
 use crate::storage::{GroupLog, Record};
 use crate::time::Timestamp;
 use crate::transport::Outcome;
@@ -121,11 +121,16 @@ pub(super) async fn find(runtime: Arc<Runtime>, shard: ShardId) -> Result<Start,
             Some(first) => Ok(first),
             None => world.log.reread(shard),
         };
-        log.and_then(|log| Ok((Replica::stored_mark(&*world.store, shard)?, log)))
+        log.and_then(|log| {
+            let mark = Replica::stored_mark(&*world.store, shard).map_err(Unread::Lost)?;
+            Ok((mark, log))
+        })
     });
     let (mark, log) = match read.await.map_err(|error| error.to_string())? {
         Ok(found) => found,
-        Err(why) => return rejoin(&runtime, shard, why).await,
+        Err(Unread::Lost(why)) => return rejoin(&runtime, shard, why).await,
+        // Nothing is lost by that: whoever supervises tries again.
+        Err(Unread::Unavailable(why)) => return Err(why),
     };
     let founders = founders(&runtime, shard);
     if log.replica.is_none() {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::identity::Facts;
 use super::spec::Disk;
 use crate::address::ShardId;
-use crate::shard::Append;
+use crate::shard::{Append, Unread};
 use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit};
 
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -72,7 +72,7 @@ impl Append for MemoryDisk {
         Ok(())
     }
 
-    fn reread(&self, shard: ShardId) -> Result<GroupLog, String> {
+    fn reread(&self, shard: ShardId) -> Result<GroupLog, Unread> {
         Ok(lock(&self.groups).get(&shard).cloned().unwrap_or_default())
     }
 }

@@ -39,4 +39,4 @@ pub use parts::ReplicaParts;
 pub use replica::Replica;
 pub use store_thread::{StoreJob, StoreThread};
 pub(crate) use ticker::tick_all;
-pub use world::{Append, FindStart, ShardArguments, ShardWorld};
+pub use world::{Append, FindStart, ShardArguments, ShardWorld, Unread};

@@ -17,6 +17,17 @@ use crate::storage::{Record, Store};
 use crate::time::Clock;
 use crate::transport::Transport;
 
+/// Why a shard's log could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// Nothing can be read now: what there is may be whole.
+    #[error("{0}")]
+    Unavailable(String),
+    /// What there is is not whole.
+    #[error("{0}")]
+    Lost(String),
+}
+
 /// Where records become durable.
 pub trait Append: Send + Sync + 'static {
     /// Takes records; `done` is called once they are durable, or could not be made so. Records of one shard become
@@ -34,8 +45,8 @@ pub trait Append: Send + Sync + 'static {
     /// What the log now holds of a shard, for a replica that starts again in a running process. Blocking.
     ///
     /// # Errors
-    /// The log cannot be read, or is not whole.
-    fn reread(&self, shard: ShardId) -> Result<crate::storage::GroupLog, String>;
+    /// See [`Unread`].
+    fn reread(&self, shard: ShardId) -> Result<crate::storage::GroupLog, Unread>;
 }
 
 /// What all shards of a node share.
