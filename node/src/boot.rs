@@ -38,6 +38,8 @@ use crate::guard::guarded;
 pub(crate) const PROBE_SERVICE: &str = "probe";
 /// The service that answers with a node's supervision tree.
 const TREE_SERVICE: &str = "tree";
+/// Exit status of a node that cannot write any more: `EX_IOERR` of sysexits.h.
+const EXIT_LOG_FAILED: i32 = 74;
 /// How long a planned stop may take to hand over leadership.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
@@ -129,7 +131,9 @@ pub(crate) async fn run(
         () = stopped(stop) => node.stop().await,
         Ok(why) = failure.wait_for(Option::is_some) => {
             // After a failed sync nobody knows what is on the disk: only a new start, which reads it, may go on from it.
-            bail!("{}: the node ends, and can be started again", why.as_deref().unwrap_or_default())
+            // At once: nothing here can be put in order any more, and others wait for this node to be gone.
+            tracing::error!(why = why.as_deref(), "the node ends; it can be started again");
+            std::process::exit(EXIT_LOG_FAILED)
         }
     }
 }
