@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use troupe_runtime::config::{Problem, Section};
 
-use crate::plan::{Options, Strategy};
+use crate::strategy::{Options, Strategy};
 
 /// How a node's supervisors restart what fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,18 +16,35 @@ pub struct SupervisionConfig {
     /// The sliding period of `restarts_max`.
     #[serde(with = "humantime_serde")]
     pub period: Duration,
-    /// Pause before the first restart; each further one within the period is about twice as long.
+    /// Pause before an actor's first restart; each further one in a row is twice as long, less a share of up to a half.
     #[serde(with = "humantime_serde")]
     pub backoff_min: Duration,
     /// Longest pause.
     #[serde(with = "humantime_serde")]
     pub backoff_max: Duration,
+    /// An actor that ran for this long is taken for healthy: its pauses start over.
+    #[serde(with = "humantime_serde")]
+    pub healthy_after: Duration,
+    /// Time for one actor to start; one that takes longer has failed to.
+    #[serde(with = "humantime_serde")]
+    pub start_within: Duration,
+    /// Time for one actor to stop; one that takes longer is killed.
+    #[serde(with = "humantime_serde")]
+    pub stop_within: Duration,
 }
 
 impl Default for SupervisionConfig {
     fn default() -> Self {
-        let Options { restarts_max, period, backoff_min, backoff_max, .. } = Options::default();
-        Self { restarts_max, period, backoff_min, backoff_max }
+        let options = Options::default();
+        Self {
+            restarts_max: options.restarts_max,
+            period: options.period,
+            backoff_min: options.backoff_min,
+            backoff_max: options.backoff_max,
+            healthy_after: options.healthy_after,
+            start_within: options.start_within,
+            stop_within: options.stop_within,
+        }
     }
 }
 
@@ -41,6 +58,9 @@ impl SupervisionConfig {
             period: self.period,
             backoff_min: self.backoff_min,
             backoff_max: self.backoff_max,
+            healthy_after: self.healthy_after,
+            start_within: self.start_within,
+            stop_within: self.stop_within,
         }
     }
 }
@@ -56,6 +76,8 @@ impl Section for SupervisionConfig {
         need(!self.period.is_zero(), "period", "must be longer than zero");
         need(!self.backoff_min.is_zero(), "backoff_min", "must be longer than zero");
         need(self.backoff_max >= self.backoff_min, "backoff_max", "must not be shorter than backoff_min");
+        need(!self.start_within.is_zero(), "start_within", "must be longer than zero");
+        need(!self.stop_within.is_zero(), "stop_within", "must be longer than zero");
     }
 }
 
@@ -72,6 +94,8 @@ mod tests {
             restarts_max: 10_001,
             period: Duration::ZERO,
             backoff_min: Duration::ZERO,
+            start_within: Duration::ZERO,
+            stop_within: Duration::ZERO,
             ..SupervisionConfig::default()
         };
         broken.validate("supervision", &mut problems);
@@ -79,7 +103,9 @@ mod tests {
             SupervisionConfig { backoff_max: Duration::from_millis(1), ..SupervisionConfig::default() };
         backwards.validate("supervision", &mut problems);
         let keys: Vec<&str> = problems.iter().filter_map(|p| p.key.strip_prefix("supervision.")).collect();
-        assert_eq!(keys, ["restarts_max", "period", "backoff_min", "backoff_max"]);
+        let expected =
+            ["restarts_max", "period", "backoff_min", "start_within", "stop_within", "backoff_max"];
+        assert_eq!(keys, expected);
     }
 
     #[test]

@@ -1,0 +1,170 @@
+//! Which children an ending concerns, and when they start again: the rules of Erlang/OTP's `supervisor`, with pauses.
+
+use std::time::Duration;
+
+use troupe_runtime::supervised::Restart;
+
+use super::backoff::{mix, pause};
+use super::intensity::Recent;
+use super::{Options, Strategy};
+
+/// How a child came to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It stopped of its own accord.
+    Normal,
+    /// It panicked, returned an error or was killed.
+    Failed,
+    /// It did not get as far as running.
+    NotStarted,
+}
+
+/// What follows from an ending. Children are numbered in the order of their start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing: this child has done its work.
+    Leave,
+    /// Stop `stop` now; after the pause, start whoever [`Plan::due`] names for this round.
+    Restart {
+        /// Children that run and are to be stopped, the last started first.
+        stop: Vec<usize>,
+        /// Names the pause. A later decision may empty it: then nobody is due.
+        round: u64,
+        /// How long the pause is.
+        after: Duration,
+    },
+    /// Too many restarts: stop everything and fail, so that the parent decides.
+    Escalate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// To be started when this round is over.
+    Waits {
+        round: u64,
+    },
+    Runs {
+        since: Duration,
+    },
+    /// Has done its work; comes back only with its group.
+    Rests,
+    /// Ended for good.
+    Gone,
+}
+
+#[derive(Debug, Clone)]
+struct Child {
+    restart: Restart,
+    phase: Phase,
+    /// Starts in a row without a healthy run.
+    attempts: u32,
+}
+
+/// The rules of one supervisor and its memory.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    options: Options,
+    children: Vec<Child>,
+    recent: Recent,
+    round: u64,
+    seed: u64,
+}
+
+impl Plan {
+    /// The round that children wait for before their first start.
+    pub const FIRST: u64 = 0;
+
+    /// A plan for children that start in this order, all due in [`Self::FIRST`].
+    #[must_use]
+    pub fn new(options: Options, children: impl IntoIterator<Item = Restart>, seed: u64) -> Self {
+        let child = |restart| Child { restart, phase: Phase::Waits { round: Self::FIRST }, attempts: 0 };
+        let children = children.into_iter().map(child).collect();
+        Self { options, children, recent: Recent::default(), round: Self::FIRST, seed }
+    }
+
+    /// The next child to start in a round that is over. Each has to be told of with [`Self::started`] or
+    /// [`Self::ended`] before the next one is asked for: one that does not start may hold back those after it.
+    #[must_use]
+    pub fn due(&self, round: u64) -> Option<usize> {
+        self.children.iter().position(|child| child.phase == Phase::Waits { round })
+    }
+
+    /// Notes that a child runs since `now`, a time since any fixed start.
+    pub fn started(&mut self, child: usize, now: Duration) {
+        if let Some(child) = self.children.get_mut(child) {
+            child.phase = Phase::Runs { since: now };
+        }
+    }
+
+    /// Decides what follows from the end of a child.
+    pub fn ended(&mut self, child: usize, ending: Ending, now: Duration) -> Verdict {
+        let Some(one) = self.children.get_mut(child) else { return Verdict::Leave };
+        match (one.restart, ending) {
+            (Restart::Temporary, _) => {
+                one.phase = Phase::Gone;
+                return Verdict::Leave;
+            }
+            (Restart::Transient, Ending::Normal) => {
+                one.phase = Phase::Rests;
+                return Verdict::Leave;
+            }
+            (Restart::Permanent, _) | (Restart::Transient, _) => {}
+        }
+        let healthy = |since| now.saturating_sub(since) >= self.options.healthy_after;
+        if matches!(one.phase, Phase::Runs { since } if healthy(since)) {
+            one.attempts = 0;
+        }
+        one.attempts = one.attempts.saturating_add(1);
+        let attempts = one.attempts;
+        if !self.recent.allow(&self.options, now) {
+            return Verdict::Escalate;
+        }
+        self.round += 1;
+        self.seed = mix(self.seed);
+        Verdict::Restart {
+            stop: self.regroup(child),
+            round: self.round,
+            after: pause(&self.options, attempts, self.seed),
+        }
+    }
+
+    /// Whether a child waits for another start.
+    #[must_use]
+    pub fn waits(&self, child: usize) -> bool {
+        self.children.get(child).is_some_and(|child| matches!(child.phase, Phase::Waits { .. }))
+    }
+
+    /// Restarts left within the period.
+    #[must_use]
+    pub fn left(&self) -> u32 {
+        self.recent.left(&self.options)
+    }
+
+    /// Lets everyone whom the failure concerns wait for the current round; says who of them runs, last started first.
+    fn regroup(&mut self, failed: usize) -> Vec<usize> {
+        let concerned = match self.options.strategy {
+            Strategy::OneForOne => failed..failed + 1,
+            Strategy::OneForAll => 0..self.children.len(),
+            Strategy::RestForOne => failed..self.children.len(),
+        };
+        let round = self.round;
+        let mut stop = Vec::new();
+        for place in concerned.rev() {
+            let child = &mut self.children[place];
+            let runs = matches!(child.phase, Phase::Runs { .. });
+            if runs && place != failed {
+                stop.push(place);
+            }
+            child.phase = match child.phase {
+                Phase::Gone => Phase::Gone,
+                // Stopped with its siblings, a temporary child does not come back with them.
+                Phase::Runs { .. } if child.restart == Restart::Temporary => Phase::Gone,
+                _ => Phase::Waits { round },
+            };
+        }
+        stop
+    }
+}
+
+#[cfg(test)]
+mod tests;
