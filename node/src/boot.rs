@@ -36,6 +36,8 @@ use crate::guard::guarded;
 
 /// The service that counts what it is told, and answers how much that was.
 pub(crate) const PROBE_SERVICE: &str = "probe";
+/// Time for all supervised actors of a node to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// The service that answers with a node's supervision tree.
 const TREE_SERVICE: &str = "tree";
 /// Exit status of a node that cannot write any more: `EX_IOERR` of sysexits.h.
@@ -128,14 +130,18 @@ pub(crate) async fn run(
     let node = Node::start(config, name, base, join).await?;
     let mut failure = node.parts.failure.clone();
     tokio::select! {
-        () = stopped(stop) => node.stop().await,
+        () = stopped(stop) => return node.stop().await,
         Ok(why) = failure.wait_for(Option::is_some) => {
             // After a failed sync nobody knows what is on the disk: only a new start, which reads it, may go on from it.
             // At once: nothing here can be put in order any more, and others wait for this node to be gone.
             tracing::error!(why = why.as_deref(), "the node ends; it can be started again");
             std::process::exit(EXIT_LOG_FAILED)
         }
+        () = node.gave_up() => {}
     }
+    // Whoever starts it again gives its parts another chance; half a node would only be in the way.
+    node.stop().await?;
+    bail!("the root supervisor of node {name} gave up; the log says on what")
 }
 
 /// A node that runs.
@@ -193,7 +199,7 @@ impl Node {
         self.parts.runtime.drain(DRAIN_WITHIN).await;
         self.close.send_replace(true);
         let _ = self.supervisor.cast(SupervisorMessage::StopAll);
-        let _ = self.supervisor.wait(Some(Duration::from_secs(10))).await;
+        let _ = self.supervisor.wait(Some(STOP_WITHIN)).await;
         let _ = tokio::time::timeout(Duration::from_secs(5), futures::future::join_all(self.doors)).await;
         self.parts.mesh.stop();
         let (runtime, wal) = (self.parts.runtime, self.parts.wal);
@@ -204,6 +210,12 @@ impl Node {
         .await?;
         tracing::info!(node = self.name, "stopped");
         Ok(())
+    }
+
+    /// Returns when its root supervisor ends although nobody asked it to.
+    async fn gave_up(&self) {
+        // Without a bound there is nothing that it could fail by.
+        let _ = self.supervisor.wait(None).await;
     }
 
     /// What it runs on.
@@ -226,6 +238,8 @@ async fn supervised(parts: &Parts, here: NodeId) -> anyhow::Result<ActorRef<Supe
     );
     serve_probe(&parts.runtime);
     let options = Options { strategy: Strategy::OneForOne, ..Options::default() };
+    // A group may need as long as its slowest children together.
+    let of_groups = Options { stop_within: STOP_WITHIN, ..options };
     let root = format!("node-{here}");
     let shards =
         supervisor_spec(&format!("{root}/shards"), parts.runtime.children(), options, supervision.clone());
@@ -235,7 +249,7 @@ async fn supervised(parts: &Parts, here: NodeId) -> anyhow::Result<ActorRef<Supe
         options,
         supervision.clone(),
     );
-    Ok(supervise(&root, vec![shards, services], options, supervision, None).await?)
+    Ok(supervise(&root, vec![shards, services], of_groups, supervision, None).await?)
 }
 
 fn serve_probe(runtime: &Runtime) {
