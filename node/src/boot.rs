@@ -27,8 +27,8 @@ use troupe_runtime::transport::mesh::{Mesh, MeshPeer, MeshSpec, ensure_certifica
 use troupe_runtime::{Address, AskError, AskOptions, NodeId, ShardId, Timestamp, wire};
 use troupe_supervision::console::{Console, ConsoleConfig, TreeSource};
 use troupe_supervision::{
-    Options, RingJournal, Strategy, Supervision, SupervisorMessage, Tree, TreeView, supervise,
-    supervisor_spec,
+    Options, RingJournal, Strategy, Supervision, SupervisionConfig, SupervisorMessage, Tree, TreeView,
+    supervise, supervisor_spec,
 };
 
 use crate::config::Config;
@@ -176,7 +176,7 @@ impl Node {
         troupe_gateway::metrics::describe();
         troupe_actors::serving::metrics::describe();
         let parts = compose(&config, &own, base, join.is_some()).await?;
-        let supervisor = supervised(&parts, NodeId(own.id)).await?;
+        let supervisor = supervised(&parts, NodeId(own.id), &config.supervision).await?;
         let draining = Arc::new(AtomicBool::new(false));
         let close = watch::Sender::new(false);
         let gateway = gateway_of(&parts, &config, draining.clone(), metrics.clone());
@@ -225,7 +225,11 @@ impl Node {
 }
 
 /// The node's supervision tree: its shards and its services.
-async fn supervised(parts: &Parts, here: NodeId) -> anyhow::Result<ActorRef<SupervisorMessage>> {
+async fn supervised(
+    parts: &Parts,
+    here: NodeId,
+    config: &SupervisionConfig,
+) -> anyhow::Result<ActorRef<SupervisorMessage>> {
     let supervision =
         Supervision { journal: parts.journal.clone(), tree: Arc::new(Tree::new(here)), clock: parts.clock };
     let tree = supervision.tree.clone();
@@ -237,9 +241,9 @@ async fn supervised(parts: &Parts, here: NodeId) -> anyhow::Result<ActorRef<Supe
         }),
     );
     serve_probe(&parts.runtime);
-    let options = Options { strategy: Strategy::OneForOne, ..Options::default() };
+    let options = config.options(Strategy::OneForOne);
     // A group may need as long as its slowest children together.
-    let of_groups = Options { stop_within: STOP_WITHIN, ..options };
+    let of_groups = Options { stop_within: STOP_WITHIN.max(options.stop_within), ..options };
     let root = format!("node-{here}");
     let shards =
         supervisor_spec(&format!("{root}/shards"), parts.runtime.children(), options, supervision.clone());

@@ -12,6 +12,7 @@ use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;
 use troupe_runtime::storage::{StoreConfig, WalConfig};
 use troupe_runtime::transport::TransportConfig;
+use troupe_supervision::SupervisionConfig;
 
 use super::cluster::ClusterSection;
 use super::features;
@@ -26,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) raft: RaftConfig,
     pub(crate) shard: ShardConfig,
     pub(crate) placement: PlacementConfig,
+    pub(crate) supervision: SupervisionConfig,
     pub(crate) wal: WalConfig,
     pub(crate) store: StoreConfig,
     pub(crate) transport: TransportConfig,
@@ -44,6 +46,7 @@ impl Default for Config {
             raft: RaftConfig::default(),
             shard: ShardConfig::default(),
             placement: PlacementConfig::default(),
+            supervision: SupervisionConfig::default(),
             wal: WalConfig::default(),
             store: StoreConfig::default(),
             transport: TransportConfig::default(),

@@ -13,12 +13,13 @@ use super::nodes::{self, NodeTable};
 use super::probe::{probe, table};
 
 /// Tables that a file may have.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "cluster",
     "log",
     "raft",
     "shard",
     "placement",
+    "supervision",
     "wal",
     "store",
     "transport",
@@ -56,6 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<Problem>> {
         raft: section(&document, "raft", &mut problems),
         shard: section(&document, "shard", &mut problems),
         placement: section(&document, "placement", &mut problems),
+        supervision: section(&document, "supervision", &mut problems),
         wal: section(&document, "wal", &mut problems),
         store: section(&document, "store", &mut problems),
         transport: section(&document, "transport", &mut problems),

@@ -34,6 +34,9 @@ fn every_problem_of_a_file_is_reported_with_its_key() {
         heartbeat_ticks = "four"
         [wal]
         segment_bytes = 10
+        [supervision]
+        restarts_max = 10001
+        restart_max = 3
         [[nodes]]
         id = 1
         name = "a b"
@@ -49,6 +52,8 @@ fn every_problem_of_a_file_is_reported_with_its_key() {
         "raft.tick",
         "raft.heartbeat_ticks",
         "wal.segment_bytes",
+        "supervision.restarts_max",
+        "supervision.restart_max",
         "nodes[0].name",
         "nodes[0].gateway",
         "nodes[0].admin",
