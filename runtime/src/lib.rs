@@ -10,6 +10,8 @@ pub mod entity;
 pub mod error;
 pub mod observe;
 pub mod placement;
+#[doc(hidden)]
+pub mod planted;
 pub mod replication;
 pub mod routing;
 pub mod shard;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Problem, Section};
+use crate::planted::Planted;
 
 /// Timing and bounds of the Raft groups; the same on every node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,11 @@ pub struct RaftConfig {
     pub log_kept_bytes: u64,
     /// Largest snapshot of one shard, in bytes.
     pub snapshot_bytes_max: u64,
+    /// A bug planted on purpose; a build without the feature has no such key.
+    #[doc(hidden)]
+    #[cfg_attr(feature = "planted", serde(skip_serializing_if = "Planted::is_nothing"))]
+    #[cfg_attr(not(feature = "planted"), serde(skip))]
+    pub planted: Planted,
 }
 
 impl Default for RaftConfig {
@@ -40,6 +46,7 @@ impl Default for RaftConfig {
             log_kept_entries: 2_000,
             log_kept_bytes: 1 << 20,
             snapshot_bytes_max: 256 << 20,
+            planted: Planted::NONE,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::config::RaftConfig;
 use super::log::{Log, SnapshotMark};
 use super::parts::{Ready, ReplicaId, Start, entry_from_record, rank, record_from_entry};
 use crate::address::{NodeId, ShardId};
+use crate::planted::Bug;
 use crate::storage::{Record, Vote};
 
 /// Ticks between the election timeouts of a group's replicas, so that two never stand at once.
@@ -71,6 +72,9 @@ impl Group {
         }
         // Every group has a first term; a replica that joins learns the present one from its leader.
         vote.term = vote.term.max(1);
+        if config.planted.has(Bug::VoteForgotten) {
+            vote.voted_for = 0;
+        }
         let last = entries.last().map_or(cut.0, |entry| entry.index);
         if mark.index > last {
             // A crash between the store's and the log's part of installing a snapshot: the store is whole.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Problem, Section};
+use crate::planted::Planted;
 
 /// Bounds of one shard's replica; the same on every node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,11 @@ pub struct ShardConfig {
     /// How long a shard led by another than its preferred node stays so before leadership is handed back.
     #[serde(with = "humantime_serde")]
     pub rebalance_after: Duration,
+    /// A bug planted on purpose; a build without the feature has no such key.
+    #[doc(hidden)]
+    #[cfg_attr(feature = "planted", serde(skip_serializing_if = "Planted::is_nothing"))]
+    #[cfg_attr(not(feature = "planted"), serde(skip))]
+    pub planted: Planted,
 }
 
 impl Default for ShardConfig {
@@ -69,6 +75,7 @@ impl Default for ShardConfig {
             resident_bytes_max: 2 << 30,
             recent_messages_max: 2_048,
             rebalance_after: Duration::from_secs(15),
+            planted: Planted::NONE,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::replica::{Replica, seconds_of};
 use crate::address::{Address, ShardId};
 use crate::entity::{Action, Ask, Context, Decided, Effect, KindSpec, Placement, Run};
 use crate::error::AskError;
+use crate::planted::Bug;
 use crate::replication::Mono;
 use crate::time::Timestamp;
 use crate::transport::EffectBatch;
@@ -89,6 +90,11 @@ impl Replica {
                 let taken = batch.taken.clone();
                 let term = self.group.term();
                 self.fold_ledger(index, batch);
+                if self.config.planted.has(Bug::ReplyBeforeCommit) {
+                    for (token, slot, reply) in &answers {
+                        self.complete(*token, *slot, Ok(reply.clone()));
+                    }
+                }
                 self.inflight.push_back(Inflight { index, term, answers, taken, changed });
             }
             Err(error) => {
@@ -341,6 +347,9 @@ impl Replica {
             (None, Some(kept)) => (&kept.answer, kept.index),
             (None, None) => return false,
         };
+        if self.config.planted.has(Bug::DedupeOff) {
+            return false;
+        }
         let outcome = if kept.asked == asked { Ok(kept.reply.clone()) } else { Err(AskError::KeyReused) };
         self.reads.push(HeldRead { token, slot, outcome, wait: index, asked: draft.now });
         true

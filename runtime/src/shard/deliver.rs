@@ -3,6 +3,7 @@
 use super::ledger::Outgoing;
 use super::replica::Replica;
 use crate::address::ShardId;
+use crate::planted::Bug;
 use crate::replication::Mono;
 use crate::transport::EffectBatch;
 
@@ -48,6 +49,10 @@ impl Replica {
                 next += count;
                 delivery.sent = next - 1;
                 delivery.moved = now;
+                if self.config.planted.has(Bug::OutboxForgotten) {
+                    delivery.acked = delivery.sent;
+                    delivery.ack_since.get_or_insert(now);
+                }
             }
         }
     }
@@ -117,7 +122,8 @@ impl Replica {
         if self.reads.is_empty() || !self.decides() {
             return;
         }
-        let holds = self.lease.holds(now) && self.group.may_propose();
+        let holds = (self.lease.holds(now) && self.group.may_propose())
+            || self.config.planted.has(Bug::LeaseUnchecked);
         let (applied, confirmed) = (self.applied, self.confirmed);
         let (free, held): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reads)
             .into_iter()

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Problem, Section};
+use crate::planted::Planted;
 
 /// When a record counts as durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,11 +26,16 @@ pub struct WalConfig {
     pub queue_appends_max: usize,
     /// When a record counts as durable: `fsync` or `replicated`.
     pub sync: Sync,
+    /// A bug planted on purpose; a build without the feature has no such key.
+    #[doc(hidden)]
+    #[cfg_attr(feature = "planted", serde(skip_serializing_if = "Planted::is_nothing"))]
+    #[cfg_attr(not(feature = "planted"), serde(skip))]
+    pub planted: Planted,
 }
 
 impl Default for WalConfig {
     fn default() -> Self {
-        Self { segment_bytes: 16 << 20, queue_appends_max: 16_384, sync: Sync::Fsync }
+        Self { segment_bytes: 16 << 20, queue_appends_max: 16_384, sync: Sync::Fsync, planted: Planted::NONE }
     }
 }
 
