@@ -15,6 +15,7 @@ pub mod planted;
 pub mod replication;
 pub mod routing;
 pub mod shard;
+pub mod sim;
 pub mod storage;
 pub mod supervised;
 pub mod time;

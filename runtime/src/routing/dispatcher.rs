@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, join_all};
 use tokio::sync::oneshot;
 
+use super::attempts::{ATTEMPT_MAX, Attempts, may_repeat};
 use super::router::Dispatch;
 use crate::address::{NodeId, ShardId};
 use crate::cluster::{Calls, Directory, Peers};
@@ -17,12 +18,6 @@ use crate::transport::{AskBatch, AskOne, Envelope, Outcome, SendError, Transport
 
 /// Asks in one envelope; more become several.
 const BATCH_ASKS_MAX: usize = 1_024;
-/// First and longest pause between attempts while a shard has no leader.
-const PAUSE_MIN: Duration = Duration::from_millis(5);
-const PAUSE_MAX: Duration = Duration::from_millis(80);
-/// An attempt of something that may be repeated is given up after this, because its node may be frozen.
-const ATTEMPT_MAX: Duration = Duration::from_millis(1_500);
-
 /// Carries asks from this node.
 #[derive(Clone)]
 pub struct ClusterDispatch {
@@ -103,43 +98,24 @@ impl ClusterDispatch {
 
     /// Asks one shard until every ask has an answer that stands, or time is up.
     async fn ask_shard(&self, shard: ShardId, asks: Vec<AskOne>, deadline: u64) -> Vec<Outcome> {
-        let mut outcomes: Vec<Outcome> = vec![Err(AskError::Expired); asks.len()];
-        let mut left: Vec<usize> = (0..asks.len()).collect();
-        let mut pause = PAUSE_MIN;
-        let mut hint = None;
-        let mut turn = usize::from(self.here.0);
-        while !left.is_empty() && self.clock.mono() < deadline {
-            let to = hint.take().or_else(|| self.directory.leader(shard)).unwrap_or_else(|| {
-                turn += 1;
+        let mut attempts = Attempts::new(asks.len(), usize::from(self.here.0));
+        while !attempts.left().is_empty() && self.clock.mono() < deadline {
+            let to = attempts.target(self.directory.leader(shard), |turn| {
                 self.peers.nth(turn).unwrap_or(self.here)
             });
-            let batch: Vec<AskOne> = left.iter().map(|at| asks[*at].clone()).collect();
-            let patience = batch.iter().all(|ask| self.may_repeat(ask)).then_some(ATTEMPT_MAX);
+            let batch: Vec<AskOne> = attempts.left().iter().map(|at| asks[*at].clone()).collect();
+            let repeatable = batch.iter().all(|ask| may_repeat(&self.registry, ask));
+            let patience = repeatable.then_some(ATTEMPT_MAX);
             let answers = self.attempt(to, shard, batch, deadline, patience).await;
-            let (mut again, asked) = (Vec::new(), left.len());
-            for (at, answer) in left.into_iter().zip(answers) {
-                if let Err(error) = &answer
-                    && self.may_ask_again(&asks[at], error)
-                {
-                    if let AskError::NotLeader { hint: Some(node) } = error
-                        && NodeId(*node) != to
-                    {
-                        hint = Some(NodeId(*node));
-                    }
-                    again.push(at);
-                }
-                outcomes[at] = answer;
-            }
-            self.learn(shard, to, hint, again.len() < asked);
-            left = again;
-            // A hint is followed at once; without one the shard is likely electing.
-            if !left.is_empty() && hint.is_none() {
+            let asked = attempts.left().len();
+            let pause = attempts.answered(to, answers, |at| may_repeat(&self.registry, &asks[at]));
+            self.learn(shard, to, attempts.hint(), attempts.left().len() < asked);
+            if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
                 let room = Duration::from_micros(deadline.saturating_sub(self.clock.mono()));
                 tokio::time::sleep(pause.min(room)).await;
-                pause = (pause * 2).min(PAUSE_MAX);
             }
         }
-        outcomes
+        attempts.outcomes()
     }
 
     /// Remembers who leads a shard that is not here; one that is here knows better.
@@ -215,25 +191,5 @@ impl ClusterDispatch {
             });
         }
         Ok((Some(call), receiver))
-    }
-
-    /// Errors after which the same ask may be sent again within its deadline.
-    fn may_ask_again(&self, ask: &AskOne, error: &AskError) -> bool {
-        match error {
-            AskError::NotLeader { .. } | AskError::NotSent(_) => true,
-            AskError::Unknown(_) => self.may_repeat(ask),
-            _ => false,
-        }
-    }
-
-    /// Whether sending it twice does no harm: by its key, or by its nature.
-    fn may_repeat(&self, ask: &AskOne) -> bool {
-        if ask.key.is_some() {
-            return true;
-        }
-        self.registry
-            .get(&ask.to.kind)
-            .and_then(|kind| kind.verbs.get(ask.verb.as_str()))
-            .is_some_and(|verb| verb.repeatable)
     }
 }

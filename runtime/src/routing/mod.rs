@@ -1,9 +1,11 @@
 //! From an address to its shard's leader and back: what every caller holds.
 
+mod attempts;
 mod dispatcher;
 mod router;
 mod solo;
 
+pub use attempts::{ATTEMPT_MAX, Attempts, may_repeat};
 pub use dispatcher::ClusterDispatch;
 pub use router::{AskOptions, Dispatch, Router};
 pub use solo::Solo;

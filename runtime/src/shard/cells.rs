@@ -11,7 +11,7 @@ use crate::storage::Store;
 use crate::wire;
 
 /// Prefix of entities in the store; the shard's own record is [`LEDGER_KEY`].
-const ENTITY_PREFIX: u8 = b'e';
+pub(super) const ENTITY_PREFIX: u8 = b'e';
 /// Where the ledger is kept in the store.
 pub(super) const LEDGER_KEY: &[u8] = b"m";
 

@@ -30,7 +30,7 @@ struct Blob {
 ///
 /// # Errors
 /// No checkpoint, a failing store, or a state larger than `bytes_max`.
-pub(super) fn build(
+pub(crate) fn build(
     store: &dyn Store,
     shard: ShardId,
     message: &[u8],

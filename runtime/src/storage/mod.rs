@@ -14,6 +14,7 @@ pub use open::{Engine, StoreConfig, open_store};
 pub use record::{GroupLog, LogEntry, Record, Vote};
 pub use sled_store::SledStore;
 pub use store::{Store, StoreBatch, StoreError, Visit};
+pub(crate) use wal::survivors;
 pub use wal::{Recovered, Sync, TornTail, Wal, WalConfig, WalError, WalStats};
 
 #[cfg(test)]

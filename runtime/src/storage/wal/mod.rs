@@ -9,10 +9,12 @@ mod config;
 mod frame;
 mod recover;
 mod segment;
+mod torn;
 mod writer;
 
 pub use config::{Sync, WalConfig};
 pub use recover::{Recovered, TornTail};
+pub(crate) use torn::survivors;
 pub use writer::{Wal, WalError, WalStats};
 
 #[cfg(test)]

@@ -1,0 +1,220 @@
+//! One node's disk: a log whose newest records are not safe yet, and a store of checkpoints.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::address::ShardId;
+use crate::planted::{Bug, Planted};
+use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit, survivors};
+
+/// Who waits for an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// Nobody.
+    Nobody,
+    /// The replica, under this number.
+    Replica(u64),
+    /// A replica to be opened.
+    Opening,
+}
+
+struct Append {
+    shard: ShardId,
+    records: Vec<Record>,
+    waits: Waits,
+}
+
+/// Appends in one sync at most.
+const BATCH_MAX: usize = 1_024;
+
+/// The disk. It outlives its node's incarnations.
+pub(super) struct Disk {
+    groups: BTreeMap<ShardId, GroupLog>,
+    tail: VecDeque<Append>,
+    syncing: usize,
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) damaged: BTreeSet<ShardId>,
+    /// Its peers know it: an empty log is a lost one.
+    pub(super) known: bool,
+    /// Added to every sync, in microseconds.
+    pub(super) slow: u64,
+    /// The next append fails.
+    pub(super) failing: bool,
+    /// Every append fails.
+    pub(super) full: bool,
+    planted: Planted,
+}
+
+impl Disk {
+    pub(super) fn new(planted: Planted) -> Self {
+        Self {
+            groups: BTreeMap::new(),
+            tail: VecDeque::new(),
+            syncing: 0,
+            store: Arc::default(),
+            damaged: BTreeSet::new(),
+            known: false,
+            slow: 0,
+            failing: false,
+            full: false,
+            planted,
+        }
+    }
+
+    /// Takes records. True when whoever waits is told at once, before anything is safe, which only a planted bug does.
+    pub(super) fn append(
+        &mut self,
+        shard: ShardId,
+        records: Vec<Record>,
+        waits: Waits,
+    ) -> Result<bool, String> {
+        if self.full {
+            return Err("no space left on device".to_owned());
+        }
+        if std::mem::take(&mut self.failing) {
+            return Err("input/output error".to_owned());
+        }
+        let early = self.planted.has(Bug::FsyncSkipped);
+        self.tail.push_back(Append { shard, records, waits: if early { Waits::Nobody } else { waits } });
+        Ok(early)
+    }
+
+    /// Begins a sync if there is something to sync and none is under way.
+    pub(super) fn begin(&mut self) -> bool {
+        if self.syncing > 0 || self.tail.is_empty() {
+            return false;
+        }
+        self.syncing = self.tail.len().min(BATCH_MAX);
+        true
+    }
+
+    /// How much longer than on a good disk a sync takes.
+    pub(super) fn extra(&self) -> u64 {
+        // Nobody waits for a sync that was skipped: the system writes when it likes.
+        self.slow + if self.planted.has(Bug::FsyncSkipped) { 400_000 } else { 0 }
+    }
+
+    /// The sync is done; who waited for it.
+    pub(super) fn synced(&mut self) -> Result<Vec<(ShardId, Waits)>, String> {
+        let count = std::mem::take(&mut self.syncing);
+        self.fold(count)
+    }
+
+    /// Everything is made safe at once, for a replica that starts again in a running node.
+    pub(super) fn sync_all(&mut self) -> Result<Vec<(ShardId, Waits)>, String> {
+        self.syncing = 0;
+        self.fold(self.tail.len())
+    }
+
+    fn fold(&mut self, count: usize) -> Result<Vec<(ShardId, Waits)>, String> {
+        let mut waiting = Vec::with_capacity(count);
+        for Append { shard, records, waits } in self.tail.drain(..count.min(self.tail.len())) {
+            for record in records {
+                if matches!(record, Record::Replica { .. }) {
+                    self.damaged.remove(&shard);
+                }
+                self.groups.entry(shard).or_default().fold(shard, record)?;
+            }
+            waiting.push((shard, waits));
+        }
+        Ok(waiting)
+    }
+
+    /// Power is lost: of what was not synced some first part survives, the last write of it torn.
+    pub(super) fn crash(&mut self, keep: impl FnOnce(usize) -> usize) -> Result<(), String> {
+        let tail: Vec<Append> = self.tail.drain(..).collect();
+        self.syncing = 0;
+        let written: Vec<(ShardId, &[Record])> =
+            tail.iter().map(|append| (append.shard, &*append.records)).collect();
+        for (shard, record) in survivors(&written, keep)? {
+            if matches!(record, Record::Replica { .. }) {
+                self.damaged.remove(&shard);
+            }
+            self.groups.entry(shard).or_default().fold(shard, record)?;
+        }
+        Ok(())
+    }
+
+    /// A replica's log as a node that starts reads it.
+    pub(super) fn log(&self, shard: ShardId) -> GroupLog {
+        self.groups.get(&shard).cloned().unwrap_or_default()
+    }
+
+    /// Everything is gone.
+    pub(super) fn wipe(&mut self) {
+        let known = self.known;
+        *self = Self { known, ..Self::new(self.planted) };
+    }
+
+    /// A shard's log cannot be read any more.
+    pub(super) fn damage(&mut self, shard: ShardId) {
+        self.groups.remove(&shard);
+        self.damaged.insert(shard);
+    }
+}
+
+type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// A store in memory: what it holds is durable, and atomic by batch.
+#[derive(Default)]
+pub(super) struct MemoryStore {
+    spaces: Mutex<BTreeMap<ShardId, Pairs>>,
+    failing: AtomicBool,
+}
+
+impl MemoryStore {
+    /// Writes fail, or do not any more.
+    pub(super) fn fail(&self, failing: bool) {
+        self.failing.store(failing, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        if self.is_failing() {
+            return Err(StoreError { engine: "simulated", what: "input/output error".to_owned() });
+        }
+        Ok(())
+    }
+
+    fn spaces(&self) -> MutexGuard<'_, BTreeMap<ShardId, Pairs>> {
+        self.spaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn get(&self, shard: ShardId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.spaces().get(&shard).and_then(|pairs| pairs.get(key).cloned()))
+    }
+
+    fn write(&self, shard: ShardId, batch: StoreBatch) -> Result<(), StoreError> {
+        self.writable()?;
+        let mut spaces = self.spaces();
+        let pairs = spaces.entry(shard).or_default();
+        for key in &batch.deletes {
+            pairs.remove(key);
+        }
+        pairs.extend(batch.puts);
+        Ok(())
+    }
+
+    fn scan(&self, shard: ShardId, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let spaces = self.spaces();
+        let Some(pairs) = spaces.get(&shard) else { return Ok(()) };
+        for (key, value) in pairs.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)) {
+            if visit(key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn clear(&self, shard: ShardId) -> Result<(), StoreError> {
+        self.writable()?;
+        self.spaces().remove(&shard);
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! What everything in a simulated world shares: its clock, its dice, what will happen, and who watches.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use rand::Rng as _;
+use rand::rngs::SmallRng;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::network::{Mail, Network};
+use super::options::Options;
+use super::watch::Watch;
+use crate::entity::Registry;
+use crate::shard::{CheckpointJob, SnapshotJob};
+use crate::transport::Envelope;
+use crate::{ShardId, wire};
+
+/// Something that will happen.
+pub(super) enum Event {
+    /// A frame arrives.
+    Frame { from: u16, to: u16, mails: Vec<Mail> },
+    /// Something within a node; of an earlier incarnation it is ignored.
+    Node { node: u16, boot: u32, what: Inner },
+    /// A node starts.
+    Boot { node: u16, boot: u32 },
+    /// A client goes on; ignored when it has gone on already.
+    Client { client: u16, serial: u64 },
+    /// A fault of the plan begins.
+    Fault(usize),
+    /// It ends.
+    Mended(usize),
+}
+
+/// Something within a node.
+pub(super) enum Inner {
+    /// Mailboxes hold something.
+    Wake,
+    /// The Raft clock moves.
+    Tick,
+    /// A sync is done.
+    Synced,
+    /// A checkpoint is to be written.
+    Checkpoint(CheckpointJob),
+    /// A snapshot is to be read and sent.
+    Snapshot(SnapshotJob),
+    /// A lost replica asks to be taken back.
+    Rejoin(ShardId),
+    /// A replica that broke starts again.
+    Restart(ShardId),
+}
+
+struct Due {
+    at: u64,
+    serial: u64,
+    event: Event,
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // The heap gives the greatest first.
+        (other.at, other.serial).cmp(&(self.at, self.serial))
+    }
+}
+
+/// What is shared.
+pub(super) struct Shared {
+    /// Microseconds since the start.
+    pub(super) now: u64,
+    pub(super) rng: SmallRng,
+    pub(super) network: Network,
+    pub(super) watch: Watch,
+    pub(super) options: Options,
+    pub(super) registry: Arc<Registry>,
+    /// Nodes of each shard.
+    pub(super) placement: Vec<Vec<u16>>,
+    queue: BinaryHeap<Due>,
+    serial: u64,
+    hash: u64,
+    pub(super) events: u64,
+}
+
+impl Shared {
+    pub(super) fn new(options: Options, rng: SmallRng, registry: Arc<Registry>) -> Self {
+        Self {
+            now: 0,
+            rng,
+            network: Network::new(options.nodes),
+            watch: Watch::new(options.shards),
+            placement: (0..=options.shards).map(|shard| options.placement(shard)).collect(),
+            options,
+            registry,
+            queue: BinaryHeap::new(),
+            serial: 0,
+            hash: 0,
+            events: 0,
+        }
+    }
+
+    pub(super) fn after(&mut self, delay: u64, event: Event) {
+        self.serial += 1;
+        self.queue.push(Due { at: self.now + delay, serial: self.serial, event });
+    }
+
+    pub(super) fn at(&mut self, at: u64, event: Event) {
+        self.after(at.saturating_sub(self.now), event);
+    }
+
+    /// The next event, when it comes no later than `until`; the clock moves to it.
+    pub(super) fn next(&mut self, until: u64) -> Option<Event> {
+        if self.queue.peek().is_none_or(|due| due.at > until) {
+            self.now = self.now.max(until);
+            return None;
+        }
+        let due = self.queue.pop()?;
+        self.now = due.at;
+        self.events += 1;
+        Some(due.event)
+    }
+
+    /// Sends a frame.
+    pub(super) fn send(&mut self, from: u16, to: u16, mails: Vec<Mail>) {
+        self.note(&[u64::from(from), u64::from(to), mails.len() as u64]);
+        for mail in &mails {
+            self.note_mail(mail);
+        }
+        let [due, again] = self.network.route(from, to, self.now, &mut self.rng);
+        if let Some(again) = again {
+            self.at(again, Event::Frame { from, to, mails: mails.clone() });
+        }
+        if let Some(due) = due {
+            self.at(due, Event::Frame { from, to, mails });
+        }
+    }
+
+    /// Adds to the trace's hash.
+    pub(super) fn note(&mut self, numbers: &[u64]) {
+        self.mix(self.now);
+        for number in numbers {
+            self.mix(*number);
+        }
+    }
+
+    fn note_mail(&mut self, mail: &Mail) {
+        match mail {
+            Mail::Envelope(Envelope::Raft { shard, messages }) => {
+                self.mix(u64::from(shard.0));
+                for message in messages {
+                    self.mix(xxh3_64(message));
+                }
+            }
+            Mail::Envelope(other) => self.mix(xxh3_64(&wire::encode(other))),
+            Mail::Snapshot(shard, blob) => self.note(&[u64::from(shard.0), xxh3_64(blob)]),
+            Mail::Readmit(shard, node) => self.note(&[u64::from(shard.0), u64::from(node.0)]),
+            Mail::Readmitted(shard, id) | Mail::IsMember(shard, id) | Mail::Member(shard, id) => {
+                self.note(&[u64::from(shard.0), id.0]);
+            }
+        }
+    }
+
+    fn mix(&mut self, number: u64) {
+        self.hash = (self.hash.rotate_left(23) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    /// A hash of everything that was noted.
+    pub(super) const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
+        self.rng.random_range(low..high)
+    }
+}
