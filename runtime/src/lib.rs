@@ -15,6 +15,7 @@ pub mod planted;
 pub mod replication;
 pub mod routing;
 pub mod shard;
+#[doc(hidden)]
 pub mod sim;
 pub mod storage;
 pub mod supervised;

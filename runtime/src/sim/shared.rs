@@ -16,6 +16,9 @@ use crate::shard::{CheckpointJob, SnapshotJob};
 use crate::transport::Envelope;
 use crate::{ShardId, wire};
 
+/// Asks in one request at most.
+pub(super) const BURST_MAX: usize = 2_000;
+
 /// Something that will happen.
 pub(super) enum Event {
     /// A frame arrives.
@@ -34,14 +37,12 @@ pub(super) enum Event {
 
 /// Something within a node.
 pub(super) enum Inner {
-    /// Mailboxes hold something.
-    Wake,
     /// The Raft clock moves.
     Tick,
     /// A sync is done.
     Synced,
-    /// A checkpoint is to be written.
-    Checkpoint(CheckpointJob),
+    /// A checkpoint is to be written, of the replica opened under this number.
+    Checkpoint(u64, CheckpointJob),
     /// A snapshot is to be read and sent.
     Snapshot(SnapshotJob),
     /// A lost replica asks to be taken back.
@@ -96,11 +97,13 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(options: Options, rng: SmallRng, registry: Arc<Registry>) -> Self {
+        // A request is taken whole, so one may go beyond the bound by what it holds.
+        let backlog_max = options.shard().mailbox_asks_max as usize + BURST_MAX;
         Self {
             now: 0,
             rng,
             network: Network::new(options.nodes),
-            watch: Watch::new(options.shards),
+            watch: Watch::new(options.shards, backlog_max),
             placement: (0..=options.shards).map(|shard| options.placement(shard)).collect(),
             options,
             registry,

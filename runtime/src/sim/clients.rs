@@ -1,0 +1,336 @@
+//! Simulated clients: each has one call at a time, routes and repeats it by the router's own rules, and remembers what it
+//! was told.
+
+use std::collections::BTreeMap;
+
+use rand::Rng as _;
+
+use super::kinds::{Append, Get, List, Put, Read, Register, Swap};
+use super::network::Mail;
+use super::shared::{Event, Shared};
+use super::{linear, lists};
+use crate::routing::{ATTEMPT_MAX, Attempts, may_repeat};
+use crate::transport::{AskBatch, AskOne, Envelope, Outcome, ReplyBatch};
+use crate::{Address, AskError, Command, NodeId, Query, ShardId, wire};
+
+/// How long a call is tried.
+const CALL_MAX: u64 = 6_000_000;
+/// Keys of each kind.
+pub(super) const KEYS: u64 = 8;
+/// Calls from here on are nobody's: bursts.
+const NOBODY: u64 = 1 << 63;
+
+/// What was asked, until it is known what came of it.
+#[derive(Debug, Clone)]
+enum Asked {
+    Put(u64),
+    Swap(u64, u64),
+    Get,
+    Append(u64),
+    Read,
+}
+
+struct Ongoing {
+    key: u64,
+    asked: Asked,
+    ask: AskOne,
+    shard: ShardId,
+    began: u64,
+    deadline: u64,
+    attempts: Attempts,
+    /// Some attempt may have taken effect.
+    doubt: bool,
+    waits: Option<u16>,
+}
+
+#[derive(Default)]
+struct Client {
+    serial: u64,
+    ongoing: Option<Ongoing>,
+    leaders: BTreeMap<ShardId, NodeId>,
+    /// What remains to be read at the end.
+    script: Vec<u64>,
+}
+
+/// All clients, and what they were told.
+pub(super) struct Clients {
+    clients: Vec<Client>,
+    registers: BTreeMap<u64, Vec<linear::Call>>,
+    lists: BTreeMap<u64, Vec<lists::Call>>,
+    /// Ids appended, each with its list and the one that it goes on to.
+    sent_on: Vec<(u64, u64, u64)>,
+    value: u64,
+    stopped: bool,
+    pub(super) answered: u64,
+    pub(super) unknown: u64,
+    bursts: u64,
+}
+
+impl Clients {
+    pub(super) fn new(count: u16) -> Self {
+        Self {
+            clients: (0..count).map(|_| Client::default()).collect(),
+            registers: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            sent_on: Vec::new(),
+            value: 0,
+            stopped: false,
+            answered: 0,
+            unknown: 0,
+            bursts: 0,
+        }
+    }
+
+    /// No new calls.
+    pub(super) fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Whether nobody waits for anything.
+    pub(super) fn idle(&self) -> bool {
+        self.clients.iter().all(|client| client.ongoing.is_none() && client.script.is_empty())
+    }
+
+    /// The last calls: every list is read once more.
+    pub(super) fn read_all(&mut self, s: &mut Shared) {
+        let count = self.clients.len();
+        for key in 0..KEYS {
+            let at = usize::try_from(key).unwrap_or(0) % count;
+            self.clients[at].script.push(key);
+        }
+        for at in 0..count {
+            self.clients[at].serial += 1;
+            self.wake(at, 0, s);
+        }
+    }
+
+    pub(super) fn wake(&self, at: usize, delay: u64, s: &mut Shared) {
+        let client = u16::try_from(at).unwrap_or(0);
+        s.after(delay, Event::Client { client, serial: self.clients[at].serial });
+    }
+
+    /// A client goes on: with a call, with another attempt, or without the answer that did not come.
+    pub(super) fn proceed(&mut self, at: usize, serial: u64, s: &mut Shared) {
+        if self.clients[at].serial != serial {
+            return;
+        }
+        match &self.clients[at].ongoing {
+            None => self.begin(at, s),
+            Some(ongoing) if ongoing.waits.is_some() => {
+                let count = ongoing.attempts.left().len();
+                let late = AskError::Unknown("no answer in time".to_owned());
+                self.answered(at, vec![Err(late); count], s);
+            }
+            Some(_) => self.attempt(at, s),
+        }
+    }
+
+    fn begin(&mut self, at: usize, s: &mut Shared) {
+        let (key, asked) = match self.clients[at].script.pop() {
+            Some(key) => (key, Asked::Read),
+            None if self.stopped => return,
+            None => self.draw(s),
+        };
+        let register = matches!(asked, Asked::Put(_) | Asked::Swap(..) | Asked::Get);
+        let to = if register {
+            Address::of::<Register>(format!("r{key}"))
+        } else {
+            Address::of::<List>(format!("l{key}"))
+        };
+        let (verb, body) = match &asked {
+            Asked::Put(value) => (Put::VERB, wire::encode(&Put { value: *value })),
+            Asked::Swap(expected, value) => {
+                (Swap::VERB, wire::encode(&Swap { expected: *expected, value: *value }))
+            }
+            Asked::Get => (Get::VERB, wire::encode(&Get {})),
+            Asked::Append(id) => {
+                let then = s.rng.random_bool(0.5).then(|| (key + s.rng.random_range(1..KEYS)) % KEYS);
+                if let Some(then) = then {
+                    self.sent_on.push((*id, key, then));
+                }
+                let then = then.map(|then| format!("l{then}"));
+                (Append::VERB, wire::encode(&Append { id: *id, then }))
+            }
+            Asked::Read => (Read::VERB, wire::encode(&Read {})),
+        };
+        // Some trust that an answer will come, and do not repeat what may have happened.
+        let idempotency = s.rng.random_bool(0.9).then(|| s.rng.random::<u128>());
+        let keyed = matches!(asked, Asked::Put(_) | Asked::Swap(..) | Asked::Append(_));
+        let ask = AskOne { to, verb: verb.to_owned(), body, key: idempotency.filter(|_| keyed) };
+        let turn = usize::from(s.rng.random::<u8>());
+        self.clients[at].ongoing = Some(Ongoing {
+            key,
+            asked,
+            shard: ask.to.shard(s.options.shards),
+            ask,
+            began: s.now,
+            deadline: s.now + CALL_MAX,
+            attempts: Attempts::new(1, turn),
+            doubt: false,
+            waits: None,
+        });
+        self.attempt(at, s);
+    }
+
+    fn draw(&mut self, s: &mut Shared) -> (u64, Asked) {
+        self.value += 1;
+        let (key, value) = (s.rng.random_range(0..KEYS), self.value);
+        let asked = match s.rng.random_range(0..10) {
+            0 | 1 => Asked::Put(value),
+            2 => Asked::Swap(value.saturating_sub(s.rng.random_range(1..12)), value),
+            3..=5 => Asked::Get,
+            6 | 7 => Asked::Append(value),
+            _ => Asked::Read,
+        };
+        (key, asked)
+    }
+
+    fn attempt(&mut self, at: usize, s: &mut Shared) {
+        let client = &mut self.clients[at];
+        let Some(ongoing) = &mut client.ongoing else { return };
+        if s.now >= ongoing.deadline {
+            return self.end(at, Err(AskError::Expired), s);
+        }
+        let nodes = &s.placement[ongoing.shard.0 as usize];
+        let known = client.leaders.get(&ongoing.shard).copied();
+        let to = ongoing.attempts.target(known, |turn| NodeId(nodes[turn % nodes.len()])).0;
+        ongoing.waits = Some(to);
+        client.serial += 1;
+        let call = (at as u64) << 32 | client.serial;
+        let left_ms = u32::try_from((ongoing.deadline - s.now) / 1_000).unwrap_or(u32::MAX);
+        let batch = AskBatch { call, shard: ongoing.shard, left_ms, asks: vec![ongoing.ask.clone()] };
+        s.send(0, to, vec![Mail::Envelope(Envelope::Ask(batch))]);
+        let wait = u64::try_from(ATTEMPT_MAX.as_micros()).unwrap_or(u64::MAX);
+        self.wake(at, wait, s);
+    }
+
+    /// An answer arrives, perhaps long after it was waited for.
+    pub(super) fn reply(&mut self, reply: ReplyBatch, s: &mut Shared) {
+        if reply.call >= NOBODY {
+            return;
+        }
+        let at = usize::try_from(reply.call >> 32).unwrap_or(usize::MAX);
+        let current = self.clients.get(at).is_some_and(|client| {
+            client.serial == reply.call & 0xffff_ffff
+                && client.ongoing.as_ref().is_some_and(|ongoing| ongoing.waits.is_some())
+        });
+        if current {
+            self.answered(at, reply.outcomes, s);
+        }
+    }
+
+    fn answered(&mut self, at: usize, outcomes: Vec<Outcome>, s: &mut Shared) {
+        let client = &mut self.clients[at];
+        let Some(ongoing) = &mut client.ongoing else { return };
+        let Some(to) = ongoing.waits.take() else { return };
+        match outcomes.first() {
+            Some(Ok(_)) => {
+                client.leaders.insert(ongoing.shard, NodeId(to));
+            }
+            Some(Err(error)) => {
+                ongoing.doubt |= error.executed();
+                client.leaders.remove(&ongoing.shard);
+            }
+            None => {}
+        }
+        let safe = may_repeat(&s.registry, &ongoing.ask);
+        client.serial += 1;
+        match ongoing.attempts.answered(NodeId(to), outcomes.clone(), |_| safe) {
+            // A hint goes round in a circle while nodes disagree: time must pass.
+            Some(pause) => {
+                let pause = u64::try_from(pause.as_micros()).unwrap_or(0).max(200);
+                self.wake(at, pause, s);
+            }
+            None => {
+                let outcome = outcomes.into_iter().next().unwrap_or(Err(AskError::Expired));
+                self.end(at, outcome, s);
+            }
+        }
+    }
+
+    /// The call is over: what is known of it goes into the history.
+    fn end(&mut self, at: usize, outcome: Outcome, s: &mut Shared) {
+        let Some(Ongoing { key, asked, began: from, doubt, .. }) = self.clients[at].ongoing.take() else { return };
+        s.note(&[at as u64, key, u64::from(outcome.is_ok())]);
+        let doubt = doubt || outcome.as_ref().is_err_and(AskError::executed);
+        if outcome.is_ok() {
+            self.answered += 1;
+        } else {
+            self.unknown += u64::from(doubt);
+        }
+        let to = outcome.is_ok().then_some(s.now);
+        let known = to.is_some() || doubt;
+        let bytes = outcome.unwrap_or_default();
+        let register = match &asked {
+            Asked::Put(value) if known => Some(linear::Step::Put(*value)),
+            Asked::Swap(expected, value) if known => {
+                Some(linear::Step::Swap(*expected, *value, to.and_then(|_| wire::decode(&bytes).ok())))
+            }
+            Asked::Get => to.and_then(|_| wire::decode(&bytes).ok()).map(linear::Step::Get),
+            _ => None,
+        };
+        let list = match &asked {
+            Asked::Append(id) if known => {
+                Some(lists::Step::Append(*id, to.and_then(|_| wire::decode(&bytes).ok())))
+            }
+            Asked::Read => to.and_then(|_| wire::decode(&bytes).ok()).map(lists::Step::Read),
+            _ => None,
+        };
+        if let Some(step) = register {
+            self.registers.entry(key).or_default().push(linear::Call { from, to, step });
+        }
+        if let Some(step) = list {
+            self.lists.entry(key).or_default().push(lists::Call { from, to, step });
+        }
+        self.clients[at].serial += 1;
+        let pause = s.between(500, 60_000);
+        self.wake(at, pause, s);
+    }
+
+    /// Many reads at once of one shard, answered to nobody.
+    pub(super) fn burst(&mut self, shard: ShardId, asks: u32, s: &mut Shared) {
+        let to = Address::of::<Register>(format!("burst{}", shard.0));
+        let one = AskOne { to, verb: Get::VERB.to_owned(), body: wire::encode(&Get {}), key: None };
+        for node in s.placement[shard.0 as usize].clone() {
+            let mut left = asks;
+            while left > 0 {
+                let now = left.min(100);
+                left -= now;
+                self.bursts += 1;
+                let asks = vec![one.clone(); now as usize];
+                let batch = AskBatch { call: NOBODY | self.bursts, shard, left_ms: 500, asks };
+                s.send(0, node, vec![Mail::Envelope(Envelope::Ask(batch))]);
+            }
+        }
+    }
+
+    /// Everything that was told, against what can be.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let mut last: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for (key, calls) in &self.lists {
+            let reads = calls.iter().filter_map(|call| match &call.step {
+                lists::Step::Read(seen) => Some((call.to, seen)),
+                lists::Step::Append(..) => None,
+            });
+            let newest = reads.max_by_key(|(to, _)| *to).map(|(_, seen)| seen.clone()).unwrap_or_default();
+            last.insert(*key, newest);
+        }
+        for (key, calls) in &self.lists {
+            lists::check(calls, &last[key]).map_err(|why| format!("list l{key}: {why}"))?;
+        }
+        for (key, calls) in &self.registers {
+            if !linear::is_linearizable(calls) {
+                return Err(format!("the history of register r{key} is not linearizable"));
+            }
+        }
+        for (id, from, to) in &self.sent_on {
+            let count = |key: &u64| last.get(key).map_or(0, |list| list.iter().filter(|has| *has == id).count());
+            let (cause, effect) = (count(from), count(to));
+            if cause != effect {
+                return Err(format!("{id} is {cause} times in list l{from}, and its effect {effect} times in l{to}"));
+            }
+        }
+        Ok(())
+    }
+}
+

@@ -1,0 +1,87 @@
+//! Whole clusters in one thread under a seed: production replicas, a simulated network, disks and clocks, and clients
+//! whose histories are checked.
+
+mod clients;
+mod disk;
+mod kinds;
+mod linear;
+mod lists;
+mod network;
+mod node;
+mod options;
+mod plan;
+mod shared;
+mod watch;
+mod world;
+
+pub use options::Options;
+pub use plan::{Fault, Group, Timed, draw};
+
+#[cfg(test)]
+mod tests;
+
+use world::World;
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What could not be, if anything.
+    pub failure: Option<String>,
+    /// Of everything that was sent, answered and befell: the same for the same seed.
+    pub hash: u64,
+    /// Simulated microseconds.
+    pub simulated: u64,
+    /// Events handled.
+    pub events: u64,
+    /// Calls that were answered.
+    pub answered: u64,
+    /// Calls whose outcome nobody was told.
+    pub unknown: u64,
+    /// Terms that had a leader, in all shards.
+    pub elections: u64,
+    /// Entries committed.
+    pub entries: u64,
+}
+
+/// Runs a plan of faults under a seed.
+#[must_use]
+pub fn run(seed: u64, options: &Options, plan: &[Timed]) -> Outcome {
+    let mut world = World::new(seed, options.clone(), plan.to_vec());
+    let failure = world.run().err();
+    Outcome {
+        failure,
+        hash: world.s.hash(),
+        simulated: world.s.now,
+        events: world.s.events,
+        answered: world.clients.answered,
+        unknown: world.clients.unknown,
+        elections: world.s.watch.elections,
+        entries: world.s.watch.entries,
+    }
+}
+
+/// Removes faults from a plan while it still fails, in at most so many runs.
+#[must_use]
+pub fn shrink(seed: u64, options: &Options, plan: &[Timed], runs: u32) -> Vec<Timed> {
+    let mut plan = plan.to_vec();
+    let mut left = runs;
+    let mut size = plan.len().div_ceil(2);
+    while size > 0 {
+        let mut at = 0;
+        while at < plan.len() {
+            if left == 0 {
+                return plan;
+            }
+            left -= 1;
+            let mut without = plan.clone();
+            without.drain(at..(at + size).min(without.len()));
+            if run(seed, options, &without).failure.is_some() {
+                plan = without;
+            } else {
+                at += size;
+            }
+        }
+        size /= 2;
+    }
+    plan
+}

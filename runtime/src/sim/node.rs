@@ -1,0 +1,541 @@
+//! One simulated node: production replicas around a simulated disk, and what the shell of a shard does.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use protobuf::Message as _;
+use raft::eraftpb::{Message, MessageType};
+
+use super::disk::{Disk, Waits};
+use super::network::Mail;
+use super::shared::{Event, Inner, Shared};
+use crate::entity::Globals;
+use crate::error::AskError;
+use crate::planted::Planted;
+use crate::replication::{ReplicaId, SnapshotMark, Start};
+use crate::shard::{Outputs, Replica, ReplicaParts, build_snapshot};
+use crate::storage::{GroupLog, Record, Store as _};
+use crate::transport::{AskBatch, Envelope, ReplyBatch};
+use crate::{NodeId, ShardId, Timestamp};
+
+/// Between two questions of a replica that wants to be taken back.
+const ASKED_EVERY: u64 = 200_000;
+/// Questions after which a change of membership is asked for anew.
+const ADMITTED_WITHIN: u32 = 10;
+/// Until a replica that broke is started again.
+const RESTARTED_AFTER: u64 = 300_000;
+/// The wall clock at the start.
+const EPOCH_MS: u64 = 1_700_000_000_000;
+
+/// A replica's place on a node.
+#[derive(Default)]
+pub(super) struct Slot {
+    pub(super) replica: Option<Replica>,
+    replies: BTreeMap<u64, u64>,
+    leader: Option<NodeId>,
+    rejoin: Option<Rejoin>,
+    ticks: u32,
+    seen: u64,
+    /// Which opening of a replica this is: what was begun for another does not count.
+    opened: u64,
+}
+
+#[derive(Default)]
+struct Rejoin {
+    id: Option<ReplicaId>,
+    asked: u32,
+    recording: bool,
+}
+
+/// A clock that may run at another rate than the world's.
+#[derive(Clone, Copy, Default)]
+struct Skewed {
+    at: u64,
+    mono: u64,
+    ppm: i32,
+}
+
+/// A node.
+pub(super) struct Node {
+    pub(super) number: u16,
+    pub(super) boot: u32,
+    pub(super) up: bool,
+    pub(super) frozen: bool,
+    pub(super) held: VecDeque<Event>,
+    pub(super) disk: Disk,
+    pub(super) slots: Vec<Slot>,
+    pub(super) wall: i64,
+    /// It dies after the vote that it grants before the first, for as long as the second says.
+    pub(super) vote_trap: Option<(u64, u64)>,
+    /// The trap went off: down for so long, having voted for this one.
+    pub(super) sprung: Option<(u64, u16)>,
+    /// It dies with the next failure of its log, for so long.
+    pub(super) fragile: Option<u64>,
+    pub(super) dying: Option<u64>,
+    clock: Skewed,
+    globals: Arc<Globals>,
+    opened: u64,
+    ticks: u64,
+    here: VecDeque<Mail>,
+    dirty: BTreeSet<u32>,
+    out: BTreeMap<u16, Vec<Mail>>,
+}
+
+impl Node {
+    pub(super) fn new(number: u16, shards: u32, planted: Planted) -> Self {
+        Self {
+            number,
+            boot: 0,
+            up: false,
+            frozen: false,
+            held: VecDeque::new(),
+            disk: Disk::new(planted),
+            slots: (0..=shards).map(|_| Slot::default()).collect(),
+            wall: 0,
+            vote_trap: None,
+            sprung: None,
+            fragile: None,
+            dying: None,
+            clock: Skewed::default(),
+            globals: Arc::default(),
+            opened: 0,
+            ticks: 0,
+            here: VecDeque::new(),
+            dirty: BTreeSet::new(),
+            out: BTreeMap::new(),
+        }
+    }
+
+    fn mono(&self, now: u64) -> u64 {
+        let rate = u64::try_from(1_000_000 + i64::from(self.clock.ppm)).unwrap_or(1_000_000);
+        self.clock.mono + (now - self.clock.at) * rate / 1_000_000
+    }
+
+    /// The clock runs at another rate from now on.
+    pub(super) fn set_rate(&mut self, now: u64, ppm: i32) {
+        self.clock = Skewed { at: now, mono: self.mono(now), ppm };
+    }
+
+    fn wall(&self, now: u64) -> Timestamp {
+        Timestamp((EPOCH_MS + now / 1_000).saturating_add_signed(self.wall))
+    }
+
+    fn event(&self, what: Inner) -> Event {
+        Event::Node { node: self.number, boot: self.boot, what }
+    }
+
+    /// The process starts.
+    pub(super) fn start(&mut self, s: &mut Shared) {
+        self.up = true;
+        self.clock = Skewed { at: s.now, mono: 1_000_000, ppm: self.clock.ppm };
+        self.globals = Arc::default();
+        for shard in 0..=s.options.shards {
+            if s.placement[shard as usize].contains(&self.number) {
+                self.find(ShardId(shard), s);
+            }
+        }
+        self.disk.known = true;
+        let delay = s.between(0, 25_000);
+        s.after(delay, self.event(Inner::Tick));
+        self.settle(s);
+    }
+
+    /// The process dies; whoever it answers hears nothing.
+    pub(super) fn stop(&mut self) {
+        self.up = false;
+        self.frozen = false;
+        self.boot += 1;
+        self.held.clear();
+        self.here.clear();
+        self.dirty.clear();
+        self.out.clear();
+        (self.vote_trap, self.sprung, self.fragile, self.dying) = (None, None, None, None);
+        for slot in &mut self.slots {
+            *slot = Slot::default();
+        }
+    }
+
+    /// Where a replica starts from: its log, the founding, or its peers.
+    fn find(&mut self, shard: ShardId, s: &mut Shared) {
+        let log = self.disk.log(shard);
+        let lost = self.disk.damaged.contains(&shard) || (log.replica.is_none() && self.disk.known);
+        match Replica::stored_mark(&*self.disk.store, shard) {
+            Ok(mark) if !lost && !log.is_without(mark.index) => self.open(shard, log, s),
+            Ok(_) => {
+                self.slots[shard.0 as usize].rejoin = Some(Rejoin::default());
+                s.after(1, self.event(Inner::Rejoin(shard)));
+            }
+            Err(why) => s.watch.fail(s.now, format!("shard {shard} has a checkpoint that does not decode: {why}")),
+        }
+    }
+
+    fn open(&mut self, shard: ShardId, log: GroupLog, s: &mut Shared) {
+        let founders = s.placement[shard.0 as usize].iter().map(|n| ReplicaId::new(NodeId(*n), 0)).collect();
+        let fresh = log.replica.is_none();
+        let id = log.replica.map_or_else(|| ReplicaId::new(NodeId(self.number), 0), ReplicaId);
+        let now = self.mono(s.now);
+        let opened = Replica::open(
+            ReplicaParts {
+                start: Start { shard, id, founders, log, mark: SnapshotMark::default() },
+                shards: s.options.shards,
+                registry: s.registry.clone(),
+                store: self.disk.store.clone(),
+                globals: self.globals.clone(),
+                raft: s.options.raft(),
+                shard: s.options.shard(),
+                seed: s.between(0, u64::MAX),
+            },
+            now,
+        );
+        let replica = match opened {
+            Ok(replica) => replica,
+            Err(why) => return s.watch.fail(s.now, format!("node {} shard {shard}: {why}", self.number)),
+        };
+        if fresh {
+            let mark = replica.mark();
+            let mut records = vec![Record::Replica { id: id.0 }];
+            if mark.index > 0 {
+                records.push(Record::Reset { index: mark.index, term: mark.term });
+            }
+            self.append(shard, records, Waits::Nobody);
+        }
+        self.opened += 1;
+        self.slots[shard.0 as usize] =
+            Slot { replica: Some(replica), opened: self.opened, ..Slot::default() };
+        self.dirty.insert(shard.0);
+    }
+
+    /// Something happened within the node.
+    pub(super) fn handle(&mut self, what: Inner, s: &mut Shared) {
+        match what {
+            Inner::Tick => self.tick(s),
+            Inner::Synced => self.synced(s),
+            Inner::Checkpoint(opened, job) if self.slots[job.shard.0 as usize].opened == opened => {
+                let outcome = self.disk.store.write(job.shard, job.batch);
+                self.on(job.shard, |replica, _| replica.checkpointed(outcome), s);
+            }
+            Inner::Checkpoint(..) => {}
+            Inner::Snapshot(job) => {
+                let most = s.options.raft().snapshot_bytes_max;
+                let shard = job.shard;
+                match build_snapshot(&*self.disk.store, shard, &job.message, most) {
+                    Ok(blob) => self.post(job.to.node().0, Mail::Snapshot(shard, blob)),
+                    Err(why) => self.on(shard, |replica, _| replica.snapshot_failed(job.to, why), s),
+                }
+            }
+            Inner::Rejoin(shard) => self.rejoin(shard, s),
+            Inner::Restart(shard) => {
+                if self.disk.full {
+                    s.after(RESTARTED_AFTER, self.event(Inner::Restart(shard)));
+                } else {
+                    let told = self.disk.sync_all();
+                    self.tell(told, s);
+                    self.find(shard, s);
+                }
+            }
+        }
+        self.settle(s);
+    }
+
+    /// A frame arrived.
+    pub(super) fn frame(&mut self, from: u16, mails: Vec<Mail>, s: &mut Shared) {
+        for mail in mails {
+            self.mail(from, mail, s);
+        }
+        self.settle(s);
+    }
+
+    /// All groups beat together, and one with nothing to do hears of the clock at the beats alone.
+    fn tick(&mut self, s: &mut Shared) {
+        let now = self.mono(s.now);
+        let every = s.options.raft().heartbeat_ticks;
+        self.ticks += 1;
+        let beat = self.ticks % u64::from(every) == 0;
+        for (at, slot) in self.slots.iter_mut().enumerate() {
+            let Some(replica) = &mut slot.replica else { continue };
+            slot.ticks += 1;
+            if beat || replica.hurried() {
+                replica.advance(std::mem::take(&mut slot.ticks).min(every.into()), beat, now);
+                self.dirty.insert(u32::try_from(at).unwrap_or(0));
+            }
+        }
+        let rate = u64::try_from(1_000_000 + i64::from(self.clock.ppm)).unwrap_or(1_000_000);
+        s.after(25_000 * 1_000_000 / rate, self.event(Inner::Tick));
+    }
+
+    fn synced(&mut self, s: &mut Shared) {
+        let told = self.disk.synced();
+        self.tell(told, s);
+    }
+
+    fn tell(&mut self, told: Result<Vec<(ShardId, Waits)>, String>, s: &mut Shared) {
+        let told = match told {
+            Ok(told) => told,
+            Err(why) => return s.watch.fail(s.now, format!("node {}: {why}", self.number)),
+        };
+        for (shard, waits) in told {
+            match waits {
+                Waits::Nobody => {}
+                Waits::Replica(number) => self.on(shard, |replica, _| replica.persisted(number), s),
+                Waits::Opening => {
+                    let log = self.disk.log(shard);
+                    self.open(shard, log, s);
+                }
+            }
+        }
+    }
+
+    fn on(&mut self, shard: ShardId, act: impl FnOnce(&mut Replica, u64), s: &Shared) {
+        let now = self.mono(s.now);
+        if let Some(replica) = &mut self.slots[shard.0 as usize].replica {
+            act(replica, now);
+            self.dirty.insert(shard.0);
+        }
+    }
+
+    fn mail(&mut self, from: u16, mail: Mail, s: &mut Shared) {
+        match mail {
+            Mail::Envelope(Envelope::Raft { shard, messages }) => {
+                self.on(shard, |replica, _| replica.step(&messages), s);
+            }
+            Mail::Envelope(Envelope::Ask(batch)) => self.ask(batch, s),
+            Mail::Envelope(Envelope::Effects(batch)) => {
+                let (to, leader) = (batch.to, self.slots[batch.to.0 as usize].leader);
+                if self.replica(to).is_some_and(Replica::decides) {
+                    self.on(to, |replica, _| replica.effects(batch), s);
+                } else if let Some(leader) = leader.filter(|leader| leader.0 != self.number && from != leader.0) {
+                    self.post(leader.0, Mail::Envelope(Envelope::Effects(batch)));
+                }
+            }
+            Mail::Envelope(Envelope::EffectsTaken { from: sender, to: by, seq }) => {
+                let leader = self.slots[sender.0 as usize].leader;
+                if self.replica(sender).is_some_and(Replica::decides) {
+                    self.on(sender, |replica, now| replica.taken(by, seq, now), s);
+                } else if let Some(leader) = leader.filter(|leader| leader.0 != self.number && from != leader.0) {
+                    let taken = Envelope::EffectsTaken { from: sender, to: by, seq };
+                    self.post(leader.0, Mail::Envelope(taken));
+                }
+            }
+            Mail::Envelope(_) => {}
+            Mail::Snapshot(shard, blob) => self.on(shard, |replica, _| replica.snapshot(&blob), s),
+            Mail::Readmit(shard, node) => {
+                let mut admitted = None;
+                self.on(shard, |replica, _| admitted = replica.admit(node).ok(), s);
+                if let Some(id) = admitted {
+                    self.post(from, Mail::Readmitted(shard, id));
+                }
+            }
+            Mail::Readmitted(shard, id) => {
+                if let Some(rejoin) = &mut self.slots[shard.0 as usize].rejoin {
+                    rejoin.id.get_or_insert(id);
+                }
+            }
+            Mail::IsMember(shard, id) => {
+                if self.replica(shard).is_some_and(|replica| replica.decides() && replica.admitted(id)) {
+                    self.post(from, Mail::Member(shard, id));
+                }
+            }
+            Mail::Member(shard, id) => self.taken_back(shard, id, s),
+        }
+    }
+
+    fn replica(&self, shard: ShardId) -> Option<&Replica> {
+        self.slots[shard.0 as usize].replica.as_ref()
+    }
+
+    /// Takes a client's asks, up to the mailbox's bound.
+    fn ask(&mut self, batch: AskBatch, s: &mut Shared) {
+        let AskBatch { call, shard, left_ms, asks } = batch;
+        let now = self.mono(s.now);
+        let most = s.options.shard().mailbox_asks_max as usize;
+        let count = asks.len();
+        let slot = &mut self.slots[shard.0 as usize];
+        let refused = match &mut slot.replica {
+            None => Some(AskError::NotSent("no replica of the shard runs here".to_owned())),
+            Some(replica) if replica.backlog() > 0 && replica.backlog() + count > most => {
+                Some(AskError::busy("mailbox", std::time::Duration::from_millis(50)))
+            }
+            Some(replica) => {
+                let token = replica.ask(asks, now + u64::from(left_ms) * 1_000, now);
+                slot.replies.insert(token, call);
+                self.dirty.insert(shard.0);
+                None
+            }
+        };
+        if let Some(error) = refused {
+            let outcomes = vec![Err(error); count];
+            self.post(0, Mail::Envelope(Envelope::Reply(ReplyBatch { call, outcomes })));
+        }
+    }
+
+    /// A lost replica asks its peers, one at a time.
+    fn rejoin(&mut self, shard: ShardId, s: &mut Shared) {
+        let Some(rejoin) = &mut self.slots[shard.0 as usize].rejoin else { return };
+        if rejoin.recording {
+            return;
+        }
+        rejoin.asked += 1;
+        if rejoin.asked % ADMITTED_WITHIN == 0 {
+            rejoin.id = None;
+        }
+        let mail = match rejoin.id {
+            Some(id) => Mail::IsMember(shard, id),
+            None => Mail::Readmit(shard, NodeId(self.number)),
+        };
+        let peers: Vec<u16> =
+            s.placement[shard.0 as usize].iter().copied().filter(|peer| *peer != self.number).collect();
+        for peer in peers {
+            self.post(peer, mail.clone());
+        }
+        s.after(ASKED_EVERY, self.event(Inner::Rejoin(shard)));
+    }
+
+    /// The group has taken this node's replica back: its new id is noted before it takes part.
+    fn taken_back(&mut self, shard: ShardId, id: ReplicaId, s: &mut Shared) {
+        let Some(rejoin) = &mut self.slots[shard.0 as usize].rejoin else { return };
+        if rejoin.recording || rejoin.id != Some(id) || self.disk.full || self.disk.store.is_failing() {
+            return;
+        }
+        rejoin.recording = true;
+        if let Err(why) = self.disk.store.clear(shard) {
+            s.watch.fail(s.now, why.to_string());
+        }
+        if self.append(shard, vec![Record::Replica { id: id.0 }], Waits::Opening) {
+            let told = self.disk.sync_all();
+            self.tell(told, s);
+            if self.replica(shard).is_none() {
+                let log = self.disk.log(shard);
+                self.open(shard, log, s);
+            }
+        }
+    }
+
+    /// True when whoever waits is to be told at once.
+    fn append(&mut self, shard: ShardId, records: Vec<Record>, waits: Waits) -> bool {
+        match self.disk.append(shard, records, waits) {
+            Ok(early) => early,
+            Err(_) => {
+                self.dying = self.fragile.take();
+                self.slots[shard.0 as usize].replica = None;
+                self.slots[shard.0 as usize].replies.clear();
+                false
+            }
+        }
+    }
+
+    fn post(&mut self, to: u16, mail: Mail) {
+        if to == self.number {
+            self.here.push_back(mail);
+        } else {
+            self.out.entry(to).or_default().push(mail);
+        }
+    }
+
+    /// Turns until nothing is left to do now, then sends what came of it.
+    fn settle(&mut self, s: &mut Shared) {
+        loop {
+            if let Some(shard) = self.dirty.pop_first() {
+                let (now, wall) = (self.mono(s.now), self.wall(s.now));
+                if let Some(replica) = &mut self.slots[shard as usize].replica {
+                    replica.turn(now, wall);
+                    self.finish(ShardId(shard), s);
+                }
+            } else if let Some(mail) = self.here.pop_front() {
+                self.mail(self.number, mail, s);
+            } else {
+                break;
+            }
+        }
+        for (to, mails) in std::mem::take(&mut self.out) {
+            s.send(self.number, to, mails);
+        }
+        if self.disk.begin() {
+            let delay = s.between(200, 800) + self.disk.extra();
+            s.after(delay, self.event(Inner::Synced));
+        }
+    }
+
+    /// Does what a replica's turn asked for.
+    fn finish(&mut self, shard: ShardId, s: &mut Shared) {
+        let at = shard.0 as usize;
+        let Some(mut replica) = self.slots[at].replica.take() else { return };
+        let outputs = replica.outputs();
+        self.slots[at].leader = replica.leader();
+        s.watch.see(s.now, shard, &replica, &mut self.slots[at].seen);
+        let broken = replica.broken().map(ToOwned::to_owned);
+        self.slots[at].replica = Some(replica);
+        self.perform(shard, outputs, s);
+        if let Some(why) = broken
+            && !self.disk.store.is_failing()
+        {
+            s.watch.fail(s.now, format!("node {} shard {shard} broke: {why}", self.number));
+        }
+        if self.slots[at].replica.as_ref().is_none_or(|replica| replica.broken().is_some()) {
+            self.slots[at] = Slot::default();
+            s.after(RESTARTED_AFTER, self.event(Inner::Restart(shard)));
+        }
+    }
+
+    fn perform(&mut self, shard: ShardId, outputs: Outputs, s: &mut Shared) {
+        for (number, records) in outputs.append {
+            let waits = if number > 0 { Waits::Replica(number) } else { Waits::Nobody };
+            if self.append(shard, records, waits) && number > 0 {
+                self.on(shard, |replica, _| replica.persisted(number), s);
+            }
+        }
+        let mut by_node: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
+        for (node, message) in outputs.messages {
+            self.spring(s.now, node.0, &message);
+            by_node.entry(node.0).or_default().push(message);
+        }
+        for (node, messages) in by_node {
+            self.post(node, Mail::Envelope(Envelope::Raft { shard, messages }));
+        }
+        for (token, outcomes) in outputs.answers {
+            if let Some(call) = self.slots[shard.0 as usize].replies.remove(&token) {
+                self.post(0, Mail::Envelope(Envelope::Reply(ReplyBatch { call, outcomes })));
+            }
+        }
+        for batch in outputs.effects {
+            if let Some(leader) = self.leader(batch.to, s) {
+                self.post(leader, Mail::Envelope(Envelope::Effects(batch)));
+            }
+        }
+        for (from, seq) in outputs.taken {
+            if let Some(leader) = self.leader(from, s) {
+                self.post(leader, Mail::Envelope(Envelope::EffectsTaken { from, to: shard, seq }));
+            }
+        }
+        if let Some(job) = outputs.checkpoint {
+            let delay = s.between(1_000, 8_000);
+            s.after(delay, self.event(Inner::Checkpoint(self.slots[shard.0 as usize].opened, job)));
+        }
+        for job in outputs.snapshots {
+            let delay = s.between(1_000, 8_000);
+            s.after(delay, self.event(Inner::Snapshot(job)));
+        }
+        self.globals.publish(outputs.published);
+    }
+
+    /// The leader known here; a node without a replica of the shard tries those that have one in turn.
+    fn leader(&self, shard: ShardId, s: &mut Shared) -> Option<u16> {
+        let nodes = &s.placement[shard.0 as usize];
+        if nodes.contains(&self.number) {
+            return self.slots[shard.0 as usize].leader.map(|leader| leader.0);
+        }
+        let (count, at) = (nodes.len() as u64, s.now);
+        nodes.get(usize::try_from(at % count.max(1)).unwrap_or(0)).copied()
+    }
+
+    /// Notices a vote that this node promises to another, if it is to die of it.
+    fn spring(&mut self, now: u64, to: u16, message: &[u8]) {
+        let Some((until, down)) = self.vote_trap.filter(|(until, _)| now <= *until) else { return };
+        let granted = Message::parse_from_bytes(message).is_ok_and(|message| {
+            message.get_msg_type() == MessageType::MsgRequestVoteResponse && !message.reject
+        });
+        if granted && until > 0 {
+            self.vote_trap = None;
+            self.sprung = Some((down, to));
+        }
+    }
+}

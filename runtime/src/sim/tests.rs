@@ -1,0 +1,87 @@
+use super::*;
+
+fn small() -> Options {
+    Options { nodes: 3, shards: 3, seconds: 8, clients: 6, ..Options::default() }
+}
+
+fn one(seed: u64, options: &Options) -> Outcome {
+    run(seed, options, &draw(seed, options))
+}
+
+/// The first seed that fails, and why.
+fn first_failing(options: &Options, seeds: std::ops::Range<u64>) -> Option<(u64, String)> {
+    seeds.into_iter().find_map(|seed| one(seed, options).failure.map(|why| (seed, why)))
+}
+
+#[test]
+fn nothing_that_must_hold_is_broken_under_any_of_these_seeds() {
+    assert_eq!(first_failing(&small(), 0..20), None);
+    let wide = Options { nodes: 5, shards: 5, seconds: 6, ..small() };
+    assert_eq!(first_failing(&wide, 1_000..1_005), None);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    for seed in [1, 7] {
+        let (once, again) = (one(seed, &small()), one(seed, &small()));
+        assert_eq!(once, again);
+        assert!(once.answered > 50 && once.entries > 50, "{once:?}");
+        assert_ne!(once.hash, one(seed + 100, &small()).hash);
+    }
+}
+
+#[test]
+fn a_plan_is_drawn_from_its_seed_and_reads_back() {
+    let plan = draw(3, &small());
+    assert!(!plan.is_empty());
+    assert_eq!(plan, draw(3, &small()));
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<Timed>>(&text).unwrap(), plan);
+}
+
+#[cfg(feature = "planted")]
+mod planted {
+    use super::*;
+    use crate::planted::{Bug, Planted};
+
+    fn caught(bug: Bug, faults: &[Group]) {
+        let clean = Options { faults: faults.to_vec(), seconds: 10, clients: 10, ..small() };
+        let options = Options { planted: Planted::with(bug), ..clean.clone() };
+        let (seed, why) = first_failing(&options, 0..40).unwrap_or_else(|| panic!("{bug:?} was not caught"));
+        eprintln!("{bug:?}: seed {seed}: {why}");
+        assert_eq!(one(seed, &clean).failure, None, "seed {seed} fails without the bug too");
+        let plan = draw(seed, &options);
+        let less = shrink(seed, &options, &plan, 60);
+        assert!(less.len() <= plan.len() && run(seed, &options, &less).failure.is_some());
+    }
+
+    #[test]
+    fn a_reply_before_commit_is_caught() {
+        caught(Bug::ReplyBeforeCommit, &Group::ALL);
+    }
+
+    #[test]
+    fn a_skipped_fsync_is_caught() {
+        caught(Bug::FsyncSkipped, &[Group::Crash, Group::Pause]);
+    }
+
+    #[test]
+    fn an_unchecked_lease_is_caught() {
+        caught(Bug::LeaseUnchecked, &[Group::Cut, Group::Pause]);
+    }
+
+    #[test]
+    fn forgotten_answers_are_caught() {
+        caught(Bug::DedupeOff, &Group::ALL);
+    }
+
+    #[test]
+    fn a_forgotten_outbox_is_caught() {
+        caught(Bug::OutboxForgotten, &Group::ALL);
+    }
+
+    #[test]
+    fn a_forgotten_vote_is_caught() {
+        caught(Bug::VoteForgotten, &[Group::Crash]);
+    }
+}
