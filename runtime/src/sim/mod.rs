@@ -14,6 +14,9 @@ mod shared;
 mod watch;
 mod world;
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 pub use options::Options;
 pub use plan::{Fault, Group, Timed, draw};
 
@@ -47,7 +50,9 @@ pub struct Outcome {
 #[must_use]
 pub fn run(seed: u64, options: &Options, plan: &[Timed]) -> Outcome {
     let mut world = World::new(seed, options.clone(), plan.to_vec());
-    let failure = world.run().err();
+    // raft-rs panics where its log is not what it must be; a replica's actor would end there.
+    let ran = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let failure = ran.unwrap_or_else(|why| Err(format!("a panic: {}", said(&*why)))).err();
     Outcome {
         failure,
         hash: world.s.hash(),
@@ -58,6 +63,11 @@ pub fn run(seed: u64, options: &Options, plan: &[Timed]) -> Outcome {
         elections: world.s.watch.elections,
         entries: world.s.watch.entries,
     }
+}
+
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }
 
 /// Removes faults from a plan while it still fails, in at most so many runs.

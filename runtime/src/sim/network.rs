@@ -87,7 +87,9 @@ impl Network {
             due = due.max(link.last + 1);
             link.last = due;
         }
-        let again = percent(rng, weather.duplicate).then(|| due + rng.random_range(1..5_000));
+        // A carrier promises that no ask comes twice; what nodes say to each other has to bear it all the same.
+        let between_nodes = from > 0 && to > 0;
+        let again = (between_nodes && percent(rng, weather.duplicate)).then(|| due + rng.random_range(1..5_000));
         link.flying += 1 + u32::from(again.is_some());
         let flying = link.flying;
         self.most = self.most.max(flying);

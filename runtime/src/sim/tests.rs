@@ -85,3 +85,13 @@ mod planted {
         caught(Bug::VoteForgotten, &[Group::Crash]);
     }
 }
+
+#[test]
+fn zz_explore() {
+    let Ok(range) = std::env::var("SEEDS") else { return };
+    let (a, b) = range.split_once("..").unwrap();
+    for seed in a.parse::<u64>().unwrap()..b.parse().unwrap() {
+        let o = one(seed, &small());
+        if let Some(why) = o.failure { eprintln!("seed {seed}: {why}"); }
+    }
+}

@@ -17,6 +17,8 @@ use crate::{AskError, ShardId};
 
 /// Simulated time in which everything must be well after the last heal.
 const WELL_WITHIN: u64 = 40_000_000;
+/// From the beginning of a planned stop to its end.
+const HANDED_OVER_IN: u64 = 100_000;
 /// Between two looks at whether everything is.
 const LOOKED_EVERY: u64 = 500_000;
 
@@ -172,7 +174,7 @@ impl World {
 
     fn begin(&mut self, at: usize) {
         self.s.note(&[at as u64]);
-        let fault = self.plan[at].fault.clone();
+        let Some(fault) = self.plan.get(at).map(|timed| timed.fault.clone()) else { return };
         let mut lasts = None;
         match fault {
             Fault::Crash { node, down } => self.crash(node, down),
@@ -232,7 +234,10 @@ impl World {
                 lasts = Some(time);
             }
             Fault::Burst { shard, asks } => self.clients.burst(ShardId(shard), asks, &mut self.s),
-            Fault::Drain { node, down } => self.drain(node, down),
+            Fault::Drain { node, .. } => {
+                self.drain(node);
+                lasts = Some(HANDED_OVER_IN);
+            }
         }
         if let Some(time) = lasts {
             self.s.after(time, Event::Mended(at));
@@ -240,7 +245,8 @@ impl World {
     }
 
     fn mend(&mut self, at: usize) {
-        let fault = self.plan[at].fault.clone();
+        // After the heal there is nothing left to mend.
+        let Some(fault) = self.plan.get(at).map(|timed| timed.fault.clone()) else { return };
         match fault {
             Fault::Pause { node, .. } => self.thaw(node),
             Fault::Isolate { .. } | Fault::OneWay { .. } | Fault::CutPair { .. } => self.cut(&fault, false),
@@ -294,8 +300,8 @@ impl World {
         }
     }
 
-    /// Hands over what it leads and dies a little later.
-    fn drain(&mut self, number: u16, down: u64) {
+    /// Hands over what it leads; it stops soon after, whether or not that was enough.
+    fn drain(&mut self, number: u16) {
         let node = self.node(number);
         if !node.up || node.frozen {
             return;
@@ -305,14 +311,6 @@ impl World {
                 replica.hand_over();
             }
         }
-        // As a stop that did not wait for everything: what it holds must survive a crash too.
-        let boot = node.boot;
-        let _ = boot;
-        self.crash_later(number, down);
-    }
-
-    fn crash_later(&mut self, number: u16, down: u64) {
-        self.node(number).dying = Some(down);
     }
 
     /// Whether a disk may be lost: only one at a time may forget, and only where a majority remembers.
@@ -380,7 +378,7 @@ impl World {
                 let probe = replica.probe();
                 let same = *applied.get_or_insert(probe.applied) == probe.applied;
                 if !same || probe.inflight > 0 || probe.last != probe.applied {
-                    return Err(format!("replicas of shard {shard} have not converged"));
+                    return Err(format!("replicas of shard {shard} have not converged: node {node} is at {probe:?}"));
                 }
                 let held = replica.held()?;
                 if held.ledger.outbox.values().any(|outgoing| !outgoing.waiting.is_empty()) {
