@@ -3,7 +3,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/troupe/target
 PYTHON ?= python3
 VENV := .deps/venv
 
-.PHONY: demo test check fix bench chaos setup
+.PHONY: demo test check fix bench chaos sim setup
 
 # The main job: set up, build, run.
 demo: setup
@@ -25,6 +25,11 @@ bench: setup
 chaos: setup
 	cargo build --release -p troupe-node
 	$(CARGO_TARGET_DIR)/release/troupe chaos $(or $(ARGS),all)
+
+# Whole clusters under seeds: `make sim ARGS="--seeds 0..1000 --json figures.json"`.
+sim:
+	cargo build --release -p troupe-node
+	$(CARGO_TARGET_DIR)/release/troupe sim $(ARGS)
 
 # What CI holds every change to. Writes nothing into the tree.
 check:

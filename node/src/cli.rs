@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, load};
-use crate::{admin, bench, boot, chaos, demo, learn, local, operate};
+use crate::{admin, bench, boot, chaos, demo, learn, local, operate, sim};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -50,6 +50,8 @@ enum Command {
     Train(learn::Arguments),
     /// Measurements, each beside its baseline in the same run.
     Bench(bench::Arguments),
+    /// Whole clusters in one thread under seeds: faults of every kind, and histories that are checked.
+    Sim(sim::Arguments),
     /// Faults against a throw-away cluster of real processes, and the judgement of what its clients saw.
     Chaos(chaos::Arguments),
     /// Nodes, and how they are.
@@ -133,6 +135,7 @@ pub(crate) fn run() -> ExitCode {
             let path = arguments.config.clone();
             with_config(&path, |config, base| runtime()?.block_on(learn::run(arguments, config, &base)))
         }
+        Command::Sim(arguments) => finish(sim::simulate(arguments)),
         Command::Bench(arguments) => {
             let path = arguments.config.clone();
             with_config(&path, |config, _| runtime()?.block_on(bench::run(arguments, config)))

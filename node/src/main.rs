@@ -16,6 +16,7 @@ mod local;
 mod operate;
 mod play;
 mod probe;
+mod sim;
 mod stage;
 
 use std::process::ExitCode;

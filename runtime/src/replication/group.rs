@@ -1,10 +1,10 @@
 //! One replica of one group, around raft-rs's `RawNode`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use protobuf::Message as _;
 use raft::eraftpb::{ConfChangeV2, ConfState, Entry, EntryType, HardState, Message, MessageType};
-use raft::{RawNode, StateRole};
+use raft::{ProgressState, RawNode, StateRole};
 
 use super::config::RaftConfig;
 use super::log::{Log, SnapshotMark};
@@ -22,6 +22,9 @@ const SUCCESSOR_LAG_MAX: u64 = 32;
 /// Ticks before its election timeout at which a follower watches every tick.
 const BEATS_NEAR: usize = 6;
 
+/// Ticks after which a snapshot that was sent and of which nothing was heard counts as lost.
+const SNAPSHOT_TICKS_MAX: u32 = 800;
+
 /// Index and term that stand for the founding membership.
 const FOUNDING: (u64, u64) = (1, 1);
 
@@ -37,6 +40,8 @@ pub struct Group {
     /// A snapshot that becomes the applied state once its batch is durable.
     installing: Option<(u64, u64)>,
     kept: (u64, u64),
+    /// Ticks that each follower has been waited for to take its snapshot.
+    awaited: BTreeMap<u64, u32>,
     /// Ticks since start in which this replica grants no vote: it may have promised a leader's lease before it crashed.
     quiet_ticks: usize,
 }
@@ -120,6 +125,7 @@ impl Group {
             pending: VecDeque::new(),
             installing: None,
             kept: (config.log_kept_entries, config.log_kept_bytes),
+            awaited: BTreeMap::new(),
             quiet_ticks,
         })
     }
@@ -208,6 +214,30 @@ impl Group {
     pub fn tick(&mut self) {
         self.quiet_ticks = self.quiet_ticks.saturating_sub(1);
         self.raw.tick();
+        self.count_snapshots();
+    }
+
+    /// raft-rs sends nothing to a follower that it believes to be taking a snapshot, and nobody tells it of one that was
+    /// lost on the way.
+    fn count_snapshots(&mut self) {
+        if !self.leads() {
+            self.awaited.clear();
+            return;
+        }
+        let taking = |state: ProgressState| state == ProgressState::Snapshot;
+        let waited: Vec<u64> = {
+            let progress = self.raw.raft.prs();
+            progress.iter().filter(|(_, progress)| taking(progress.state)).map(|(id, _)| *id).collect()
+        };
+        self.awaited.retain(|id, _| waited.contains(id));
+        for id in waited {
+            let ticks = self.awaited.entry(id).or_default();
+            *ticks += 1;
+            if *ticks >= SNAPSHOT_TICKS_MAX {
+                *ticks = 0;
+                self.raw.report_snapshot(id, raft::SnapshotStatus::Failure);
+            }
+        }
     }
 
     /// Sends heartbeats, if this replica leads.

@@ -149,7 +149,9 @@ mod tests {
     fn only_what_does_no_harm_twice_is_asked_again_after_an_unknown_outcome() {
         let unknown = || Err(AskError::Unknown("lost".into()));
         let mut attempts = Attempts::new(3, 0);
-        assert!(attempts.answered(NodeId(1), vec![unknown(), unknown(), Ok(vec![7])], |at| at == 0).is_some());
+        assert!(
+            attempts.answered(NodeId(1), vec![unknown(), unknown(), Ok(vec![7])], |at| at == 0).is_some()
+        );
         assert_eq!(attempts.left(), [0]);
         assert_eq!(attempts.answered(NodeId(2), vec![Ok(vec![8])], |_| true), None);
         assert_eq!(attempts.outcomes(), [Ok(vec![8]), unknown(), Ok(vec![7])]);

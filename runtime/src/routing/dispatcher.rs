@@ -100,9 +100,8 @@ impl ClusterDispatch {
     async fn ask_shard(&self, shard: ShardId, asks: Vec<AskOne>, deadline: u64) -> Vec<Outcome> {
         let mut attempts = Attempts::new(asks.len(), usize::from(self.here.0));
         while !attempts.left().is_empty() && self.clock.mono() < deadline {
-            let to = attempts.target(self.directory.leader(shard), |turn| {
-                self.peers.nth(turn).unwrap_or(self.here)
-            });
+            let to = attempts
+                .target(self.directory.leader(shard), |turn| self.peers.nth(turn).unwrap_or(self.here));
             let batch: Vec<AskOne> = attempts.left().iter().map(|at| asks[*at].clone()).collect();
             let repeatable = batch.iter().all(|ask| may_repeat(&self.registry, ask));
             let patience = repeatable.then_some(ATTEMPT_MAX);

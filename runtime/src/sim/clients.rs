@@ -250,7 +250,9 @@ impl Clients {
 
     /// The call is over: what is known of it goes into the history.
     fn end(&mut self, at: usize, outcome: Outcome, s: &mut Shared) {
-        let Some(Ongoing { key, asked, began: from, doubt, .. }) = self.clients[at].ongoing.take() else { return };
+        let Some(Ongoing { key, asked, began: from, doubt, .. }) = self.clients[at].ongoing.take() else {
+            return;
+        };
         s.note(&[at as u64, key, u64::from(outcome.is_ok())]);
         let doubt = doubt || outcome.as_ref().is_err_and(AskError::executed);
         if outcome.is_ok() {
@@ -324,13 +326,15 @@ impl Clients {
             }
         }
         for (id, from, to) in &self.sent_on {
-            let count = |key: &u64| last.get(key).map_or(0, |list| list.iter().filter(|has| *has == id).count());
+            let count =
+                |key: &u64| last.get(key).map_or(0, |list| list.iter().filter(|has| *has == id).count());
             let (cause, effect) = (count(from), count(to));
             if cause != effect {
-                return Err(format!("{id} is {cause} times in list l{from}, and its effect {effect} times in l{to}"));
+                return Err(format!(
+                    "{id} is {cause} times in list l{from}, and its effect {effect} times in l{to}"
+                ));
             }
         }
         Ok(())
     }
 }
-

@@ -4,9 +4,9 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use crate::Address;
 use crate::entity::{Answer, Command, Context, Decide, Decision, Entity, Query, Registry};
 use crate::error::Refused;
-use crate::Address;
 
 /// A value; zero until it is written.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
@@ -111,9 +111,7 @@ impl Decide<Append> for List {
     fn decide(&self, ask: &Append, _ctx: &Context<'_>) -> Decision<Self, Append> {
         let decided = Decision::event(ask.id);
         let decided = match &ask.then {
-            Some(key) => {
-                decided.tell(Address::of::<Self>(key.as_str()), &Append { id: ask.id, then: None })
-            }
+            Some(key) => decided.tell(Address::of::<Self>(key.as_str()), &Append { id: ask.id, then: None }),
             None => decided,
         };
         decided.reply(self.0.len() as u64 + 1)

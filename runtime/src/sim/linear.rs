@@ -135,41 +135,49 @@ mod tests {
             ("a write is read", true, vec![call(1, 2, Put(7)), call(3, 4, Get(7))]),
             ("a stale read", false, vec![call(1, 2, Put(7)), call(3, 4, Get(0))]),
             ("a read beside a write sees either", true, vec![call(1, 9, Put(7)), call(2, 3, Get(0))]),
-            ("and then no older one", false, vec![
-                call(1, 9, Put(7)),
-                call(2, 3, Get(7)),
-                call(4, 5, Get(0)),
-            ]),
+            (
+                "and then no older one",
+                false,
+                vec![call(1, 9, Put(7)), call(2, 3, Get(7)), call(4, 5, Get(0))],
+            ),
             ("a lost write", false, vec![call(1, 2, Put(7)), call(3, 4, Put(8)), call(5, 6, Get(7))]),
-            ("an unknown write shows late", true, vec![
-                call(1, 0, Put(7)),
-                call(3, 4, Get(0)),
-                call(5, 6, Get(7)),
-            ]),
-            ("but not twice", false, vec![
-                call(1, 0, Put(7)),
-                call(2, 3, Get(7)),
-                call(4, 5, Put(8)),
-                call(6, 7, Get(7)),
-            ]),
+            (
+                "an unknown write shows late",
+                true,
+                vec![call(1, 0, Put(7)), call(3, 4, Get(0)), call(5, 6, Get(7))],
+            ),
+            (
+                "but not twice",
+                false,
+                vec![call(1, 0, Put(7)), call(2, 3, Get(7)), call(4, 5, Put(8)), call(6, 7, Get(7))],
+            ),
             ("a swap that found what was not there", false, vec![call(1, 2, Swap(5, 6, Some(true)))]),
-            ("two swaps from the same value", false, vec![
-                call(1, 4, Swap(0, 6, Some(true))),
-                call(2, 5, Swap(0, 7, Some(true))),
-            ]),
-            ("one of them fails", true, vec![
-                call(1, 4, Swap(0, 6, Some(true))),
-                call(2, 5, Swap(0, 7, Some(false))),
-                call(6, 7, Get(6)),
-            ]),
+            (
+                "two swaps from the same value",
+                false,
+                vec![call(1, 4, Swap(0, 6, Some(true))), call(2, 5, Swap(0, 7, Some(true)))],
+            ),
+            (
+                "one of them fails",
+                true,
+                vec![
+                    call(1, 4, Swap(0, 6, Some(true))),
+                    call(2, 5, Swap(0, 7, Some(false))),
+                    call(6, 7, Get(6)),
+                ],
+            ),
             ("an unknown swap", true, vec![call(1, 0, Swap(0, 6, None)), call(2, 3, Get(6))]),
-            ("real time counts across many", false, vec![
-                call(1, 10, Put(1)),
-                call(2, 3, Put(2)),
-                call(4, 5, Get(1)),
-                call(6, 7, Get(2)),
-                call(8, 9, Get(1)),
-            ]),
+            (
+                "real time counts across many",
+                false,
+                vec![
+                    call(1, 10, Put(1)),
+                    call(2, 3, Put(2)),
+                    call(4, 5, Get(1)),
+                    call(6, 7, Get(2)),
+                    call(8, 9, Get(1)),
+                ],
+            ),
         ] {
             assert_eq!(is_linearizable(&calls), expected, "{name}");
         }

@@ -35,7 +35,9 @@ pub(super) fn check(calls: &[Call], last: &[u64]) -> Result<(), String> {
             Step::Append(id, Some(length)) => {
                 let at = usize::try_from(*length).unwrap_or(usize::MAX);
                 if at == 0 || last.get(at - 1) != Some(id) {
-                    return Err(format!("{id} was acknowledged as number {length}, and is not there at the end"));
+                    return Err(format!(
+                        "{id} was acknowledged as number {length}, and is not there at the end"
+                    ));
                 }
                 versions.push((call.from, call.to, at, true));
             }

@@ -89,7 +89,8 @@ impl Network {
         }
         // A carrier promises that no ask comes twice; what nodes say to each other has to bear it all the same.
         let between_nodes = from > 0 && to > 0;
-        let again = (between_nodes && percent(rng, weather.duplicate)).then(|| due + rng.random_range(1..5_000));
+        let again =
+            (between_nodes && percent(rng, weather.duplicate)).then(|| due + rng.random_range(1..5_000));
         link.flying += 1 + u32::from(again.is_some());
         let flying = link.flying;
         self.most = self.most.max(flying);

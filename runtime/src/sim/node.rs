@@ -165,7 +165,9 @@ impl Node {
                 self.slots[shard.0 as usize].rejoin = Some(Rejoin::default());
                 s.after(1, self.event(Inner::Rejoin(shard)));
             }
-            Err(why) => s.watch.fail(s.now, format!("shard {shard} has a checkpoint that does not decode: {why}")),
+            Err(why) => {
+                s.watch.fail(s.now, format!("shard {shard} has a checkpoint that does not decode: {why}"))
+            }
         }
     }
 
@@ -303,7 +305,9 @@ impl Node {
                 let (to, leader) = (batch.to, self.slots[batch.to.0 as usize].leader);
                 if self.replica(to).is_some_and(Replica::decides) {
                     self.on(to, |replica, _| replica.effects(batch), s);
-                } else if let Some(leader) = leader.filter(|leader| leader.0 != self.number && from != leader.0) {
+                } else if let Some(leader) =
+                    leader.filter(|leader| leader.0 != self.number && from != leader.0)
+                {
                     self.post(leader.0, Mail::Envelope(Envelope::Effects(batch)));
                 }
             }
@@ -311,7 +315,9 @@ impl Node {
                 let leader = self.slots[sender.0 as usize].leader;
                 if self.replica(sender).is_some_and(Replica::decides) {
                     self.on(sender, |replica, now| replica.taken(by, seq, now), s);
-                } else if let Some(leader) = leader.filter(|leader| leader.0 != self.number && from != leader.0) {
+                } else if let Some(leader) =
+                    leader.filter(|leader| leader.0 != self.number && from != leader.0)
+                {
                     let taken = Envelope::EffectsTaken { from: sender, to: by, seq };
                     self.post(leader.0, Mail::Envelope(taken));
                 }

@@ -62,9 +62,8 @@ impl Options {
     pub(super) fn placement(&self, shard: u32) -> Vec<u16> {
         let count = u32::from(self.nodes);
         let replicas = if shard == 0 { self.nodes } else { self.replicas };
-        let mut nodes: Vec<u16> = (0..u32::from(replicas))
-            .map(|at| u16::try_from((shard + at) % count + 1).unwrap_or(1))
-            .collect();
+        let mut nodes: Vec<u16> =
+            (0..u32::from(replicas)).map(|at| u16::try_from((shard + at) % count + 1).unwrap_or(1)).collect();
         nodes.sort_unstable();
         nodes
     }

@@ -140,9 +140,7 @@ impl Drawing<'_> {
             Group::Clock => {
                 Fault::ClockRate { node, ppm: self.rng.random_range(-40_000..40_000), lasts: 2 * lasts }
             }
-            Group::Overload => {
-                Fault::Burst { shard: self.shard(), asks: self.rng.random_range(100..2_000) }
-            }
+            Group::Overload => Fault::Burst { shard: self.shard(), asks: self.rng.random_range(100..2_000) },
             Group::Drain => Fault::Drain { node, down },
         };
         self.out.push(Timed { at, fault });
@@ -185,7 +183,8 @@ impl Drawing<'_> {
     }
 
     fn lossy(&mut self, lasts: u64) -> Fault {
-        let mut percent = |most: u8| if self.rng.random_bool(0.6) { self.rng.random_range(0..=most) } else { 0 };
+        let mut percent =
+            |most: u8| if self.rng.random_bool(0.6) { self.rng.random_range(0..=most) } else { 0 };
         let (drop, reorder, duplicate) = (percent(30), percent(50), percent(30));
         let delay = if self.rng.random_bool(0.5) { self.rng.random_range(0..100_000) } else { 0 };
         Fault::Lossy { drop, reorder, duplicate, delay, lasts }

@@ -332,7 +332,11 @@ impl World {
                 .map(|replica| replica.probe())
                 .collect();
             if ids.len() != placed.len() || ids.iter().any(|probe| !probe.votes) {
-                return Err(format!("shard {shard} has {} replicas that vote of {}", ids.len(), placed.len()));
+                return Err(format!(
+                    "shard {shard} has {} replicas that vote of {}",
+                    ids.len(),
+                    placed.len()
+                ));
             }
             let leads = placed
                 .iter()
@@ -378,7 +382,9 @@ impl World {
                 let probe = replica.probe();
                 let same = *applied.get_or_insert(probe.applied) == probe.applied;
                 if !same || probe.inflight > 0 || probe.last != probe.applied {
-                    return Err(format!("replicas of shard {shard} have not converged: node {node} is at {probe:?}"));
+                    return Err(format!(
+                        "replicas of shard {shard} have not converged: node {node} is at {probe:?}"
+                    ));
                 }
                 let held = replica.held()?;
                 if held.ledger.outbox.values().any(|outgoing| !outgoing.waiting.is_empty()) {
