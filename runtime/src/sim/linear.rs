@@ -79,11 +79,10 @@ pub(super) fn is_linearizable(calls: &[Call]) -> bool {
 /// The next call from `from` on that may come now: none that is not taken ended before it began.
 fn next(calls: &[Call], done: &Bits, value: u64, from: usize, first: usize) -> Option<(usize, u64)> {
     let mut ends = u64::MAX;
-    for at in first..calls.len() {
+    for (at, call) in calls.iter().enumerate().skip(first) {
         if done.has(at) {
             continue;
         }
-        let call = &calls[at];
         if call.from > ends {
             return None;
         }

@@ -3,6 +3,7 @@
 
 mod clients;
 mod disk;
+mod inbox;
 mod kinds;
 mod linear;
 mod lists;

@@ -10,18 +10,13 @@ use super::disk::{Disk, Waits};
 use super::network::Mail;
 use super::shared::{Event, Inner, Shared};
 use crate::entity::Globals;
-use crate::error::AskError;
 use crate::planted::Planted;
 use crate::replication::{ReplicaId, SnapshotMark, Start};
 use crate::shard::{Outputs, Replica, ReplicaParts, build_snapshot};
 use crate::storage::{GroupLog, Record, Store as _};
-use crate::transport::{AskBatch, Envelope, ReplyBatch};
+use crate::transport::{Envelope, ReplyBatch};
 use crate::{NodeId, ShardId, Timestamp};
 
-/// Between two questions of a replica that wants to be taken back.
-const ASKED_EVERY: u64 = 200_000;
-/// Questions after which a change of membership is asked for anew.
-const ADMITTED_WITHIN: u32 = 10;
 /// Until a replica that broke is started again.
 const RESTARTED_AFTER: u64 = 300_000;
 /// The wall clock at the start.
@@ -31,9 +26,9 @@ const EPOCH_MS: u64 = 1_700_000_000_000;
 #[derive(Default)]
 pub(super) struct Slot {
     pub(super) replica: Option<Replica>,
-    replies: BTreeMap<u64, u64>,
-    leader: Option<NodeId>,
-    rejoin: Option<Rejoin>,
+    pub(super) replies: BTreeMap<u64, u64>,
+    pub(super) leader: Option<NodeId>,
+    pub(super) rejoin: Option<Rejoin>,
     ticks: u32,
     seen: u64,
     /// Which opening of a replica this is: what was begun for another does not count.
@@ -41,10 +36,10 @@ pub(super) struct Slot {
 }
 
 #[derive(Default)]
-struct Rejoin {
-    id: Option<ReplicaId>,
-    asked: u32,
-    recording: bool,
+pub(super) struct Rejoin {
+    pub(super) id: Option<ReplicaId>,
+    pub(super) asked: u32,
+    pub(super) recording: bool,
 }
 
 /// A clock that may run at another rate than the world's.
@@ -77,7 +72,7 @@ pub(super) struct Node {
     opened: u64,
     ticks: u64,
     here: VecDeque<Mail>,
-    dirty: BTreeSet<u32>,
+    pub(super) dirty: BTreeSet<u32>,
     out: BTreeMap<u16, Vec<Mail>>,
 }
 
@@ -106,7 +101,7 @@ impl Node {
         }
     }
 
-    fn mono(&self, now: u64) -> u64 {
+    pub(super) fn mono(&self, now: u64) -> u64 {
         let rate = u64::try_from(1_000_000 + i64::from(self.clock.ppm)).unwrap_or(1_000_000);
         self.clock.mono + (now - self.clock.at) * rate / 1_000_000
     }
@@ -120,7 +115,7 @@ impl Node {
         Timestamp((EPOCH_MS + now / 1_000).saturating_add_signed(self.wall))
     }
 
-    fn event(&self, what: Inner) -> Event {
+    pub(super) fn event(&self, what: Inner) -> Event {
         Event::Node { node: self.number, boot: self.boot, what }
     }
 
@@ -171,7 +166,7 @@ impl Node {
         }
     }
 
-    fn open(&mut self, shard: ShardId, log: GroupLog, s: &mut Shared) {
+    pub(super) fn open(&mut self, shard: ShardId, log: GroupLog, s: &mut Shared) {
         let founders = s.placement[shard.0 as usize].iter().map(|n| ReplicaId::new(NodeId(*n), 0)).collect();
         let fresh = log.replica.is_none();
         let id = log.replica.map_or_else(|| ReplicaId::new(NodeId(self.number), 0), ReplicaId);
@@ -252,7 +247,7 @@ impl Node {
         let now = self.mono(s.now);
         let every = s.options.raft().heartbeat_ticks;
         self.ticks += 1;
-        let beat = self.ticks % u64::from(every) == 0;
+        let beat = self.ticks.is_multiple_of(u64::from(every));
         for (at, slot) in self.slots.iter_mut().enumerate() {
             let Some(replica) = &mut slot.replica else { continue };
             slot.ticks += 1;
@@ -270,7 +265,7 @@ impl Node {
         self.tell(told, s);
     }
 
-    fn tell(&mut self, told: Result<Vec<(ShardId, Waits)>, String>, s: &mut Shared) {
+    pub(super) fn tell(&mut self, told: Result<Vec<(ShardId, Waits)>, String>, s: &mut Shared) {
         let told = match told {
             Ok(told) => told,
             Err(why) => return s.watch.fail(s.now, format!("node {}: {why}", self.number)),
@@ -287,7 +282,7 @@ impl Node {
         }
     }
 
-    fn on(&mut self, shard: ShardId, act: impl FnOnce(&mut Replica, u64), s: &Shared) {
+    pub(super) fn on(&mut self, shard: ShardId, act: impl FnOnce(&mut Replica, u64), s: &Shared) {
         let now = self.mono(s.now);
         if let Some(replica) = &mut self.slots[shard.0 as usize].replica {
             act(replica, now);
@@ -295,129 +290,12 @@ impl Node {
         }
     }
 
-    fn mail(&mut self, from: u16, mail: Mail, s: &mut Shared) {
-        match mail {
-            Mail::Envelope(Envelope::Raft { shard, messages }) => {
-                self.on(shard, |replica, _| replica.step(&messages), s);
-            }
-            Mail::Envelope(Envelope::Ask(batch)) => self.ask(batch, s),
-            Mail::Envelope(Envelope::Effects(batch)) => {
-                let (to, leader) = (batch.to, self.slots[batch.to.0 as usize].leader);
-                if self.replica(to).is_some_and(Replica::decides) {
-                    self.on(to, |replica, _| replica.effects(batch), s);
-                } else if let Some(leader) =
-                    leader.filter(|leader| leader.0 != self.number && from != leader.0)
-                {
-                    self.post(leader.0, Mail::Envelope(Envelope::Effects(batch)));
-                }
-            }
-            Mail::Envelope(Envelope::EffectsTaken { from: sender, to: by, seq }) => {
-                let leader = self.slots[sender.0 as usize].leader;
-                if self.replica(sender).is_some_and(Replica::decides) {
-                    self.on(sender, |replica, now| replica.taken(by, seq, now), s);
-                } else if let Some(leader) =
-                    leader.filter(|leader| leader.0 != self.number && from != leader.0)
-                {
-                    let taken = Envelope::EffectsTaken { from: sender, to: by, seq };
-                    self.post(leader.0, Mail::Envelope(taken));
-                }
-            }
-            Mail::Envelope(_) => {}
-            Mail::Snapshot(shard, blob) => self.on(shard, |replica, _| replica.snapshot(&blob), s),
-            Mail::Readmit(shard, node) => {
-                let mut admitted = None;
-                self.on(shard, |replica, _| admitted = replica.admit(node).ok(), s);
-                if let Some(id) = admitted {
-                    self.post(from, Mail::Readmitted(shard, id));
-                }
-            }
-            Mail::Readmitted(shard, id) => {
-                if let Some(rejoin) = &mut self.slots[shard.0 as usize].rejoin {
-                    rejoin.id.get_or_insert(id);
-                }
-            }
-            Mail::IsMember(shard, id) => {
-                if self.replica(shard).is_some_and(|replica| replica.decides() && replica.admitted(id)) {
-                    self.post(from, Mail::Member(shard, id));
-                }
-            }
-            Mail::Member(shard, id) => self.taken_back(shard, id, s),
-        }
-    }
-
-    fn replica(&self, shard: ShardId) -> Option<&Replica> {
+    pub(super) fn replica(&self, shard: ShardId) -> Option<&Replica> {
         self.slots[shard.0 as usize].replica.as_ref()
     }
 
-    /// Takes a client's asks, up to the mailbox's bound.
-    fn ask(&mut self, batch: AskBatch, s: &mut Shared) {
-        let AskBatch { call, shard, left_ms, asks } = batch;
-        let now = self.mono(s.now);
-        let most = s.options.shard().mailbox_asks_max as usize;
-        let count = asks.len();
-        let slot = &mut self.slots[shard.0 as usize];
-        let refused = match &mut slot.replica {
-            None => Some(AskError::NotSent("no replica of the shard runs here".to_owned())),
-            Some(replica) if replica.backlog() > 0 && replica.backlog() + count > most => {
-                Some(AskError::busy("mailbox", std::time::Duration::from_millis(50)))
-            }
-            Some(replica) => {
-                let token = replica.ask(asks, now + u64::from(left_ms) * 1_000, now);
-                slot.replies.insert(token, call);
-                self.dirty.insert(shard.0);
-                None
-            }
-        };
-        if let Some(error) = refused {
-            let outcomes = vec![Err(error); count];
-            self.post(0, Mail::Envelope(Envelope::Reply(ReplyBatch { call, outcomes })));
-        }
-    }
-
-    /// A lost replica asks its peers, one at a time.
-    fn rejoin(&mut self, shard: ShardId, s: &mut Shared) {
-        let Some(rejoin) = &mut self.slots[shard.0 as usize].rejoin else { return };
-        if rejoin.recording {
-            return;
-        }
-        rejoin.asked += 1;
-        if rejoin.asked % ADMITTED_WITHIN == 0 {
-            rejoin.id = None;
-        }
-        let mail = match rejoin.id {
-            Some(id) => Mail::IsMember(shard, id),
-            None => Mail::Readmit(shard, NodeId(self.number)),
-        };
-        let peers: Vec<u16> =
-            s.placement[shard.0 as usize].iter().copied().filter(|peer| *peer != self.number).collect();
-        for peer in peers {
-            self.post(peer, mail.clone());
-        }
-        s.after(ASKED_EVERY, self.event(Inner::Rejoin(shard)));
-    }
-
-    /// The group has taken this node's replica back: its new id is noted before it takes part.
-    fn taken_back(&mut self, shard: ShardId, id: ReplicaId, s: &mut Shared) {
-        let Some(rejoin) = &mut self.slots[shard.0 as usize].rejoin else { return };
-        if rejoin.recording || rejoin.id != Some(id) || self.disk.full || self.disk.store.is_failing() {
-            return;
-        }
-        rejoin.recording = true;
-        if let Err(why) = self.disk.store.clear(shard) {
-            s.watch.fail(s.now, why.to_string());
-        }
-        if self.append(shard, vec![Record::Replica { id: id.0 }], Waits::Opening) {
-            let told = self.disk.sync_all();
-            self.tell(told, s);
-            if self.replica(shard).is_none() {
-                let log = self.disk.log(shard);
-                self.open(shard, log, s);
-            }
-        }
-    }
-
     /// True when whoever waits is to be told at once.
-    fn append(&mut self, shard: ShardId, records: Vec<Record>, waits: Waits) -> bool {
+    pub(super) fn append(&mut self, shard: ShardId, records: Vec<Record>, waits: Waits) -> bool {
         match self.disk.append(shard, records, waits) {
             Ok(early) => early,
             Err(_) => {
@@ -429,7 +307,7 @@ impl Node {
         }
     }
 
-    fn post(&mut self, to: u16, mail: Mail) {
+    pub(super) fn post(&mut self, to: u16, mail: Mail) {
         if to == self.number {
             self.here.push_back(mail);
         } else {
