@@ -129,7 +129,7 @@ impl Clients {
         let (key, asked) = match self.clients[at].script.pop() {
             Some(key) => (key, Asked::Read),
             None if self.stopped => return,
-            None => self.draw(s),
+            None => self.draw(at, s),
         };
         let register = matches!(asked, Asked::Put(_) | Asked::Swap(..) | Asked::Get);
         let to = if register {
@@ -172,14 +172,16 @@ impl Clients {
         self.attempt(at, s);
     }
 
-    fn draw(&mut self, s: &mut Shared) -> (u64, Asked) {
+    fn draw(&mut self, at: usize, s: &mut Shared) -> (u64, Asked) {
         self.value += 1;
         let (key, value) = (s.rng.random_range(0..KEYS), self.value);
-        let asked = match s.rng.random_range(0..10) {
+        // Some only read: a write to a leader that is cut off would keep them from seeing what it answers meanwhile.
+        let first = if at.is_multiple_of(4) { 7 } else { 0 };
+        let asked = match s.rng.random_range(first..10) {
             0 | 1 => Asked::Put(value),
             2 => Asked::Swap(value.saturating_sub(s.rng.random_range(1..12)), value),
-            3..=5 => Asked::Get,
-            6 | 7 => Asked::Append(value),
+            3 | 4 => Asked::Append(value),
+            5..=7 => Asked::Get,
             _ => Asked::Read,
         };
         (key, asked)
@@ -192,7 +194,8 @@ impl Clients {
             return self.end(at, Err(AskError::Expired), s);
         }
         let nodes = &s.placement[ongoing.shard.0 as usize];
-        let known = client.leaders.get(&ongoing.shard).copied();
+        // Every other client comes from elsewhere each time: it finds a new leader while others still ask the old one.
+        let known = client.leaders.get(&ongoing.shard).copied().filter(|_| at % 2 == 0);
         let to = ongoing.attempts.target(known, |turn| NodeId(nodes[turn % nodes.len()])).0;
         ongoing.waits = Some(to);
         client.serial += 1;
