@@ -3,47 +3,41 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protobuf::Message as _;
-use raft::eraftpb::{ConfChangeV2, ConfState, Entry, EntryType, HardState, Message, MessageType};
-use raft::{ProgressState, RawNode, StateRole};
+use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType};
+use raft::{RawNode, StateRole};
 
 use super::config::RaftConfig;
 use super::log::{Log, SnapshotMark};
 use super::parts::{Ready, ReplicaId, Start, entry_from_record, rank, record_from_entry};
-use crate::address::{NodeId, ShardId};
+use crate::address::ShardId;
 use crate::planted::Bug;
 use crate::storage::{Record, Vote};
 
 /// Ticks between the election timeouts of a group's replicas, so that two never stand at once.
 const ELECTION_SPREAD_TICKS: usize = 6;
 
-/// Entries that a voter may lack to be handed leadership: they are on their way, and under load there are always some.
-const SUCCESSOR_LAG_MAX: u64 = 32;
-
 /// Ticks before its election timeout at which a follower watches every tick.
 const BEATS_NEAR: usize = 6;
-
-/// Ticks after which a snapshot that was sent and of which nothing was heard counts as lost.
-const SNAPSHOT_TICKS_MAX: u32 = 800;
 
 /// Index and term that stand for the founding membership.
 const FOUNDING: (u64, u64) = (1, 1);
 
 /// One replica of one group.
 pub struct Group {
-    shard: ShardId,
-    id: ReplicaId,
-    raw: RawNode<Log>,
+    pub(super) shard: ShardId,
+    pub(super) id: ReplicaId,
+    pub(super) raw: RawNode<Log>,
     /// Messages of batches not yet durable, with the batch that holds them back.
-    held: VecDeque<(u64, Vec<Message>)>,
+    pub(super) held: VecDeque<(u64, Vec<Message>)>,
     /// Batches handed out and not yet confirmed, and whether they hold records of their own.
-    pending: VecDeque<(u64, bool)>,
+    pub(super) pending: VecDeque<(u64, bool)>,
     /// A snapshot that becomes the applied state once its batch is durable.
-    installing: Option<(u64, u64)>,
-    kept: (u64, u64),
+    pub(super) installing: Option<(u64, u64)>,
+    pub(super) kept: (u64, u64),
     /// Ticks that each follower has been waited for to take its snapshot.
-    awaited: BTreeMap<u64, u32>,
+    pub(super) awaited: BTreeMap<u64, u32>,
     /// Ticks since start in which this replica grants no vote: it may have promised a leader's lease before it crashed.
-    quiet_ticks: usize,
+    pub(super) quiet_ticks: usize,
 }
 
 impl Group {
@@ -217,29 +211,6 @@ impl Group {
         self.count_snapshots();
     }
 
-    /// raft-rs sends nothing to a follower that it believes to be taking a snapshot, and nobody tells it of one that was
-    /// lost on the way.
-    fn count_snapshots(&mut self) {
-        if !self.leads() {
-            self.awaited.clear();
-            return;
-        }
-        let taking = |state: ProgressState| state == ProgressState::Snapshot;
-        let waited: Vec<u64> = {
-            let progress = self.raw.raft.prs();
-            progress.iter().filter(|(_, progress)| taking(progress.state)).map(|(id, _)| *id).collect()
-        };
-        self.awaited.retain(|id, _| waited.contains(id));
-        for id in waited {
-            let ticks = self.awaited.entry(id).or_default();
-            *ticks += 1;
-            if *ticks >= SNAPSHOT_TICKS_MAX {
-                *ticks = 0;
-                self.raw.report_snapshot(id, raft::SnapshotStatus::Failure);
-            }
-        }
-    }
-
     /// Sends heartbeats, if this replica leads.
     pub fn beat(&mut self) {
         self.raw.ping();
@@ -283,95 +254,9 @@ impl Group {
         Ok(self.last())
     }
 
-    /// Whether the membership is changing: another change must wait.
-    #[must_use]
-    pub fn changing(&self) -> bool {
-        self.raw.raft.has_pending_conf() || self.is_joint()
-    }
-
-    /// Whether two memberships must agree until the newer one is alone.
-    #[must_use]
-    pub fn is_joint(&self) -> bool {
-        !self.members().voters_outgoing.is_empty()
-    }
-
-    /// How far a replica that was heard of lately is known to match this leader's log.
-    #[must_use]
-    pub fn active_match(&self, replica: ReplicaId) -> Option<u64> {
-        let progress = self.raw.raft.prs().get(replica.0)?;
-        progress.recent_active.then_some(progress.matched)
-    }
-
-    /// Proposes a change of membership.
-    ///
-    /// # Errors
-    /// Not the leader, or a change is pending.
-    pub fn propose_change(&mut self, change: ConfChangeV2) -> Result<(), String> {
-        self.raw.propose_conf_change(Vec::new(), change).map_err(|error| error.to_string())
-    }
-
-    /// Applies a committed change of membership.
-    ///
-    /// # Errors
-    /// raft-rs refused it.
-    pub fn apply_change(&mut self, entry: &Entry) -> Result<(), String> {
-        let change = match entry.get_entry_type() {
-            EntryType::EntryConfChangeV2 => {
-                ConfChangeV2::parse_from_bytes(&entry.data).map_err(|error| error.to_string())?
-            }
-            EntryType::EntryConfChange => {
-                let change = raft::eraftpb::ConfChange::parse_from_bytes(&entry.data)
-                    .map_err(|error| error.to_string())?;
-                raft::eraftpb::ConfChangeV2 { changes: vec![single(&change)].into(), ..Default::default() }
-            }
-            EntryType::EntryNormal => return Ok(()),
-        };
-        let members = self.raw.apply_conf_change(&change).map_err(|error| error.to_string())?;
-        self.raw.mut_store().members = members;
-        Ok(())
-    }
-
-    /// The node that leads this group when all are well: the first to stand for election.
-    #[must_use]
-    pub fn preferred(&self) -> Option<NodeId> {
-        let voters: Vec<ReplicaId> = self.members().voters.into_iter().map(ReplicaId).collect();
-        voters.iter().find(|replica| rank(self.shard, **replica, &voters) == 0).map(|replica| replica.node())
-    }
-
     /// Starts a heartbeat round; it comes back in [`Ready::rounds`] once a majority has answered.
     pub fn round(&mut self, round: u64) {
         self.raw.read_index(round.to_le_bytes().to_vec());
-    }
-
-    /// Hands leadership over. Until it is done or an election timeout has passed nothing can be proposed.
-    pub fn transfer(&mut self, to: ReplicaId) {
-        self.raw.transfer_leader(to.0);
-    }
-
-    /// Another voter on a node that suits, which has been heard lately and lacks next to nothing: of several the one that
-    /// lacks least. What it lacks it is sent before it is told to stand.
-    #[must_use]
-    pub fn successor(&self, suits: &dyn Fn(NodeId) -> bool) -> Option<ReplicaId> {
-        let floor = self.last().saturating_sub(SUCCESSOR_LAG_MAX);
-        let lacking = |id: u64| {
-            let progress = self.raw.raft.prs().get(id)?;
-            (progress.recent_active && progress.matched >= floor)
-                .then_some((std::cmp::Reverse(progress.matched), id))
-        };
-        let voters = self.members().voters;
-        let others = voters.into_iter().filter(|id| *id != self.id.0 && suits(ReplicaId(*id).node()));
-        others.filter_map(lacking).min().map(|(_, id)| ReplicaId(id))
-    }
-
-    /// How far a replica's log is known to match this leader's.
-    #[must_use]
-    pub fn matched(&self, replica: ReplicaId) -> Option<u64> {
-        self.raw.raft.prs().get(replica.0).map(|progress| progress.matched)
-    }
-
-    /// Reports that a snapshot could not be sent, so that raft-rs tries again.
-    pub fn snapshot_failed(&mut self, to: ReplicaId) {
-        self.raw.report_snapshot(to.0, raft::SnapshotStatus::Failure);
     }
 
     /// Takes what the machine has to say; `None` when that is nothing.
@@ -483,13 +368,5 @@ impl Group {
     #[must_use]
     pub fn snapshot_wanted(&self) -> bool {
         self.raw.store().take_snapshot_wanted() > 0
-    }
-}
-
-fn single(change: &raft::eraftpb::ConfChange) -> raft::eraftpb::ConfChangeSingle {
-    raft::eraftpb::ConfChangeSingle {
-        change_type: change.change_type,
-        node_id: change.node_id,
-        ..Default::default()
     }
 }

@@ -6,6 +6,7 @@ mod config;
 mod group;
 mod lease;
 mod log;
+mod members;
 mod parts;
 
 pub use config::RaftConfig;
