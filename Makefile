@@ -14,6 +14,7 @@ demo: setup
 test: setup $(VENV)/ready
 	cargo build -p troupe-node
 	cargo test --workspace
+	cargo test -p troupe-runtime --features planted --lib sim::tests::planted
 	TROUPE_BIN=$(CARGO_TARGET_DIR)/debug/troupe $(VENV)/bin/python -m pytest -q sdk/python/tests
 
 # Every figure beside its baseline: `make bench ARGS="events --json figures.json"`.

@@ -19,8 +19,7 @@ use troupe_gateway::{Gateway, Platform, Readiness, Ready};
 use troupe_runtime::cluster::{Disk, IdentityFile, Runtime, RuntimeConfig, RuntimeSpec};
 use troupe_runtime::observe::{Journal, Lifecycle};
 use troupe_runtime::placement::Operator;
-use troupe_runtime::shard::{Append, Unread};
-use troupe_runtime::storage::{GroupLog, Record, Wal, WalError, open_store};
+use troupe_runtime::storage::Wal;
 use troupe_runtime::time::Clock;
 use troupe_runtime::transport::ReceiverSlot;
 use troupe_runtime::transport::mesh::{Mesh, MeshPeer, MeshSpec, ensure_certificates};
@@ -32,6 +31,7 @@ use troupe_supervision::{
 };
 
 use crate::config::Config;
+use crate::disk::open_disk;
 use crate::guard::guarded;
 
 /// The service that counts what it is told, and answers how much that was.
@@ -44,48 +44,6 @@ const TREE_SERVICE: &str = "tree";
 const EXIT_LOG_FAILED: i32 = 74;
 /// How long a planned stop may take to hand over leadership.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
-
-/// The write-ahead log as shards see it, and why nothing can be written to it any more.
-struct Log {
-    wal: Wal,
-    failure: watch::Sender<Option<String>>,
-}
-
-impl Log {
-    fn failed(failure: &watch::Sender<Option<String>>, error: &WalError) {
-        if matches!(error, WalError::Failed(_) | WalError::Io(_)) {
-            failure.send_replace(Some(error.to_string()));
-        }
-    }
-}
-
-impl Append for Log {
-    fn append(
-        &self,
-        shard: ShardId,
-        records: Vec<Record>,
-        done: Box<dyn FnOnce(Result<(), String>) + Send>,
-    ) -> Result<(), String> {
-        let failure = self.failure.clone();
-        let done = Box::new(move |outcome: Result<(), WalError>| {
-            done(outcome.map_err(|error| {
-                Self::failed(&failure, &error);
-                error.to_string()
-            }));
-        });
-        self.wal.append(shard, records, done).map_err(|error| {
-            Self::failed(&self.failure, &error);
-            error.to_string()
-        })
-    }
-
-    fn reread(&self, shard: ShardId) -> Result<GroupLog, Unread> {
-        self.wal.reread(shard).map_err(|error| match error {
-            WalError::Unreadable(why) => Unread::Lost(why),
-            other => Unread::Unavailable(other.to_string()),
-        })
-    }
-}
 
 struct NodeReadiness {
     runtime: Arc<Runtime>,
@@ -384,36 +342,6 @@ async fn compose(
         Some(journal.clone()),
     );
     Ok(Parts { runtime, recommender, journal, mesh, wal, failure: stopped, clock })
-}
-
-fn open_disk(
-    config: &Config,
-    data: &Path,
-    journal: &Arc<RingJournal>,
-    node: NodeId,
-    failure: watch::Sender<Option<String>>,
-) -> anyhow::Result<(Wal, Disk)> {
-    let (wal, recovered) = Wal::open(&data.join("wal"), &config.wal).context("the write-ahead log")?;
-    let tell = |change: &str, reason: String| {
-        tracing::warn!(change, reason, "write-ahead log");
-        let subject = "wal".to_owned();
-        journal.record(Lifecycle { at: Timestamp::wall(), node, subject, change: change.to_owned(), reason });
-    };
-    if let Some(torn) = &recovered.torn {
-        tell("torn_tail_cut", format!("{} after byte {}", torn.segment.display(), torn.offset));
-    }
-    for (shard, why) in &recovered.damaged {
-        tell("damaged", format!("shard {shard}: {why}"));
-    }
-    let store = open_store(&config.store, data)?;
-    let disk = Disk {
-        log: Arc::new(Log { wal: wal.clone(), failure }),
-        store,
-        facts: Arc::new(IdentityFile::in_dir(data)),
-        recovered: recovered.groups,
-        damaged: recovered.damaged,
-    };
-    Ok((wal, disk))
 }
 
 /// The shared secret: from the environment, or from a file beside the certificates that the first node makes.

@@ -8,6 +8,7 @@ mod chaos;
 mod cli;
 mod config;
 mod demo;
+mod disk;
 mod figures;
 mod guard;
 mod join;

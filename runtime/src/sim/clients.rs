@@ -195,7 +195,7 @@ impl Clients {
         }
         let nodes = &s.placement[ongoing.shard.0 as usize];
         // Every other client comes from elsewhere each time: it finds a new leader while others still ask the old one.
-        let known = client.leaders.get(&ongoing.shard).copied().filter(|_| at % 2 == 0);
+        let known = client.leaders.get(&ongoing.shard).copied().filter(|_| at.is_multiple_of(2));
         let to = ongoing.attempts.target(known, |turn| NodeId(nodes[turn % nodes.len()])).0;
         ongoing.waits = Some(to);
         client.serial += 1;
