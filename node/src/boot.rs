@@ -16,14 +16,13 @@ use troupe_actors::catalog::{Catalog, Declare};
 use troupe_actors::lake::Lake;
 use troupe_actors::serving::{Engine, Recommender};
 use troupe_gateway::{Gateway, Platform, Readiness, Ready};
-use troupe_runtime::cluster::{Disk, IdentityFile, Runtime, RuntimeConfig, RuntimeSpec};
-use troupe_runtime::observe::{Journal, Lifecycle};
+use troupe_runtime::cluster::{Runtime, RuntimeConfig, RuntimeSpec};
 use troupe_runtime::placement::Operator;
 use troupe_runtime::storage::Wal;
 use troupe_runtime::time::Clock;
 use troupe_runtime::transport::ReceiverSlot;
 use troupe_runtime::transport::mesh::{Mesh, MeshPeer, MeshSpec, ensure_certificates};
-use troupe_runtime::{Address, AskError, AskOptions, NodeId, ShardId, Timestamp, wire};
+use troupe_runtime::{Address, AskError, AskOptions, NodeId, Timestamp, wire};
 use troupe_supervision::console::{Console, ConsoleConfig, TreeSource};
 use troupe_supervision::{
     Options, RingJournal, Strategy, Supervision, SupervisionConfig, SupervisorMessage, Tree, TreeView,
