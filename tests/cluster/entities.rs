@@ -49,7 +49,10 @@ async fn a_panic_ends_one_incarnation_and_nothing_else() {
 async fn a_fault_in_the_middle_of_a_batch_keeps_what_the_batch_decided_before_it() {
     let world = World::start().await;
     let to = account("batch");
-    let ask = |verb: &str, body: Vec<u8>| AskOne { to: to.clone(), verb: verb.into(), body, key: None };
+    // Each with a key, so that an election while the cluster starts is no outcome.
+    let mut keys = 1..;
+    let mut ask =
+        |verb: &str, body: Vec<u8>| AskOne { to: to.clone(), verb: verb.into(), body, key: keys.next() };
     let deposit = |id| troupe_runtime::wire::encode(&Deposit { id, amount: 1 });
     let asks = vec![
         ask("deposit.v1", deposit(1)),

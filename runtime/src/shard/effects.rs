@@ -1,0 +1,144 @@
+//! What decisions lead to within the shard, and what other shards' decisions lead to here.
+
+use super::decide::Draft;
+use super::entry::{Answer, Item};
+use super::recent::Caller;
+use super::replica::Replica;
+use crate::address::Address;
+use crate::entity::{Action, Decided, Effect, KindSpec, Placement};
+use crate::error::AskError;
+use crate::transport::EffectBatch;
+
+/// Longest chain of effects within one shard that one message may set off; what lies beyond is a dead letter.
+const LOCAL_EFFECTS_MAX: usize = 10_000;
+
+impl Replica {
+    /// Adds an item, and runs its effects on this shard.
+    pub(super) fn write(
+        &mut self,
+        kind: &KindSpec,
+        to: Address,
+        events: Vec<Vec<u8>>,
+        effects: Vec<Effect>,
+        answer: Option<Answer>,
+        draft: &mut Draft,
+    ) {
+        let mut local = self.push_item(kind, to, events, effects, answer, draft);
+        let mut followed = 0;
+        while let Some(effect) = local.pop() {
+            followed += 1;
+            if followed > LOCAL_EFFECTS_MAX {
+                self.dead_letter(&effect, "the chain of effects is too long");
+                break;
+            }
+            local.extend(self.run_effect(effect, Caller::Neighbour, draft));
+        }
+    }
+
+    /// Adds an item and returns its effects on this shard, last first.
+    pub(super) fn push_item(
+        &mut self,
+        kind: &KindSpec,
+        to: Address,
+        events: Vec<Vec<u8>>,
+        effects: Vec<Effect>,
+        answer: Option<Answer>,
+        draft: &mut Draft,
+    ) -> Vec<Effect> {
+        if !events.is_empty() {
+            self.cells.touched(kind.name, &to.key, draft.index);
+            if kind.placement == Placement::Control {
+                draft.changed.push((kind.name, to.key.clone()));
+            }
+        }
+        let here = self.group.shard();
+        let (mut local, away): (Vec<_>, Vec<_>) =
+            effects.into_iter().partition(|effect| self.shard_of(effect) == here);
+        local.reverse();
+        draft.bytes += events.iter().map(|event| event.len() + 4).sum::<usize>()
+            + away.iter().map(|effect| effect.body.len() + 48).sum::<usize>()
+            + to.key.len()
+            + 16;
+        draft.batch.items.push(Item { to, events, effects: away, answer });
+        local
+    }
+
+    /// Runs one effect; returns the effects that it has on this shard in turn.
+    pub(super) fn run_effect(&mut self, effect: Effect, caller: Caller, draft: &mut Draft) -> Vec<Effect> {
+        let registry = self.registry.clone();
+        let Some(kind) = registry.get(&effect.to.kind) else {
+            self.dead_letter(&effect, "unknown kind");
+            return Vec::new();
+        };
+        let Some((name, Action::Command(run))) =
+            kind.verbs.get(effect.verb.as_str()).map(|verb| (verb.name, verb.action))
+        else {
+            self.dead_letter(&effect, "no such command");
+            return Vec::new();
+        };
+        draft.commands += 1;
+        self.counters.commands += 1;
+        let given_up = self.faults.state(&effect.to, kind.faults, draft.now).1;
+        let decided = if given_up {
+            Err(AskError::Fault("given up".to_owned()))
+        } else {
+            self.run(kind, &effect.to, run, &effect.body, draft)
+        };
+        match decided {
+            Ok(Decided { events, effects, reply: Ok(_) }) => {
+                self.remember(&effect.to, name, caller, events.len(), None, draft.batch.now);
+                self.push_item(kind, effect.to, events, effects, None, draft)
+            }
+            Ok(Decided { reply: Err(refused), .. }) => {
+                let error = AskError::Refused(refused);
+                self.remember(&effect.to, name, caller, 0, Some(&error), draft.batch.now);
+                self.dead_letter(&effect, &error.to_string());
+                Vec::new()
+            }
+            Err(error) => {
+                self.remember(&effect.to, name, caller, 0, Some(&error), draft.batch.now);
+                self.dead_letter(&effect, &error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn take_effects(&mut self, draft: &mut Draft) {
+        while draft.commands < self.config.batch_commands_max
+            && draft.bytes < self.config.batch_bytes_max as usize
+        {
+            let Some(EffectBatch { from, first, effects, .. }) = self.waiting_effects.pop_front() else {
+                break;
+            };
+            let drafted =
+                draft.batch.taken.iter().rev().find(|(shard, _)| *shard == from).map(|(_, seq)| *seq);
+            let have = drafted.unwrap_or_else(|| self.ledger.taken.get(&from).copied().unwrap_or(0));
+            if first > have + 1 {
+                // A gap: the sender will send again from what was acknowledged.
+                continue;
+            }
+            let last = first + effects.len() as u64 - 1;
+            if last <= have {
+                if self.inflight.is_empty() && drafted.is_none() {
+                    self.out.taken.push((from, have));
+                }
+                continue;
+            }
+            let skip = usize::try_from(have + 1 - first).unwrap_or(usize::MAX);
+            for (_, effect) in effects.into_iter().skip(skip) {
+                let mut local = self.run_effect(effect, Caller::Shard(from.0), draft);
+                let mut followed = 0;
+                while let Some(next) = local.pop() {
+                    followed += 1;
+                    if followed > LOCAL_EFFECTS_MAX {
+                        self.dead_letter(&next, "the chain of effects is too long");
+                        break;
+                    }
+                    local.extend(self.run_effect(next, Caller::Neighbour, draft));
+                }
+            }
+            draft.batch.taken.retain(|(shard, _)| *shard != from);
+            draft.batch.taken.push((from, last));
+        }
+    }
+}
