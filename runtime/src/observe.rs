@@ -162,6 +162,23 @@ pub struct EntityView {
     pub given_up: bool,
     /// The newest messages, newest first.
     pub recent: Vec<MessageView>,
+    /// Its timers, by name.
+    pub timers: Vec<TimerView>,
+}
+
+/// A timer that an entity has set.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct TimerView {
+    /// Its name.
+    pub name: String,
+    /// When it fires next.
+    pub due: Timestamp,
+    /// Its period in milliseconds, if it repeats.
+    pub every_ms: Option<u64>,
+    /// What becomes of firings that were missed.
+    pub catch_up: crate::entity::CatchUp,
+    /// The command that it sends.
+    pub verb: String,
 }
 
 /// A change in the life of a node, replica, service or entity.

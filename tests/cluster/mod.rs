@@ -6,5 +6,6 @@ mod entities;
 mod failover;
 mod placement;
 mod rebuild;
+mod timers;
 mod toy;
 mod world;

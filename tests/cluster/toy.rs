@@ -1,9 +1,13 @@
 //! A kind made for these tests: accounts that remember every deposit by its id.
 
+use std::time::Duration;
+
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::entity::{Answer, Placement};
-use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Query, Refused, Registry};
+use troupe_runtime::entity::{Answer, CatchUp, Placement, Timer};
+use troupe_runtime::{
+    Address, Command, Context, Decide, Decision, Entity, Query, Refused, Registry, Timestamp,
+};
 
 /// Ids of all deposits, in order.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
@@ -52,6 +56,10 @@ message!(/// Takes from here and deposits there, as an effect.
     Transfer { id: u64, amount: i64, to: String });
 message!(/// Panics while deciding.
     Explode { why: String });
+message!(/// Sets a timer that deposits 1 under this id; `after_ms` may be negative.
+    Remind { name: String, id: u64, after_ms: i64, every_ms: Option<u64>, catch_up: CatchUp });
+message!(/// Cancels a timer.
+    Forget { name: String });
 message!(/// Everything.
     Get {});
 message!(/// The answer to `Get`.
@@ -92,6 +100,34 @@ impl Command for Explode {
 impl Decide<Explode> for Account {
     fn decide(&self, ask: &Explode, _ctx: &Context<'_>) -> Decision<Self, Explode> {
         panic!("told to explode: {}", ask.why)
+    }
+}
+
+impl Command for Remind {
+    const VERB: &'static str = "remind.v1";
+    type Reply = u64;
+}
+
+impl Decide<Remind> for Account {
+    fn decide(&self, ask: &Remind, ctx: &Context<'_>) -> Decision<Self, Remind> {
+        let due = Timestamp(ctx.now.0.saturating_add_signed(ask.after_ms));
+        let deposit = Deposit { id: ask.id, amount: 1 };
+        let timer = match ask.every_ms {
+            Some(every) => Timer::every(due, Duration::from_millis(every), ask.catch_up, &deposit),
+            None => Timer::once(due, &deposit),
+        };
+        Decision::unchanged().set_timer(&ask.name, timer).reply(due.0)
+    }
+}
+
+impl Command for Forget {
+    const VERB: &'static str = "forget.v1";
+    type Reply = bool;
+}
+
+impl Decide<Forget> for Account {
+    fn decide(&self, ask: &Forget, ctx: &Context<'_>) -> Decision<Self, Forget> {
+        Decision::unchanged().cancel_timer(&ask.name).reply(ctx.timer(&ask.name).is_some())
     }
 }
 
@@ -146,6 +182,8 @@ pub(crate) fn registry() -> Registry {
         .command::<Account, Deposit>()
         .command::<Account, Transfer>()
         .command::<Account, Explode>()
+        .command::<Account, Remind>()
+        .command::<Account, Forget>()
         .query::<Account, Get>()
         .kind::<Banner>()
         .command::<Banner, Paint>()

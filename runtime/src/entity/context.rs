@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::timer::{Timer, Timers};
 use super::traits::Entity;
 use crate::time::Timestamp;
 
@@ -21,13 +22,21 @@ pub struct Context<'a> {
     pub key: &'a str,
     /// States of control-placed entities as this node has applied them.
     pub globals: &'a Globals,
+    pub(crate) timers: Timers<'a>,
 }
 
 impl<'a> Context<'a> {
     /// A context at `now` for `key`, with no randomness.
     #[must_use]
     pub const fn at(now: Timestamp, key: &'a str, globals: &'a Globals) -> Self {
-        Self { now, seed: 0, key, globals }
+        let timers = Timers { set: None, of_entity_max: usize::MAX, left_in_shard: usize::MAX };
+        Self { now, seed: 0, key, globals, timers }
+    }
+
+    /// A timer of the entity's own, as it is set.
+    #[must_use]
+    pub fn timer(&self, name: &str) -> Option<&'a Timer> {
+        self.timers.set?.get(name)
     }
 
     /// The state of a control-placed entity as this node last applied it.

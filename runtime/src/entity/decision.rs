@@ -2,6 +2,7 @@
 
 use bincode::{Decode, Encode};
 
+use super::timer::Timer;
 use super::traits::{Command, Entity};
 use crate::address::Address;
 use crate::error::Refused;
@@ -23,25 +24,26 @@ pub struct Effect {
 pub struct Decision<E: Entity, C: Command> {
     pub(crate) events: Vec<E::Event>,
     pub(crate) effects: Vec<Effect>,
+    pub(crate) timers: Vec<(String, Option<Timer>)>,
     pub(crate) outcome: Result<Option<C::Reply>, Refused>,
 }
 
 impl<E: Entity, C: Command> Decision<E, C> {
     /// Says no.
     pub fn refuse(refusal: impl Into<Refused>) -> Self {
-        Self { events: Vec::new(), effects: Vec::new(), outcome: Err(refusal.into()) }
+        Self { events: Vec::new(), effects: Vec::new(), timers: Vec::new(), outcome: Err(refusal.into()) }
     }
 
     /// Decides on one event; more can follow.
     #[must_use]
     pub fn event(event: E::Event) -> Self {
-        Self { events: vec![event], effects: Vec::new(), outcome: Ok(None) }
+        Self { events: vec![event], effects: Vec::new(), timers: Vec::new(), outcome: Ok(None) }
     }
 
     /// Decides that nothing changes.
     #[must_use]
     pub const fn unchanged() -> Self {
-        Self { events: Vec::new(), effects: Vec::new(), outcome: Ok(None) }
+        Self { events: Vec::new(), effects: Vec::new(), timers: Vec::new(), outcome: Ok(None) }
     }
 
     /// Adds an event.
@@ -56,6 +58,22 @@ impl<E: Entity, C: Command> Decision<E, C> {
     pub fn tell<T: Command>(mut self, to: Address, command: &T) -> Self {
         let body = crate::wire::encode(command);
         self.effects.push(Effect { to, verb: T::VERB.to_owned(), body });
+        self
+    }
+
+    /// Sets a timer of the entity's own, in the place of one of that name: a command that it sends to itself later, once
+    /// in effect, whatever happens to nodes meanwhile. Names have 1 to 64 bytes, periods 10 ms or more; how many there
+    /// may be is bounded by `shard.timers_of_entity_max` and `shard.timers_max`. A decision beyond a bound is refused.
+    #[must_use]
+    pub fn set_timer(mut self, name: &str, timer: Timer) -> Self {
+        self.timers.push((name.to_owned(), Some(timer)));
+        self
+    }
+
+    /// Cancels a timer of the entity's own; one that is not set is no error.
+    #[must_use]
+    pub fn cancel_timer(mut self, name: &str) -> Self {
+        self.timers.push((name.to_owned(), None));
         self
     }
 
@@ -78,6 +96,12 @@ impl<E: Entity, C: Command> Decision<E, C> {
     #[must_use]
     pub fn effects(&self) -> &[Effect] {
         &self.effects
+    }
+
+    /// The timers decided, none where one is cancelled, for tests of a kind's state.
+    #[must_use]
+    pub fn timers(&self) -> &[(String, Option<Timer>)] {
+        &self.timers
     }
 
     /// The reply or refusal, for tests of a kind's state.

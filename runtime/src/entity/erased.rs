@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::decision::Effect;
+use super::timer::Timer;
 use super::traits::Entity;
 use crate::error::Refused;
 use crate::wire;
@@ -15,6 +16,8 @@ pub struct Decided {
     pub events: Vec<Vec<u8>>,
     /// Commands for other entities.
     pub effects: Vec<Effect>,
+    /// Timers of its own that it sets, or cancels.
+    pub timers: Vec<(String, Option<Timer>)>,
     /// The reply's bytes, or a refusal.
     pub reply: Result<Vec<u8>, Refused>,
 }

@@ -8,6 +8,7 @@ mod context;
 mod decision;
 mod erased;
 mod registry;
+mod timer;
 mod traits;
 
 pub use body::BodyError;
@@ -15,4 +16,5 @@ pub use context::{Context, Globals};
 pub use decision::{Decision, Effect};
 pub use erased::{Cell, Decided};
 pub use registry::{Action, Ask, FromJson, KindSpec, Registry, Restore, Run, ToJson, VerbSpec};
+pub use timer::{CatchUp, TIMER_EVERY_MIN, TIMER_NAME_BYTES_MAX, Timer, Timers, TimersByName};
 pub use traits::{Answer, Command, Decide, Entity, FaultPolicy, Placement, Query, Wire};

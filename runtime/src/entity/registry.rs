@@ -152,8 +152,12 @@ fn run<E: Decide<C>, C: Command>(
     let command = wire::decode::<C>(body).map_err(BodyError::whole)?;
     let state = cell.as_any().downcast_mut::<E>().expect("a cell holds the state of its own kind");
     let decision = state.decide(&command, ctx);
-    let reply = match decision.outcome {
-        Err(refused) => return Ok(Decided { events: Vec::new(), effects: Vec::new(), reply: Err(refused) }),
+    let outcome = ctx.timers.allow(&decision.timers).and(decision.outcome);
+    let reply = match outcome {
+        Err(refused) => {
+            let (events, effects, timers) = (Vec::new(), Vec::new(), Vec::new());
+            return Ok(Decided { events, effects, timers, reply: Err(refused) });
+        }
         Ok(Some(reply)) => Ok(wire::encode(&reply)),
         Ok(None) => {
             Err(Refused::new("NO_REPLY", format!("{} of {} decided without a reply", C::VERB, E::KIND)))
@@ -163,7 +167,7 @@ fn run<E: Decide<C>, C: Command>(
     for event in &decision.events {
         state.apply(event);
     }
-    Ok(Decided { events, effects: decision.effects, reply })
+    Ok(Decided { events, effects: decision.effects, timers: decision.timers, reply })
 }
 
 fn ask<E: Answer<Q>, Q: Query>(

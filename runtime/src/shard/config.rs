@@ -33,6 +33,12 @@ pub struct ShardConfig {
     /// How long they are kept.
     #[serde(with = "humantime_serde")]
     pub answers_kept_for: Duration,
+    /// Timers that one entity may have set.
+    pub timers_of_entity_max: u32,
+    /// Timers that a shard's entities may have set.
+    pub timers_max: u32,
+    /// Timers that fire in one shard in a second; what is due beyond that waits.
+    pub timers_per_second: u32,
     /// Time between checkpoints of a shard that changes.
     #[serde(with = "humantime_serde")]
     pub checkpoint_every: Duration,
@@ -69,6 +75,9 @@ impl Default for ShardConfig {
             effect_resend_after: Duration::from_millis(500),
             answers_kept_max: 4_096,
             answers_kept_for: Duration::from_secs(600),
+            timers_of_entity_max: 64,
+            timers_max: 1_000_000,
+            timers_per_second: 10_000,
             checkpoint_every: Duration::from_secs(5),
             checkpoint_log_bytes: 8 << 20,
             passivate_after: Duration::from_secs(600),
@@ -91,6 +100,9 @@ impl Section for ShardConfig {
             ("outbox_effects_max", u64::from(self.outbox_effects_max)),
             ("outbox_unacked_max", u64::from(self.outbox_unacked_max)),
             ("answers_kept_max", u64::from(self.answers_kept_max)),
+            ("timers_of_entity_max", u64::from(self.timers_of_entity_max)),
+            ("timers_max", u64::from(self.timers_max)),
+            ("timers_per_second", u64::from(self.timers_per_second)),
             ("resident_bytes_max", self.resident_bytes_max),
         ] {
             if value == 0 {

@@ -30,7 +30,8 @@ pub(super) struct Draft {
 impl Replica {
     /// Decides what waits, as far as bounds allow; true when an entry was proposed or an ask was answered.
     pub(super) fn decide(&mut self, now: Mono, wall: Timestamp) -> bool {
-        if self.waiting.is_empty() && self.waiting_effects.is_empty() && !self.acks_due(now) {
+        let idle = self.waiting.is_empty() && self.waiting_effects.is_empty();
+        if idle && !self.acks_due(now) && !self.timers_due(now, wall) {
             return false;
         }
         if self.leading.is_none() {
@@ -57,6 +58,7 @@ impl Replica {
             commands: 0,
             now,
         };
+        self.take_timers(&mut draft);
         self.take_effects(&mut draft);
         self.take_asks(&mut draft);
         draft.batch.acked = self.take_acks();
@@ -185,12 +187,14 @@ impl Replica {
         (token, slot): (u64, usize),
         draft: &mut Draft,
     ) {
-        let Decided { events, effects, reply } = match decided {
+        let Decided { events, effects, timers, reply } = match decided {
             Ok(decided) => decided,
             Err(error) => return self.complete(token, slot, Err(error)),
         };
         let reply = match reply {
-            Ok(reply) if !events.is_empty() || !effects.is_empty() || key.is_some() => reply,
+            Ok(reply) if !events.is_empty() || !effects.is_empty() || !timers.is_empty() || key.is_some() => {
+                reply
+            }
             other => {
                 // An answer that rests on the state alone is a read: it may depend on entries still in flight.
                 let wait = self.cells.peek(to).map_or(0, |cell| cell.changed);
@@ -201,6 +205,7 @@ impl Replica {
         };
         let answer = key.map(|(key, asked)| Answer { key, asked, reply: reply.clone() });
         draft.answers.push((token, slot, reply));
+        self.change_timers(to, timers, draft);
         self.write(kind, to.clone(), events, effects, answer, draft);
     }
 

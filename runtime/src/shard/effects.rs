@@ -23,7 +23,17 @@ impl Replica {
         answer: Option<Answer>,
         draft: &mut Draft,
     ) {
-        let mut local = self.push_item(kind, to, events, effects, answer, draft);
+        let local = self.push_item(kind, to, events, effects, answer, draft);
+        self.follow_all(local, draft);
+    }
+
+    /// Runs a message that no client waits for, and everything that it leads to on this shard.
+    pub(super) fn follow(&mut self, effect: Effect, caller: Caller, draft: &mut Draft) {
+        let local = self.run_effect(effect, caller, draft);
+        self.follow_all(local, draft);
+    }
+
+    fn follow_all(&mut self, mut local: Vec<Effect>, draft: &mut Draft) {
         let mut followed = 0;
         while let Some(effect) = local.pop() {
             followed += 1;
@@ -36,7 +46,7 @@ impl Replica {
     }
 
     /// Adds an item and returns its effects on this shard, last first.
-    pub(super) fn push_item(
+    fn push_item(
         &mut self,
         kind: &KindSpec,
         to: Address,
@@ -64,7 +74,7 @@ impl Replica {
     }
 
     /// Runs one effect; returns the effects that it has on this shard in turn.
-    pub(super) fn run_effect(&mut self, effect: Effect, caller: Caller, draft: &mut Draft) -> Vec<Effect> {
+    fn run_effect(&mut self, effect: Effect, caller: Caller, draft: &mut Draft) -> Vec<Effect> {
         let registry = self.registry.clone();
         let Some(kind) = registry.get(&effect.to.kind) else {
             self.dead_letter(&effect, "unknown kind");
@@ -85,7 +95,8 @@ impl Replica {
             self.run(kind, &effect.to, run, &effect.body, draft)
         };
         match decided {
-            Ok(Decided { events, effects, reply: Ok(_) }) => {
+            Ok(Decided { events, effects, timers, reply: Ok(_) }) => {
+                self.change_timers(&effect.to, timers, draft);
                 self.remember(&effect.to, name, caller, events.len(), None, draft.batch.now);
                 self.push_item(kind, effect.to, events, effects, None, draft)
             }
@@ -126,16 +137,7 @@ impl Replica {
             }
             let skip = usize::try_from(have + 1 - first).unwrap_or(usize::MAX);
             for (_, effect) in effects.into_iter().skip(skip) {
-                let mut local = self.run_effect(effect, Caller::Shard(from.0), draft);
-                let mut followed = 0;
-                while let Some(next) = local.pop() {
-                    followed += 1;
-                    if followed > LOCAL_EFFECTS_MAX {
-                        self.dead_letter(&next, "the chain of effects is too long");
-                        break;
-                    }
-                    local.extend(self.run_effect(next, Caller::Neighbour, draft));
-                }
+                self.follow(effect, Caller::Shard(from.0), draft);
             }
             draft.batch.taken.retain(|(shard, _)| *shard != from);
             draft.batch.taken.push((from, last));

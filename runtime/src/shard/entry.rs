@@ -2,16 +2,20 @@
 
 use bincode::{Decode, Encode};
 
+use super::timers::TimerChange;
 use crate::address::{Address, ShardId};
 use crate::entity::Effect;
 use crate::time::Timestamp;
 use crate::wire;
 
-/// Format of an entry; a replica refuses newer ones instead of guessing.
+/// Formats of an entry: the second adds changes of timers behind the first, and is written only where there are any, so
+/// that a node of the version before reads whatever it could have written. A replica refuses newer ones instead of
+/// guessing.
 const FORMAT: u8 = 1;
+const FORMAT_WITH_TIMERS: u8 = 2;
 
 /// One batch of decisions.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     /// When it was decided, by the leader's clock, never going back within the shard.
     pub now: Timestamp,
@@ -21,7 +25,12 @@ pub struct Batch {
     pub taken: Vec<(ShardId, u64)>,
     /// Effects of this shard that their receivers have taken: the outbox forgets them.
     pub acked: Vec<(ShardId, u64)>,
+    /// What happens to timers, in order.
+    pub timers: Vec<TimerChange>,
 }
+
+/// What every format begins with.
+type First = (Timestamp, Vec<Item>, Vec<(ShardId, u64)>, Vec<(ShardId, u64)>);
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -51,15 +60,22 @@ impl Batch {
     /// Whether it would change nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.taken.is_empty() && self.acked.is_empty()
+        self.items.is_empty() && self.taken.is_empty() && self.acked.is_empty() && self.timers.is_empty()
     }
 
     /// The entry's payload.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![FORMAT];
-        wire::encode_into(self, &mut bytes);
+        let mut bytes = vec![if self.timers.is_empty() { FORMAT } else { FORMAT_WITH_TIMERS }];
+        wire::encode_into(&(self.now, &self.items, &self.taken, &self.acked), &mut bytes);
+        if !self.timers.is_empty() {
+            wire::encode_into(&self.timers, &mut bytes);
+        }
         bytes
+    }
+
+    fn new((now, items, taken, acked): First, timers: Vec<TimerChange>) -> Self {
+        Self { now, items, taken, acked, timers }
     }
 
     /// The batch in a payload.
@@ -68,9 +84,13 @@ impl Batch {
     /// A newer format, or bytes that are no batch.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         match bytes.split_first() {
-            Some((&FORMAT, rest)) => wire::decode(rest),
+            Some((&FORMAT, rest)) => Ok(Self::new(wire::decode(rest)?, Vec::new())),
+            Some((&FORMAT_WITH_TIMERS, rest)) => {
+                let (first, used) = wire::decode_prefix(rest)?;
+                Ok(Self::new(first, wire::decode(&rest[used..])?))
+            }
             Some((&newer, _)) => {
-                Err(format!("entry format {newer} is newer than {FORMAT}, upgrade this node"))
+                Err(format!("entry format {newer} is newer than {FORMAT_WITH_TIMERS}, upgrade this node"))
             }
             None => Err("an entry without a payload".to_owned()),
         }
@@ -79,7 +99,9 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use super::super::timers::TimerTo;
     use super::*;
+    use crate::entity::{CatchUp, Timer};
 
     fn batch() -> Batch {
         Batch {
@@ -96,7 +118,22 @@ mod tests {
             }],
             taken: vec![(ShardId(3), 10)],
             acked: vec![(ShardId(4), 11)],
+            timers: Vec::new(),
         }
+    }
+
+    fn with_timers() -> Batch {
+        let of = Address { kind: "members".into(), key: "42".into() };
+        let timer = Timer {
+            due: Timestamp(881_250_950_000),
+            every_ms: Some(60_000),
+            catch_up: CatchUp::All,
+            verb: "decay.v1".into(),
+            body: vec![8],
+        };
+        let tos = [TimerTo::Set(timer), TimerTo::Due(Timestamp(881_251_010_000)), TimerTo::Gone];
+        let timers = tos.map(|to| TimerChange { of: of.clone(), name: "t".into(), to });
+        Batch { timers: timers.into(), ..batch() }
     }
 
     #[test]
@@ -104,7 +141,13 @@ mod tests {
         let bytes: String = batch().to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(bytes, GOLDEN);
         assert_eq!(Batch::from_bytes(&batch().to_bytes()), Ok(batch()));
+        let bytes: String = with_timers().to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(bytes, format!("02{}{TIMERS}", &GOLDEN[2..]));
+        assert_eq!(Batch::from_bytes(&with_timers().to_bytes()), Ok(with_timers()));
     }
+
+    const TIMERS: &str = "03076d656d62657273023432017400fd705ba62ecd00000001fb60ea020864656361792e76310108076d656d62\
+        657273023432017401fdd045a72ecd000000076d656d62657273023432017402";
 
     const GOLDEN: &str = "01fd8857a62ecd00000001076d656d62657273023432010301020301\
         07636f6e74656e74057b633a377d08636f756e742e76310109010506010701030a01040b";
@@ -112,11 +155,12 @@ mod tests {
     #[test]
     fn a_newer_or_broken_entry_is_refused() {
         let mut newer = batch().to_bytes();
-        newer[0] = 2;
+        newer[0] = 3;
         assert!(Batch::from_bytes(&newer).is_err_and(|error| error.contains("newer")));
-        let whole = batch().to_bytes();
-        for cut in 0..whole.len() {
-            assert!(Batch::from_bytes(&whole[..cut]).is_err(), "{cut}");
+        for whole in [batch().to_bytes(), with_timers().to_bytes()] {
+            for cut in 0..whole.len() {
+                assert!(Batch::from_bytes(&whole[..cut]).is_err(), "{cut}");
+            }
         }
     }
 }

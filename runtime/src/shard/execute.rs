@@ -7,7 +7,7 @@ use super::entry::Item;
 use super::parts::shard_of;
 use super::replica::{Replica, seconds_of};
 use crate::address::{Address, ShardId};
-use crate::entity::{Ask, Context, Decided, Effect, KindSpec, Run};
+use crate::entity::{Ask, Context, Decided, Effect, KindSpec, Run, Timers};
 use crate::error::AskError;
 
 impl Replica {
@@ -25,7 +25,13 @@ impl Replica {
             .cells
             .activate(kind, &to.key, seconds_of(draft.now))
             .map_err(|error| AskError::Fault(format!("{to} cannot be activated: {error}")))?;
-        let ctx = Context { now: draft.batch.now, seed, key: &to.key, globals: &self.globals };
+        let table = &self.ledger.timers;
+        let timers = Timers {
+            set: table.of(to),
+            of_entity_max: self.config.timers_of_entity_max as usize,
+            left_in_shard: (self.config.timers_max as usize).saturating_sub(table.len()),
+        };
+        let ctx = Context { now: draft.batch.now, seed, key: &to.key, globals: &self.globals, timers };
         match catch_unwind(AssertUnwindSafe(|| run(cell.cell.as_mut(), body, &ctx))) {
             Ok(Ok(decided)) => Ok(decided),
             Ok(Err(body)) => Err(AskError::BadBody(body.to_string())),
@@ -43,7 +49,8 @@ impl Replica {
         draft: &Draft,
     ) -> (crate::transport::Outcome, u64) {
         let seed = self.next_seed();
-        let ctx = Context { now: draft.batch.now, seed, key: &to.key, globals: &self.globals };
+        let timers = Timers { set: self.ledger.timers.of(to), ..Timers::default() };
+        let ctx = Context { now: draft.batch.now, seed, key: &to.key, globals: &self.globals, timers };
         let looked = match self.cells.look(kind, &to.key, seconds_of(draft.now)) {
             Ok(looked) => looked,
             Err(error) => return (Err(AskError::Fault(format!("{to} cannot be activated: {error}"))), 0),

@@ -5,7 +5,7 @@ use raft::StateRole;
 use super::replica::Replica;
 use crate::address::{Address, NodeId};
 use crate::error::AskError;
-use crate::observe::{EntityView, KeyRange, Role, ShardView};
+use crate::observe::{EntityView, KeyRange, Role, ShardView, TimerView};
 use crate::replication::{Mono, ReplicaId};
 
 impl Replica {
@@ -76,6 +76,16 @@ impl Replica {
         let (faults, given_up) = self.faults.state(&address, kind.faults, now);
         let resident = self.cells.is_resident(&address);
         let recent = self.recent.of(&address);
+        let set = self.ledger.timers.of(&address).into_iter().flatten();
+        let timers = set
+            .map(|(name, timer)| TimerView {
+                name: name.to_string(),
+                due: timer.due,
+                every_ms: timer.every_ms,
+                catch_up: timer.catch_up,
+                verb: timer.verb.clone(),
+            })
+            .collect();
         let looked =
             self.cells.look(kind, &address.key, super::replica::seconds_of(now)).map_err(AskError::Fault)?;
         let cell = match &looked {
@@ -85,7 +95,20 @@ impl Replica {
         let state = cell.view().to_string();
         let bytes = cell.size() as u64;
         let node = self.group.id().node();
-        Ok(EntityView { address, shard, node, role, term, resident, state, bytes, faults, given_up, recent })
+        Ok(EntityView {
+            address,
+            shard,
+            node,
+            role,
+            term,
+            resident,
+            state,
+            bytes,
+            faults,
+            given_up,
+            recent,
+            timers,
+        })
     }
 
     /// Keys of a kind in this shard.

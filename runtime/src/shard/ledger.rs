@@ -7,9 +7,11 @@ use bincode::{Decode, Encode};
 
 use super::config::ShardConfig;
 use super::entry::{Answer, Batch};
+use super::timers::{TimerChange, TimerTable};
 use crate::address::{Address, ShardId};
 use crate::entity::Effect;
 use crate::time::Timestamp;
+use crate::wire;
 
 /// An effect that its receiver has not been heard to have taken.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -43,7 +45,7 @@ pub struct Kept {
 }
 
 /// The shard's own part of the replicated state.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// The newest batch's time.
     pub now: Timestamp,
@@ -53,7 +55,18 @@ pub struct Ledger {
     pub taken: BTreeMap<ShardId, u64>,
     answers: BTreeMap<u128, Kept>,
     answers_by_age: VecDeque<(Timestamp, u128)>,
+    /// Timers of its entities.
+    pub timers: TimerTable,
 }
+
+/// What the stored form begins with; timers follow where there are any.
+type First = (
+    Timestamp,
+    BTreeMap<ShardId, Outgoing>,
+    BTreeMap<ShardId, u64>,
+    BTreeMap<u128, Kept>,
+    VecDeque<(Timestamp, u128)>,
+);
 
 impl Ledger {
     /// Folds what a batch says, apart from its events.
@@ -88,7 +101,33 @@ impl Ledger {
                 self.answers.insert(answer.key, Kept { answer, index });
             }
         }
+        for change in &batch.timers {
+            self.timers.fold(change);
+        }
         self.forget_answers(config);
+    }
+
+    /// Appends the stored form.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
+        let Self { now, outbox, taken, answers, answers_by_age, timers } = self;
+        wire::encode_into(&(*now, outbox, taken, answers, answers_by_age), out);
+        if timers.len() > 0 {
+            wire::encode_into(&timers.list(), out);
+        }
+    }
+
+    /// From the stored form.
+    ///
+    /// # Errors
+    /// Bytes that are no ledger.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let (first, used) = wire::decode_prefix::<First>(bytes)?;
+        let (now, outbox, taken, answers, answers_by_age) = first;
+        let timers = match &bytes[used..] {
+            [] => TimerTable::default(),
+            rest => wire::decode::<Vec<TimerChange>>(rest)?.into_iter().collect(),
+        };
+        Ok(Self { now, outbox, taken, answers, answers_by_age, timers })
     }
 
     /// The answer kept for a key.

@@ -17,6 +17,7 @@ mod effects;
 mod entry;
 mod execute;
 mod faults;
+mod fire;
 mod inspect;
 mod ledger;
 mod mailbox;
@@ -29,6 +30,7 @@ mod replica;
 mod snapshot;
 mod store_thread;
 mod ticker;
+mod timers;
 mod upkeep;
 mod world;
 

@@ -21,6 +21,8 @@ pub(super) enum Caller {
     Neighbour,
     /// An entity of another shard.
     Shard(u32),
+    /// The entity itself, by a timer.
+    Timer,
 }
 
 /// One message, small: the ring of a busy shard turns quickly.
@@ -80,6 +82,7 @@ impl Recent {
             verb: message.verb.to_owned(),
             caller: match message.caller {
                 Caller::Client => "client".to_owned(),
+                Caller::Timer => "a timer of its own".to_owned(),
                 Caller::Neighbour => "an entity of this shard".to_owned(),
                 Caller::Shard(shard) => format!("an entity of shard {shard}"),
             },

@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::output::{Note, Outputs, SnapshotJob};
 use super::parts::{Counters, HeldRead, Inflight, Leading, Open, ReplicaParts, WaitingAsk};
 use super::recent::Recent;
+use super::timers::Pace;
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
@@ -55,6 +56,10 @@ pub struct Replica {
     pub(super) recent: Recent,
     pub(super) counters: Counters,
     pub(super) seed: u64,
+    pub(super) pace: Pace,
+    /// Milliseconds between beats, and whether a timer is due before the next.
+    beat_ms: u64,
+    timer_near: bool,
     pub(super) out: Outputs,
     next_token: u64,
     passivated_at: Mono,
@@ -112,6 +117,9 @@ impl Replica {
             faults: Faults::default(),
             counters: Counters::default(),
             seed,
+            pace: Pace::default(),
+            beat_ms: u64::from(raft.heartbeat_ticks) * tick / 1_000,
+            timer_near: false,
             out: Outputs::default(),
             next_token: 1,
             passivated_at: now,
@@ -152,6 +160,7 @@ impl Replica {
         !self.waiting.is_empty()
             || !self.open.is_empty()
             || !self.reads.is_empty()
+            || self.timer_near
             || self.group.election_near()
     }
 
@@ -282,6 +291,8 @@ impl Replica {
         while self.drain_ready(now) {}
         self.release_reads(now);
         self.deliver(now);
+        let next = self.ledger.timers.next().filter(|_| self.leading.is_some());
+        self.timer_near = next.is_some_and(|due| due.0 <= wall.0 + 2 * self.beat_ms);
     }
 
     /// What the turn asks for.
@@ -404,14 +415,14 @@ pub(super) fn encode_ledger(mark: &SnapshotMark, ledger: &Ledger) -> Vec<u8> {
     let members = mark.members.write_to_bytes().expect("a membership always encodes");
     let mut bytes = Vec::new();
     wire::encode_into(&(mark.index, mark.term, members), &mut bytes);
-    wire::encode_into(ledger, &mut bytes);
+    ledger.encode_into(&mut bytes);
     bytes
 }
 
 pub(super) fn decode_ledger(bytes: &[u8]) -> Result<(SnapshotMark, Ledger), String> {
     let ((index, term, members), used) = wire::decode_prefix::<(u64, u64, Vec<u8>)>(bytes)?;
     let members = raft::eraftpb::ConfState::parse_from_bytes(&members).map_err(|error| error.to_string())?;
-    Ok((SnapshotMark { index, term, members }, wire::decode(&bytes[used..])?))
+    Ok((SnapshotMark { index, term, members }, Ledger::decode(&bytes[used..])?))
 }
 
 /// The batch that makes a checkpoint: entities first, then the ledger that vouches for them.

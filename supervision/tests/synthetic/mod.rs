@@ -225,6 +225,7 @@ impl Inspect for Synthetic {
             "seen": 117,
         });
         let view = EntityView {
+            timers: Vec::new(),
             shard,
             node: Self::leader(shard.0),
             role: Role::Leader,
