@@ -118,3 +118,41 @@ async fn draining_a_node_hands_its_shards_over_without_a_failed_call() {
         view.shards.iter().filter(|shard| shard.role == troupe_runtime::observe::Role::Leader).collect();
     assert!(still.is_empty(), "still led here: {still:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_answers_from_a_state_that_is_as_young_as_asked_for_or_not_at_all() {
+    let world = World::start().await;
+    let address = account(4);
+    let router = world.router();
+    router.ask(&address, &Deposit { id: 1, amount: 1 }, AskOptions::default()).await.unwrap();
+    let leader = world.node(1).inspect().entity(address.clone()).await.unwrap().node.0;
+    let follower = (1..=3).find(|node| *node != leader).unwrap();
+    let (at_leader, at_follower) = (world.node(leader).router(), world.node(follower).router());
+    let (no_age, second) = (Duration::ZERO, Duration::from_secs(1));
+    let near = async |age_max, within| at_follower.query_near(&address, &Get {}, age_max, within).await;
+    for id in 2..50 {
+        at_leader.ask(&address, &Deposit { id, amount: 1 }, AskOptions::default()).await.unwrap();
+        let aged = near(Duration::from_millis(id), second * 10).await.unwrap();
+        assert!(aged.age <= Duration::from_millis(id), "{:?} at {id} ms", aged.age);
+        // What it lacks was acknowledged within its age; each deposit took longer than nothing.
+        let aged = near(no_age, second * 10).await.unwrap();
+        assert_eq!(
+            (aged.reply.deposits.len() as u64, aged.age),
+            (id, no_age),
+            "nothing acknowledged may be missing"
+        );
+    }
+    // The leader itself answers as ever.
+    let aged = at_leader.query_near(&address, &Get {}, second, second * 10).await.unwrap();
+    assert_eq!((aged.reply.deposits.len(), aged.age), (49, no_age));
+    // Cut off, it still has a state of some age, and says so; a younger one it has not.
+    for other in (1..=3).filter(|other| *other != follower) {
+        world.network.cut(NodeId(follower), NodeId(other));
+    }
+    at_leader.ask(&address, &Deposit { id: 50, amount: 1 }, AskOptions::default()).await.unwrap();
+    let aged = near(second * 60, second * 10).await.unwrap();
+    assert_eq!(aged.reply.deposits.len(), 49);
+    assert!(aged.age > no_age);
+    let refused = near(no_age, second).await;
+    assert!(refused.is_err(), "{refused:?}");
+}

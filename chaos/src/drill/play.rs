@@ -90,6 +90,9 @@ pub async fn play(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Summ
     let deciders = deciders::read(logs.iter().map(String::as_str));
     summary.evidence = findings.violations.iter().map(|violation| json!(violation)).collect();
     summary.evidence.extend(tally.untyped_shown.iter().map(|text| json!({ "untyped": text })));
+    summary
+        .evidence
+        .extend(effects.lost_from.iter().map(|(key, lost)| json!({ "effects_lost": { key: lost } })));
     summary.evidence.extend(unanswered.iter().map(|key| json!({ "unanswered": key })));
     summary.keys = findings.keys;
     summary.calls = findings.calls;

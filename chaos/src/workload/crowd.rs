@@ -102,6 +102,8 @@ pub struct Effects {
     pub duplicates: u64,
     /// There, though their clients were told that nothing happened.
     pub denied: u64,
+    /// The values that are not there, by key.
+    pub lost_from: BTreeMap<String, Vec<u64>>,
 }
 
 /// The clients of a run. Dropping it ends them.
@@ -258,7 +260,11 @@ fn judge(effects: &[Effect], expected: &BTreeSet<u64>, values: &[u64], judged: &
         *there.entry(*value).or_default() += 1;
     }
     judged.acknowledged += expected.len() as u64;
-    judged.lost += expected.iter().filter(|value| !there.contains_key(value)).count() as u64;
+    let lost: Vec<u64> = expected.iter().copied().filter(|value| !there.contains_key(value)).collect();
+    judged.lost += lost.len() as u64;
+    if let Some(effect) = effects.first().filter(|_| !lost.is_empty()) {
+        judged.lost_from.insert(effect.to.clone(), lost);
+    }
     judged.duplicates += there.values().filter(|count| **count > 1).count() as u64;
     let denied = effects.iter().filter(|effect| effect.end == End::Fail && there.contains_key(&effect.value));
     judged.denied += denied.count() as u64;
@@ -289,7 +295,10 @@ mod tests {
         ] {
             let mut judged = Effects::default();
             judge(&effects, &expected, values, &mut judged);
-            assert_eq!(judged, Effects { acknowledged: 2, lost, duplicates, denied }, "{values:?}");
+            assert_eq!(judged.lost_from.contains_key("to"), lost > 0, "{values:?}");
+            judged.lost_from.clear();
+            let expected = Effects { acknowledged: 2, lost, duplicates, denied, ..Effects::default() };
+            assert_eq!(judged, expected, "{values:?}");
         }
     }
 

@@ -122,7 +122,7 @@ pub(super) async fn find(runtime: Arc<Runtime>, shard: ShardId) -> Result<Start,
             None => world.log.reread(shard),
         };
         log.and_then(|log| {
-            let mark = Replica::stored_mark(&*world.store, shard).map_err(Unread::Lost)?;
+            let mark = Replica::stored_mark(&*world.store, shard)?;
             Ok((mark, log))
         })
     });

@@ -259,6 +259,14 @@ impl Group {
         self.raw.read_index(round.to_le_bytes().to_vec());
     }
 
+    /// Asks the leader for its commit index; it comes back in [`Ready::named`] once the leader has proven its lead.
+    pub fn ask_index(&mut self, round: u64) {
+        let mut name = round.to_le_bytes().to_vec();
+        // Names of rounds must not meet at the leader, which starts rounds of its own.
+        name.extend(self.id.0.to_le_bytes());
+        self.raw.read_index(name);
+    }
+
     /// Takes what the machine has to say; `None` when that is nothing.
     pub fn ready(&mut self) -> Option<Ready> {
         if !self.raw.has_ready() {
@@ -268,8 +276,12 @@ impl Group {
         let mut ready = Ready { messages: from.take_messages(), ..Ready::default() };
         ready.committed = from.take_committed_entries();
         for state in from.take_read_states() {
-            if let Ok(bytes) = <[u8; 8]>::try_from(state.request_ctx.as_slice()) {
-                ready.rounds.push(u64::from_le_bytes(bytes));
+            match *state.request_ctx.as_chunks::<8>().0 {
+                [round] => ready.rounds.push(u64::from_le_bytes(round)),
+                [round, id] if u64::from_le_bytes(id) == self.id.0 => {
+                    ready.named.push((u64::from_le_bytes(round), state.index));
+                }
+                _ => {}
             }
         }
         if !from.snapshot().is_empty() {

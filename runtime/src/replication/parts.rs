@@ -66,6 +66,8 @@ pub struct Ready {
     pub snapshot: Option<raft::eraftpb::Snapshot>,
     /// Heartbeat rounds confirmed by a majority.
     pub rounds: Vec<u64>,
+    /// Rounds asked of the leader, and what it had committed when it was asked.
+    pub named: Vec<(u64, u64)>,
 }
 
 pub(super) fn entry_from_record(entry: LogEntry) -> Entry {

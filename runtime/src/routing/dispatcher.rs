@@ -8,11 +8,11 @@ use tokio::sync::oneshot;
 
 use super::attempts::{ATTEMPT_MAX, Attempts, may_repeat};
 use super::router::Dispatch;
-use crate::address::{NodeId, ShardId};
+use crate::address::{Address, NodeId, ShardId};
 use crate::cluster::{Calls, Directory, Peers};
-use crate::entity::{Placement, Registry};
+use crate::entity::{KindSpec, Placement, Registry, VerbSpec};
 use crate::error::AskError;
-use crate::shard::{ReplyTo, Request};
+use crate::shard::{NearAnswer, NearAsk, ReplyTo, Request, SystemInput};
 use crate::time::Clock;
 use crate::transport::{AskBatch, AskOne, Envelope, Outcome, SendError, Transport};
 
@@ -43,6 +43,36 @@ impl Dispatch for ClusterDispatch {
     fn ask_many(&self, asks: Vec<AskOne>, within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
         let this = self.clone();
         Box::pin(async move { this.run(asks, within).await })
+    }
+
+    fn answer_here(
+        &self,
+        to: &Address,
+        shard: ShardId,
+        verb: (&KindSpec, &VerbSpec),
+        body: &[u8],
+    ) -> Option<Outcome> {
+        self.directory.mailbox(shard)?.answer_here(to, verb, body, self.clock)
+    }
+
+    fn ask_near(
+        &self,
+        ask: AskOne,
+        shard: ShardId,
+        age_max: Duration,
+        within: Duration,
+    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX / 2);
+        let here = self.directory.mailbox(shard).filter(|mailbox| mailbox.is_connected()).cloned();
+        let (asked, age_max) = (self.clock.mono(), micros(age_max));
+        let deadline = asked + micros(within);
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let AskOne { to, verb, body, .. } = ask;
+            here?.system(SystemInput::Near(NearAsk { to, verb, body, asked, age_max, deadline, reply }));
+            // A replica that stopped meanwhile has dropped the sender: somebody else may know.
+            tokio::time::timeout(within, answer).await.map_or(Some(Err(AskError::Expired)), Result::ok)
+        })
     }
 }
 

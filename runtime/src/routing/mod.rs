@@ -7,5 +7,5 @@ mod solo;
 
 pub use attempts::{ATTEMPT_MAX, Attempts, may_repeat};
 pub use dispatcher::ClusterDispatch;
-pub use router::{AskOptions, Dispatch, Router};
+pub use router::{Aged, AskOptions, Dispatch, Router};
 pub use solo::Solo;

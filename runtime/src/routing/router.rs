@@ -6,8 +6,9 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::address::{Address, KEY_BYTES_MAX, ShardId};
-use crate::entity::{Command, Placement, Query, Registry};
+use crate::entity::{Command, KindSpec, Placement, Query, Registry, VerbSpec};
 use crate::error::AskError;
+use crate::shard::NearAnswer;
 use crate::transport::{AskOne, Outcome};
 use crate::wire;
 
@@ -38,6 +39,39 @@ impl AskOptions {
 pub trait Dispatch: Send + Sync + 'static {
     /// Answers in the order of the asks; each succeeds or fails on its own.
     fn ask_many(&self, asks: Vec<AskOne>, within: Duration) -> BoxFuture<'static, Vec<Outcome>>;
+
+    /// Answers a query at once, where that takes no message; the general way is open to every ask.
+    fn answer_here(
+        &self,
+        to: &Address,
+        shard: ShardId,
+        verb: (&KindSpec, &VerbSpec),
+        body: &[u8],
+    ) -> Option<Outcome> {
+        let _ = (to, shard, verb, body);
+        None
+    }
+
+    /// Asks a query of a replica on this node, from a state of at most this age; none where there is none, or it leads.
+    fn ask_near(
+        &self,
+        ask: AskOne,
+        shard: ShardId,
+        age_max: Duration,
+        within: Duration,
+    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
+        let _ = (ask, shard, age_max, within);
+        Box::pin(std::future::ready(None))
+    }
+}
+
+/// A reply, and how old the state was that gave it, when it was asked for: everything acknowledged by then is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aged<T> {
+    /// The reply.
+    pub reply: T,
+    /// Zero when the leader gave it.
+    pub age: Duration,
 }
 
 /// Location-transparent access to every entity of the cluster. Cheap to clone.
@@ -102,8 +136,53 @@ impl Router {
         query: &Q,
         within: Duration,
     ) -> Result<Q::Reply, AskError> {
+        let body = wire::encode(query);
+        if let Some(answered) = self.answer_here(to, Q::VERB, &body) {
+            return decode_reply(answered?);
+        }
+        let ask = AskOne { to: to.clone(), verb: Q::VERB.to_owned(), body, key: None };
+        decode_reply(self.ask_many_one(ask, within).await?)
+    }
+
+    /// Asks a query of whichever replica is near: the answer may lack what was acknowledged within `age_max` before the
+    /// question, and says how old it is. Where this node has no replica that follows, it is the leader that answers.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn query_near<Q: Query>(
+        &self,
+        to: &Address,
+        query: &Q,
+        age_max: Duration,
+        within: Duration,
+    ) -> Result<Aged<Q::Reply>, AskError> {
         let ask = AskOne { to: to.clone(), verb: Q::VERB.to_owned(), body: wire::encode(query), key: None };
-        decode_reply(self.ask_raw(ask, within).await?)
+        let Aged { reply, age } = self.ask_near(ask, age_max, within).await?;
+        Ok(Aged { reply: decode_reply(reply)?, age })
+    }
+
+    /// [`Router::query_near`] by verb name with an encoded body.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask_near(
+        &self,
+        ask: AskOne,
+        age_max: Duration,
+        within: Duration,
+    ) -> Result<Aged<Vec<u8>>, AskError> {
+        self.check(&ask)?;
+        let (shard, begun) = (self.shard_of(&ask.to)?, tokio::time::Instant::now());
+        match self.dispatch.ask_near(ask.clone(), shard, age_max, within).await {
+            Some(Ok(near)) => Ok(Aged { reply: near.outcome?, age: Duration::from_micros(near.age) }),
+            Some(Err(error)) if !matches!(error, AskError::NotLeader { .. } | AskError::NotSent(_)) => {
+                Err(error)
+            }
+            _ => {
+                let left = within.saturating_sub(begun.elapsed());
+                Ok(Aged { reply: self.ask_raw(ask, left).await?, age: Duration::ZERO })
+            }
+        }
     }
 
     /// One ask by verb name with an encoded body.
@@ -111,6 +190,24 @@ impl Router {
     /// # Errors
     /// See [`AskError`].
     pub async fn ask_raw(&self, ask: AskOne, within: Duration) -> Outcome {
+        match self.answer_here(&ask.to, &ask.verb, &ask.body) {
+            Some(answered) => answered,
+            None => self.ask_many_one(ask, within).await,
+        }
+    }
+
+    /// The short way of a query to an entity that is led here; what does not go it says no more than that.
+    fn answer_here(&self, to: &Address, verb: &str, body: &[u8]) -> Option<Outcome> {
+        let kind = self.registry.get(&to.kind)?;
+        let verb = kind.verbs.get(verb).filter(|verb| !verb.is_command())?;
+        let shard = match kind.placement {
+            Placement::Control => ShardId::CONTROL,
+            Placement::Sharded => to.shard(self.shards),
+        };
+        self.dispatch.answer_here(to, shard, (kind, verb), body)
+    }
+
+    async fn ask_many_one(&self, ask: AskOne, within: Duration) -> Outcome {
         self.ask_many(vec![ask], within)
             .await
             .pop()

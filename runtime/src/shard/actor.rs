@@ -1,8 +1,8 @@
 //! The supervised actor around a replica: its clock, mailbox, and ways to disk and peers.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
@@ -58,7 +58,7 @@ pub struct Waiting {
 
 /// A running replica.
 pub struct Running {
-    replica: Replica,
+    replica: Arc<Mutex<Replica>>,
     world: Arc<ShardWorld>,
     mailbox: Arc<Mailbox>,
     replies: HashMap<u64, ReplyTo>,
@@ -172,7 +172,8 @@ impl Waiting {
         }
         starts.fetch_add(1, Ordering::Relaxed);
         let outputs = replica.outputs();
-        mailbox.connect(myself.clone());
+        let replica = Arc::new(Mutex::new(replica));
+        mailbox.connect(myself.clone(), replica.clone());
         let mut running = Running {
             replica,
             world,
@@ -198,31 +199,32 @@ impl Drop for Running {
 impl Running {
     fn turn(&mut self) -> Result<(), ActorProcessingErr> {
         let (ticks, beat) = self.mailbox.take_ticks(self.world.raft.heartbeat_ticks);
-        let (system, requests) = self.mailbox.drain(self.replica.backlog());
+        // Held for the whole turn: those who would read past it wait their turn in the mailbox.
+        let replica = self.replica.clone();
+        let mut replica = replica.lock().map_err(|_| "the replica panicked in an earlier turn")?;
+        let (system, requests) = self.mailbox.drain(replica.backlog());
         // Read after draining: a query's answer is checked against a time at which it had been asked.
         let now = self.world.clock.mono();
         let wall = Timestamp::wall();
         if ticks > 0 || beat {
-            self.replica.advance(ticks, beat, now);
+            replica.advance(ticks, beat, now);
         }
         for input in system {
-            self.take(input, now)?;
+            self.take(&mut replica, input, now)?;
         }
         for request in requests {
-            let token = self.replica.ask(request.asks, request.deadline, now);
+            let token = replica.ask(request.asks, request.deadline, now);
             self.replies.insert(token, request.reply);
         }
-        self.replica.turn(now, wall);
-        let outputs = self.replica.outputs();
+        replica.turn(now, wall);
+        let outputs = replica.outputs();
+        self.mailbox.set_backlog(replica.backlog());
+        self.mailbox.set_hurried(replica.hurried());
+        let (leader, broken) = (replica.leader(), replica.broken().map(ToOwned::to_owned));
+        drop(replica);
         self.perform(outputs)?;
-        self.mailbox.set_backlog(self.replica.backlog());
-        self.mailbox.set_hurried(self.replica.hurried());
-        let leader = self.replica.leader();
         self.world.directory.set_leader(self.mailbox.shard(), leader);
-        match self.replica.broken() {
-            Some(why) => Err(why.to_owned().into()),
-            None => Ok(()),
-        }
+        broken.map_or(Ok(()), |why| Err(why.into()))
     }
 
     /// Forgets everything of a replica that its group has removed, so that nothing of it ever takes part again.
@@ -248,23 +250,28 @@ impl Running {
         Ok(self.waiting.clone())
     }
 
-    fn take(&mut self, input: SystemInput, now: u64) -> Result<(), ActorProcessingErr> {
+    fn take(
+        &mut self,
+        replica: &mut Replica,
+        input: SystemInput,
+        now: u64,
+    ) -> Result<(), ActorProcessingErr> {
         match input {
-            SystemInput::Raft(messages) => self.replica.step(&messages),
-            SystemInput::Persisted(number, Ok(())) => self.replica.persisted(number),
+            SystemInput::Raft(messages) => replica.step(&messages),
+            SystemInput::Persisted(number, Ok(())) => replica.persisted(number),
             SystemInput::Persisted(_, Err(why)) => {
                 return Err(format!("the write-ahead log failed: {why}").into());
             }
-            SystemInput::Checkpointed(outcome) => self.replica.checkpointed(outcome),
+            SystemInput::Checkpointed(outcome) => replica.checkpointed(outcome),
             SystemInput::Effects(batch) => {
-                if self.replica.decides() {
-                    self.replica.effects(batch);
+                if replica.decides() {
+                    replica.effects(batch);
                 } else {
                     // One hop: a sender with an old hint reaches the leader through us.
                     self.world.directory.forward_effects(&*self.world.transport, self.world.here, batch);
                 }
             }
-            SystemInput::Taken { by, seq } if self.replica.decides() => self.replica.taken(by, seq, now),
+            SystemInput::Taken { by, seq } if replica.decides() => replica.taken(by, seq, now),
             SystemInput::Taken { by, seq } => {
                 let from = self.mailbox.shard();
                 self.world.directory.forward_taken(&*self.world.transport, self.world.here, from, by, seq);
@@ -272,10 +279,11 @@ impl Running {
             SystemInput::Dismissed => self.dismissed = true,
             SystemInput::Snapshot(blob) => {
                 // Installing writes the whole state; other tasks of this worker thread move elsewhere meanwhile.
-                self.replica.snapshot(&blob);
+                replica.snapshot(&blob);
             }
-            SystemInput::SnapshotFailed(to, why) => self.replica.snapshot_failed(to, why),
-            SystemInput::Look(look) => look(&mut self.replica, now),
+            SystemInput::SnapshotFailed(to, why) => replica.snapshot_failed(to, why),
+            SystemInput::Near(ask) => replica.ask_near(ask),
+            SystemInput::Look(look) => look(replica, now),
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::cells::LEDGER_KEY;
 use super::entry::{Batch, Item};
 use super::output::CheckpointJob;
 use super::parts::shard_of;
-use super::replica::{Replica, checkpoint_batch, decode_ledger, encode_ledger};
+use super::replica::{Replica, decode_ledger, encode_ledger};
 use crate::address::{Address, ShardId};
 use crate::entity::KindSpec;
 use crate::replication::{Mono, SnapshotMark};
@@ -196,6 +196,9 @@ impl Replica {
             && self.applied > self.checkpoint;
         let behind = self.group.snapshot_wanted();
         self.checkpoint_wanted |= due || heavy || behind;
+        if self.checkpoint_failures > 0 && now.saturating_sub(self.checkpoint_at) < every {
+            return;
+        }
         if !self.checkpoint_wanted || self.checkpoint_pending.is_some() || !self.inflight.is_empty() {
             return;
         }
@@ -206,10 +209,10 @@ impl Replica {
             term: self.group.term_of(self.applied),
             members: self.group.members(),
         };
-        let batch =
-            checkpoint_batch(self.cells.changed_after(self.checkpoint), encode_ledger(&mark, &self.ledger));
+        let entities = self.cells.changed_after(self.checkpoint);
+        let ledger = encode_ledger(&mark, &self.ledger);
         self.checkpoint_pending = Some(mark.clone());
-        self.out.checkpoint = Some(CheckpointJob { shard: self.group.shard(), mark, batch });
+        self.out.checkpoint = Some(CheckpointJob { shard: self.group.shard(), mark, entities, ledger });
     }
 
     /// The checkpoint asked for is durable, or could not be written; the log stays until one is.
@@ -217,12 +220,21 @@ impl Replica {
         let Some(mark) = self.checkpoint_pending.take() else { return };
         match outcome {
             Ok(()) => {
+                if std::mem::take(&mut self.checkpoint_failures) > 0 {
+                    self.note("checkpoint_works_again", format!("up to entry {}", mark.index));
+                }
                 self.checkpoint = self.checkpoint.max(mark.index);
                 if let Some(cut) = self.group.checkpointed(mark) {
                     self.out.append.push((0, vec![cut]));
                 }
             }
-            Err(error) => self.note("checkpoint_failed", error.to_string()),
+            Err(error) => {
+                self.checkpoint_failures += 1;
+                if self.checkpoint_failures.is_power_of_two() {
+                    let count = self.checkpoint_failures;
+                    self.note("checkpoint_failed", format!("{error} ({count} in a row)"));
+                }
+            }
         }
     }
 }

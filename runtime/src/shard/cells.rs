@@ -55,6 +55,13 @@ impl Cells {
         self.kinds.get(to.kind.as_str())?.get(to.key.as_str())
     }
 
+    /// The entity as it is resident, used at this second.
+    pub(super) fn used(&mut self, to: &Address, used: u32) -> Option<&Resident> {
+        let found = self.kinds.get_mut(to.kind.as_str())?.get_mut(to.key.as_str())?;
+        found.used = used;
+        Some(found)
+    }
+
     /// The entity, activated when it is not resident.
     pub(super) fn activate(
         &mut self,

@@ -13,6 +13,8 @@ use crate::planted::Bug;
 use crate::replication::Mono;
 use crate::time::Timestamp;
 
+/// Log bytes behind the last checkpoint, in those that ask for the next, beyond which nothing more is decided.
+const LOG_CHECKPOINTS_MAX: u64 = 8;
 /// When a client that met a full queue should come back.
 const RETRY_AFTER: std::time::Duration = std::time::Duration::from_millis(50);
 
@@ -25,6 +27,21 @@ pub(super) struct Draft {
     pub(super) changed: Vec<(&'static str, String)>,
     pub(super) commands: u32,
     pub(super) now: Mono,
+}
+
+impl Draft {
+    /// An empty one for the entry at `index`, stamped `stamp`, at `now` on the shell's clock.
+    pub(super) fn new(index: u64, stamp: Timestamp, now: Mono) -> Self {
+        Self {
+            batch: Batch { now: stamp, ..Batch::default() },
+            index,
+            bytes: 0,
+            answers: Vec::new(),
+            changed: Vec::new(),
+            commands: 0,
+            now,
+        }
+    }
 }
 
 impl Replica {
@@ -49,15 +66,7 @@ impl Replica {
         if self.inflight.len() >= usize::from(inflight_max) {
             return false;
         }
-        let mut draft = Draft {
-            batch: Batch { now: wall.max(self.ledger.now), ..Batch::default() },
-            index: self.group.last() + 1,
-            bytes: 0,
-            answers: Vec::new(),
-            changed: Vec::new(),
-            commands: 0,
-            now,
-        };
+        let mut draft = Draft::new(self.group.last() + 1, wall.max(self.ledger.now), now);
         self.take_timers(&mut draft);
         self.take_effects(&mut draft);
         self.take_asks(&mut draft);
@@ -107,7 +116,13 @@ impl Replica {
     }
 
     fn take_asks(&mut self, draft: &mut Draft) {
-        let full = self.ledger.outbox_len() >= self.config.outbox_effects_max as usize;
+        let full = if self.ledger.outbox_len() >= self.config.outbox_effects_max as usize {
+            Some("outbox")
+        } else {
+            // Only checkpoints that fail let it grow so far, and then it must not grow for ever.
+            let log_max = self.config.checkpoint_log_bytes.saturating_mul(LOG_CHECKPOINTS_MAX);
+            (self.group.log().bytes() as u64 > log_max && self.checkpoint_failures > 0).then_some("log")
+        };
         while draft.commands < self.config.batch_commands_max
             && draft.bytes < self.config.batch_bytes_max as usize
         {
@@ -120,7 +135,7 @@ impl Replica {
         }
     }
 
-    fn take_ask(&mut self, waiting: WaitingAsk, draft: &mut Draft, outbox_full: bool) {
+    fn take_ask(&mut self, waiting: WaitingAsk, draft: &mut Draft, full: Option<&'static str>) {
         let WaitingAsk { token, slot, ask, .. } = waiting;
         let registry = self.registry.clone();
         let found = registry.get(&ask.to.kind).map(|kind| (kind, kind.verbs.get(ask.verb.as_str())));
@@ -145,8 +160,8 @@ impl Replica {
                 self.note_number(token, slot, number);
                 self.reads.push(HeldRead { token, slot, outcome, wait, asked: draft.now });
             }
-            Action::Command(_) if outbox_full => {
-                self.complete(token, slot, Err(AskError::busy("outbox", RETRY_AFTER)));
+            Action::Command(_) if full.is_some() => {
+                self.complete(token, slot, Err(AskError::busy(full.unwrap_or_default(), RETRY_AFTER)));
             }
             Action::Command(run) => {
                 let asked = xxh3_64(&ask.body);

@@ -102,37 +102,6 @@ impl Replica {
         }
         acks
     }
-
-    /// Asks a majority whether we still lead, when an answer needs that or soon will.
-    pub(super) fn renew_lease(&mut self, now: Mono) {
-        if self.reads.is_empty() || !self.decides() || !self.group.may_propose() {
-            return;
-        }
-        let proven = self.lease.holds(now) && !self.lease.ageing(now);
-        if proven || (self.lease.asking() && !self.lease.stale(now)) {
-            return;
-        }
-        if let Some(round) = self.lease.start(now) {
-            self.group.round(round);
-        }
-    }
-
-    /// Releases answers whose entries are committed and whose leadership is proven.
-    pub(super) fn release_reads(&mut self, now: Mono) {
-        if self.reads.is_empty() || !self.decides() {
-            return;
-        }
-        let holds = (self.lease.holds(now) && self.group.may_propose())
-            || self.config.planted.has(Bug::LeaseUnchecked);
-        let (applied, confirmed) = (self.applied, self.confirmed);
-        let (free, held): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reads)
-            .into_iter()
-            .partition(|read| read.wait <= applied && (holds || confirmed >= read.asked));
-        self.reads = held;
-        for read in free {
-            self.complete(read.token, read.slot, read.outcome);
-        }
-    }
 }
 
 fn first_waiting(outgoing: &Outgoing) -> u64 {

@@ -35,6 +35,9 @@ impl Faults {
 
     /// Faults within the policy's period, and whether the entity is given up.
     pub(super) fn state(&self, of: &Address, policy: FaultPolicy, now: Mono) -> (u32, bool) {
+        if self.by_entity.is_empty() {
+            return (0, false);
+        }
         let Some(times) = self.by_entity.get(of) else { return (0, false) };
         let period = period_of(policy);
         let count = times.iter().filter(|at| now.saturating_sub(**at) < period).count();

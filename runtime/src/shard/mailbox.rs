@@ -2,19 +2,23 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use ractor::ActorRef;
 use tokio::sync::oneshot;
 
 use super::actor::ShardMessage;
 use super::config::ShardConfig;
+use super::reads::NearAsk;
 use super::replica::Replica;
-use crate::address::{NodeId, ShardId};
+use crate::address::{Address, NodeId, ShardId};
+use crate::entity::{KindSpec, VerbSpec};
 use crate::error::AskError;
 use crate::replication::{Mono, ReplicaId};
 use crate::storage::StoreError;
+use crate::time::{Clock, Timestamp};
 use crate::transport::{AskOne, EffectBatch, Outcome};
 
 /// System inputs that wait at most: Raft messages beyond it are dropped, which Raft tolerates.
@@ -73,6 +77,8 @@ pub enum SystemInput {
     Look(Look),
     /// The group has removed this replica.
     Dismissed,
+    /// A read that this replica may answer from a state of some age.
+    Near(NearAsk),
 }
 
 #[derive(Default)]
@@ -96,7 +102,13 @@ pub struct Mailbox {
     backlog: AtomicU32,
     asks_max: usize,
     bytes_max: u64,
-    actor: RwLock<Option<ActorRef<ShardMessage>>>,
+    seat: ArcSwapOption<Seat>,
+}
+
+/// An incarnation of the actor, and the replica that it runs.
+struct Seat {
+    actor: ActorRef<ShardMessage>,
+    replica: Arc<Mutex<Replica>>,
 }
 
 impl Mailbox {
@@ -113,7 +125,7 @@ impl Mailbox {
             backlog: AtomicU32::new(0),
             asks_max: config.mailbox_asks_max as usize,
             bytes_max: config.mailbox_bytes_max,
-            actor: RwLock::new(None),
+            seat: ArcSwapOption::empty(),
         })
     }
 
@@ -128,7 +140,7 @@ impl Mailbox {
     /// # Errors
     /// `Busy` at the bound, `NotSent` while the replica is not running.
     pub fn ask(&self, request: Request) -> Result<(), (AskError, Request)> {
-        if self.actor().is_none() {
+        if !self.is_connected() {
             let why = format!("shard {} is not running on this node", self.shard);
             return Err((AskError::NotSent(why), request));
         }
@@ -150,12 +162,25 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Takes a system input. Raft messages and effects are dropped at their bounds; the rest always fits.
+    /// Answers a query without the actor's turn, when nothing is in its way; see `Replica::answer_here`.
+    pub(crate) fn answer_here(
+        &self,
+        to: &Address,
+        verb: (&KindSpec, &VerbSpec),
+        body: &[u8],
+        clock: Clock,
+    ) -> Option<Outcome> {
+        let seat = self.seat.load();
+        let mut replica = seat.as_ref()?.replica.try_lock().ok()?;
+        replica.answer_here(to, verb, body, clock.mono(), Timestamp::wall())
+    }
+
+    /// Takes a system input. Raft messages, near reads and effects are dropped at their bounds; the rest always fits.
     pub fn system(&self, input: SystemInput) {
         {
             let mut lanes = self.lanes();
             let drop = match &input {
-                SystemInput::Raft(_) => lanes.system.len() >= SYSTEM_MAX,
+                SystemInput::Raft(_) | SystemInput::Near(_) => lanes.system.len() >= SYSTEM_MAX,
                 SystemInput::Effects(_) => lanes.effects >= EFFECTS_MAX,
                 _ => false,
             };
@@ -194,7 +219,7 @@ impl Mailbox {
     /// Whether a replica takes from it.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.actor().is_some()
+        self.seat.load().is_some()
     }
 
     /// Requests waiting here and in the replica.
@@ -204,13 +229,13 @@ impl Mailbox {
     }
 
     /// Connects an incarnation of the actor; what waited for the one before is dropped unless it is a request.
-    pub(super) fn connect(&self, actor: ActorRef<ShardMessage>) {
+    pub(super) fn connect(&self, actor: ActorRef<ShardMessage>, replica: Arc<Mutex<Replica>>) {
         {
             let mut lanes = self.lanes();
             lanes.system.clear();
             lanes.effects = 0;
         }
-        *self.actor.write().unwrap_or_else(PoisonError::into_inner) = Some(actor);
+        self.seat.store(Some(Arc::new(Seat { actor, replica })));
         self.awake.store(false, Ordering::Release);
         self.ticks.store(0, Ordering::Relaxed);
         self.wake();
@@ -219,13 +244,12 @@ impl Mailbox {
     /// The actor is gone: requests are refused until the next incarnation, those waiting are answered by their
     /// callers' deadlines.
     pub(super) fn disconnect(&self, of: ractor::ActorId) {
-        {
-            let mut actor = self.actor.write().unwrap_or_else(PoisonError::into_inner);
-            // The next incarnation may have connected already.
-            if actor.as_ref().is_none_or(|current| current.get_id() != of) {
-                return;
-            }
-            *actor = None;
+        let seat = self.seat.load();
+        // The next incarnation may have connected already.
+        let Some(current) = seat.as_ref().filter(|seat| seat.actor.get_id() == of) else { return };
+        let before = self.seat.compare_and_swap(current, None);
+        if before.as_ref().is_none_or(|before| !Arc::ptr_eq(before, current)) {
+            return;
         }
         self.backlog.store(0, Ordering::Relaxed);
         let mut lanes = self.lanes();
@@ -263,14 +287,10 @@ impl Mailbox {
         if self.awake.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Some(actor) = self.actor() {
+        if let Some(seat) = &*self.seat.load() {
             // A dead actor is noticed by its supervisor, not here.
-            let _ = actor.cast(ShardMessage::Wake);
+            let _ = seat.actor.cast(ShardMessage::Wake);
         }
-    }
-
-    fn actor(&self) -> Option<ActorRef<ShardMessage>> {
-        self.actor.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {

@@ -3,20 +3,42 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::cells::LEDGER_KEY;
 use crate::address::{NodeId, ShardId};
 use crate::replication::{ReplicaId, SnapshotMark};
-use crate::storage::{Record, StoreBatch};
+use crate::storage::{Record, Store, StoreBatch, StoreError};
 use crate::transport::{EffectBatch, Outcome};
 
-/// A checkpoint to write: atomic, off the shard's turn.
+/// A checkpoint to write, off the shard's turn.
 #[derive(Debug, Clone)]
 pub struct CheckpointJob {
     /// The shard.
     pub shard: ShardId,
     /// What it covers.
     pub mark: SnapshotMark,
-    /// Changed entities and the ledger.
-    pub batch: StoreBatch,
+    /// Changed entities.
+    pub entities: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The ledger, which vouches for them.
+    pub ledger: Vec<u8>,
+}
+
+impl CheckpointJob {
+    /// Writes it. The ledger goes last and apart, because a failing engine may show a part of a batch, and a ledger
+    /// without its entities would be a loss; entities that are ahead of their ledger know which entries they hold.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn write(self, store: &dyn Store) -> Result<(), StoreError> {
+        if !self.entities.is_empty() {
+            store.write(self.shard, StoreBatch { puts: self.entities, deletes: Vec::new() })?;
+        }
+        store.write(self.shard, ledger_batch(self.ledger))
+    }
+}
+
+/// The batch that makes a checkpoint of the entities before it.
+pub(super) fn ledger_batch(ledger: Vec<u8>) -> StoreBatch {
+    StoreBatch { puts: vec![(LEDGER_KEY.to_vec(), ledger)], deletes: Vec::new() }
 }
 
 /// A snapshot to read from the store and send.

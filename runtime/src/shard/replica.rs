@@ -13,14 +13,16 @@ use super::faults::Faults;
 use super::ledger::Ledger;
 use super::output::{Note, Outputs, SnapshotJob};
 use super::parts::{Counters, HeldRead, Inflight, Leading, Open, ReplicaParts, WaitingAsk};
+use super::reads::Near;
 use super::recent::Recent;
 use super::timers::Pace;
+use super::world::Unread;
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
 use crate::placement::Wishes;
 use crate::replication::{Group, Lease, Mono, ReplicaId, SnapshotMark};
-use crate::storage::{Store, StoreBatch};
+use crate::storage::{Store, StoreError};
 use crate::time::Timestamp;
 use crate::transport::{AskOne, EffectBatch, Outcome};
 use crate::wire;
@@ -42,6 +44,8 @@ pub struct Replica {
     pub(super) checkpoint_pending: Option<SnapshotMark>,
     pub(super) checkpoint_at: Mono,
     pub(super) checkpoint_wanted: bool,
+    /// Since one succeeded.
+    pub(super) checkpoint_failures: u32,
     pub(super) leading: Option<Leading>,
     pub(super) inflight: VecDeque<Inflight>,
     pub(super) open: HashMap<u64, Open>,
@@ -51,6 +55,7 @@ pub struct Replica {
     pub(super) lease: Lease,
     /// Start of the newest heartbeat round that a majority answered.
     pub(super) confirmed: Mono,
+    pub(super) near: Near,
     pub(super) delivery: BTreeMap<ShardId, Delivery>,
     pub(super) faults: Faults,
     pub(super) recent: Recent,
@@ -105,6 +110,7 @@ impl Replica {
             checkpoint_pending: None,
             checkpoint_at: now,
             checkpoint_wanted: false,
+            checkpoint_failures: 0,
             leading: None,
             inflight: VecDeque::new(),
             open: HashMap::new(),
@@ -113,6 +119,7 @@ impl Replica {
             reads: Vec::new(),
             lease: Lease::new(lease),
             confirmed: 0,
+            near: Near::new(lease),
             delivery: BTreeMap::new(),
             faults: Faults::default(),
             counters: Counters::default(),
@@ -161,6 +168,7 @@ impl Replica {
             || !self.open.is_empty()
             || !self.reads.is_empty()
             || self.timer_near
+            || self.near.is_asked()
             || self.group.election_near()
     }
 
@@ -180,10 +188,14 @@ impl Replica {
     /// What a shard's checkpoint in the store covers; index zero where there is none.
     ///
     /// # Errors
-    /// The store, or a checkpoint that does not decode.
-    pub fn stored_mark(store: &dyn Store, shard: ShardId) -> Result<SnapshotMark, String> {
-        match store.get(shard, LEDGER_KEY).map_err(|error| error.to_string())? {
-            Some(bytes) => decode_ledger(&bytes).map(|(mark, _)| mark),
+    /// A store that cannot be read now, or a checkpoint that is damaged.
+    pub fn stored_mark(store: &dyn Store, shard: ShardId) -> Result<SnapshotMark, Unread> {
+        let unread = |error: StoreError| match error.corrupt {
+            true => Unread::Lost(error.to_string()),
+            false => Unread::Unavailable(error.to_string()),
+        };
+        match store.get(shard, LEDGER_KEY).map_err(unread)? {
+            Some(bytes) => decode_ledger(&bytes).map(|(mark, _)| mark).map_err(Unread::Lost),
             None => Ok(SnapshotMark::default()),
         }
     }
@@ -290,6 +302,8 @@ impl Replica {
         self.renew_lease(now);
         while self.drain_ready(now) {}
         self.release_reads(now);
+        self.answer_near(now, wall);
+        while self.drain_ready(now) {}
         self.deliver(now);
         let next = self.ledger.timers.next().filter(|_| self.leading.is_some());
         self.timer_near = next.is_some_and(|due| due.0 <= wall.0 + 2 * self.beat_ms);
@@ -316,6 +330,9 @@ impl Replica {
             if let Some(started) = self.lease.confirm(round) {
                 self.confirmed = self.confirmed.max(started);
             }
+        }
+        for (round, index) in ready.named {
+            self.near.named(round, index);
         }
         if !ready.committed.is_empty() {
             // Leadership may have been lost in the same step that committed these: speculation must go first.
@@ -423,13 +440,6 @@ pub(super) fn decode_ledger(bytes: &[u8]) -> Result<(SnapshotMark, Ledger), Stri
     let ((index, term, members), used) = wire::decode_prefix::<(u64, u64, Vec<u8>)>(bytes)?;
     let members = raft::eraftpb::ConfState::parse_from_bytes(&members).map_err(|error| error.to_string())?;
     Ok((SnapshotMark { index, term, members }, Ledger::decode(&bytes[used..])?))
-}
-
-/// The batch that makes a checkpoint: entities first, then the ledger that vouches for them.
-pub(super) fn checkpoint_batch(entities: Vec<(Vec<u8>, Vec<u8>)>, ledger: Vec<u8>) -> StoreBatch {
-    let mut puts = entities;
-    puts.push((LEDGER_KEY.to_vec(), ledger));
-    StoreBatch { puts, deletes: Vec::new() }
 }
 
 /// The shell's clock in whole seconds.

@@ -10,6 +10,7 @@ use protobuf::Message as _;
 use raft::eraftpb::{Message, Snapshot};
 
 use super::cells::LEDGER_KEY;
+use super::output::ledger_batch;
 use super::replica::{Replica, decode_ledger};
 use crate::address::ShardId;
 use crate::storage::{Store, StoreBatch};
@@ -121,8 +122,8 @@ impl Replica {
         }
         let ledger = ledger.ok_or_else(|| "a snapshot without a ledger".to_owned())?;
         let (mark, decoded) = decode_ledger(&ledger)?;
-        batch.puts.push((LEDGER_KEY.to_vec(), ledger));
         self.store.write(shard, batch).map_err(fail)?;
+        self.store.write(shard, ledger_batch(ledger)).map_err(fail)?;
         self.cells.clear();
         self.ledger = decoded;
         self.applied = mark.index;

@@ -54,7 +54,7 @@ impl StoreThread {
         let why = "the store's queue is full or closed";
         match job {
             StoreJob::Checkpoint(_, done) => {
-                done(Err(StoreError { engine: "queue", what: why.to_owned() }));
+                done(Err(StoreError { engine: "queue", what: why.to_owned(), corrupt: false }));
             }
             StoreJob::Snapshot(_, done) => done(Err(why.to_owned())),
             StoreJob::Close => {}
@@ -75,7 +75,7 @@ impl StoreThread {
 fn run(store: &dyn Store, queue: &Receiver<StoreJob>, snapshot_bytes_max: u64) {
     while let Ok(job) = queue.recv() {
         match job {
-            StoreJob::Checkpoint(job, done) => done(store.write(job.shard, job.batch)),
+            StoreJob::Checkpoint(job, done) => done(job.write(store)),
             StoreJob::Snapshot(job, done) => {
                 done(snapshot::build(store, job.shard, &job.message, snapshot_bytes_max));
             }

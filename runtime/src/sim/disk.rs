@@ -1,8 +1,10 @@
 //! One node's disk: a log whose newest records are not safe yet, and a store of checkpoints.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::address::ShardId;
 use crate::planted::{Bug, Planted};
@@ -156,11 +158,13 @@ impl Disk {
 
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// A store in memory: what it holds is durable, and atomic by batch.
+/// A store in memory: what it holds is durable, and atomic by batch unless the batch fails.
 #[derive(Default)]
 pub(super) struct MemoryStore {
     spaces: Mutex<BTreeMap<ShardId, Pairs>>,
     failing: AtomicBool,
+    /// Batches that failed.
+    torn: AtomicU64,
 }
 
 impl MemoryStore {
@@ -175,7 +179,11 @@ impl MemoryStore {
 
     fn writable(&self) -> Result<(), StoreError> {
         if self.is_failing() {
-            return Err(StoreError { engine: "simulated", what: "input/output error".to_owned() });
+            return Err(StoreError {
+                engine: "simulated",
+                what: "input/output error".to_owned(),
+                corrupt: false,
+            });
         }
         Ok(())
     }
@@ -191,14 +199,18 @@ impl Store for MemoryStore {
     }
 
     fn write(&self, shard: ShardId, batch: StoreBatch) -> Result<(), StoreError> {
-        self.writable()?;
+        let outcome = self.writable();
         let mut spaces = self.spaces();
         let pairs = spaces.entry(shard).or_default();
-        for key in &batch.deletes {
+        // Of a batch that fails, any part may be there.
+        let torn = self.torn.fetch_add(u64::from(outcome.is_err()), Ordering::Relaxed);
+        let there = |key: &[u8]| outcome.is_ok() || xxh3_64(key) % 3 == torn % 3;
+        batch.deletes.iter().filter(|key| there(key)).for_each(|key| {
             pairs.remove(key);
-        }
-        pairs.extend(batch.puts);
-        Ok(())
+        });
+        pairs.extend(batch.puts.into_iter().filter(|(key, _)| there(key)));
+        drop(spaces);
+        outcome
     }
 
     fn scan(&self, shard: ShardId, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {

@@ -13,7 +13,7 @@ use crate::entity::Globals;
 use crate::planted::Planted;
 use crate::replication::{ReplicaId, SnapshotMark, Start};
 use crate::shard::{Outputs, Replica, ReplicaParts, build_snapshot};
-use crate::storage::{GroupLog, Record, Store as _};
+use crate::storage::{GroupLog, Record};
 use crate::transport::{Envelope, ReplyBatch};
 use crate::{NodeId, ShardId, Timestamp};
 
@@ -208,8 +208,9 @@ impl Node {
             Inner::Tick => self.tick(s),
             Inner::Synced => self.synced(s),
             Inner::Checkpoint(opened, job) if self.slots[job.shard.0 as usize].opened == opened => {
-                let outcome = self.disk.store.write(job.shard, job.batch);
-                self.on(job.shard, |replica, _| replica.checkpointed(outcome), s);
+                let shard = job.shard;
+                let outcome = job.write(&*self.disk.store);
+                self.on(shard, |replica, _| replica.checkpointed(outcome), s);
             }
             Inner::Checkpoint(..) => {}
             Inner::Snapshot(job) => {

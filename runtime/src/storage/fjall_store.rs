@@ -72,5 +72,9 @@ impl Store for FjallStore {
 }
 
 fn fail(error: &fjall::Error) -> StoreError {
-    StoreError { engine: "fjall", what: error.to_string() }
+    StoreError {
+        engine: "fjall",
+        what: error.to_string(),
+        corrupt: !matches!(error, fjall::Error::Io(_) | fjall::Error::Poisoned),
+    }
 }

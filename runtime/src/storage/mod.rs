@@ -5,6 +5,7 @@
 mod fjall_store;
 mod open;
 mod record;
+mod reopening;
 mod sled_store;
 mod store;
 mod wal;
@@ -12,6 +13,7 @@ mod wal;
 pub use fjall_store::FjallStore;
 pub use open::{Engine, StoreConfig, open_store};
 pub use record::{GroupLog, LogEntry, Record, Vote};
+pub use reopening::{OpenEngine, Reopening, TryDisk};
 pub use sled_store::SledStore;
 pub use store::{Store, StoreBatch, StoreError, Visit};
 pub(crate) use wal::survivors;

@@ -2,13 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::fjall_store::FjallStore;
+use super::reopening::{OpenEngine, Reopening, TryDisk};
 use super::sled_store::SledStore;
 use super::store::{Store, StoreError};
 use crate::config::{Problem, Section};
+
+/// For how long writes rest after one has failed.
+const WRITES_REST: Duration = Duration::from_secs(1);
+
+/// Written to see whether a disk that failed takes data again.
+const PROBE_BYTES: usize = 1 << 20;
 
 /// Which engine keeps checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +57,20 @@ impl Section for StoreConfig {
 /// # Errors
 /// The engine's failure.
 pub fn open_store(config: &StoreConfig, dir: &Path) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(match config.engine {
-        Engine::Sled => Arc::new(SledStore::open(&dir.join("sled"), config.cache_bytes)?),
-        Engine::Fjall => Arc::new(FjallStore::open(&dir.join("fjall"), config.cache_bytes)?),
-    })
+    let (engine, cache, dir) = (config.engine, config.cache_bytes, dir.to_owned());
+    let probe = dir.join("probe");
+    let name = if engine == Engine::Sled { "sled" } else { "fjall" };
+    let try_disk: TryDisk = Box::new(move || {
+        let tried = std::fs::write(&probe, vec![1; PROBE_BYTES])
+            .and_then(|()| std::fs::File::open(&probe)?.sync_all())
+            .and_then(|()| std::fs::remove_file(&probe));
+        tried.map_err(|error| StoreError { engine: name, what: error.to_string(), corrupt: false })
+    });
+    let open: OpenEngine = Box::new(move || {
+        Ok(match engine {
+            Engine::Sled => Box::new(SledStore::open(&dir.join("sled"), cache)?),
+            Engine::Fjall => Box::new(FjallStore::open(&dir.join("fjall"), cache)?),
+        })
+    });
+    Ok(Arc::new(Reopening::open(open, try_disk, WRITES_REST)?))
 }

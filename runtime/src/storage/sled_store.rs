@@ -60,5 +60,5 @@ impl Store for SledStore {
 }
 
 fn fail(error: &sled::Error) -> StoreError {
-    StoreError { engine: "sled", what: error.to_string() }
+    StoreError { engine: "sled", what: error.to_string(), corrupt: !matches!(error, sled::Error::Io(_)) }
 }

@@ -12,9 +12,11 @@ pub struct StoreError {
     pub engine: &'static str,
     /// What failed, in the engine's words.
     pub what: String,
+    /// Whether what it holds is damaged. What merely cannot be read or written now may be whole.
+    pub corrupt: bool,
 }
 
-/// Changes that become visible and durable together or not at all.
+/// Changes that become durable together or not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreBatch {
     /// Key and value; replaces.
@@ -35,10 +37,11 @@ pub trait Store: Send + Sync + 'static {
     /// The engine's failure.
     fn get(&self, shard: ShardId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Applies the batch atomically; on return it survives a crash.
+    /// Applies the batch, atomically over a crash; on return it survives one.
     ///
     /// # Errors
-    /// The engine's failure; then nothing of the batch is visible.
+    /// The engine's failure. Then any part of the batch may be visible: what vouches for other pairs goes into a batch of
+    /// its own, after theirs.
     fn write(&self, shard: ShardId, batch: StoreBatch) -> Result<(), StoreError>;
 
     /// Visits pairs whose key starts with `prefix`, in key order, until told to stop.
