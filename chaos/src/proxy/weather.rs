@@ -14,19 +14,39 @@ const LOSSES_MAX: u32 = 5;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Weather {
     /// Nothing gets through.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
     /// Share that is lost and so comes late.
+    #[serde(skip_serializing_if = "none")]
     pub loss: f64,
     /// Time on the way.
+    #[serde(rename = "delay_ms", serialize_with = "millis", skip_serializing_if = "Duration::is_zero")]
     pub delay: Duration,
     /// Up to so much less or more of it.
+    #[serde(rename = "jitter_ms", serialize_with = "millis", skip_serializing_if = "Duration::is_zero")]
     pub jitter: Duration,
     /// Share that changes places with what follows it.
+    #[serde(skip_serializing_if = "none")]
     pub reorder: f64,
     /// Share that comes twice.
+    #[serde(skip_serializing_if = "none")]
     pub duplicate: f64,
     /// Share of which one bit is turned over.
+    #[serde(skip_serializing_if = "none")]
     pub corrupt: f64,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::float_cmp,
+    reason = "as serde calls it; a share that was not set"
+)]
+fn none(share: &f64) -> bool {
+    *share == 0.0
+}
+
+fn millis<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u128(time.as_millis())
 }
 
 /// What becomes of one piece.

@@ -17,7 +17,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 const PAYLOAD: usize = 200;
 /// Commands in one call, and calls in flight.
 const BATCH: usize = 512;
-const CALLS: usize = 24;
+const CALLS: usize = 48;
 /// How long is measured, and before that.
 const LASTS: Duration = Duration::from_secs(8);
 const WARM: Duration = Duration::from_secs(2);
