@@ -90,6 +90,36 @@ pub(crate) async fn shards(target: &Target) -> anyhow::Result<()> {
     Ok(())
 }
 
+pub(crate) async fn journal(target: &Target, about: Option<&str>, limit: u32) -> anyhow::Result<()> {
+    let journal = get(target, &format!("/api/journal?limit={limit}")).await?;
+    if target.json {
+        return print_json(&journal);
+    }
+    let missing = array(&journal, "missing");
+    if !missing.is_empty() {
+        println!(
+            "without the records of node {}",
+            missing.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
+        );
+    }
+    // The newest last, where the eye is.
+    for record in array(&journal, "records").iter().rev() {
+        let subject = text(record, "/subject");
+        if about.is_some_and(|about| !subject.contains(about)) {
+            continue;
+        }
+        let at = Duration::from_millis(record["at"].as_u64().unwrap_or(0));
+        let at = humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + at);
+        println!(
+            "{at}  n{:<3} {subject:<24} {:<20} {}",
+            record["node"],
+            text(record, "/change"),
+            text(record, "/reason")
+        );
+    }
+    Ok(())
+}
+
 pub(crate) async fn tree(target: &Target) -> anyhow::Result<()> {
     let tree = get(target, "/api/tree").await?;
     if target.json {

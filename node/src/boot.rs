@@ -284,7 +284,7 @@ async fn compose(
     let names: Vec<String> = config.nodes.iter().map(|node| node.name.clone()).collect();
     ensure_certificates(&certs, &config.cluster.name, &names)?;
     let cookie = cookie(&certs)?;
-    let journal = Arc::new(RingJournal::default());
+    let journal = Arc::new(RingJournal::open(&data, Timestamp::wall()).context("the journal")?);
     let clock = Clock::start();
     let incarnation = Timestamp::wall().millis();
     let failure = watch::Sender::new(None);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, load};
-use crate::{admin, bench, boot, chaos, demo, learn, local, operate, sim};
+use crate::{admin, bench, boot, certs, chaos, demo, learn, local, operate, sim};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -58,6 +58,16 @@ enum Command {
     Status(admin::Target),
     /// The supervision tree of every node.
     Tree(admin::Target),
+    /// What happened to nodes, shards, actors and entities in the last day, the newest last.
+    Journal {
+        /// Only of subjects whose name contains this: `shard-5`, `members/42`.
+        about: Option<String>,
+        /// Records at most.
+        #[arg(long, default_value_t = 200)]
+        limit: u32,
+        #[command(flatten)]
+        target: admin::Target,
+    },
     /// Shards, their leaders and followers.
     Shards(admin::Target),
     /// Keys of a kind.
@@ -73,6 +83,8 @@ enum Command {
     Tell(admin::Message),
     #[command(flatten)]
     Act(operate::Act),
+    /// Certificates of the mesh: made, listed, and replaced while the cluster runs.
+    Certs(certs::Arguments),
     /// Reads a configuration and lists every problem.
     CheckConfig {
         /// The file.
@@ -87,10 +99,12 @@ impl Command {
             Self::Status(_)
                 | Self::Tree(_)
                 | Self::Shards(_)
+                | Self::Journal { .. }
                 | Self::Actors { .. }
                 | Self::Ask(_)
                 | Self::Tell(_)
                 | Self::Act(_)
+                | Self::Certs(_)
                 | Self::CheckConfig { .. }
         )
     }
@@ -135,6 +149,10 @@ pub(crate) fn run() -> ExitCode {
             let path = arguments.config.clone();
             with_config(&path, |config, base| runtime()?.block_on(learn::run(arguments, config, &base)))
         }
+        Command::Certs(arguments) => {
+            let path = arguments.config.clone();
+            with_config(&path, |config, base| certs::run(&arguments, &config, &base))
+        }
         Command::Sim(arguments) => finish(sim::simulate(arguments)),
         Command::Bench(arguments) => {
             let path = arguments.config.clone();
@@ -148,6 +166,9 @@ pub(crate) fn run() -> ExitCode {
             finish(runtime().and_then(|runtime| runtime.block_on(admin::status(&target))))
         }
         Command::Tree(target) => finish(runtime().and_then(|runtime| runtime.block_on(admin::tree(&target)))),
+        Command::Journal { about, limit, target } => finish(
+            runtime().and_then(|runtime| runtime.block_on(admin::journal(&target, about.as_deref(), limit))),
+        ),
         Command::Shards(target) => {
             finish(runtime().and_then(|runtime| runtime.block_on(admin::shards(&target))))
         }

@@ -4,6 +4,7 @@ mod admin;
 mod audit;
 mod bench;
 mod boot;
+mod certs;
 mod chaos;
 mod cli;
 mod config;

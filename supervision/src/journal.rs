@@ -1,11 +1,15 @@
 //! What happened of late: bounded by count and by a day.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
+use troupe_runtime::Timestamp;
 use troupe_runtime::observe::{Journal, Lifecycle};
+
+use crate::journal_file::JournalFile;
 
 /// Records kept.
 const RECORDS_MAX: usize = 10_000;
@@ -15,20 +19,33 @@ const AGE_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// Records a slow subscriber may be behind before it misses some.
 const BEHIND_MAX: usize = 256;
 
-/// The journal of one node, in memory.
+/// The journal of one node, in memory, and on disk where it was opened in a folder.
 #[derive(Debug)]
 pub struct RingJournal {
     records: Mutex<VecDeque<Lifecycle>>,
     feed: broadcast::Sender<Lifecycle>,
+    file: Option<JournalFile>,
 }
 
 impl Default for RingJournal {
     fn default() -> Self {
-        Self { records: Mutex::default(), feed: broadcast::channel(BEHIND_MAX).0 }
+        Self { records: Mutex::default(), feed: broadcast::channel(BEHIND_MAX).0, file: None }
     }
 }
 
 impl RingJournal {
+    /// A journal that goes on where it ended, as far as that was within a day of `now`.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn open(dir: &Path, now: Timestamp) -> std::io::Result<Self> {
+        let (file, kept) = JournalFile::open(dir)?;
+        let young = kept.into_iter().filter(|record| now.since(record.at) <= AGE_MAX);
+        let mut records: VecDeque<Lifecycle> = young.collect();
+        records.drain(..records.len().saturating_sub(RECORDS_MAX));
+        Ok(Self { records: Mutex::new(records), file: Some(file), ..Self::default() })
+    }
+
     /// Records from now on. A subscriber that is too slow is told how many it missed.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Lifecycle> {
@@ -47,6 +64,9 @@ impl Journal for RingJournal {
             records.pop_front();
         }
         drop(records);
+        if let Some(file) = &self.file {
+            file.record(record.clone());
+        }
         // An error means that nobody listens.
         let _ = self.feed.send(record);
     }
@@ -59,7 +79,7 @@ impl Journal for RingJournal {
 
 #[cfg(test)]
 mod tests {
-    use troupe_runtime::{NodeId, Timestamp};
+    use troupe_runtime::NodeId;
 
     use super::*;
 
@@ -84,6 +104,20 @@ mod tests {
         }
         assert_eq!(journal.newest(usize::MAX).len(), RECORDS_MAX);
         assert!(journal.newest(2)[0].at > journal.newest(2)[1].at, "newest first");
+    }
+
+    #[test]
+    fn a_journal_goes_on_where_it_ended_and_forgets_what_is_older_than_a_day() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = RingJournal::open(dir.path(), Timestamp(0)).unwrap();
+        (1..=3).for_each(|at| journal.record(record(at * 1_000)));
+        let now = Timestamp(24 * 3_600_000 + 2_000);
+        let start = std::time::Instant::now();
+        let kept = || RingJournal::open(dir.path(), now).unwrap().newest(9);
+        while kept().len() < 2 {
+            assert!(start.elapsed() < Duration::from_secs(10), "{:?}", kept());
+        }
+        assert_eq!(kept(), [record(3_000), record(2_000)]);
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 mod config;
 pub mod console;
 mod journal;
+mod journal_file;
 pub mod strategy;
 mod supervisor;
 mod tree;

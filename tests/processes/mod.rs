@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_models;
 pub(crate) mod binary;
 mod browser;
+mod certs;
 mod command_line;
 mod console_page;
 mod demo;

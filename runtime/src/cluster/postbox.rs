@@ -112,7 +112,10 @@ impl Postbox {
     }
 
     fn record(&self, node: NodeId, change: &str, reason: String) {
-        let subject = format!("node-{node}");
+        self.journal(format!("node-{node}"), change, reason);
+    }
+
+    fn journal(&self, subject: String, change: &str, reason: String) {
         tracing::info!(subject, change, reason, "lifecycle");
         self.journal.record(Lifecycle {
             at: Timestamp::wall(),
@@ -162,6 +165,10 @@ impl Receiver for Postbox {
 
     fn peer_up(&self, node: NodeId, incarnation: u64) {
         self.record(node, "peer_up", format!("incarnation {incarnation}"));
+    }
+
+    fn noted(&self, subject: &str, change: &'static str, reason: String) {
+        self.journal(subject.to_owned(), change, reason);
     }
 
     fn peer_down(&self, node: NodeId, reason: &str) {

@@ -35,6 +35,8 @@ pub struct TransportConfig {
     pub handshake_timeout: Duration,
     /// Connections that authenticate at once; one more is closed.
     pub handshakes_max: u16,
+    /// The same of one address.
+    pub handshakes_per_address_max: u16,
     /// Nodes that are not reached from here where they say that they listen, by name: behind a tunnel or a proxy.
     pub dial: BTreeMap<String, SocketAddr>,
 }
@@ -51,6 +53,7 @@ impl Default for TransportConfig {
             credit_bytes: 8 << 20,
             handshake_timeout: Duration::from_secs(3),
             handshakes_max: 32,
+            handshakes_per_address_max: 16,
             dial: BTreeMap::new(),
         }
     }
@@ -82,6 +85,9 @@ impl Section for TransportConfig {
         }
         if self.handshakes_max == 0 {
             bad("handshakes_max", "must be at least 1");
+        }
+        if self.handshakes_per_address_max == 0 {
+            bad("handshakes_per_address_max", "must be at least 1");
         }
     }
 }

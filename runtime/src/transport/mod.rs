@@ -74,6 +74,11 @@ pub trait Receiver: Send + Sync + 'static {
 
     /// The session ended, or the peer fell silent.
     fn peer_down(&self, node: NodeId, reason: &str);
+
+    /// Something about the carrier that belongs into the journal: of what, what happened to it, and why.
+    fn noted(&self, subject: &str, change: &'static str, reason: String) {
+        tracing::info!(subject, change, reason, "transport");
+    }
 }
 
 /// Where a carrier finds its receiver, which is made after it.

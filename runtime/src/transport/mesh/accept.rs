@@ -3,6 +3,7 @@
 //! The node with the lower number dials for sessions. A connection from a node with a higher one is a knock: it carries
 //! nothing, and says that the peer is there and waits to be dialled.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +25,7 @@ pub(super) async fn accept(
     server: ActorRef<NodeServerMessage>,
 ) {
     let places = Arc::new(Semaphore::new(usize::from(links.config.handshakes_max)));
+    let seats = Arc::new(Mutex::new(BTreeMap::new()));
     let complaints = Arc::new(Mutex::new(Complaints::default()));
     loop {
         let Ok((stream, from)) = listener.accept().await else {
@@ -32,6 +34,10 @@ pub(super) async fn accept(
             continue;
         };
         let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let Some(seat) = Seat::take(&seats, from.ip(), links.config.handshakes_per_address_max) else {
+            refused(&complaints, from.ip(), "too many connections of this address authenticate at once");
+            continue;
+        };
         let (links, tls, server, complaints) =
             (links.clone(), tls.clone(), server.clone(), complaints.clone());
         #[allow(clippy::disallowed_methods, reason = "bounded by the semaphore and the timeout")]
@@ -52,11 +58,45 @@ pub(super) async fn accept(
                 }),
                 Err(error) => Err(error),
             };
-            drop(place);
+            drop((place, seat));
             if let Err(error) = outcome {
                 refused(&complaints, from.ip(), &error);
             }
         });
+    }
+}
+
+/// Connections that authenticate, by address.
+type Seats = Arc<Mutex<BTreeMap<IpAddr, u16>>>;
+
+/// One of them.
+struct Seat {
+    seats: Seats,
+    from: IpAddr,
+}
+
+impl Seat {
+    /// One more of this address, unless it has as many as it may have.
+    fn take(seats: &Seats, from: IpAddr, max: u16) -> Option<Self> {
+        let mut taken = seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(from).or_default();
+        if *count >= max {
+            return None;
+        }
+        *count += 1;
+        Some(Self { seats: seats.clone(), from })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.from) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.from);
+            }
+        }
     }
 }
 
@@ -96,7 +136,7 @@ async fn authenticate(
 ) -> Result<(Arc<Link>, Box<dyn ractor_cluster::ClusterBidiStream>), String> {
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let stream = Counted { stream, sent: links.sent.clone() };
-    let stream = tls.acceptor.accept(stream).await.map_err(|error| format!("TLS: {error}"))?;
+    let stream = tls.now().acceptor.accept(stream).await.map_err(|error| format!("TLS: {error}"))?;
     let connection = stream.get_ref().1;
     let shown = connection.peer_certificates().and_then(|chain| chain.first());
     let shown = shown.ok_or_else(|| "no certificate".to_owned())?;

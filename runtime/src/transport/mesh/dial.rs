@@ -82,7 +82,7 @@ async fn connect(links: &Links, link: &Link, tls: &Tls) -> Result<TlsStream<Coun
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let name = ServerName::try_from(link.peer.name.clone()).map_err(|error| error.to_string())?;
     let stream = Counted { stream, sent: links.sent.clone() };
-    tls.connector.connect(name, stream).await.map_err(|error| format!("TLS with {addr}: {error}"))
+    tls.now().connector.connect(name, stream).await.map_err(|error| format!("TLS with {addr}: {error}"))
 }
 
 /// Waits for the peer to hang up: it has read our certificate by then, or says what is wrong with it.

@@ -288,6 +288,14 @@ impl Link {
 }
 
 impl Links {
+    /// A line for the journal, once there is somebody who keeps one.
+    pub(super) fn note(&self, subject: &str, change: &'static str, reason: String) {
+        match self.slot.get() {
+            Some(receiver) => receiver.noted(subject, change, reason),
+            None => tracing::info!(subject, change, reason, "transport"),
+        }
+    }
+
     /// Every peer.
     pub(super) fn all(&self) -> Arc<BTreeMap<NodeId, Arc<Link>>> {
         self.links.load_full()

@@ -9,6 +9,7 @@ mod accept;
 mod certs;
 mod complaints;
 mod dial;
+mod expiry;
 mod link;
 mod postbox;
 mod start;
@@ -19,5 +20,6 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use certs::{CertError, ensure_certificates};
+pub use certs::{CertError, ensure_certificates, retire_authorities, rotate_authority, rotate_nodes};
+pub use expiry::{Certificate, WARN_DAYS, read_certificates};
 pub use start::{Mesh, MeshError, MeshPeer, MeshSpec};

@@ -108,7 +108,7 @@ impl Mesh {
             spec.cookie,
             format!("{}.{}", spec.name, spec.incarnation),
             watch::host(FORMAT),
-            Some(IncomingEncryptionMode::Tls(tls.acceptor.clone())),
+            Some(IncomingEncryptionMode::Tls(tls.now().acceptor.clone())),
             Some(NodeConnectionMode::Isolated),
         )
         .with_listen_addr(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -122,6 +122,8 @@ impl Mesh {
         let mut tasks = JoinSet::new();
         tasks.spawn(watch::follow(links.clone(), changes));
         tasks.spawn(watch::beat(links.clone()));
+        let told = links.clone();
+        tasks.spawn(tls.clone().follow(move |change, reason| told.note("certificates", change, reason)));
         tasks.spawn(accept::accept(links.clone(), listener, tls.clone(), server.clone()));
         let mesh =
             Self { links, server, postbox: postbox.get_cell(), tls, peers: Mutex::default(), _tasks: tasks };

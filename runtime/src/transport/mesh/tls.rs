@@ -1,30 +1,95 @@
-//! Mutual TLS: both sides show a certificate of the cluster's authority, and its name is the node's name.
+//! Mutual TLS: both sides show a certificate of the cluster's authority, and its name is the node's name. Files that
+//! change are read again while the node runs; sessions that are there stay, new ones use what is new.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// A node's two sides of TLS.
+use super::certs::TRUSTED;
+use super::expiry::{Warned, read_certificates};
+use crate::time::Timestamp;
+
+/// Between looks at the files.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A node's two sides of TLS, as its files say now.
 #[derive(Clone)]
 pub(super) struct Tls {
+    files: Arc<[PathBuf; 3]>,
+    sides: Arc<ArcSwap<Sides>>,
+}
+
+pub(super) struct Sides {
     pub(super) acceptor: TlsAcceptor,
     pub(super) connector: TlsConnector,
 }
 
+/// What tells one version of the files from another.
+type Stamp = [Option<(SystemTime, u64)>; 3];
+
 impl Tls {
-    /// Loads the authority and the node's own certificate.
+    /// Loads the authorities and the node's own certificate.
     pub(super) fn load(dir: &Path, node: &str) -> Result<Self, String> {
-        let authority = certificates(&dir.join("ca.pem"))?;
-        let own = certificates(&dir.join(format!("{node}.pem")))?;
-        let key_path = dir.join(format!("{node}.key"));
+        let files = [dir.join(TRUSTED), dir.join(format!("{node}.pem")), dir.join(format!("{node}.key"))];
+        let sides = Arc::new(ArcSwap::from_pointee(Sides::load(&files)?));
+        Ok(Self { files: Arc::new(files), sides })
+    }
+
+    /// What new sessions use.
+    pub(super) fn now(&self) -> Arc<Sides> {
+        self.sides.load_full()
+    }
+
+    fn stamp(&self) -> Stamp {
+        let of = |path: &PathBuf| std::fs::metadata(path).and_then(|at| Ok((at.modified()?, at.len()))).ok();
+        [of(&self.files[0]), of(&self.files[1]), of(&self.files[2])]
+    }
+
+    /// Reads the files again whenever they have changed, and says when they are about to expire, for as long as the
+    /// node runs. `say` gets a change and its reason.
+    pub(super) async fn follow(self, say: impl Fn(&'static str, String)) {
+        let (mut seen, mut warned, mut complained) = (self.stamp(), Warned::default(), String::new());
+        loop {
+            let own =
+                [&self.files[0], &self.files[1]].map(|path| read_certificates(path).unwrap_or_default());
+            if let Some(soon) = warned.say(&own.concat(), Timestamp::wall()) {
+                say("certificate_expires", soon);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            let stamp = self.stamp();
+            if stamp == seen {
+                continue;
+            }
+            match Sides::load(&self.files) {
+                Ok(sides) => {
+                    self.sides.store(Arc::new(sides));
+                    (seen, warned, complained) = (stamp, Warned::default(), String::new());
+                    say("certificates_read", "new sessions use the files as they are now".to_owned());
+                }
+                // Certificate and key are two files: between them they do not fit, and are looked at again.
+                Err(why) if why != complained => {
+                    complained.clone_from(&why);
+                    say("certificates_unreadable", format!("{why}; what was read before stays in use"));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl Sides {
+    fn load([trusted, own, key_path]: &[PathBuf; 3]) -> Result<Self, String> {
+        let authority = certificates(trusted)?;
+        let own = certificates(own)?;
         let key = || {
-            PrivateKeyDer::from_pem_file(&key_path)
-                .map_err(|error| format!("{}: {error}", key_path.display()))
+            PrivateKeyDer::from_pem_file(key_path).map_err(|error| format!("{}: {error}", key_path.display()))
         };
         let mut roots = RootCertStore::empty();
         for certificate in authority {

@@ -1,0 +1,76 @@
+//! `troupe certs`: the certificates of the mesh, and their replacement while the cluster runs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use troupe_runtime::Timestamp;
+use troupe_runtime::transport::mesh::{
+    WARN_DAYS, ensure_certificates, read_certificates, retire_authorities, rotate_authority, rotate_nodes,
+};
+
+use crate::config::Config;
+
+/// Certificates of the mesh. Nodes that run take up what changes within a second; sessions that are there stay.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The cluster's configuration.
+    #[arg(long, default_value = "cluster.toml", global = true)]
+    pub(crate) config: PathBuf,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Makes a development authority and a certificate for each node, where there is none.
+    Make,
+    /// Lists authorities and certificates, and how many days they have left.
+    Show,
+    /// Makes new certificates for the nodes.
+    Rotate {
+        /// Only of this node.
+        #[arg(long, conflicts_with = "authority")]
+        node: Option<String>,
+        /// Makes a new authority instead; the old one stays trusted until it is retired.
+        #[arg(long)]
+        authority: bool,
+    },
+    /// Ends the trust in every authority but the newest. Nodes need certificates of that one first.
+    Retire,
+}
+
+pub(crate) fn run(arguments: &Arguments, config: &Config, base: &Path) -> anyhow::Result<()> {
+    let dir = base.join(&config.cluster.certs_dir);
+    let all: Vec<String> = config.nodes.iter().map(|node| node.name.clone()).collect();
+    let cluster = &config.cluster.name;
+    match &arguments.what {
+        What::Make => ensure_certificates(&dir, cluster, &all)?,
+        What::Show => {}
+        What::Rotate { authority: true, .. } => rotate_authority(&dir, cluster)?,
+        What::Rotate { node: Some(node), .. } => {
+            let known = all.contains(node);
+            anyhow::ensure!(known, "--node {node}: the configuration has {}", all.join(", "));
+            rotate_nodes(&dir, cluster, std::slice::from_ref(node))?;
+        }
+        What::Rotate { node: None, .. } => rotate_nodes(&dir, cluster, &all)?,
+        What::Retire => retire_authorities(&dir)?,
+    }
+    show(&dir, &all)
+}
+
+fn show(dir: &Path, nodes: &[String]) -> anyhow::Result<()> {
+    let now = Timestamp::wall();
+    println!("{}", dir.display());
+    println!("{:<12} {:<40} {:<12} {:>9}", "FILE", "SUBJECT", "NAMES", "DAYS LEFT");
+    let files = std::iter::once("ca.pem".to_owned()).chain(nodes.iter().map(|node| format!("{node}.pem")));
+    for file in files {
+        let certificates = read_certificates(&dir.join(&file)).map_err(anyhow::Error::msg);
+        for one in certificates.context("`troupe certs make` makes what is missing")? {
+            let left = one.days_left(now);
+            let mark = if left < WARN_DAYS { "  expires soon" } else { "" };
+            println!("{:<12} {:<40} {:<12} {left:>9}{mark}", one.file, one.subject, one.names.join(","));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The journal on disk: what happened in the last day is known after a restart, which is when it is asked for most.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use troupe_runtime::observe::Lifecycle;
+
+/// Bytes after which a file becomes the older one, in place of the one before it.
+const FILE_BYTES_MAX: u64 = 8 << 20;
+/// Records on their way to the disk; beyond that they are in memory alone.
+const WAITING_MAX: usize = 4_096;
+
+/// Two files, the older and the newer, a record in JSON on each line. Written by a thread of its own, which ends with it.
+#[derive(Debug)]
+pub(crate) struct JournalFile {
+    queue: SyncSender<Lifecycle>,
+}
+
+impl JournalFile {
+    /// Opens or makes it in a folder, and gives what it holds, the oldest first.
+    ///
+    /// # Errors
+    /// The disk.
+    pub(crate) fn open(dir: &Path) -> std::io::Result<(Self, Vec<Lifecycle>)> {
+        std::fs::create_dir_all(dir)?;
+        let (older, newer) = (dir.join("journal.1.jsonl"), dir.join("journal.jsonl"));
+        let records = [&older, &newer].into_iter().flat_map(read).collect();
+        let file = OpenOptions::new().create(true).append(true).open(&newer)?;
+        let (queue, records_to_write) = sync_channel(WAITING_MAX);
+        std::thread::Builder::new()
+            .name("troupe-journal".to_owned())
+            .spawn(move || write_all(file, &older, &newer, &records_to_write))?;
+        Ok((Self { queue }, records))
+    }
+
+    /// Passes a record on; a disk that is too slow for it keeps it from nobody but itself.
+    pub(crate) fn record(&self, record: Lifecycle) {
+        let _ = self.queue.try_send(record);
+    }
+}
+
+/// What a file holds. A line that is no record was cut off by a crash, or is of a newer version: others are not.
+fn read(path: &PathBuf) -> Vec<Lifecycle> {
+    let Ok(file) = File::open(path) else { return Vec::new() };
+    let lines = BufReader::new(file).split(b'\n').map_while(Result::ok);
+    lines.filter_map(|line| serde_json::from_slice(&line).ok()).collect()
+}
+
+fn write_all(mut file: File, older: &Path, newer: &Path, records: &Receiver<Lifecycle>) {
+    let mut bytes = file.metadata().map_or(0, |meta| meta.len());
+    // A line that a crash has cut off ends here, so that it does not spoil the next.
+    let mut lines: Vec<u8> = if bytes > 0 { vec![b'\n'] } else { Vec::new() };
+    while let Ok(first) = records.recv() {
+        for record in std::iter::once(first).chain(records.try_iter()) {
+            lines.extend(serde_json::to_vec(&record).unwrap_or_default());
+            lines.push(b'\n');
+        }
+        if file.write_all(&lines).is_err() {
+            // A full disk: what happens meanwhile is in memory, and later records may fit.
+            lines.clear();
+            continue;
+        }
+        bytes += lines.len() as u64;
+        lines.clear();
+        if bytes >= FILE_BYTES_MAX
+            && std::fs::rename(newer, older).is_ok()
+            && let Ok(fresh) = OpenOptions::new().create(true).append(true).open(newer)
+        {
+            (file, bytes) = (fresh, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use troupe_runtime::{NodeId, Timestamp};
+
+    use super::*;
+
+    fn record(at: u64) -> Lifecycle {
+        Lifecycle {
+            at: Timestamp(at),
+            node: NodeId(1),
+            subject: "shard-1".into(),
+            change: "became_leader".into(),
+            reason: "r".repeat(1_000),
+        }
+    }
+
+    fn until(what: &str, done: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !done() {
+            assert!(start.elapsed() < Duration::from_secs(10), "{what}");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_is_there_after_a_restart_and_a_cut_line_costs_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.jsonl");
+        let (journal, before) = JournalFile::open(dir.path()).unwrap();
+        assert!(before.is_empty());
+        (1..=3).for_each(|at| journal.record(record(at)));
+        until("three lines", || read(&path).len() == 3);
+        drop(journal);
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"at\":4,\"no").unwrap();
+        let (journal, before) = JournalFile::open(dir.path()).unwrap();
+        assert_eq!(before, [record(1), record(2), record(3)]);
+        journal.record(record(5));
+        until("the line after the cut one", || read(&path).last() == Some(&record(5)));
+    }
+
+    #[test]
+    fn the_disk_holds_a_bounded_number_of_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.jsonl");
+        let (journal, _) = JournalFile::open(dir.path()).unwrap();
+        for at in 1..=20_000 {
+            // The queue's bound is for a disk that is too slow; here every record counts.
+            let mut next = record(at);
+            while let Err(full) = journal.queue.try_send(next) {
+                let std::sync::mpsc::TrySendError::Full(back) = full else { panic!("the writer ended") };
+                next = back;
+                std::thread::yield_now();
+            }
+        }
+        until("the last", || read(&path).last() == Some(&record(20_000)));
+        let bytes: u64 =
+            std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+        assert!(bytes < 3 * FILE_BYTES_MAX, "{bytes}");
+        let (_, kept) = JournalFile::open(dir.path()).unwrap();
+        assert!(kept.windows(2).all(|pair| pair[0].at < pair[1].at), "in order");
+        assert!(kept.len() > 7_000, "{}", kept.len());
+    }
+}
