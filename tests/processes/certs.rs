@@ -77,8 +77,6 @@ async fn certificates_and_their_authority_are_replaced_under_load_without_a_fail
     let folder =
         format!("[cluster]\ncerts_dir = {:?}\n", site.dir.path().join("certs-old").display().to_string());
     std::fs::write(&old, text.replacen("[cluster]\n", &folder, 1)).unwrap();
-    let sessions = |site: &Site| site.log(2).matches("peer_up").count();
-    let before = sessions(&site);
     site.start_as(2, &old, &[]);
     let start = Instant::now();
     while !site.log(2).contains("UnknownIssuer") && !site.log(2).contains("DecryptError") {
@@ -86,7 +84,7 @@ async fn certificates_and_their_authority_are_replaced_under_load_without_a_fail
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     site.kill(2);
-    assert_eq!(sessions(&site), before, "{}", site.log(2));
+    assert!(!site.log(2).contains("peer_up"), "{}", site.log(2));
     site.start(2);
     site.until_ready(2).await;
     stop.store(true, Ordering::Relaxed);
