@@ -32,6 +32,7 @@ use troupe_supervision::{
 use crate::config::Config;
 use crate::disk::open_disk;
 use crate::guard::guarded;
+use crate::owner::claim;
 
 /// The service that counts what it is told, and answers how much that was.
 pub(crate) const PROBE_SERVICE: &str = "probe";
@@ -280,6 +281,7 @@ async fn compose(
     joins: bool,
 ) -> anyhow::Result<Parts> {
     let data = base.join(&config.cluster.data_dir).join(&own.name);
+    claim(config, own.id, &data)?;
     let certs = base.join(&config.cluster.certs_dir);
     let names: Vec<String> = config.nodes.iter().map(|node| node.name.clone()).collect();
     ensure_certificates(&certs, &config.cluster.name, &names)?;

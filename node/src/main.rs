@@ -16,6 +16,7 @@ mod join;
 mod learn;
 mod local;
 mod operate;
+mod owner;
 mod play;
 mod probe;
 mod sim;

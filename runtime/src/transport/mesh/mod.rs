@@ -12,6 +12,7 @@ mod dial;
 mod expiry;
 mod link;
 mod postbox;
+mod speaks;
 mod start;
 mod stream;
 mod tls;

@@ -14,13 +14,13 @@ use tokio::task::JoinSet;
 
 use super::link::{Link, Links};
 use super::postbox::Postbox;
+use super::speaks::Speaks;
 use super::tls::Tls;
 use super::{accept, dial, watch};
 use crate::address::NodeId;
 use crate::cluster::NodeSpec;
 use crate::observe::PeerView;
 use crate::time::Clock;
-use crate::transport::frame::FORMAT;
 use crate::transport::{Envelope, ReceiverSlot, SendError, Transport, TransportConfig};
 
 /// Another node.
@@ -107,7 +107,7 @@ impl Mesh {
             0,
             spec.cookie,
             format!("{}.{}", spec.name, spec.incarnation),
-            watch::host(FORMAT),
+            Speaks::HERE.to_string(),
             Some(IncomingEncryptionMode::Tls(tls.now().acceptor.clone())),
             Some(NodeConnectionMode::Isolated),
         )

@@ -11,8 +11,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::link::{Link, Links, Session, Stage};
 use super::postbox::{FrameMessage, GROUP};
+use super::speaks::Speaks;
 use super::stream::read_label;
-use crate::transport::frame::FORMAT;
 
 /// How long the peer's postbox may take to appear in the process group after a session is ready.
 const POSTBOX_WITHIN: Duration = Duration::from_secs(3);
@@ -125,11 +125,6 @@ fn gone(links: &Links, session: &NodeServerSessionInformation, early: bool) {
     }
 }
 
-/// The part of a node's name in ractor_cluster that tells which frames it speaks.
-pub(super) fn host(format: u8) -> String {
-    format!("v{format}")
-}
-
 /// The peer whose certificate was shown.
 fn shown(links: &Links, session: &NodeServerSessionInformation) -> Option<Arc<Link>> {
     let (name, _) = read_label(&session.peer_addr)?;
@@ -137,7 +132,7 @@ fn shown(links: &Links, session: &NodeServerSessionInformation) -> Option<Arc<Li
 }
 
 /// The peer, its incarnation and the session's number, when its certificate and the name that it claims agree. Names
-/// are `name.incarnation@vFORMAT`.
+/// are `name.incarnation@FORMATS`.
 fn identify(links: &Links, session: &NodeServerSessionInformation) -> Result<(Arc<Link>, u64, u64), String> {
     let claimed = session.peer_name.as_ref().map_or("", |name| name.name.as_str());
     let (certified, number) =
@@ -147,9 +142,7 @@ fn identify(links: &Links, session: &NodeServerSessionInformation) -> Result<(Ar
     if name != certified {
         return Err(format!("the peer claims to be {name:?}, and its certificate is of {certified:?}"));
     }
-    if speaks != host(FORMAT) {
-        return Err(format!("the peer speaks frame format {speaks}, and this node {}", host(FORMAT)));
-    }
+    Speaks::HERE.agree(Speaks::parse(speaks)?)?;
     let link = shown(links, session).ok_or("the peer is not configured")?;
     let incarnation = incarnation.parse().map_err(|_| "the peer's incarnation is no number")?;
     Ok((link, incarnation, number))

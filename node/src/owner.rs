@@ -1,0 +1,128 @@
+//! Whose a data directory is. What was written under other terms would be read wrongly, so it is not read at all.
+
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
+use troupe_runtime::storage::Engine;
+
+use crate::config::Config;
+
+/// Version of the directory's layout. A newer one is refused; an older one is read.
+const FORMAT: u32 = 1;
+const FILE: &str = "owner.toml";
+
+/// What must not change under a data directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Owner {
+    format: u32,
+    cluster: String,
+    node: u16,
+    shards: u32,
+    engine: Engine,
+}
+
+/// Checks that the directory is this node's, or makes it so when nobody has been there. Nothing in it is touched before.
+///
+/// # Errors
+/// Another cluster's, another node's, made with other shards or another engine, or by a newer version: the error names
+/// the file, the key and the fix.
+pub(crate) fn claim(config: &Config, node: u16, data: &Path) -> anyhow::Result<()> {
+    let path = data.join(FILE);
+    let (cluster, shards, engine) = (config.cluster.name.clone(), config.cluster.shards, config.store.engine);
+    let ours = Owner { format: FORMAT, cluster, node, shards, engine };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return write(data, &path, &ours).with_context(|| path.display().to_string());
+        }
+        Err(error) => bail!("{}: {error}", path.display()),
+    };
+    let format: Format = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    if format.format > FORMAT {
+        bail!(
+            "{}: format {} is of a newer version, and this one reads up to {FORMAT}: run the version that wrote it, or \
+             let this node come back on an empty directory",
+            path.display(),
+            format.format
+        );
+    }
+    let theirs: Owner = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    for (key, was, is) in [
+        ("cluster.name", theirs.cluster, ours.cluster),
+        ("nodes.id", theirs.node.to_string(), ours.node.to_string()),
+        ("cluster.shards", theirs.shards.to_string(), ours.shards.to_string()),
+        ("store.engine", name(theirs.engine).to_owned(), name(ours.engine).to_owned()),
+    ] {
+        if was != is {
+            bail!(
+                "{}: this directory was made with {key} = {was}, and the configuration says {is}: set it back, or give \
+                 this node another cluster.data_dir",
+                path.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What every version of the file has.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+const fn name(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sled => "sled",
+        Engine::Fjall => "fjall",
+    }
+}
+
+fn write(data: &Path, path: &Path, owner: &Owner) -> anyhow::Result<()> {
+    std::fs::create_dir_all(data)?;
+    let draft = data.join(format!(".{FILE}"));
+    let mut file = std::fs::File::create(&draft)?;
+    file.write_all(toml::to_string(owner)?.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&draft, path)?;
+    std::fs::File::open(data)?.sync_all()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_taken_once_and_whoever_differs_is_told_the_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("n1");
+        let config = Config::default();
+        claim(&config, 1, &data).unwrap();
+        claim(&config, 1, &data).unwrap();
+        let before = std::fs::read(data.join(FILE)).unwrap();
+        let mut elsewhere = config.clone();
+        elsewhere.cluster.name = "elsewhere".to_owned();
+        let mut wider = config.clone();
+        wider.cluster.shards += 1;
+        let mut other = config.clone();
+        other.store.engine = Engine::Fjall;
+        for (config, node, key) in [
+            (&elsewhere, 1, "cluster.name = troupe"),
+            (&config, 2, "nodes.id = 1"),
+            (&wider, 1, "cluster.shards"),
+            (&other, 1, "store.engine = sled"),
+        ] {
+            let said = claim(config, node, &data).unwrap_err().to_string();
+            assert!(said.contains(key) && said.contains("owner.toml"), "{said}");
+        }
+        assert_eq!(std::fs::read(data.join(FILE)).unwrap(), before);
+        std::fs::write(data.join(FILE), "format = 2\nwhatever = 3\n").unwrap();
+        let said = claim(&config, 1, &data).unwrap_err().to_string();
+        assert!(said.contains("newer version"), "{said}");
+        std::fs::write(data.join(FILE), "no toml").unwrap();
+        let said = format!("{:#}", claim(&config, 1, &data).unwrap_err());
+        assert!(said.contains("owner.toml"), "{said}");
+    }
+}
