@@ -126,6 +126,9 @@ pub enum Fault {
     Disk(usize, Ailment),
     /// Every node is stopped in order and started again, one after the other.
     Roll,
+    /// Certificates are exchanged, then their authority, and the old one is no longer trusted; then the nodes are
+    /// restarted one by one, so that every session is of the new authority.
+    Certificates,
     /// A node gives away what it has, leaves, loses its disk, comes back and takes its share again.
     Churn(usize),
     /// Three times as many calls as the cluster can answer.

@@ -83,6 +83,7 @@ impl Hands<'_> {
             }
             Fault::Disk(node, ailment) => self.ail(node, ailment, hold).await,
             Fault::Roll => self.roll().await,
+            Fault::Certificates => self.exchange_certificates(hold).await,
             Fault::Churn(node) => self.churn(node, hold).await,
             Fault::Overload => load::overload(&self.site.places, hold, self.seed).await.map(noted),
             Fault::HotKey => load::hot_key(&self.site.places, hold, self.seed).await.map(noted),
@@ -143,6 +144,16 @@ impl Hands<'_> {
             self.site.thaw(*node)?;
         }
         Ok(on(nodes))
+    }
+
+    /// As an operator does it, with pauses in which nodes read what is new.
+    async fn exchange_certificates(&mut self, hold: Duration) -> anyhow::Result<Done> {
+        let steps = [&["rotate"][..], &["rotate", "--authority"], &["rotate"], &["retire"]];
+        for step in steps {
+            self.site.certs(step).await?;
+            tokio::time::sleep(hold / 4).await;
+        }
+        self.roll().await
     }
 
     async fn roll(&mut self) -> anyhow::Result<Done> {

@@ -25,7 +25,7 @@ pub const SCENARIOS: [(Scenario, &str); 13] = [
     (Scenario(9), "nodes that join and leave all the time"),
     (Scenario(10), "three times the load that is possible, a hot key, clients that do not read"),
     (Scenario(11), "the control group without a quorum for a minute"),
-    (Scenario(12), "certificates that expire and are exchanged under load"),
+    (Scenario(12), "certificates and their authority exchanged under load, then every session made anew"),
     (Scenario(13), "a random mix"),
 ];
 
@@ -50,6 +50,8 @@ impl Scenario {
     pub const CHURN: Self = Self(9);
     /// Load.
     pub const LOAD: Self = Self(10);
+    /// Certificates.
+    pub const CERTIFICATES: Self = Self(12);
     /// All of it.
     pub const SWARM: Self = Self(13);
 
@@ -66,7 +68,6 @@ impl Scenario {
             11 => Some(
                 "the control group and every data shard live on the same nodes, so that they lose their quorum together",
             ),
-            12 => Some("certificates are read once, at start"),
             _ => None,
         }
     }

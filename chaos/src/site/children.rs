@@ -132,6 +132,18 @@ impl Site {
         Ok(())
     }
 
+    /// Runs `troupe certs` on the certificates of all nodes.
+    ///
+    /// # Errors
+    /// The binary, or what it says.
+    pub async fn certs(&self, words: &[&str]) -> anyhow::Result<()> {
+        let config = self.plan.dir.join(format!("{}.toml", self.places[0].name));
+        let mut command = Command::new(&self.plan.binary);
+        let out = command.arg("certs").args(words).arg("--config").arg(config).output().await?;
+        anyhow::ensure!(out.status.success(), "certs {words:?}: {}", String::from_utf8_lossy(&out.stderr));
+        Ok(())
+    }
+
     /// Whether its process is there, frozen or not.
     pub fn runs(&mut self, node: usize) -> bool {
         self.children[node].as_mut().is_some_and(|child| child.try_wait().is_ok_and(|ended| ended.is_none()))
