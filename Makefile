@@ -3,7 +3,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/troupe/target
 PYTHON ?= python3
 VENV := .deps/venv
 
-.PHONY: demo test check fix bench chaos sim setup
+.PHONY: demo test check fix bench chaos sim fuzz setup
 
 # The main job: set up, build, run.
 demo: setup
@@ -31,6 +31,13 @@ chaos: setup
 sim:
 	cargo build --release -p troupe-node
 	$(CARGO_TARGET_DIR)/release/troupe sim $(ARGS)
+
+# The decoders under libFuzzer, each for a while: `make fuzz FUZZ_SECONDS=600`. The same properties run in `make test`.
+FUZZ_SECONDS ?= 20
+fuzz:
+	@cargo fuzz --version > /dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
+	for target in frame envelope wal entry ledger config; do \
+	  cargo fuzz run --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536 || exit 1; done
 
 # What CI holds every change to. Writes nothing into the tree.
 check:

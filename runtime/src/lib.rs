@@ -8,6 +8,8 @@ pub mod cluster;
 pub mod config;
 pub mod entity;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod observe;
 pub mod placement;
 #[doc(hidden)]

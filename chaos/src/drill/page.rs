@@ -133,6 +133,6 @@ mod tests {
         let page = page(&[run]);
         assert!(page.contains("| F1 | 77 |") && page.contains("| 4242 |"), "{page}");
         assert!(page.contains("`chaos.lost` 3"), "{page}");
-        assert!(page.contains("Not played yet.") && page.contains("Not played: certificates"), "{page}");
+        assert!(page.contains("Not played yet.") && page.contains("Not played: the control group"), "{page}");
     }
 }

@@ -19,6 +19,7 @@ mod execute;
 mod faults;
 mod fire;
 mod inspect;
+mod jumps;
 mod ledger;
 mod mailbox;
 mod membership;

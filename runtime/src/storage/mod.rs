@@ -16,6 +16,7 @@ pub use record::{GroupLog, LogEntry, Record, Vote};
 pub use reopening::{OpenEngine, Reopening, TryDisk};
 pub use sled_store::SledStore;
 pub use store::{Store, StoreBatch, StoreError, Visit};
+pub(crate) use wal::properties as wal_properties;
 pub(crate) use wal::survivors;
 pub use wal::{Recovered, Sync, TornTail, Wal, WalConfig, WalError, WalStats};
 

@@ -7,6 +7,7 @@
 
 mod config;
 mod frame;
+pub(crate) mod properties;
 mod recover;
 mod segment;
 mod torn;

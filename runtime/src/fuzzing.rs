@@ -1,0 +1,165 @@
+//! What must hold for any bytes, whoever wrote them: for fuzzers, and for the tests that run the same on stable.
+//!
+//! Each function takes arbitrary bytes and panics where a property does not hold. Nothing here is part of the crate's API.
+
+use crate::address::{Address, ShardId};
+use crate::entity::Effect;
+use crate::shard::{Answer, Batch, Item, Ledger};
+use crate::storage::{LogEntry, Record, Vote, wal_properties};
+use crate::time::Timestamp;
+use crate::transport::{AskBatch, AskOne, EffectBatch, Envelope, ReplyBatch, ServiceCall, frame};
+use crate::wire;
+
+/// One property: its name, what it checks, and inputs to begin with.
+pub struct Target {
+    /// As `cargo fuzz` names it.
+    pub name: &'static str,
+    /// Panics where the property does not hold.
+    pub check: fn(&[u8]),
+    /// Sound inputs, and some that nearly are.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// Every target.
+pub const TARGETS: [Target; 5] = [
+    Target { name: "frame", check: frame, seeds: frames },
+    Target { name: "envelope", check: envelope, seeds: envelopes },
+    Target { name: "wal", check: wal, seeds: edits },
+    Target { name: "entry", check: entry, seeds: entries },
+    Target { name: "ledger", check: ledger, seeds: ledgers },
+];
+
+/// A frame that decodes is written again as one that decodes to the same, and holds no more envelopes than it has bytes.
+pub fn frame(bytes: &[u8]) {
+    let Ok((head, envelopes)) = frame::decode(bytes) else { return };
+    assert!(envelopes.len() <= bytes.len(), "{} envelopes of {} bytes", envelopes.len(), bytes.len());
+    let encoded: Vec<Vec<u8>> = envelopes.iter().map(wire::encode).collect();
+    assert_eq!(frame::decode(&frame::encode(&head, &encoded)), Ok((head, envelopes)));
+}
+
+/// An envelope that decodes is written again as one that decodes to the same.
+pub fn envelope(bytes: &[u8]) {
+    let Ok(envelope) = wire::decode::<Envelope>(bytes) else { return };
+    assert_eq!(wire::decode::<Envelope>(&wire::encode(&envelope)), Ok(envelope));
+}
+
+/// A segment of the write-ahead log gives nothing that was not written into it, however its bytes are changed. The input is
+/// read as changes: four bytes of a place, one to be mixed in there.
+pub fn wal(bytes: &[u8]) {
+    wal_properties::changed(bytes);
+    wal_properties::raw(bytes);
+}
+
+/// An entry that decodes is written again as one that decodes to the same.
+pub fn entry(bytes: &[u8]) {
+    let Ok(batch) = Batch::from_bytes(bytes) else { return };
+    assert_eq!(Batch::from_bytes(&batch.to_bytes()), Ok(batch));
+}
+
+/// A ledger that decodes is written again as one that decodes to the same.
+pub fn ledger(bytes: &[u8]) {
+    let Ok(ledger) = Ledger::decode(bytes) else { return };
+    let mut again = Vec::new();
+    ledger.encode_into(&mut again);
+    assert_eq!(Ledger::decode(&again), Ok(ledger));
+}
+
+fn address(key: &str) -> Address {
+    Address { kind: "members".into(), key: key.into() }
+}
+
+fn effect() -> Effect {
+    Effect { to: address("7"), verb: "count.v1".into(), body: vec![1, 2] }
+}
+
+fn some_envelopes() -> Vec<Envelope> {
+    let shard = ShardId(3);
+    let ask = AskOne { to: address("42"), verb: "record.v1".into(), body: vec![1; 40], key: Some(7) };
+    vec![
+        Envelope::Raft { shard, messages: vec![vec![9; 30], Vec::new()] },
+        Envelope::Ask(AskBatch { call: 5, shard, left_ms: 300, asks: vec![ask] }),
+        Envelope::Reply(ReplyBatch { call: 5, outcomes: vec![Ok(vec![7]), Err(crate::AskError::Expired)] }),
+        Envelope::Effects(EffectBatch {
+            from: shard,
+            to: ShardId(4),
+            first: 6,
+            effects: vec![(address("42"), effect())],
+        }),
+        Envelope::Call(ServiceCall { call: 9, service: "probe".into(), body: vec![0; 8] }),
+    ]
+}
+
+fn envelopes() -> Vec<Vec<u8>> {
+    some_envelopes().iter().map(wire::encode).collect()
+}
+
+fn frames() -> Vec<Vec<u8>> {
+    let head = |count| frame::Head {
+        from: 2,
+        incarnation: 1_795_485_522_251,
+        session: u64::MAX - 1,
+        consumed: 70_000,
+        beat: Some(frame::Beat::Ping(3)),
+        count,
+    };
+    let all = envelopes();
+    let mut frames: Vec<Vec<u8>> =
+        all.iter().map(|one| frame::encode(&head(1), std::slice::from_ref(one))).collect();
+    frames.push(frame::encode(&head(u32::try_from(all.len()).unwrap_or(0)), &all));
+    // More than there are: the count alone must allocate nothing.
+    frames.push(frame::encode(&head(u32::MAX), &all));
+    frames
+}
+
+fn edits() -> Vec<Vec<u8>> {
+    vec![Vec::new(), vec![40, 0, 0, 0, 1], vec![0, 0, 0, 0, 255, 90, 0, 0, 0, 128], vec![7; 50]]
+}
+
+fn entries() -> Vec<Vec<u8>> {
+    let item = Item {
+        to: address("42"),
+        events: vec![vec![1, 2, 3], Vec::new()],
+        effects: vec![effect()],
+        answer: Some(Answer { key: 5, asked: 6, reply: vec![7] }),
+    };
+    let batch = Batch {
+        now: Timestamp(881_250_949_000),
+        items: vec![item],
+        taken: vec![(ShardId(3), 10)],
+        acked: vec![(ShardId(4), 11)],
+        timers: Vec::new(),
+    };
+    // A format that is newer, and one that promises timers and has none.
+    let changed = |format: u8| {
+        let mut bytes = batch.to_bytes();
+        bytes[0] = format;
+        bytes
+    };
+    vec![batch.to_bytes(), Batch::default().to_bytes(), changed(2), changed(9)]
+}
+
+fn ledgers() -> Vec<Vec<u8>> {
+    let mut ledger = Ledger::default();
+    for (at, bytes) in entries().iter().enumerate() {
+        if let Ok(batch) = Batch::from_bytes(bytes) {
+            ledger.fold(at as u64 + 1, batch, &crate::shard::ShardConfig::default(), |_| ShardId(1));
+        }
+    }
+    let mut bytes = Vec::new();
+    ledger.encode_into(&mut bytes);
+    let mut empty = Vec::new();
+    Ledger::default().encode_into(&mut empty);
+    vec![bytes, empty]
+}
+
+/// Records of a few groups, for segments.
+pub(crate) fn records() -> Vec<(ShardId, Vec<Record>)> {
+    let entry =
+        |index| Record::Entry(LogEntry { index, term: 2, kind: 0, data: vec![index.to_le_bytes()[0]; 20] });
+    vec![
+        (ShardId(1), vec![Record::Replica { id: 1 }, entry(1)]),
+        (ShardId(2), vec![Record::Vote(Vote { term: 2, voted_for: 3, committed: 1 }), entry(1), entry(2)]),
+        (ShardId(1), vec![entry(2)]),
+        (ShardId(1), vec![Record::Reset { index: 9, term: 2 }]),
+    ]
+}

@@ -1,0 +1,56 @@
+//! What must hold for the bytes of a segment, whatever became of them.
+
+use super::frame::{self, Found, HEADER};
+use crate::address::ShardId;
+use crate::wire;
+
+const SEQUENCE: u64 = 7;
+
+fn segment() -> (Vec<u8>, Vec<(ShardId, Vec<u8>)>) {
+    let mut bytes = frame::header(SEQUENCE).to_vec();
+    let mut bodies = Vec::new();
+    for (shard, records) in crate::fuzzing::records() {
+        let start = bytes.len() + frame::HEAD;
+        frame::push(&mut bytes, SEQUENCE, shard, &records);
+        bodies.push((shard, bytes[start..].to_vec()));
+    }
+    frame::push_end(&mut bytes, SEQUENCE);
+    (bytes, bodies)
+}
+
+/// Changes a sound segment as the input says, and reads it.
+pub(crate) fn changed(edits: &[u8]) {
+    let (mut bytes, bodies) = segment();
+    let all = bytes.len();
+    for edit in edits.as_chunks::<5>().0 {
+        let place = u32::from_le_bytes([edit[0], edit[1], edit[2], edit[3]]) as usize % all;
+        bytes[place] ^= edit[4];
+    }
+    let _ = frame::parse_header(&bytes);
+    let mut at = HEADER;
+    loop {
+        match frame::look(&bytes, at, SEQUENCE) {
+            Found::Frame { shard, body, next } => {
+                let written = bodies.iter().any(|(of, was)| *of == shard && was == body);
+                assert!(written, "a frame that was never written, at {at}");
+                frame::records(body).expect("what was written decodes");
+                at = next;
+            }
+            Found::BadBody { next, .. } => at = next,
+            Found::End | Found::Nothing => return,
+        }
+    }
+}
+
+/// Reads bytes that never were a segment.
+pub(crate) fn raw(bytes: &[u8]) {
+    let _ = frame::parse_header(bytes);
+    for at in 0..bytes.len().min(64) {
+        let _ = frame::look(bytes, at, SEQUENCE);
+    }
+    if let Ok(records) = frame::records(bytes) {
+        let mut again = vec![bytes[0]];
+        records.iter().for_each(|record| wire::encode_into(record, &mut again));
+        assert_eq!(frame::records(&again).as_deref(), Ok(records.as_slice()));
+    }
+}
