@@ -1,14 +1,17 @@
 //! Any message to any entity.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 use troupe_runtime::address::Address;
 use troupe_runtime::entity::{KindSpec, VerbSpec};
+use troupe_runtime::routing::Aged;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{AskError, Registry};
 
@@ -28,6 +31,8 @@ use crate::server::Edge;
         ("verb" = String, Path, description = "the message; without `.vN` the newest version", example = "get-profile"),
         ("Idempotency-Key" = Option<String>, Header, description = "protects a command against happening twice"),
         ("X-Deadline-Ms" = Option<i64>, Header, description = "milliseconds left; 5000 where absent"),
+        ("X-Max-Age-Ms" = Option<u64>, Header, description = "of a query: a replica on this node may answer, from a state \
+            that lacks at most what was acknowledged in so many milliseconds before; the answer's `X-Age-Ms` says how old it was"),
         ("traceparent" = Option<String>, Header, description = "W3C trace context"),
     ),
     request_body(content = serde_json::Value, description = "the message; empty for a message without fields"),
@@ -42,7 +47,7 @@ pub(crate) async fn ask(
     path: Result<Path<(String, String, String)>, PathRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, Problem> {
+) -> Result<(HeaderMap, Json<Value>), Problem> {
     let Path((kind, key, verb)) = path.map_err(|rejection| bad_path(&rejection))?;
     let (kind, verb) = resolve(edge.router.registry(), &kind, &verb)?;
     let to = Address::parse_parts(kind.name, &key)
@@ -52,9 +57,34 @@ pub(crate) async fn ask(
     let key = if verb.is_command() { call.key_for(kind.name, &to.key, verb.name) } else { None };
     let body = (verb.body_from_json)(&body).map_err(|error| json::unfit(&error))?;
     let ask = AskOne { to, verb: verb.name.to_owned(), body, key };
-    let reply = edge.router.ask_raw(ask, call.left()?).await?;
+    let mut aged = HeaderMap::new();
+    let reply = match age_max(&headers, verb)? {
+        Some(age_max) => {
+            let Aged { reply, age } = edge.router.ask_near(ask, age_max, call.left()?).await?;
+            // Rounded up: it is never older than it says.
+            aged.insert(
+                "x-age-ms",
+                HeaderValue::from(age.as_micros().div_ceil(1_000).try_into().unwrap_or(u64::MAX)),
+            );
+            reply
+        }
+        None => edge.router.ask_raw(ask, call.left()?).await?,
+    };
     let reply = (verb.reply_to_json)(&reply).map_err(|error| AskError::Fault(error.to_string()))?;
-    Ok(Json(reply))
+    Ok((aged, Json(reply)))
+}
+
+/// How old a query's answer may be; none where only the newest will do.
+fn age_max(headers: &HeaderMap, verb: &VerbSpec) -> Result<Option<Duration>, Problem> {
+    let Some(value) = headers.get("x-max-age-ms") else { return Ok(None) };
+    let bad =
+        |why: &str| Problem::new(StatusCode::BAD_REQUEST, "BAD_HEADER", why.to_owned()).field("X-Max-Age-Ms");
+    if verb.is_command() {
+        return Err(bad("X-Max-Age-Ms is for queries: a command is always decided on the newest state"));
+    }
+    let ms = value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok());
+    ms.map(|ms| Some(Duration::from_millis(ms)))
+        .ok_or_else(|| bad("X-Max-Age-Ms must be milliseconds, a whole number"))
 }
 
 pub(super) fn bad_path(rejection: &PathRejection) -> Problem {

@@ -90,6 +90,23 @@ async fn a_deadline_already_past_executes_nothing() {
 }
 
 #[tokio::test]
+async fn a_query_may_be_answered_from_an_older_state_that_says_its_age_and_a_command_may_not() {
+    let edge = Edge::start(gateway(solo())).await;
+    edge.post("/v1/actors/notes/a/write.v1", r#"{"text":"old"}"#).await;
+    let answer = edge.post_with("/v1/actors/notes/a/read", &[("X-Max-Age-Ms", "500")], "").await;
+    assert_eq!((answer.status, &answer.body), (200, &json!("old")));
+    assert_eq!(answer.header("x-age-ms"), Some("0"), "there is no follower here, so the leader has answered");
+    for (verb, value, body) in
+        [("read", "-1", ""), ("read", "soon", ""), ("write.v1", "5", r#"{"text":"x"}"#)]
+    {
+        let path = format!("/v1/actors/notes/a/{verb}");
+        let answer = edge.post_with(&path, &[("X-Max-Age-Ms", value)], body).await;
+        assert_eq!(answer.problem(400, "BAD_HEADER")["field"], "X-Max-Age-Ms", "{verb} {value}");
+    }
+    assert_eq!(edge.post("/v1/actors/notes/a/read", "").await.body, json!("old"), "nothing was written");
+}
+
+#[tokio::test]
 async fn a_body_too_large_is_refused_whether_or_not_it_announces_itself() {
     let mut gateway = gateway(solo());
     gateway.config = GatewayConfig { body_bytes_max: 1_024, ..GatewayConfig::default() };
