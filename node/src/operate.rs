@@ -27,6 +27,15 @@ pub(crate) enum Act {
         #[command(flatten)]
         on: OnNode,
     },
+    /// Ends an entity's incarnation and folds its state anew; one that was given up is tried again.
+    Restart {
+        /// The entity's kind.
+        kind: String,
+        /// Its key.
+        key: String,
+        #[command(flatten)]
+        manner: Manner,
+    },
     /// Leaves a shard that was moved by hand to the balance of replicas and leads again.
     Release {
         /// The shard's number.
@@ -89,7 +98,7 @@ impl Act {
         match self {
             Self::Drain(on) | Self::Cordon(on) | Self::Uncordon(on) | Self::Remove(on) => &on.manner,
             Self::Move { on, .. } => &on.manner,
-            Self::Release { manner, .. } => manner,
+            Self::Release { manner, .. } | Self::Restart { manner, .. } => manner,
         }
     }
 
@@ -100,6 +109,7 @@ impl Act {
             Self::Uncordon(on) => format!("Let {} take its share again?", on.node),
             Self::Remove(on) => format!("Take {} off the cluster, for good?", on.node),
             Self::Move { shard, on } => format!("Move shard {shard} to {}?", on.node),
+            Self::Restart { kind, key, .. } => format!("Restart {kind}/{key}?"),
             Self::Release { shard, .. } => format!("Let shard {shard} be moved for balance?"),
         }
     }
@@ -107,6 +117,13 @@ impl Act {
     fn url(&self) -> anyhow::Result<reqwest::Url> {
         let manner = self.manner();
         let mut url = reqwest::Url::parse(&format!("http://{}", manner.target.admin)).context("--admin")?;
+        if let Self::Restart { kind, key, .. } = self {
+            let segments = url.path_segments_mut();
+            segments
+                .map_err(|()| anyhow::anyhow!("--admin cannot carry a path"))?
+                .extend(["api", "restart", kind, key]);
+            return Ok(url);
+        }
         let (what, name, act) = match self {
             Self::Drain(on) => ("nodes", on.node.clone(), "drain"),
             Self::Cordon(on) => ("nodes", on.node.clone(), "cordon"),
@@ -114,6 +131,7 @@ impl Act {
             Self::Remove(on) => ("nodes", on.node.clone(), "remove"),
             Self::Move { shard, .. } => ("shards", shard.to_string(), "move"),
             Self::Release { shard, .. } => ("shards", shard.to_string(), "release"),
+            Self::Restart { kind, key, .. } => ("restart", kind.clone(), key.as_str()),
         };
         url.path_segments_mut()
             .map_err(|()| anyhow::anyhow!("--admin cannot carry a path"))?
@@ -146,6 +164,7 @@ impl Act {
                 true => format!("{} leads shard {shard}", on.node),
                 false => format!("{} does not lead shard {shard} yet", on.node),
             },
+            Self::Restart { kind, key, .. } => format!("{kind}/{key} was restarted: {}", reply["state"]),
             Self::Release { shard, .. } => format!("shard {shard} is moved for balance again"),
         }
     }

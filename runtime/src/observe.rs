@@ -210,6 +210,9 @@ pub trait Inspect: Send + Sync + 'static {
     /// The truth about one entity from its shard's leader.
     fn entity(&self, address: Address) -> futures::future::BoxFuture<'static, Result<EntityView, AskError>>;
 
+    /// Ends an entity's incarnation at its shard's leader and folds its state anew; one that was given up is tried again.
+    fn restart(&self, address: Address) -> futures::future::BoxFuture<'static, Result<EntityView, AskError>>;
+
     /// Keys in a range, resident or not, sorted; from every shard's leader.
     fn keys(&self, range: KeyRange) -> futures::future::BoxFuture<'static, Result<Vec<String>, AskError>>;
 

@@ -43,6 +43,11 @@ async fn a_panic_ends_one_incarnation_and_nothing_else() {
     let view = world.node(1).inspect().entity(bad).await.unwrap();
     assert!(view.given_up && view.faults == 3, "{view:?}");
     assert_eq!(view.recent[0].verb, "explode.v1");
+    // Somebody has looked into it and lets it try again.
+    let bad = account("{t}:bad");
+    let view = world.node(2).inspect().restart(bad.clone()).await.unwrap();
+    assert!(!view.given_up && view.faults == 0, "{view:?}");
+    assert_eq!(router.ask(&bad, &Deposit { id: 5, amount: 1 }, AskOptions::default()).await, Ok(5));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

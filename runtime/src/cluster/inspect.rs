@@ -32,6 +32,7 @@ enum Question {
     Entity(Address),
     Keys { shards: Vec<ShardId>, range: KeyRange },
     Journal { limit: u32 },
+    Restart(Address),
 }
 
 /// The cluster as seen from one node.
@@ -45,6 +46,11 @@ impl ClusterInspect {
         match question {
             Question::Node => Ok(wire::encode(&self.own_view().await)),
             Question::Entity(address) => self.own_entity(address).await.map(|view| wire::encode(&view)),
+            Question::Restart(address) => {
+                let mailbox = self.mailbox(self.0.router().shard_of(&address)?)?;
+                let restarted = look(mailbox, move |replica, now| replica.restart(address, now));
+                restarted.await?.map(|view| wire::encode(&view))
+            }
             Question::Keys { shards, range } => {
                 self.own_keys(&shards, range).await.map(|keys| wire::encode(&keys))
             }
@@ -112,6 +118,12 @@ impl ClusterInspect {
         wire::decode(&reply).map_err(AskError::Fault)
     }
 
+    fn leader_of(&self, address: &Address) -> Result<NodeId, AskError> {
+        let shard = self.0.router().shard_of(address)?;
+        let leader = self.0.directory().leader(shard);
+        leader.ok_or_else(|| AskError::NotSent(format!("shard {shard} has no leader")))
+    }
+
     /// Shards of a kind, by the node believed to lead each.
     fn by_leader(&self, kind: &str) -> Result<Vec<(NodeId, Vec<ShardId>)>, AskError> {
         let spec = self.0.registry().get(kind).ok_or_else(|| AskError::UnknownKind(kind.to_owned()))?;
@@ -146,12 +158,12 @@ impl Inspect for ClusterInspect {
 
     fn entity(&self, address: Address) -> BoxFuture<'static, Result<EntityView, AskError>> {
         let this = self.clone();
-        Box::pin(async move {
-            let shard = this.0.router().shard_of(&address)?;
-            let leader = this.0.directory().leader(shard);
-            let leader = leader.ok_or_else(|| AskError::NotSent(format!("shard {shard} has no leader")))?;
-            this.question(leader, Question::Entity(address)).await
-        })
+        Box::pin(async move { this.question(this.leader_of(&address)?, Question::Entity(address)).await })
+    }
+
+    fn restart(&self, address: Address) -> BoxFuture<'static, Result<EntityView, AskError>> {
+        let this = self.clone();
+        Box::pin(async move { this.question(this.leader_of(&address)?, Question::Restart(address)).await })
     }
 
     fn keys(&self, range: KeyRange) -> BoxFuture<'static, Result<Vec<String>, AskError>> {

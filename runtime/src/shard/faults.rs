@@ -33,6 +33,11 @@ impl Faults {
         times.len() >= policy.faults_max as usize
     }
 
+    /// Forgets what an entity did, so that it is tried again.
+    pub(super) fn forgive(&mut self, of: &Address) {
+        self.by_entity.remove(of);
+    }
+
     /// Faults within the policy's period, and whether the entity is given up.
     pub(super) fn state(&self, of: &Address, policy: FaultPolicy, now: Mono) -> (u32, bool) {
         if self.by_entity.is_empty() {

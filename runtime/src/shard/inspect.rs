@@ -2,6 +2,7 @@
 
 use raft::StateRole;
 
+use super::output::Note;
 use super::replica::Replica;
 use crate::address::{Address, NodeId};
 use crate::error::AskError;
@@ -109,6 +110,24 @@ impl Replica {
             recent,
             timers,
         })
+    }
+
+    /// Ends an entity's incarnation and folds its state anew from what is durable; one that was given up is tried again.
+    ///
+    /// # Errors
+    /// Not the leader, an unknown kind, or a state that cannot be loaded.
+    pub fn restart(&mut self, address: Address, now: Mono) -> Result<EntityView, AskError> {
+        if !self.decides() {
+            return Err(AskError::NotLeader { hint: self.leader().map(|node| node.0) });
+        }
+        let registry = self.registry.clone();
+        let kind = registry.get(&address.kind).ok_or_else(|| AskError::UnknownKind(address.kind.clone()))?;
+        self.faults.forgive(&address);
+        self.cells.evict(kind.name, &address.key);
+        self.refold(kind, &address, &[], 0).map_err(AskError::Fault)?;
+        let reason = "asked for from outside".to_owned();
+        self.out.notes.push(Note { subject: address.to_string(), change: "restarted", reason });
+        self.entity(address, now)
     }
 
     /// Keys of a kind in this shard.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use troupe_runtime::cluster::NodeSpec;
 use troupe_runtime::placement::{Cluster, Duty, Operate, Remaining};
-use troupe_runtime::{NodeId, ShardId};
+use troupe_runtime::{Address, NodeId, ShardId};
 
 use super::problem::Problem;
 use super::server::Desk;
@@ -50,6 +50,18 @@ pub(super) struct Welcome {
     cluster: String,
     shards: u32,
     nodes: Vec<NodeSpec>,
+}
+
+/// Ends an entity's incarnation; answers with what it is then.
+pub(super) async fn restart(
+    State(desk): State<Desk>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    body: Result<Json<Nothing>, JsonRejection>,
+) -> Result<Json<serde_json::Value>, Problem> {
+    let Path((kind, key)) = path.map_err(|rejection| bad("BAD_PATH", rejection.body_text()))?;
+    let Json(Nothing {}) = body.map_err(|rejection| bad("BAD_BODY", rejection.body_text()))?;
+    let address = Address::parse_parts(&kind, &key).map_err(|error| bad("BAD_KEY", error.to_string()))?;
+    super::routes::shown(desk.looker.within(desk.looker.inspect.restart(address)).await?)
 }
 
 /// What came of an act on a node.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_stream::wrappers::WatchStream;
 use troupe_runtime::Address;
-use troupe_runtime::observe::KeyRange;
+use troupe_runtime::observe::{EntityView, KeyRange};
 
 use super::health::Health;
 use super::problem::Problem;
@@ -89,7 +89,11 @@ pub(super) async fn entity(
 ) -> Result<Json<Value>, Problem> {
     let address = Address::parse_parts(&kind, &key)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "BAD_KEY", error.to_string()))?;
-    let view = desk.looker.within(desk.looker.inspect.entity(address)).await?;
+    shown(desk.looker.within(desk.looker.inspect.entity(address)).await?)
+}
+
+/// The view of an entity as JSON.
+pub(super) fn shown(view: EntityView) -> Result<Json<Value>, Problem> {
     let state = serde_json::from_str(&view.state).unwrap_or_else(|_| Value::String(view.state.clone()));
     let mut json = serde_json::to_value(&view).map_err(|error| {
         Problem::new(

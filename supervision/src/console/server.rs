@@ -117,6 +117,7 @@ impl Console {
             .route("/api/nodes/{node}/{act}", post(act::node))
             .route("/api/shards/{shard}/move", post(act::move_shard))
             .route("/api/shards/{shard}/release", post(act::release))
+            .route("/api/restart/{kind}/{*key}", post(act::restart))
             .route("/metrics", get(routes::metrics));
         ASSETS
             .iter()

@@ -163,6 +163,10 @@ impl Operate for Synthetic {
 }
 
 impl Inspect for Synthetic {
+    fn restart(&self, address: Address) -> BoxFuture<'static, Result<EntityView, AskError>> {
+        self.entity(address)
+    }
+
     fn here(&self) -> NodeId {
         NodeId(1)
     }
