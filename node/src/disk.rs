@@ -73,6 +73,9 @@ pub(crate) fn open_disk(
     if let Some(torn) = &recovered.torn {
         tell("torn_tail_cut", format!("{} after byte {}", torn.segment.display(), torn.offset));
     }
+    if let Some(gap) = &recovered.gap {
+        tell("unreadable", gap.clone());
+    }
     for (shard, why) in &recovered.damaged {
         tell("damaged", format!("shard {shard}: {why}"));
     }

@@ -29,6 +29,8 @@ pub struct Recovered {
     /// Groups of which something in the middle is unreadable, and where: such a replica must not take part again under
     /// its id, because it may have forgotten a vote or an entry that it acknowledged.
     pub damaged: BTreeMap<ShardId, String>,
+    /// Something unreadable of which it cannot be told whose it was: groups of which nothing else is there have no name.
+    pub gap: Option<String>,
 }
 
 /// Entries of each group that a segment holds, by their highest index.
@@ -43,51 +45,76 @@ pub(super) struct Read {
 
 /// Reads every segment in order; cuts a torn tail off when `mend`.
 pub(super) fn read(dir: &Path, mend: bool) -> Result<(Recovered, Vec<Read>), WalError> {
-    let mut out = Recovered::default();
-    let mut reads = Vec::new();
+    let mut reader = Reader::default();
     let segments = segment::list(dir)?;
     let newest = segments.len().saturating_sub(1);
-    let mut found = Vec::new();
-    let mut expected = None;
     for (at, (sequence, path)) in segments.into_iter().enumerate() {
         let fail = |error: std::io::Error| WalError::io(&path, &error);
         let bytes = std::fs::read(&path).map_err(fail)?;
-        match frame::parse_header(&bytes) {
+        let end = reader.segment(sequence, &path, &bytes, at == newest)?;
+        if mend && let Some(end) = end {
+            let file = OpenOptions::new().write(true).open(&path).map_err(fail)?;
+            file.set_len(end as u64).and_then(|()| file.sync_all()).map_err(fail)?;
+        }
+    }
+    Ok(reader.finish())
+}
+
+/// Takes segments in their order.
+#[derive(Default)]
+struct Reader {
+    out: Recovered,
+    reads: Vec<Read>,
+    found: Vec<Piece>,
+    expected: Option<u64>,
+}
+
+impl Reader {
+    /// Takes one more; where whole records end, when that is not the end of the newest.
+    fn segment(
+        &mut self,
+        sequence: u64,
+        path: &Path,
+        bytes: &[u8],
+        newest: bool,
+    ) -> Result<Option<usize>, WalError> {
+        match frame::parse_header(bytes) {
             Ok(found) if found == sequence => {}
-            // The newest segment may have died before its header was written: then nothing in it was acknowledged.
-            Err(_) if at == newest && bytes.iter().take(HEADER).all(|byte| *byte == 0) => continue,
+            // The newest segment may have died before its header was written: then nothing is in it. A header that is gone
+            // from before records is damage.
+            Err(_) if newest && bytes.iter().all(|byte| *byte == 0) => return Ok(None),
             Ok(_) => return Err(WalError::Unreadable(format!("{}: name and header differ", path.display()))),
             Err(why) => return Err(WalError::Unreadable(format!("{}: {why}", path.display()))),
         }
-        if expected.is_some_and(|expected| expected != sequence) {
-            found.push(Piece::Gap(format!("a segment is missing before {}", path.display())));
+        if self.expected.is_some_and(|expected| expected != sequence) {
+            self.found.push(Piece::Gap(format!("a segment is missing before {}", path.display())));
         }
-        expected = Some(sequence + 1);
-        let (contents, end) = read_one(&bytes, sequence, &path, &mut found);
+        self.expected = Some(sequence + 1);
+        let (contents, end) = read_one(bytes, sequence, path, &mut self.found);
+        self.reads.push(Read { sequence, path: path.to_owned(), contents });
         match end {
-            End::Clean | End::Broken => {}
-            End::Open(offset) if at == newest => {
-                let rest = &bytes[offset..];
-                if rest.iter().any(|byte| *byte != 0) {
-                    out.torn = Some(TornTail { segment: path.clone(), offset: offset as u64 });
+            End::Clean => {}
+            End::Open(offset) if newest => {
+                if bytes[offset..].iter().any(|byte| *byte != 0) {
+                    self.out.torn = Some(TornTail { segment: path.to_owned(), offset: offset as u64 });
                 }
-                if mend {
-                    let file = OpenOptions::new().write(true).open(&path).map_err(fail)?;
-                    file.set_len(offset as u64).and_then(|()| file.sync_all()).map_err(fail)?;
-                }
+                return Ok(Some(offset));
             }
             End::Open(offset) if offset == bytes.len() => {}
             End::Open(offset) => {
-                found.push(Piece::Gap(format!("{} is unreadable from byte {offset}", path.display())));
+                self.found.push(Piece::Gap(format!("{} is unreadable from byte {offset}", path.display())));
             }
         }
-        reads.push(Read { sequence, path, contents });
+        Ok(None)
     }
-    fold(found, &mut out);
-    for shard in out.damaged.keys() {
-        out.groups.remove(shard);
+
+    fn finish(mut self) -> (Recovered, Vec<Read>) {
+        fold(self.found, &mut self.out);
+        for shard in self.out.damaged.keys() {
+            self.out.groups.remove(shard);
+        }
+        (self.out, self.reads)
     }
-    Ok((out, reads))
 }
 
 enum End {
@@ -95,8 +122,6 @@ enum End {
     Clean,
     /// No frame from here on.
     Open(usize),
-    /// No frame here, but some after it.
-    Broken,
 }
 
 /// What a log is made of, in its order.
@@ -166,6 +191,7 @@ fn fold(found: Vec<Piece>, out: &mut Recovered) {
         for shard in out.groups.keys().filter(|shard| !renewed.contains(shard)) {
             out.damaged.entry(*shard).or_insert_with(|| why.clone());
         }
+        out.gap = Some(why);
     }
 }
 
@@ -191,21 +217,12 @@ fn read_one(bytes: &[u8], sequence: u64, path: &Path, found: &mut Vec<Piece>) ->
                 let Some(next) = next_frame(bytes, at, sequence) else { return (contents, End::Open(at)) };
                 let place = path.display();
                 found.push(Piece::Gap(format!("{place} is unreadable at byte {at}, with records after it")));
-                // Go on behind the gap, so that groups are known by name.
-                contents.extend(read_from(bytes, next, sequence, path, found));
-                return (contents, End::Broken);
+                // Go on behind the gap as before it: groups must be known by name, and a group that owes nothing to what
+                // came before the gap still owes what comes after.
+                at = next;
             }
         }
     }
-}
-
-fn read_from(bytes: &[u8], mut at: usize, sequence: u64, path: &Path, found: &mut Vec<Piece>) -> Contents {
-    let mut contents = Contents::new();
-    while let Found::Frame { shard, body, next } = frame::look(bytes, at, sequence) {
-        take(shard, body, found, &mut contents, &format!("{} at byte {at}", path.display()));
-        at = next;
-    }
-    contents
 }
 
 fn take(shard: ShardId, body: &[u8], found: &mut Vec<Piece>, contents: &mut Contents, place: &str) {
