@@ -1,0 +1,1 @@
+//! Analysis of experiments: fixed horizon, under repeated looks, and Bayesian.

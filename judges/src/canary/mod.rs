@@ -1,0 +1,1 @@
+//! Canary analysis: Kayenta's judge, and one that may look again.

@@ -1,0 +1,1 @@
+//! Drift of data in batches and of errors in streams.

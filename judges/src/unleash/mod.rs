@@ -1,0 +1,1 @@
+//! Activation of features for a context, as Unleash's clients decide it.
