@@ -131,7 +131,18 @@ async fn a_lost_log_and_lost_checkpoints_are_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_founded_while_a_peer_might_remember_an_earlier_life() {
     let mut world = World::with_nodes(&[1, 2]).await;
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    // They have met, and say that they wait for the third alone.
+    world
+        .until("both nodes say whom they wait for", async || {
+            let mut said = 0;
+            for node in [1, 2].map(NodeId) {
+                let journal = world.node(node.0).inspect().journal(node, 1_000).await.unwrap();
+                let waits = journal.iter().find(|record| record.change == "waiting_to_found");
+                said += usize::from(waits.is_some_and(|record| record.reason.contains("node 3 may know")));
+            }
+            said == 2
+        })
+        .await;
     for node in [1, 2] {
         assert!(shards_of(&world, node).await.iter().all(|shard| shard.role == Role::Down));
     }

@@ -21,14 +21,7 @@ pub(crate) fn assert_problem(said: &Said, status: u16, code: &str, field: Option
 
 /// Three nodes that are ready.
 pub(crate) async fn cluster() -> Site {
-    let mut site = Site::new();
-    for node in 0..3 {
-        site.start(node);
-    }
-    for node in 0..3 {
-        site.until_ready(node).await;
-    }
-    site
+    Site::running().await
 }
 
 /// Contents in a member's history, oldest first.

@@ -73,6 +73,23 @@ impl Site {
         *child = Some(started);
     }
 
+    /// Three nodes that serve.
+    pub(crate) async fn running() -> Self {
+        let mut site = Self::new();
+        site.serve().await;
+        site
+    }
+
+    /// Starts the three founding nodes, and waits until all of them serve.
+    pub(crate) async fn serve(&mut self) {
+        for node in 0..3 {
+            self.start(node);
+        }
+        for node in 0..3 {
+            self.until_ready(node).await;
+        }
+    }
+
     /// A node that comes to the cluster of the others: it knows itself alone, and where to ask. Returns its place.
     pub(crate) fn join(&mut self) -> usize {
         let id = self.nodes.len() + 1;

@@ -20,13 +20,7 @@ const JOURNAL: &str = "document.querySelector('[data-testid=journal]').innerText
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_shows_the_cluster_an_entity_and_a_node_that_dies_and_returns_without_a_reload() {
     let Some(browser) = Browser::start().await else { return };
-    let mut site = Site::new();
-    for node in 0..3 {
-        site.start(node);
-    }
-    for node in 0..3 {
-        site.until_ready(node).await;
-    }
+    let mut site = Site::running().await;
     let event = r#"{"member":"anna","content":"7","type":"rating","value":4.5,"at":1000}"#;
     let said = Http::new().post(&format!("{}/v1/events", site.gateways[0]), &[], event).await;
     assert_eq!(said.status, 200, "{:?}", said.body);

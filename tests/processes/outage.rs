@@ -33,13 +33,7 @@ async fn recorded(gateway: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_stop_without_a_majority_resume_with_it_and_a_restart_of_all_loses_nothing() {
-    let mut site = Site::new();
-    for node in 0..3 {
-        site.start(node);
-    }
-    for node in 0..3 {
-        site.until_ready(node).await;
-    }
+    let mut site = Site::running().await;
     let gateway = site.gateways[0].clone();
     let mut acknowledged = 0;
     for at in 1..=60 {
@@ -68,12 +62,7 @@ async fn writes_stop_without_a_majority_resume_with_it_and_a_restart_of_all_lose
     acknowledged += 1;
     site.kill(0);
     site.kill(1);
-    for node in 0..3 {
-        site.start(node);
-    }
-    for node in 0..3 {
-        site.until_ready(node).await;
-    }
+    site.serve().await;
     let found = recorded(&site.gateways[2]).await;
     // The event without an acknowledgement was in doubt: it may be there, and then once.
     assert!((acknowledged..=acknowledged + 1).contains(&found), "{acknowledged} acknowledged, {found} found");

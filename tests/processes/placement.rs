@@ -63,13 +63,7 @@ async fn replicas(admin: &str, node: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_joins_by_command_and_another_is_drained_stopped_and_removed_without_a_failed_call() {
-    let mut site = Site::new();
-    for node in 0..3 {
-        site.start(node);
-    }
-    for node in 0..3 {
-        site.until_ready(node).await;
-    }
+    let mut site = Site::running().await;
     let stop = Arc::new(AtomicBool::new(false));
     // The first node will be stopped: nobody calls it.
     let writer = tokio::spawn(write(site.gateways[1..].to_vec(), stop.clone()));

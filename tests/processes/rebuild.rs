@@ -85,13 +85,7 @@ fn damage(segment: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_and_a_wiped_disk_are_rebuilt_from_the_peers_and_then_carry_the_majority() {
-    let mut site = Site::new();
-    for node in 0..3 {
-        site.start(node);
-    }
-    for node in 0..3 {
-        site.until_ready(node).await;
-    }
+    let mut site = Site::running().await;
     record(&site.gateways[0], 1..400).await;
     site.kill(1);
     let data = site.dir.path().join("data");

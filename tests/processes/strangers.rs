@@ -118,12 +118,7 @@ async fn strangers_are_refused_in_few_words_while_the_healthy_nodes_serve() {
     let mut site = Site::new();
     let names = ["n1", "n2", "n3", "n9"].map(str::to_owned);
     ensure_certificates(&site.dir.path().join("data/certs"), "troupe", &names).unwrap();
-    for node in 0..3 {
-        site.start(node);
-    }
-    for node in 0..3 {
-        site.until_ready(node).await;
-    }
+    site.serve().await;
     let http = Http::new();
     let (gateway, admin) = (site.gateways[0].clone(), site.admins[0].clone());
     site.kill(2);

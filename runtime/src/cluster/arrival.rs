@@ -29,7 +29,8 @@ pub(super) const SERVICE: &str = "arrival";
 /// Time for one question, and between two rounds of them.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
-/// Time after which waiting is said once more.
+/// Time after which waiting is said, and said once more.
+const SAID_AFTER: Duration = Duration::from_secs(1);
 const SAID_EVERY: Duration = Duration::from_secs(10);
 /// Rounds in which a change of membership must be committed before it is proposed anew.
 const ADMITTED_WITHIN: u32 = 10;
@@ -186,11 +187,12 @@ async fn greet_all(runtime: &Arc<Runtime>) -> Arrival {
         runtime.spec().nodes.iter().map(|node| node.id).filter(|id| *id != here).collect();
     let mut asked: FuturesUnordered<_> = peers.iter().map(|peer| greet(runtime, *peer)).collect();
     let mut greetings: BTreeMap<NodeId, Greeting> = BTreeMap::new();
+    let mut patience = SAID_AFTER;
     loop {
         if let Some(arrival) = arrival(&peers, &greetings) {
             return arrival;
         }
-        match tokio::time::timeout(SAID_EVERY, asked.next()).await {
+        match tokio::time::timeout(patience, asked.next()).await {
             Ok(answer) => greetings.extend(answer),
             Err(_) => {
                 let missing = peers.iter().filter(|peer| !greetings.contains_key(peer));
@@ -198,6 +200,7 @@ async fn greet_all(runtime: &Arc<Runtime>) -> Arrival {
                 let why =
                     format!("this disk is empty, and node {} may know an earlier one", missing.join(" or "));
                 note(runtime, "node".to_owned(), "waiting_to_found", why);
+                patience = SAID_EVERY;
             }
         }
     }

@@ -8,7 +8,7 @@ use super::identity::Facts;
 use super::spec::Disk;
 use crate::address::ShardId;
 use crate::shard::{Append, Unread};
-use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit};
+use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit, visit_pairs};
 
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -105,11 +105,8 @@ impl Store for MemoryDisk {
 
     fn scan(&self, shard: ShardId, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let spaces = lock(&self.spaces);
-        let Some(pairs) = spaces.get(&shard) else { return Ok(()) };
-        for (key, value) in pairs.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)) {
-            if visit(key, value).is_break() {
-                break;
-            }
+        if let Some(pairs) = spaces.get(&shard) {
+            visit_pairs(pairs, prefix, visit);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::address::ShardId;
 use crate::planted::{Bug, Planted};
-use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit, survivors};
+use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit, survivors, visit_pairs};
 
 /// Who waits for an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,11 +215,8 @@ impl Store for MemoryStore {
 
     fn scan(&self, shard: ShardId, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let spaces = self.spaces();
-        let Some(pairs) = spaces.get(&shard) else { return Ok(()) };
-        for (key, value) in pairs.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)) {
-            if visit(key, value).is_break() {
-                break;
-            }
+        if let Some(pairs) = spaces.get(&shard) {
+            visit_pairs(pairs, prefix, visit);
         }
         Ok(())
     }

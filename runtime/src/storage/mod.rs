@@ -15,6 +15,7 @@ pub use open::{Engine, StoreConfig, open_store};
 pub use record::{GroupLog, LogEntry, Record, Vote};
 pub use reopening::{OpenEngine, Reopening, TryDisk};
 pub use sled_store::SledStore;
+pub(crate) use store::visit_pairs;
 pub use store::{Store, StoreBatch, StoreError, Visit};
 pub(crate) use wal::properties as wal_properties;
 pub(crate) use wal::survivors;

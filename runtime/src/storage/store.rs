@@ -1,5 +1,6 @@
 //! The store of checkpoints, whatever engine keeps it.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::address::ShardId;
@@ -27,6 +28,15 @@ pub struct StoreBatch {
 
 /// Looks at a pair, and says whether to go on.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
+/// Shows pairs in memory whose key begins so, in order of keys, until told to stop.
+pub(crate) fn visit_pairs(pairs: &BTreeMap<Vec<u8>, Vec<u8>>, prefix: &[u8], visit: &mut Visit<'_>) {
+    for (key, value) in pairs.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)) {
+        if visit(key, value).is_break() {
+            break;
+        }
+    }
+}
 
 /// A store of key-value pairs, a space for each shard. Blocking: point reads may be called from a shard's turn, all
 /// else from the store's own thread.
