@@ -6,6 +6,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::Value;
 
+/// Longest time that an answer takes.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
 /// Which console to ask.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
@@ -172,7 +175,7 @@ pub(crate) async fn ask(message: &Message, show: bool) -> anyhow::Result<()> {
     url.path_segments_mut()
         .map_err(|()| anyhow::anyhow!("the gateway's address cannot carry a path"))?
         .extend(["v1", "actors", &message.kind, &message.key, &message.verb]);
-    let answer = client()?.post(url).json(&body).send().await?;
+    let answer = client(ANSWER_WITHIN)?.post(url).json(&body).send().await?;
     let good = answer.status().is_success();
     let reply: Value = answer.json().await?;
     if !good {
@@ -184,12 +187,40 @@ pub(crate) async fn ask(message: &Message, show: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Waits for an end, and tells it.
+pub(crate) async fn watch(target: &Target, of: &str, wait: Duration) -> anyhow::Result<()> {
+    let mut url = reqwest::Url::parse(&format!("http://{}/api/death", target.admin))?;
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).to_string();
+    url.query_pairs_mut().append_pair("of", of).append_pair("wait_ms", &wait_ms);
+    let waited = get_within(url, &target.admin, wait + ANSWER_WITHIN).await?;
+    if target.json {
+        print_json(&waited)?;
+    }
+    let death = &waited["death"];
+    if death.is_null() {
+        bail!("{} lives, after {}", text(&waited, "/of"), humantime::format_duration(wait));
+    }
+    if !target.json {
+        println!(
+            "{} {}: {}",
+            text(&waited, "/of"),
+            text(death, "/ending").replace('_', " "),
+            text(death, "/reason")
+        );
+    }
+    Ok(())
+}
+
 async fn get(target: &Target, path: &str) -> anyhow::Result<Value> {
     get_url(reqwest::Url::parse(&format!("http://{}{path}", target.admin))?, &target.admin).await
 }
 
 async fn get_url(url: reqwest::Url, admin: &str) -> anyhow::Result<Value> {
-    let answer = client()?.get(url).send().await.with_context(|| format!("no console at {admin}"))?;
+    get_within(url, admin, ANSWER_WITHIN).await
+}
+
+async fn get_within(url: reqwest::Url, admin: &str, within: Duration) -> anyhow::Result<Value> {
+    let answer = client(within)?.get(url).send().await.with_context(|| format!("no console at {admin}"))?;
     let good = answer.status().is_success();
     let value: Value = answer.json().await?;
     if !good {
@@ -198,8 +229,8 @@ async fn get_url(url: reqwest::Url, admin: &str) -> anyhow::Result<Value> {
     Ok(value)
 }
 
-fn client() -> anyhow::Result<reqwest::Client> {
-    Ok(reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?)
+fn client(within: Duration) -> anyhow::Result<reqwest::Client> {
+    Ok(reqwest::Client::builder().no_proxy().timeout(within).build()?)
 }
 
 fn print_json(value: &Value) -> anyhow::Result<()> {

@@ -188,9 +188,13 @@ async fn supervised(
     here: NodeId,
     config: &SupervisionConfig,
 ) -> anyhow::Result<ActorRef<SupervisorMessage>> {
-    let supervision =
-        Supervision { journal: parts.journal.clone(), tree: Arc::new(Tree::new(here)), clock: parts.clock };
+    let supervision = Supervision {
+        journal: parts.runtime.journal().clone(),
+        tree: Arc::new(Tree::new(here)),
+        clock: parts.clock,
+    };
     let tree = supervision.tree.clone();
+    parts.runtime.set_census(tree.clone());
     parts.runtime.serve_call(
         TREE_SERVICE,
         Arc::new(move |_| {

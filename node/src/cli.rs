@@ -68,6 +68,16 @@ enum Command {
         #[command(flatten)]
         target: admin::Target,
     },
+    /// Waits for the end of a node, an actor or an entity, and says how it came about; fails while it lives.
+    Watch {
+        /// `n2`, `node-2/shards/shard-7`, or an entity as `members/42`.
+        of: String,
+        /// Longest time to wait.
+        #[arg(long, default_value = "10m", value_parser = humantime::parse_duration)]
+        wait: std::time::Duration,
+        #[command(flatten)]
+        target: admin::Target,
+    },
     /// Shards, their leaders and followers.
     Shards(admin::Target),
     /// Keys of a kind.
@@ -100,6 +110,7 @@ impl Command {
                 | Self::Tree(_)
                 | Self::Shards(_)
                 | Self::Journal { .. }
+                | Self::Watch { .. }
                 | Self::Actors { .. }
                 | Self::Ask(_)
                 | Self::Tell(_)
@@ -162,26 +173,15 @@ pub(crate) fn run() -> ExitCode {
             let path = arguments.config.clone();
             with_config(&path, |config, _| runtime()?.block_on(chaos::run(arguments, &config)))
         }
-        Command::Status(target) => {
-            finish(runtime().and_then(|runtime| runtime.block_on(admin::status(&target))))
-        }
-        Command::Tree(target) => finish(runtime().and_then(|runtime| runtime.block_on(admin::tree(&target)))),
-        Command::Journal { about, limit, target } => finish(
-            runtime().and_then(|runtime| runtime.block_on(admin::journal(&target, about.as_deref(), limit))),
-        ),
-        Command::Shards(target) => {
-            finish(runtime().and_then(|runtime| runtime.block_on(admin::shards(&target))))
-        }
-        Command::Actors { kind, target } => {
-            finish(runtime().and_then(|runtime| runtime.block_on(admin::actors(&kind, &target))))
-        }
-        Command::Act(act) => finish(runtime().and_then(|runtime| runtime.block_on(operate::act(&act)))),
-        Command::Ask(message) => {
-            finish(runtime().and_then(|runtime| runtime.block_on(admin::ask(&message, true))))
-        }
-        Command::Tell(message) => {
-            finish(runtime().and_then(|runtime| runtime.block_on(admin::ask(&message, false))))
-        }
+        Command::Status(target) => asked(admin::status(&target)),
+        Command::Tree(target) => asked(admin::tree(&target)),
+        Command::Journal { about, limit, target } => asked(admin::journal(&target, about.as_deref(), limit)),
+        Command::Watch { of, wait, target } => asked(admin::watch(&target, &of, wait)),
+        Command::Shards(target) => asked(admin::shards(&target)),
+        Command::Actors { kind, target } => asked(admin::actors(&kind, &target)),
+        Command::Act(act) => asked(operate::act(&act)),
+        Command::Ask(message) => asked(admin::ask(&message, true)),
+        Command::Tell(message) => asked(admin::ask(&message, false)),
     }
 }
 
@@ -213,6 +213,11 @@ fn finish(outcome: anyhow::Result<()>) -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// Asks a cluster something.
+fn asked(job: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    finish(runtime().and_then(|runtime| runtime.block_on(job)))
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod cluster;
 pub mod config;
+pub mod deaths;
 pub mod entity;
 pub mod error;
 #[doc(hidden)]

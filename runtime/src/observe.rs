@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, NodeId, ShardId};
+use crate::deaths::{Death, Subject};
 use crate::error::AskError;
 use crate::time::Timestamp;
 
@@ -212,6 +213,9 @@ pub trait Inspect: Send + Sync + 'static {
 
     /// Ends an entity's incarnation at its shard's leader and folds its state anew; one that was given up is tried again.
     fn restart(&self, address: Address) -> futures::future::BoxFuture<'static, Result<EntityView, AskError>>;
+
+    /// Watches something, and is ready when it ended.
+    fn death(&self, subject: Subject) -> futures::future::BoxFuture<'static, Result<Death, AskError>>;
 
     /// Keys in a range, resident or not, sorted; from every shard's leader.
     fn keys(&self, range: KeyRange) -> futures::future::BoxFuture<'static, Result<Vec<String>, AskError>>;

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+use troupe_runtime::deaths::{Census, Ending};
 use troupe_runtime::{NodeId, Timestamp};
 
 /// How a child is.
@@ -88,10 +89,31 @@ impl Tree {
         }
     }
 
+    /// How the actor at `path` ended, if it is not there and nobody starts it again.
+    #[must_use]
+    pub fn gone(&self, path: &str) -> Option<(Ending, String)> {
+        let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(actor) = actors.get(path) else {
+            return Some((Ending::Missing, "there is no actor of that path".to_owned()));
+        };
+        let ending = match actor.state {
+            ChildState::Running | ChildState::Restarting => return None,
+            ChildState::Stopped => Ending::Stopped,
+            ChildState::GaveUp => Ending::GaveUp,
+        };
+        Some((ending, actor.last_reason.clone().unwrap_or_default()))
+    }
+
     /// The tree now.
     #[must_use]
     pub fn view(&self) -> TreeView {
         let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
         TreeView { node: self.node, actors: actors.values().cloned().collect() }
+    }
+}
+
+impl Census for Tree {
+    fn gone(&self, path: &str) -> Option<(Ending, String)> {
+        Self::gone(self, path)
     }
 }

@@ -113,6 +113,20 @@ fn quick() -> ConsoleConfig {
 }
 
 #[tokio::test]
+async fn an_end_is_waited_for_by_name_and_what_names_nothing_is_refused() {
+    let console = Running::start(quick()).await;
+    let waited = console.json("/api/death?of=members/42&wait_ms=5000").await;
+    assert_eq!(waited["death"]["ending"], "failed");
+    assert_eq!(waited["death"]["reason"], "it panicked: no such colour");
+    let waited = console.json("/api/death?of=n2&wait_ms=20").await;
+    assert_eq!((&waited["of"], &waited["death"]), (&Value::from("node-2"), &Value::Null));
+    let refused = console.get("/api/death?of=n99").await;
+    assert_eq!(refused.status(), 400);
+    let refused: Value = refused.json().await.unwrap();
+    assert!(refused["detail"].as_str().unwrap().contains("names nothing to watch"), "{refused}");
+}
+
+#[tokio::test]
 async fn the_cluster_shows_every_configured_node_and_says_how_it_is() {
     let console = Running::start(quick()).await;
     let cluster = console.json("/api/cluster").await;

@@ -1,5 +1,6 @@
 //! Several nodes in one process, over the in-memory transport and disks in memory that survive their nodes.
 
+mod deaths;
 mod durability;
 mod effects;
 mod entities;

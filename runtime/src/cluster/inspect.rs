@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::runtime::Runtime;
 use crate::address::{Address, NodeId, ShardId};
+use crate::deaths::{Death, Subject};
 use crate::error::AskError;
 use crate::observe::{EntityView, Inspect, KeyRange, Lifecycle, NodeAddress, NodeView, Role, ShardView};
 use crate::replication::Mono;
@@ -164,6 +165,11 @@ impl Inspect for ClusterInspect {
     fn restart(&self, address: Address) -> BoxFuture<'static, Result<EntityView, AskError>> {
         let this = self.clone();
         Box::pin(async move { this.question(this.leader_of(&address)?, Question::Restart(address)).await })
+    }
+
+    fn death(&self, subject: Subject) -> BoxFuture<'static, Result<Death, AskError>> {
+        let runtime = self.0.clone();
+        Box::pin(async move { Ok(runtime.watch(subject).await?.await) })
     }
 
     fn keys(&self, range: KeyRange) -> BoxFuture<'static, Result<Vec<String>, AskError>> {

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod calls;
+mod children;
 mod directory;
 mod identity;
 mod inspect;

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::future::FutureExt as _;
-use ractor::Actor as _;
 use tokio::sync::oneshot;
 
 use super::arrival;
@@ -19,13 +18,13 @@ use super::postbox::Postbox;
 use super::services::{ServiceHandler, Services, TellHandler};
 use super::spec::{Disk, NodeSpec, RuntimeSpec};
 use crate::address::{NodeId, ShardId};
+use crate::deaths::{self, Census, Deaths, Subject, Watch};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
 use crate::observe::{Inspect, Journal};
-use crate::placement::{Cluster, Keeper, KeeperArguments, Wishes, with_cluster};
+use crate::placement::{Cluster, Wishes, with_cluster};
 use crate::routing::{ClusterDispatch, Router};
-use crate::shard::{Mailbox, ShardActor, ShardArguments, ShardWorld, StoreThread, SystemInput, tick_all};
-use crate::supervised::{ChildSpec, Restart};
+use crate::shard::{Mailbox, ShardWorld, StoreThread, SystemInput, tick_all};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{Envelope, Outcome, ReceiverSlot, SendError, ServiceCall, ServiceTell, Transport};
 
@@ -56,6 +55,7 @@ pub struct Runtime {
     router: Router,
     past: Past,
     peers: Arc<Peers>,
+    deaths: Arc<Deaths>,
     /// Where the configuration's shards began.
     founding: Vec<Vec<NodeId>>,
     starts: HashMap<ShardId, Arc<AtomicU32>>,
@@ -78,6 +78,7 @@ impl Runtime {
             return Err(OpenError::NotConfigured(spec.here));
         }
         let (clock, config) = (Clock::start(), spec.config.clone());
+        let deaths = Arc::new(Deaths::new(journal));
         let registry = Arc::new(with_cluster(Registry::clone(&registry)));
         let peers = Arc::new(Peers::new(spec.nodes.clone()));
         let founding = spec.founding();
@@ -98,7 +99,6 @@ impl Runtime {
         };
         let router = Router::new(Arc::new(dispatch), registry.clone(), config.shards);
         let snapshot_max = config.raft.snapshot_bytes_max;
-        let store_thread = Arc::new(StoreThread::start(disk.store.clone(), snapshot_max)?);
         let postbox = Postbox::new(
             spec.here,
             clock,
@@ -106,7 +106,7 @@ impl Runtime {
             calls.clone(),
             services.clone(),
             transport.clone(),
-            journal.clone(),
+            deaths.clone(),
             snapshot_max,
         );
         let world = Arc::new(ShardWorld {
@@ -114,18 +114,17 @@ impl Runtime {
             shards: config.shards,
             clock,
             log: disk.log,
+            store_thread: Arc::new(StoreThread::start(disk.store.clone(), snapshot_max)?),
             store: disk.store,
-            store_thread,
             transport,
             directory,
-            journal,
+            journal: deaths.clone(),
             registry,
             globals: Arc::new(Globals::default()),
             raft: config.raft,
             shard: config.shard,
         });
-        let founds = |shard: &ShardId| founding[shard.0 as usize].contains(&spec.here);
-        let founded: Vec<ShardId> = mailboxes.iter().map(|mailbox| mailbox.shard()).filter(founds).collect();
+        let founded = founded(&founding, spec.here);
         let past = Past::open(disk.recovered, disk.damaged, disk.facts, &mailboxes, &founded, spec.joins)
             .map_err(OpenError::Identity)?;
         let runtime = Arc::new(Self {
@@ -138,21 +137,13 @@ impl Runtime {
             router,
             past,
             peers,
+            deaths,
             founding,
         });
         runtime.offer_own_services();
         slot.set(Arc::new(postbox)).map_err(|_| OpenError::ReceiverTaken)?;
         tick_all(&runtime.world);
         Ok(runtime)
-    }
-
-    /// The shards' actors, for a supervisor.
-    #[must_use]
-    pub fn children(self: &Arc<Self>) -> Vec<ChildSpec> {
-        let mut children: Vec<ChildSpec> =
-            self.world.directory.mailboxes().map(|mailbox| self.child(mailbox.clone())).collect();
-        children.push(self.keeper());
-        children
     }
 
     /// Every node, this one included: those that founded the cluster, until it says itself which there are.
@@ -195,6 +186,26 @@ impl Runtime {
     #[must_use]
     pub fn inspect(self: &Arc<Self>) -> Arc<dyn Inspect> {
         Arc::new(ClusterInspect(self.clone()))
+    }
+
+    /// Watches a node, an actor or an entity, wherever it is: the future that is returned is ready when it ended, and
+    /// says why. Returns once the node of the watched knows of the watch.
+    ///
+    /// # Errors
+    /// `Busy` at [`deaths::WATCHES_MAX`] watches; an unknown kind.
+    pub async fn watch(self: &Arc<Self>, subject: Subject) -> Result<Watch, AskError> {
+        self.deaths.watch(self, subject).await
+    }
+
+    /// Watches that this node remembers for all nodes.
+    #[must_use]
+    pub fn watches_held(&self) -> usize {
+        self.deaths.held()
+    }
+
+    /// Who knows which actors run here, for watches of such as do not.
+    pub fn set_census(&self, census: Arc<dyn Census>) {
+        self.deaths.set_census(census);
     }
 
     /// Offers a service to the other nodes.
@@ -291,12 +302,18 @@ impl Runtime {
         &self.world.transport
     }
 
-    pub(crate) fn journal(&self) -> &Arc<dyn Journal> {
+    /// Where everything that happens here is told, to the journal and to who watches.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<dyn Journal> {
         &self.world.journal
     }
 
     pub(super) fn starts(&self, shard: ShardId) -> u32 {
         self.starts.get(&shard).map_or(0, |starts| starts.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn count_of_starts(&self, shard: ShardId) -> Arc<AtomicU32> {
+        self.starts.get(&shard).cloned().unwrap_or_default()
     }
 
     pub(super) const fn past(&self) -> &Past {
@@ -332,6 +349,7 @@ impl Runtime {
             let here = self.spec.here;
             let others: Vec<NodeSpec> = nodes.iter().filter(|node| node.id != here).cloned().collect();
             self.world.transport.set_peers(&others);
+            self.deaths.set_nodes(&nodes.iter().map(|node| node.id).collect());
         }
     }
 
@@ -358,48 +376,16 @@ impl Runtime {
         });
         self.services.offer(SERVICE, answer);
         self.services.offer(arrival::SERVICE, arrival::handler(self.clone()));
+        self.services.offer(deaths::SERVICE, self.deaths.handler(self));
     }
+}
 
-    fn keeper(self: &Arc<Self>) -> ChildSpec {
-        let runtime = self.clone();
-        let start = move |supervisor: Option<ractor::ActorCell>| {
-            let arguments = KeeperArguments { runtime: runtime.clone() };
-            async move {
-                let (actor, _) = match supervisor {
-                    Some(supervisor) => Keeper::spawn_linked(None, Keeper, arguments, supervisor).await?,
-                    None => Keeper::spawn(None, Keeper, arguments).await?,
-                };
-                Ok(actor.get_cell())
-            }
-            .boxed()
-        };
-        ChildSpec { name: "placement".to_owned(), restart: Restart::Permanent, start: Arc::new(start) }
-    }
-
-    fn child(self: &Arc<Self>, mailbox: Arc<Mailbox>) -> ChildSpec {
-        let shard = mailbox.shard();
-        let runtime = self.clone();
-        let start = move |supervisor: Option<ractor::ActorCell>| {
-            let (finding, recording) = (runtime.clone(), runtime.clone());
-            let arguments = ShardArguments {
-                world: runtime.world.clone(),
-                mailbox: mailbox.clone(),
-                shard,
-                start: Arc::new(move || arrival::find(finding.clone(), shard).boxed()),
-                recorded: Arc::new(move || recording.past.recorded(shard)),
-                starts: runtime.starts.get(&shard).cloned().unwrap_or_default(),
-            };
-            async move {
-                let (actor, _) = match supervisor {
-                    Some(supervisor) => {
-                        ShardActor::spawn_linked(None, ShardActor, arguments, supervisor).await?
-                    }
-                    None => ShardActor::spawn(None, ShardActor, arguments).await?,
-                };
-                Ok(actor.get_cell())
-            }
-            .boxed()
-        };
-        ChildSpec { name: format!("shard-{shard}"), restart: Restart::Permanent, start: Arc::new(start) }
-    }
+/// Shards that this node begins with.
+fn founded(founding: &[Vec<NodeId>], here: NodeId) -> Vec<ShardId> {
+    (0..)
+        .map(ShardId)
+        .zip(founding)
+        .filter(|(_, nodes)| nodes.contains(&here))
+        .map(|(shard, _)| shard)
+        .collect()
 }

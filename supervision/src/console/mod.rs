@@ -6,6 +6,7 @@
 
 mod act;
 mod config;
+mod death;
 mod feed;
 mod health;
 mod look;

@@ -13,6 +13,7 @@ use troupe_runtime::placement::Operate;
 
 use super::act;
 use super::config::ConsoleConfig;
+use super::death;
 use super::feed::Feed;
 use super::look::{Looker, TreeSource};
 use super::page::ASSETS;
@@ -112,6 +113,7 @@ impl Console {
             .route("/api/keys/{kind}", get(routes::keys))
             .route("/api/entity/{kind}/{*key}", get(routes::entity))
             .route("/api/stream", get(routes::stream))
+            .route("/api/death", get(death::death))
             .route("/api/placement", get(act::placement))
             .route("/api/nodes", post(act::join))
             .route("/api/nodes/{node}/{act}", post(act::node))

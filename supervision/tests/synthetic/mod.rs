@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt as _};
 use troupe_runtime::cluster::NodeSpec;
+use troupe_runtime::deaths::{Death, Ending, Subject};
 use troupe_runtime::observe::{
     EntityView, Inspect, KeyRange, Lifecycle, MessageView, NodeAddress, NodeView, PeerView, Role, ShardView,
 };
@@ -165,6 +166,16 @@ impl Operate for Synthetic {
 impl Inspect for Synthetic {
     fn restart(&self, address: Address) -> BoxFuture<'static, Result<EntityView, AskError>> {
         self.entity(address)
+    }
+
+    fn death(&self, subject: Subject) -> BoxFuture<'static, Result<Death, AskError>> {
+        Box::pin(match subject {
+            Subject::Node(_) => futures::future::pending().left_future(),
+            subject => {
+                let reason = "it panicked: no such colour".to_owned();
+                futures::future::ready(Ok(Death { subject, ending: Ending::Failed, reason })).right_future()
+            }
+        })
     }
 
     fn here(&self) -> NodeId {
