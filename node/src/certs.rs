@@ -51,9 +51,9 @@ pub(crate) fn run(arguments: &Arguments, config: &Config, base: &Path) -> anyhow
         What::Rotate { node: Some(node), .. } => {
             let known = all.contains(node);
             anyhow::ensure!(known, "--node {node}: the configuration has {}", all.join(", "));
-            rotate_nodes(&dir, cluster, std::slice::from_ref(node))?;
+            rotate_nodes(&dir, std::slice::from_ref(node))?;
         }
-        What::Rotate { node: None, .. } => rotate_nodes(&dir, cluster, &all)?,
+        What::Rotate { node: None, .. } => rotate_nodes(&dir, &all)?,
         What::Retire => retire_authorities(&dir)?,
     }
     show(&dir, &all)

@@ -6,6 +6,10 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
 use time::OffsetDateTime;
 
 use rcgen::{
@@ -13,7 +17,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-/// The authorities that are trusted, the newest first.
+/// The authorities that are trusted, the newest first. What is signed here is signed by the one that the key belongs to.
 pub(super) const TRUSTED: &str = "ca.pem";
 /// The newest authority's key.
 const AUTHORITY_KEY: &str = "ca.key";
@@ -36,6 +40,14 @@ pub enum CertError {
     /// Nothing to retire.
     #[error("{0} holds one authority: `troupe certs rotate --authority` makes the next one first")]
     OneAuthority(String),
+    /// The authority's key is none of a trusted authority.
+    #[error(
+        "{0} belongs to none of the authorities in ca.pem: put the key of one of them there, or its certificate into ca.pem"
+    )]
+    NotTrusted(String),
+    /// Whoever has this certificate would be locked out.
+    #[error("{0} is not signed by the authority that is to stay ({1}): `troupe certs rotate` first")]
+    SignedByAnother(String, String),
     /// The directory holds certificates, but none for this node.
     #[error("{0} has no certificate for node {1:?}: add NAME.pem and NAME.key signed by its authority")]
     Missing(String, String),
@@ -65,7 +77,7 @@ pub fn ensure_certificates(dir: &Path, cluster: &str, nodes: &[String]) -> Resul
     }
     for node in nodes {
         if !dir.join(format!("{node}.pem")).exists() || !dir.join(format!("{node}.key")).exists() {
-            issue_later(dir, cluster, node)?;
+            issue_later(dir, node)?;
         }
     }
     Ok(())
@@ -88,9 +100,8 @@ fn make(dir: &Path, cluster: &str, nodes: &[String]) -> Result<(), CertError> {
 ///
 /// # Errors
 /// See [`CertError`].
-pub fn rotate_nodes(dir: &Path, cluster: &str, nodes: &[String]) -> Result<(), CertError> {
-    let key = authority_key(dir)?;
-    let issuer = Issuer::new(authority(cluster)?, KeyPair::from_pem(&key)?);
+pub fn rotate_nodes(dir: &Path, nodes: &[String]) -> Result<(), CertError> {
+    let issuer = issuer(dir, authority_key(dir)?)?;
     nodes.iter().try_for_each(|node| issue(dir, &issuer, node))
 }
 
@@ -109,16 +120,68 @@ pub fn rotate_authority(dir: &Path, cluster: &str) -> Result<(), CertError> {
     write(dir, AUTHORITY_KEY, &key.serialize_pem())
 }
 
-/// Ends the trust in every authority but the newest. A certificate that another one signed is refused from then on.
+/// Ends the trust in every authority but the one whose key is here. A certificate that another one signed would be
+/// refused from then on, so none may be left.
 ///
 /// # Errors
 /// See [`CertError`].
 pub fn retire_authorities(dir: &Path) -> Result<(), CertError> {
-    const END: &str = "-----END CERTIFICATE-----\n";
+    let key = KeyPair::from_pem(&authority_key(dir)?)?;
+    if authorities(dir)?.len() < 2 {
+        return Err(CertError::OneAuthority(dir.join(TRUSTED).display().to_string()));
+    }
+    let stays = own_authority(dir, &key)?;
+    for entry in fs::read_dir(dir).map_err(|error| CertError::Io(dir.display().to_string(), error))? {
+        let path = entry.map_err(|error| CertError::Io(dir.display().to_string(), error))?.path();
+        let draft = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.extension().is_some_and(|extension| extension == "pem") && !path.ends_with(TRUSTED) && !draft
+        {
+            signed_by(&path, &stays)
+                .map_err(|why| CertError::SignedByAnother(path.display().to_string(), why))?;
+        }
+    }
+    write(dir, TRUSTED, &stays)
+}
+
+/// The trusted authorities, each as PEM.
+fn authorities(dir: &Path) -> Result<Vec<String>, CertError> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
     let trusted = read(dir, TRUSTED)?.replace('\r', "");
-    let newest = trusted.split_inclusive(END).next().filter(|first| first.len() < trusted.trim_end().len());
-    let newest = newest.ok_or_else(|| CertError::OneAuthority(dir.join(TRUSTED).display().to_string()))?;
-    write(dir, TRUSTED, newest)
+    let block = |text: &str| text.split_once(BEGIN).map(|(_, body)| format!("{BEGIN}{body}{END}\n"));
+    Ok(trusted.split(END).filter_map(block).collect())
+}
+
+/// The authority that a key belongs to. It need not be the first: a rotation that was cut off has trusted one whose key was
+/// never kept.
+fn own_authority(dir: &Path, key: &KeyPair) -> Result<String, CertError> {
+    let owns = |pem: &String| {
+        let Ok(certificate) = CertificateDer::from_pem_slice(pem.as_bytes()) else { return false };
+        let parsed = x509_parser::parse_x509_certificate(&certificate);
+        parsed.is_ok_and(|(_, parsed)| *parsed.public_key().subject_public_key.data == *key.public_key_raw())
+    };
+    let not_trusted = || CertError::NotTrusted(dir.join(AUTHORITY_KEY).display().to_string());
+    authorities(dir)?.into_iter().find(owns).ok_or_else(not_trusted)
+}
+
+/// The authority at hand, under the name that it gave itself.
+fn issuer(dir: &Path, key: String) -> Result<Issuer<'static, KeyPair>, CertError> {
+    let key = KeyPair::from_pem(&key)?;
+    let pem = own_authority(dir, &key)?;
+    Ok(Issuer::from_ca_cert_pem(&pem, key)?)
+}
+
+/// Whether a node with this certificate is let in by those that trust this authority alone.
+fn signed_by(certificate: &Path, authority: &str) -> Result<(), String> {
+    let read = CertificateDer::from_pem_file(certificate).map_err(|error| error.to_string())?;
+    let mut roots = RootCertStore::empty();
+    let authority =
+        CertificateDer::from_pem_slice(authority.as_bytes()).map_err(|error| error.to_string())?;
+    roots.add(authority).map_err(|error| error.to_string())?;
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build();
+    let verifier = verifier.map_err(|error| error.to_string())?;
+    verifier.verify_client_cert(&read, &[], UnixTime::now()).map(drop).map_err(|error| error.to_string())
 }
 
 fn authority_key(dir: &Path) -> Result<String, CertError> {
@@ -163,10 +226,10 @@ fn issue(dir: &Path, issuer: &Issuer<'_, KeyPair>, node: &str) -> Result<(), Cer
 }
 
 /// A certificate for a node that comes later, where the development authority is at hand.
-fn issue_later(dir: &Path, cluster: &str, node: &str) -> Result<(), CertError> {
+fn issue_later(dir: &Path, node: &str) -> Result<(), CertError> {
     let missing = || CertError::Missing(dir.display().to_string(), node.to_owned());
     let key = fs::read_to_string(dir.join(AUTHORITY_KEY)).map_err(|_| missing())?;
-    issue(dir, &Issuer::new(authority(cluster)?, KeyPair::from_pem(&key)?), node)
+    issue(dir, &issuer(dir, key)?, node)
 }
 
 fn write(dir: &Path, name: &str, text: &str) -> Result<(), CertError> {
@@ -211,22 +274,80 @@ mod tests {
         let node = || fs::read_to_string(certs.join("n1.pem")).unwrap();
         let trusted = || fs::read_to_string(certs.join(TRUSTED)).unwrap().matches("BEGIN").count();
         let first = node();
-        rotate_nodes(&certs, "test", &nodes).unwrap();
+        rotate_nodes(&certs, &nodes).unwrap();
         assert_ne!(node(), first);
         let error = retire_authorities(&certs).unwrap_err();
         assert!(error.to_string().contains("rotate --authority"), "{error}");
         let old = fs::read_to_string(certs.join(TRUSTED)).unwrap();
         rotate_authority(&certs, "test").unwrap();
         assert_eq!(trusted(), 2);
-        rotate_nodes(&certs, "test", &nodes).unwrap();
+        rotate_nodes(&certs, &nodes).unwrap();
         retire_authorities(&certs).unwrap();
         assert_eq!(trusted(), 1);
         assert_ne!(fs::read_to_string(certs.join(TRUSTED)).unwrap(), old);
         let mode = fs::metadata(certs.join("n1.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "also when it is replaced");
         fs::remove_file(certs.join(AUTHORITY_KEY)).unwrap();
-        let error = rotate_nodes(&certs, "test", &nodes).unwrap_err();
+        let error = rotate_nodes(&certs, &nodes).unwrap_err();
         assert!(error.to_string().contains("ca.key"), "{error}");
+    }
+
+    #[test]
+    fn an_authority_is_not_retired_while_a_certificate_that_it_signed_is_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let certs = dir.path().join("certs");
+        let nodes = ["n1".to_owned(), "n2".to_owned()];
+        ensure_certificates(&certs, "test", &nodes).unwrap();
+        let first = fs::read_to_string(certs.join(TRUSTED)).unwrap();
+        rotate_authority(&certs, "test").unwrap();
+        rotate_nodes(&certs, &nodes[..1]).unwrap();
+        let both = fs::read_to_string(certs.join(TRUSTED)).unwrap();
+        let error = retire_authorities(&certs).unwrap_err().to_string();
+        assert!(error.contains("n2.pem") && error.contains("troupe certs rotate"), "{error}");
+        assert_eq!(fs::read_to_string(certs.join(TRUSTED)).unwrap(), both, "nothing was done");
+        rotate_nodes(&certs, &nodes).unwrap();
+        retire_authorities(&certs).unwrap();
+        let left = authorities(&certs).unwrap();
+        assert_eq!(left.len(), 1);
+        assert_ne!(left[0], first);
+        signed_by(&certs.join("n2.pem"), &left[0]).unwrap();
+        signed_by(&certs.join("n2.pem"), &first).unwrap_err();
+    }
+
+    /// The new authority is trusted before its key is kept: cut off between the two, the key at hand is the old one's.
+    #[test]
+    fn a_rotation_that_was_cut_off_leaves_an_authority_that_signs_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let certs = dir.path().join("certs");
+        let nodes = ["n1".to_owned()];
+        ensure_certificates(&certs, "test", &nodes).unwrap();
+        let old = fs::read_to_string(certs.join(TRUSTED)).unwrap();
+        let key = fs::read_to_string(certs.join(AUTHORITY_KEY)).unwrap();
+        rotate_authority(&certs, "test").unwrap();
+        write(&certs, AUTHORITY_KEY, &key).unwrap();
+        rotate_nodes(&certs, &nodes).unwrap();
+        signed_by(&certs.join("n1.pem"), &old).unwrap();
+        retire_authorities(&certs).unwrap();
+        assert_eq!(fs::read_to_string(certs.join(TRUSTED)).unwrap(), old);
+        write(&certs, AUTHORITY_KEY, &KeyPair::generate().unwrap().serialize_pem()).unwrap();
+        let error = rotate_nodes(&certs, &nodes).unwrap_err().to_string();
+        assert!(error.contains("ca.key belongs to none"), "{error}");
+    }
+
+    #[test]
+    fn an_authority_of_ones_own_signs_under_its_own_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut own = authority("any").unwrap();
+        own.distinguished_name = rcgen::DistinguishedName::new();
+        own.distinguished_name.push(DnType::OrganizationName, "Example Works");
+        let own = own.self_signed(&key).unwrap().pem();
+        write(dir.path(), TRUSTED, &own).unwrap();
+        write(dir.path(), AUTHORITY_KEY, &key.serialize_pem()).unwrap();
+        ensure_certificates(dir.path(), "test", &["n1".to_owned()]).unwrap();
+        signed_by(&dir.path().join("n1.pem"), &own).unwrap();
+        rotate_nodes(dir.path(), &["n1".to_owned()]).unwrap();
+        signed_by(&dir.path().join("n1.pem"), &own).unwrap();
     }
 
     #[test]
