@@ -45,7 +45,7 @@ pub enum OpenError {
     ReceiverTaken,
 }
 
-/// One node's runtime. Its shards run once their [`ChildSpec`]s are started by a supervisor.
+/// One node's runtime. Its shards run once their [child specs](Runtime::children) are started by a supervisor.
 pub struct Runtime {
     spec: RuntimeSpec,
     started: Timestamp,
