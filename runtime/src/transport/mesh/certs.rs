@@ -126,10 +126,10 @@ pub fn rotate_authority(dir: &Path, cluster: &str) -> Result<(), CertError> {
 /// # Errors
 /// See [`CertError`].
 pub fn retire_authorities(dir: &Path) -> Result<(), CertError> {
-    let key = KeyPair::from_pem(&authority_key(dir)?)?;
     if authorities(dir)?.len() < 2 {
         return Err(CertError::OneAuthority(dir.join(TRUSTED).display().to_string()));
     }
+    let key = KeyPair::from_pem(&authority_key(dir)?)?;
     let stays = own_authority(dir, &key)?;
     for entry in fs::read_dir(dir).map_err(|error| CertError::Io(dir.display().to_string(), error))? {
         let path = entry.map_err(|error| CertError::Io(dir.display().to_string(), error))?.path();
