@@ -231,6 +231,7 @@ impl Running {
     async fn leave(&mut self) -> Result<Waiting, ActorProcessingErr> {
         let (world, shard) = (self.world.clone(), self.mailbox.shard());
         self.mailbox.disconnect(self.actor);
+        self.replica.lock().map_err(|_| "the replica panicked in an earlier turn")?.retire();
         let (done, durable) = oneshot::channel();
         let said = Box::new(move |outcome| {
             let _ = done.send(outcome);

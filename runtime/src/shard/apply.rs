@@ -4,13 +4,13 @@ use raft::eraftpb::{Entry, EntryType};
 
 use super::cells::LEDGER_KEY;
 use super::entry::{Batch, Item};
-use super::output::CheckpointJob;
+use super::ledger::{decode_ledger, encode_ledger};
+use super::output::{CheckpointEnd, CheckpointJob};
 use super::parts::shard_of;
-use super::replica::{Replica, decode_ledger, encode_ledger};
+use super::replica::Replica;
 use crate::address::{Address, ShardId};
 use crate::entity::KindSpec;
 use crate::replication::{Mono, SnapshotMark};
-use crate::storage::StoreError;
 
 impl Replica {
     /// Takes committed entries in order: our own are already folded, others are folded now.
@@ -212,13 +212,23 @@ impl Replica {
         let entities = self.cells.changed_after(self.checkpoint);
         let ledger = encode_ledger(&mark, &self.ledger);
         self.checkpoint_pending = Some(mark.clone());
-        self.out.checkpoint = Some(CheckpointJob { shard: self.group.shard(), mark, entities, ledger });
+        self.out.checkpoint = Some(CheckpointJob {
+            shard: self.group.shard(),
+            mark,
+            entities,
+            ledger,
+            epoch: self.fence.epoch(),
+        });
     }
 
     /// The checkpoint asked for is durable, or could not be written; the log stays until one is.
-    pub fn checkpointed(&mut self, outcome: Result<(), StoreError>) {
+    pub fn checkpointed(&mut self, end: CheckpointEnd) {
+        // Of a state that a snapshot has replaced: what is pending now is another one.
+        if !end.epoch.lasts() {
+            return;
+        }
         let Some(mark) = self.checkpoint_pending.take() else { return };
-        match outcome {
+        match end.outcome {
             Ok(()) => {
                 if std::mem::take(&mut self.checkpoint_failures) > 0 {
                     self.note("checkpoint_works_again", format!("up to entry {}", mark.index));

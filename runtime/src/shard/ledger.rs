@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bincode::{Decode, Encode};
+use protobuf::Message as _;
 
 use super::config::ShardConfig;
 use super::entry::{Answer, Batch};
 use super::timers::{TimerChange, TimerTable};
 use crate::address::{Address, ShardId};
 use crate::entity::Effect;
+use crate::replication::SnapshotMark;
 use crate::time::Timestamp;
 use crate::wire;
 
@@ -153,6 +155,21 @@ impl Ledger {
             self.answers.remove(&key);
         }
     }
+}
+
+/// The store's record of the shard itself: what the checkpoint covers, and the ledger at that point.
+pub(super) fn encode_ledger(mark: &SnapshotMark, ledger: &Ledger) -> Vec<u8> {
+    let members = mark.members.write_to_bytes().expect("a membership always encodes");
+    let mut bytes = Vec::new();
+    wire::encode_into(&(mark.index, mark.term, members), &mut bytes);
+    ledger.encode_into(&mut bytes);
+    bytes
+}
+
+pub(super) fn decode_ledger(bytes: &[u8]) -> Result<(SnapshotMark, Ledger), String> {
+    let ((index, term, members), used) = wire::decode_prefix::<(u64, u64, Vec<u8>)>(bytes)?;
+    let members = raft::eraftpb::ConfState::parse_from_bytes(&members).map_err(|error| error.to_string())?;
+    Ok((SnapshotMark { index, term, members }, Ledger::decode(&bytes[used..])?))
 }
 
 #[cfg(test)]

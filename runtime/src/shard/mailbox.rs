@@ -11,13 +11,13 @@ use tokio::sync::oneshot;
 
 use super::actor::ShardMessage;
 use super::config::ShardConfig;
+use super::output::CheckpointEnd;
 use super::reads::NearAsk;
 use super::replica::Replica;
 use crate::address::{Address, NodeId, ShardId};
 use crate::entity::{KindSpec, VerbSpec};
 use crate::error::AskError;
 use crate::replication::{Mono, ReplicaId};
-use crate::storage::StoreError;
 use crate::time::{Clock, Timestamp};
 use crate::transport::{AskOne, EffectBatch, Outcome};
 
@@ -59,7 +59,7 @@ pub enum SystemInput {
     /// Records under this number are durable, or could not be made so.
     Persisted(u64, Result<(), String>),
     /// A checkpoint is durable, or could not be written.
-    Checkpointed(Result<(), StoreError>),
+    Checkpointed(CheckpointEnd),
     /// Effects from another shard.
     Effects(EffectBatch),
     /// A receiver took our effects.

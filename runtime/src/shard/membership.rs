@@ -62,7 +62,11 @@ impl Replica {
             }
         }
         let floor = self.group.last().saturating_sub(LAG_MAX);
-        let caught_up = |replica| self.group.active_match(replica).is_some_and(|matched| matched >= floor);
+        // It holds its own admission, so it has taken what was there before.
+        let caught_up = |replica: ReplicaId| {
+            let matched = self.group.active_match(replica);
+            matched.is_some_and(|matched| matched >= floor.max(replica.generation()))
+        };
         match next(&self.group.members(), &self.wishes, here, &caught_up) {
             Some(Step::Change(change, why)) => {
                 let proposed = self.group.propose_change(change);

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::cells::LEDGER_KEY;
+use super::fence::Epoch;
 use crate::address::{NodeId, ShardId};
 use crate::replication::{ReplicaId, SnapshotMark};
 use crate::storage::{Record, Store, StoreBatch, StoreError};
@@ -20,19 +21,37 @@ pub struct CheckpointJob {
     pub entities: Vec<(Vec<u8>, Vec<u8>)>,
     /// The ledger, which vouches for them.
     pub ledger: Vec<u8>,
+    pub(super) epoch: Epoch,
+}
+
+/// How a checkpoint ended.
+#[derive(Debug, Clone)]
+pub struct CheckpointEnd {
+    pub(super) epoch: Epoch,
+    pub(super) outcome: Result<(), StoreError>,
 }
 
 impl CheckpointJob {
-    /// Writes it. The ledger goes last and apart, because a failing engine may show a part of a batch, and a ledger
-    /// without its entities would be a loss; entities that are ahead of their ledger know which entries they hold.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn write(self, store: &dyn Store) -> Result<(), StoreError> {
-        if !self.entities.is_empty() {
-            store.write(self.shard, StoreBatch { puts: self.entities, deletes: Vec::new() })?;
-        }
-        store.write(self.shard, ledger_batch(self.ledger))
+    /// Writes it, unless its state was replaced meanwhile. The ledger goes last and apart, because a failing engine may
+    /// show a part of a batch, and a ledger without its entities would be a loss; entities that are ahead of their ledger
+    /// know which entries they hold.
+    #[must_use]
+    pub fn write(self, store: &dyn Store) -> CheckpointEnd {
+        let Self { shard, entities, ledger, epoch, .. } = self;
+        let written = epoch.write(|| {
+            if !entities.is_empty() {
+                store.write(shard, StoreBatch { puts: entities, deletes: Vec::new() })?;
+            }
+            store.write(shard, ledger_batch(ledger))
+        });
+        // Nobody asks for the outcome of one whose state has ended.
+        CheckpointEnd { outcome: written.unwrap_or(Ok(())), epoch }
+    }
+
+    /// Ends it unwritten.
+    #[must_use]
+    pub fn fail(self, error: StoreError) -> CheckpointEnd {
+        CheckpointEnd { epoch: self.epoch, outcome: Err(error) }
     }
 }
 

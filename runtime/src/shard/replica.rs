@@ -10,7 +10,8 @@ use super::cells::{Cells, LEDGER_KEY};
 use super::config::ShardConfig;
 use super::deliver::Delivery;
 use super::faults::Faults;
-use super::ledger::Ledger;
+use super::fence::Fence;
+use super::ledger::{Ledger, decode_ledger};
 use super::output::{Note, Outputs, SnapshotJob};
 use super::parts::{Counters, HeldRead, Inflight, Leading, Open, ReplicaParts, WaitingAsk};
 use super::reads::Near;
@@ -25,7 +26,6 @@ use crate::replication::{Group, Lease, Mono, ReplicaId, SnapshotMark};
 use crate::storage::{Store, StoreError};
 use crate::time::Timestamp;
 use crate::transport::{AskOne, EffectBatch, Outcome};
-use crate::wire;
 
 /// One replica of one shard.
 pub struct Replica {
@@ -40,6 +40,7 @@ pub struct Replica {
     pub(super) applied: u64,
     /// The last index that a durable checkpoint covers.
     pub(super) checkpoint: u64,
+    pub(super) fence: Fence,
     /// A checkpoint on its way to the store.
     pub(super) checkpoint_pending: Option<SnapshotMark>,
     pub(super) checkpoint_at: Mono,
@@ -107,6 +108,7 @@ impl Replica {
             ledger,
             applied: checkpoint,
             checkpoint,
+            fence: Fence::default(),
             checkpoint_pending: None,
             checkpoint_at: now,
             checkpoint_wanted: false,
@@ -425,21 +427,6 @@ impl Replica {
         let subject = format!("shard-{}", self.group.shard());
         self.out.notes.push(Note { subject, change, reason });
     }
-}
-
-/// The store's record of the shard itself: what the checkpoint covers, and the ledger at that point.
-pub(super) fn encode_ledger(mark: &SnapshotMark, ledger: &Ledger) -> Vec<u8> {
-    let members = mark.members.write_to_bytes().expect("a membership always encodes");
-    let mut bytes = Vec::new();
-    wire::encode_into(&(mark.index, mark.term, members), &mut bytes);
-    ledger.encode_into(&mut bytes);
-    bytes
-}
-
-pub(super) fn decode_ledger(bytes: &[u8]) -> Result<(SnapshotMark, Ledger), String> {
-    let ((index, term, members), used) = wire::decode_prefix::<(u64, u64, Vec<u8>)>(bytes)?;
-    let members = raft::eraftpb::ConfState::parse_from_bytes(&members).map_err(|error| error.to_string())?;
-    Ok((SnapshotMark { index, term, members }, Ledger::decode(&bytes[used..])?))
 }
 
 /// The shell's clock in whole seconds.

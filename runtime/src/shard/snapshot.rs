@@ -10,8 +10,9 @@ use protobuf::Message as _;
 use raft::eraftpb::{Message, Snapshot};
 
 use super::cells::LEDGER_KEY;
+use super::ledger::decode_ledger;
 use super::output::ledger_batch;
-use super::replica::{Replica, decode_ledger};
+use super::replica::Replica;
 use crate::address::ShardId;
 use crate::storage::{Store, StoreBatch};
 use crate::wire;
@@ -100,6 +101,9 @@ impl Replica {
     pub(super) fn install(&mut self, snapshot: &Snapshot) -> Result<(), String> {
         let shard = self.group.shard();
         let pairs: Vec<(Vec<u8>, Vec<u8>)> = wire::decode(&snapshot.data)?;
+        let fence = self.fence.clone();
+        // Held to the end: a checkpoint under way is written before, or never.
+        let _passed = fence.pass();
         let fail = |error: crate::storage::StoreError| error.to_string();
         self.store
             .write(shard, StoreBatch { puts: Vec::new(), deletes: vec![LEDGER_KEY.to_vec()] })

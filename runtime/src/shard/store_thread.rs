@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use super::output::{CheckpointJob, SnapshotJob};
+use super::output::{CheckpointEnd, CheckpointJob, SnapshotJob};
 use super::snapshot;
 use crate::storage::{Store, StoreError};
 
@@ -12,7 +12,7 @@ use crate::storage::{Store, StoreError};
 const JOBS_MAX: usize = 1_024;
 
 /// A checkpoint's end.
-pub(super) type Checkpointed = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+pub(super) type Checkpointed = Box<dyn FnOnce(CheckpointEnd) + Send>;
 /// A snapshot's end: its blob.
 pub(super) type Snapshotted = Box<dyn FnOnce(Result<Vec<u8>, String>) + Send>;
 
@@ -53,8 +53,8 @@ impl StoreThread {
         };
         let why = "the store's queue is full or closed";
         match job {
-            StoreJob::Checkpoint(_, done) => {
-                done(Err(StoreError { engine: "queue", what: why.to_owned(), corrupt: false }));
+            StoreJob::Checkpoint(job, done) => {
+                done(job.fail(StoreError { engine: "queue", what: why.to_owned(), corrupt: false }));
             }
             StoreJob::Snapshot(_, done) => done(Err(why.to_owned())),
             StoreJob::Close => {}

@@ -193,7 +193,7 @@ impl Clients {
         if s.now >= ongoing.deadline {
             return self.end(at, Err(AskError::Expired), s);
         }
-        let nodes = &s.placement[ongoing.shard.0 as usize];
+        let nodes = &s.known[ongoing.shard.0 as usize];
         // Every other client comes from elsewhere each time: it finds a new leader while others still ask the old one.
         let known = client.leaders.get(&ongoing.shard).copied().filter(|_| at.is_multiple_of(2));
         let to = ongoing.attempts.target(known, |turn| NodeId(nodes[turn % nodes.len()])).0;
@@ -296,7 +296,7 @@ impl Clients {
     pub(super) fn burst(&mut self, shard: ShardId, asks: u32, s: &mut Shared) {
         let to = Address::of::<Register>(format!("burst{}", shard.0));
         let one = AskOne { to, verb: Get::VERB.to_owned(), body: wire::encode(&Get {}), key: None };
-        for node in s.placement[shard.0 as usize].clone() {
+        for node in s.known[shard.0 as usize].clone() {
             let mut left = asks;
             while left > 0 {
                 let now = left.min(100);
@@ -306,6 +306,16 @@ impl Clients {
                 let batch = AskBatch { call: NOBODY | self.bursts, shard, left_ms: 500, asks };
                 s.send(0, node, vec![Mail::Envelope(Envelope::Ask(batch))]);
             }
+        }
+    }
+
+    /// Asks the control group's leader, wherever it is; whoever asks looks for himself at what came of it.
+    pub(super) fn operate(&mut self, asks: &[AskOne], s: &mut Shared) {
+        for node in s.known[ShardId::CONTROL.0 as usize].clone() {
+            self.bursts += 1;
+            let (call, shard) = (NOBODY | self.bursts, ShardId::CONTROL);
+            let batch = AskBatch { call, shard, left_ms: 2_000, asks: asks.to_vec() };
+            s.send(0, node, vec![Mail::Envelope(Envelope::Ask(batch))]);
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) enum Waits {
     Replica(u64),
     /// A replica to be opened.
     Opening,
+    /// A replica that was removed: its store is cleared.
+    Leaving,
 }
 
 struct Append {

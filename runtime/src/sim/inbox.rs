@@ -58,11 +58,18 @@ impl Node {
                 }
             }
             Mail::IsMember(shard, id) => {
-                if self.replica(shard).is_some_and(|replica| replica.decides() && replica.admitted(id)) {
-                    self.post(from, Mail::Member(shard, id));
+                let answer = self.replica(shard).filter(|replica| replica.decides()).map(|replica| {
+                    match replica.admitted(id) {
+                        true => Mail::Member(shard, id),
+                        false => Mail::Removed(shard, id, replica.probe().term),
+                    }
+                });
+                if let Some(answer) = answer {
+                    self.post(from, answer);
                 }
             }
             Mail::Member(shard, id) => self.taken_back(shard, id, s),
+            Mail::Removed(shard, id, term) => self.removed(shard, id, term, s),
         }
     }
 
@@ -106,7 +113,7 @@ impl Node {
             None => Mail::Readmit(shard, NodeId(self.number)),
         };
         let peers: Vec<u16> =
-            s.placement[shard.0 as usize].iter().copied().filter(|peer| *peer != self.number).collect();
+            s.known[shard.0 as usize].iter().copied().filter(|peer| *peer != self.number).collect();
         for peer in peers {
             self.post(peer, mail.clone());
         }

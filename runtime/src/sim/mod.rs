@@ -5,10 +5,12 @@ mod clients;
 mod disk;
 mod inbox;
 mod kinds;
+mod leaving;
 mod linear;
 mod lists;
 mod network;
 mod node;
+mod operator;
 mod options;
 mod plan;
 mod shared;
@@ -45,6 +47,8 @@ pub struct Outcome {
     pub elections: u64,
     /// Entries committed.
     pub entries: u64,
+    /// Replicas that left their groups, because others took their places.
+    pub moved: u64,
 }
 
 /// Runs a plan of faults under a seed.
@@ -63,6 +67,7 @@ pub fn run(seed: u64, options: &Options, plan: &[Timed]) -> Outcome {
         unknown: world.clients.unknown,
         elections: world.s.watch.elections,
         entries: world.s.watch.entries,
+        moved: world.s.watch.moved,
     }
 }
 

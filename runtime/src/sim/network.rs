@@ -24,6 +24,8 @@ pub(super) enum Mail {
     IsMember(ShardId, ReplicaId),
     /// It is.
     Member(ShardId, ReplicaId),
+    /// A replica is no member, says a leader of this term.
+    Removed(ShardId, ReplicaId, u64),
 }
 
 /// What every link does to frames besides cuts.

@@ -17,6 +17,8 @@ use crate::storage::{GroupLog, Record};
 use crate::transport::{Envelope, ReplyBatch};
 use crate::{NodeId, ShardId, Timestamp};
 
+/// Ticks between two looks at what is wished.
+const WISHES_EVERY: u64 = 10;
 /// Until a replica that broke is started again.
 const RESTARTED_AFTER: u64 = 300_000;
 /// The wall clock at the start.
@@ -29,6 +31,8 @@ pub(super) struct Slot {
     pub(super) replies: BTreeMap<u64, u64>,
     pub(super) leader: Option<NodeId>,
     pub(super) rejoin: Option<Rejoin>,
+    /// It is to be started again.
+    pub(super) restarting: bool,
     ticks: u32,
     seen: u64,
     /// Which opening of a replica this is: what was begun for another does not count.
@@ -68,7 +72,7 @@ pub(super) struct Node {
     pub(super) fragile: Option<u64>,
     pub(super) dying: Option<u64>,
     clock: Skewed,
-    globals: Arc<Globals>,
+    pub(super) globals: Arc<Globals>,
     opened: u64,
     ticks: u64,
     here: VecDeque<Mail>,
@@ -125,8 +129,10 @@ impl Node {
         self.clock = Skewed { at: s.now, mono: 1_000_000, ppm: self.clock.ppm };
         self.globals = Arc::default();
         for shard in 0..=s.options.shards {
-            if s.placement[shard as usize].contains(&self.number) {
-                self.find(ShardId(shard), s);
+            let shard = ShardId(shard);
+            let founds = s.options.placement(shard.0).contains(&self.number);
+            if founds || self.disk.log(shard).replica.is_some() {
+                self.find(shard, s);
             }
         }
         self.disk.known = true;
@@ -151,7 +157,7 @@ impl Node {
     }
 
     /// Where a replica starts from: its log, the founding, or its peers.
-    fn find(&mut self, shard: ShardId, s: &mut Shared) {
+    pub(super) fn find(&mut self, shard: ShardId, s: &mut Shared) {
         let log = self.disk.log(shard);
         let lost = self.disk.damaged.contains(&shard) || (log.replica.is_none() && self.disk.known);
         match Replica::stored_mark(&*self.disk.store, shard) {
@@ -167,7 +173,8 @@ impl Node {
     }
 
     pub(super) fn open(&mut self, shard: ShardId, log: GroupLog, s: &mut Shared) {
-        let founders = s.placement[shard.0 as usize].iter().map(|n| ReplicaId::new(NodeId(*n), 0)).collect();
+        let founders = s.options.placement(shard.0);
+        let founders = founders.into_iter().map(|node| ReplicaId::new(NodeId(node), 0)).collect();
         let fresh = log.replica.is_none();
         let id = log.replica.map_or_else(|| ReplicaId::new(NodeId(self.number), 0), ReplicaId);
         let now = self.mono(s.now);
@@ -226,6 +233,7 @@ impl Node {
                 if self.disk.full {
                     s.after(RESTARTED_AFTER, self.event(Inner::Restart(shard)));
                 } else {
+                    self.slots[shard.0 as usize].restarting = false;
                     let told = self.disk.sync_all();
                     self.tell(told, s);
                     self.find(shard, s);
@@ -257,6 +265,9 @@ impl Node {
                 self.dirty.insert(u32::try_from(at).unwrap_or(0));
             }
         }
+        if self.ticks.is_multiple_of(WISHES_EVERY) {
+            self.follow_wishes(s);
+        }
         let rate = u64::try_from(1_000_000 + i64::from(self.clock.ppm)).unwrap_or(1_000_000);
         s.after(25_000 * 1_000_000 / rate, self.event(Inner::Tick));
     }
@@ -275,6 +286,7 @@ impl Node {
             match waits {
                 Waits::Nobody => {}
                 Waits::Replica(number) => self.on(shard, |replica, _| replica.persisted(number), s),
+                Waits::Leaving => self.left(shard),
                 Waits::Opening => {
                     let log = self.disk.log(shard);
                     self.open(shard, log, s);
@@ -356,7 +368,7 @@ impl Node {
             s.watch.fail(s.now, format!("node {} shard {shard} broke: {why}", self.number));
         }
         if self.slots[at].replica.as_ref().is_none_or(|replica| replica.broken().is_some()) {
-            self.slots[at] = Slot::default();
+            self.slots[at] = Slot { restarting: true, ..Slot::default() };
             s.after(RESTARTED_AFTER, self.event(Inner::Restart(shard)));
         }
     }
@@ -402,14 +414,15 @@ impl Node {
         self.globals.publish(outputs.published);
     }
 
-    /// The leader known here; a node without a replica of the shard tries those that have one in turn.
+    /// The leader known here; a node without a replica of the shard tries those that may have one.
     fn leader(&self, shard: ShardId, s: &mut Shared) -> Option<u16> {
-        let nodes = &s.placement[shard.0 as usize];
-        if nodes.contains(&self.number) {
+        let nodes = &s.known[shard.0 as usize];
+        if self.slots[shard.0 as usize].replica.is_some() {
             return self.slots[shard.0 as usize].leader.map(|leader| leader.0);
         }
-        let (count, at) = (nodes.len() as u64, s.now);
-        nodes.get(usize::try_from(at % count.max(1)).unwrap_or(0)).copied()
+        let (nodes, count) = (nodes.clone(), nodes.len() as u64);
+        let at = s.between(0, count.max(1));
+        nodes.get(usize::try_from(at).unwrap_or(0)).copied()
     }
 
     /// Notices a vote that this node promises to another, if it is to die of it.

@@ -29,11 +29,13 @@ pub enum Group {
     Overload,
     /// Planned stops: leadership is handed over first.
     Drain,
+    /// Shards are placed on other nodes, as the control group's entity says.
+    Membership,
 }
 
 impl Group {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Crash,
         Self::Pause,
         Self::Cut,
@@ -43,6 +45,7 @@ impl Group {
         Self::Clock,
         Self::Overload,
         Self::Drain,
+        Self::Membership,
     ];
 }
 
@@ -87,6 +90,8 @@ pub enum Fault {
     Burst { shard: u32, asks: u32 },
     /// Hands its leaderships over, stops and starts again.
     Drain { node: u16, down: u64 },
+    /// A data shard shall live on `node` instead of the one at this place of its set; or be led by it, where it lives there.
+    Place { shard: u32, node: u16, instead: u8 },
 }
 
 /// A fault and when it happens.
@@ -142,6 +147,11 @@ impl Drawing<'_> {
             }
             Group::Overload => Fault::Burst { shard: self.shard(), asks: self.rng.random_range(100..2_000) },
             Group::Drain => Fault::Drain { node, down },
+            Group::Membership => Fault::Place {
+                shard: self.rng.random_range(1..=self.options.shards),
+                node,
+                instead: self.rng.random(),
+            },
         };
         self.out.push(Timed { at, fault });
     }

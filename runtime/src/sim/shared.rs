@@ -33,6 +33,8 @@ pub(super) enum Event {
     Fault(usize),
     /// It ends.
     Mended(usize),
+    /// Whoever runs the cluster looks at where shards shall live.
+    Operate,
 }
 
 /// Something within a node.
@@ -87,8 +89,10 @@ pub(super) struct Shared {
     pub(super) watch: Watch,
     pub(super) options: Options,
     pub(super) registry: Arc<Registry>,
-    /// Nodes of each shard.
+    /// Nodes that shall hold each shard, the preferred leader first.
     pub(super) placement: Vec<Vec<u16>>,
+    /// Nodes that were ever to hold each shard: where it may be found.
+    pub(super) known: Vec<Vec<u16>>,
     queue: BinaryHeap<Due>,
     serial: u64,
     hash: u64,
@@ -105,6 +109,7 @@ impl Shared {
             network: Network::new(options.nodes),
             watch: Watch::new(options.shards, backlog_max),
             placement: (0..=options.shards).map(|shard| options.placement(shard)).collect(),
+            known: (0..=options.shards).map(|shard| options.placement(shard)).collect(),
             options,
             registry,
             queue: BinaryHeap::new(),
@@ -169,9 +174,10 @@ impl Shared {
             Mail::Envelope(other) => self.mix(xxh3_64(&wire::encode(other))),
             Mail::Snapshot(shard, blob) => self.note(&[u64::from(shard.0), xxh3_64(blob)]),
             Mail::Readmit(shard, node) => self.note(&[u64::from(shard.0), u64::from(node.0)]),
-            Mail::Readmitted(shard, id) | Mail::IsMember(shard, id) | Mail::Member(shard, id) => {
-                self.note(&[u64::from(shard.0), id.0]);
-            }
+            Mail::Readmitted(shard, id)
+            | Mail::IsMember(shard, id)
+            | Mail::Member(shard, id)
+            | Mail::Removed(shard, id, _) => self.note(&[u64::from(shard.0), id.0]),
         }
     }
 

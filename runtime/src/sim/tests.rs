@@ -20,6 +20,30 @@ fn nothing_that_must_hold_is_broken_under_any_of_these_seeds() {
     assert_eq!(first_failing(&wide, 1_000..1_050), None);
 }
 
+/// Shards go from node to node the whole time, while everything else befalls them.
+#[test]
+fn groups_change_their_members_under_every_fault_and_end_where_they_shall() {
+    let moves = [Group::Membership; 8];
+    let faults: Vec<Group> = Group::ALL.into_iter().chain(moves).collect();
+    let options = Options { nodes: 5, shards: 4, seconds: 12, clients: 6, faults, ..Options::default() };
+    let mut moved = 0;
+    for seed in 5_000..5_060 {
+        let outcome = one(seed, &options);
+        assert_eq!(outcome.failure, None, "seed {seed}");
+        moved += outcome.moved;
+    }
+    assert!(moved > 100, "only {moved} replicas were moved");
+}
+
+/// A checkpoint taken before a snapshot came, and written after it, brought back what acknowledged writes had replaced.
+#[test]
+fn a_checkpoint_under_way_does_not_undo_a_snapshot() {
+    let moves = [Group::Membership; 8];
+    let faults: Vec<Group> = Group::ALL.into_iter().chain(moves).collect();
+    let options = Options { nodes: 5, shards: 4, seconds: 12, clients: 6, faults, ..Options::default() };
+    assert_eq!(one(20_069, &options).failure, None);
+}
+
 #[test]
 fn a_snapshot_lost_on_its_way_is_sent_again() {
     for seed in [96, 158] {

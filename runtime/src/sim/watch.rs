@@ -23,13 +23,15 @@ pub(super) struct Watch {
     failure: Option<String>,
     pub(super) elections: u64,
     pub(super) entries: u64,
+    /// Replicas that were removed from their groups, and went.
+    pub(super) moved: u64,
     backlog_max: usize,
 }
 
 impl Watch {
     pub(super) fn new(shards: u32, backlog_max: usize) -> Self {
         let shards = (0..=shards).map(|_| Seen::default()).collect();
-        Self { shards, failure: None, elections: 0, entries: 0, backlog_max }
+        Self { shards, failure: None, elections: 0, entries: 0, moved: 0, backlog_max }
     }
 
     /// Notes what cannot be; the first one counts.

@@ -10,8 +10,9 @@ use super::kinds::registry;
 use super::network::{Mail, Weather};
 use super::node::Node;
 use super::options::Options;
-use super::plan::{Fault, Timed};
+use super::plan::{Fault, Group, Timed};
 use super::shared::{Event, Shared};
+use crate::placement::with_cluster;
 use crate::transport::{Envelope, ReplyBatch};
 use crate::{AskError, ShardId};
 
@@ -24,7 +25,7 @@ const LOOKED_EVERY: u64 = 500_000;
 
 pub(super) struct World {
     pub(super) s: Shared,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     pub(super) clients: Clients,
     plan: Vec<Timed>,
     /// Faults left out, because another replica was being rebuilt.
@@ -35,7 +36,8 @@ impl World {
     pub(super) fn new(seed: u64, options: Options, plan: Vec<Timed>) -> Self {
         let nodes = (1..=options.nodes).map(|n| Node::new(n, options.shards, options.planted)).collect();
         let clients = Clients::new(options.clients);
-        let s = Shared::new(options, SmallRng::seed_from_u64(seed), Arc::new(registry()));
+        let registry = Arc::new(with_cluster(registry()));
+        let s = Shared::new(options, SmallRng::seed_from_u64(seed), registry);
         Self { s, nodes, clients, plan, left_out: 0 }
     }
 
@@ -48,6 +50,9 @@ impl World {
         for at in 0..usize::from(self.s.options.clients) {
             let delay = self.s.between(700_000, 1_200_000);
             self.clients.wake(at, delay, &mut self.s);
+        }
+        if self.s.options.faults.contains(&Group::Membership) {
+            self.s.after(500_000, Event::Operate);
         }
         for (at, timed) in self.plan.iter().enumerate() {
             self.s.at(timed.at, Event::Fault(at));
@@ -119,6 +124,7 @@ impl World {
             }
             Event::Fault(at) => self.begin(at),
             Event::Mended(at) => self.mend(at),
+            Event::Operate => self.operate(),
         }
     }
 
@@ -238,6 +244,7 @@ impl World {
                 self.drain(node);
                 lasts = Some(HANDED_OVER_IN);
             }
+            Fault::Place { shard, node, instead } => self.place(ShardId(shard), node, instead),
         }
         if let Some(time) = lasts {
             self.s.after(time, Event::Mended(at));
@@ -321,34 +328,6 @@ impl World {
             && self.members_are_whole().is_ok();
         self.left_out += u32::from(!whole);
         whole
-    }
-
-    /// Whether every group consists of the replicas that run, all with votes.
-    fn members_are_whole(&self) -> Result<(), String> {
-        for (shard, placed) in self.s.placement.iter().enumerate() {
-            let ids: Vec<_> = placed
-                .iter()
-                .filter_map(|node| self.nodes[usize::from(*node) - 1].slots[shard].replica.as_ref())
-                .map(|replica| replica.probe())
-                .collect();
-            if ids.len() != placed.len() || ids.iter().any(|probe| !probe.votes) {
-                return Err(format!(
-                    "shard {shard} has {} replicas that vote of {}",
-                    ids.len(),
-                    placed.len()
-                ));
-            }
-            let leads = placed
-                .iter()
-                .filter_map(|node| self.nodes[usize::from(*node) - 1].slots[shard].replica.as_ref())
-                .filter(|replica| replica.decides())
-                .max_by_key(|replica| replica.probe().term);
-            let Some(leader) = leads else { return Err(format!("shard {shard} has no leader")) };
-            if ids.iter().any(|probe| !leader.admitted(probe.id)) {
-                return Err(format!("shard {shard} has replicas that are no members"));
-            }
-        }
-        Ok(())
     }
 
     /// Everything works again.
