@@ -39,11 +39,13 @@ impl Replica {
         Ok(id)
     }
 
-    /// Whether a replica is a member by what is committed here.
+    /// Whether a replica is a member by what is committed here. One that is to go is one until the group has left the
+    /// joint membership: until then nothing is committed without a majority of those before.
     #[must_use]
     pub fn admitted(&self, id: ReplicaId) -> bool {
         let members = self.group.members();
-        members.voters.contains(&id.0) || members.learners.contains(&id.0)
+        let mut ids = members.voters.iter().chain(&members.learners).chain(&members.voters_outgoing);
+        ids.any(|member| *member == id.0)
     }
 
     /// Takes the group one step towards what is wished for it.

@@ -25,10 +25,8 @@ impl Node {
                     self.tell(told, s);
                     self.find(shard, s);
                 }
-                (false, None) => {
-                    if slot.rejoin.as_ref().is_some_and(|rejoin| !rejoin.recording) {
-                        slot.rejoin = None;
-                    }
+                (false, None) if slot.rejoin.as_ref().is_some_and(|rejoin| !rejoin.recording) => {
+                    slot.rejoin = None;
                 }
                 (_, Some(id)) if strayed => {
                     let known = s.known[shard.0 as usize].iter().copied();

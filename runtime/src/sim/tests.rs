@@ -44,6 +44,15 @@ fn a_checkpoint_under_way_does_not_undo_a_snapshot() {
     assert_eq!(one(20_069, &options).failure, None);
 }
 
+/// A replica that was to go, and went while the joint membership still asked it, left its group without a majority.
+#[test]
+fn a_replica_goes_only_after_the_joint_membership_is_left() {
+    let faults = vec![Group::Membership, Group::Membership, Group::Overload, Group::Disk];
+    let options =
+        Options { nodes: 5, replicas: 2, shards: 4, seconds: 12, clients: 6, faults, ..Options::default() };
+    assert_eq!(first_failing(&options, 60_000..60_040), None);
+}
+
 #[test]
 fn a_snapshot_lost_on_its_way_is_sent_again() {
     for seed in [96, 158] {
