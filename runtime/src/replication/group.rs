@@ -103,7 +103,10 @@ impl Group {
             max_inflight_msgs: usize::from(config.inflight_messages_max),
             check_quorum: true,
             pre_vote: true,
-            batch_append: true,
+            // raft-rs 0.7 adds entries to an empty append that waits to be sent, also entries that do not follow its
+            // index: after a rejection in the same turn the follower confirms more than it was sent, and the leader
+            // counts on it.
+            batch_append: false,
             max_committed_size_per_ready: 4 << 20,
             ..Default::default()
         };

@@ -23,9 +23,7 @@ fn nothing_that_must_hold_is_broken_under_any_of_these_seeds() {
 /// Shards go from node to node the whole time, while everything else befalls them.
 #[test]
 fn groups_change_their_members_under_every_fault_and_end_where_they_shall() {
-    let moves = [Group::Membership; 8];
-    let faults: Vec<Group> = Group::ALL.into_iter().chain(moves).collect();
-    let options = Options { nodes: 5, shards: 4, seconds: 12, clients: 6, faults, ..Options::default() };
+    let options = restless(5);
     let mut moved = 0;
     for seed in 5_000..5_060 {
         let outcome = one(seed, &options);
@@ -35,13 +33,23 @@ fn groups_change_their_members_under_every_fault_and_end_where_they_shall() {
     assert!(moved > 100, "only {moved} replicas were moved");
 }
 
+fn restless(nodes: u16) -> Options {
+    let moves = [Group::Membership; 8];
+    let faults: Vec<Group> = Group::ALL.into_iter().chain(moves).collect();
+    Options { nodes, shards: 4, seconds: 12, clients: 6, faults, ..Options::default() }
+}
+
 /// A checkpoint taken before a snapshot came, and written after it, brought back what acknowledged writes had replaced.
 #[test]
 fn a_checkpoint_under_way_does_not_undo_a_snapshot() {
-    let moves = [Group::Membership; 8];
-    let faults: Vec<Group> = Group::ALL.into_iter().chain(moves).collect();
-    let options = Options { nodes: 5, shards: 4, seconds: 12, clients: 6, faults, ..Options::default() };
-    assert_eq!(one(20_069, &options).failure, None);
+    assert_eq!(one(20_069, &restless(5)).failure, None);
+}
+
+/// Entries added to an append that they did not follow were confirmed beyond what was sent.
+#[test]
+fn a_follower_confirms_no_more_than_it_was_sent() {
+    assert_eq!(one(30_155, &restless(5)).failure, None);
+    assert_eq!(one(50_154, &restless(4)).failure, None);
 }
 
 /// A replica that was to go, and went while the joint membership still asked it, left its group without a majority.
