@@ -16,6 +16,9 @@ use crate::storage::{Record, Vote};
 /// Ticks between the election timeouts of a group's replicas, so that two never stand at once.
 const ELECTION_SPREAD_TICKS: usize = 6;
 
+/// Ranks that are told apart; those beyond share the last.
+const RANKS_MAX: usize = 16;
+
 /// Ticks before its election timeout at which a follower watches every tick.
 const BEATS_NEAR: usize = 6;
 
@@ -38,6 +41,9 @@ pub struct Group {
     pub(super) awaited: BTreeMap<u64, u32>,
     /// Ticks since start in which this replica grants no vote: it may have promised a leader's lease before it crashed.
     pub(super) quiet_ticks: usize,
+    election_ticks: usize,
+    /// Ticks without a leader after which this replica stands for election.
+    stands_after: usize,
 }
 
 impl Group {
@@ -87,34 +93,13 @@ impl Group {
             commit: vote.committed.clamp(mark.index.min(last), last),
             ..Default::default()
         };
-        let applied = mark.index;
-        let spread = rank(shard, id, &founders) * ELECTION_SPREAD_TICKS;
-        let election = usize::from(config.election_ticks);
-        let raft_config = raft::Config {
-            id: id.0,
-            election_tick: election,
-            // Heartbeats are asked for from outside, so that all groups of a node beat together.
-            heartbeat_tick: election - 1,
-            // A range of one tick: the spread is by rank, so a run is reproducible and two replicas never tie.
-            min_election_tick: election + spread,
-            max_election_tick: election + spread + 1,
-            applied,
-            max_size_per_msg: config.append_bytes_max,
-            max_inflight_msgs: usize::from(config.inflight_messages_max),
-            check_quorum: true,
-            pre_vote: true,
-            // raft-rs 0.7 adds entries to an empty append that waits to be sent, also entries that do not follow its
-            // index: after a rejection in the same turn the follower confirms more than it was sent, and the leader
-            // counts on it.
-            batch_append: false,
-            max_committed_size_per_ready: 4 << 20,
-            ..Default::default()
-        };
+        let raft_config = raft_config(id, mark.index, config);
         let storage = Log::new(hard_state, mark, cut, entries.into_iter().map(entry_from_record).collect());
         let logger = slog::Logger::root(slog::Discard, slog::o!());
         let raw = RawNode::new(&raft_config, storage, &logger).map_err(|error| error.to_string())?;
+        let election = usize::from(config.election_ticks);
         let quiet_ticks = if fresh { 0 } else { election };
-        Ok(Self {
+        let mut group = Self {
             shard,
             id,
             raw,
@@ -124,7 +109,11 @@ impl Group {
             kept: (config.log_kept_entries, config.log_kept_bytes),
             awaited: BTreeMap::new(),
             quiet_ticks,
-        })
+            election_ticks: election,
+            stands_after: election,
+        };
+        group.stand_by_rank();
+        Ok(group)
     }
 
     /// This replica's id.
@@ -210,8 +199,19 @@ impl Group {
     /// Moves the Raft clock by one tick.
     pub fn tick(&mut self) {
         self.quiet_ticks = self.quiet_ticks.saturating_sub(1);
+        // raft-rs draws another one whenever it forgets the leader.
+        self.raw.raft.set_randomized_election_timeout(self.stands_after);
         self.raw.tick();
         self.count_snapshots();
+    }
+
+    /// Its place in the order of elections, among the members that there are now.
+    pub(super) fn stand_by_rank(&mut self) {
+        let members = self.members();
+        let voters: Vec<ReplicaId> =
+            members.voters.iter().chain(&members.voters_outgoing).copied().map(ReplicaId).collect();
+        let rank = rank(self.shard, self.id, &voters).min(RANKS_MAX - 1);
+        self.stands_after = self.election_ticks + rank * ELECTION_SPREAD_TICKS;
     }
 
     /// Sends heartbeats, if this replica leads.
@@ -225,7 +225,7 @@ impl Group {
         let raft = &self.raw.raft;
         match raft.state {
             StateRole::Leader => false,
-            StateRole::Follower => raft.election_elapsed + BEATS_NEAR >= raft.randomized_election_timeout(),
+            StateRole::Follower => raft.election_elapsed + BEATS_NEAR >= self.stands_after,
             StateRole::Candidate | StateRole::PreCandidate => true,
         }
     }
@@ -298,6 +298,7 @@ impl Group {
             ready.records.push(Record::Reset { index: mark.index, term: mark.term });
             self.installing = Some((from.number(), mark.index));
             self.raw.mut_store().reset_to(mark);
+            self.stand_by_rank();
             ready.snapshot = Some(snapshot);
         }
         let entries = from.take_entries();
@@ -383,5 +384,30 @@ impl Group {
     #[must_use]
     pub fn snapshot_wanted(&self) -> bool {
         self.raw.store().take_snapshot_wanted() > 0
+    }
+}
+
+/// What raft-rs is told of a replica that has applied up to `applied`.
+fn raft_config(id: ReplicaId, applied: u64, config: &RaftConfig) -> raft::Config {
+    let election = usize::from(config.election_ticks);
+    raft::Config {
+        id: id.0,
+        election_tick: election,
+        // Heartbeats are asked for from outside, so that all groups of a node beat together.
+        heartbeat_tick: election - 1,
+        // Within these, each replica's own is by its rank, so a run is reproducible and two replicas never tie.
+        min_election_tick: election,
+        max_election_tick: election + RANKS_MAX * ELECTION_SPREAD_TICKS,
+        applied,
+        max_size_per_msg: config.append_bytes_max,
+        max_inflight_msgs: usize::from(config.inflight_messages_max),
+        check_quorum: true,
+        pre_vote: true,
+        // raft-rs 0.7 adds entries to an empty append that waits to be sent, also entries that do not follow its
+        // index: after a rejection in the same turn the follower confirms more than it was sent, and the leader
+        // counts on it.
+        batch_append: false,
+        max_committed_size_per_ready: 4 << 20,
+        ..Default::default()
     }
 }

@@ -85,6 +85,7 @@ impl Group {
         };
         let members = self.raw.apply_conf_change(&change).map_err(|error| error.to_string())?;
         self.raw.mut_store().members = members;
+        self.stand_by_rank();
         Ok(())
     }
 

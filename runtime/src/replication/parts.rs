@@ -99,6 +99,7 @@ pub(super) fn record_from_entry(entry: Entry) -> LogEntry {
 pub(super) fn rank(shard: ShardId, id: ReplicaId, voters: &[ReplicaId]) -> usize {
     let mut nodes: Vec<NodeId> = voters.iter().map(|voter| voter.node()).collect();
     nodes.sort_unstable();
+    nodes.dedup();
     let Some(at) = nodes.iter().position(|node| *node == id.node()) else { return 0 };
     let count = nodes.len();
     (at + count - (shard.0 as usize % count)) % count

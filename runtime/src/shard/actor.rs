@@ -142,7 +142,7 @@ impl Waiting {
         let now = world.clock.mono();
         let seed = Timestamp::wall().millis() ^ (u64::from(world.here.0) << 48) ^ u64::from(shard.0) << 32;
         let fresh = start.log.replica.is_none();
-        let id = start.id;
+        let (id, last) = (start.id, start.log.last());
         let parts = ReplicaParts {
             start,
             shards: world.shards,
@@ -168,6 +168,9 @@ impl Waiting {
             };
             world.log.append(shard, records, Box::new(done))?;
         } else {
+            if let Some(reset) = replica.reset_after(last) {
+                world.log.append(shard, vec![reset], Box::new(|_| {}))?;
+            }
             recorded();
         }
         starts.fetch_add(1, Ordering::Relaxed);

@@ -21,6 +21,8 @@ pub struct Probe {
     pub leads: bool,
     /// Whether it has a vote.
     pub votes: bool,
+    /// Whether its group's membership is changing, as far as it knows.
+    pub changing: bool,
     /// The last entry applied.
     pub applied: u64,
     /// The last entry in its log, durable or not.
@@ -47,6 +49,7 @@ impl Replica {
             term: self.group.term(),
             leads: self.group.leads(),
             votes: self.group.votes(),
+            changing: self.group.changing(),
             applied: self.applied,
             last: self.group.last(),
             inflight: self.inflight.len(),

@@ -14,7 +14,7 @@ use super::ledger::decode_ledger;
 use super::output::ledger_batch;
 use super::replica::Replica;
 use crate::address::ShardId;
-use crate::storage::{Store, StoreBatch};
+use crate::storage::{Record, Store, StoreBatch};
 use crate::wire;
 
 /// Format of the blob.
@@ -88,6 +88,14 @@ impl Replica {
             }
             Err(error) => self.note("snapshot_refused", error),
         }
+    }
+
+    /// What a log must be told that ends before the checkpoint: a crash came between the store's part of a snapshot and the
+    /// log's, and the next entry would not follow the log's last.
+    #[must_use]
+    pub fn reset_after(&self, last: u64) -> Option<Record> {
+        let mark = self.mark();
+        (mark.index > last).then_some(Record::Reset { index: mark.index, term: mark.term })
     }
 
     /// A snapshot could not be sent; raft-rs will ask again.

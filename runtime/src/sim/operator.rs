@@ -97,6 +97,9 @@ impl World {
             let Some(leader) = leads.max_by_key(|replica| replica.probe().term) else {
                 return Err(format!("shard {shard} has no leader"));
             };
+            if leader.probe().changing {
+                return Err(format!("the membership of shard {shard} is changing"));
+            }
             if probes.iter().any(|probe| !leader.admitted(probe.id)) {
                 return Err(format!("shard {shard} has replicas that are no members"));
             }

@@ -52,6 +52,19 @@ fn a_follower_confirms_no_more_than_it_was_sent() {
     assert_eq!(one(50_154, &restless(4)).failure, None);
 }
 
+/// The disk was full between the store's part of a snapshot and the log's: what followed the snapshot did not follow the
+/// log, which read as damaged from then on.
+#[test]
+fn a_log_that_a_snapshot_has_overtaken_is_begun_anew() {
+    assert_eq!(one(140_222, &restless(3)).failure, None);
+}
+
+/// Two newcomers of the same rank stood for election at the same ticks for ever.
+#[test]
+fn newcomers_stand_for_election_one_after_the_other() {
+    assert_eq!(one(120_146, &Options { replicas: 2, ..restless(5) }).failure, None);
+}
+
 /// A replica that was to go, and went while the joint membership still asked it, left its group without a majority.
 #[test]
 fn a_replica_goes_only_after_the_joint_membership_is_left() {

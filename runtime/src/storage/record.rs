@@ -88,6 +88,12 @@ impl GroupLog {
         self.cut.0 > 1 && checkpoint < self.cut.0
     }
 
+    /// The index of its last entry, or where it was cut when it has none.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.entries.last().map_or(self.cut.0, |entry| entry.index)
+    }
+
     /// Folds one record.
     ///
     /// # Errors
