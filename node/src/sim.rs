@@ -34,6 +34,9 @@ pub(crate) struct Arguments {
     /// Clients.
     #[arg(long, default_value_t = 8)]
     clients: u16,
+    /// How long a client tries one call.
+    #[arg(long, default_value_t = 2_000, value_name = "MS")]
+    call_ms: u64,
     /// Faults from this file instead of the seed's own.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
@@ -59,13 +62,15 @@ fn group(text: &str) -> Result<Group, String> {
 /// Runs the seeds; an error when one of them fails.
 #[allow(clippy::cast_precision_loss, reason = "figures")]
 pub(crate) fn simulate(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { seeds, faults, nodes, shards, seconds, clients, replay, plan: keep, json } = arguments;
+    let Arguments { seeds, faults, nodes, shards, seconds, clients, call_ms, replay, plan: keep, json } =
+        arguments;
     let all = faults.unwrap_or_else(|| Group::ALL.to_vec());
     let options = Options {
         nodes,
         shards,
         seconds,
         clients,
+        call_ms,
         faults: all,
         replicas: nodes.min(3),
         ..Options::default()
@@ -121,7 +126,7 @@ pub(crate) fn simulate(arguments: Arguments) -> anyhow::Result<()> {
     println!("\n{} of {} faults suffice. Again:", less.len(), plan.len());
     println!(
         "  troupe sim --seeds {seed}..{} --nodes {nodes} --shards {shards} --seconds {seconds} --clients {clients} \
-         --replay {}",
+         --call-ms {call_ms} --replay {}",
         seed + 1,
         keep.display()
     );

@@ -14,6 +14,9 @@ const PAUSE_MAX: Duration = Duration::from_millis(80);
 /// An attempt of something that may be repeated is given up after this, because its node may be frozen.
 pub const ATTEMPT_MAX: Duration = Duration::from_millis(1_500);
 
+/// Between why an ask is in doubt and what came after.
+const ASKED_AGAIN: &str = "; asked again: ";
+
 /// The attempts at one shard's asks.
 #[derive(Debug)]
 pub struct Attempts {
@@ -59,6 +62,9 @@ impl Attempts {
 
     /// Takes the answers of an attempt at `to`, one for each ask left. Returns how long to wait before the next attempt,
     /// if there is to be one: a hint is followed at once, without one the shard is likely electing.
+    ///
+    /// Once an attempt is in doubt, only a reply ends the doubt: what a later one was told says nothing of the earlier,
+    /// which may still be on its way or wait for a majority.
     pub fn answered(
         &mut self,
         to: NodeId,
@@ -77,7 +83,12 @@ impl Attempts {
                 }
                 again.push(at);
             }
-            self.outcomes[at] = answer;
+            self.outcomes[at] = match (&self.outcomes[at], answer) {
+                (Err(AskError::Unknown(first)), Err(error)) if !error.executed() => {
+                    Err(AskError::Unknown(with_doubt(first, &error)))
+                }
+                (_, answer) => answer,
+            };
         }
         self.left = again;
         if self.left.is_empty() {
@@ -96,6 +107,12 @@ impl Attempts {
     pub fn outcomes(self) -> Vec<Outcome> {
         self.outcomes
     }
+}
+
+/// Why an attempt is in doubt, and what the newest one was told.
+fn with_doubt(first: &str, newest: &AskError) -> String {
+    let first = first.split(ASKED_AGAIN).next().unwrap_or(first);
+    format!("{first}{ASKED_AGAIN}{newest}")
 }
 
 /// Errors after which the same ask may be sent again within its deadline.
@@ -143,6 +160,32 @@ mod tests {
             pauses.extend(attempts.answered(NodeId(3), vec![not_leader(Some(3))], |_| false));
         }
         assert_eq!(pauses.iter().map(Duration::as_millis).collect::<Vec<_>>(), [5, 10, 20, 40, 80, 80]);
+    }
+
+    #[test]
+    fn a_doubt_is_ended_by_a_reply_alone() {
+        let lost = || vec![Err(AskError::Unknown("the node was lost".into()))];
+        let refused = || vec![Err(AskError::Refused(crate::error::Refused::new("POOR", "too poor")))];
+        for (later, told) in [
+            (vec![not_leader(None)], Err("the node was lost; asked again: not the leader")),
+            (vec![Err(AskError::NotSent("no session".into()))], Err("asked again: not sent: no session")),
+            (vec![Err(AskError::Expired)], Err("asked again: deadline passed")),
+            (refused(), Err("asked again: refused: ")),
+            (vec![Ok(vec![7])], Ok(vec![7])),
+        ] {
+            let mut attempts = Attempts::new(1, 0);
+            let _ = attempts.answered(NodeId(1), lost(), |_| true);
+            let _ = attempts.answered(NodeId(2), vec![not_leader(None)], |_| true);
+            let _ = attempts.answered(NodeId(3), later.clone(), |_| true);
+            match (attempts.outcomes().pop().unwrap(), told) {
+                (Ok(reply), Ok(told)) => assert_eq!(reply, told),
+                (Err(AskError::Unknown(why)), Err(told)) => assert!(why.contains(told), "{why}"),
+                (outcome, _) => panic!("{later:?}: {outcome:?}"),
+            }
+        }
+        let mut attempts = Attempts::new(1, 0);
+        let _ = attempts.answered(NodeId(1), vec![not_leader(None)], |_| true);
+        assert_eq!(attempts.outcomes(), [not_leader(None)], "no attempt was in doubt");
     }
 
     #[test]

@@ -13,8 +13,6 @@ use crate::routing::{ATTEMPT_MAX, Attempts, may_repeat};
 use crate::transport::{AskBatch, AskOne, Envelope, Outcome, ReplyBatch};
 use crate::{Address, AskError, Command, NodeId, Query, ShardId, wire};
 
-/// How long a call is tried.
-const CALL_MAX: u64 = 6_000_000;
 /// Keys of each kind.
 pub(super) const KEYS: u64 = 8;
 /// Calls from here on are nobody's: bursts.
@@ -38,8 +36,6 @@ struct Ongoing {
     began: u64,
     deadline: u64,
     attempts: Attempts,
-    /// Some attempt may have taken effect.
-    doubt: bool,
     waits: Option<u16>,
 }
 
@@ -164,9 +160,8 @@ impl Clients {
             shard: ask.to.shard(s.options.shards),
             ask,
             began: s.now,
-            deadline: s.now + CALL_MAX,
+            deadline: s.now + s.options.call_ms * 1_000,
             attempts: Attempts::new(1, turn),
-            doubt: false,
             waits: None,
         });
         self.attempt(at, s);
@@ -191,7 +186,7 @@ impl Clients {
         let client = &mut self.clients[at];
         let Some(ongoing) = &mut client.ongoing else { return };
         if s.now >= ongoing.deadline {
-            return self.end(at, Err(AskError::Expired), s);
+            return self.end(at, s);
         }
         let nodes = &s.known[ongoing.shard.0 as usize];
         // Every other client comes from elsewhere each time: it finds a new leader while others still ask the old one.
@@ -230,34 +225,30 @@ impl Clients {
             Some(Ok(_)) => {
                 client.leaders.insert(ongoing.shard, NodeId(to));
             }
-            Some(Err(error)) => {
-                ongoing.doubt |= error.executed();
+            _ => {
                 client.leaders.remove(&ongoing.shard);
             }
-            None => {}
         }
         let safe = may_repeat(&s.registry, &ongoing.ask);
         client.serial += 1;
-        match ongoing.attempts.answered(NodeId(to), outcomes.clone(), |_| safe) {
+        match ongoing.attempts.answered(NodeId(to), outcomes, |_| safe) {
             // A hint goes round in a circle while nodes disagree: time must pass.
             Some(pause) => {
                 let pause = u64::try_from(pause.as_micros()).unwrap_or(0).max(200);
                 self.wake(at, pause, s);
             }
-            None => {
-                let outcome = outcomes.into_iter().next().unwrap_or(Err(AskError::Expired));
-                self.end(at, outcome, s);
-            }
+            None => self.end(at, s),
         }
     }
 
     /// The call is over: what is known of it goes into the history.
-    fn end(&mut self, at: usize, outcome: Outcome, s: &mut Shared) {
-        let Some(Ongoing { key, asked, began: from, doubt, .. }) = self.clients[at].ongoing.take() else {
+    fn end(&mut self, at: usize, s: &mut Shared) {
+        let Some(Ongoing { key, asked, began: from, attempts, .. }) = self.clients[at].ongoing.take() else {
             return;
         };
+        let outcome = attempts.outcomes().pop().unwrap_or(Err(AskError::Expired));
         s.note(&[at as u64, key, u64::from(outcome.is_ok())]);
-        let doubt = doubt || outcome.as_ref().is_err_and(AskError::executed);
+        let doubt = outcome.as_ref().is_err_and(AskError::executed);
         if outcome.is_ok() {
             self.answered += 1;
         } else {

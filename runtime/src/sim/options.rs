@@ -20,6 +20,8 @@ pub struct Options {
     pub seconds: u64,
     /// Clients, each with one call at a time.
     pub clients: u16,
+    /// How long a client tries one call.
+    pub call_ms: u64,
     /// Faults that may happen.
     pub faults: Vec<Group>,
     /// A bug to be caught.
@@ -34,6 +36,7 @@ impl Default for Options {
             replicas: 3,
             seconds: 20,
             clients: 8,
+            call_ms: 6_000,
             faults: Group::ALL.to_vec(),
             planted: Planted::NONE,
         }
@@ -55,6 +58,7 @@ impl Options {
         bad(!(1..=self.nodes.max(1)).contains(&self.replicas), "replicas must be 1 to the number of nodes");
         bad(!(1..=3_600).contains(&self.seconds), "seconds must be 1 to 3600");
         bad(!(1..=64).contains(&self.clients), "clients must be 1 to 64");
+        bad(!(1..=60_000).contains(&self.call_ms), "call_ms must be 1 to 60000");
         problems
     }
 

@@ -33,6 +33,15 @@ fn groups_change_their_members_under_every_fault_and_end_where_they_shall() {
     assert!(moved > 100, "only {moved} replicas were moved");
 }
 
+/// A call that was in doubt and then refused for want of a leader was told not to have happened, and happened.
+#[test]
+fn who_gives_up_early_is_not_told_that_what_may_have_happened_did_not() {
+    for call_ms in [700, 1_800] {
+        let options = Options { call_ms, ..restless(3) };
+        assert_eq!(first_failing(&options, 900_030..900_075), None, "{call_ms} ms");
+    }
+}
+
 fn restless(nodes: u16) -> Options {
     let moves = [Group::Membership; 8];
     let faults: Vec<Group> = Group::ALL.into_iter().chain(moves).collect();

@@ -90,6 +90,23 @@ def test_an_unknown_outcome_is_told_where_nothing_protects_the_call(client, line
     assert len(fake.asked) == 1 and "idempotency-key" not in fake.asked[0].headers
 
 
+@pytest.mark.parametrize("later", [problem(503, "NOT_LEADER", True, "not_executed"), problem(409, "POOR", False, "not_executed")])
+def test_a_doubt_is_not_ended_by_an_attempt_that_failed_later(client, later):
+    with Fake(problem(504, "UNKNOWN_OUTCOME", True, "unknown"), later, later) as server:
+        with pytest.raises(Lost) as told:
+            client(server.base).ask("notes", "a", "write", {})
+    assert (told.value.outcome, told.value.code) == ("unknown", "UNKNOWN_OUTCOME")
+    assert "tried again" in str(told.value)
+
+
+def test_events_in_doubt_stay_in_doubt_when_they_fail_later(client):
+    failed = {"line": 1, "code": "NOT_SENT", "message": "m", "retryable": False, "outcome": "not_executed"}
+    receipt = {"accepted": 0, "duplicates": 0, "rejected": [], "failed": [failed]}
+    with Fake(HANG_UP, ok(receipt)) as server:
+        told = client(server.base).record_events(events(1))
+    assert [failed.outcome for failed in told.failed] == ["unknown"]
+
+
 def test_a_key_of_the_callers_own_protects(client):
     with Fake(HANG_UP, ok(1)) as fake, client(fake.base) as troupe:
         assert troupe.ask("notes", "a", "write", idempotency_key="mine") == 1

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::answers::Recommendations;
 use crate::builder::Builder;
 use crate::endpoints::Endpoints;
-use crate::error::Error;
+use crate::error::{Error, Executed};
 use crate::event::{Event, Failed, Receipt, Rejected};
 use crate::exchange::{Attempts, Request, segment};
 use crate::lookup::{Features, Lookup};
@@ -140,10 +140,14 @@ impl Client {
                 Ok(body) => {
                     progressed = true;
                     let mut answer: Receipt = decode(&body)?;
+                    if attempts.in_doubt() {
+                        answer.failed.iter_mut().for_each(|failed| failed.outcome = Executed::Unknown);
+                    }
                     let retryable: Vec<Failed> =
                         answer.failed.extract_if(.., |failed| failed.retryable).collect();
                     receipt.absorb(answer, &lines);
-                    let Some(first_failed) = retryable.first() else { return Ok(()) };
+                    let in_doubt = retryable.iter().find(|failed| failed.outcome == Executed::Unknown);
+                    let Some(first_failed) = in_doubt.or(retryable.first()) else { return Ok(()) };
                     let failed = crate::exchange::Failed {
                         error: Error::Problem(Box::new(problem_of(first_failed))),
                         retry_after: None,

@@ -41,13 +41,15 @@ pub(crate) struct Attempts<'c> {
     until: Instant,
     made: u32,
     protected: bool,
+    /// Why an attempt may have taken effect, if one may.
+    doubt: Option<String>,
 }
 
 impl<'c> Attempts<'c> {
     /// Begins a call. `protected`: doing it twice changes no more than once.
     pub(crate) fn begin(client: &'c Client, within: Duration, protected: bool) -> Self {
         client.budget().give();
-        Self { client, until: Instant::now() + within, made: 0, protected }
+        Self { client, until: Instant::now() + within, made: 0, protected, doubt: None }
     }
 
     fn left(&self) -> Duration {
@@ -64,8 +66,9 @@ impl<'c> Attempts<'c> {
         }
     }
 
-    /// Waits for the next attempt, or gives the error back where there must be none.
-    pub(crate) async fn again(&self, failed: Failed) -> Result<(), Error> {
+    /// Waits for the next attempt, or gives the error back where there must be none. Once an attempt was in doubt, no
+    /// later failure says that nothing happened.
+    pub(crate) async fn again(&mut self, failed: Failed) -> Result<(), Error> {
         let failure = Failure::of(&failed.error, failed.retry_after);
         let jitter = self.client.draw();
         let decision = {
@@ -78,13 +81,30 @@ impl<'c> Attempts<'c> {
             }
             decision
         };
+        if failed.error.outcome() == Executed::Unknown {
+            self.doubt.get_or_insert_with(|| failed.error.to_string());
+        }
         match decision {
             Decision::Retry(delay) => {
                 tracing::debug!(error = %failed.error, ?delay, attempt = self.made, "trying again");
                 tokio::time::sleep(delay).await;
                 Ok(())
             }
-            Decision::GiveUp => Err(failed.error),
+            Decision::GiveUp => Err(self.told(failed.error)),
+        }
+    }
+
+    /// Whether an attempt may have taken effect.
+    pub(crate) fn in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    fn told(&mut self, error: Error) -> Error {
+        match self.doubt.take() {
+            Some(why) if error.outcome() == Executed::NotExecuted => {
+                Error::Lost(format!("{why}; tried again: {error}"))
+            }
+            _ => error,
         }
     }
 

@@ -16,6 +16,7 @@ from typing import Any, Callable, Generator, Iterable, Mapping, Sequence, TypeVa
 from urllib.parse import quote, urlsplit
 
 from .errors import (
+    UNKNOWN,
     AnswerError,
     ConfigurationError,
     Expired,
@@ -153,12 +154,12 @@ class Core:
             try:
                 answer = _json((yield from attempts.once(request)))
                 progressed = True
-                left = _absorb(receipt, answer, lines)
+                left = _absorb(receipt, answer, lines, attempts.in_doubt)
                 if not left:
                     return
                 places = {line: position for line, position in zip(lines, pending, strict=True)}
                 pending = [places[failed.line] for failed in left]
-                told = left[0]
+                told = next((failed for failed in left if failed.outcome == UNKNOWN), left[0])
                 problem = {
                     "status": 503,
                     "code": told.code,
@@ -238,6 +239,12 @@ class _Attempts:
         self._until = core.clock() + (core.within if within is None else within)
         self._made = 0
         self._protected = protected
+        self._doubt: TroupeError | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an attempt may have taken effect."""
+        return self._doubt is not None
 
     def _left(self) -> float:
         return max(self._until - self._core.clock(), 0.0)
@@ -251,12 +258,19 @@ class _Attempts:
                 yield from self.again(failed)
 
     def again(self, failed: _Failed) -> Call[None]:
-        """Waits for the next attempt, or raises where there must be none."""
+        """Waits for the next attempt, or raises where there must be none.
+
+        Once an attempt was in doubt, no later failure says that nothing happened.
+        """
         core = self._core
+        if failed.error.outcome == UNKNOWN and self._doubt is None:
+            self._doubt = failed.error
         delay = core.retries.decide(
             self._made, failed.error, failed.after, self._protected, core.budget.tokens, self._left(), core.draw()
         )
         if delay is None:
+            if self._doubt is not None and failed.error.outcome != UNKNOWN:
+                raise Lost(f"{self._doubt}; tried again: {failed.error}") from failed.error
             raise failed.error
         core.budget.take()
         yield Sleep(delay)
@@ -309,8 +323,11 @@ def unhappy(status: int, body: bytes) -> TroupeError:
         return UnexpectedAnswer(status, body.decode(errors="replace"))
 
 
-def _absorb(receipt: Receipt, answer: Any, lines: list[int]) -> list[FailedEvent]:
-    """Adds an answer, its lines translated; gives back what may be sent again."""
+def _absorb(receipt: Receipt, answer: Any, lines: list[int], in_doubt: bool) -> list[FailedEvent]:
+    """Adds an answer, its lines translated; gives back what may be sent again.
+
+    ``in_doubt`` says that an earlier attempt may have taken effect: then what failed now may have happened.
+    """
     try:
         receipt.accepted += int(answer["accepted"])
         receipt.duplicates += int(answer["duplicates"])
@@ -318,7 +335,7 @@ def _absorb(receipt: Receipt, answer: Any, lines: list[int]) -> list[FailedEvent
             RejectedEvent(lines[r["line"] - 1], r["code"], r["message"], r.get("field")) for r in answer["rejected"]
         ]
         failed = [
-            FailedEvent(lines[f["line"] - 1], f["code"], f["message"], f["retryable"], f["outcome"])
+            FailedEvent(lines[f["line"] - 1], f["code"], f["message"], f["retryable"], UNKNOWN if in_doubt else f["outcome"])
             for f in answer["failed"]
         ]
     except (KeyError, TypeError, ValueError, IndexError) as error:

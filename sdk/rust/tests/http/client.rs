@@ -76,6 +76,27 @@ async fn an_unknown_outcome_is_told_rather_than_repeated_where_nothing_protects_
 }
 
 #[tokio::test]
+async fn a_doubt_is_not_ended_by_an_attempt_that_failed_later() {
+    for (status, code, retryable) in [(503, "NOT_LEADER", true), (409, "POOR", false)] {
+        let later = || problem(status, code, retryable, "not_executed");
+        let script = vec![problem(504, "UNKNOWN_OUTCOME", true, "unknown"), later(), later()];
+        let server = Server::start(script).await;
+        let error = quick(&[&server.base]).ask("notes", "a", "write", &json!({})).await.unwrap_err();
+        assert_eq!((error.code(), error.outcome()), ("UNKNOWN_OUTCOME", Executed::Unknown));
+        assert!(error.to_string().contains(code), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn events_in_doubt_stay_in_doubt_when_they_fail_later() {
+    let receipt = json!({"accepted": 0, "duplicates": 0, "rejected": [], "failed": [
+        {"line": 1, "code": "NOT_SENT", "message": "m", "retryable": false, "outcome": "not_executed"}]});
+    let server = Server::start(vec![Line::Hang, ok(&receipt)]).await;
+    let receipt = quick(&[&server.base]).record_events(&events(1)).await.unwrap();
+    assert_eq!(receipt.failed[0].outcome, Executed::Unknown);
+}
+
+#[tokio::test]
 async fn a_refusal_is_told_at_once_with_its_field() {
     let body = json!({"status": 422, "code": "BAD_TEXT", "detail": "must not be empty", "field": "text",
         "retryable": false, "outcome": "not_executed"});
