@@ -12,8 +12,9 @@ demo: setup
 
 # Everything that is tested.
 test: setup $(VENV)/ready
+	bash scripts/previous.sh > /dev/null
 	cargo build -p troupe-node
-	cargo test --workspace
+	TROUPE_PREVIOUS=$$(bash scripts/previous.sh) cargo test --workspace
 	cargo test -p troupe-runtime --features planted --lib sim::tests::planted
 	TROUPE_BIN=$(CARGO_TARGET_DIR)/debug/troupe $(VENV)/bin/python -m pytest -q sdk/python/tests
 

@@ -7,7 +7,6 @@ use anyhow::{Context as _, bail};
 use troupe_chaos::drill::{Job, Summary, page, play, totals};
 use troupe_chaos::nemesis::{SCENARIOS, Scenario};
 
-use crate::config::Config;
 use crate::figures::{Goal, Report};
 use crate::local::stop_signal;
 
@@ -26,6 +25,9 @@ pub(crate) struct Arguments {
     /// Nodes of the cluster.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     nodes: u8,
+    /// The binary of the build before this one: F8 upgrades its nodes one by one, and goes back the same way.
+    #[arg(long, value_name = "BINARY")]
+    previous: Option<PathBuf>,
     /// The cluster's configuration, without its nodes and paths.
     #[arg(long, default_value = "cluster.toml")]
     pub(crate) config: PathBuf,
@@ -44,7 +46,7 @@ pub(crate) struct Arguments {
 }
 
 /// Plays what was asked for; an error when the cluster got anything wrong.
-pub(crate) async fn run(arguments: Arguments, config: &Config) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let scenarios = scenarios(&arguments.scenarios)?;
     let mut summaries = Vec::new();
     for file in &arguments.with {
@@ -54,7 +56,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> anyhow::Result
     let mut wrong = Vec::new();
     let mut played = Vec::new();
     for scenario in scenarios {
-        let playing = Box::pin(one(&arguments, config, scenario));
+        let playing = Box::pin(one(&arguments, scenario));
         let summary = tokio::select! {
             summary = playing => summary?,
             _ = stop.wait_for(|stop| *stop) => {
@@ -81,7 +83,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> anyhow::Result
     bail!("{}; see the evidence in --json FILE", wrong.join("; "))
 }
 
-async fn one(arguments: &Arguments, config: &Config, scenario: Scenario) -> anyhow::Result<Summary> {
+async fn one(arguments: &Arguments, scenario: Scenario) -> anyhow::Result<Summary> {
     println!("{scenario}, seed {}: {}", arguments.seed, scenario.story());
     let scratch = tempfile::Builder::new().prefix("troupe-chaos-").tempdir()?;
     let dir = match &arguments.keep {
@@ -90,7 +92,9 @@ async fn one(arguments: &Arguments, config: &Config, scenario: Scenario) -> anyh
     };
     let job = Job {
         binary: std::env::current_exe()?,
-        template: toml::Table::try_from(config)?,
+        // As it is written, not as this build reads it: the build before does not know every key of this one.
+        template: std::fs::read_to_string(&arguments.config)?.parse()?,
+        previous: arguments.previous.clone().filter(|_| scenario == Scenario::ROLL),
         nodes: usize::from(arguments.nodes),
         scenario,
         seed: arguments.seed,

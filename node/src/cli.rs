@@ -171,7 +171,7 @@ pub(crate) fn run() -> ExitCode {
         }
         Command::Chaos(arguments) => {
             let path = arguments.config.clone();
-            with_config(&path, |config, _| runtime()?.block_on(chaos::run(arguments, &config)))
+            with_config(&path, |_, _| runtime()?.block_on(chaos::run(arguments)))
         }
         Command::Status(target) => asked(admin::status(&target)),
         Command::Tree(target) => asked(admin::tree(&target)),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::processes::binary::troupe;
 
 /// Plays a scenario for a few seconds; what it wrote.
-async fn drill(scenario: &str, seconds: &str) -> (Value, String) {
+async fn drill(scenario: &str, seconds: &str, more: &[&str]) -> (Value, String) {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("cluster.toml");
     // Few shards, so that every fault meets clients; the nodes are the drill's own.
@@ -13,7 +13,7 @@ async fn drill(scenario: &str, seconds: &str) -> (Value, String) {
     std::fs::write(&config, format!("[cluster]\nshards = 6\n{nodes}")).unwrap();
     let (json, page) = (dir.path().join("chaos.json"), dir.path().join("chaos.md"));
     let mut command = troupe();
-    command.args(["chaos", scenario, "--seed", "11", "--seconds", seconds]);
+    command.args(["chaos", scenario, "--seed", "11", "--seconds", seconds]).args(more);
     command.arg("--config").arg(&config).arg("--json").arg(&json).arg("--page").arg(&page);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let said =
@@ -38,13 +38,33 @@ fn sound(found: &Value, page: &str, scenario: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_are_killed_and_no_client_is_lied_to() {
-    let (found, page) = drill("F1", "8").await;
+    let (found, page) = drill("F1", "8", &[]).await;
     sound(&found, &page, "F1");
     assert!(found["runs"][0]["leaderships"].as_u64().unwrap() >= 7, "every group was led");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_do_not_hear_each_other_and_no_client_is_lied_to() {
-    let (found, page) = drill("F4", "10").await;
+    let (found, page) = drill("F4", "10", &[]).await;
     sound(&found, &page, "F4");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_are_upgraded_one_by_one_and_taken_back_and_no_client_notices() {
+    let Some(previous) = std::env::var("TROUPE_PREVIOUS").ok().filter(|path| !path.is_empty()) else {
+        eprintln!("skipped: TROUPE_PREVIOUS names no binary of the build before; `make test` builds it");
+        return;
+    };
+    let bytes = |path: &str| std::fs::read(path).unwrap();
+    assert_ne!(bytes(&previous), bytes(troupe().get_program().to_str().unwrap()), "the same build twice");
+    let (found, page) = drill("F8", "20", &["--previous", &previous]).await;
+    sound(&found, &page, "F8");
+    let run = &found["runs"][0];
+    let rounds: Vec<&Value> = run["rounds"].as_array().unwrap().iter().collect();
+    let faults: Vec<&str> = rounds.iter().filter_map(|round| round["fault"]["roll_to"].as_str()).collect();
+    assert!(faults.starts_with(&["this", "previous"]), "{faults:?}");
+    for round in rounds {
+        assert!(round["nodes"].as_array().is_some_and(|nodes| nodes.len() == 3), "{round}");
+    }
+    assert_eq!(run["given_up"], 0, "a planned restart costs no call: {run}");
 }

@@ -30,6 +30,8 @@ const DISK_BYTES: u64 = 192 << 20;
 pub struct Job {
     /// The binary whose nodes are run.
     pub binary: PathBuf,
+    /// The build before it, where a rolling restart is to be an upgrade and the way back.
+    pub previous: Option<PathBuf>,
     /// The cluster's configuration, without nodes and paths.
     pub template: toml::Table,
     /// How many nodes.
@@ -72,7 +74,8 @@ pub async fn play(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Summ
     let calm = measure::rate(&crowd.tally().view().successes, 500_000, crowd.now());
     say(&format!("{} nodes, {calm:.0} answers/s in calm", job.nodes));
     let rounds = Instant::now();
-    for (at, round) in (0_u64..).zip(Rounds::new(job.scenario, job.seed, job.nodes)) {
+    let drawn = Rounds::new(job.scenario, job.seed, job.nodes).with_previous(job.previous.is_some());
+    for (at, round) in (0_u64..).zip(drawn) {
         if rounds.elapsed() >= job.length {
             break;
         }
@@ -123,6 +126,7 @@ pub async fn play(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Summ
 async fn site(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Site> {
     let mut plan = Plan {
         binary: job.binary.clone(),
+        previous: job.previous.clone(),
         template: job.template.clone(),
         nodes: job.nodes,
         dir: job.dir.clone(),

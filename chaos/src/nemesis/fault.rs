@@ -108,6 +108,16 @@ pub enum Ailment {
     BitFlips(u32),
 }
 
+/// Which of the builds at hand a node runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Build {
+    /// The one under test.
+    This,
+    /// The one before it.
+    Previous,
+}
+
 /// One fault.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,6 +136,8 @@ pub enum Fault {
     Disk(usize, Ailment),
     /// Every node is stopped in order and started again, one after the other.
     Roll,
+    /// The same, and each comes back as this build: for a while nodes of both serve together.
+    RollTo(Build),
     /// Certificates are exchanged, then their authority, and the old one is no longer trusted; then the nodes are
     /// restarted one by one, so that every session is of the new authority.
     Certificates,

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use tokio::time::Instant;
 
 use super::disk;
-use super::fault::{Ailment, Fault, Round, Whom};
+use super::fault::{Ailment, Build, Fault, Round, Whom};
 use super::load;
 use super::slow;
 use crate::proxy::Weather;
@@ -82,7 +82,8 @@ impl Hands<'_> {
                 Ok(on(vec![node]))
             }
             Fault::Disk(node, ailment) => self.ail(node, ailment, hold).await,
-            Fault::Roll => self.roll().await,
+            Fault::Roll => self.roll(None, Duration::ZERO).await,
+            Fault::RollTo(build) => self.roll(Some(build), hold).await,
             Fault::Certificates => self.exchange_certificates(hold).await,
             Fault::Churn(node) => self.churn(node, hold).await,
             Fault::Overload => load::overload(&self.site.places, hold, self.seed).await.map(noted),
@@ -153,10 +154,11 @@ impl Hands<'_> {
             self.site.certs(step).await?;
             tokio::time::sleep(hold / 4).await;
         }
-        self.roll().await
+        self.roll(None, Duration::ZERO).await
     }
 
-    async fn roll(&mut self) -> anyhow::Result<Done> {
+    /// One node after the other; with `pause` before the next, so that nodes of both builds serve together.
+    async fn roll(&mut self, to: Option<Build>, pause: Duration) -> anyhow::Result<Done> {
         let mut done = Done::default();
         for node in 0..self.site.places.len() {
             self.crowd.excuses().begin(node);
@@ -166,6 +168,9 @@ impl Hands<'_> {
                     .push(format!("{} did not stop when asked and was killed", self.site.places[node].name));
             }
             let stopped = start.elapsed();
+            if let Some(build) = to {
+                self.site.set_build(node, build);
+            }
             self.site.run(node)?;
             self.until_ready(node).await?;
             self.crowd.excuses().end(node);
@@ -177,6 +182,7 @@ impl Hands<'_> {
                 back.as_millis()
             ));
             done.nodes.push(node);
+            tokio::time::sleep(pause).await;
         }
         Ok(done)
     }

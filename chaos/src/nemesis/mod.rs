@@ -8,7 +8,7 @@ mod rounds;
 mod scenario;
 mod slow;
 
-pub use fault::{Ailment, Clock, Fault, Round, Shape, Whom};
+pub use fault::{Ailment, Build, Clock, Fault, Round, Shape, Whom};
 pub use hands::Hands;
 pub use rounds::Rounds;
 pub use scenario::{SCENARIOS, Scenario};

@@ -6,7 +6,7 @@ use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::fault::{Ailment, Clock, Fault, Round, Shape, Whom};
+use super::fault::{Ailment, Build, Clock, Fault, Round, Shape, Whom};
 use super::scenario::Scenario;
 use crate::proxy::Weather;
 
@@ -16,6 +16,8 @@ const SECOND: Duration = Duration::from_secs(1);
 pub struct Rounds {
     scenario: Scenario,
     nodes: usize,
+    /// Whether there is a build before this one, which the nodes begin as.
+    previous: bool,
     dice: SmallRng,
     deck: Vec<Round>,
 }
@@ -24,7 +26,13 @@ impl Rounds {
     /// Draws from this seed.
     #[must_use]
     pub fn new(scenario: Scenario, seed: u64, nodes: usize) -> Self {
-        Self { scenario, nodes, dice: SmallRng::seed_from_u64(seed), deck: Vec::new() }
+        Self { scenario, nodes, previous: false, dice: SmallRng::seed_from_u64(seed), deck: Vec::new() }
+    }
+
+    /// The nodes begin as the build before this one: a rolling restart is an upgrade, then the way back.
+    #[must_use]
+    pub fn with_previous(self, previous: bool) -> Self {
+        Self { previous, ..self }
     }
 
     fn node(&mut self) -> usize {
@@ -33,6 +41,11 @@ impl Rounds {
 
     fn shuffled(&mut self) -> Vec<Round> {
         let mut deck = self.deal(self.scenario);
+        if self.scenario == Scenario::ROLL && self.previous {
+            // There is one order that makes sense: there and back. The last one comes first.
+            deck = [Build::Previous, Build::This].map(|build| round(Fault::RollTo(build), 2)).into();
+            return deck;
+        }
         deck.shuffle(&mut self.dice);
         deck
     }
@@ -164,6 +177,16 @@ mod tests {
             let differ = (2..10).any(|seed| draw(1) != draw(seed));
             assert!(differ || [Scenario::ROLL, Scenario::CERTIFICATES].contains(&scenario), "{scenario}");
         }
+    }
+
+    #[test]
+    fn with_a_build_before_this_one_a_rolling_restart_goes_there_and_back() {
+        let drawn = Rounds::new(Scenario::ROLL, 1, 3).with_previous(true).map(|round| round.fault);
+        let to = |build| Fault::RollTo(build);
+        assert_eq!(
+            drawn.take(3).collect::<Vec<_>>(),
+            [to(Build::This), to(Build::Previous), to(Build::This)]
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub const SCENARIOS: [(Scenario, &str); 13] = [
     (Scenario(5), "loss of 1, 10 and 30 %, delay of 50 ms give or take 50, reordering, doubles, damage"),
     (Scenario(6), "wall clocks that jump ten minutes, drift and strobe"),
     (Scenario(7), "a full disk, fsync that fails or is slow, bits turned over in the log"),
-    (Scenario(8), "a rolling restart under load"),
+    (Scenario(8), "a rolling restart under load; with the build before at hand, an upgrade and the way back"),
     (Scenario(9), "nodes that join and leave all the time"),
     (Scenario(10), "three times the load that is possible, a hot key, clients that do not read"),
     (Scenario(11), "the control group without a quorum for a minute"),

@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 
 use super::disks::Disks;
 use super::places::{Place, configuration, places};
+use crate::nemesis::Build;
 use crate::proxy::Lines;
 
 /// How long a node may take to stop when asked.
@@ -26,6 +27,8 @@ const WALL_OFFSET: &str = "TROUPE_WALL_OFFSET_FILE";
 pub struct Plan {
     /// The binary whose `node` command is run.
     pub binary: PathBuf,
+    /// The binary of the build before it, which the nodes begin as.
+    pub previous: Option<PathBuf>,
     /// Everything of the configuration but nodes and paths.
     pub template: toml::Table,
     /// How many nodes.
@@ -64,6 +67,7 @@ pub struct Site {
     /// Their disks.
     pub disks: Disks,
     children: Vec<Option<Child>>,
+    builds: Vec<Build>,
     pids: Pids,
     /// Set when `setpriv` is at hand: then even a frozen node ends with us.
     tied: bool,
@@ -90,7 +94,9 @@ impl Site {
             Command::new("setpriv").arg("--version").output().await.is_ok_and(|out| out.status.success());
         let children = places.iter().map(|_| None).collect();
         let pids = Pids(Arc::new(places.iter().map(|_| AtomicU32::new(0)).collect()));
-        let mut site = Self { plan, places, lines, disks, children, pids, tied };
+        let first = if plan.previous.is_some() { Build::Previous } else { Build::This };
+        let builds = vec![first; places.len()];
+        let mut site = Self { plan, places, lines, disks, children, builds, pids, tied };
         for node in 0..site.places.len() {
             site.run(node)?;
         }
@@ -112,7 +118,11 @@ impl Site {
             words.extend(["setpriv", "--pdeathsig", "KILL", "--"].map(Into::into));
         }
         words.extend(self.disks.enter().into_iter().map(Into::into));
-        words.push(self.plan.binary.clone().into());
+        let binary = match (self.builds[node], &self.plan.previous) {
+            (Build::Previous, Some(previous)) => previous,
+            _ => &self.plan.binary,
+        };
+        words.push(binary.clone().into());
         words.extend(["node", "--with-parent", "--name", name, "--config"].map(Into::into));
         words.push(self.plan.dir.join(format!("{name}.toml")).into());
         let child = Command::new(&words[0])
@@ -130,6 +140,11 @@ impl Site {
         self.pids.set(node, child.id());
         self.children[node] = Some(child);
         Ok(())
+    }
+
+    /// What a node is from its next start on.
+    pub fn set_build(&mut self, node: usize, build: Build) {
+        self.builds[node] = build;
     }
 
     /// Runs `troupe certs` on the certificates of all nodes.
