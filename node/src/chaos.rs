@@ -95,7 +95,7 @@ async fn one(arguments: &Arguments, scenario: Scenario) -> anyhow::Result<Summar
         // As it is written, not as this build reads it: the build before does not know every key of this one.
         template: std::fs::read_to_string(&arguments.config)?.parse()?,
         previous: arguments.previous.clone().filter(|_| scenario == Scenario::ROLL),
-        nodes: usize::from(arguments.nodes),
+        nodes: usize::from(arguments.nodes).max(scenario.nodes_min()),
         scenario,
         seed: arguments.seed,
         length: Duration::from_secs(arguments.seconds),

@@ -14,7 +14,7 @@ use super::summary::{RoundView, Spread, Summary};
 use crate::checker::examine;
 use crate::nemesis::{Hands, Round, Rounds, Scenario};
 use crate::site::{Look, Plan, Site};
-use crate::workload::Crowd;
+use crate::workload::{Crowd, Gone, TallyView};
 
 /// For a cluster to be founded.
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -60,11 +60,6 @@ pub async fn play(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Summ
         nodes: job.nodes,
         ..Summary::default()
     };
-    if let Some(why) = job.scenario.impossible() {
-        say(&format!("skipped: {why}"));
-        summary.skipped = Some(why.to_owned());
-        return Ok(summary);
-    }
     let mut site = site(job, say).await?;
     let look = Look::at(&site.places)?;
     look.until_ready(READY_WITHIN).await.with_context(|| format!("see the logs in {}", job.dir.display()))?;
@@ -85,11 +80,20 @@ pub async fn play(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Summ
         say(&told(&view));
         summary.rounds.push(view);
     }
-    let (history, effects, unanswered) = crowd.disperse().await;
+    let gone = crowd.disperse().await;
     let logs: Vec<String> = (0..job.nodes).map(|node| log(&site, node)).collect();
     site.end().await;
+    judge(&mut summary, gone, &crowd.tally().view(), &logs);
+    summary.gap_ms = spread(&summary, true);
+    summary.gap_down_ms = spread(&summary, false);
+    summary.memory_bytes = memory.largest();
+    summary.seconds = start.elapsed().as_secs();
+    Ok(summary)
+}
+
+/// What the clients were told and the nodes wrote, as figures and evidence.
+fn judge(summary: &mut Summary, (history, effects, unanswered): Gone, tally: &TallyView, logs: &[String]) {
     let findings = examine(&history);
-    let tally = crowd.tally().view();
     let deciders = deciders::read(logs.iter().map(String::as_str));
     summary.evidence = findings.violations.iter().map(|violation| json!(violation)).collect();
     summary.evidence.extend(tally.untyped_shown.iter().map(|text| json!({ "untyped": text })));
@@ -115,12 +119,7 @@ pub async fn play(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Summ
     summary.untyped = tally.untyped;
     summary.silent = tally.silent;
     summary.given_up = tally.given_up;
-    summary.attempts = tally.attempts;
-    summary.gap_ms = spread(&summary, true);
-    summary.gap_down_ms = spread(&summary, false);
-    summary.memory_bytes = memory.largest();
-    summary.seconds = start.elapsed().as_secs();
-    Ok(summary)
+    summary.attempts = tally.attempts.clone();
 }
 
 async fn site(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Site> {

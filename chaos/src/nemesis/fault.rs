@@ -124,6 +124,8 @@ pub enum Build {
 pub enum Fault {
     /// SIGKILL; they are started again at the end.
     Kill(Whom),
+    /// SIGKILL for a majority of the control group, once every data shard has been moved off it.
+    Headless,
     /// SIGSTOP, and SIGCONT at the end.
     Freeze(Whom),
     /// Some do not hear others.

@@ -59,6 +59,7 @@ impl Hands<'_> {
                 self.start(&nodes)?;
                 Ok(on(nodes))
             }
+            Fault::Headless => self.behead(hold).await,
             Fault::Freeze(whom) => self.freeze(whom, hold).await,
             Fault::Cut(shape) => {
                 self.site.lines.set(shape.cuts(self.site.places.len()), Weather::cut());
@@ -132,6 +133,41 @@ impl Hands<'_> {
             self.site.run(*node)?;
         }
         Ok(())
+    }
+
+    /// Takes the control group its majority, and no data shard its own.
+    async fn behead(&mut self, hold: Duration) -> anyhow::Result<Done> {
+        let sets = self.look.sets().await?;
+        let control = sets.first().context("the control group's nodes")?;
+        let fallen = control[..=control.len() / 2].to_vec();
+        let others: Vec<usize> = (0..self.site.places.len()).filter(|node| !fallen.contains(node)).collect();
+        let mut done = on(fallen.clone());
+        let start = Instant::now();
+        // All of them, so that none is moved back for balance: what is moved by hand stays.
+        for (shard, set) in sets.iter().enumerate().skip(1) {
+            // Each move makes room by the last that was there: after as many as there are replicas, all are new.
+            for at in 0..set.len() {
+                let to = others[(shard + at) % others.len()];
+                if !self.look.move_shard(shard, to, DRAINED_WITHIN).await? {
+                    return Ok(skipped(&format!("shard {shard} was not moved within {DRAINED_WITHIN:?}")));
+                }
+            }
+        }
+        done.notes.push(format!(
+            "{} shards moved off the control group's majority in {} ms",
+            sets.len() - 1,
+            start.elapsed().as_millis()
+        ));
+        self.kill(&fallen).await?;
+        tokio::time::sleep(hold / 2).await;
+        let act = self.look.act_on(others[0], "cordon", Duration::ZERO, &others[1..]).await;
+        done.notes.push(match act {
+            Ok(_) => "WRONG: a node was cordoned without a quorum of the control group".to_owned(),
+            Err(why) => format!("cordon, meanwhile: {why:#}"),
+        });
+        tokio::time::sleep(hold / 2).await;
+        self.start(&fallen)?;
+        Ok(done)
     }
 
     async fn freeze(&mut self, whom: Whom, hold: Duration) -> anyhow::Result<Done> {

@@ -50,6 +50,8 @@ impl Scenario {
     pub const CHURN: Self = Self(9);
     /// Load.
     pub const LOAD: Self = Self(10);
+    /// The control group without a quorum.
+    pub const HEADLESS: Self = Self(11);
     /// Certificates.
     pub const CERTIFICATES: Self = Self(12);
     /// All of it.
@@ -61,15 +63,10 @@ impl Scenario {
         SCENARIOS[usize::from(self.0) - 1].1
     }
 
-    /// Why it cannot be played, where it cannot.
+    /// Nodes that it takes: without the control group's majority each data shard must have one of its own.
     #[must_use]
-    pub const fn impossible(self) -> Option<&'static str> {
-        match self.0 {
-            11 => Some(
-                "the control group and every data shard live on the same nodes, so that they lose their quorum together",
-            ),
-            _ => None,
-        }
+    pub fn nodes_min(self) -> usize {
+        if self == Self::HEADLESS { 5 } else { 1 }
     }
 }
 

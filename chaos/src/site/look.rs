@@ -56,10 +56,52 @@ impl Look {
     /// # Errors
     /// No console took it.
     pub async fn act(&self, node: usize, act: &str, within: Duration) -> anyhow::Result<bool> {
+        let others: Vec<usize> = (0..self.places.len()).filter(|other| *other != node).collect();
+        self.act_on(node, act, within, &others).await
+    }
+
+    /// The same at the consoles of these nodes.
+    ///
+    /// # Errors
+    /// None of them took it; what the last one said.
+    pub async fn act_on(
+        &self,
+        node: usize,
+        act: &str,
+        within: Duration,
+        at: &[usize],
+    ) -> anyhow::Result<bool> {
         let name = &self.places[node].name;
+        self.done(&format!("/api/nodes/{name}/{act}?"), within, at).await
+    }
+
+    /// Asks that a node lead a shard, and waits so long until it does. Whether it does.
+    ///
+    /// # Errors
+    /// No console took it.
+    pub async fn move_shard(&self, shard: usize, to: usize, within: Duration) -> anyhow::Result<bool> {
+        let all: Vec<usize> = (0..self.places.len()).collect();
+        let to = &self.places[to].name;
+        self.done(&format!("/api/shards/{shard}/move?to={to}&"), within, &all).await
+    }
+
+    /// The nodes that shall hold each shard, the control group first.
+    ///
+    /// # Errors
+    /// No console says.
+    pub async fn sets(&self) -> anyhow::Result<Vec<Vec<usize>>> {
+        let place = &self.places[0];
+        let url = format!("http://{}/api/placement", place.admin);
+        let told: Value = self.client.get(url).send().await?.error_for_status()?.json().await?;
+        let sets: Vec<Vec<u16>> = serde_json::from_value(told["sets"].clone())?;
+        let place = |id: &u16| self.places.iter().position(|place| place.id == *id);
+        Ok(sets.iter().map(|set| set.iter().filter_map(place).collect()).collect())
+    }
+
+    async fn done(&self, path: &str, within: Duration, at: &[usize]) -> anyhow::Result<bool> {
         let mut last = String::new();
-        for place in self.places.iter().filter(|place| place.name != *name) {
-            let url = format!("http://{}/api/nodes/{name}/{act}?wait_ms={}", place.admin, within.as_millis());
+        for place in at.iter().map(|at| &self.places[*at]) {
+            let url = format!("http://{}{path}wait_ms={}", place.admin, within.as_millis());
             let asked = self.client.post(url).timeout(within + Duration::from_secs(10)).json(&json!({}));
             match asked.send().await {
                 Ok(answer) if answer.status().is_success() => {
@@ -69,7 +111,7 @@ impl Look {
                 Err(error) => last = error.to_string(),
             }
         }
-        bail!("{act} {name}: {last}")
+        bail!("{path}: {last}")
     }
 
     /// The node that leads the control group.

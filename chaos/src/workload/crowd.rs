@@ -106,6 +106,9 @@ pub struct Effects {
     pub lost_from: BTreeMap<String, Vec<u64>>,
 }
 
+/// What clients leave behind: the history by key, what became of the effects, and the keys that nobody answered for.
+pub type Gone = (BTreeMap<String, Vec<Operation>>, Effects, Vec<String>);
+
 /// The clients of a run. Dropping it ends them.
 pub struct Crowd {
     scene: Arc<Scene>,
@@ -189,7 +192,7 @@ impl Crowd {
 
     /// Ends the clients and looks at every key a last time, so that what was lost shows. The history by key, what became
     /// of the effects, and the keys that nobody answered for.
-    pub async fn disperse(&mut self) -> (BTreeMap<String, Vec<Operation>>, Effects, Vec<String>) {
+    pub async fn disperse(&mut self) -> Gone {
         self.stopped.store(true, Ordering::Relaxed);
         while self.clients.join_next().await.is_some() {}
         let mut effects: HashMap<String, Vec<Effect>> = HashMap::new();

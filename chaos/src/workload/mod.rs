@@ -11,6 +11,6 @@ mod draw;
 mod tally;
 
 pub use attempt::{Gateway, Outcome, Request};
-pub use crowd::{Crowd, Effects};
+pub use crowd::{Crowd, Effects, Gone};
 pub use draw::{Draw, KEYS_LIVE};
 pub use tally::{Success, Tally, TallyView};
