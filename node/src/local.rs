@@ -56,11 +56,22 @@ impl Local {
 
     /// Starts one node; its log goes to a file beside its data.
     pub(crate) fn spawn(&mut self, name: &str) -> anyhow::Result<()> {
+        let path = self.path.clone();
+        self.start_node(name, &path, &[])
+    }
+
+    /// Starts a node of a configuration of its own that asks the console at `admin` to be let in.
+    pub(crate) fn join(&mut self, name: &str, path: &Path, admin: &str) -> anyhow::Result<()> {
+        self.start_node(name, path, &["--join", admin])
+    }
+
+    fn start_node(&mut self, name: &str, path: &Path, more: &[&str]) -> anyhow::Result<()> {
         let log = self.log_of(name);
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
         let child = Command::new(std::env::current_exe()?)
             .args(["node", "--with-parent", "--name", name, "--config"])
-            .arg(&self.path)
+            .arg(path)
+            .args(more)
             // When we are gone, however that came, the pipe closes and the node stops.
             .stdin(Stdio::piped())
             .stdout(file.try_clone()?)

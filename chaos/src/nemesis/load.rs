@@ -18,7 +18,8 @@ const FULL: usize = 64;
 const MEASURE: Duration = Duration::from_secs(3);
 /// What is offered, in terms of it.
 const TIMES: f64 = 3.0;
-/// Calls in flight at once, and so connections; what is offered beyond them is counted as not taken.
+/// Calls in flight at once, and so connections: more than the gateways take into work. What is offered beyond them is
+/// held back here.
 const IN_FLIGHT_MAX: usize = 1_500;
 /// For each call.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -27,7 +28,10 @@ const WITHIN: Duration = Duration::from_secs(2);
 struct Counts {
     ok: AtomicU64,
     refused: AtomicU64,
-    other: AtomicU64,
+    /// Sent and not answered in time, or with the connection broken.
+    silent: AtomicU64,
+    /// Not sent: no connection came about, or too many calls were waiting.
+    unsent: AtomicU64,
 }
 
 impl Counts {
@@ -35,7 +39,8 @@ impl Counts {
         let counter = match outcome {
             Outcome::Ok(_) => &self.ok,
             Outcome::Fail { .. } | Outcome::Unknown { .. } => &self.refused,
-            _ => &self.other,
+            Outcome::NotSent => &self.unsent,
+            _ => &self.silent,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -51,12 +56,13 @@ pub(super) async fn overload(places: &[Place], hold: Duration, seed: u64) -> any
     let offered = open(&gateways, capacity * TIMES, hold, &counts, seed).await;
     Ok(vec![format!(
         "{capacity:.0} calls/s answered by {FULL} clients; {:.0}/s offered for {} s: {:.0}/s answered, {:.0}/s refused \
-         with a typed problem, {:.0}/s without an answer",
+         with a typed problem, {:.0}/s without an answer, {:.0}/s held back by the clients",
         rate_of(offered, hold),
         hold.as_secs(),
         rate(&counts.ok, hold),
         rate(&counts.refused, hold),
-        rate(&counts.other, hold),
+        rate(&counts.silent, hold),
+        rate(&counts.unsent, hold),
     )])
 }
 
@@ -69,12 +75,12 @@ pub(super) async fn hot_key(places: &[Place], hold: Duration, seed: u64) -> anyh
         "{:.0} puts/s to one key by {FULL} clients, {:.0}/s refused with a typed problem, {:.0}/s without an answer",
         rate(&counts.ok, hold),
         rate(&counts.refused, hold),
-        rate(&counts.other, hold),
+        rate(&counts.silent, hold),
     )])
 }
 
 fn gateways(places: &[Place]) -> anyhow::Result<Vec<Gateway>> {
-    places.iter().map(|place| Gateway::new(place.gateway)).collect()
+    places.iter().map(|place| Gateway::keeping(place.gateway, IN_FLIGHT_MAX / places.len())).collect()
 }
 
 /// Clients that each wait for their answer.
@@ -109,7 +115,7 @@ async fn open(gateways: &[Gateway], rate: f64, hold: Duration, counts: &Arc<Coun
         while rate_of(offered, start.elapsed()) < rate {
             offered += 1;
             let Ok(place) = places.clone().try_acquire_owned() else {
-                counts.other.fetch_add(1, Ordering::Relaxed);
+                counts.unsent.fetch_add(1, Ordering::Relaxed);
                 continue;
             };
             let at = usize::try_from(offered).unwrap_or(0) % gateways.len();

@@ -64,10 +64,18 @@ impl Gateway {
     /// # Errors
     /// The HTTP client.
     pub fn new(address: std::net::SocketAddr) -> anyhow::Result<Self> {
+        Self::keeping(address, 4)
+    }
+
+    /// Keeps so many connections open that nobody uses at the moment.
+    ///
+    /// # Errors
+    /// The HTTP client.
+    pub fn keeping(address: std::net::SocketAddr, idle: usize) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(Duration::from_millis(500))
-            .pool_max_idle_per_host(4)
+            .pool_max_idle_per_host(idle)
             .build()?;
         Ok(Self { client, base: format!("http://{address}/v1/actors/probes") })
     }

@@ -44,6 +44,8 @@ enum Name {
     Kill,
     /// A leader is frozen: gap of each shard, and answers from the past.
     Pause,
+    /// A node joins and takes its share of two gigabytes, under other traffic.
+    Move,
     /// What a cluster with nothing to do costs.
     Idle,
     /// What an idle entity costs in memory, and how fast entities come back from the store.
@@ -59,7 +61,8 @@ impl Name {
     const CLUSTER: [Self; 6] =
         [Self::Events, Self::Command, Self::Features, Self::Recommend, Self::Failover, Self::Rolling];
     /// Those that need one of its nodes in this process.
-    const INSIDE: [Self; 5] = [Self::Asks, Self::Durable, Self::Transfer, Self::Kill, Self::Pause];
+    const INSIDE: [Self; 6] =
+        [Self::Asks, Self::Durable, Self::Transfer, Self::Kill, Self::Pause, Self::Move];
 }
 
 /// `troupe bench`.
@@ -80,6 +83,9 @@ pub(crate) struct Arguments {
     /// Seed of everything that is drawn.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// What the cluster holds before a node joins it, for `move`.
+    #[arg(long, default_value_t = 2_048, value_name = "MIB")]
+    fill: u64,
     /// Writes every figure to this file.
     #[arg(long)]
     json: Option<PathBuf>,

@@ -31,7 +31,7 @@ pub(crate) struct NodeTable {
 
 impl NodeTable {
     /// Number `id` of a cluster on this machine.
-    pub(super) fn local(id: u16) -> Self {
+    pub(crate) fn local(id: u16) -> Self {
         let at = |base: u16| SocketAddr::from(([127, 0, 0, 1], base + id));
         Self {
             id,

@@ -28,6 +28,8 @@ pub struct RaftConfig {
     pub log_kept_bytes: u64,
     /// Largest snapshot of one shard, in bytes.
     pub snapshot_bytes_max: u64,
+    /// Bytes a second at which a snapshot is sent, so that other traffic does not wait for it.
+    pub snapshot_bytes_per_s: u64,
     /// A bug planted on purpose; a build without the feature has no such key.
     #[doc(hidden)]
     #[cfg_attr(feature = "planted", serde(skip_serializing_if = "Planted::is_nothing"))]
@@ -46,6 +48,7 @@ impl Default for RaftConfig {
             log_kept_entries: 2_000,
             log_kept_bytes: 1 << 20,
             snapshot_bytes_max: 256 << 20,
+            snapshot_bytes_per_s: 16 << 20,
             planted: Planted::NONE,
         }
     }
@@ -72,8 +75,12 @@ impl Section for RaftConfig {
         if !(4096..=(4 << 20)).contains(&self.append_bytes_max) {
             bad("append_bytes_max", "must be 4096 to 4194304");
         }
-        if self.snapshot_bytes_max < 1 << 20 {
-            bad("snapshot_bytes_max", "must be at least 1048576");
+        // Half of what can be decoded: keys, lengths and the ledger come on top.
+        if !((1 << 20)..=(1 << 29)).contains(&self.snapshot_bytes_max) {
+            bad("snapshot_bytes_max", "must be 1048576 to 536870912");
+        }
+        if self.snapshot_bytes_per_s < 1 << 20 {
+            bad("snapshot_bytes_per_s", "must be at least 1048576");
         }
     }
 }

@@ -22,6 +22,9 @@ const RANKS_MAX: usize = 16;
 /// Ticks before its election timeout at which a follower watches every tick.
 const BEATS_NEAR: usize = 6;
 
+/// Ticks that any snapshot is given before it counts as lost.
+const SNAPSHOT_TICKS_MIN: u32 = 800;
+
 /// Index and term that stand for the founding membership.
 const FOUNDING: (u64, u64) = (1, 1);
 
@@ -42,6 +45,8 @@ pub struct Group {
     /// Ticks since start in which this replica grants no vote: it may have promised a leader's lease before it crashed.
     pub(super) quiet_ticks: usize,
     election_ticks: usize,
+    /// Ticks after which a snapshot that was sent and of which nothing was heard counts as lost.
+    pub(super) snapshot_ticks: u32,
     /// Ticks without a leader after which this replica stands for election.
     stands_after: usize,
 }
@@ -110,6 +115,7 @@ impl Group {
             awaited: BTreeMap::new(),
             quiet_ticks,
             election_ticks: election,
+            snapshot_ticks: snapshot_ticks(config),
             stands_after: election,
         };
         group.stand_by_rank();
@@ -385,6 +391,13 @@ impl Group {
     pub fn snapshot_wanted(&self) -> bool {
         self.raw.store().take_snapshot_wanted() > 0
     }
+}
+
+/// Twice what the largest snapshot takes at its pace, on top of what the smallest is given.
+fn snapshot_ticks(config: &RaftConfig) -> u32 {
+    let seconds = 2 * config.snapshot_bytes_max / config.snapshot_bytes_per_s.max(1);
+    let ticks = u128::from(seconds) * 1_000_000 / config.tick.as_micros().max(1);
+    SNAPSHOT_TICKS_MIN.saturating_add(u32::try_from(ticks).unwrap_or(u32::MAX))
 }
 
 /// What raft-rs is told of a replica that has applied up to `applied`.

@@ -13,9 +13,6 @@ use crate::address::NodeId;
 /// Entries that a voter may lack to be handed leadership: they are on their way, and under load there are always some.
 const SUCCESSOR_LAG_MAX: u64 = 32;
 
-/// Ticks after which a snapshot that was sent and of which nothing was heard counts as lost.
-const SNAPSHOT_TICKS_MAX: u32 = 800;
-
 impl Group {
     /// raft-rs sends nothing to a follower that it believes to be taking a snapshot, and nobody tells it of one that was
     /// lost on the way.
@@ -33,7 +30,7 @@ impl Group {
         for id in waited {
             let ticks = self.awaited.entry(id).or_default();
             *ticks += 1;
-            if *ticks >= SNAPSHOT_TICKS_MAX {
+            if *ticks >= self.snapshot_ticks {
                 *ticks = 0;
                 self.raw.report_snapshot(id, raft::SnapshotStatus::Failure);
             }

@@ -11,6 +11,7 @@ use super::mailbox::{Mailbox, ReplyTo, SystemInput};
 use super::output::Outputs;
 use super::parts::ReplicaParts;
 use super::replica::Replica;
+use super::sending::send_parts;
 use super::store_thread::StoreJob;
 use super::world::{FindStart, ShardArguments, ShardWorld};
 use crate::address::{NodeId, ShardId};
@@ -18,10 +19,7 @@ use crate::observe::Lifecycle;
 use crate::replication::Start;
 use crate::storage::Record;
 use crate::time::Timestamp;
-use crate::transport::{Envelope, ReplyBatch, SnapshotChunk, Transport};
-
-/// Bytes of a snapshot in one envelope.
-const CHUNK_BYTES: usize = 256 << 10;
+use crate::transport::{Envelope, ReplyBatch, SnapshotChunk};
 
 /// What the actor is told; everything else lies in the mailbox.
 #[derive(Debug)]
@@ -212,14 +210,19 @@ impl Running {
         if ticks > 0 || beat {
             replica.advance(ticks, beat, now);
         }
-        for input in system {
-            self.take(&mut replica, input, now)?;
-        }
-        for request in requests {
-            let token = replica.ask(request.asks, request.deadline, now);
-            self.replies.insert(token, request.reply);
-        }
-        replica.turn(now, wall);
+        // A snapshot is decoded and written whole: other tasks of this worker thread go on elsewhere meanwhile.
+        let heavy = system.iter().any(|input| matches!(input, SystemInput::Snapshot(_)));
+        aside(heavy, || -> Result<(), ActorProcessingErr> {
+            for input in system {
+                self.take(&mut replica, input, now)?;
+            }
+            for request in requests {
+                let token = replica.ask(request.asks, request.deadline, now);
+                self.replies.insert(token, request.reply);
+            }
+            replica.turn(now, wall);
+            Ok(())
+        })?;
         let outputs = replica.outputs();
         self.mailbox.set_backlog(replica.backlog());
         self.mailbox.set_hurried(replica.hurried());
@@ -281,10 +284,7 @@ impl Running {
                 self.world.directory.forward_taken(&*self.world.transport, self.world.here, from, by, seq);
             }
             SystemInput::Dismissed => self.dismissed = true,
-            SystemInput::Snapshot(blob) => {
-                // Installing writes the whole state; other tasks of this worker thread move elsewhere meanwhile.
-                replica.snapshot(&blob);
-            }
+            SystemInput::Snapshot(blob) => replica.snapshot(&blob),
             SystemInput::SnapshotFailed(to, why) => replica.snapshot_failed(to, why),
             SystemInput::Near(ask) => replica.ask_near(ask),
             SystemInput::Look(look) => look(replica, now),
@@ -367,39 +367,31 @@ impl Running {
         self.transfers += 1;
         let (shard, to, transfer) = (job.shard, job.to, self.transfers);
         let (mailbox, transport) = (self.mailbox.clone(), self.world.transport.clone());
-        let done = move |blob: Result<Vec<u8>, String>| {
-            let sent = blob.and_then(|blob| {
-                let parts = blob.len().div_ceil(CHUNK_BYTES);
-                for (part, bytes) in blob.chunks(CHUNK_BYTES).enumerate() {
-                    let chunk = SnapshotChunk {
-                        shard,
-                        transfer,
-                        part: u32::try_from(part).unwrap_or(u32::MAX),
-                        parts: u32::try_from(parts).unwrap_or(u32::MAX),
-                        bytes: bytes.to_vec(),
-                    };
-                    send_patiently(&*transport, to.node(), &Envelope::Snapshot(chunk))?;
-                }
-                Ok(())
-            });
-            if let Err(why) = sent {
-                mailbox.system(SystemInput::SnapshotFailed(to, why));
-            }
-        };
+        let (pace, tasks) = (self.world.raft.snapshot_bytes_per_s, tokio::runtime::Handle::current());
+        let done =
+            move |blob: Result<Vec<u8>, String>| {
+                // Not on the store's thread: the checkpoints of other shards would wait.
+                tasks.spawn_blocking(move || {
+                    let sent =
+                        blob.and_then(|blob| {
+                            send_parts(&*transport, to.node(), &blob, pace, |part, parts, bytes| {
+                                SnapshotChunk { shard, transfer, part, parts, bytes }
+                            })
+                        });
+                    if let Err(why) = sent {
+                        mailbox.system(SystemInput::SnapshotFailed(to, why));
+                    }
+                });
+            };
         self.world.store_thread.submit(StoreJob::Snapshot(job, Box::new(done)));
     }
 }
 
-/// Sends from the store's thread, waiting while the bulk lane is full; gives up after ten seconds without room.
-fn send_patiently(transport: &dyn Transport, to: NodeId, envelope: &Envelope) -> Result<(), String> {
-    for _ in 0..1_000 {
-        match transport.send(to, envelope.clone()) {
-            Ok(()) => return Ok(()),
-            Err(crate::transport::SendError::Full) => {
-                std::thread::sleep(std::time::Duration::from_millis(10))
-            }
-            Err(error) => return Err(error.to_string()),
-        }
+/// Work that keeps its thread for long goes on without holding up the tasks of the same thread.
+fn aside<T>(heavy: bool, work: impl FnOnce() -> T) -> T {
+    let threads = tokio::runtime::Handle::try_current().map(|tasks| tasks.runtime_flavor());
+    match threads {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) if heavy => tokio::task::block_in_place(work),
+        _ => work(),
     }
-    Err("no room in the bulk lane for ten seconds".to_owned())
 }

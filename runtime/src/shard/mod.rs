@@ -30,6 +30,7 @@ mod probe;
 mod reads;
 mod recent;
 mod replica;
+mod sending;
 mod snapshot;
 mod store_thread;
 mod ticker;

@@ -73,7 +73,7 @@ impl Replica {
     /// Takes a whole snapshot from a peer; raft-rs decides whether it is news.
     pub fn snapshot(&mut self, blob: &[u8]) {
         let parsed = match blob.split_first() {
-            Some((&FORMAT, rest)) => wire::decode::<Blob>(rest),
+            Some((&FORMAT, rest)) => wire::decode_snapshot::<Blob>(rest),
             _ => Err("a snapshot of another format".to_owned()),
         };
         let parsed = parsed.and_then(|blob| {
@@ -108,7 +108,7 @@ impl Replica {
     /// for nothing, so a crash in between leaves a replica that knows it is incomplete.
     pub(super) fn install(&mut self, snapshot: &Snapshot) -> Result<(), String> {
         let shard = self.group.shard();
-        let pairs: Vec<(Vec<u8>, Vec<u8>)> = wire::decode(&snapshot.data)?;
+        let pairs: Vec<(Vec<u8>, Vec<u8>)> = wire::decode_snapshot(&snapshot.data)?;
         let fence = self.fence.clone();
         // Held to the end: a checkpoint under way is written before, or never.
         let _passed = fence.pass();

@@ -74,7 +74,12 @@ impl Options {
 
     pub(super) fn raft(&self) -> RaftConfig {
         // Short logs, so that who was away for a while needs a snapshot.
-        RaftConfig { log_kept_entries: 32, planted: self.planted, ..RaftConfig::default() }
+        RaftConfig {
+            log_kept_entries: 32,
+            snapshot_bytes_per_s: 1 << 30,
+            planted: self.planted,
+            ..RaftConfig::default()
+        }
     }
 
     pub(super) fn shard(&self) -> ShardConfig {

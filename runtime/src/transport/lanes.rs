@@ -53,11 +53,13 @@ impl Lanes {
         Ok(())
     }
 
-    /// Envelopes for one frame: the system's before users', users' before bulk, up to `bytes_max` but at least one.
-    pub(super) fn take(&mut self, bytes_max: usize) -> Vec<Vec<u8>> {
+    /// Envelopes for one frame: the system's before users', users' before bulk where that may go, up to `bytes_max` but at
+    /// least one.
+    pub(super) fn take(&mut self, bytes_max: usize, with_bulk: bool) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         let mut bytes = 0;
-        for lane in [&mut self.system, &mut self.user, &mut self.bulk] {
+        let bulk = with_bulk.then_some(&mut self.bulk);
+        for lane in [&mut self.system, &mut self.user].into_iter().chain(bulk) {
             while let Some(front) = lane.envelopes.front() {
                 let fits = bytes + front.len() <= bytes_max && out.len() < ENVELOPES_MAX;
                 if !out.is_empty() && !fits {
@@ -102,7 +104,7 @@ mod tests {
             lanes.push(&envelope).unwrap();
         }
         let frames: Vec<Vec<u8>> =
-            std::iter::from_fn(|| Some(lanes.take(250)).filter(|frame| !frame.is_empty()))
+            std::iter::from_fn(|| Some(lanes.take(250, true)).filter(|frame| !frame.is_empty()))
                 .map(|frame| frame.iter().map(|envelope| envelope[0]).collect())
                 .collect();
         assert_eq!(frames, [vec![0, 0], vec![6, 6, 5]]);
@@ -127,7 +129,7 @@ mod tests {
         let taken = (0..100).take_while(|_| lanes.push(&large).is_ok()).count();
         assert_eq!(taken, LANE_BYTES_MAX / (4 << 20));
         assert_eq!(lanes.push(&call(1)), Ok(()));
-        assert_eq!(lanes.take(1).len(), 1, "an envelope larger than a frame travels alone");
+        assert_eq!(lanes.take(1, true).len(), 1, "an envelope larger than a frame travels alone");
         assert_eq!(lanes.push(&large), Ok(()));
     }
 
@@ -138,7 +140,7 @@ mod tests {
         for _ in 0..ENVELOPES_MAX + 10 {
             lanes.push(&tiny).unwrap();
         }
-        assert_eq!(lanes.take(usize::MAX).len(), ENVELOPES_MAX);
-        assert_eq!(lanes.take(usize::MAX).len(), 10);
+        assert_eq!(lanes.take(usize::MAX, true).len(), ENVELOPES_MAX);
+        assert_eq!(lanes.take(usize::MAX, true).len(), 10);
     }
 }

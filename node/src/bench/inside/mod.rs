@@ -4,6 +4,7 @@
 mod asks;
 mod durable;
 mod gaps;
+mod moving;
 mod writers;
 
 use std::collections::BTreeMap;
@@ -78,6 +79,10 @@ impl Inside {
         }
         if arguments.wants(Name::Pause) {
             gaps::pauses(self, report).await?;
+        }
+        // Last: the cluster is larger and fuller afterwards.
+        if arguments.wants(Name::Move) {
+            moving::measure(self, arguments.fill, report).await?;
         }
         Ok(())
     }

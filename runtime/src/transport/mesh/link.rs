@@ -23,6 +23,11 @@ use crate::transport::frame::{self, Beat, Head};
 use crate::transport::lanes::Lanes;
 use crate::transport::{Envelope, ReceiverSlot, SendError, TransportConfig};
 
+/// Of the credit, the part that bulk may have in flight, and the part after which a peer is told what was consumed: the
+/// first must be the larger, or bulk would wait for heartbeats.
+const BULK_SHARE: u32 = 4;
+const OWED_SHARE: u32 = 16;
+
 /// A session that is ready.
 #[derive(Clone)]
 pub(super) struct Session {
@@ -201,11 +206,16 @@ impl Link {
     ) -> Option<(Session, Vec<u8>)> {
         let mut flow = self.flow();
         let session = flow.session.clone()?;
-        let credit = flow.sent - flow.acked < u64::from(config.credit_bytes);
-        let envelopes =
-            if credit && flow.open { self.lanes().take(config.frame_bytes_max as usize) } else { Vec::new() };
+        let ahead = flow.sent - flow.acked;
+        // Bulk leaves most of the credit to others, which would else wait behind all of it.
+        let with_bulk = ahead < u64::from(config.credit_bytes / BULK_SHARE);
+        let envelopes = if ahead < u64::from(config.credit_bytes) && flow.open {
+            self.lanes().take(config.frame_bytes_max as usize, with_bulk)
+        } else {
+            Vec::new()
+        };
         let beat = flow.beat.take();
-        let owed = flow.consumed - flow.told > u64::from(config.credit_bytes) / 4;
+        let owed = flow.consumed - flow.told > u64::from(config.credit_bytes / OWED_SHARE);
         if envelopes.is_empty() && beat.is_none() && !owed {
             return None;
         }
