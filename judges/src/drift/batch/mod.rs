@@ -1,6 +1,6 @@
 //! Tests that compare one batch with another.
 //!
-//! Two ways in. With both samples at hand: [`ks_two_sample`], [`mann_whitney`], [`wasserstein`], and on shares or a
+//! Two ways in. With both samples at hand: [`ks_two_sample`], [`mann_whitney()`], [`wasserstein()`], and on shares or a
 //! table [`psi`], [`jensen_shannon`], [`hellinger`], [`kullback_leibler`], [`chi_square_table`]. Where observations
 //! come one by one and are not kept: lay out [`Bins`] over the reference, fold into a [`Histogram`],
 //! [`Histogram::compare`].

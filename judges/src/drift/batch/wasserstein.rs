@@ -39,7 +39,7 @@ pub fn wasserstein(reference: &[f64], current: &[f64]) -> Result<f64, DriftError
 ///
 /// # Errors
 ///
-/// As [`wasserstein`], and [`DriftError::Value`] if the reference is constant: it has no scale.
+/// As [`wasserstein()`], and [`DriftError::Value`] if the reference is constant: it has no scale.
 pub fn wasserstein_normed(reference: &[f64], current: &[f64]) -> Result<f64, DriftError> {
     let distance = wasserstein(reference, current)?;
     let n = reference.len() as f64;

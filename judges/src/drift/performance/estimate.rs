@@ -68,7 +68,7 @@ pub fn estimate(predictions: &[Prediction]) -> Result<Estimate, DriftError> {
 ///
 /// # Errors
 ///
-/// As [`estimate`].
+/// As [`estimate()`].
 pub fn estimate_roc_auc(predictions: &[Prediction]) -> Result<Option<f64>, DriftError> {
     if predictions.is_empty() {
         return Err(DriftError::TooFew { field: "predictions", least: 1 });
