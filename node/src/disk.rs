@@ -48,6 +48,10 @@ impl Append for Log {
         })
     }
 
+    fn covered(&self, shard: ShardId, index: u64, term: u64) {
+        self.wal.covered(shard, index, term);
+    }
+
     fn reread(&self, shard: ShardId) -> Result<GroupLog, Unread> {
         self.wal.reread(shard).map_err(|error| match error {
             WalError::Unreadable(why) => Unread::Lost(why),

@@ -302,6 +302,9 @@ impl Running {
             };
             self.world.log.append(self.mailbox.shard(), records, Box::new(done))?;
         }
+        if let Some((index, term)) = outputs.covered {
+            self.world.log.covered(self.mailbox.shard(), index, term);
+        }
         self.send_raft(outputs.messages);
         for (token, outcomes) in outputs.answers {
             self.reply(token, outcomes);

@@ -234,6 +234,7 @@ impl Replica {
                     self.note("checkpoint_works_again", format!("up to entry {}", mark.index));
                 }
                 self.checkpoint = self.checkpoint.max(mark.index);
+                self.out.covered = Some((mark.index, mark.term));
                 if let Some(cut) = self.group.checkpointed(mark) {
                     self.out.append.push((0, vec![cut]));
                 }

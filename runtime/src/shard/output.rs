@@ -98,6 +98,8 @@ pub struct Outputs {
     pub effects: Vec<EffectBatch>,
     /// Effects taken: sending shard and number.
     pub taken: Vec<(ShardId, u64)>,
+    /// An entry that a durable checkpoint covers, and its term.
+    pub covered: Option<(u64, u64)>,
     /// A checkpoint to write.
     pub checkpoint: Option<CheckpointJob>,
     /// Snapshots to send.

@@ -42,6 +42,10 @@ pub trait Append: Send + Sync + 'static {
         done: Box<dyn FnOnce(Result<(), String>) + Send>,
     ) -> Result<(), String>;
 
+    /// A durable checkpoint covers the shard up to this entry and its term: a log that runs out of room may give up what
+    /// it has of the shard up to there.
+    fn covered(&self, _shard: ShardId, _index: u64, _term: u64) {}
+
     /// What the log now holds of a shard, for a replica that starts again in a running process. Blocking.
     ///
     /// # Errors

@@ -67,6 +67,14 @@ pub enum Record {
     Gone,
 }
 
+impl Record {
+    /// Whether nothing that was recorded of the group before it counts.
+    #[must_use]
+    pub const fn begins_anew(&self) -> bool {
+        matches!(self, Self::Reset { .. } | Self::Replica { .. } | Self::Gone)
+    }
+}
+
 /// What a group's records fold to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupLog {

@@ -43,8 +43,8 @@ pub(super) struct Read {
     pub(super) contents: Contents,
 }
 
-/// Reads every segment in order; cuts a torn tail off when `mend`.
-pub(super) fn read(dir: &Path, mend: bool) -> Result<(Recovered, Vec<Read>), WalError> {
+/// Reads every segment in order, and cuts a torn tail off.
+pub(super) fn read(dir: &Path) -> Result<(Recovered, Vec<Read>), WalError> {
     let mut reader = Reader::default();
     let segments = segment::list(dir)?;
     let newest = segments.len().saturating_sub(1);
@@ -52,12 +52,32 @@ pub(super) fn read(dir: &Path, mend: bool) -> Result<(Recovered, Vec<Read>), Wal
         let fail = |error: std::io::Error| WalError::io(&path, &error);
         let bytes = std::fs::read(&path).map_err(fail)?;
         let end = reader.segment(sequence, &path, &bytes, at == newest)?;
-        if mend && let Some(end) = end {
+        if let Some(end) = end {
             let file = OpenOptions::new().write(true).open(&path).map_err(fail)?;
             file.set_len(end as u64).and_then(|()| file.sync_all()).map_err(fail)?;
         }
     }
     Ok(reader.finish())
+}
+
+/// Reads what some segments hold of one group, of which `base` is known to be true now.
+pub(super) fn reread<'a>(
+    shard: ShardId,
+    segments: impl Iterator<Item = (u64, &'a Path)>,
+    base: Record,
+) -> Result<GroupLog, WalError> {
+    let mut found = Vec::new();
+    for (sequence, path) in segments {
+        let bytes = std::fs::read(path).map_err(|error| WalError::io(path, &error))?;
+        read_one(&bytes, sequence, path, Some(shard), &mut found);
+    }
+    found.push(Piece::Record(shard, base, "what is known of it".to_owned()));
+    let mut out = Recovered::default();
+    fold(found, &mut out);
+    match out.damaged.remove(&shard) {
+        Some(why) => Err(WalError::Unreadable(why)),
+        None => Ok(out.groups.remove(&shard).unwrap_or_default()),
+    }
 }
 
 /// Takes segments in their order.
@@ -90,7 +110,15 @@ impl Reader {
             self.found.push(Piece::Gap(format!("a segment is missing before {}", path.display())));
         }
         self.expected = Some(sequence + 1);
-        let (contents, end) = read_one(bytes, sequence, path, &mut self.found);
+        let before = self.found.len();
+        let (contents, end) = read_one(bytes, sequence, path, None, &mut self.found);
+        for piece in &self.found[before..] {
+            if let Piece::Record(shard, record, _) = piece
+                && record.begins_anew()
+            {
+                self.reads.iter_mut().for_each(|read| _ = read.contents.remove(shard));
+            }
+        }
         self.reads.push(Read { sequence, path: path.to_owned(), contents });
         match end {
             End::Clean => {}
@@ -195,14 +223,23 @@ fn fold(found: Vec<Piece>, out: &mut Recovered) {
     }
 }
 
-fn read_one(bytes: &[u8], sequence: u64, path: &Path, found: &mut Vec<Piece>) -> (Contents, End) {
+/// Reads a segment, of one group where only one is asked for.
+fn read_one(
+    bytes: &[u8],
+    sequence: u64,
+    path: &Path,
+    only: Option<ShardId>,
+    found: &mut Vec<Piece>,
+) -> (Contents, End) {
     let mut contents = Contents::new();
     let mut at = HEADER;
     loop {
         match frame::look(bytes, at, sequence) {
             Found::End => return (contents, End::Clean),
             Found::Frame { shard, body, next } => {
-                take(shard, body, found, &mut contents, &format!("{} at byte {at}", path.display()));
+                if only.is_none_or(|only| only == shard) {
+                    take(shard, body, found, &mut contents, &format!("{} at byte {at}", path.display()));
+                }
                 at = next;
             }
             Found::BadBody { shard, next } => {

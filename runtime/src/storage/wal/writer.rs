@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::config::{Sync, WalConfig};
 use super::frame;
-use super::recover::{Contents, Recovered, read};
+use super::recover::{self, Contents, Recovered, read};
 use super::segment;
 use crate::address::ShardId;
 use crate::planted::Bug;
@@ -21,6 +21,8 @@ use crate::storage::{GroupLog, Record, Vote};
 const BATCH_MAX: usize = 1_024;
 /// Retired segments kept for reuse.
 const SPARES_MAX: usize = 2;
+/// Full segments beyond which a group that a checkpoint covers gives up the entries that hold back the oldest.
+const OLDER_KEPT: usize = 4;
 
 /// Called once the records are durable, or could not be made so.
 pub(super) type Done = Box<dyn FnOnce(Result<(), WalError>) + Send>;
@@ -74,6 +76,7 @@ struct Counters {
 
 enum Job {
     Append(ShardId, Vec<Record>, Done),
+    Covered(ShardId, u64, u64),
     Reread(ShardId, SyncSender<Result<GroupLog, WalError>>),
     Close,
 }
@@ -95,7 +98,7 @@ impl Wal {
     /// The disk, or a directory that holds something else.
     pub fn open(dir: &Path, config: &WalConfig) -> Result<(Self, Recovered), WalError> {
         std::fs::create_dir_all(dir).map_err(|error| WalError::io(dir, &error))?;
-        let (recovered, reads) = read(dir, true)?;
+        let (recovered, reads) = read(dir)?;
         let counters = Arc::new(Counters::default());
         let mut writer = Writer {
             dir: dir.to_owned(),
@@ -128,6 +131,13 @@ impl Wal {
             TrySendError::Full(_) => WalError::Full,
             TrySendError::Disconnected(_) => WalError::Failed("it is closed".to_owned()),
         })
+    }
+
+    /// A durable checkpoint covers a shard up to the entry `index` of `term`. Those up to it stay for replicas that lag,
+    /// until they hold back a segment; then the log gives them up by itself.
+    pub fn covered(&self, shard: ShardId, index: u64, term: u64) {
+        // Lost when the queue is full: the next checkpoint says more.
+        let _ = self.0.jobs.try_send(Job::Covered(shard, index, term));
     }
 
     /// What the log holds of a shard now. Blocking.
@@ -171,11 +181,13 @@ pub(super) struct Facts {
     replica: Option<u64>,
     vote: Vote,
     pub(super) cut: (u64, u64),
+    /// Where the log may be cut: an entry that a durable checkpoint covers, and its term. Not part of the log.
+    covered: (u64, u64),
 }
 
 impl Facts {
     const fn of(log: &GroupLog) -> Self {
-        Self { replica: log.replica, vote: log.vote, cut: log.cut }
+        Self { replica: log.replica, vote: log.vote, cut: log.cut, covered: (0, 0) }
     }
 
     pub(super) fn fold(&mut self, record: &Record) {
@@ -187,14 +199,16 @@ impl Facts {
                     self.cut = (*index, *term);
                 }
             }
-            Record::Reset { index, term } => self.cut = (*index, *term),
+            Record::Reset { index, term } => (self.cut, self.covered) = ((*index, *term), (0, 0)),
             Record::Replica { id } => *self = Self { replica: Some(*id), ..Self::default() },
             Record::Gone => *self = Self::default(),
-            Record::Base { replica, vote, cut } => *self = Self { replica: *replica, vote: *vote, cut: *cut },
+            Record::Base { replica, vote, cut } => {
+                *self = Self { replica: *replica, vote: *vote, cut: *cut, covered: (0, 0) };
+            }
         }
     }
 
-    const fn base(&self) -> Record {
+    pub(super) const fn base(&self) -> Record {
         Record::Base { replica: self.replica, vote: self.vote, cut: self.cut }
     }
 }
@@ -225,6 +239,14 @@ impl Writer {
                     Job::Append(shard, records, done) => {
                         batch.push((shard, records));
                         dones.push(done);
+                    }
+                    Job::Covered(shard, index, term) => {
+                        // A group that is begun anew in this batch forgets it, which the next checkpoint mends.
+                        if let Some(facts) = self.groups.get_mut(&shard)
+                            && index > facts.covered.0
+                        {
+                            facts.covered = (index, term);
+                        }
                     }
                     Job::Reread(shard, reply) => {
                         let outcome = self.flush(&mut batch, &mut dones).and_then(|()| self.reread(shard));
@@ -288,7 +310,7 @@ impl Writer {
             for record in records {
                 facts.fold(record);
                 segment::note(&mut self.contents, *shard, record);
-                if matches!(record, Record::Reset { .. } | Record::Replica { .. } | Record::Gone) {
+                if record.begins_anew() {
                     for (_, _, contents) in &mut self.older {
                         contents.remove(shard);
                     }
@@ -332,6 +354,7 @@ impl Writer {
             open.file.sync_data().map_err(|error| WalError::io(&open.path, &error))?;
             let contents = std::mem::take(&mut self.contents);
             self.older.push((open.sequence, open.path.clone(), contents));
+            self.give_up();
         }
         let open = segment::create(&self.dir, self.next, self.config.segment_bytes, self.spares.pop())?;
         self.next += 1;
@@ -344,7 +367,22 @@ impl Writer {
         self.sync()
     }
 
-    /// Frees the oldest segments whose entries are all covered by checkpoints.
+    /// A group that says little would hold back the segments of those that say much: the next segment begins behind its
+    /// checkpoint.
+    fn give_up(&mut self) {
+        let far = self.older.len().saturating_sub(OLDER_KEPT);
+        for (_, _, contents) in &self.older[..far] {
+            for (shard, highest) in contents {
+                if let Some(facts) = self.groups.get_mut(shard)
+                    && (facts.cut.0 + 1..=facts.covered.0).contains(highest)
+                {
+                    facts.cut = facts.covered;
+                }
+            }
+        }
+    }
+
+    /// Frees the oldest segments whose entries are all behind their groups' cuts.
     fn retire(&mut self) -> Result<(), WalError> {
         while let Some((_, _, contents)) = self.older.first() {
             let needed = contents
@@ -361,10 +399,14 @@ impl Writer {
     }
 
     fn reread(&self, shard: ShardId) -> Result<GroupLog, WalError> {
-        let (mut recovered, _) = read(&self.dir, false)?;
-        match recovered.damaged.remove(&shard) {
-            Some(why) => Err(WalError::Unreadable(why)),
-            None => Ok(recovered.groups.remove(&shard).unwrap_or_default()),
-        }
+        let Some(facts) = self.groups.get(&shard) else { return Ok(GroupLog::default()) };
+        let older = self.older.iter().map(|(sequence, path, contents)| (*sequence, path.as_path(), contents));
+        let open = self.open.iter().map(|open| (open.sequence, open.path.as_path(), &self.contents));
+        // What others wrote is left alone: whoever appends meanwhile waits for this thread.
+        let holding = older.chain(open).filter_map(|(sequence, path, contents)| {
+            contents.get(&shard).map(|highest| (sequence, path, *highest))
+        });
+        let needed = holding.skip_while(|(_, _, highest)| *highest <= facts.cut.0);
+        recover::reread(shard, needed.map(|(sequence, path, _)| (sequence, path)), facts.base())
     }
 }
