@@ -2,14 +2,19 @@
 
 pub mod catalog;
 pub mod content;
+pub mod directory;
 pub mod experiments;
 pub mod exposures;
 pub mod features;
+mod kept;
 pub mod lake;
 pub mod members;
 pub mod models;
+pub mod monitors;
 pub mod probes;
 mod registry;
 pub mod serving;
+pub mod signals;
 
+pub use kept::Kept;
 pub use registry::registry;

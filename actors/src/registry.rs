@@ -4,6 +4,7 @@ use troupe_runtime::Registry;
 
 use crate::catalog::{Catalog, Declare, ListGroups, Retire};
 use crate::content::{Content, Count, Describe, GetContent};
+use crate::directory::{Directory, Enlist, GetDirectory, Strike};
 use crate::experiments::{Define, Experiment, GetExperiment, Start, Stop};
 use crate::exposures::{CountExposure, Exposures, GetExposures};
 use crate::features::{Features, Lookup, Observe};
@@ -11,7 +12,12 @@ use crate::members::{
     GetHistory, GetInputs, GetPredictions, GetProfile, Member, Record, Remember, SetProfile,
 };
 use crate::models::{GetModel, Model, Promote, Publish};
+use crate::monitors::{
+    Compare, DefineMonitor, GetMonitor, Happening, Label, Lift, Monitor, Observe as ObserveRows, Silence,
+    Tick,
+};
 use crate::probes::{Append, Cas, Forward, Get, Keep, Probe, Put, Read, Take};
+use crate::signals::{GetSignal, Raise, Signal};
 
 /// The kinds that a node runs.
 #[must_use]
@@ -48,6 +54,23 @@ pub fn registry() -> Registry {
         .kind::<Exposures>()
         .command::<Exposures, CountExposure>()
         .query::<Exposures, GetExposures>()
+        .kind::<Directory>()
+        .command::<Directory, Enlist>()
+        .command::<Directory, Strike>()
+        .query::<Directory, GetDirectory>()
+        .kind::<Monitor>()
+        .command::<Monitor, DefineMonitor>()
+        .command::<Monitor, ObserveRows>()
+        .command::<Monitor, Happening>()
+        .command::<Monitor, Label>()
+        .command::<Monitor, Silence>()
+        .command::<Monitor, Lift>()
+        .command::<Monitor, Tick>()
+        .query::<Monitor, GetMonitor>()
+        .query::<Monitor, Compare>()
+        .kind::<Signal>()
+        .command::<Signal, Raise>()
+        .query::<Signal, GetSignal>()
         .kind::<Probe>()
         .command::<Probe, Put>()
         .command::<Probe, Cas>()
@@ -67,12 +90,15 @@ mod tests {
     const VERBS: &str = "
         catalog declare.v1 list.v1 retire.v1
         content count.v1 describe.v1 get.v1
+        directory enlist.v1 get.v1 strike.v1
         experiments define.v1 get.v1 start.v1 stop.v1
         exposures count.v1 get.v1
         features lookup.v1 observe.v1
         members get-history.v1 get-inputs.v1 get-predictions.v1 get-profile.v1 record.v1 remember.v1 set-profile.v1
         models get.v1 promote.v1 publish.v1
-        probes append.v1 cas.v1 forward.v1 get.v1 keep.v1 put.v1 read.v1 take.v1";
+        monitors compare.v1 define.v1 get.v1 happening.v1 label.v1 lift.v1 observe.v1 silence.v1 tick.v1
+        probes append.v1 cas.v1 forward.v1 get.v1 keep.v1 put.v1 read.v1 take.v1
+        signals get.v1 raise.v1";
 
     #[test]
     fn the_kinds_and_verbs_of_a_node_are_these() {
@@ -97,7 +123,13 @@ mod tests {
             .collect();
         // These are effects: the outbox's own high-water marks keep them from counting twice. Probes count each decision on
         // purpose: their clients protect themselves with idempotency keys, which is what is probed.
-        let effects = ["content count.v1", "exposures count.v1", "features observe.v1"];
+        let effects = [
+            "content count.v1",
+            "exposures count.v1",
+            "features observe.v1",
+            "monitors happening.v1",
+            "monitors observe.v1",
+        ];
         let probes =
             ["append", "cas", "forward", "keep", "put", "take"].map(|verb| format!("probes {verb}.v1"));
         let expected: Vec<String> = effects.map(str::to_owned).into_iter().chain(probes).collect();

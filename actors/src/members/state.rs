@@ -4,7 +4,7 @@ use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::Answer;
 use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused, Timestamp};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::history::History;
 use super::messages::{
@@ -13,11 +13,14 @@ use super::messages::{
 };
 use crate::catalog::{Catalog, EntityKey};
 use crate::content::{Content, Count};
+use crate::directory::Directory;
 use crate::exposures::{CountExposure, Exposures};
 use crate::features::{Features, Observe};
+use crate::monitors::{Happening, Monitor};
 
 /// How far event time may be ahead of the cluster's clock.
-const AHEAD_MAX_MS: u64 = 24 * 3_600 * 1_000;
+const AHEAD_MAX_MS: u64 = DAY_MS;
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
 /// Longest id, type, or circumstance, in bytes.
 const TEXT_BYTES_MAX: usize = 128;
 /// Circumstances of one interaction, and attributes of a profile.
@@ -125,7 +128,45 @@ impl Decide<Record> for Member {
         };
         let count = Count { value: ask.value, at: ask.at };
         let decision = Decision::event(event).tell(Content::address(&ask.content), &count);
-        observe(decision, ask, ctx).reply(Recorded { duplicate: false })
+        let decision = self.tell_monitors(observe(decision, ask, ctx), ask, ctx);
+        decision.reply(Recorded { duplicate: false })
+    }
+}
+
+impl Member {
+    /// Tells every monitor that feeds on events of this type.
+    fn tell_monitors(
+        &self,
+        mut decision: Decision<Self, Record>,
+        ask: &Record,
+        ctx: &Context<'_>,
+    ) -> Decision<Self, Record> {
+        let Some(monitors) = Directory::read::<Monitor>(ctx.globals) else { return decision };
+        let mut happening = None;
+        for entry in monitors.wanting(&ask.kind) {
+            #[allow(clippy::cast_precision_loss, reason = "a share of a hash")]
+            let drawn =
+                (xxh3_64_with_seed(entry.key.as_bytes(), ask.id()) >> 11) as f64 / (1_u64 << 53) as f64;
+            if drawn < f64::from(entry.share) {
+                let happening = happening.get_or_insert_with(|| self.happening(ask));
+                decision = decision.tell(Address::of::<Monitor>(entry.key.clone()), happening);
+            }
+        }
+        decision
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "times and counts far below 2^53")]
+    fn happening(&self, ask: &Record) -> Happening {
+        let before = self.history.newest().next().map(|newest| newest.at);
+        let shown = self.predictions.as_deref();
+        Happening {
+            value: ask.value.map(f64::from),
+            hour: (ask.at.0 % DAY_MS) as f64 / (DAY_MS / 24) as f64,
+            gap_s: before.map(|before| ask.at.0.saturating_sub(before.0) as f64 / 1_000.0),
+            history: self.history.len() as f64,
+            repeat: self.history.newest().any(|met| met.content == ask.content),
+            missed: shown.map(|shown| !shown.items.contains(&ask.content)),
+        }
     }
 }
 

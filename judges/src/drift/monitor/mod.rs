@@ -196,6 +196,17 @@ impl Monitor {
         any
     }
 
+    /// Takes a silence back, of one feature or of all for `None`. False if it is nowhere.
+    pub fn lift(&mut self, feature: Option<&str>, silence: Silence) -> bool {
+        let mut any = false;
+        for watch in &mut self.watches {
+            if feature.is_none_or(|name| name == watch.feature.name) {
+                any |= watch.alert.lift(silence);
+            }
+        }
+        any
+    }
+
     /// The names of features whose alert was fired and not yet resolved.
     pub fn firing(&self) -> impl Iterator<Item = &str> {
         self.watches.iter().filter(|watch| watch.alert.is_firing()).map(|watch| watch.feature.name.as_str())

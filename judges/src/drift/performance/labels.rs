@@ -137,6 +137,12 @@ impl LabelJoin {
         self.stats.expired - before
     }
 
+    /// Whether a prediction of this key waits.
+    #[must_use]
+    pub fn waits_for(&self, key: &str) -> bool {
+        self.waiting.contains_key(key)
+    }
+
     /// Predictions that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

@@ -1,0 +1,115 @@
+//! How a directory decides.
+
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+use troupe_runtime::entity::{Answer, Globals, Placement};
+use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused, Timestamp};
+
+use super::messages::{DirectoryView, Enlist, Entry, GetDirectory, Strike};
+
+/// Entities of one kind that are listed; beyond it the one whose key comes first among those with nothing due and no
+/// topic is left out.
+pub const ENTRIES_MAX: usize = 4_096;
+
+/// The entities of one kind, keyed by it.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+pub struct Directory {
+    entries: BTreeMap<String, Entry>,
+}
+
+/// What happened to a directory.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+pub enum Event {
+    /// An entity was added or changed.
+    Enlisted(Entry),
+    /// An entity was taken out.
+    Struck(String),
+}
+
+impl Directory {
+    /// The directory of a kind.
+    #[must_use]
+    pub fn of<E: Entity>() -> Address {
+        Address::of::<Self>(E::KIND)
+    }
+
+    /// Those who want to hear of an event of this type.
+    pub fn wanting<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Entry> {
+        self.entries.values().filter(move |entry| entry.topics.iter().any(|wanted| wanted == topic))
+    }
+
+    /// Those for whom something is to be done by `now`.
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Entry> {
+        self.entries.values().filter(move |entry| entry.due.is_some_and(|due| due <= now))
+    }
+
+    /// All, in the order of their keys.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// The directory of a kind as this node last applied it.
+    #[must_use]
+    pub fn read<E: Entity>(globals: &Globals) -> Option<std::sync::Arc<Self>> {
+        globals.get::<Self>(E::KIND)
+    }
+}
+
+impl Entity for Directory {
+    const KIND: &'static str = "directory";
+    const PLACEMENT: Placement = Placement::Control;
+    type Event = Event;
+
+    fn create(_key: &str) -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Enlisted(entry) => {
+                self.entries.insert(entry.key.clone(), entry.clone());
+                if self.entries.len() > ENTRIES_MAX {
+                    let idle = |entry: &&Entry| entry.due.is_none() && entry.topics.is_empty();
+                    if let Some(key) = self.entries.values().find(idle).map(|entry| entry.key.clone()) {
+                        self.entries.remove(&key);
+                    }
+                }
+            }
+            Event::Struck(key) => {
+                self.entries.remove(key);
+            }
+        }
+    }
+}
+
+impl Decide<Enlist> for Directory {
+    fn decide(&self, ask: &Enlist, _ctx: &Context<'_>) -> Decision<Self, Enlist> {
+        if self.entries.get(&ask.entry.key) == Some(&ask.entry) {
+            return Decision::unchanged().reply(());
+        }
+        let idle = |entry: &Entry| entry.due.is_none() && entry.topics.is_empty();
+        let known = self.entries.contains_key(&ask.entry.key);
+        if !known && self.entries.len() >= ENTRIES_MAX && !self.entries.values().any(idle) {
+            let why = format!("{ENTRIES_MAX} of the kind are at work: end some first");
+            return Decision::refuse(Refused::new("TOO_MANY", why));
+        }
+        Decision::event(Event::Enlisted(ask.entry.clone())).reply(())
+    }
+}
+
+impl Decide<Strike> for Directory {
+    fn decide(&self, ask: &Strike, _ctx: &Context<'_>) -> Decision<Self, Strike> {
+        if !self.entries.contains_key(&ask.key) {
+            return Decision::unchanged().reply(());
+        }
+        Decision::event(Event::Struck(ask.key.clone())).reply(())
+    }
+}
+
+impl Answer<GetDirectory> for Directory {
+    fn answer(&self, _ask: &GetDirectory, _ctx: &Context<'_>) -> Result<DirectoryView, Refused> {
+        Ok(DirectoryView { entries: self.entries.values().cloned().collect() })
+    }
+}

@@ -1,0 +1,76 @@
+//! How the judges' types are stored and sent: by field name, so that a later build can add to them.
+
+use bincode::de::{BorrowDecode, BorrowDecoder, Decoder};
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
+use bincode::{Decode, Encode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A value of the judges in the middle of what bincode encodes. Inside it is MessagePack with field names: what a
+/// judge remembers grows from version to version, and an older memory must still be read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Kept<T>(pub T);
+
+impl<T: Serialize> Encode for Kept<T> {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        let bytes =
+            rmp_serde::to_vec_named(&self.0).map_err(|error| EncodeError::OtherString(error.to_string()))?;
+        bytes.encode(encoder)
+    }
+}
+
+impl<C, T: DeserializeOwned> Decode<C> for Kept<T> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let bytes = Vec::<u8>::decode(decoder)?;
+        let value =
+            rmp_serde::from_slice(&bytes).map_err(|error| DecodeError::OtherString(error.to_string()))?;
+        Ok(Self(value))
+    }
+}
+
+impl<'de, C, T: DeserializeOwned> BorrowDecode<'de, C> for Kept<T> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Self::decode(decoder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use troupe_judges::drift::stream::{AdwinOptions, Detector, DetectorSpec};
+    use troupe_runtime::wire;
+
+    use super::*;
+
+    #[test]
+    fn what_a_judge_remembers_comes_back_bit_for_bit() {
+        let mut detector = DetectorSpec::Adwin(AdwinOptions::default()).build().unwrap();
+        for x in [0.1, -0.0, f64::MIN_POSITIVE, 1.0 / 3.0, 1e300] {
+            detector.observe(x);
+        }
+        let kept = Kept(detector);
+        let read: Kept<troupe_judges::drift::stream::AnyDetector> =
+            wire::decode(&wire::encode(&kept)).unwrap();
+        assert_eq!(read, kept);
+        let odd = Kept((f64::INFINITY, f64::NEG_INFINITY, f64::NAN));
+        let read: Kept<(f64, f64, f64)> = wire::decode(&wire::encode(&odd)).unwrap();
+        assert_eq!((read.0.0, read.0.1, read.0.2.is_nan()), (f64::INFINITY, f64::NEG_INFINITY, true));
+    }
+
+    #[test]
+    fn an_older_memory_is_read_by_a_build_that_knows_more() {
+        #[derive(Serialize)]
+        struct Then {
+            a: u32,
+        }
+        #[derive(Deserialize, PartialEq, Debug)]
+        struct Now {
+            a: u32,
+            #[serde(default)]
+            b: Option<f64>,
+        }
+        let read: Kept<Now> = wire::decode(&wire::encode(&Kept(Then { a: 7 }))).unwrap();
+        assert_eq!(read.0, Now { a: 7, b: None });
+    }
+}

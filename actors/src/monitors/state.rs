@@ -1,0 +1,414 @@
+//! How a monitor decides.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+use troupe_judges::drift::DriftError;
+use troupe_judges::drift::alert;
+use troupe_runtime::entity::{CatchUp, Timer};
+use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
+
+use super::messages::{DefineMonitor, Happening, Label, Lift, Observe, Observed, Row, Silence, Tick};
+use super::spec::MonitorSpec;
+use super::watching::{Said, Watching};
+use super::window::{Alarm, Window};
+use crate::directory::{Directory, Enlist, Entry};
+use crate::kept::Kept;
+use crate::signals::{Raise, Signal};
+
+/// Windows kept, counted by their features.
+const CELLS_MAX: usize = 10_000;
+const ALARMS_MAX: usize = 256;
+const SILENCES_MAX: usize = 64;
+/// Rows of one batch.
+pub(super) const ROWS_MAX: usize = 2_000;
+const KEY_BYTES_MAX: usize = 128;
+const TIMER: &str = "tick";
+
+/// Where a monitor stands.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Phase {
+    /// Never defined.
+    #[default]
+    Undefined,
+    /// Its first rows become the reference.
+    Learning(#[serde(skip)] Vec<Vec<f64>>),
+    /// It has a reference.
+    Watching(Box<Kept<Watching>>),
+    /// Its first rows cannot be a reference.
+    Failed(String),
+}
+
+/// One monitor.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+pub struct Monitor {
+    pub(super) spec: Kept<MonitorSpec>,
+    pub(super) phase: Phase,
+    pub(super) observed: u64,
+    pub(super) last: Option<Timestamp>,
+    pub(super) windows: VecDeque<Window>,
+    pub(super) alarms: VecDeque<Alarm>,
+    pub(super) silences: Vec<Silence>,
+}
+
+/// What happened to a monitor.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+pub enum Event {
+    /// It was defined.
+    Defined(DefineMonitor, Timestamp),
+    /// Rows were told.
+    Observed(Vec<Row>, Timestamp),
+    /// A label came.
+    Labelled(Label, Timestamp),
+    /// A silence was added.
+    Silenced(Silence),
+    /// A silence was taken back.
+    Lifted(Silence),
+    /// The clock moved something.
+    Ticked(Timestamp),
+}
+
+impl Monitor {
+    /// Folds rows and returns what is to be told, of a copy or of the thing itself.
+    fn fold(&mut self, rows: &[Row], now: Timestamp) -> Said {
+        match &mut self.phase {
+            Phase::Undefined | Phase::Failed(_) => Said::default(),
+            Phase::Learning(columns) => {
+                let missing = (self.spec.0.learned_rows() as usize)
+                    .saturating_sub(columns.first().map_or(0, Vec::len))
+                    .min(rows.len());
+                let (reference, rest) = rows.split_at(missing);
+                for (at, column) in columns.iter_mut().enumerate() {
+                    let value = |row: &Row| row.values.get(at).copied().flatten().unwrap_or(f64::NAN);
+                    column.extend(reference.iter().map(value));
+                }
+                if columns.first().map_or(0, Vec::len) < self.spec.0.learned_rows() as usize {
+                    return Said::default();
+                }
+                let learned = Watching::new(&self.spec.0, columns, now);
+                self.begin(learned);
+                if rest.is_empty() { Said::default() } else { self.fold(rest, now) }
+            }
+            Phase::Watching(watching) => watching.0.observe(rows, now),
+        }
+    }
+
+    fn begin(&mut self, learned: Result<Watching, DriftError>) {
+        self.phase = match learned {
+            Ok(mut watching) => {
+                for silence in &self.silences {
+                    watching.silence(silence.feature.as_deref(), span(silence));
+                }
+                Phase::Watching(Box::new(Kept(watching)))
+            }
+            Err(error) => Phase::Failed(format!("the first rows cannot be a reference: {error}")),
+        };
+    }
+
+    fn keep(&mut self, said: Said) {
+        self.windows.extend(said.windows);
+        let windows_max = (CELLS_MAX / self.spec.0.features.len().max(1)).max(1);
+        while self.windows.len() > windows_max {
+            self.windows.pop_front();
+        }
+        said.alarms.into_iter().for_each(|alarm| self.alarms.push_front(alarm));
+        self.alarms.truncate(ALARMS_MAX);
+    }
+
+    /// What folding would tell, on a copy: effects leave with the entry that causes them.
+    fn would_say(&self, rows: &[Row], now: Timestamp) -> Vec<Alarm> {
+        match &self.phase {
+            Phase::Watching(watching) if watching.0.may_speak(&self.spec.0, rows.len()) => {
+                watching.0.clone().observe(rows, now).alarms
+            }
+            Phase::Learning(columns) => {
+                let known = columns.first().map_or(0, Vec::len);
+                if known + rows.len() <= self.spec.0.learned_rows() as usize {
+                    return Vec::new();
+                }
+                let (phase, silences) = (Phase::Learning(columns.clone()), self.silences.clone());
+                let mut copy = Self { spec: self.spec.clone(), phase, silences, ..Self::default() };
+                copy.fold(rows, now).alarms
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn tell<C: Command>(
+        &self,
+        mut decision: Decision<Self, C>,
+        alarms: &[Alarm],
+        key: &str,
+    ) -> Decision<Self, C> {
+        let Some(signal) = &self.spec.0.signal else { return decision };
+        for alarm in alarms.iter().filter(|alarm| alarm.fired) {
+            let from = format!("{}/{key}", Self::KIND);
+            let params = BTreeMap::from([
+                ("what".to_owned(), alarm.what.clone()),
+                ("why".to_owned(), alarm.why.chars().take(200).collect()),
+                ("subject".to_owned(), self.spec.0.subject.clone()),
+            ]);
+            let id = format!("{}@{}", alarm.what, alarm.at.0);
+            let raise = Raise { id, from: from.chars().take(256).collect(), at: alarm.at, params };
+            decision = decision.tell(Address::of::<Signal>(signal.clone()), &raise);
+        }
+        decision
+    }
+
+    fn list<C: Command>(decision: Decision<Self, C>, spec: &MonitorSpec, key: &str) -> Decision<Self, C> {
+        let entry = Entry {
+            key: key.to_owned(),
+            state: "on".to_owned(),
+            about: spec.subject.clone(),
+            topics: spec.feed.iter().map(|feed| feed.event.clone()).collect(),
+            share: spec.feed.as_ref().map_or(0.0, |feed| feed.share),
+            due: None,
+        };
+        decision.tell(Directory::of::<Self>(), &Enlist { entry })
+    }
+
+    fn row_of(&self, happening: &Happening) -> Row {
+        let value = |name: &str| match name {
+            "value" => happening.value,
+            "hour" => Some(happening.hour),
+            "gap_s" => happening.gap_s,
+            "history" => Some(happening.history),
+            "repeat" => Some(f64::from(u8::from(happening.repeat))),
+            _ => None,
+        };
+        let values = self.spec.0.features.iter().map(|feature| value(&feature.name)).collect();
+        Row { values, error: happening.missed.map(|missed| f64::from(u8::from(missed))), predicted: None }
+    }
+
+    fn check(&self, rows: &[Row]) -> Result<(), Refused> {
+        match &self.phase {
+            Phase::Undefined => return Err(Refused::new("UNDEFINED", "define the monitor first")),
+            Phase::Failed(why) => return Err(Refused::new("FAILED", format!("{why}: define it anew"))),
+            Phase::Learning(_) | Phase::Watching(_) => {}
+        }
+        if rows.is_empty() || rows.len() > ROWS_MAX {
+            return Err(Refused::field("BAD_ROWS", "rows", format!("rows must be 1 to {ROWS_MAX}")));
+        }
+        let features = self.spec.0.features.len();
+        for (at, row) in rows.iter().enumerate() {
+            if row.values.len() != features {
+                let why = format!("{} values where the monitor has {features} features", row.values.len());
+                return Err(Refused::field("BAD_ROW", format!("rows[{at}].values"), why));
+            }
+            if row.error.is_some_and(|error| !(0.0..=1.0).contains(&error)) {
+                let why = "an error must be 0 to 1";
+                return Err(Refused::field("OUT_OF_RANGE", format!("rows[{at}].error"), why));
+            }
+            let Some(predicted) = &row.predicted else { continue };
+            if !(0.0..=1.0).contains(&predicted.probability) {
+                let field = format!("rows[{at}].predicted.probability");
+                return Err(Refused::field("OUT_OF_RANGE", field, "a probability must be 0 to 1"));
+            }
+            if predicted.key.is_empty() || predicted.key.len() > KEY_BYTES_MAX {
+                let why = format!("a prediction's key must be 1 to {KEY_BYTES_MAX} bytes");
+                return Err(Refused::field("BAD_ID", format!("rows[{at}].predicted.key"), why));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn span(silence: &Silence) -> alert::Silence {
+    alert::Silence { from_ms: silence.from.0, until_ms: silence.until.0 }
+}
+
+fn columns(reference: &[Vec<Option<f64>>]) -> Vec<Vec<f64>> {
+    let column = |column: &Vec<Option<f64>>| column.iter().map(|value| value.unwrap_or(f64::NAN)).collect();
+    reference.iter().map(column).collect()
+}
+
+impl Entity for Monitor {
+    const KIND: &'static str = "monitors";
+    type Event = Event;
+
+    fn create(_key: &str) -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Defined(define, now) => {
+                let columns = define.reference.as_deref().map(columns);
+                *self = Self { spec: define.spec.clone(), ..Self::default() };
+                match columns {
+                    Some(columns) => {
+                        let learned = Watching::new(&self.spec.0, &columns, *now);
+                        self.begin(learned);
+                    }
+                    None => self.phase = Phase::Learning(vec![Vec::new(); self.spec.0.features.len()]),
+                }
+            }
+            Event::Observed(rows, now) => {
+                let said = self.fold(rows, *now);
+                self.keep(said);
+                self.observed += rows.len() as u64;
+                self.last = Some(*now);
+            }
+            Event::Labelled(label, now) => {
+                if let Phase::Watching(watching) = &mut self.phase {
+                    watching.0.label(&label.key, label.positive, *now);
+                }
+            }
+            Event::Silenced(silence) => {
+                if let Phase::Watching(watching) = &mut self.phase {
+                    watching.0.silence(silence.feature.as_deref(), span(silence));
+                }
+                self.silences.push(silence.clone());
+            }
+            Event::Lifted(silence) => {
+                if let Phase::Watching(watching) = &mut self.phase {
+                    watching.0.lift(silence.feature.as_deref(), span(silence));
+                }
+                self.silences.retain(|other| other != silence);
+            }
+            Event::Ticked(now) => {
+                let last = self.last;
+                if let Phase::Watching(watching) = &mut self.phase {
+                    let said = watching.0.tick(&self.spec.0, last, *now);
+                    self.keep(said);
+                }
+                self.silences.retain(|silence| silence.until > *now);
+            }
+        }
+    }
+
+    fn size(&self) -> usize {
+        let features = self.spec.0.features.len();
+        let sample = if let Phase::Learning(columns) = &self.phase {
+            columns.iter().map(|column| column.len() * 8).sum()
+        } else {
+            features * 4_096
+        };
+        size_of::<Self>() + sample + self.windows.len() * (features * 40 + 64) + self.alarms.len() * 160
+    }
+}
+
+impl Decide<DefineMonitor> for Monitor {
+    fn decide(&self, ask: &DefineMonitor, ctx: &Context<'_>) -> Decision<Self, DefineMonitor> {
+        let spec = &ask.spec.0;
+        let rows = ask.reference.as_deref().map(columns);
+        // Without a reference the judges' options are tried on a made up one.
+        let tried = vec![vec![0.0, 1.0, 2.0]; spec.features.len()];
+        let judged = spec.check().and_then(|()| {
+            let cells: usize = rows.iter().flatten().map(Vec::len).sum();
+            if cells > super::spec::SAMPLE_MAX {
+                let why = format!("a reference must be {} values or less", super::spec::SAMPLE_MAX);
+                return Err(Refused::field("TOO_MANY", "reference", why));
+            }
+            Watching::new(spec, rows.as_ref().unwrap_or(&tried), ctx.now)
+                .map_err(|error| Refused::field("BAD_SPEC", "spec.options", error.to_string()))
+        });
+        if let Err(refused) = judged {
+            return Decision::refuse(refused);
+        }
+        // Defining it as it is keeps what it has learned.
+        if self.spec == ask.spec && ask.reference.is_none() && !matches!(self.phase, Phase::Failed(_)) {
+            return Decision::unchanged().reply(());
+        }
+        let decision = Decision::event(Event::Defined(ask.clone(), ctx.now));
+        let decision = match spec.wakes_every_ms() {
+            Some(ms) => {
+                let every = std::time::Duration::from_millis(ms);
+                let due = Timestamp(ctx.now.0 + ms);
+                decision.set_timer(TIMER, Timer::every(due, every, CatchUp::One, &Tick {}))
+            }
+            None => decision.cancel_timer(TIMER),
+        };
+        Self::list(decision, spec, ctx.key).reply(())
+    }
+}
+
+impl Decide<Observe> for Monitor {
+    fn decide(&self, ask: &Observe, ctx: &Context<'_>) -> Decision<Self, Observe> {
+        if let Err(refused) = self.check(&ask.rows) {
+            return Decision::refuse(refused);
+        }
+        let alarms = self.would_say(&ask.rows, ctx.now);
+        let decision = Decision::event(Event::Observed(ask.rows.clone(), ctx.now));
+        let observed = self.observed + ask.rows.len() as u64;
+        self.tell(decision, &alarms, ctx.key).reply(Observed { observed, alarms })
+    }
+}
+
+impl Decide<Happening> for Monitor {
+    fn decide(&self, ask: &Happening, ctx: &Context<'_>) -> Decision<Self, Happening> {
+        let rows = [self.row_of(ask)];
+        // The member that tells it could not mend anything: a feed that outlived its monitor is dropped here.
+        if self.check(&rows).is_err() {
+            return Decision::unchanged().reply(());
+        }
+        let alarms = self.would_say(&rows, ctx.now);
+        let decision = Decision::event(Event::Observed(rows.into(), ctx.now));
+        self.tell(decision, &alarms, ctx.key).reply(())
+    }
+}
+
+impl Decide<Label> for Monitor {
+    fn decide(&self, ask: &Label, ctx: &Context<'_>) -> Decision<Self, Label> {
+        let Phase::Watching(watching) = &self.phase else {
+            return Decision::refuse(Refused::new("NOT_WATCHING", "the monitor has no reference yet"));
+        };
+        if !watching.0.joins_labels() {
+            let why = "the monitor joins no labels: define it with spec.labels";
+            return Decision::refuse(Refused::new("NO_LABELS", why));
+        }
+        let waits = watching.0.waits_for(&ask.key);
+        Decision::event(Event::Labelled(ask.clone(), ctx.now)).reply(waits)
+    }
+}
+
+impl Decide<Silence> for Monitor {
+    fn decide(&self, ask: &Silence, ctx: &Context<'_>) -> Decision<Self, Silence> {
+        if ask.until <= ask.from || ask.until <= ctx.now {
+            let why = "a silence must end after it begins, and not in the past";
+            return Decision::refuse(Refused::field("BAD_SPAN", "until", why));
+        }
+        let others = ["errors", "estimated_accuracy", "stale"];
+        if let Some(name) = &ask.feature
+            && !others.contains(&name.as_str())
+            && !self.spec.0.features.iter().any(|feature| &feature.name == name)
+        {
+            return Decision::refuse(Refused::field(
+                "UNKNOWN_FEATURE",
+                "feature",
+                format!("no feature {name:?}"),
+            ));
+        }
+        if self.silences.contains(ask) {
+            return Decision::unchanged().reply(());
+        }
+        if self.silences.len() >= SILENCES_MAX || ask.reason.len() > KEY_BYTES_MAX {
+            let why = format!("{SILENCES_MAX} silences at most, with reasons of {KEY_BYTES_MAX} bytes");
+            return Decision::refuse(Refused::new("TOO_MANY", why));
+        }
+        Decision::event(Event::Silenced(ask.clone())).reply(())
+    }
+}
+
+impl Decide<Lift> for Monitor {
+    fn decide(&self, ask: &Lift, _ctx: &Context<'_>) -> Decision<Self, Lift> {
+        if !self.silences.contains(&ask.silence) {
+            return Decision::unchanged().reply(());
+        }
+        Decision::event(Event::Lifted(ask.silence.clone())).reply(())
+    }
+}
+
+impl Decide<Tick> for Monitor {
+    fn decide(&self, _ask: &Tick, ctx: &Context<'_>) -> Decision<Self, Tick> {
+        let Phase::Watching(watching) = &self.phase else { return Decision::unchanged().reply(()) };
+        let said = watching.0.clone().tick(&self.spec.0, self.last, ctx.now);
+        let ended = self.silences.iter().any(|silence| silence.until <= ctx.now);
+        if said.windows.is_empty() && said.alarms.is_empty() && !ended {
+            return Decision::unchanged().reply(());
+        }
+        self.tell(Decision::event(Event::Ticked(ctx.now)), &said.alarms, ctx.key).reply(())
+    }
+}

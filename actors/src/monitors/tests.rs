@@ -1,0 +1,275 @@
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use troupe_judges::drift::alert::AlertPolicy;
+use troupe_judges::drift::monitor::{Feature, MonitorOptions};
+use troupe_judges::drift::stream::{DetectorSpec, PageHinkleyOptions};
+use troupe_runtime::entity::{Answer, Globals};
+use troupe_runtime::{Command, Context, Decide, Entity, Timestamp, wire};
+
+use super::{
+    Compare, DefineMonitor, Feed, GetMonitor, Happening, Label, Lift, Monitor, MonitorSpec, MonitorView,
+    Observe, Predicted, Row, Silence, Tick,
+};
+use crate::kept::Kept;
+use crate::signals::Raise;
+
+fn feature(name: &str) -> Feature {
+    Feature { name: name.to_owned(), expectation: Default::default() }
+}
+
+fn spec() -> MonitorSpec {
+    MonitorSpec {
+        subject: "models/movies".to_owned(),
+        features: vec![feature("a"), feature("b")],
+        options: MonitorOptions { window: 100, ..MonitorOptions::default() },
+        signal: Some("drift".to_owned()),
+        ..MonitorSpec::default()
+    }
+}
+
+/// A monitor with its clock and the effects that left it.
+struct Scene {
+    monitor: Monitor,
+    now: u64,
+    raised: Vec<Raise>,
+    random: SmallRng,
+}
+
+impl Scene {
+    fn new(spec: MonitorSpec) -> Self {
+        let random = SmallRng::seed_from_u64(3);
+        let mut scene = Self { monitor: Monitor::default(), now: 1_000_000, raised: Vec::new(), random };
+        scene.tell(&DefineMonitor { spec: Kept(spec), reference: None }).unwrap();
+        scene
+    }
+
+    fn tell<C: Command>(&mut self, command: &C) -> Result<C::Reply, String>
+    where
+        Monitor: Decide<C>,
+        C::Reply: Clone,
+    {
+        let globals = Globals::default();
+        let decision = self.monitor.decide(command, &Context::at(Timestamp(self.now), "m", &globals));
+        let reply = decision
+            .outcome()
+            .map_err(|refused| format!("{} {}", refused.code, refused.field.clone().unwrap_or_default()))?;
+        let reply = reply.cloned().ok_or("no reply")?;
+        for effect in decision.effects().iter().filter(|effect| effect.verb == Raise::VERB) {
+            self.raised.push(wire::decode(&effect.body).unwrap());
+        }
+        for event in decision.events() {
+            // A replica folds what was stored, into what was stored.
+            self.monitor = wire::decode(&wire::encode(&self.monitor)).unwrap();
+            self.monitor.apply(&wire::decode(&wire::encode(event)).unwrap());
+        }
+        Ok(reply)
+    }
+
+    fn rows(&mut self, count: usize, shift: f64) -> Vec<Row> {
+        let random = &mut self.random;
+        let mut row = || Row {
+            values: vec![Some(random.random::<f64>() + shift), Some(random.random())],
+            ..Row::default()
+        };
+        (0..count).map(|_| row()).collect()
+    }
+
+    fn observe(&mut self, count: usize, shift: f64) {
+        self.now += 1_000;
+        let rows = self.rows(count, shift);
+        self.tell(&Observe { rows }).unwrap();
+    }
+
+    fn view(&self) -> MonitorView {
+        let globals = Globals::default();
+        let ctx = Context::at(Timestamp(self.now), "m", &globals);
+        self.monitor.answer(&GetMonitor { windows: None }, &ctx).unwrap()
+    }
+}
+
+#[test]
+fn a_shift_of_one_feature_raises_one_signal_and_its_end_resolves_it() {
+    let mut scene = Scene::new(spec());
+    (0..4).for_each(|_| scene.observe(250, 0.0));
+    assert_eq!(scene.view().phase, "watching");
+    (0..10).for_each(|_| scene.observe(100, 0.0));
+    assert_eq!((scene.raised.len(), scene.view().windows.len()), (0, 10));
+    (0..5).for_each(|_| scene.observe(100, 0.4));
+    assert_eq!(scene.view().firing, ["a"]);
+    assert_eq!(scene.raised.len(), 1, "one drift raises one signal: {:?}", scene.raised);
+    assert_eq!((scene.raised[0].from.as_str(), scene.raised[0].params["what"].as_str()), ("monitors/m", "a"));
+    (0..4).for_each(|_| scene.observe(100, 0.0));
+    let view = scene.view();
+    assert!(view.firing.is_empty());
+    assert_eq!(view.alarms.iter().map(|alarm| alarm.fired).collect::<Vec<_>>(), [false, true]);
+    let drifted = &view.windows[10].features;
+    assert!(drifted[0].drifts && drifted[0].psi.unwrap() > drifted[0].threshold && !drifted[1].drifts);
+    assert_eq!(view.observed, 2_900);
+}
+
+#[test]
+fn a_batch_that_crosses_from_learning_into_many_windows_says_the_same_as_single_rows() {
+    let (mut whole, mut single) = (Scene::new(spec()), Scene::new(spec()));
+    let mut rows = whole.rows(1_300, 0.0);
+    rows.extend(whole.rows(500, 0.5));
+    whole.tell(&Observe { rows: rows.clone() }).unwrap();
+    for row in rows {
+        single.tell(&Observe { rows: vec![row] }).unwrap();
+    }
+    assert_eq!(whole.view(), single.view());
+    assert_eq!((whole.raised.len(), single.raised.len()), (1, 1));
+}
+
+#[test]
+fn a_silence_keeps_an_alarm_back_until_it_ends() {
+    let mut scene = Scene::new(MonitorSpec { window_ms: Some(60_000), ..spec() });
+    (0..4).for_each(|_| scene.observe(250, 0.0));
+    let (from, until) = (Timestamp(scene.now), Timestamp(scene.now + 60_000));
+    let silence = Silence { feature: Some("a".into()), from, until, reason: "a release".into() };
+    scene.tell(&silence).unwrap();
+    assert_eq!(scene.view().silences, [silence.clone()]);
+    (0..5).for_each(|_| scene.observe(100, 0.4));
+    assert!(scene.raised.is_empty());
+    scene.now = until.0 + 1;
+    scene.tell(&Tick {}).unwrap();
+    assert_eq!(scene.raised.len(), 1);
+    assert!(scene.view().silences.is_empty());
+    let again = Silence { until: Timestamp(scene.now + 9), from: Timestamp(scene.now), ..silence };
+    scene.tell(&again).unwrap();
+    scene.tell(&Lift { silence: again }).unwrap();
+    assert!(scene.view().silences.is_empty());
+}
+
+#[test]
+fn data_that_stops_is_stale_once_and_fresh_again_with_the_next_row() {
+    let mut scene = Scene::new(MonitorSpec { stale_after_ms: Some(5_000), ..spec() });
+    (0..4).for_each(|_| scene.observe(250, 0.0));
+    for step in 0..10 {
+        scene.now += 2_500;
+        scene.tell(&Tick {}).unwrap();
+        assert_eq!(scene.raised.len(), usize::from(step >= 2), "{step}");
+    }
+    assert_eq!(scene.view().firing, ["stale"]);
+    scene.observe(1, 0.0);
+    assert!(scene.view().firing.is_empty());
+}
+
+#[test]
+fn a_drift_of_errors_is_told_when_a_detector_says_so() {
+    let errors = vec![DetectorSpec::PageHinkley(PageHinkleyOptions::default())];
+    let options =
+        MonitorOptions { window: 1_000, alert: AlertPolicy::default(), ..MonitorOptions::default() };
+    let mut scene = Scene::new(MonitorSpec { errors, options, reference_rows: Some(1_000), ..spec() });
+    scene.observe(1_000, 0.0);
+    for step in 0..20 {
+        let error = if step < 10 { 0.05 } else { 0.9 };
+        let mut rows = scene.rows(100, 0.0);
+        rows.iter_mut().for_each(|row| row.error = Some(error));
+        scene.tell(&Observe { rows }).unwrap();
+        assert!(step >= 10 || scene.raised.is_empty());
+    }
+    assert_eq!(
+        scene.raised.iter().map(|raise| raise.params["what"].as_str()).collect::<Vec<_>>(),
+        ["errors"]
+    );
+}
+
+#[test]
+fn labels_find_their_predictions_and_give_an_accuracy() {
+    let mut scene = Scene::new(MonitorSpec { labels: Some(1_000), ..spec() });
+    (0..4).for_each(|_| scene.observe(250, 0.0));
+    let mut rows = scene.rows(99, 0.0);
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.predicted = Some(Predicted { key: at.to_string(), probability: 0.9, positive: None });
+    }
+    scene.tell(&Observe { rows }).unwrap();
+    for at in 0..80 {
+        assert!(scene.tell(&Label { key: at.to_string(), positive: at < 60 }).unwrap());
+    }
+    assert!(!scene.tell(&Label { key: "0".into(), positive: true }).unwrap(), "a label counts once");
+    scene.observe(1, 0.0);
+    let window = scene.view().windows.pop().unwrap();
+    assert_eq!((window.accuracy, scene.view().waiting), (Some(0.75), 19));
+    assert!((window.estimated_accuracy.unwrap() - 0.9).abs() < 1e-6);
+}
+
+#[test]
+fn a_feed_becomes_rows_of_the_features_that_are_asked_for() {
+    let fed = MonitorSpec {
+        features: vec![feature("gap_s"), feature("value")],
+        feed: Some(Feed { event: "rating".into(), share: 1.0 }),
+        reference_rows: Some(2),
+        options: MonitorOptions { window: 2, ..MonitorOptions::default() },
+        ..spec()
+    };
+    let mut scene = Scene::new(fed);
+    let happening = Happening {
+        value: Some(4.0),
+        hour: 1.5,
+        gap_s: Some(3.0),
+        history: 1.0,
+        repeat: false,
+        missed: None,
+    };
+    (0..4).for_each(|_| scene.tell(&happening).unwrap());
+    let view = scene.view();
+    assert_eq!((view.observed, view.windows.len()), (4, 1));
+}
+
+#[test]
+fn what_cannot_be_watched_is_refused_with_its_field() {
+    let mut scene = Scene::new(spec());
+    let row = |values: &[f64]| Row { values: values.iter().copied().map(Some).collect(), ..Row::default() };
+    let odd = Row { error: Some(1.5), ..row(&[1.0, 2.0]) };
+    for (rows, expected) in [
+        (vec![], "BAD_ROWS rows"),
+        (vec![row(&[1.0, 2.0]), row(&[1.0])], "BAD_ROW rows[1].values"),
+        (vec![odd], "OUT_OF_RANGE rows[0].error"),
+    ] {
+        assert_eq!(scene.tell(&Observe { rows }).unwrap_err(), expected);
+    }
+    let twice = MonitorSpec { features: vec![feature("a"), feature("a")], ..spec() };
+    let rate = MonitorOptions { rate: 2.0, ..spec().options };
+    for (spec, expected) in [
+        (MonitorSpec { features: vec![], ..spec() }, "BAD_SPEC spec.features"),
+        (twice, "BAD_SPEC spec.features[1].name"),
+        (MonitorSpec { options: rate, ..spec() }, "BAD_SPEC spec.options"),
+        (MonitorSpec { labels: Some(0), ..spec() }, "BAD_SPEC spec.labels"),
+        (
+            MonitorSpec { feed: Some(Feed { event: "play".into(), share: 1.0 }), ..spec() },
+            "BAD_SPEC spec.features[0].name",
+        ),
+    ] {
+        let define = DefineMonitor { spec: Kept(spec), reference: None };
+        assert_eq!(scene.tell(&define).unwrap_err(), expected);
+    }
+    let nothing = vec![vec![None, None], vec![Some(1.0), Some(2.0)]];
+    let define = DefineMonitor { spec: Kept(spec()), reference: Some(nothing) };
+    assert_eq!(scene.tell(&define).unwrap_err(), "BAD_SPEC spec.options");
+}
+
+#[test]
+fn first_rows_without_a_value_fail_the_monitor_with_words_rather_than_sticking() {
+    let mut scene = Scene::new(MonitorSpec { reference_rows: Some(10), ..spec() });
+    let rows = vec![Row { values: vec![None, Some(1.0)], ..Row::default() }; 10];
+    scene.tell(&Observe { rows: rows.clone() }).unwrap();
+    assert_eq!(scene.view().phase, "failed");
+    assert!(scene.view().words.contains("cannot be a reference"), "{}", scene.view().words);
+    assert_eq!(scene.tell(&Observe { rows }).unwrap_err(), "FAILED ");
+    scene.tell(&DefineMonitor { spec: scene.monitor.spec.clone(), reference: None }).unwrap();
+    assert_eq!(scene.view().phase, "learning");
+}
+
+#[test]
+fn two_samples_are_compared_by_every_measure() {
+    let globals = Globals::default();
+    let ctx = Context::at(Timestamp(1), "m", &globals);
+    let reference: Vec<f64> = (0..200).map(f64::from).collect();
+    let current: Vec<f64> = (100..300).map(f64::from).collect();
+    let compare = Compare { reference: reference.clone(), current, bins: 10 };
+    let found = Monitor::default().answer(&compare, &ctx).unwrap();
+    assert!((found.ks.0 - 0.5).abs() < 1e-12 && (found.wasserstein - 100.0).abs() < 1e-9);
+    assert!(found.psi.0 > found.psi.1 && found.chi_square_p < 1e-9);
+    let empty = Compare { reference, current: vec![], bins: 10 };
+    assert_eq!(Monitor::default().answer(&empty, &ctx).unwrap_err().code, "NOT_COMPARABLE");
+}
