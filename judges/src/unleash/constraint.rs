@@ -25,7 +25,11 @@ pub(crate) struct Constraint {
 enum Test {
     In(HashSet<String>),
     NotIn(HashSet<String>),
-    Text { part: Part, values: Vec<String>, fold: bool },
+    Text {
+        part: Part,
+        values: Vec<String>,
+        fold: bool,
+    },
     Number(Compare, f64),
     Date(Compare, i128),
     Version(Compare, Version),
@@ -147,7 +151,9 @@ fn number_holds(compare: Compare, value: f64, bound: f64) -> bool {
 
 fn text(own: &payload::Constraint, part: Part, at: &At<'_>) -> Result<Test, Refused> {
     if own.values.is_empty() {
-        return Err(at.field("values").refuse("empty", "give at least one text; clients hold the feature off"));
+        return Err(at
+            .field("values")
+            .refuse("empty", "give at least one text; clients hold the feature off"));
     }
     let fold = own.case_insensitive;
     let values = own.values.iter().map(|value| if fold { value.to_lowercase() } else { value.clone() });

@@ -9,7 +9,8 @@ use super::hash::draw;
 /// Identifiers that random stickiness draws from, as in yggdrasil's `random[10000]`.
 const RANDOM_IDENTIFIERS: u64 = 9_999;
 
-/// Whom a feature is asked for. A field that is missing here is looked for among the properties.
+/// Whom a feature is asked for. A field that is missing here is looked for among the properties. JSON only, as the
+/// frontend API has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Context {

@@ -17,7 +17,7 @@ mod context;
 mod date;
 mod delta;
 mod error;
-//EXP mod experiment;
+mod experiment;
 mod hash;
 mod limits;
 pub mod metrics;
@@ -30,7 +30,7 @@ mod variant;
 pub use context::Context;
 pub use delta::{Delta, DeltaEvent};
 pub use error::Refused;
-//EXP pub use experiment::{Arm, Experiment, Operator, Target, from_experiment};
+pub use experiment::{Arm, Experiment, Operator, Target, from_experiment};
 pub use hash::{VARIANT_SEED, normalized_hash};
 pub use limits::*;
 pub use payload::{

@@ -56,9 +56,11 @@ impl Rule {
             "flexibleRollout" => {
                 let stickiness = Stickiness::named(parameters.name("stickiness", budget)?);
                 let group = parameters.name("groupId", budget)?.map(str::to_owned);
-                Ok(parameters
-                    .percent("rollout")?
-                    .map_or(Self::Never, |percent| Self::Rollout { percent, stickiness, group }))
+                Ok(parameters.percent("rollout")?.map_or(Self::Never, |percent| Self::Rollout {
+                    percent,
+                    stickiness,
+                    group,
+                }))
             }
             "remoteAddress" => {
                 let ranges = parameters.list("IPs", budget)?.unwrap_or_default();

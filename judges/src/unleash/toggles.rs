@@ -31,7 +31,7 @@ pub(crate) struct Toggle {
     pub(crate) held_off: Option<String>,
 }
 
-/// What a context sees of a feature.
+/// What a context sees of a feature. JSON only, as the frontend API has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Variant {
@@ -114,7 +114,8 @@ impl Toggles {
         context: &Context,
     ) -> Option<&'a VariantDefinition> {
         let readable = toggle.held_off.is_none();
-        let first = toggle.strategies.iter().find(|strategy| readable && self.holds(strategy, asked, context));
+        let first =
+            toggle.strategies.iter().find(|strategy| readable && self.holds(strategy, asked, context));
         match first.and_then(|strategy| strategy.variants.as_ref().map(|variants| (strategy, variants))) {
             Some((strategy, variants)) => variants.choose(&strategy.group, context),
             None => toggle.variants.as_ref().and_then(|variants| variants.choose(name, context)),

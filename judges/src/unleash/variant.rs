@@ -37,7 +37,8 @@ impl Variants {
                 .and_then(|weight| total.checked_add(weight))
                 .filter(|total| i32::try_from(*total).is_ok())
                 .ok_or_else(|| {
-                    at.field("weight").refuse(variant.weight, "give weights from 0 that sum to at most 2^31 - 1")
+                    at.field("weight")
+                        .refuse(variant.weight, "give weights from 0 that sum to at most 2^31 - 1")
                 })?;
             let payload = variant.payload.as_ref();
             let bytes = payload.map_or(0, |payload| payload.value.len() + payload.kind.len());
