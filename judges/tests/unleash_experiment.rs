@@ -63,10 +63,10 @@ fn context(i: usize) -> Context {
         ("country", ["no", "se", "dk"][i % 3].to_owned()),
         ("version", format!("1.{}.0", i % 7)),
         ("device", format!("d{i}")),
-        ("email", format!("u{i}@{}", ["example.org", "example.net"][usize::from(i % 5 > 0)])),
+        ("email", format!("u{i}@{}", ["example.org", "example.net"][usize::from(!i.is_multiple_of(5))])),
     ];
     Context {
-        user_id: (i % 10 > 0).then(|| i.to_string()),
+        user_id: (!i.is_multiple_of(10)).then(|| i.to_string()),
         session_id: Some(format!("s{i}")),
         properties: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         draw: i as u64,
@@ -160,7 +160,8 @@ fn forced_subjects_see_their_arm_whatever_else_holds() {
 #[test]
 fn what_cannot_be_served_is_refused_with_its_path() {
     type Change = fn(&mut Experiment);
-    let changes: [(&str, Change); 14] = [
+    let changes: [(&str, Change); 15] = [
+        ("experiment.description", |e| e.description = "long".repeat(2_000)),
         ("experiment.name", |e| e.name.clear()),
         ("experiment.seed", |e| e.seed = "a\"b".into()),
         ("experiment.stickiness", |e| e.stickiness.clear()),

@@ -192,6 +192,7 @@ pub fn from_experiment(experiment: &Experiment) -> Result<Feature, Refused> {
     if experiment.name.is_empty() {
         return Err(at.field("name").refuse("empty", "name the feature that clients ask for"));
     }
+    Budget::default().text(&experiment.description, &at.field("description"))?;
     if matches!(experiment.stickiness.as_str(), "" | "random") {
         let at = at.field("stickiness");
         return Err(at.refuse_text(&experiment.stickiness, "name a field that keeps a subject on its arm"));

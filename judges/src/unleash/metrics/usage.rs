@@ -172,7 +172,8 @@ impl Usage {
         at.field("toggles").at_most(bucket.toggles.len(), self.limits.toggles_per_post)?;
         for (name, counts) in &bucket.toggles {
             let at = at.field("toggles");
-            let at = at.field(name.get(..80).unwrap_or(name));
+            let short = name.char_indices().nth(80).map_or(name.as_str(), |(end, _)| &name[..end]);
+            let at = at.field(short);
             at.at_most(name.len(), TEXT_BYTES_MAX)?;
             at.field("variants").at_most(counts.variants.len(), self.limits.variants)?;
             let long = counts.variants.keys().map(String::len).max().unwrap_or(0);
