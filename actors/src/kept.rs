@@ -36,6 +36,33 @@ impl<'de, C, T: DeserializeOwned> BorrowDecode<'de, C> for Kept<T> {
     }
 }
 
+/// The last field of a state, which builds before this one neither wrote nor know: nothing is written while it has
+/// nothing to say, and nothing read is nothing said.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Later<T>(pub(crate) T);
+
+impl<T: Encode + Default + PartialEq> Encode for Later<T> {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        if self.0 == T::default() { Ok(()) } else { self.0.encode(encoder) }
+    }
+}
+
+impl<C, T: Decode<C> + Default> Decode<C> for Later<T> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        match T::decode(decoder) {
+            Err(DecodeError::UnexpectedEnd { .. }) => Ok(Self::default()),
+            read => read.map(Self),
+        }
+    }
+}
+
+impl<'de, C, T: Decode<C> + Default> BorrowDecode<'de, C> for Later<T> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Self::decode(decoder)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use troupe_judges::drift::stream::{AdwinOptions, Detector, DetectorSpec};
@@ -56,6 +83,17 @@ mod tests {
         let odd = Kept((f64::INFINITY, f64::NEG_INFINITY, f64::NAN));
         let read: Kept<(f64, f64, f64)> = wire::decode(&wire::encode(&odd)).unwrap();
         assert_eq!((read.0.0, read.0.1, read.0.2.is_nan()), (f64::INFINITY, f64::NEG_INFINITY, true));
+    }
+
+    #[test]
+    fn a_field_that_came_later_is_written_only_where_it_says_something() {
+        #[derive(Encode, Decode, PartialEq, Debug)]
+        struct Now(u32, Later<Option<u64>>);
+        for (now, bytes) in [(Now(7, Later(None)), 1), (Now(7, Later(Some(9))), 3)] {
+            let written = wire::encode(&now);
+            assert_eq!(written.len(), bytes);
+            assert_eq!(wire::decode::<Now>(&written).unwrap(), now);
+        }
     }
 
     #[test]

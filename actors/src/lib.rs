@@ -1,16 +1,20 @@
 //! The domain: one folder per kind of entity, pure state in each, and the node's own model services.
 
 pub mod catalog;
+pub mod clients;
 pub mod content;
 pub mod directory;
 pub mod experiments;
 pub mod exposures;
 pub mod features;
+pub mod flags;
 mod kept;
 pub mod lake;
 pub mod members;
 pub mod models;
 pub mod monitors;
+pub mod outcomes;
+pub mod participants;
 pub mod probes;
 mod registry;
 pub mod serving;

@@ -3,11 +3,13 @@
 use troupe_runtime::Registry;
 
 use crate::catalog::{Catalog, Declare, ListGroups, Retire};
+use crate::clients::{Clients, GetClients, Register, Report};
 use crate::content::{Content, Count, Describe, GetContent};
 use crate::directory::{Directory, Enlist, GetDirectory, Strike};
-use crate::experiments::{Define, Experiment, GetExperiment, Start, Stop};
+use crate::experiments::{Conclude, Define, Experiment, GetExperiment, PlanAhead, Start, Stop};
 use crate::exposures::{CountExposure, Exposures, GetExposures};
 use crate::features::{Features, Lookup, Observe};
+use crate::flags::{DefineFlag, Flag, GetFlag, Switch};
 use crate::members::{
     GetHistory, GetInputs, GetPredictions, GetProfile, Member, Record, Remember, SetProfile,
 };
@@ -16,13 +18,15 @@ use crate::monitors::{
     Compare, DefineMonitor, GetMonitor, Happening, Label, Lift, Monitor, Observe as ObserveRows, Silence,
     Tick,
 };
+use crate::outcomes::{Enrol, Follow, GetOutcome, LookNow, Outcome, Tally, Withdraw};
+use crate::participants::{Expose, GetParticipant, Measure, Participant};
 use crate::probes::{Append, Cas, Forward, Get, Keep, Probe, Put, Read, Take};
 use crate::signals::{GetSignal, Raise, Signal};
 
 /// The kinds that a node runs.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::default()
+    judging(Registry::default())
         .kind::<Member>()
         .command::<Member, Record>()
         .command::<Member, SetProfile>()
@@ -48,12 +52,47 @@ pub fn registry() -> Registry {
         .query::<Model, GetModel>()
         .kind::<Experiment>()
         .command::<Experiment, Define>()
+        .command::<Experiment, PlanAhead>()
         .command::<Experiment, Start>()
+        .command::<Experiment, Conclude>()
         .command::<Experiment, Stop>()
         .query::<Experiment, GetExperiment>()
         .kind::<Exposures>()
         .command::<Exposures, CountExposure>()
         .query::<Exposures, GetExposures>()
+        .kind::<Probe>()
+        .command::<Probe, Put>()
+        .command::<Probe, Cas>()
+        .command::<Probe, Keep>()
+        .command::<Probe, Append>()
+        .command::<Probe, Forward>()
+        .command::<Probe, Take>()
+        .query::<Probe, Get>()
+        .query::<Probe, Read>()
+}
+
+/// The kinds that watch numbers and decide, and those that they tell.
+fn judging(registry: Registry) -> Registry {
+    registry
+        .kind::<Flag>()
+        .command::<Flag, DefineFlag>()
+        .command::<Flag, Switch>()
+        .query::<Flag, GetFlag>()
+        .kind::<Clients>()
+        .command::<Clients, Register>()
+        .command::<Clients, Report>()
+        .query::<Clients, GetClients>()
+        .kind::<Participant>()
+        .command::<Participant, Expose>()
+        .command::<Participant, Measure>()
+        .query::<Participant, GetParticipant>()
+        .kind::<Outcome>()
+        .command::<Outcome, Enrol>()
+        .command::<Outcome, Withdraw>()
+        .command::<Outcome, Tally>()
+        .command::<Outcome, Follow>()
+        .command::<Outcome, LookNow>()
+        .query::<Outcome, GetOutcome>()
         .kind::<Directory>()
         .command::<Directory, Enlist>()
         .command::<Directory, Strike>()
@@ -71,15 +110,6 @@ pub fn registry() -> Registry {
         .kind::<Signal>()
         .command::<Signal, Raise>()
         .query::<Signal, GetSignal>()
-        .kind::<Probe>()
-        .command::<Probe, Put>()
-        .command::<Probe, Cas>()
-        .command::<Probe, Keep>()
-        .command::<Probe, Append>()
-        .command::<Probe, Forward>()
-        .command::<Probe, Take>()
-        .query::<Probe, Get>()
-        .query::<Probe, Read>()
 }
 
 #[cfg(test)]
@@ -89,14 +119,18 @@ mod tests {
     /// The platform's protocol: a verb that leaves this table breaks every client and every stored outbox.
     const VERBS: &str = "
         catalog declare.v1 list.v1 retire.v1
+        clients get.v1 register.v1 report.v1
         content count.v1 describe.v1 get.v1
         directory enlist.v1 get.v1 strike.v1
-        experiments define.v1 get.v1 start.v1 stop.v1
+        experiments conclude.v1 define.v1 get.v1 plan.v1 start.v1 stop.v1
         exposures count.v1 get.v1
         features lookup.v1 observe.v1
+        flags define.v1 get.v1 switch.v1
         members get-history.v1 get-inputs.v1 get-predictions.v1 get-profile.v1 record.v1 remember.v1 set-profile.v1
         models get.v1 promote.v1 publish.v1
         monitors compare.v1 define.v1 get.v1 happening.v1 label.v1 lift.v1 observe.v1 silence.v1 tick.v1
+        outcomes enrol.v1 follow.v1 get.v1 look.v1 tally.v1 withdraw.v1
+        participants expose.v1 get.v1 measure.v1
         probes append.v1 cas.v1 forward.v1 get.v1 keep.v1 put.v1 read.v1 take.v1
         signals get.v1 raise.v1";
 
@@ -124,11 +158,16 @@ mod tests {
         // These are effects: the outbox's own high-water marks keep them from counting twice. Probes count each decision on
         // purpose: their clients protect themselves with idempotency keys, which is what is probed.
         let effects = [
+            "clients report.v1",
             "content count.v1",
             "exposures count.v1",
             "features observe.v1",
             "monitors happening.v1",
             "monitors observe.v1",
+            "outcomes enrol.v1",
+            "outcomes tally.v1",
+            "outcomes withdraw.v1",
+            "participants measure.v1",
         ];
         let probes =
             ["append", "cas", "forward", "keep", "put", "take"].map(|verb| format!("probes {verb}.v1"));

@@ -35,6 +35,8 @@ pub(crate) enum Route {
     Recommendations,
     Lookup,
     Actors,
+    Flags,
+    ClientReports,
     None,
 }
 
@@ -51,6 +53,8 @@ impl Route {
             Some("/v1/members/{id}/recommendations") => Self::Recommendations,
             Some("/v1/features:lookup") => Self::Lookup,
             Some("/v1/actors/{kind}/{key}/{verb}") => Self::Actors,
+            Some("/api/client/features") => Self::Flags,
+            Some("/api/client/register" | "/api/client/metrics") => Self::ClientReports,
             _ => Self::None,
         }
     }
@@ -66,6 +70,8 @@ impl Route {
             Self::Recommendations => "recommendations",
             Self::Lookup => "features_lookup",
             Self::Actors => "actors",
+            Self::Flags => "flags",
+            Self::ClientReports => "client_reports",
             Self::None => "none",
         }
     }

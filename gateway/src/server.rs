@@ -26,7 +26,7 @@ use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::recommend::Recommend;
 use crate::remember::Remember;
-use crate::routes::{actors, events, features, health, index, recommendations};
+use crate::routes::{actors, events, features, health, index, recommendations, unleash};
 use crate::titles::Titles;
 
 /// The public edge of one node.
@@ -149,6 +149,9 @@ fn composed() -> OpenApiRouter<Edge> {
         .routes(routes!(recommendations::recommend))
         .routes(routes!(features::lookup))
         .routes(routes!(actors::ask))
+        .routes(routes!(unleash::features))
+        .routes(routes!(unleash::register))
+        .routes(routes!(unleash::metrics))
 }
 
 /// This API's description, as `/openapi.json` serves it.

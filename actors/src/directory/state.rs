@@ -1,6 +1,6 @@
 //! How a directory decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -17,6 +17,8 @@ pub const ENTRIES_MAX: usize = 4_096;
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Directory {
     entries: BTreeMap<String, Entry>,
+    /// Keys by topic: every event of a member asks, however many entities there are.
+    wanting: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What happened to a directory.
@@ -36,13 +38,23 @@ impl Directory {
     }
 
     /// Those who want to hear of an event of this type.
-    pub fn wanting<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Entry> {
-        self.entries.values().filter(move |entry| entry.topics.iter().any(|wanted| wanted == topic))
+    pub fn wanting(&self, topic: &str) -> impl Iterator<Item = &Entry> {
+        self.wanting.get(topic).into_iter().flatten().filter_map(|key| self.entries.get(key))
     }
 
     /// Those for whom something is to be done by `now`.
     pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Entry> {
         self.entries.values().filter(move |entry| entry.due.is_some_and(|due| due <= now))
+    }
+
+    fn remove(&mut self, key: &str) {
+        for topic in self.entries.remove(key).into_iter().flat_map(|entry| entry.topics) {
+            let Some(keys) = self.wanting.get_mut(&topic) else { continue };
+            keys.remove(key);
+            if keys.is_empty() {
+                self.wanting.remove(&topic);
+            }
+        }
     }
 
     /// All, in the order of their keys.
@@ -69,17 +81,19 @@ impl Entity for Directory {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Enlisted(entry) => {
+                self.remove(&entry.key);
+                for topic in &entry.topics {
+                    self.wanting.entry(topic.clone()).or_default().insert(entry.key.clone());
+                }
                 self.entries.insert(entry.key.clone(), entry.clone());
                 if self.entries.len() > ENTRIES_MAX {
                     let idle = |entry: &&Entry| entry.due.is_none() && entry.topics.is_empty();
                     if let Some(key) = self.entries.values().find(idle).map(|entry| entry.key.clone()) {
-                        self.entries.remove(&key);
+                        self.remove(&key);
                     }
                 }
             }
-            Event::Struck(key) => {
-                self.entries.remove(key);
-            }
+            Event::Struck(key) => self.remove(key),
         }
     }
 }

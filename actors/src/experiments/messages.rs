@@ -2,7 +2,9 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query};
+use troupe_runtime::{Command, Query, Timestamp};
+
+use super::plan::Plan;
 
 /// One arm.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -94,6 +96,42 @@ impl Command for Stop {
     const REPEATABLE: bool = true;
 }
 
+/// Sets what the experiment measures and how it is judged; refused while it runs.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanAhead {
+    /// The whole plan.
+    pub plan: Plan,
+}
+
+impl Command for PlanAhead {
+    const VERB: &'static str = "plan.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// What its outcome says of it; the outcome itself tells it.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conclude {
+    /// Of which definition.
+    pub revision: u64,
+    /// When.
+    pub at: Timestamp,
+    /// In a word: `winner`, `loser`, `harm`, `imbalance`.
+    pub verdict: String,
+    /// In a sentence, with the figures.
+    pub words: String,
+    /// Whether the experiment stops because of it.
+    pub stops: bool,
+}
+
+impl Command for Conclude {
+    const VERB: &'static str = "conclude.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
 /// Asks for everything.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetExperiment {}
@@ -105,6 +143,14 @@ pub struct ExperimentView {
     pub state: State,
     /// What is tried.
     pub spec: Option<ExperimentSpec>,
+    /// What it measures, and how it is judged.
+    pub plan: Plan,
+    /// Counts definitions.
+    pub revision: u64,
+    /// When it was last started, if it has a plan.
+    pub started: Option<Timestamp>,
+    /// What was last concluded of it.
+    pub conclusion: Option<Conclude>,
 }
 
 impl Query for GetExperiment {

@@ -2,10 +2,14 @@
 
 mod allocation;
 mod messages;
+mod plan;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use allocation::{bucket_ranges, choose, hash};
-pub use messages::{Define, ExperimentSpec, ExperimentView, GetExperiment, Start, State, Stop, Variation};
+pub use messages::{
+    Conclude, Define, ExperimentSpec, ExperimentView, GetExperiment, PlanAhead, Start, State, Stop, Variation,
+};
+pub use plan::{Correction, Good, Method, MetricSpec, Of, Plan};
 pub use state::{Event, Experiment};

@@ -3,10 +3,16 @@
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::{Answer, Placement};
-use troupe_runtime::{Context, Decide, Decision, Entity, Refused};
+use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::allocation::{bucket_ranges, choose, hash};
-use super::messages::{Define, ExperimentSpec, ExperimentView, GetExperiment, Start, State, Stop, Variation};
+use super::messages::{
+    Conclude, Define, ExperimentSpec, ExperimentView, GetExperiment, PlanAhead, Start, State, Stop, Variation,
+};
+use super::plan::Plan;
+use crate::directory::{Directory, Enlist, Entry};
+use crate::kept::Later;
+use crate::outcomes::{Follow, Outcome};
 
 /// Arms of one experiment.
 pub(super) const VARIATIONS_MAX: usize = 16;
@@ -20,6 +26,19 @@ pub struct Experiment {
     spec: Option<ExperimentSpec>,
     /// Its key, which seeds the hash.
     key: String,
+    later: Later<Planned>,
+}
+
+/// What builds before this one did not know of an experiment.
+#[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize)]
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    /// Counts definitions: what was measured under another one is not mixed in.
+    pub(super) revision: u64,
+    /// When it was last started.
+    pub(super) started: Option<Timestamp>,
+    /// What was last concluded of it.
+    pub(super) conclusion: Option<Conclude>,
 }
 
 /// What happened to an experiment.
@@ -31,6 +50,12 @@ pub enum Event {
     Started,
     /// It ended.
     Stopped,
+    /// What it measures was set.
+    Planned(Plan),
+    /// It began, and when.
+    Began(Timestamp),
+    /// Its outcome was judged.
+    Concluded(Conclude),
 }
 
 impl Experiment {
@@ -42,6 +67,37 @@ impl Experiment {
         let n = hash(seed, member, spec.hash_version)?;
         let ranges = bucket_ranges(spec.variations.len(), spec.coverage, spec.weights.as_deref());
         spec.variations.get(choose(n, &ranges)?)
+    }
+
+    /// What it measures, and how it is judged.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.later.0.plan
+    }
+
+    /// Counts definitions of what is tried and measured.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.later.0.revision
+    }
+
+    /// What is tried, whether it runs or not.
+    #[must_use]
+    pub fn spec(&self) -> Option<&ExperimentSpec> {
+        self.spec.as_ref()
+    }
+
+    fn list<C: Command>(&self, decision: Decision<Self, C>, state: State, key: &str) -> Decision<Self, C> {
+        let runs = state == State::Running;
+        let entry = Entry {
+            key: key.to_owned(),
+            state: format!("{state:?}").to_lowercase(),
+            about: self.spec.as_ref().map_or_else(String::new, |spec| spec.model.clone()),
+            topics: if runs { self.plan().events() } else { Vec::new() },
+            share: 1.0,
+            due: None,
+        };
+        decision.tell(Directory::of::<Self>(), &Enlist { entry })
     }
 
     /// What is tried, while it runs.
@@ -65,11 +121,63 @@ impl Entity for Experiment {
             Event::Defined(spec) => {
                 self.spec = Some(spec.clone());
                 self.state = State::Draft;
+                self.begin_anew();
             }
             Event::Started => self.state = State::Running,
             Event::Stopped => self.state = State::Stopped,
+            Event::Planned(plan) => {
+                self.later.0.plan = plan.clone();
+                self.begin_anew();
+            }
+            Event::Began(at) => {
+                self.state = State::Running;
+                self.later.0.started = Some(*at);
+            }
+            Event::Concluded(conclusion) => self.later.0.conclusion = Some(conclusion.clone()),
         }
     }
+}
+
+impl Experiment {
+    fn begin_anew(&mut self) {
+        self.later.0.revision += 1;
+        self.later.0.conclusion = None;
+    }
+}
+
+impl Decide<PlanAhead> for Experiment {
+    fn decide(&self, ask: &PlanAhead, _ctx: &Context<'_>) -> Decision<Self, PlanAhead> {
+        if let Err(refused) = ask.plan.check() {
+            return Decision::refuse(refused);
+        }
+        if self.plan() == &ask.plan {
+            return Decision::unchanged().reply(());
+        }
+        if self.state == State::Running {
+            let why = "what a running experiment measures cannot be changed: stop it, or its looks would not be valid";
+            return Decision::refuse(Refused::new("RUNNING", why));
+        }
+        Decision::event(Event::Planned(ask.plan.clone())).reply(())
+    }
+}
+
+impl Decide<Conclude> for Experiment {
+    fn decide(&self, ask: &Conclude, ctx: &Context<'_>) -> Decision<Self, Conclude> {
+        // What was concluded of another definition is about nothing that is here.
+        if ask.revision != self.revision() || self.later.0.conclusion.as_ref() == Some(ask) {
+            return Decision::unchanged().reply(());
+        }
+        let decision = Decision::event(Event::Concluded(ask.clone()));
+        if ask.stops && self.state == State::Running {
+            let decision = decision.and(Event::Stopped).tell(outcome(ctx.key), &Follow { runs: false });
+            return self.list(decision, State::Stopped, ctx.key).reply(());
+        }
+        decision.reply(())
+    }
+}
+
+fn outcome(key: &str) -> Address {
+    Address::of::<Outcome>(key)
 }
 
 impl Decide<Define> for Experiment {
@@ -134,36 +242,49 @@ fn check(spec: &ExperimentSpec) -> Result<(), Refused> {
 }
 
 /// Names make up the keys of the exposure counters: without a colon, so that two pairs never share one.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
     !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(plain)
 }
 
-fn name_rule() -> String {
+pub(super) fn name_rule() -> String {
     format!("must be 1 to {NAME_BYTES_MAX} bytes of letters, digits, spaces, _, - and .")
 }
 
 impl Decide<Start> for Experiment {
-    fn decide(&self, _ask: &Start, _ctx: &Context<'_>) -> Decision<Self, Start> {
+    fn decide(&self, _ask: &Start, ctx: &Context<'_>) -> Decision<Self, Start> {
         match self.state {
             State::Undefined => Decision::refuse(Refused::new("UNDEFINED", "define the experiment first")),
             State::Running => Decision::unchanged().reply(()),
-            State::Draft | State::Stopped => Decision::event(Event::Started).reply(()),
+            // Without a plan it is what builds before this one know.
+            State::Draft | State::Stopped if self.plan().metrics.is_empty() => {
+                self.list(Decision::event(Event::Started), State::Running, ctx.key).reply(())
+            }
+            State::Draft | State::Stopped => {
+                let decision = Decision::event(Event::Began(ctx.now));
+                let decision = decision.tell(outcome(ctx.key), &Follow { runs: true });
+                self.list(decision, State::Running, ctx.key).reply(())
+            }
         }
     }
 }
 
 impl Decide<Stop> for Experiment {
-    fn decide(&self, _ask: &Stop, _ctx: &Context<'_>) -> Decision<Self, Stop> {
+    fn decide(&self, _ask: &Stop, ctx: &Context<'_>) -> Decision<Self, Stop> {
         if self.state != State::Running {
             return Decision::unchanged().reply(());
         }
-        Decision::event(Event::Stopped).reply(())
+        let mut decision = Decision::event(Event::Stopped);
+        if !self.plan().metrics.is_empty() {
+            decision = decision.tell(outcome(ctx.key), &Follow { runs: false });
+        }
+        self.list(decision, State::Stopped, ctx.key).reply(())
     }
 }
 
 impl Answer<GetExperiment> for Experiment {
     fn answer(&self, _ask: &GetExperiment, _ctx: &Context<'_>) -> Result<ExperimentView, Refused> {
-        Ok(ExperimentView { state: self.state, spec: self.spec.clone() })
+        let Planned { plan, revision, started, conclusion } = self.later.0.clone();
+        Ok(ExperimentView { state: self.state, spec: self.spec.clone(), plan, revision, started, conclusion })
     }
 }

@@ -14,9 +14,11 @@ use super::messages::{
 use crate::catalog::{Catalog, EntityKey};
 use crate::content::{Content, Count};
 use crate::directory::Directory;
+use crate::experiments::Experiment;
 use crate::exposures::{CountExposure, Exposures};
 use crate::features::{Features, Observe};
 use crate::monitors::{Happening, Monitor};
+use crate::participants::{Expose, Measure, Participant};
 
 /// How far event time may be ahead of the cluster's clock.
 const AHEAD_MAX_MS: u64 = DAY_MS;
@@ -129,6 +131,7 @@ impl Decide<Record> for Member {
         let count = Count { value: ask.value, at: ask.at };
         let decision = Decision::event(event).tell(Content::address(&ask.content), &count);
         let decision = self.tell_monitors(observe(decision, ask, ctx), ask, ctx);
+        let decision = measure(decision, ask, ctx);
         decision.reply(Recorded { duplicate: false })
     }
 }
@@ -195,6 +198,16 @@ fn observe(
         decision = decision.tell(Address::of::<Features>(key), &observed);
     }
     decision
+}
+
+/// Tells the member's part in experiments, if any that runs waits for events of this type.
+fn measure(decision: Decision<Member, Record>, ask: &Record, ctx: &Context<'_>) -> Decision<Member, Record> {
+    let experiments = Directory::read::<Experiment>(ctx.globals);
+    if experiments.is_none_or(|experiments| experiments.wanting(&ask.kind).next().is_none()) {
+        return decision;
+    }
+    let measure = Measure { kind: ask.kind.clone(), value: ask.value, at: ask.at };
+    decision.tell(Address::of::<Participant>(ctx.key), &measure)
 }
 
 fn check(ask: &Record, ctx: &Context<'_>) -> Result<(), Refused> {
@@ -275,6 +288,12 @@ impl Decide<Remember> for Member {
             Some(exposure) if !self.exposures.contains(exposure) => {
                 let (experiment, variation) = exposure.clone();
                 let counter = Exposures::address(&experiment, &variation, ctx.key);
+                let measured = ctx.global::<Experiment>(&experiment);
+                let expose = Expose { experiment: experiment.clone(), variation: variation.clone() };
+                let decision = match measured.is_some_and(|known| !known.plan().metrics.is_empty()) {
+                    true => decision.tell(Address::of::<Participant>(ctx.key), &expose),
+                    false => decision,
+                };
                 decision
                     .and(Event::Exposed { experiment, variation })
                     .tell(counter, &CountExposure { at: ctx.now })

@@ -57,7 +57,7 @@ pub struct Monitor {
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
     /// It was defined.
-    Defined(DefineMonitor, Timestamp),
+    Defined(Box<DefineMonitor>, Timestamp),
     /// Rows were told.
     Observed(Vec<Row>, Timestamp),
     /// A label came.
@@ -312,7 +312,7 @@ impl Decide<DefineMonitor> for Monitor {
         if self.spec == ask.spec && ask.reference.is_none() && !matches!(self.phase, Phase::Failed(_)) {
             return Decision::unchanged().reply(());
         }
-        let decision = Decision::event(Event::Defined(ask.clone(), ctx.now));
+        let decision = Decision::event(Event::Defined(Box::new(ask.clone()), ctx.now));
         let decision = match spec.wakes_every_ms() {
             Some(ms) => {
                 let every = std::time::Duration::from_millis(ms);

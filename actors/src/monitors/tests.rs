@@ -127,7 +127,7 @@ fn a_silence_keeps_an_alarm_back_until_it_ends() {
     let (from, until) = (Timestamp(scene.now), Timestamp(scene.now + 60_000));
     let silence = Silence { feature: Some("a".into()), from, until, reason: "a release".into() };
     scene.tell(&silence).unwrap();
-    assert_eq!(scene.view().silences, [silence.clone()]);
+    assert_eq!(scene.view().silences, std::slice::from_ref(&silence));
     (0..5).for_each(|_| scene.observe(100, 0.4));
     assert!(scene.raised.is_empty());
     scene.now = until.0 + 1;

@@ -6,3 +6,4 @@ pub(crate) mod features;
 pub(crate) mod health;
 pub(crate) mod index;
 pub(crate) mod recommendations;
+pub(crate) mod unleash;

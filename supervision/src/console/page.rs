@@ -26,6 +26,11 @@ pub(super) const ASSETS: &[Asset] = assets![
     "/tree.js" "tree.js" "text/javascript; charset=utf-8",
     "/journal.js" "journal.js" "text/javascript; charset=utf-8",
     "/entity.js" "entity.js" "text/javascript; charset=utf-8",
+    "/charts.js" "charts.js" "text/javascript; charset=utf-8",
+    "/judges.js" "judges.js" "text/javascript; charset=utf-8",
+    "/monitor.js" "monitor.js" "text/javascript; charset=utf-8",
+    "/outcome.js" "outcome.js" "text/javascript; charset=utf-8",
+    "/canary.js" "canary.js" "text/javascript; charset=utf-8",
 ];
 
 /// Nothing but the console's own files may run or be loaded, whatever an entity's state holds.

@@ -1,6 +1,7 @@
 // Finds one entity by kind and key. The address of the page remembers it, so that a look can be passed on.
 
 import { byId, bytes, clock, facts, make, micros, setText } from '/dom.js';
+import { draw, isDrawn } from '/judges.js';
 import { nodeName } from '/nodes.js';
 
 const KEYS_MAX = 20;
@@ -70,6 +71,11 @@ async function look(kind, key) {
   }
 }
 
+// Looks again at what is drawn: numbers over time are looked at for a while.
+export function lookAgain() {
+  if (shown && isDrawn(shown.address.kind)) look(shown.address.kind, shown.address.key);
+}
+
 // The look at the entity that is shown; the page may come to know the node's name only after it.
 let shown = null;
 
@@ -87,6 +93,7 @@ export function showEntityFacts() {
 function show(entity) {
   shown = entity;
   showEntityFacts();
+  draw(entity.address.kind, entity.address.key, entity.state);
   setText(byId('entity-state'), JSON.stringify(entity.state, null, 2));
   const messages = entity.recent.map((message) => make('tr', {},
     make('td', { class: 'at' }, clock(message.at)), make('td', {}, message.verb), make('td', {}, message.caller),

@@ -1,7 +1,8 @@
 // Listens to the stream and hands each snapshot to the parts of the page.
 
 import { byId, clock, make, reconcile, setClass, setText } from '/dom.js';
-import { listenForEntity, showEntityFacts } from '/entity.js';
+import { listenForEntity, lookAgain, showEntityFacts } from '/entity.js';
+import { listenForJudges } from '/judges.js';
 import { showJournal } from '/journal.js';
 import { showNodes } from '/nodes.js';
 import { showShards } from '/shards.js';
@@ -60,4 +61,5 @@ setInterval(() => {
 }, 2000);
 
 listenForEntity();
+listenForJudges(lookAgain);
 connect();

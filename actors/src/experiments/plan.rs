@@ -1,0 +1,186 @@
+//! What an experiment measures, and how it is judged.
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use troupe_runtime::Refused;
+
+use super::state::{NAME_BYTES_MAX, is_name, name_rule};
+
+/// Metrics of one experiment.
+const METRICS_MAX: usize = 20;
+
+/// What is counted of a member's events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// How many there are.
+    #[default]
+    Count,
+    /// The sum of their values; an event without one adds nothing.
+    Sum,
+    /// Whether there is any.
+    Any,
+}
+
+/// Which way is good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Good {
+    /// More is better.
+    #[default]
+    Up,
+    /// Less is better.
+    Down,
+}
+
+/// One metric: a number for each member, or with a denominator a ratio of two.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricSpec {
+    /// Its name.
+    pub name: String,
+    /// The type of event that feeds it.
+    pub event: String,
+    /// What is counted of them.
+    #[serde(default)]
+    pub of: Of,
+    /// A member's total is cut to this.
+    #[serde(default)]
+    pub cap: Option<f64>,
+    /// The type of event whose number each total is divided by: then the ratio of sums is judged, by the delta method.
+    #[serde(default)]
+    pub per: Option<String>,
+    /// A quantile of the events' values, 0 to 1, instead of the members' mean.
+    #[serde(default)]
+    pub quantile: Option<f64>,
+    /// Which way is good.
+    #[serde(default)]
+    pub good: Good,
+    /// Whether it only guards: it must not become worse by more than `margin`.
+    #[serde(default)]
+    pub guardrail: bool,
+    /// How much worse a guardrail may become, relative to the first variation.
+    #[serde(default)]
+    pub margin: f64,
+    /// Whether what a member did before its exposure makes the interval narrower (CUPED).
+    #[serde(default)]
+    pub cuped: bool,
+}
+
+/// By which method looks are judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Valid however often one looks.
+    #[default]
+    Sequential,
+    /// Valid for one look at the end.
+    Fixed,
+    /// Chances and risks under a prior.
+    Bayesian,
+}
+
+/// What makes up for many tests at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Correction {
+    /// Nothing.
+    #[default]
+    None,
+    /// Holm's: the chance of any false discovery.
+    Holm,
+    /// Benjamini and Hochberg's: the share of false discoveries.
+    BenjaminiHochberg,
+}
+
+/// What an experiment measures, and how it is judged.
+#[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plan {
+    /// At most 20.
+    pub metrics: Vec<MetricSpec>,
+    /// By which method.
+    pub method: Method,
+    /// The chance of a false discovery; .05 if absent.
+    pub alpha: Option<f64>,
+    /// What makes up for many metrics.
+    pub correction: Correction,
+    /// Milliseconds between looks, at least 1,000; a minute if absent.
+    pub look_every_ms: Option<u64>,
+    /// Whether a broken guardrail, or arms of the wrong size, stop the experiment.
+    pub stops_on_harm: bool,
+}
+
+impl Plan {
+    /// The chance of a false discovery.
+    #[must_use]
+    pub fn alpha(&self) -> f64 {
+        self.alpha.unwrap_or(0.05)
+    }
+
+    /// Milliseconds between looks.
+    #[must_use]
+    pub fn look_every_ms(&self) -> u64 {
+        self.look_every_ms.unwrap_or(60_000)
+    }
+
+    /// The types of event that feed it, each once.
+    #[must_use]
+    pub fn events(&self) -> Vec<String> {
+        let fed = |metric: &MetricSpec| [Some(metric.event.clone()), metric.per.clone()];
+        let mut events: Vec<String> = self.metrics.iter().flat_map(fed).flatten().collect();
+        events.sort();
+        events.dedup();
+        events
+    }
+
+    /// What cannot be measured or judged, with the field at fault.
+    ///
+    /// # Errors
+    /// The first problem.
+    pub fn check(&self) -> Result<(), Refused> {
+        let bad = |field: String, why: String| Err(Refused::field("BAD_PLAN", format!("plan.{field}"), why));
+        if self.metrics.len() > METRICS_MAX {
+            return bad("metrics".into(), format!("metrics must be at most {METRICS_MAX}"));
+        }
+        if !(self.alpha() > 0.0 && self.alpha() < 1.0) {
+            return bad("alpha".into(), "alpha must be above 0 and below 1, as .05".into());
+        }
+        if self.look_every_ms() < 1_000 {
+            return bad("look_every_ms".into(), "looks must be 1000 milliseconds apart or more".into());
+        }
+        for (at, metric) in self.metrics.iter().enumerate() {
+            let field = |name: &str| format!("metrics[{at}].{name}");
+            if !is_name(&metric.name) {
+                return bad(field("name"), format!("a metric's name {}", name_rule()));
+            }
+            if self.metrics[..at].iter().any(|other| other.name == metric.name) {
+                return bad(field("name"), format!("{:?} is there twice", metric.name));
+            }
+            for (name, event) in [("event", Some(&metric.event)), ("per", metric.per.as_ref())] {
+                if event.is_some_and(|event| event.is_empty() || event.len() > NAME_BYTES_MAX * 2) {
+                    return bad(
+                        field(name),
+                        format!("an event's type must be 1 to {} bytes", NAME_BYTES_MAX * 2),
+                    );
+                }
+            }
+            if metric.quantile.is_some_and(|quantile| !(quantile > 0.0 && quantile < 1.0)) {
+                return bad(field("quantile"), "a quantile must be above 0 and below 1".into());
+            }
+            if metric.quantile.is_some() && metric.per.is_some() {
+                return bad(field("per"), "a quantile has no denominator".into());
+            }
+            if metric.cuped && metric.per.is_some() {
+                return bad(field("cuped"), "what came before is known of numbers, not of ratios".into());
+            }
+            if metric.cap.is_some_and(|cap| !(cap.is_finite() && cap > 0.0)) {
+                return bad(field("cap"), "a cap must be a number above 0".into());
+            }
+            if !(0.0..=1.0).contains(&metric.margin) {
+                return bad(field("margin"), "a margin must be 0 to 1, as .02 for two percent".into());
+            }
+        }
+        Ok(())
+    }
+}

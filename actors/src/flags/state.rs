@@ -1,0 +1,145 @@
+//! How a flag decides.
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+use serde_json::{Value, json};
+use troupe_judges::unleash;
+use troupe_runtime::entity::{Answer, Globals, Placement};
+use troupe_runtime::{Context, Decide, Decision, Entity, Refused};
+
+use super::messages::{DefineFlag, Door, FlagView, GetFlag, Switch};
+use crate::kept::Kept;
+
+/// Flags of a cluster.
+pub const FLAGS_MAX: usize = 2_000;
+/// Bytes of one definition.
+const DEFINITION_BYTES_MAX: usize = 256 << 10;
+const NAME_BYTES_MAX: usize = 128;
+
+/// One flag, keyed by its name.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+pub struct Flag {
+    door: Door,
+    on: bool,
+    definition: Kept<Value>,
+}
+
+/// What happened to a flag.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+pub enum Event {
+    /// It was defined, as the clients get it.
+    Defined(Door, Kept<Value>),
+    /// It was switched on or off.
+    Switched(bool),
+}
+
+impl Flag {
+    /// What is served to clients of a door; none if it is off or of another one.
+    #[must_use]
+    pub fn served(&self, door: Door) -> Option<&Value> {
+        (self.on && self.door == door && !self.definition.0.is_null()).then_some(&self.definition.0)
+    }
+}
+
+/// The payload of `/api/client/features`.
+#[must_use]
+pub fn unleash_features(globals: &Globals) -> Value {
+    let flags = globals.all::<Flag>();
+    let features: Vec<&Value> = flags.iter().filter_map(|(_, flag)| flag.served(Door::Unleash)).collect();
+    json!({ "version": 2, "features": features, "segments": [] })
+}
+
+impl Entity for Flag {
+    const KIND: &'static str = "flags";
+    const PLACEMENT: Placement = Placement::Control;
+    type Event = Event;
+
+    fn create(_key: &str) -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Defined(door, definition) => {
+                (self.door, self.definition, self.on) = (*door, definition.clone(), true);
+            }
+            Event::Switched(on) => self.on = *on,
+        }
+    }
+}
+
+impl Decide<DefineFlag> for Flag {
+    fn decide(&self, ask: &DefineFlag, ctx: &Context<'_>) -> Decision<Self, DefineFlag> {
+        if ctx.key.is_empty() || ctx.key.len() > NAME_BYTES_MAX || ctx.key.contains(char::is_control) {
+            let why = format!("a flag's name must be 1 to {NAME_BYTES_MAX} bytes without control characters");
+            return Decision::refuse(Refused::field("BAD_NAME", "key", why));
+        }
+        if ask.definition.0.to_string().len() > DEFINITION_BYTES_MAX {
+            let why = format!("a definition must be at most {DEFINITION_BYTES_MAX} bytes");
+            return Decision::refuse(Refused::field("TOO_LONG", "definition", why));
+        }
+        if self.definition.0.is_null() && ctx.globals.all::<Self>().len() >= FLAGS_MAX {
+            return Decision::refuse(Refused::new(
+                "TOO_MANY",
+                format!("{FLAGS_MAX} flags are all there can be"),
+            ));
+        }
+        let compiled = match ask.door {
+            Door::Unleash => for_unleash(ctx.key, &ask.definition.0),
+            Door::Growthbook => Err(Refused::field("UNKNOWN_DOOR", "door", "not yet")),
+        };
+        match compiled {
+            Err(refused) => Decision::refuse(refused),
+            Ok(definition) if self.door == ask.door && self.on && self.definition.0 == definition => {
+                Decision::unchanged().reply(())
+            }
+            Ok(definition) => Decision::event(Event::Defined(ask.door, Kept(definition))).reply(()),
+        }
+    }
+}
+
+fn for_unleash(name: &str, definition: &Value) -> Result<Value, Refused> {
+    let unfit = |error: serde_json::Error| Refused::field("BAD_DEFINITION", "definition", error.to_string());
+    let refused = |refused: unleash::Refused| {
+        let field = format!("definition.{}", refused.path.trim_start_matches("features[0]."));
+        Refused::field("BAD_DEFINITION", field, refused.to_string())
+    };
+    let feature: unleash::Feature = match definition.get("experiment") {
+        Some(experiment) => {
+            let experiment: unleash::Experiment =
+                serde_json::from_value(experiment.clone()).map_err(unfit)?;
+            unleash::from_experiment(&experiment).map_err(refused)?
+        }
+        None => serde_json::from_value(definition.clone()).map_err(unfit)?,
+    };
+    if feature.name != name {
+        let why =
+            format!("the definition is of {:?} and the flag is {name:?}: give both one name", feature.name);
+        return Err(Refused::field("BAD_NAME", "definition.name", why));
+    }
+    let alone = unleash::Features { version: 2, features: vec![feature], segments: Vec::new() };
+    let toggles = unleash::Toggles::compile(&alone).map_err(refused)?;
+    if let Some((_, why)) = toggles.held_off().next() {
+        let why = format!("clients would leave the whole flag off: {why}");
+        return Err(Refused::field("BAD_DEFINITION", "definition", why));
+    }
+    serde_json::to_value(&alone.features[0]).map_err(unfit)
+}
+
+impl Decide<Switch> for Flag {
+    fn decide(&self, ask: &Switch, _ctx: &Context<'_>) -> Decision<Self, Switch> {
+        if self.definition.0.is_null() {
+            return Decision::refuse(Refused::new("UNDEFINED", "define the flag first"));
+        }
+        if self.on == ask.on {
+            return Decision::unchanged().reply(());
+        }
+        Decision::event(Event::Switched(ask.on)).reply(())
+    }
+}
+
+impl Answer<GetFlag> for Flag {
+    fn answer(&self, _ask: &GetFlag, _ctx: &Context<'_>) -> Result<FlagView, Refused> {
+        Ok(FlagView { door: self.door, on: self.on, definition: self.definition.clone() })
+    }
+}
