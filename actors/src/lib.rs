@@ -1,5 +1,6 @@
 //! The domain: one folder per kind of entity, pure state in each, and the node's own model services.
 
+pub mod canaries;
 pub mod catalog;
 pub mod clients;
 pub mod content;
@@ -17,6 +18,7 @@ pub mod outcomes;
 pub mod participants;
 pub mod probes;
 mod registry;
+pub mod series;
 pub mod serving;
 pub mod signals;
 

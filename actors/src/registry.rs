@@ -2,6 +2,10 @@
 
 use troupe_runtime::Registry;
 
+use crate::canaries::{
+    Canary, Cancel, DeleteConfig, GetCanary, GetConfig, GiveUp, JudgeLook, Overdue, PutConfig, StartCanary,
+    StoredConfig,
+};
 use crate::catalog::{Catalog, Declare, ListGroups, Retire};
 use crate::clients::{Clients, GetClients, Register, Report};
 use crate::content::{Content, Count, Describe, GetContent};
@@ -21,6 +25,7 @@ use crate::monitors::{
 use crate::outcomes::{Enrol, Follow, GetOutcome, LookNow, Outcome, Tally, Withdraw};
 use crate::participants::{Expose, GetParticipant, Measure, Participant};
 use crate::probes::{Append, Cas, Forward, Get, Keep, Probe, Put, Read, Take};
+use crate::series::{Append as AppendPoints, Range, Series};
 use crate::signals::{GetSignal, Raise, Signal};
 
 /// The kinds that a node runs.
@@ -93,6 +98,20 @@ fn judging(registry: Registry) -> Registry {
         .command::<Outcome, Follow>()
         .command::<Outcome, LookNow>()
         .query::<Outcome, GetOutcome>()
+        .kind::<StoredConfig>()
+        .command::<StoredConfig, PutConfig>()
+        .command::<StoredConfig, DeleteConfig>()
+        .query::<StoredConfig, GetConfig>()
+        .kind::<Canary>()
+        .command::<Canary, StartCanary>()
+        .command::<Canary, JudgeLook>()
+        .command::<Canary, GiveUp>()
+        .command::<Canary, Cancel>()
+        .command::<Canary, Overdue>()
+        .query::<Canary, GetCanary>()
+        .kind::<Series>()
+        .command::<Series, AppendPoints>()
+        .query::<Series, Range>()
         .kind::<Directory>()
         .command::<Directory, Enlist>()
         .command::<Directory, Strike>()
@@ -118,6 +137,8 @@ mod tests {
 
     /// The platform's protocol: a verb that leaves this table breaks every client and every stored outbox.
     const VERBS: &str = "
+        canaries cancel.v1 get.v1 give-up.v1 judge.v1 overdue.v1 start.v1
+        canary-configs delete.v1 get.v1 put.v1
         catalog declare.v1 list.v1 retire.v1
         clients get.v1 register.v1 report.v1
         content count.v1 describe.v1 get.v1
@@ -132,6 +153,7 @@ mod tests {
         outcomes enrol.v1 follow.v1 get.v1 look.v1 tally.v1 withdraw.v1
         participants expose.v1 get.v1 measure.v1
         probes append.v1 cas.v1 forward.v1 get.v1 keep.v1 put.v1 read.v1 take.v1
+        series append.v1 range.v1
         signals get.v1 raise.v1";
 
     #[test]

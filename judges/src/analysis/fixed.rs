@@ -34,7 +34,7 @@ pub(super) fn normal() -> Normal {
     Normal::standard()
 }
 
-pub(super) fn normal_quantile(p: f64) -> f64 {
+pub(crate) fn normal_quantile(p: f64) -> f64 {
     normal().inverse_cdf(p)
 }
 

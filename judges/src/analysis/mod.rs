@@ -32,6 +32,7 @@ pub use correction::{Correction, adjusted};
 pub use counts::CountProcess;
 pub use effect::{Effect, Metric, QuantileSample, Shape, cuped, effect, effect_of_quantiles, theta};
 pub use error::AnalysisError;
+pub(crate) use fixed::normal_quantile;
 pub use fixed::{Side, Test, t_test};
 pub use joint::Joint;
 pub use quantiles::{dkw_epsilon, quantile_band};

@@ -1,1 +1,28 @@
-//! Canary analysis: Kayenta's judge, and one that may look again.
+//! Whether a candidate is as good as the baseline.
+//!
+//! - [`judge`] is Kayenta's `NetflixACAJudge-v1.0`, exactly: [`classify`] a metric by Mann and Whitney's interval, [`score`]
+//!   the groups.
+//! - [`sequential`] is a second judge for those who look again and again, and for changes that shift no location.
+//! - [`lifetime`] says which windows are judged, and when an analysis has passed or failed.
+//!
+//! Source: `spinnaker/kayenta` at a69573be (`kayenta-judge`, `kayenta-mannwhitney`, `kayenta-standalone-canary-analysis`).
+
+pub mod classify;
+mod config;
+pub mod judge;
+pub mod lifetime;
+mod mann_whitney;
+pub mod score;
+pub mod sequential;
+mod transform;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{
+    Analysis, CanaryConfig, Classifier, Direction, EffectSize, JudgeName, Measure, Metric, NanStrategy,
+    OutlierStrategy, Outliers, Problem, Thresholds,
+};
+pub use judge::{JudgeResult, MetricPair, judge};
+pub use mann_whitney::{Interval, mann_whitney, wilcoxon_difference};
+pub use transform::{iqr_outliers, ksigma_outliers, percentile};

@@ -1,0 +1,366 @@
+//! How a canary decides.
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+use troupe_judges::canary::lifetime::{self, Window};
+use troupe_judges::canary::sequential::{self, Watch};
+use troupe_judges::canary::{JudgeResult, MetricPair, Thresholds, judge};
+use troupe_runtime::entity::{Answer, Timer};
+use troupe_runtime::{Command, Context, Decide, Decision, Entity, Refused, Timestamp};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::config::check;
+use super::messages::{
+    CanaryView, Cancel, GetCanary, GiveUp, JudgeLook, Judged, LookView, MetricView, Overdue, Pair,
+    StartCanary, Verdict,
+};
+use crate::directory::{Directory, Enlist, Entry};
+use crate::kept::Kept;
+
+/// How long the points of a look may be missing before the canary ends without a verdict.
+pub const GRACE_MS: u64 = 10 * 60_000;
+/// Between the end of a window and the first try to fetch it: points of its last minute still come.
+const SETTLE_MS: u64 = 2_000;
+/// Between tries.
+const RETRY_MS: u64 = 15_000;
+const PAIRS_MAX: usize = 1_000;
+/// Values of one look, both sides of all metrics together.
+const POINTS_MAX: usize = 1_000_000;
+/// Points of a side that are kept for a picture.
+const DRAWN_MAX: usize = 120;
+/// The chance of a false alarm of the second judge, over all metrics and looks.
+const ALPHA: f64 = 0.05;
+const WHY_CHARS_MAX: usize = 400;
+const TIMER: &str = "overdue";
+
+/// One canary analysis, keyed by its id.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+pub struct Canary {
+    started: Option<StartCanary>,
+    at: Timestamp,
+    /// For the page; also in what it was started with.
+    thresholds: Kept<Thresholds>,
+    looks: Vec<LookView>,
+    trouble: Option<String>,
+    verdict: Option<Verdict>,
+}
+
+/// What happened to a canary.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+pub enum Event {
+    /// It was started.
+    Started(Box<StartCanary>, Timestamp),
+    /// A look was judged.
+    Looked(Box<LookView>),
+    /// Points could not be had.
+    Troubled(String),
+    /// It ended.
+    Ended(Verdict),
+}
+
+impl Canary {
+    fn window(&self) -> Option<Window> {
+        let lifetime = self.started.as_ref()?.lifetime.as_ref()?;
+        lifetime.0.window(self.looks.len() as u64)
+    }
+
+    fn list<C: Command>(decision: Decision<Self, C>, entry: Entry) -> Decision<Self, C> {
+        decision.tell(Directory::of::<Self>(), &Enlist { entry })
+    }
+
+    fn entry(&self, key: &str, state: &str, due: Option<Timestamp>) -> Entry {
+        let about = self.started.as_ref().map_or_else(String::new, |started| {
+            format!("{} {}", started.application, started.config.0.name).trim().to_owned()
+        });
+        Entry { key: key.to_owned(), state: state.to_owned(), about, topics: Vec::new(), share: 0.0, due }
+    }
+
+    fn end<C: Command>(
+        &self,
+        ctx: &Context<'_>,
+        decision: Decision<Self, C>,
+        outcome: &str,
+        words: String,
+    ) -> Decision<Self, C> {
+        let verdict =
+            Verdict { at: ctx.now, outcome: outcome.to_owned(), passed: outcome == "passed", words };
+        let entry = self.entry(ctx.key, outcome, None);
+        Self::list(decision.and(Event::Ended(verdict)).cancel_timer(TIMER), entry)
+    }
+
+    fn wait<C: Command>(
+        &self,
+        ctx: &Context<'_>,
+        decision: Decision<Self, C>,
+        window: &Window,
+    ) -> Decision<Self, C> {
+        let due = Timestamp(window.until_ms.saturating_add(SETTLE_MS).max(ctx.now.0));
+        let overdue = Timestamp(due.0.saturating_add(GRACE_MS));
+        let entry = self.entry(ctx.key, "running", Some(due));
+        Self::list(decision, entry).set_timer(TIMER, Timer::once(overdue, &Overdue {}))
+    }
+
+    fn refused_unless_running(&self) -> Result<&StartCanary, Refused> {
+        match (&self.started, &self.verdict) {
+            (None, _) => Err(Refused::new("UNDEFINED", "start the canary first")),
+            (Some(_), Some(verdict)) => {
+                Err(Refused::new("ENDED", format!("the canary has {}: start another one", verdict.outcome)))
+            }
+            (Some(started), None) => Ok(started),
+        }
+    }
+
+    fn judged(&self, started: &StartCanary, pairs: &[Pair], seed: u64) -> Result<JudgeResult, Refused> {
+        let points: usize = pairs.iter().map(|pair| pair.control.len() + pair.experiment.len()).sum();
+        if pairs.is_empty() || pairs.len() > PAIRS_MAX || points > POINTS_MAX {
+            let why = format!("pairs must be 1 to {PAIRS_MAX}, with {POINTS_MAX} points or less");
+            return Err(Refused::field("BAD_PAIRS", "pairs", why));
+        }
+        let side = |points: &[Option<f64>]| points.iter().map(|point| point.unwrap_or(f64::NAN)).collect();
+        let pairs: Vec<MetricPair> = pairs
+            .iter()
+            .map(|pair| MetricPair {
+                name: pair.name.clone(),
+                id: pair.id.clone(),
+                tags: pair.tags.clone(),
+                control: side(&pair.control),
+                experiment: side(&pair.experiment),
+            })
+            .collect();
+        let mut result = judge(&started.config.0, started.thresholds.0, &pairs, seed)
+            .map_err(|problem| Refused::field("UNKNOWN_METRIC", problem.path, problem.why))?;
+        if started.config.0.judge.name != sequential::NAME {
+            return Ok(result);
+        }
+        second_judge(started, &pairs, &mut result);
+        Ok(result)
+    }
+}
+
+/// The second judge reads the window anew at every look: with a window that grows, its process is the same as if it had
+/// been told point by point; with one that slides, alpha is spent on each look alone.
+fn second_judge(started: &StartCanary, pairs: &[MetricPair], result: &mut JudgeResult) {
+    let mut without = true;
+    let counted = result.results.iter().filter(|one| !one.muted).count().max(1) as f64;
+    let looks =
+        started.lifetime.as_ref().filter(|life| life.0.lookback_ms > 0).map_or(1, |life| life.0.looks());
+    let threshold = ALPHA / counted / looks as f64;
+    let mut failed = None;
+    for (pair, one) in pairs.iter().zip(&mut result.results) {
+        let Some(metric) = started.config.0.metrics.iter().find(|metric| metric.name == pair.name) else {
+            continue;
+        };
+        let direction = metric.analysis().direction;
+        let mut watch = Watch::default();
+        pair.control.iter().zip(&pair.experiment).for_each(|(b, c)| watch.fold(*b, *c, direction));
+        let evidence = watch.evidence();
+        let sign =
+            evidence.sign.map_or_else(|| "nothing".to_owned(), |sign| format!("{sign:?}").to_lowercase());
+        one.classification_reason = Some(format!(
+            "{sign} with p {:.2e} over {} pairs, against {threshold:.1e}",
+            evidence.p, evidence.pairs
+        ));
+        if evidence.pairs > 0 && evidence.p <= threshold && !one.muted {
+            failed.get_or_insert_with(|| format!("{}: {sign}", pair.name));
+        }
+        without &= evidence.pairs == 0;
+    }
+    result.judge_name = sequential::NAME.to_owned();
+    let (score, words) = match failed {
+        Some(metric) => (0.0, Some(format!("Canary Failed: {metric}"))),
+        None if without => (0.0, Some("Canary Failed: no metric returned a pair of points".to_owned())),
+        None => (100.0, None),
+    };
+    result.score.score = score;
+    result.score.classification = if score > 0.0 { "Pass" } else { "Fail" }.to_owned();
+    result.score.classification_reason = words;
+}
+
+fn drawn(points: &[Option<f64>]) -> Vec<Option<f32>> {
+    let step = points.len().div_ceil(DRAWN_MAX).max(1);
+    #[allow(clippy::cast_possible_truncation, reason = "for a picture, single precision is plenty")]
+    let mean = |points: &[Option<f64>]| {
+        let values: Vec<f64> = points.iter().copied().flatten().collect();
+        (!values.is_empty()).then(|| (values.iter().sum::<f64>() / values.len() as f64) as f32)
+    };
+    points.chunks(step).map(mean).collect()
+}
+
+fn views(pairs: &[Pair], result: &JudgeResult) -> Vec<MetricView> {
+    let view = |(pair, one): (&Pair, &troupe_judges::canary::judge::AnalysisResult)| MetricView {
+        name: pair.name.clone(),
+        classification: format!("{:?}", one.classification),
+        reason: one.classification_reason.clone().unwrap_or_default(),
+        ratio: one.result_metadata.ratio,
+        control: drawn(&pair.control),
+        experiment: drawn(&pair.experiment),
+    };
+    pairs.iter().zip(&result.results).map(view).collect()
+}
+
+impl Entity for Canary {
+    const KIND: &'static str = "canaries";
+    type Event = Event;
+
+    fn create(_key: &str) -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Started(started, at) => {
+                self.thresholds = started.thresholds.clone();
+                (self.started, self.at) = (Some(started.as_ref().clone()), *at);
+            }
+            Event::Looked(look) => {
+                if let Some(last) = self.looks.last_mut() {
+                    last.metrics.clear();
+                }
+                self.looks.push(look.as_ref().clone());
+                self.trouble = None;
+            }
+            Event::Troubled(why) => self.trouble = Some(why.clone()),
+            Event::Ended(verdict) => self.verdict = Some(verdict.clone()),
+        }
+    }
+
+    fn size(&self) -> usize {
+        let looks: usize = self.looks.iter().map(|look| 200 + look.result.0.results.len() * 400).sum();
+        size_of::<Self>() + looks + self.looks.last().map_or(0, |look| look.metrics.len() * 1_200)
+    }
+}
+
+impl Decide<StartCanary> for Canary {
+    fn decide(&self, ask: &StartCanary, ctx: &Context<'_>) -> Decision<Self, StartCanary> {
+        if let Some(started) = &self.started {
+            return match started == ask {
+                true => Decision::unchanged().reply(()),
+                false => Decision::refuse(Refused::new(
+                    "STARTED",
+                    "this canary was started with other words: give another id",
+                )),
+            };
+        }
+        let mut wrong = None;
+        let mut say = |path: String, why: String| {
+            wrong.get_or_insert(Refused::field("BAD_THRESHOLDS", path, why));
+        };
+        ask.thresholds.0.validate("thresholds", &mut say);
+        if let Some(refused) = check(&ask.config.0, "config.").err().or(wrong) {
+            return Decision::refuse(refused);
+        }
+        let begun = Self { started: Some(ask.clone()), ..Self::default() };
+        let decision = Decision::event(Event::Started(Box::new(ask.clone()), ctx.now));
+        let decision = match begun.window() {
+            Some(window) => begun.wait(ctx, decision, &window),
+            // Its points are brought with the next message; a canary that is forgotten ends all the same.
+            None => {
+                let entry = begun.entry(ctx.key, "running", None);
+                let overdue = Timer::once(Timestamp(ctx.now.0 + GRACE_MS), &Overdue {});
+                Self::list(decision, entry).set_timer(TIMER, overdue)
+            }
+        };
+        decision.reply(())
+    }
+}
+
+impl Decide<JudgeLook> for Canary {
+    fn decide(&self, ask: &JudgeLook, ctx: &Context<'_>) -> Decision<Self, JudgeLook> {
+        let known = usize::try_from(ask.look).ok().and_then(|look| self.looks.get(look));
+        if let Some(look) = known {
+            let (result, verdict) = (look.result.clone(), self.verdict.clone());
+            return Decision::unchanged().reply(Judged { fresh: false, result, verdict });
+        }
+        let started = match self.refused_unless_running() {
+            Ok(started) => started,
+            Err(refused) => return Decision::refuse(refused),
+        };
+        if ask.look != self.looks.len() as u64 {
+            let why = format!("look {} is not the next one, which is {}", ask.look, self.looks.len());
+            return Decision::refuse(Refused::field("WRONG_LOOK", "look", why));
+        }
+        let window = self.window();
+        let seed = xxh3_64(ctx.key.as_bytes()).wrapping_add(ask.look);
+        let result = match self.judged(started, &ask.pairs, seed) {
+            Ok(result) => result,
+            Err(refused) => return Decision::refuse(refused),
+        };
+        let score = result.score.score;
+        let thresholds = started.thresholds.0;
+        let metrics = views(&ask.pairs, &result);
+        let look =
+            LookView { at: ctx.now, window: window.map(Kept), score, result: Kept(result.clone()), metrics };
+        let decision = Decision::event(Event::Looked(Box::new(look)));
+        let verdict = match (&started.lifetime, &window) {
+            (Some(lifetime), Some(window)) => lifetime.0.verdict(window, score, thresholds),
+            _ if score >= thresholds.pass => lifetime::Verdict::Passed,
+            _ => lifetime::Verdict::Failed,
+        };
+        let why = result.score.classification_reason.as_deref().unwrap_or_default();
+        let said = format!("look {} scored {score} of {} to pass. {why}", ask.look + 1, thresholds.pass);
+        let decision = match verdict {
+            lifetime::Verdict::Passed => self.end(ctx, decision, "passed", said.trim().to_owned()),
+            lifetime::Verdict::Failed => self.end(ctx, decision, "failed", said.trim().to_owned()),
+            lifetime::Verdict::Continues => {
+                let next = started.lifetime.as_ref().and_then(|lifetime| lifetime.0.window(ask.look + 1));
+                match next {
+                    Some(next) => self.wait(ctx, decision, &next),
+                    None => decision,
+                }
+            }
+        };
+        let ended = decision.events().iter().find_map(|event| match event {
+            Event::Ended(verdict) => Some(verdict.clone()),
+            _ => None,
+        });
+        decision.reply(Judged { fresh: true, result: Kept(result), verdict: ended })
+    }
+}
+
+impl Decide<GiveUp> for Canary {
+    fn decide(&self, ask: &GiveUp, ctx: &Context<'_>) -> Decision<Self, GiveUp> {
+        if self.refused_unless_running().is_err() || ask.look != self.looks.len() as u64 {
+            return Decision::unchanged().reply(());
+        }
+        let why: String = ask.why.chars().take(WHY_CHARS_MAX).collect();
+        let entry = self.entry(ctx.key, "running", Some(Timestamp(ctx.now.0 + RETRY_MS)));
+        Self::list(Decision::event(Event::Troubled(why)), entry).reply(())
+    }
+}
+
+impl Decide<Cancel> for Canary {
+    fn decide(&self, ask: &Cancel, ctx: &Context<'_>) -> Decision<Self, Cancel> {
+        match self.refused_unless_running() {
+            Err(refused) if self.started.is_none() => Decision::refuse(refused),
+            Err(_) => Decision::unchanged().reply(()),
+            Ok(_) => {
+                let why: String = ask.why.chars().take(WHY_CHARS_MAX).collect();
+                self.end(ctx, Decision::unchanged(), "cancelled", why).reply(())
+            }
+        }
+    }
+}
+
+impl Decide<Overdue> for Canary {
+    fn decide(&self, _ask: &Overdue, ctx: &Context<'_>) -> Decision<Self, Overdue> {
+        if self.refused_unless_running().is_err() {
+            return Decision::unchanged().reply(());
+        }
+        let why = self.trouble.as_deref().unwrap_or("nobody brought the points");
+        let words = format!("look {} was never judged: {why}", self.looks.len() + 1);
+        self.end(ctx, Decision::unchanged(), "no_data", words).reply(())
+    }
+}
+
+impl Answer<GetCanary> for Canary {
+    fn answer(&self, _ask: &GetCanary, _ctx: &Context<'_>) -> Result<CanaryView, Refused> {
+        Ok(CanaryView {
+            started: self.started.clone(),
+            at: self.at,
+            looks: self.looks.clone(),
+            next: if self.verdict.is_none() { self.window().map(Kept) } else { None },
+            trouble: self.trouble.clone(),
+            verdict: self.verdict.clone(),
+        })
+    }
+}

@@ -1,0 +1,169 @@
+use serde_json::json;
+use troupe_judges::canary::lifetime::Lifetime;
+use troupe_judges::canary::{CanaryConfig, Thresholds};
+use troupe_runtime::entity::{Answer, Globals};
+use troupe_runtime::{Command, Context, Decide, Entity, Timestamp, wire};
+
+use super::{Canary, CanaryView, GRACE_MS, GetCanary, GiveUp, JudgeLook, Overdue, Pair, StartCanary};
+use crate::directory::{Enlist, Entry};
+use crate::kept::Kept;
+
+fn config(judge: &str) -> CanaryConfig {
+    let metric = |name: &str| json!({ "name": name, "groups": ["g"], "query": { "type": "troupe" } });
+    let config =
+        json!({ "name": "c", "judge": { "name": judge }, "metrics": [metric("latency"), metric("errors")] });
+    serde_json::from_value(config).unwrap()
+}
+
+fn start(judge: &str, lifetime: Option<Lifetime>) -> StartCanary {
+    StartCanary {
+        application: "movies".into(),
+        config: Kept(config(judge)),
+        thresholds: Kept(Thresholds { pass: 75.0, marginal: 50.0 }),
+        lifetime: lifetime.map(Kept),
+        request: Kept(json!(null)),
+    }
+}
+
+fn pairs(count: usize, shift: f64) -> Vec<Pair> {
+    let points = |shift: f64| (0..count).map(|x| Some((x * 7 % 13) as f64 + shift)).collect();
+    let pair = |name: &str, shift| Pair {
+        name: name.into(),
+        control: points(0.0),
+        experiment: points(shift),
+        ..Pair::default()
+    };
+    vec![pair("latency", shift), pair("errors", 0.0)]
+}
+
+#[derive(Default)]
+struct Scene {
+    canary: Canary,
+    now: u64,
+    entry: Entry,
+}
+
+impl Scene {
+    fn tell<C: Command>(&mut self, command: &C) -> Result<C::Reply, String>
+    where
+        Canary: Decide<C>,
+        C::Reply: Clone,
+    {
+        let globals = Globals::default();
+        let decision = self.canary.decide(command, &Context::at(Timestamp(self.now), "c1", &globals));
+        let reply =
+            decision.outcome().map_err(|r| format!("{} {}", r.code, r.field.clone().unwrap_or_default()))?;
+        let reply = reply.cloned().ok_or("no reply")?;
+        for effect in decision.effects() {
+            self.entry = wire::decode::<Enlist>(&effect.body).unwrap().entry;
+        }
+        for event in decision.events() {
+            self.canary = wire::decode(&wire::encode(&self.canary)).unwrap();
+            self.canary.apply(&wire::decode(&wire::encode(event)).unwrap());
+        }
+        Ok(reply)
+    }
+
+    fn view(&self) -> CanaryView {
+        let globals = Globals::default();
+        self.canary.answer(&GetCanary {}, &Context::at(Timestamp(self.now), "c1", &globals)).unwrap()
+    }
+}
+
+fn lifetime() -> Lifetime {
+    Lifetime::of_minutes(0, 30, 0, 0, Some(10)).unwrap()
+}
+
+#[test]
+fn a_good_candidate_passes_at_the_last_look_and_each_look_counts_once() {
+    let mut scene = Scene::default();
+    scene.tell(&start("NetflixACAJudge-v1.0", Some(lifetime()))).unwrap();
+    scene.tell(&start("NetflixACAJudge-v1.0", Some(lifetime()))).unwrap();
+    for look in 0..3 {
+        let due = scene.entry.due.expect("a look is due");
+        assert!(due.0 > 600_000 * (look + 1) && due.0 < 600_000 * (look + 1) + 60_000);
+        scene.now = due.0;
+        let judge = JudgeLook { look, pairs: pairs(60, 0.0) };
+        assert!(scene.tell(&judge).unwrap().fresh);
+        assert!(!scene.tell(&judge).unwrap().fresh, "whoever brings it again changes nothing");
+    }
+    let view = scene.view();
+    assert_eq!((view.looks.len(), view.verdict.unwrap().outcome.as_str()), (3, "passed"));
+    assert_eq!((scene.entry.due, scene.entry.state.as_str()), (None, "passed"));
+    assert!(view.looks[0].metrics.is_empty() && view.looks[2].metrics.len() == 2);
+}
+
+#[test]
+fn a_bad_candidate_fails_at_once() {
+    let mut scene = Scene::default();
+    let start = start("NetflixACAJudge-v1.0", Some(lifetime()));
+    let strict = Kept(Thresholds { pass: 95.0, marginal: 75.0 });
+    scene.tell(&StartCanary { thresholds: strict, ..start }).unwrap();
+    let judged = scene.tell(&JudgeLook { look: 0, pairs: pairs(60, 30.0) }).unwrap();
+    let verdict = judged.verdict.unwrap();
+    assert_eq!((verdict.outcome.as_str(), verdict.passed), ("failed", false));
+    assert!(verdict.words.contains("scored 50"), "{}", verdict.words);
+    assert_eq!(scene.tell(&JudgeLook { look: 1, pairs: pairs(60, 0.0) }).unwrap_err(), "ENDED ");
+}
+
+#[test]
+fn the_second_judge_names_what_it_sees() {
+    for (shift, expected) in [(0.0, "passed"), (30.0, "failed")] {
+        let mut scene = Scene::default();
+        scene.tell(&start("troupe-sequential", None)).unwrap();
+        let judged = scene.tell(&JudgeLook { look: 0, pairs: pairs(60, shift) }).unwrap();
+        assert_eq!(judged.verdict.unwrap().outcome, expected);
+        let reason = judged.result.0.results[0].classification_reason.clone().unwrap();
+        assert_eq!(reason.contains("higher"), shift > 0.0, "{reason}");
+    }
+}
+
+#[test]
+fn a_canary_whose_points_never_come_ends_without_a_verdict() {
+    let mut scene = Scene::default();
+    scene.tell(&start("NetflixACAJudge-v1.0", Some(lifetime()))).unwrap();
+    scene.now = scene.entry.due.unwrap().0;
+    scene.tell(&GiveUp { look: 0, why: "http://prometheus does not answer".into() }).unwrap();
+    assert!(scene.entry.due.unwrap().0 > scene.now && scene.view().trouble.is_some());
+    scene.now += GRACE_MS;
+    scene.tell(&Overdue {}).unwrap();
+    let verdict = scene.view().verdict.unwrap();
+    assert_eq!((verdict.outcome.as_str(), verdict.passed), ("no_data", false));
+    assert!(verdict.words.contains("does not answer"), "{}", verdict.words);
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_with_its_field_and_changes_nothing() {
+    let mut scene = Scene::default();
+    assert_eq!(scene.tell(&JudgeLook { look: 0, pairs: pairs(9, 0.0) }).unwrap_err(), "UNDEFINED ");
+    assert_eq!(scene.tell(&start("Solomon", None)).unwrap_err(), "BAD_CONFIG config.judge.name");
+    let upside = StartCanary {
+        thresholds: Kept(Thresholds { pass: 10.0, marginal: 50.0 }),
+        ..start("dredd-v1.0", None)
+    };
+    assert_eq!(scene.tell(&upside).unwrap_err(), "BAD_THRESHOLDS thresholds.marginal");
+    scene.tell(&start("dredd-v1.0", None)).unwrap();
+    for (look, pairs, expected) in [
+        (0, vec![], "BAD_PAIRS pairs"),
+        (3, pairs(9, 0.0), "WRONG_LOOK look"),
+        (0, vec![Pair { name: "cpu".into(), ..Pair::default() }], "UNKNOWN_METRIC metricSetPairList[0].name"),
+    ] {
+        assert_eq!(scene.tell(&JudgeLook { look, pairs }).unwrap_err(), expected);
+    }
+    assert!(scene.view().looks.is_empty() && scene.view().verdict.is_none());
+}
+
+#[test]
+fn metrics_without_any_point_are_no_pass() {
+    for judge in ["NetflixACAJudge-v1.0", "troupe-sequential"] {
+        let mut scene = Scene::default();
+        scene.tell(&start(judge, None)).unwrap();
+        let empty = ["latency", "errors"].map(|name| Pair {
+            name: name.into(),
+            control: vec![None; 9],
+            ..Pair::default()
+        });
+        let judged = scene.tell(&JudgeLook { look: 0, pairs: empty.into() }).unwrap();
+        assert!(!judged.verdict.unwrap().passed, "{judge}");
+    }
+}
