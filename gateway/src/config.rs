@@ -44,6 +44,9 @@ pub struct GatewayConfig {
     /// Time for requests in work to end after a stop was asked for; those left are cut off.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
+    /// The URL of a Prometheus that canary analyses may ask for points; none if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<String>,
 }
 
 impl Default for GatewayConfig {
@@ -63,6 +66,7 @@ impl Default for GatewayConfig {
             titles_age_max: Duration::from_secs(60),
             remember_queue_max: 10_000,
             drain: Duration::from_secs(5),
+            prometheus: None,
         }
     }
 }
@@ -93,6 +97,12 @@ impl Section for GatewayConfig {
             (1..=1_000_000).contains(&self.remember_queue_max),
             "remember_queue_max",
             "must be 1 to 1000000",
+        );
+        let url = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+        need(
+            self.prometheus.as_ref().is_none_or(url),
+            "prometheus",
+            "must be a URL, as http://127.0.0.1:9090",
         );
     }
 }

@@ -7,6 +7,7 @@
 mod admission;
 mod answer;
 mod call;
+mod canaries;
 mod config;
 mod domain;
 mod events;

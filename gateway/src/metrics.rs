@@ -23,6 +23,9 @@ pub fn describe() {
     describe_counter!(TITLES, Unit::Count, "titles needed, by where they came from");
 }
 
+/// What the paths of Kayenta's API begin with.
+const CANARIES: [&str; 4] = ["/canary", "/standalone_canary_analysis", "/judges", "/metricsServices"];
+
 /// The routes of the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -37,6 +40,7 @@ pub(crate) enum Route {
     Actors,
     Flags,
     ClientReports,
+    Canaries,
     None,
 }
 
@@ -55,6 +59,7 @@ impl Route {
             Some("/v1/actors/{kind}/{key}/{verb}") => Self::Actors,
             Some("/api/client/features") => Self::Flags,
             Some("/api/client/register" | "/api/client/metrics") => Self::ClientReports,
+            Some(path) if CANARIES.iter().any(|prefix| path.starts_with(prefix)) => Self::Canaries,
             _ => Self::None,
         }
     }
@@ -72,6 +77,7 @@ impl Route {
             Self::Actors => "actors",
             Self::Flags => "flags",
             Self::ClientReports => "client_reports",
+            Self::Canaries => "canaries",
             Self::None => "none",
         }
     }

@@ -1,6 +1,7 @@
 //! The edge as a whole: what it needs, how its routes are composed, how it starts and stops.
 
 use std::future::Future;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::admission;
+use crate::canaries::analyst::Analyst;
+use crate::canaries::fetch::Fetch;
 use crate::config::GatewayConfig;
 use crate::domain::Domain;
 use crate::listener::Bounded;
@@ -26,7 +29,9 @@ use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::recommend::Recommend;
 use crate::remember::Remember;
-use crate::routes::{actors, events, features, health, index, recommendations, unleash};
+use crate::routes::{
+    actors, canaries as canary_routes, events, features, health, index, recommendations, unleash,
+};
 use crate::titles::Titles;
 
 /// The public edge of one node.
@@ -60,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) titles: Titles,
     pub(crate) remember: Remember,
     pub(crate) openapi: Bytes,
+    pub(crate) fetch: Fetch,
 }
 
 /// A handle on what handlers share; cheap to clone.
@@ -88,7 +94,14 @@ impl Gateway {
         let drain = self.config.drain;
         let connections_max = self.config.connections_max;
         let (remember, remembering) = Remember::start(&self.router, self.config.remember_queue_max);
-        let app = self.app(remember);
+        let fetch = Fetch {
+            router: self.router.clone(),
+            http: reqwest::Client::new(),
+            prometheus: self.config.prometheus.clone(),
+        };
+        let salt = RandomState::new().build_hasher().finish();
+        let analyst = Analyst::start(fetch.clone(), self.globals.clone(), salt);
+        let app = self.app(remember, fetch);
         let (stopping, mut stopped) = watch::channel(false);
         let serving =
             axum::serve(Bounded::new(listener, connections_max), app).with_graceful_shutdown(async move {
@@ -109,16 +122,18 @@ impl Gateway {
                 Ok(())
             }
         };
+        drop(analyst);
         remembering.stop(drain).await;
         served
     }
 
-    fn app(self, remember: Remember) -> axum::Router {
+    fn app(self, remember: Remember, fetch: Fetch) -> axum::Router {
         let (routes, openapi) = composed().split_for_parts();
         let edge = Edge(Arc::new(Shared {
             titles: Titles::new(self.config.titles_max, self.config.titles_age_max),
             permits: Arc::new(Semaphore::new(self.config.in_flight_max as usize)),
             remember,
+            fetch,
             openapi: Bytes::from(openapi::render(&openapi)),
             router: self.router,
             globals: self.globals,
@@ -152,6 +167,16 @@ fn composed() -> OpenApiRouter<Edge> {
         .routes(routes!(unleash::features))
         .routes(routes!(unleash::register))
         .routes(routes!(unleash::metrics))
+        .routes(routes!(canary_routes::create_config, canary_routes::list_configs))
+        .routes(routes!(canary_routes::get_config, canary_routes::put_config, canary_routes::delete_config))
+        .routes(routes!(canary_routes::start_adhoc))
+        .routes(routes!(canary_routes::list))
+        .routes(routes!(canary_routes::start, canary_routes::get))
+        .routes(routes!(canary_routes::analyse_adhoc))
+        .routes(routes!(canary_routes::analyse, canary_routes::get_analysis))
+        .routes(routes!(canary_routes::judge_posted))
+        .routes(routes!(canary_routes::judges))
+        .routes(routes!(canary_routes::sources))
 }
 
 /// This API's description, as `/openapi.json` serves it.

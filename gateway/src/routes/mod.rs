@@ -1,6 +1,7 @@
 //! The routes, one file each: read the call, ask the cluster, render the answer.
 
 pub(crate) mod actors;
+pub(crate) mod canaries;
 pub(crate) mod events;
 pub(crate) mod features;
 pub(crate) mod health;

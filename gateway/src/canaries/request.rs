@@ -1,0 +1,320 @@
+//! What Kayenta's clients ask for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use troupe_judges::canary::lifetime::Lifetime;
+use troupe_judges::canary::{CanaryConfig, Problem, Thresholds};
+
+/// Seconds of a step where a request names none.
+const STEP_S: u64 = 60;
+/// Longest time of one scope, in milliseconds.
+const SPAN_MS_MAX: u64 = 8 * 24 * 3_600_000;
+/// Most points of one scope.
+const POINTS_MAX: u64 = 20_000;
+
+/// Where the points of one side come from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Scope {
+    /// The baseline's or the canary's name at the source.
+    pub(crate) scope: String,
+    pub(crate) location: Option<String>,
+    /// RFC 3339.
+    pub(crate) start: String,
+    /// RFC 3339.
+    pub(crate) end: String,
+    /// Seconds.
+    pub(crate) step: Option<u64>,
+    pub(crate) extended_scope_params: BTreeMap<String, String>,
+}
+
+/// Both sides.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ScopePair {
+    pub(crate) control_scope: Scope,
+    pub(crate) experiment_scope: Scope,
+}
+
+/// A `CanaryExecutionRequest`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ExecutionRequest {
+    pub(crate) scopes: BTreeMap<String, ScopePair>,
+    pub(crate) thresholds: Option<Thresholds>,
+    pub(crate) metadata: Value,
+    #[serde(rename = "siteLocal")]
+    pub(crate) site_local: Value,
+}
+
+/// A `CanaryAdhocExecutionRequest`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AdhocRequest {
+    pub(crate) canary_config: CanaryConfig,
+    pub(crate) execution_request: ExecutionRequest,
+}
+
+/// One scope of a standalone analysis: its times come from the lifetime.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct AnalysisScope {
+    pub(crate) scope_name: Option<String>,
+    pub(crate) control_scope: String,
+    pub(crate) control_location: Option<String>,
+    pub(crate) control_offset_in_minutes: u64,
+    pub(crate) experiment_scope: String,
+    pub(crate) experiment_location: Option<String>,
+    pub(crate) start_time_iso: Option<String>,
+    pub(crate) end_time_iso: Option<String>,
+    pub(crate) step: Option<u64>,
+    pub(crate) extended_scope_params: BTreeMap<String, String>,
+}
+
+/// A `CanaryAnalysisExecutionRequest`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct AnalysisRequest {
+    pub(crate) scopes: Vec<AnalysisScope>,
+    pub(crate) thresholds: Option<Thresholds>,
+    pub(crate) lifetime_duration_mins: Option<u64>,
+    pub(crate) begin_after_mins: u64,
+    pub(crate) lookback_mins: u64,
+    pub(crate) analysis_interval_mins: Option<u64>,
+    pub(crate) site_local: Value,
+}
+
+/// A `CanaryAnalysisAdhocExecutionRequest`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AdhocAnalysisRequest {
+    pub(crate) canary_config: CanaryConfig,
+    pub(crate) execution_request: AnalysisRequest,
+}
+
+/// The times and names that the points of one side are fetched by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Side {
+    pub(crate) scope: String,
+    pub(crate) location: String,
+    pub(crate) from_ms: u64,
+    pub(crate) until_ms: u64,
+    pub(crate) step_ms: u64,
+    pub(crate) params: BTreeMap<String, String>,
+}
+
+/// Both sides of a scope, ready to be fetched.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sides {
+    pub(crate) control: Side,
+    pub(crate) experiment: Side,
+}
+
+/// Milliseconds since the epoch of a time in RFC 3339.
+pub(crate) fn millis(text: &str) -> Option<u64> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
+}
+
+/// A time in RFC 3339.
+pub(crate) fn iso(ms: u64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok();
+    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+fn problem(path: String, why: impl Into<String>) -> Problem {
+    Problem { path, why: why.into() }
+}
+
+impl ExecutionRequest {
+    /// Both sides of every scope.
+    pub(crate) fn sides(&self) -> Result<BTreeMap<String, Sides>, Vec<Problem>> {
+        let (mut sides, mut problems) = (BTreeMap::new(), Vec::new());
+        if self.scopes.is_empty() {
+            problems.push(problem("scopes".into(), "give at least one, named `default`"));
+        }
+        for (name, pair) in &self.scopes {
+            let mut side = |which: &str, scope: &Scope| {
+                scope.side(&format!("scopes.{name}.{which}")).map_err(|found| problems.extend(found)).ok()
+            };
+            let both =
+                (side("controlScope", &pair.control_scope), side("experimentScope", &pair.experiment_scope));
+            if let (Some(control), Some(experiment)) = both {
+                sides.insert(name.clone(), Sides { control, experiment });
+            }
+        }
+        if problems.is_empty() { Ok(sides) } else { Err(problems) }
+    }
+}
+
+impl Scope {
+    fn side(&self, path: &str) -> Result<Side, Vec<Problem>> {
+        let mut problems = Vec::new();
+        if self.scope.is_empty() {
+            problems.push(problem(format!("{path}.scope"), "give the name that the source knows it by"));
+        }
+        let mut time = |field: &str, text: &str| {
+            let found = millis(text);
+            if found.is_none() {
+                let why = format!("{text:?} is no time: write it as 2024-05-01T12:00:00Z");
+                problems.push(problem(format!("{path}.{field}"), why));
+            }
+            found.unwrap_or(0)
+        };
+        let (from_ms, until_ms) = (time("start", &self.start), time("end", &self.end));
+        let step_ms = self.step.unwrap_or(STEP_S).saturating_mul(1_000);
+        if problems.is_empty() {
+            problems.extend(span(path, from_ms, until_ms, step_ms));
+        }
+        let side = Side {
+            scope: self.scope.clone(),
+            location: self.location.clone().unwrap_or_default(),
+            from_ms,
+            until_ms,
+            step_ms,
+            params: self.extended_scope_params.clone(),
+        };
+        if problems.is_empty() { Ok(side) } else { Err(problems) }
+    }
+}
+
+fn span(path: &str, from_ms: u64, until_ms: u64, step_ms: u64) -> Option<Problem> {
+    if until_ms <= from_ms {
+        return Some(problem(format!("{path}.end"), "give an end after the start"));
+    }
+    if until_ms - from_ms > SPAN_MS_MAX {
+        return Some(problem(format!("{path}.end"), "give at most 8 days"));
+    }
+    let points = (until_ms - from_ms).checked_div(step_ms);
+    if points.is_none_or(|points| points > POINTS_MAX) {
+        return Some(problem(
+            format!("{path}.step"),
+            format!("give seconds above 0 and {POINTS_MAX} points or less"),
+        ));
+    }
+    None
+}
+
+impl AnalysisRequest {
+    /// The lifetime. Where no duration is given it is what lies between the first scope's times.
+    pub(crate) fn lifetime(&self, now_ms: u64) -> Result<Lifetime, Vec<Problem>> {
+        let mut problems = Vec::new();
+        if self.scopes.is_empty() {
+            problems.push(problem("scopes".into(), "give at least one"));
+        }
+        let mut times = (None, None);
+        for (at, scope) in self.scopes.iter().enumerate() {
+            for (field, text) in
+                [("controlScope", &scope.control_scope), ("experimentScope", &scope.experiment_scope)]
+            {
+                if text.is_empty() {
+                    let why = "give the name that the source knows it by";
+                    problems.push(problem(format!("scopes[{at}].{field}"), why));
+                }
+            }
+            let mut time = |field: &str, text: Option<&String>| {
+                let found = text.map(|text| (text, millis(text)));
+                if let Some((text, None)) = found {
+                    let why = format!("{text:?} is no time: write it as 2024-05-01T12:00:00Z");
+                    problems.push(problem(format!("scopes[{at}].{field}"), why));
+                }
+                found.and_then(|(_, ms)| ms)
+            };
+            let found = (
+                time("startTimeIso", scope.start_time_iso.as_ref()),
+                time("endTimeIso", scope.end_time_iso.as_ref()),
+            );
+            if at == 0 {
+                times = found;
+            }
+            if scope.step == Some(0) {
+                problems.push(problem(format!("scopes[{at}].step"), "give seconds above 0"));
+            }
+        }
+        let start = times.0.unwrap_or(now_ms);
+        let between = times.1.and_then(|end| end.checked_sub(start)).map(|ms| ms.div_ceil(60_000));
+        let Some(minutes) = self.lifetime_duration_mins.or(between) else {
+            problems.push(problem(
+                "lifetimeDurationMins".into(),
+                "give it, or an endTimeIso after the startTimeIso",
+            ));
+            return Err(problems);
+        };
+        let lifetime = Lifetime::of_minutes(
+            start,
+            minutes,
+            self.begin_after_mins,
+            self.lookback_mins,
+            self.analysis_interval_mins,
+        );
+        match lifetime {
+            Ok(lifetime) if problems.is_empty() => Ok(lifetime),
+            Ok(_) => Err(problems),
+            Err(more) => {
+                problems.extend(more);
+                Err(problems)
+            }
+        }
+    }
+
+    /// Both sides of every scope for a window.
+    pub(crate) fn sides(&self, from_ms: u64, until_ms: u64) -> BTreeMap<String, Sides> {
+        let sides = |scope: &AnalysisScope| {
+            let step_ms = scope.step.unwrap_or(STEP_S).max(1) * 1_000;
+            let side = |name: &str, location: &Option<String>, offset_ms: u64| Side {
+                scope: name.to_owned(),
+                location: location.clone().unwrap_or_default(),
+                from_ms: from_ms.saturating_sub(offset_ms),
+                until_ms: until_ms.saturating_sub(offset_ms),
+                step_ms,
+                params: scope.extended_scope_params.clone(),
+            };
+            let offset_ms = scope.control_offset_in_minutes.saturating_mul(60_000);
+            Sides {
+                control: side(&scope.control_scope, &scope.control_location, offset_ms),
+                experiment: side(&scope.experiment_scope, &scope.experiment_location, 0),
+            }
+        };
+        let name = |scope: &AnalysisScope| scope.scope_name.clone().unwrap_or_else(|| "default".to_owned());
+        self.scopes.iter().map(|scope| (name(scope), sides(scope))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_request_names_every_scope_that_cannot_be_fetched() {
+        let request: ExecutionRequest = serde_json::from_value(json!({ "scopes": { "default": {
+            "controlScope": { "scope": "", "start": "2024-05-01T12:00:00Z", "end": "noon" },
+            "experimentScope": { "scope": "canary", "start": "2024-05-01T12:00:00Z", "end": "2024-05-01T11:00:00Z" },
+        }}}))
+        .unwrap();
+        let paths: Vec<String> =
+            request.sides().unwrap_err().into_iter().map(|problem| problem.path).collect();
+        let at = |field: &str| format!("scopes.default.{field}");
+        assert_eq!(paths, [at("controlScope.scope"), at("controlScope.end"), at("experimentScope.end")]);
+    }
+
+    #[test]
+    fn an_analysis_lasts_as_long_as_it_says_or_as_its_times_do() {
+        let scope = json!({ "controlScope": "a", "experimentScope": "b", "controlOffsetInMinutes": 5,
+            "startTimeIso": "2024-05-01T12:00:00Z", "endTimeIso": "2024-05-01T12:30:00Z" });
+        let request: AnalysisRequest =
+            serde_json::from_value(json!({ "scopes": [scope], "analysisIntervalMins": 10 })).unwrap();
+        let lifetime = request.lifetime(0).unwrap();
+        assert_eq!(lifetime.looks(), 3);
+        let sides = &request.sides(600_000, 1_200_000)["default"];
+        assert_eq!((sides.control.from_ms, sides.experiment.from_ms), (300_000, 600_000));
+        let none: AnalysisRequest = serde_json::from_value(json!({ "scopes": [] })).unwrap();
+        assert_eq!(none.lifetime(0).unwrap_err().len(), 2);
+        assert_eq!(iso(millis("2024-05-01T12:00:00Z").unwrap()), "2024-05-01T12:00:00Z");
+    }
+}

@@ -1,0 +1,467 @@
+//! Kayenta's API, at the paths that its clients know.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use troupe_actors::Kept;
+use troupe_actors::canaries::{
+    Canary, CanaryView, DeleteConfig, GetCanary, GiveUp, JudgeLook, Pair, PutConfig, StartCanary,
+    StoredConfig,
+};
+use troupe_actors::directory::Directory;
+use troupe_judges::canary::{CanaryConfig, Problem as Wrong, Thresholds, judge, sequential};
+use troupe_runtime::Timestamp;
+
+use crate::call::Call;
+use crate::canaries::request::{AdhocAnalysisRequest, AdhocRequest, AnalysisRequest, ExecutionRequest};
+use crate::canaries::{ask, render, tell};
+use crate::json;
+use crate::problem::{Problem, ProblemBody};
+use crate::server::Edge;
+
+/// Executions of one list.
+const LISTED_MAX: usize = 200;
+
+/// What may stand behind a path's question mark.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Asked {
+    application: Option<String>,
+    limit: Option<usize>,
+    canary_config_id: Option<String>,
+    pass_threshold: Option<f64>,
+    marginal_threshold: Option<f64>,
+}
+
+fn fresh_id() -> String {
+    // The hasher's keys are drawn from the system for each process, and differ for each state.
+    format!("{:x}-{:016x}", Timestamp::wall().0, RandomState::new().build_hasher().finish())
+}
+
+fn wrong(problems: &[Wrong]) -> Problem {
+    let said: Vec<String> =
+        problems.iter().map(|problem| format!("{}: {}", problem.path, problem.why)).collect();
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_REQUEST", said.join("; "));
+    match problems.first() {
+        Some(first) => problem.field(first.path.clone()),
+        None => problem,
+    }
+}
+
+fn stored(edge: &Edge, id: &str) -> Result<CanaryConfig, Problem> {
+    let found = edge.globals.get::<StoredConfig>(id).and_then(|stored| stored.config().cloned());
+    found.ok_or_else(|| {
+        let detail = format!("no canary config {:?}", id.chars().take(64).collect::<String>());
+        Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_CONFIG", detail).field("canaryConfigId")
+    })
+}
+
+async fn body<T: serde::de::DeserializeOwned>(
+    edge: &Edge,
+    call: &Call,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    let bytes: Bytes = call.body(headers, body, edge.config.body_bytes_max).await?;
+    json::read(&bytes)
+}
+
+/// Stores a canary config; its id is its own, or given.
+#[utoipa::path(post, path = "/canaryConfig", tag = "canaries", operation_id = "create_canary_config",
+    request_body(content = serde_json::Value, description = "Kayenta's canary config"),
+    responses((status = 200, description = "its id", body = serde_json::Value),
+        (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn create_config(
+    State(edge): State<Edge>,
+    call: Call,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<Json<Value>, Problem> {
+    let mut config: CanaryConfig = body(&edge, &call, &headers, raw).await?;
+    let id = config.id.get_or_insert_with(fresh_id).clone();
+    if edge.globals.get::<StoredConfig>(&id).is_some_and(|stored| stored.config().is_some()) {
+        let detail = format!("there is a canary config {id:?}: PUT it to /canaryConfig/{id}");
+        return Err(Problem::new(StatusCode::CONFLICT, "EXISTS", detail).field("id"));
+    }
+    put(&edge, &call, &id, config).await
+}
+
+async fn put(edge: &Edge, call: &Call, id: &str, config: CanaryConfig) -> Result<Json<Value>, Problem> {
+    let problems = config.validate();
+    if !problems.is_empty() {
+        return Err(wrong(&problems));
+    }
+    tell::<StoredConfig, PutConfig>(&edge.router, id, &PutConfig { config: Kept(config) }, call.left()?)
+        .await?;
+    Ok(Json(json!({ "canaryConfigId": id })))
+}
+
+/// The canary configs.
+#[utoipa::path(get, path = "/canaryConfig", tag = "canaries", operation_id = "list_canary_configs",
+    params(("application" = Option<String>, Query, description = "only of this application")),
+    responses((status = 200, description = "ids, names and applications", body = serde_json::Value)))]
+pub(crate) async fn list_configs(State(edge): State<Edge>, Query(asked): Query<Asked>) -> Json<Value> {
+    let all = edge.globals.all::<StoredConfig>();
+    let listed = all.iter().filter_map(|(id, stored)| {
+        let config = stored.config()?;
+        let wanted =
+            asked.application.as_ref().is_none_or(|application| config.applications.contains(application));
+        wanted.then(|| {
+            json!({ "id": id, "name": config.name, "applications": config.applications,
+                "updatedTimestamp": stored.updated().0,
+                "updatedTimestampIso": crate::canaries::request::iso(stored.updated().0) })
+        })
+    });
+    Json(listed.collect())
+}
+
+/// One canary config.
+#[utoipa::path(get, path = "/canaryConfig/{id}", tag = "canaries", operation_id = "get_canary_config",
+    params(("id" = String, Path, description = "its id")),
+    responses((status = 200, description = "the config", body = serde_json::Value),
+        (status = 404, description = "there is none", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn get_config(
+    State(edge): State<Edge>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let config = stored(&edge, &id)?;
+    Ok(Json(json!(config)))
+}
+
+/// Writes a canary config.
+#[utoipa::path(put, path = "/canaryConfig/{id}", tag = "canaries", operation_id = "update_canary_config",
+    params(("id" = String, Path, description = "its id")),
+    request_body(content = serde_json::Value, description = "Kayenta's canary config"),
+    responses((status = 200, description = "its id", body = serde_json::Value),
+        (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn put_config(
+    State(edge): State<Edge>,
+    call: Call,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<Json<Value>, Problem> {
+    let mut config: CanaryConfig = body(&edge, &call, &headers, raw).await?;
+    config.id = Some(id.clone());
+    put(&edge, &call, &id, config).await
+}
+
+/// Deletes a canary config; canaries that run have their own copy.
+#[utoipa::path(delete, path = "/canaryConfig/{id}", tag = "canaries", operation_id = "delete_canary_config",
+    params(("id" = String, Path, description = "its id")),
+    responses((status = 200, description = "it is gone"),
+        (status = 404, description = "there was none", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn delete_config(
+    State(edge): State<Edge>,
+    call: Call,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    stored(&edge, &id)?;
+    tell::<StoredConfig, DeleteConfig>(&edge.router, &id, &DeleteConfig {}, call.left()?).await?;
+    Ok(StatusCode::OK)
+}
+
+/// Judges a time of the past by a stored config.
+#[utoipa::path(post, path = "/canary/{id}", tag = "canaries", operation_id = "start_canary",
+    params(("id" = String, Path, description = "the config's id"),
+        ("application" = Option<String>, Query, description = "whose it is")),
+    request_body(content = serde_json::Value, description = "Kayenta's execution request: `scopes` and `thresholds`"),
+    responses((status = 200, description = "its id", body = serde_json::Value),
+        (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn start(
+    State(edge): State<Edge>,
+    call: Call,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<Json<Value>, Problem> {
+    let request: ExecutionRequest = body(&edge, &call, &headers, raw).await?;
+    execute(&edge, &call, stored(&edge, &id)?, request, asked.application, Some(&id)).await
+}
+
+/// Judges a time of the past by the config that comes with it.
+#[utoipa::path(post, path = "/canary", tag = "canaries", operation_id = "start_adhoc_canary",
+    params(("application" = Option<String>, Query, description = "whose it is")),
+    request_body(content = serde_json::Value, description = "`canaryConfig` and `executionRequest`"),
+    responses((status = 200, description = "its id", body = serde_json::Value),
+        (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn start_adhoc(
+    State(edge): State<Edge>,
+    call: Call,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<Json<Value>, Problem> {
+    let adhoc: AdhocRequest = body(&edge, &call, &headers, raw).await?;
+    execute(&edge, &call, adhoc.canary_config, adhoc.execution_request, asked.application, None).await
+}
+
+async fn execute(
+    edge: &Edge,
+    call: &Call,
+    config: CanaryConfig,
+    request: ExecutionRequest,
+    application: Option<String>,
+    config_id: Option<&str>,
+) -> Result<Json<Value>, Problem> {
+    let mut problems = config.validate();
+    let sides = request.sides().map_err(|more| problems.extend(more)).unwrap_or_default();
+    if !problems.is_empty() {
+        return Err(wrong(&problems));
+    }
+    let id = fresh_id();
+    let thresholds = request.thresholds.or(config.classifier.score_thresholds).unwrap_or_default();
+    let start = StartCanary {
+        application: application.unwrap_or_default(),
+        config: Kept(config.clone()),
+        thresholds: Kept(thresholds),
+        lifetime: None,
+        request: Kept(json!(request)),
+    };
+    tell::<Canary, StartCanary>(&edge.router, &id, &start, call.left()?).await?;
+    // The points may take longer than the caller waits: the canary is known from here on, and ends by itself.
+    let (fetch, key) = (edge.fetch.clone(), id.clone());
+    tokio::spawn(async move {
+        let within = std::time::Duration::from_secs(60);
+        let said = match fetch.pairs(&config, &sides).await {
+            Ok(pairs) => {
+                tell::<Canary, JudgeLook>(&fetch.router, &key, &JudgeLook { look: 0, pairs }, within)
+                    .await
+                    .map(|_| ())
+            }
+            Err(why) => tell::<Canary, GiveUp>(&fetch.router, &key, &GiveUp { look: 0, why }, within).await,
+        };
+        if let Err(error) = said {
+            tracing::warn!(canary = %key, %error, "a canary could not be told its points");
+        }
+    });
+    Ok(Json(json!({ "canaryExecutionId": id, "canaryConfigId": config_id })))
+}
+
+async fn viewed(edge: &Edge, call: &Call, id: &str) -> Result<CanaryView, Problem> {
+    let view = ask::<Canary, GetCanary>(&edge.router, id, &GetCanary {}, call.left()?).await?;
+    if view.started.is_none() {
+        let detail = format!("no canary {:?}", id.chars().take(64).collect::<String>());
+        return Err(Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_CANARY", detail).field("id"));
+    }
+    Ok(view)
+}
+
+/// How a canary stands.
+#[utoipa::path(get, path = "/canary/{id}", tag = "canaries", operation_id = "get_canary",
+    params(("id" = String, Path, description = "its id")),
+    responses((status = 200, description = "Kayenta's execution status", body = serde_json::Value),
+        (status = 404, description = "there is none", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn get(
+    State(edge): State<Edge>,
+    call: Call,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(render::execution(&id, &viewed(&edge, &call, &id).await?)))
+}
+
+/// The newest canaries.
+#[utoipa::path(get, path = "/canary/executions", tag = "canaries", operation_id = "list_canaries",
+    params(("application" = Option<String>, Query, description = "only of this application"),
+        ("limit" = Option<u64>, Query, description = "at most so many; 20 if absent")),
+    responses((status = 200, description = "Kayenta's execution statuses", body = serde_json::Value)))]
+pub(crate) async fn list(
+    State(edge): State<Edge>,
+    call: Call,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Value>, Problem> {
+    let Some(directory) = Directory::read::<Canary>(&edge.globals) else { return Ok(Json(json!([]))) };
+    let limit = asked.limit.unwrap_or(20).min(LISTED_MAX);
+    let mut views = Vec::new();
+    // Keys begin with the time: the last ones are the newest.
+    let keys: Vec<String> = directory.entries().map(|entry| entry.key.clone()).collect();
+    for key in keys.iter().rev() {
+        if views.len() >= limit {
+            break;
+        }
+        let view = ask::<Canary, GetCanary>(&edge.router, key, &GetCanary {}, call.left()?).await?;
+        let application = view.started.as_ref().map(|started| started.application.clone());
+        if asked.application.is_none() || application == asked.application {
+            views.push(render::execution(key, &view));
+        }
+    }
+    Ok(Json(json!(views)))
+}
+
+/// Analyses from now on, look by look, by a stored config.
+#[utoipa::path(post, path = "/standalone_canary_analysis/{id}", tag = "canaries", operation_id = "start_analysis",
+    params(("id" = String, Path, description = "the config's id"),
+        ("application" = Option<String>, Query, description = "whose it is")),
+    request_body(content = serde_json::Value, description = "Kayenta's analysis request"),
+    responses((status = 200, description = "its id", body = serde_json::Value),
+        (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn analyse(
+    State(edge): State<Edge>,
+    call: Call,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<Json<Value>, Problem> {
+    let request: AnalysisRequest = body(&edge, &call, &headers, raw).await?;
+    begin(&edge, &call, stored(&edge, &id)?, request, asked.application).await
+}
+
+/// Analyses from now on, look by look, by the config that comes with it.
+#[utoipa::path(post, path = "/standalone_canary_analysis", tag = "canaries", operation_id = "start_adhoc_analysis",
+    params(("application" = Option<String>, Query, description = "whose it is")),
+    request_body(content = serde_json::Value, description = "`canaryConfig` and `executionRequest`"),
+    responses((status = 200, description = "its id", body = serde_json::Value),
+        (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn analyse_adhoc(
+    State(edge): State<Edge>,
+    call: Call,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<Json<Value>, Problem> {
+    let adhoc: AdhocAnalysisRequest = body(&edge, &call, &headers, raw).await?;
+    begin(&edge, &call, adhoc.canary_config, adhoc.execution_request, asked.application).await
+}
+
+async fn begin(
+    edge: &Edge,
+    call: &Call,
+    config: CanaryConfig,
+    request: AnalysisRequest,
+    application: Option<String>,
+) -> Result<Json<Value>, Problem> {
+    let mut problems = config.validate();
+    let lifetime = request.lifetime(Timestamp::wall().0).map_err(|more| problems.extend(more)).ok();
+    let (true, Some(lifetime)) = (problems.is_empty(), lifetime) else { return Err(wrong(&problems)) };
+    let id = fresh_id();
+    let start = StartCanary {
+        application: application.unwrap_or_default(),
+        thresholds: Kept(request.thresholds.or(config.classifier.score_thresholds).unwrap_or_default()),
+        config: Kept(config),
+        lifetime: Some(Kept(lifetime)),
+        request: Kept(json!(request)),
+    };
+    tell::<Canary, StartCanary>(&edge.router, &id, &start, call.left()?).await?;
+    Ok(Json(json!({ "canaryAnalysisExecutionId": id })))
+}
+
+/// How an analysis stands.
+#[utoipa::path(get, path = "/standalone_canary_analysis/{id}", tag = "canaries", operation_id = "get_analysis",
+    params(("id" = String, Path, description = "its id")),
+    responses((status = 200, description = "Kayenta's analysis status", body = serde_json::Value),
+        (status = 404, description = "there is none", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn get_analysis(
+    State(edge): State<Edge>,
+    call: Call,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(render::analysis(&id, &viewed(&edge, &call, &id).await?)))
+}
+
+/// A `MetricSetPair` as it is posted: numbers, nulls, or texts such as `NaN`.
+#[derive(Debug, Deserialize)]
+struct PostedPair {
+    name: String,
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    values: PostedValues,
+}
+
+#[derive(Debug, Deserialize)]
+struct PostedValues {
+    control: Vec<Value>,
+    experiment: Vec<Value>,
+}
+
+/// What is judged at once.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Posted {
+    #[serde(default)]
+    canary_config: Option<CanaryConfig>,
+    #[serde(default)]
+    score_thresholds: Option<Thresholds>,
+    metric_set_pair_list: Vec<PostedPair>,
+}
+
+/// Judges a posted list of pairs, at once.
+#[utoipa::path(post, path = "/judges/judge", tag = "canaries", operation_id = "judge",
+    params(("canaryConfigId" = Option<String>, Query, description = "a stored config, if none comes with it"),
+        ("passThreshold" = Option<f64>, Query, description = "the score that passes"),
+        ("marginalThreshold" = Option<f64>, Query, description = "the score that is marginal"),
+        ("application" = Option<String>, Query, description = "whose it is")),
+    request_body(content = serde_json::Value, description = "`metricSetPairList`, `canaryConfig`, `scoreThresholds`"),
+    responses((status = 200, description = "Kayenta's judge result", body = serde_json::Value),
+        (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn judge_posted(
+    State(edge): State<Edge>,
+    call: Call,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<Json<Value>, Problem> {
+    let posted: Posted = body(&edge, &call, &headers, raw).await?;
+    let config = match (posted.canary_config, &asked.canary_config_id) {
+        (Some(config), _) => config,
+        (None, Some(id)) => stored(&edge, id)?,
+        (None, None) => {
+            let why = "give a canaryConfig in the body, or a canaryConfigId behind the path";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", why).field("canaryConfig"));
+        }
+    };
+    let known = posted.score_thresholds.or(config.classifier.score_thresholds).unwrap_or_default();
+    let thresholds = Thresholds {
+        pass: asked.pass_threshold.unwrap_or(known.pass),
+        marginal: asked.marginal_threshold.unwrap_or(known.marginal),
+    };
+    let points = |values: &[Value]| values.iter().map(Value::as_f64).collect();
+    let pairs = posted.metric_set_pair_list.into_iter().map(|pair| Pair {
+        control: points(&pair.values.control),
+        experiment: points(&pair.values.experiment),
+        name: pair.name,
+        id: pair.id,
+        tags: pair.tags,
+    });
+    let (id, pairs) = (fresh_id(), pairs.collect());
+    let start = StartCanary {
+        application: asked.application.unwrap_or_default(),
+        config: Kept(config),
+        thresholds: Kept(thresholds),
+        lifetime: None,
+        request: Kept(Value::Null),
+    };
+    tell::<Canary, StartCanary>(&edge.router, &id, &start, call.left()?).await?;
+    let look = JudgeLook { look: 0, pairs };
+    let judged = tell::<Canary, JudgeLook>(&edge.router, &id, &look, call.left()?).await?;
+    let mut answer = json!(judged.result);
+    answer["canaryExecutionId"] = json!(id);
+    Ok(Json(answer))
+}
+
+/// The judges.
+#[utoipa::path(get, path = "/judges", tag = "canaries", operation_id = "list_judges",
+    responses((status = 200, description = "their names", body = serde_json::Value)))]
+pub(crate) async fn judges() -> Json<Value> {
+    let named = |name: &str| json!({ "name": name, "visible": true });
+    Json(json!([named(judge::NAME), named(judge::OLDER_NAME), named(sequential::NAME)]))
+}
+
+/// Where points can come from.
+#[utoipa::path(get, path = "/metricsServices", tag = "canaries", operation_id = "list_metrics_services",
+    responses((status = 200, description = "their names", body = serde_json::Value)))]
+pub(crate) async fn sources(State(edge): State<Edge>) -> Json<Value> {
+    let named = |kind: &str| json!({ "name": kind, "type": kind });
+    let mut services = vec![named("troupe")];
+    services.extend(edge.fetch.prometheus.as_ref().map(|_| named("prometheus")));
+    Json(json!(services))
+}
