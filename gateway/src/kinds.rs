@@ -74,7 +74,7 @@ impl Domain for Platform {
         };
         let Some((name, experiment)) = found else { return Ok(plain(DEFAULT_MODEL, None)) };
         let Some(spec) = experiment.running() else { return Ok(plain(DEFAULT_MODEL, None)) };
-        Ok(match experiment.allocate(member) {
+        Ok(match experiment.allocate(member, Timestamp::wall()) {
             Some(variation) => Allocation {
                 model: spec.model.clone(),
                 version: variation.version.or_else(|| champion(globals, &spec.model)),

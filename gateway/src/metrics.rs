@@ -39,6 +39,7 @@ pub(crate) enum Route {
     Lookup,
     Actors,
     Flags,
+    Subscriptions,
     ClientReports,
     Canaries,
     None,
@@ -57,7 +58,10 @@ impl Route {
             Some("/v1/members/{id}/recommendations") => Self::Recommendations,
             Some("/v1/features:lookup") => Self::Lookup,
             Some("/v1/actors/{kind}/{key}/{verb}") => Self::Actors,
-            Some("/api/client/features") => Self::Flags,
+            Some("/api/client/features" | "/api/features/{clientKey}" | "/api/eval/{clientKey}") => {
+                Self::Flags
+            }
+            Some("/sub/{clientKey}") => Self::Subscriptions,
             Some("/api/client/register" | "/api/client/metrics") => Self::ClientReports,
             Some(path) if CANARIES.iter().any(|prefix| path.starts_with(prefix)) => Self::Canaries,
             _ => Self::None,
@@ -76,6 +80,7 @@ impl Route {
             Self::Lookup => "features_lookup",
             Self::Actors => "actors",
             Self::Flags => "flags",
+            Self::Subscriptions => "subscriptions",
             Self::ClientReports => "client_reports",
             Self::Canaries => "canaries",
             Self::None => "none",
@@ -85,7 +90,7 @@ impl Route {
     /// Whether the request counts against the limit of requests in work. What operators look at does not, so that it
     /// answers while the edge is drowning.
     pub(crate) const fn limited(self) -> bool {
-        matches!(self, Self::Events | Self::Recommendations | Self::Lookup | Self::Actors | Self::None)
+        !matches!(self, Self::Index | Self::Health | Self::Ready | Self::Metrics | Self::OpenApi)
     }
 }
 

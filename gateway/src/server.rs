@@ -30,7 +30,7 @@ use crate::readiness::Readiness;
 use crate::recommend::Recommend;
 use crate::remember::Remember;
 use crate::routes::{
-    actors, canaries as canary_routes, events, features, health, index, recommendations, unleash,
+    actors, canaries as canary_routes, events, features, growthbook, health, index, recommendations, unleash,
 };
 use crate::titles::Titles;
 
@@ -164,6 +164,9 @@ fn composed() -> OpenApiRouter<Edge> {
         .routes(routes!(recommendations::recommend))
         .routes(routes!(features::lookup))
         .routes(routes!(actors::ask))
+        .routes(routes!(growthbook::features))
+        .routes(routes!(growthbook::subscribe))
+        .routes(routes!(growthbook::evaluate))
         .routes(routes!(unleash::features))
         .routes(routes!(unleash::register))
         .routes(routes!(unleash::metrics))

@@ -110,6 +110,16 @@ impl Command for PlanAhead {
     const REPEATABLE: bool = true;
 }
 
+/// The next step of the ramp begins; its own timer tells it.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct Climb {}
+
+impl Command for Climb {
+    const VERB: &'static str = "climb.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
 /// What its outcome says of it; the outcome itself tells it.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

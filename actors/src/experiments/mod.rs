@@ -1,15 +1,14 @@
 //! Experiments: which variation a member is in, decided by a hash alone, so that every node and every SDK agrees.
 
-mod allocation;
 mod messages;
 mod plan;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub use allocation::{bucket_ranges, choose, hash};
 pub use messages::{
-    Conclude, Define, ExperimentSpec, ExperimentView, GetExperiment, PlanAhead, Start, State, Stop, Variation,
+    Climb, Conclude, Define, ExperimentSpec, ExperimentView, GetExperiment, PlanAhead, Start, State, Stop,
+    Variation,
 };
-pub use plan::{Correction, Good, Method, MetricSpec, Of, Plan};
+pub use plan::{Correction, Good, Layer, Method, MetricSpec, Of, Plan};
 pub use state::{Event, Experiment};

@@ -2,10 +2,14 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::Refused;
+use troupe_runtime::{Refused, Timestamp};
 
 use super::state::{NAME_BYTES_MAX, is_name, name_rule};
 
+/// Members of one experiment who are forced.
+const FORCED_MAX: usize = 1_000;
+/// Steps of a ramp.
+const RAMP_MAX: usize = 32;
 /// Metrics of one experiment.
 const METRICS_MAX: usize = 20;
 
@@ -109,6 +113,29 @@ pub struct Plan {
     pub look_every_ms: Option<u64>,
     /// Whether a broken guardrail, or arms of the wrong size, stop the experiment.
     pub stops_on_harm: bool,
+    /// Its layer: members of one layer are in one of its experiments at most.
+    pub layer: Option<Layer>,
+    /// Members who see a variation whatever their hash says: member and variation.
+    pub forced: Vec<(String, String)>,
+    /// Coverage over time instead of the experiment's own: from when, and how much.
+    pub ramp: Vec<(Timestamp, f64)>,
+    /// Whom clients let in, by attributes: a condition as GrowthBook writes it, in JSON. What the cluster allocates by
+    /// itself knows no attributes of a member and passes it over.
+    pub condition: Option<String>,
+    /// A flag on which it depends, as a holdout does: clients let in only those for whom it is on.
+    pub requires: Option<String>,
+}
+
+/// The part of a layer that is an experiment's.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// The layer's name.
+    pub name: String,
+    /// Where the part begins, 0 to 1.
+    pub from: f64,
+    /// Where the part ends, 0 to 1.
+    pub to: f64,
 }
 
 impl Plan {
@@ -122,6 +149,16 @@ impl Plan {
     #[must_use]
     pub fn look_every_ms(&self) -> u64 {
         self.look_every_ms.unwrap_or(60_000)
+    }
+
+    /// How much of the members takes part at a time.
+    #[must_use]
+    pub fn coverage(&self, own: f64, now: Timestamp) -> f64 {
+        match self.ramp.iter().take_while(|(from, _)| *from <= now).last() {
+            Some((_, coverage)) => *coverage,
+            None if self.ramp.is_empty() => own,
+            None => 0.0,
+        }
     }
 
     /// The types of event that feed it, each once.
@@ -148,6 +185,33 @@ impl Plan {
         }
         if self.look_every_ms() < 1_000 {
             return bad("look_every_ms".into(), "looks must be 1000 milliseconds apart or more".into());
+        }
+        if let Some(layer) = &self.layer
+            && !(is_name(&layer.name) && 0.0 <= layer.from && layer.from < layer.to && layer.to <= 1.0)
+        {
+            return bad(
+                "layer".into(),
+                "give a name and a part of 0 to 1, with its end after its begin".into(),
+            );
+        }
+        if self.forced.len() > FORCED_MAX {
+            return bad("forced".into(), format!("forced members must be at most {FORCED_MAX}"));
+        }
+        let share = |(_, coverage): &(Timestamp, f64)| (0.0..=1.0).contains(coverage);
+        let rises = self.ramp.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        if self.ramp.len() > RAMP_MAX || !rises || !self.ramp.iter().all(share) {
+            return bad("ramp".into(), format!("give at most {RAMP_MAX} shares of 0 to 1, in order of time"));
+        }
+        if let Some(condition) = &self.condition {
+            let rule = serde_json::from_str::<serde_json::Value>(condition)
+                .map_err(|error| error.to_string())
+                .map(|condition| serde_json::json!({ "rules": [{ "force": true, "condition": condition }] }));
+            let checked = rule.and_then(|feature| {
+                troupe_judges::growthbook::validate(&feature).map_err(|refused| refused.to_string())
+            });
+            if let Err(why) = checked {
+                return bad("condition".into(), why.replace("rules[0].condition", "condition"));
+            }
         }
         for (at, metric) in self.metrics.iter().enumerate() {
             let field = |name: &str| format!("metrics[{at}].{name}");

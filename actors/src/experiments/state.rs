@@ -2,12 +2,14 @@
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
-use troupe_runtime::entity::{Answer, Placement};
+use serde_json::{Value, json};
+use troupe_judges::growthbook::{bucket_ranges, choose, hash, in_namespace};
+use troupe_runtime::entity::{Answer, Placement, Timer};
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
-use super::allocation::{bucket_ranges, choose, hash};
 use super::messages::{
-    Conclude, Define, ExperimentSpec, ExperimentView, GetExperiment, PlanAhead, Start, State, Stop, Variation,
+    Climb, Conclude, Define, ExperimentSpec, ExperimentView, GetExperiment, PlanAhead, Start, State, Stop,
+    Variation,
 };
 use super::plan::Plan;
 use crate::directory::{Directory, Enlist, Entry};
@@ -18,6 +20,9 @@ use crate::outcomes::{Follow, Outcome};
 pub(super) const VARIATIONS_MAX: usize = 16;
 /// Longest name of an experiment or variation, and longest seed, in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 64;
+
+/// The timer of the ramp's next step.
+const RAMP: &str = "ramp";
 
 /// One experiment.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
@@ -39,6 +44,8 @@ pub(super) struct Planned {
     pub(super) started: Option<Timestamp>,
     /// What was last concluded of it.
     pub(super) conclusion: Option<Conclude>,
+    /// The newest step of its ramp that clients were told.
+    pub(super) ramped: Option<Timestamp>,
 }
 
 /// What happened to an experiment.
@@ -56,17 +63,71 @@ pub enum Event {
     Began(Timestamp),
     /// Its outcome was judged.
     Concluded(Conclude),
+    /// A step of its ramp began.
+    Ramped(Timestamp),
 }
 
 impl Experiment {
-    /// The variation that a member is in; none when the experiment does not run or does not cover the member.
+    /// The variation that a member is in at a time; none when the experiment does not run or does not cover the member.
     #[must_use]
-    pub fn allocate(&self, member: &str) -> Option<&Variation> {
+    pub fn allocate(&self, member: &str, now: Timestamp) -> Option<&Variation> {
         let spec = self.spec.as_ref().filter(|_| self.state == State::Running)?;
+        let plan = self.plan();
+        if let Some((_, variation)) = plan.forced.iter().find(|(forced, _)| forced == member) {
+            return spec.variations.iter().find(|known| &known.name == variation);
+        }
+        let layer = plan.layer.as_ref();
+        if layer.is_some_and(|layer| !in_namespace(member, (&layer.name, layer.from, layer.to))) {
+            return None;
+        }
         let seed = spec.seed.as_deref().unwrap_or(&self.key);
-        let n = hash(seed, member, spec.hash_version)?;
-        let ranges = bucket_ranges(spec.variations.len(), spec.coverage, spec.weights.as_deref());
+        let n = hash(seed, member, i64::from(spec.hash_version))?;
+        let coverage = plan.coverage(spec.coverage, now);
+        let ranges = bucket_ranges(spec.variations.len(), coverage, spec.weights.as_deref());
         spec.variations.get(choose(n, &ranges)?)
+    }
+
+    /// The experiment as a feature of GrowthBook's clients, while it runs: they allocate as [`Self::allocate`] does, by
+    /// the attribute `id`.
+    #[must_use]
+    pub fn feature(&self, key: &str) -> Option<Value> {
+        let spec = self.running()?;
+        let plan = self.plan();
+        let names: Vec<&str> = spec.variations.iter().map(|variation| variation.name.as_str()).collect();
+        let mut rules: Vec<Value> = Vec::new();
+        for name in &names {
+            let members: Vec<&str> = plan
+                .forced
+                .iter()
+                .filter(|(_, forced)| forced == name)
+                .map(|(member, _)| member.as_str())
+                .collect();
+            if !members.is_empty() {
+                rules.push(json!({ "force": name, "condition": { "id": { "$in": members } } }));
+            }
+        }
+        let meta: Vec<Value> = names.iter().map(|name| json!({ "key": name, "name": name })).collect();
+        let mut rule = json!({
+            "key": key, "variations": names, "meta": meta, "hashVersion": spec.hash_version,
+            "coverage": plan.coverage(spec.coverage, self.later.0.ramped.unwrap_or_default()),
+            "seed": spec.seed.as_deref().unwrap_or(key),
+        });
+        if let Some(weights) = &spec.weights {
+            rule["weights"] = json!(weights);
+        }
+        if let Some(layer) = &plan.layer {
+            rule["namespace"] = json!([layer.name, layer.from, layer.to]);
+        }
+        if let Some(condition) =
+            plan.condition.as_ref().and_then(|text| serde_json::from_str::<Value>(text).ok())
+        {
+            rule["condition"] = condition;
+        }
+        if let Some(flag) = &plan.requires {
+            rule["parentConditions"] = json!([{ "id": flag, "condition": { "value": true } }]);
+        }
+        rules.push(rule);
+        Some(json!({ "defaultValue": Value::Null, "rules": rules }))
     }
 
     /// What it measures, and how it is judged.
@@ -131,8 +192,9 @@ impl Entity for Experiment {
             }
             Event::Began(at) => {
                 self.state = State::Running;
-                self.later.0.started = Some(*at);
+                (self.later.0.started, self.later.0.ramped) = (Some(*at), Some(*at));
             }
+            Event::Ramped(at) => self.later.0.ramped = Some(*at),
             Event::Concluded(conclusion) => self.later.0.conclusion = Some(conclusion.clone()),
         }
     }
@@ -142,6 +204,25 @@ impl Experiment {
     fn begin_anew(&mut self) {
         self.later.0.revision += 1;
         self.later.0.conclusion = None;
+    }
+}
+
+impl Experiment {
+    /// Sets the timer of the ramp's next step, if there is one.
+    fn climb<C: Command>(&self, decision: Decision<Self, C>, now: Timestamp) -> Decision<Self, C> {
+        match self.plan().ramp.iter().find(|(from, _)| *from > now) {
+            Some((from, _)) => decision.set_timer(RAMP, Timer::once(*from, &Climb {})),
+            None => decision,
+        }
+    }
+}
+
+impl Decide<Climb> for Experiment {
+    fn decide(&self, _ask: &Climb, ctx: &Context<'_>) -> Decision<Self, Climb> {
+        if self.state != State::Running {
+            return Decision::unchanged().reply(());
+        }
+        self.climb(Decision::event(Event::Ramped(ctx.now)), ctx.now).reply(())
     }
 }
 
@@ -257,11 +338,11 @@ impl Decide<Start> for Experiment {
             State::Undefined => Decision::refuse(Refused::new("UNDEFINED", "define the experiment first")),
             State::Running => Decision::unchanged().reply(()),
             // Without a plan it is what builds before this one know.
-            State::Draft | State::Stopped if self.plan().metrics.is_empty() => {
+            State::Draft | State::Stopped if self.plan() == &Plan::default() => {
                 self.list(Decision::event(Event::Started), State::Running, ctx.key).reply(())
             }
             State::Draft | State::Stopped => {
-                let decision = Decision::event(Event::Began(ctx.now));
+                let decision = self.climb(Decision::event(Event::Began(ctx.now)), ctx.now);
                 let decision = decision.tell(outcome(ctx.key), &Follow { runs: true });
                 self.list(decision, State::Running, ctx.key).reply(())
             }
@@ -284,7 +365,7 @@ impl Decide<Stop> for Experiment {
 
 impl Answer<GetExperiment> for Experiment {
     fn answer(&self, _ask: &GetExperiment, _ctx: &Context<'_>) -> Result<ExperimentView, Refused> {
-        let Planned { plan, revision, started, conclusion } = self.later.0.clone();
+        let Planned { plan, revision, started, conclusion, .. } = self.later.0.clone();
         Ok(ExperimentView { state: self.state, spec: self.spec.clone(), plan, revision, started, conclusion })
     }
 }

@@ -1,21 +1,9 @@
-use serde_json::Value;
+use serde_json::json;
+use troupe_judges::growthbook::{Evaluation, Features};
 use troupe_runtime::entity::Globals;
 use troupe_runtime::{Context, Decide, Entity, Timestamp, wire};
 
-use super::{Define, Event, Experiment, ExperimentSpec, Start, State, Stop, Variation};
-use super::{bucket_ranges, choose, hash};
-
-const CASES: &str = include_str!("../../../tests/vectors/growthbook_hash_cases.json");
-
-fn cases(name: &str) -> Vec<Value> {
-    let cases: Value = serde_json::from_str(CASES).unwrap();
-    cases[name].as_array().unwrap().clone()
-}
-
-fn ranges(value: &Value) -> Vec<(f64, f64)> {
-    let pairs = value.as_array().unwrap().iter();
-    pairs.map(|pair| (pair[0].as_f64().unwrap(), pair[1].as_f64().unwrap())).collect()
-}
+use super::{Define, Event, Experiment, ExperimentSpec, Layer, Plan, Start, State, Stop, Variation};
 
 fn spec() -> ExperimentSpec {
     let arm = |name: &str, version| Variation { name: name.to_owned(), version };
@@ -36,58 +24,20 @@ fn folded(key: &str, events: &[Event]) -> Experiment {
 }
 
 #[test]
-fn hashes_agree_with_growthbook_to_the_last_digit() {
-    let cases = cases("hash");
-    assert!(cases.len() >= 10);
-    for case in cases {
-        let (seed, value) = (case[0].as_str().unwrap(), case[1].as_str().unwrap());
-        let version = u8::try_from(case[2].as_u64().unwrap()).unwrap();
-        assert_eq!(hash(seed, value, version), case[3].as_f64(), "{case}");
-    }
-    assert_eq!(hash("seed", "value", 3), None);
-}
-
-#[test]
-fn bucket_ranges_agree_with_growthbook() {
-    let cases = cases("getBucketRange");
-    assert!(cases.len() >= 9);
-    for case in cases {
-        let variations = usize::try_from(case[1][0].as_u64().unwrap()).unwrap();
-        let weights: Option<Vec<f64>> =
-            case[1][2].as_array().map(|weights| weights.iter().map(|w| w.as_f64().unwrap()).collect());
-        let found = bucket_ranges(variations, case[1][1].as_f64().unwrap(), weights.as_deref());
-        let expected = ranges(&case[2]);
-        assert_eq!(found.len(), expected.len(), "{case}");
-        for (found, expected) in found.iter().zip(&expected) {
-            // The vectors are rounded to the digits that people read.
-            assert!((found.0 - expected.0).abs() < 1e-9 && (found.1 - expected.1).abs() < 1e-9, "{case}");
-        }
-    }
-}
-
-#[test]
-fn chosen_variations_agree_with_growthbook() {
-    let cases = cases("chooseVariation");
-    assert!(cases.len() >= 9);
-    for case in cases {
-        let expected = usize::try_from(case[3].as_i64().unwrap()).ok();
-        assert_eq!(choose(case[1].as_f64().unwrap(), &ranges(&case[2])), expected, "{case}");
-    }
-}
-
-#[test]
 fn a_running_experiment_splits_members_by_weight_and_coverage() {
     let weighted = ExperimentSpec { weights: Some(vec![0.25, 0.75]), coverage: 0.5, ..spec() };
     let experiment = folded("movies", &[Event::Defined(weighted), Event::Started]);
     let mut counts = [0_u32; 3];
     for member in 0..20_000 {
-        let arm = experiment.allocate(&member.to_string()).map(|variation| variation.name.as_str());
+        let arm =
+            experiment.allocate(&member.to_string(), Timestamp(9)).map(|variation| variation.name.as_str());
         counts[match arm {
             Some("champion") => 0,
             Some(_) => 1,
             None => 2,
         }] += 1;
-        let again = experiment.allocate(&member.to_string()).map(|variation| variation.name.as_str());
+        let again =
+            experiment.allocate(&member.to_string(), Timestamp(9)).map(|variation| variation.name.as_str());
         assert_eq!(arm, again);
     }
     for (count, share) in counts.into_iter().zip([0.125, 0.375, 0.5]) {
@@ -108,7 +58,7 @@ fn only_a_running_experiment_allocates() {
         ("again", vec![defined, Event::Started, Event::Stopped, Event::Started], true),
     ] {
         let experiment = folded("movies", &events);
-        assert_eq!(experiment.allocate("42").is_some(), allocates, "{name}");
+        assert_eq!(experiment.allocate("42", Timestamp(9)).is_some(), allocates, "{name}");
         assert_eq!(experiment.running().is_some(), allocates, "{name}");
     }
 }
@@ -183,4 +133,56 @@ fn stored_events_keep_their_bytes() {
     assert_eq!(wire::encode(&defined), golden);
     assert_eq!(wire::encode(&Event::Started), [1]);
     assert_eq!(wire::encode(&Event::Stopped), [2]);
+}
+
+#[test]
+fn clients_of_growthbook_allocate_every_member_as_the_cluster_does() {
+    let weighted = ExperimentSpec { weights: Some(vec![0.25, 0.75]), coverage: 0.8, ..spec() };
+    let plan = Plan {
+        layer: Some(Layer { name: "home".into(), from: 0.1, to: 0.9 }),
+        forced: vec![("7".into(), "champion".into()), ("8".into(), "challenger".into())],
+        ramp: vec![(Timestamp(1), 0.3), (Timestamp(5), 0.6)],
+        ..Plan::default()
+    };
+    let events = [
+        Event::Defined(weighted),
+        Event::Planned(plan),
+        Event::Began(Timestamp(2)),
+        Event::Ramped(Timestamp(5)),
+    ];
+    let experiment = folded("movies", &events);
+    let payload = json!({ "movies": experiment.feature("movies").unwrap() });
+    troupe_judges::growthbook::validate(&payload["movies"]).unwrap();
+    let features = Features::read(payload.as_object().unwrap(), None);
+    let mut inside = 0;
+    for member in 0..3_000 {
+        let id = member.to_string();
+        let attributes = json!({ "id": id });
+        let found =
+            Evaluation::new(&features, attributes.as_object().unwrap()).feature("movies").value.clone();
+        let own = experiment.allocate(&id, Timestamp(6)).map(|variation| variation.name.clone());
+        assert_eq!(found.as_str(), own.as_deref(), "{member}");
+        inside += u32::from(own.is_some());
+    }
+    assert!((1_200..1_700).contains(&inside), "{inside} of 3000 in .8 of a layer at .6");
+    assert!(experiment.allocate("123", Timestamp(0)).is_none(), "nobody is in before the ramp begins");
+}
+
+#[test]
+fn a_plan_that_means_nothing_is_refused_with_its_field() {
+    let experiment = folded("movies", &[Event::Defined(spec())]);
+    let globals = Globals::default();
+    let layer = |from, to| Some(Layer { name: "home".into(), from, to });
+    for (plan, field) in [
+        (Plan { layer: layer(0.5, 0.5), ..Plan::default() }, "plan.layer"),
+        (Plan { alpha: Some(1.0), ..Plan::default() }, "plan.alpha"),
+        (Plan { look_every_ms: Some(10), ..Plan::default() }, "plan.look_every_ms"),
+        (Plan { ramp: vec![(Timestamp(5), 0.5), (Timestamp(5), 0.6)], ..Plan::default() }, "plan.ramp"),
+        (Plan { condition: Some("{".into()), ..Plan::default() }, "plan.condition"),
+        (Plan { condition: Some(r#"{"a": {"$near": 1}}"#.into()), ..Plan::default() }, "plan.condition"),
+    ] {
+        let decision =
+            experiment.decide(&super::PlanAhead { plan }, &Context::at(Timestamp(1), "movies", &globals));
+        assert_eq!(decision.outcome().unwrap_err().field.as_deref(), Some(field));
+    }
 }

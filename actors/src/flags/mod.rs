@@ -10,4 +10,4 @@ mod state;
 mod tests;
 
 pub use messages::{DefineFlag, Door, FlagView, GetFlag, Switch};
-pub use state::{Event, FLAGS_MAX, Flag, unleash_features};
+pub use state::{Event, FLAGS_MAX, Flag, growthbook_features, unleash_features};

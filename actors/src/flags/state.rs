@@ -2,12 +2,13 @@
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
-use serde_json::{Value, json};
-use troupe_judges::unleash;
+use serde_json::{Map, Value, json};
+use troupe_judges::{growthbook, unleash};
 use troupe_runtime::entity::{Answer, Globals, Placement};
 use troupe_runtime::{Context, Decide, Decision, Entity, Refused};
 
 use super::messages::{DefineFlag, Door, FlagView, GetFlag, Switch};
+use crate::experiments::Experiment;
 use crate::kept::Kept;
 
 /// Flags of a cluster.
@@ -39,6 +40,24 @@ impl Flag {
     pub fn served(&self, door: Door) -> Option<&Value> {
         (self.on && self.door == door && !self.definition.0.is_null()).then_some(&self.definition.0)
     }
+}
+
+/// The features of GrowthBook's clients: flags of their door, and every experiment that runs under its own name, with
+/// the names of its variations as values.
+#[must_use]
+pub fn growthbook_features(globals: &Globals) -> Map<String, Value> {
+    let mut features = Map::new();
+    for (key, experiment) in globals.all::<Experiment>() {
+        if let Some(feature) = experiment.feature(&key) {
+            features.insert(key, feature);
+        }
+    }
+    for (key, flag) in globals.all::<Flag>() {
+        if let Some(definition) = flag.served(Door::Growthbook) {
+            features.insert(key, definition.clone());
+        }
+    }
+    features
 }
 
 /// The payload of `/api/client/features`.
@@ -86,7 +105,7 @@ impl Decide<DefineFlag> for Flag {
         }
         let compiled = match ask.door {
             Door::Unleash => for_unleash(ctx.key, &ask.definition.0),
-            Door::Growthbook => Err(Refused::field("UNKNOWN_DOOR", "door", "not yet")),
+            Door::Growthbook => for_growthbook(&ask.definition.0),
         };
         match compiled {
             Err(refused) => Decision::refuse(refused),
@@ -96,6 +115,14 @@ impl Decide<DefineFlag> for Flag {
             Ok(definition) => Decision::event(Event::Defined(ask.door, Kept(definition))).reply(()),
         }
     }
+}
+
+fn for_growthbook(definition: &Value) -> Result<Value, Refused> {
+    let read = growthbook::validate(definition);
+    read.map(|_| definition.clone()).map_err(|refused| {
+        let field = format!("definition.{}", refused.path);
+        Refused::field("BAD_DEFINITION", field.trim_end_matches('.').to_owned(), refused.why)
+    })
 }
 
 fn for_unleash(name: &str, definition: &Value) -> Result<Value, Refused> {

@@ -4,6 +4,7 @@ pub(crate) mod actors;
 pub(crate) mod canaries;
 pub(crate) mod events;
 pub(crate) mod features;
+pub(crate) mod growthbook;
 pub(crate) mod health;
 pub(crate) mod index;
 pub(crate) mod recommendations;

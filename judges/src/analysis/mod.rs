@@ -1,8 +1,8 @@
 //! Whether an experiment was worth it: effects and their intervals from sums, under one look or many.
 //!
-//! - [`Joint`] is what is kept of an arm, whatever the number of members; [`effect`] is the difference of two of them,
+//! - [`Joint`] is what is kept of an arm, whatever the number of members; [`effect()`] is the difference of two of them,
 //!   for means, proportions and ratios, with or without CUPED.
-//! - [`t_test`] is valid for one look; [`sequential`], [`Msprt`] and [`CountProcess`] for as many as one likes;
+//! - [`t_test`] is valid for one look; [`sequential()`], [`Msprt`] and [`CountProcess`] for as many as one likes;
 //!   [`posterior`] gives chances and risks under a prior.
 //! - [`srm_p`] and [`CountProcess`] say whether arms of this size come from these weights.
 //! - [`dkw_epsilon`] bounds a whole distribution at all times at once, and so every quantile.

@@ -1,6 +1,6 @@
 //! Whether a candidate is as good as the baseline.
 //!
-//! - [`judge`] is Kayenta's `NetflixACAJudge-v1.0`, exactly: [`classify`] a metric by Mann and Whitney's interval, [`score`]
+//! - [`judge()`] is Kayenta's `NetflixACAJudge-v1.0`, exactly: [`classify`] a metric by Mann and Whitney's interval, [`score`]
 //!   the groups.
 //! - [`sequential`] is a second judge for those who look again and again, and for changes that shift no location.
 //! - [`lifetime`] says which windows are judged, and when an analysis has passed or failed.
