@@ -55,7 +55,8 @@ fix:
 setup:
 	bash scripts/deps.sh
 
-$(VENV)/ready: sdk/python/pyproject.toml
+$(VENV)/ready: sdk/python/pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet pytest pytest-asyncio "openapi-spec-validator>=0.7,<1" ./sdk/python
+	$(VENV)/bin/pip install --quiet pytest pytest-asyncio "openapi-spec-validator>=0.7,<1" \
+	  "growthbook>=4,<5" "UnleashClient>=6.9,<7" ./sdk/python
 	touch $@

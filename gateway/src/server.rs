@@ -30,7 +30,8 @@ use crate::readiness::Readiness;
 use crate::recommend::Recommend;
 use crate::remember::Remember;
 use crate::routes::{
-    actors, canaries as canary_routes, events, features, growthbook, health, index, recommendations, unleash,
+    actors, canaries as canary_routes, canary_configs, events, features, growthbook, health, index,
+    recommendations, unleash,
 };
 use crate::titles::Titles;
 
@@ -170,8 +171,12 @@ fn composed() -> OpenApiRouter<Edge> {
         .routes(routes!(unleash::features))
         .routes(routes!(unleash::register))
         .routes(routes!(unleash::metrics))
-        .routes(routes!(canary_routes::create_config, canary_routes::list_configs))
-        .routes(routes!(canary_routes::get_config, canary_routes::put_config, canary_routes::delete_config))
+        .routes(routes!(canary_configs::create_config, canary_configs::list_configs))
+        .routes(routes!(
+            canary_configs::get_config,
+            canary_configs::put_config,
+            canary_configs::delete_config
+        ))
         .routes(routes!(canary_routes::start_adhoc))
         .routes(routes!(canary_routes::list))
         .routes(routes!(canary_routes::start, canary_routes::get))

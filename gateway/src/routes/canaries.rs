@@ -11,8 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use troupe_actors::Kept;
 use troupe_actors::canaries::{
-    Canary, CanaryView, DeleteConfig, GetCanary, GiveUp, JudgeLook, Pair, PutConfig, StartCanary,
-    StoredConfig,
+    Canary, CanaryView, GetCanary, GiveUp, JudgeLook, Pair, StartCanary, StoredConfig,
 };
 use troupe_actors::directory::Directory;
 use troupe_judges::canary::{CanaryConfig, Problem as Wrong, Thresholds, judge, sequential};
@@ -32,19 +31,19 @@ const LISTED_MAX: usize = 200;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Asked {
-    application: Option<String>,
+    pub(super) application: Option<String>,
     limit: Option<usize>,
     canary_config_id: Option<String>,
     pass_threshold: Option<f64>,
     marginal_threshold: Option<f64>,
 }
 
-fn fresh_id() -> String {
+pub(super) fn fresh_id() -> String {
     // The hasher's keys are drawn from the system for each process, and differ for each state.
     format!("{:x}-{:016x}", Timestamp::wall().0, RandomState::new().build_hasher().finish())
 }
 
-fn wrong(problems: &[Wrong]) -> Problem {
+pub(super) fn wrong(problems: &[Wrong]) -> Problem {
     let said: Vec<String> =
         problems.iter().map(|problem| format!("{}: {}", problem.path, problem.why)).collect();
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_REQUEST", said.join("; "));
@@ -54,7 +53,7 @@ fn wrong(problems: &[Wrong]) -> Problem {
     }
 }
 
-fn stored(edge: &Edge, id: &str) -> Result<CanaryConfig, Problem> {
+pub(super) fn stored(edge: &Edge, id: &str) -> Result<CanaryConfig, Problem> {
     let found = edge.globals.get::<StoredConfig>(id).and_then(|stored| stored.config().cloned());
     found.ok_or_else(|| {
         let detail = format!("no canary config {:?}", id.chars().take(64).collect::<String>());
@@ -62,7 +61,7 @@ fn stored(edge: &Edge, id: &str) -> Result<CanaryConfig, Problem> {
     })
 }
 
-async fn body<T: serde::de::DeserializeOwned>(
+pub(super) async fn body<T: serde::de::DeserializeOwned>(
     edge: &Edge,
     call: &Call,
     headers: &HeaderMap,
@@ -70,101 +69,6 @@ async fn body<T: serde::de::DeserializeOwned>(
 ) -> Result<T, Problem> {
     let bytes: Bytes = call.body(headers, body, edge.config.body_bytes_max).await?;
     json::read(&bytes)
-}
-
-/// Stores a canary config; its id is its own, or given.
-#[utoipa::path(post, path = "/canaryConfig", tag = "canaries", operation_id = "create_canary_config",
-    request_body(content = serde_json::Value, description = "Kayenta's canary config"),
-    responses((status = 200, description = "its id", body = serde_json::Value),
-        (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn create_config(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Problem> {
-    let mut config: CanaryConfig = body(&edge, &call, &headers, raw).await?;
-    let id = config.id.get_or_insert_with(fresh_id).clone();
-    if edge.globals.get::<StoredConfig>(&id).is_some_and(|stored| stored.config().is_some()) {
-        let detail = format!("there is a canary config {id:?}: PUT it to /canaryConfig/{id}");
-        return Err(Problem::new(StatusCode::CONFLICT, "EXISTS", detail).field("id"));
-    }
-    put(&edge, &call, &id, config).await
-}
-
-async fn put(edge: &Edge, call: &Call, id: &str, config: CanaryConfig) -> Result<Json<Value>, Problem> {
-    let problems = config.validate();
-    if !problems.is_empty() {
-        return Err(wrong(&problems));
-    }
-    tell::<StoredConfig, PutConfig>(&edge.router, id, &PutConfig { config: Kept(config) }, call.left()?)
-        .await?;
-    Ok(Json(json!({ "canaryConfigId": id })))
-}
-
-/// The canary configs.
-#[utoipa::path(get, path = "/canaryConfig", tag = "canaries", operation_id = "list_canary_configs",
-    params(("application" = Option<String>, Query, description = "only of this application")),
-    responses((status = 200, description = "ids, names and applications", body = serde_json::Value)))]
-pub(crate) async fn list_configs(State(edge): State<Edge>, Query(asked): Query<Asked>) -> Json<Value> {
-    let all = edge.globals.all::<StoredConfig>();
-    let listed = all.iter().filter_map(|(id, stored)| {
-        let config = stored.config()?;
-        let wanted =
-            asked.application.as_ref().is_none_or(|application| config.applications.contains(application));
-        wanted.then(|| {
-            json!({ "id": id, "name": config.name, "applications": config.applications,
-                "updatedTimestamp": stored.updated().0,
-                "updatedTimestampIso": crate::canaries::request::iso(stored.updated().0) })
-        })
-    });
-    Json(listed.collect())
-}
-
-/// One canary config.
-#[utoipa::path(get, path = "/canaryConfig/{id}", tag = "canaries", operation_id = "get_canary_config",
-    params(("id" = String, Path, description = "its id")),
-    responses((status = 200, description = "the config", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn get_config(
-    State(edge): State<Edge>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
-    let config = stored(&edge, &id)?;
-    Ok(Json(json!(config)))
-}
-
-/// Writes a canary config.
-#[utoipa::path(put, path = "/canaryConfig/{id}", tag = "canaries", operation_id = "update_canary_config",
-    params(("id" = String, Path, description = "its id")),
-    request_body(content = serde_json::Value, description = "Kayenta's canary config"),
-    responses((status = 200, description = "its id", body = serde_json::Value),
-        (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn put_config(
-    State(edge): State<Edge>,
-    call: Call,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Problem> {
-    let mut config: CanaryConfig = body(&edge, &call, &headers, raw).await?;
-    config.id = Some(id.clone());
-    put(&edge, &call, &id, config).await
-}
-
-/// Deletes a canary config; canaries that run have their own copy.
-#[utoipa::path(delete, path = "/canaryConfig/{id}", tag = "canaries", operation_id = "delete_canary_config",
-    params(("id" = String, Path, description = "its id")),
-    responses((status = 200, description = "it is gone"),
-        (status = 404, description = "there was none", body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn delete_config(
-    State(edge): State<Edge>,
-    call: Call,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    stored(&edge, &id)?;
-    tell::<StoredConfig, DeleteConfig>(&edge.router, &id, &DeleteConfig {}, call.left()?).await?;
-    Ok(StatusCode::OK)
 }
 
 /// Judges a time of the past by a stored config.

@@ -2,6 +2,7 @@
 
 pub(crate) mod actors;
 pub(crate) mod canaries;
+pub(crate) mod canary_configs;
 pub(crate) mod events;
 pub(crate) mod features;
 pub(crate) mod growthbook;

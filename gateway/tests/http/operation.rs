@@ -150,7 +150,7 @@ async fn the_description_covers_every_route_and_every_reference_in_it_resolves()
     }
 }
 
-const ROUTES: [(&str, &str); 9] = [
+const ROUTES: [(&str, &str); 30] = [
     ("get", "/"),
     ("get", "/openapi.json"),
     ("get", "/healthz"),
@@ -160,6 +160,27 @@ const ROUTES: [(&str, &str); 9] = [
     ("get", "/v1/members/{id}/recommendations"),
     ("post", "/v1/features:lookup"),
     ("post", "/v1/actors/{kind}/{key}/{verb}"),
+    ("delete", "/canaryConfig/{id}"),
+    ("get", "/api/client/features"),
+    ("get", "/api/features/{clientKey}"),
+    ("get", "/canary/executions"),
+    ("get", "/canary/{id}"),
+    ("get", "/canaryConfig"),
+    ("get", "/canaryConfig/{id}"),
+    ("get", "/judges"),
+    ("get", "/metricsServices"),
+    ("get", "/standalone_canary_analysis/{id}"),
+    ("get", "/sub/{clientKey}"),
+    ("post", "/api/client/metrics"),
+    ("post", "/api/client/register"),
+    ("post", "/api/eval/{clientKey}"),
+    ("post", "/canary"),
+    ("post", "/canary/{id}"),
+    ("post", "/canaryConfig"),
+    ("post", "/judges/judge"),
+    ("post", "/standalone_canary_analysis"),
+    ("post", "/standalone_canary_analysis/{id}"),
+    ("put", "/canaryConfig/{id}"),
 ];
 
 fn collect_references(value: &Value, found: &mut Vec<String>) {

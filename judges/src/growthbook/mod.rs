@@ -12,6 +12,7 @@
 
 pub mod batch;
 mod bucket;
+mod compare;
 pub mod condition;
 mod evaluate;
 mod experiment;
