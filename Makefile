@@ -19,7 +19,7 @@ test: setup $(VENV)/ready
 	TROUPE_BIN=$(CARGO_TARGET_DIR)/debug/troupe $(VENV)/bin/python -m pytest -q sdk/python/tests
 
 # Every figure beside its baseline: `make bench ARGS="events --json figures.json"`.
-bench: setup
+bench: setup $(VENV)/bench
 	cargo build --release -p troupe-node
 	$(CARGO_TARGET_DIR)/release/troupe bench $(ARGS)
 
@@ -59,4 +59,9 @@ $(VENV)/ready: sdk/python/pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet pytest pytest-asyncio "openapi-spec-validator>=0.7,<1" \
 	  "growthbook>=4,<5" "UnleashClient>=6.9,<7" ./sdk/python
+	touch $@
+
+# What the judges are measured beside.
+$(VENV)/bench: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet "scipy>=1.11"
 	touch $@

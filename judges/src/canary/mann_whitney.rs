@@ -78,27 +78,114 @@ pub fn mann_whitney(x: &[f64], y: &[f64], confidence: f64) -> Result<Interval, A
     x.sort_unstable_by(f64::total_cmp);
     y.sort_unstable_by(f64::total_cmp);
     let z = crate::analysis::normal_quantile((1.0 - confidence) / 2.0);
-    let root =
-        |quantile: f64| root(quantile, &x, &y).ok_or(AnalysisError::NoVariance { arm: "both samples" });
+    let none = AnalysisError::NoVariance { arm: "both samples" };
+    let root = |quantile: f64| Narrowing::new(&x, &y).root(quantile).ok_or_else(|| none.clone());
     Ok(Interval { low: root(-z)?, high: root(z)?, estimate: root(0.0)? })
 }
 
-fn root(quantile: f64, x: &[f64], y: &[f64]) -> Option<f64> {
-    let (low, high) = (x[0] - y[y.len() - 1], x[x.len() - 1] - y[0]);
-    let f = |mu: f64| wilcoxon_difference(mu, quantile, x, y);
-    let (at_low, at_high) = (f(low)?, f(high)?);
-    if at_low <= 0.0 {
-        return Some(low);
+/// The search for one root. A point of `x` whose rank among `y` is the same at both ends of the bracket keeps it inside:
+/// it is counted once and left alone, so that a step of the search costs what the bracket has left open. The function
+/// is [`wilcoxon_difference`], to the last digit.
+struct Narrowing<'a> {
+    x: &'a [f64],
+    y: &'a [f64],
+    /// Cubes of the tied groups within each sample.
+    ties: f64,
+    /// Places in `x` with the least and the most of `y` that may lie below, in order.
+    open: Vec<(usize, usize, usize)>,
+    /// Of `y` below the points that are not open.
+    settled: f64,
+    /// The ranks of the open points at the newest step.
+    ranks: Vec<usize>,
+}
+
+fn cube(n: f64) -> f64 {
+    n * n * n - n
+}
+
+fn cubes(sorted: &[f64]) -> f64 {
+    sorted.chunk_by(|a, b| a == b).map(|group| cube(group.len() as f64)).sum()
+}
+
+impl<'a> Narrowing<'a> {
+    fn new(x: &'a [f64], y: &'a [f64]) -> Self {
+        let open = (0..x.len()).map(|at| (at, 0, y.len())).collect();
+        Self { x, y, ties: cubes(x) + cubes(y), open, settled: 0.0, ranks: Vec::with_capacity(x.len()) }
     }
-    if at_high >= 0.0 {
-        return Some(high);
+
+    fn difference(&mut self, mu: f64, quantile: f64) -> Option<f64> {
+        let (nx, ny) = (self.x.len() as f64, self.y.len() as f64);
+        let (mut below, mut ties, mut rank) = (self.settled, self.ties, 0);
+        self.ranks.clear();
+        // Points of `x` that are the same form one group with those of `y`: its cube grows with each.
+        let mut tied: Option<(f64, f64)> = None;
+        for &(at, least, most) in &self.open {
+            let point = self.x[at] - mu;
+            rank = rank.max(least);
+            while rank < most && self.y[rank] < point {
+                rank += 1;
+            }
+            self.ranks.push(rank);
+            below += rank as f64;
+            if self.y.get(rank).is_some_and(|y| *y == point) {
+                let equal = self.y[rank..].iter().take_while(|y| **y == point).count() as f64;
+                below += equal / 2.0;
+                let before = tied.filter(|(same, _)| *same == point).map_or(0.0, |(_, own)| own);
+                let grown =
+                    |own: f64| if own > 0.0 { cube(own + equal) - cube(own) - cube(equal) } else { 0.0 };
+                ties += grown(before + 1.0) - grown(before);
+                tied = Some((point, before + 1.0));
+            }
+        }
+        let difference = below - nx * ny / 2.0;
+        let n = nx + ny;
+        let sigma = (nx * ny / 12.0 * (n + 1.0 - ties / (n * (n - 1.0)))).sqrt();
+        if sigma == 0.0 || sigma.is_nan() {
+            return None;
+        }
+        let correction = if difference == 0.0 { 0.0 } else { difference.signum() * 0.5 };
+        Some((difference - correction) / sigma - quantile)
     }
-    zeroin(low, high, at_low, at_high, f)
+
+    /// One step inside the bracket: what it finds becomes one of its ends.
+    fn step(&mut self, mu: f64, quantile: f64) -> Option<f64> {
+        let found = self.difference(mu, quantile)?;
+        for (open, rank) in self.open.iter_mut().zip(&self.ranks) {
+            // The function falls: above zero the root lies beyond, where no more are below than here.
+            if found > 0.0 { open.2 = *rank } else { open.1 = *rank }
+        }
+        let settled = &mut self.settled;
+        self.open.retain(|(_, least, most)| {
+            if least >= most {
+                *settled += *least as f64;
+            }
+            least < most
+        });
+        Some(found)
+    }
+
+    fn root(&mut self, quantile: f64) -> Option<f64> {
+        let (low, high) = (self.x[0] - self.y[self.y.len() - 1], self.x[self.x.len() - 1] - self.y[0]);
+        let (at_low, at_high) = (self.difference(low, quantile)?, self.difference(high, quantile)?);
+        if at_low <= 0.0 {
+            return Some(low);
+        }
+        if at_high >= 0.0 {
+            return Some(high);
+        }
+        zeroin(low, high, at_low, at_high, |mu| self.step(mu, quantile))
+    }
 }
 
 /// Brent's root as R's `zeroin2` finds it, step for step: the test is a step function, and another way to its root would
 /// end elsewhere on the step.
-fn zeroin(mut a: f64, mut b: f64, mut fa: f64, mut fb: f64, f: impl Fn(f64) -> Option<f64>) -> Option<f64> {
+fn zeroin(
+    mut a: f64,
+    mut b: f64,
+    mut fa: f64,
+    mut fb: f64,
+    mut f: impl FnMut(f64) -> Option<f64>,
+) -> Option<f64> {
     let (mut c, mut fc) = (a, fa);
     if fa == 0.0 {
         return Some(a);
@@ -149,4 +236,38 @@ fn zeroin(mut a: f64, mut b: f64, mut fa: f64, mut fb: f64, f: impl Fn(f64) -> O
         }
     }
     Some(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+
+    #[test]
+    fn narrowing_ends_where_the_plain_function_does_with_and_without_ties() {
+        for seed in 0..600_u32 {
+            let mut random = SmallRng::seed_from_u64(seed.into());
+            let steps = [4.0, 16.0, 1e9][seed as usize % 3];
+            let mut sample = |shift: f64| {
+                let count = random.random_range(1..60);
+                let mut values: Vec<f64> =
+                    (0..count).map(|_| ((random.random::<f64>() + shift) * steps).floor() / steps).collect();
+                values.sort_by(f64::total_cmp);
+                values
+            };
+            let (x, y) = (sample(0.3), sample(0.0));
+            for quantile in [-2.326, 0.0, 2.326] {
+                let plain = |mu: f64| wilcoxon_difference(mu, quantile, &x, &y);
+                let (low, high) = (x[0] - y[y.len() - 1], x[x.len() - 1] - y[0]);
+                let expected = plain(low).zip(plain(high)).and_then(|(at_low, at_high)| match () {
+                    () if at_low <= 0.0 => Some(low),
+                    () if at_high >= 0.0 => Some(high),
+                    () => zeroin(low, high, at_low, at_high, plain),
+                });
+                assert_eq!(Narrowing::new(&x, &y).root(quantile), expected, "seed {seed}: {x:?} {y:?}");
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod failover;
 mod http;
 mod idle;
 mod inside;
+mod judging;
 mod rolling;
 
 use std::path::PathBuf;
@@ -54,6 +55,8 @@ enum Name {
     Members,
     /// EASE, iALS and popularity on three random splits.
     Quality,
+    /// Allocation, canaries, monitors and tests of experiments: how fast, and how often they err.
+    Judges,
 }
 
 impl Name {
@@ -134,6 +137,13 @@ async fn measure(
     }
     if arguments.wants(Name::Quality) {
         alone::quality(play, arguments.seed, report).await?;
+    }
+    if arguments.wants(Name::Judges) {
+        let seed = arguments.seed;
+        // Hundreds of milliseconds without a pause each: not on the runtime's own threads.
+        let mut own = std::mem::replace(report, Report::new("bench", seed, play.name));
+        let measured = tokio::task::spawn_blocking(move || judging::measure(seed, &mut own).map(|()| own));
+        *report = measured.await??;
     }
     if Name::CLUSTER.into_iter().any(|name| arguments.wants(name)) {
         cluster::measure(arguments, config.clone(), play, report).await?;

@@ -1,0 +1,211 @@
+//! The judges by themselves: how fast they decide beside the libraries that people know, and how often they err.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use troupe_judges::analysis::{Joint, Metric, SAMPLES_TUNED_FOR, Shape, Side, effect, sequential, t_test};
+use troupe_judges::canary::{CanaryConfig, MetricPair, Thresholds, judge};
+use troupe_judges::drift::monitor::{Feature, Monitor, MonitorOptions};
+use troupe_judges::growthbook::{Evaluation, Features};
+
+use crate::figures::{Goal, Report};
+
+const SUBJECTS: usize = 10_000;
+const DECISIONS: usize = 2_000_000;
+const METRICS: usize = 50;
+const POINTS: usize = 1_000;
+const FEATURES: usize = 25;
+const OBSERVATIONS: usize = 1_000_000;
+/// Where the planted drift begins, and how many times it is planted.
+const CALM: usize = 20_000;
+const PLANTED: u64 = 20;
+const AA_RUNS: u64 = 2_000;
+const AA_MEMBERS: u64 = 1_000;
+const AA_FIRST: u64 = 50;
+/// Where the bench's libraries are, if `make bench` has fetched them.
+const PYTHON: &str = ".deps/venv/bin/python";
+
+const GROWTHBOOK: &str = "
+import json, sys, time, growthbook
+features = json.loads(sys.argv[1]); n = 20000
+client = growthbook.GrowthBook(features=features)
+start = time.perf_counter()
+for i in range(n):
+    client.set_attributes({'id': str(i % 10000), 'country': 'DE'})
+    client.get_feature_value('artwork', None)
+print(n / (time.perf_counter() - start))
+";
+
+const SCIPY: &str = "
+import sys, time, random
+from scipy.stats import mannwhitneyu
+random.seed(1)
+pairs = [([random.gauss(0, 1) for _ in range(1000)], [random.gauss(0, 1) for _ in range(1000)]) for _ in range(50)]
+for a, b in pairs[:5]: mannwhitneyu(a, b)
+start = time.perf_counter()
+for a, b in pairs: mannwhitneyu(a, b)
+print((time.perf_counter() - start) * 1000)
+";
+
+/// What a Python library prints as its figure; none where it is not there.
+fn python(script: &str, argument: &str) -> Option<f64> {
+    if !Path::new(PYTHON).exists() {
+        println!("judges: no {PYTHON}: `make bench` fetches it, and the baseline with it");
+        return None;
+    }
+    let said = Command::new(PYTHON).args(["-c", script, argument]).output().ok()?;
+    let figure =
+        String::from_utf8_lossy(&said.stdout).lines().last().and_then(|line| line.trim().parse().ok());
+    if figure.is_none() {
+        println!(
+            "judges: a baseline is missing: {}",
+            String::from_utf8_lossy(&said.stderr).lines().last().unwrap_or("")
+        );
+    }
+    figure
+}
+
+fn gauss(random: &mut SmallRng) -> f64 {
+    let (a, b) = (1.0 - random.random::<f64>(), random.random::<f64>());
+    (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+pub(super) fn measure(seed: u64, report: &mut Report) -> anyhow::Result<()> {
+    println!("judges: on one core of this process");
+    allocation(report);
+    canaries(seed, report)?;
+    monitors(seed, report)?;
+    looks(seed, report)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn allocation(report: &mut Report) {
+    let payload = json!({ "artwork": { "defaultValue": null, "rules": [{
+        "key": "artwork", "variations": ["old", "new", "other"], "weights": [0.4, 0.4, 0.2], "coverage": 0.9,
+        "hashVersion": 2, "condition": { "country": { "$in": ["DE", "FR", "US"] } }, "namespace": ["home", 0, 0.8],
+    }] } });
+    let empty = serde_json::Map::new();
+    let features = Features::read(payload.as_object().unwrap_or(&empty), None);
+    let attributes: Vec<Value> =
+        (0..SUBJECTS).map(|id| json!({ "id": id.to_string(), "country": "DE" })).collect();
+    let started = Instant::now();
+    for at in 0..DECISIONS {
+        let attributes = attributes[at % SUBJECTS].as_object().unwrap_or(&empty);
+        black_box(Evaluation::new(&features, attributes).feature("artwork").value);
+    }
+    let per_s = DECISIONS as f64 / started.elapsed().as_secs_f64();
+    match python(GROWTHBOOK, &payload.to_string()) {
+        Some(baseline) => {
+            report.beside("allocation.per_s", per_s, "decisions/s", baseline, Goal::None);
+            report.add("allocation.ratio", per_s / baseline, "x", Goal::AtLeast(50.0));
+        }
+        None => report.add("allocation.per_s", per_s, "decisions/s", Goal::None),
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn canaries(seed: u64, report: &mut Report) -> anyhow::Result<()> {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let metrics: Vec<Value> =
+        (0..METRICS).map(|at| json!({ "name": format!("m{at}"), "groups": ["g"], "query": {} })).collect();
+    let config: CanaryConfig = serde_json::from_value(json!({ "name": "bench", "metrics": metrics }))?;
+    let mut points = || (0..POINTS).map(|_| gauss(&mut random)).collect();
+    let pairs: Vec<MetricPair> = (0..METRICS)
+        .map(|at| MetricPair {
+            name: format!("m{at}"),
+            control: points(),
+            experiment: points(),
+            ..MetricPair::default()
+        })
+        .collect();
+    let rounds = 20;
+    let started = Instant::now();
+    for round in 0..rounds {
+        black_box(judge(&config, Thresholds::default(), &pairs, round).ok());
+    }
+    let ms = started.elapsed().as_secs_f64() * 1e3 / rounds as f64;
+    match python(SCIPY, "") {
+        Some(baseline) => {
+            report.beside("canary.ms", ms, "ms", baseline, Goal::None);
+            report.add("canary.ratio", baseline / ms, "x", Goal::AtLeast(5.0));
+        }
+        None => report.add("canary.ms", ms, "ms", Goal::None),
+    }
+    Ok(())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn monitors(seed: u64, report: &mut Report) -> anyhow::Result<()> {
+    let row = |random: &mut SmallRng| -> [f64; FEATURES] { std::array::from_fn(|_| gauss(random)) };
+    let fresh = |random: &mut SmallRng| {
+        let rows: Vec<[f64; FEATURES]> = (0..CALM).map(|_| row(random)).collect();
+        let columns: Vec<Vec<f64>> =
+            (0..FEATURES).map(|at| rows.iter().map(|row| row[at]).collect()).collect();
+        let features =
+            (0..FEATURES).map(|at| Feature { name: format!("f{at}"), expectation: Default::default() });
+        Monitor::new(features.collect(), &columns, MonitorOptions::default())
+    };
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut monitor = fresh(&mut random)?;
+    let rows: Vec<[f64; FEATURES]> = (0..1 << 15).map(|_| row(&mut random)).collect();
+    let started = Instant::now();
+    for at in 0..OBSERVATIONS {
+        black_box(monitor.observe(&rows[at % rows.len()], at as u64)?);
+    }
+    let per_s = OBSERVATIONS as f64 / started.elapsed().as_secs_f64();
+    report.add("monitor.per_s", per_s, "observations/s", Goal::AtLeast(200_000.0));
+    // Fresh draws, so that no window comes twice.
+    let mut monitor = fresh(&mut random)?;
+    let mut alarms = 0;
+    for at in 0..OBSERVATIONS {
+        let said = monitor.observe(&row(&mut random), at as u64)?;
+        alarms += said.map_or(0, |report| report.events.len());
+    }
+    report.add("drift.false_alarms", alarms as f64, "alarms", Goal::AtMost(0.0));
+    let mut latest = 0;
+    for planted in 0..PLANTED {
+        let mut random = SmallRng::seed_from_u64(seed.wrapping_add(1 + planted));
+        let mut monitor = fresh(&mut random)?;
+        let noticed = (0..20_000).find(|at| {
+            let mut row = row(&mut random);
+            // Half a standard deviation, in one of the features.
+            row[usize::try_from(planted).unwrap_or(0) % FEATURES] += 0.5;
+            matches!(monitor.observe(&row, *at as u64), Ok(Some(said)) if !said.events.is_empty())
+        });
+        latest = latest.max(noticed.map_or(20_000, |at| at + 1));
+    }
+    report.add("drift.delay_events", f64::from(latest), "events", Goal::AtMost(2_000.0));
+    Ok(())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn looks(seed: u64, report: &mut Report) -> anyhow::Result<()> {
+    let metric = Metric { shape: Shape::Mean, cuped: false, relative: false };
+    let (mut anytime, mut fixed) = (0, 0);
+    for run in 0..AA_RUNS {
+        let mut random = SmallRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(run));
+        let mut arms = [Joint::default(), Joint::default()];
+        let (mut by_anytime, mut by_fixed) = (false, false);
+        for member in 0..AA_MEMBERS {
+            let value = -(1.0 - random.random::<f64>()).ln();
+            arms[usize::from(random.random::<bool>())].fold([value, 0.0, 0.0, 0.0]);
+            if member < AA_FIRST {
+                continue;
+            }
+            let seen = effect(&arms[0], &arms[1], metric)?;
+            by_anytime |= sequential(&seen, Side::Both, 0.05, SAMPLES_TUNED_FOR)?.p <= 0.05;
+            by_fixed |= t_test(&seen, Side::Both, 0.05)?.p <= 0.05;
+        }
+        anytime += u32::from(by_anytime);
+        fixed += u32::from(by_fixed);
+    }
+    report.add("aa.anytime_error", f64::from(anytime) / AA_RUNS as f64, "share", Goal::AtMost(0.05));
+    report.add("aa.fixed_error", f64::from(fixed) / AA_RUNS as f64, "share", Goal::AtLeast(0.2));
+    Ok(())
+}
