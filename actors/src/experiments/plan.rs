@@ -203,14 +203,15 @@ impl Plan {
             return bad("ramp".into(), format!("give at most {RAMP_MAX} shares of 0 to 1, in order of time"));
         }
         if let Some(condition) = &self.condition {
-            let rule = serde_json::from_str::<serde_json::Value>(condition)
+            let checked = serde_json::from_str::<serde_json::Value>(condition)
                 .map_err(|error| error.to_string())
-                .map(|condition| serde_json::json!({ "rules": [{ "force": true, "condition": condition }] }));
-            let checked = rule.and_then(|feature| {
-                troupe_judges::growthbook::validate(&feature).map_err(|refused| refused.to_string())
-            });
+                .and_then(|condition| {
+                    let rule = serde_json::json!({ "force": true, "condition": condition });
+                    crate::flags::checked("plan", &serde_json::json!({ "rules": [rule] }))
+                        .map_err(|refused| refused.message)
+                });
             if let Err(why) = checked {
-                return bad("condition".into(), why.replace("rules[0].condition", "condition"));
+                return bad("condition".into(), why);
             }
         }
         for (at, metric) in self.metrics.iter().enumerate() {

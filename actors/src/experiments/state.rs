@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use serde_json::{Value, json};
-use troupe_judges::growthbook::{bucket_ranges, choose, hash, in_namespace};
+use troupe_judges::growthbook::{bucket_ranges, choose_variation, hash, in_namespace};
 use troupe_runtime::entity::{Answer, Placement, Timer};
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
@@ -77,14 +77,14 @@ impl Experiment {
             return spec.variations.iter().find(|known| &known.name == variation);
         }
         let layer = plan.layer.as_ref();
-        if layer.is_some_and(|layer| !in_namespace(member, (&layer.name, layer.from, layer.to))) {
+        if layer.is_some_and(|layer| !in_namespace(member, &layer.name, (layer.from, layer.to))) {
             return None;
         }
         let seed = spec.seed.as_deref().unwrap_or(&self.key);
-        let n = hash(seed, member, i64::from(spec.hash_version))?;
+        let n = hash(seed, member, u32::from(spec.hash_version))?;
         let coverage = plan.coverage(spec.coverage, now);
         let ranges = bucket_ranges(spec.variations.len(), coverage, spec.weights.as_deref());
-        spec.variations.get(choose(n, &ranges)?)
+        spec.variations.get(choose_variation(n, &ranges)?)
     }
 
     /// The experiment as a feature of GrowthBook's clients, while it runs: they allocate as [`Self::allocate`] does, by

@@ -1,5 +1,5 @@
 use serde_json::json;
-use troupe_judges::growthbook::{Evaluation, Features};
+use troupe_judges::growthbook::{Context as Subject, Dialect, Features};
 use troupe_runtime::entity::Globals;
 use troupe_runtime::{Context, Decide, Entity, Timestamp, wire};
 
@@ -151,15 +151,14 @@ fn clients_of_growthbook_allocate_every_member_as_the_cluster_does() {
         Event::Ramped(Timestamp(5)),
     ];
     let experiment = folded("movies", &events);
-    let payload = json!({ "movies": experiment.feature("movies").unwrap() });
-    troupe_judges::growthbook::validate(&payload["movies"]).unwrap();
-    let features = Features::read(payload.as_object().unwrap(), None);
+    let payload = json!({ "features": { "movies": experiment.feature("movies").unwrap() } });
+    let features = Features::compile(&payload.to_string(), Dialect::default()).unwrap();
     let mut inside = 0;
     for member in 0..3_000 {
         let id = member.to_string();
         let attributes = json!({ "id": id });
-        let found =
-            Evaluation::new(&features, attributes.as_object().unwrap()).feature("movies").value.clone();
+        let subject = Subject::new(attributes.as_object().unwrap());
+        let found = features.evaluate("movies", &subject, &mut ()).value;
         let own = experiment.allocate(&id, Timestamp(6)).map(|variation| variation.name.clone());
         assert_eq!(found.as_str(), own.as_deref(), "{member}");
         inside += u32::from(own.is_some());

@@ -10,4 +10,5 @@ mod state;
 mod tests;
 
 pub use messages::{DefineFlag, Door, FlagView, GetFlag, Switch};
+pub(crate) use state::checked;
 pub use state::{Event, FLAGS_MAX, Flag, growthbook_features, unleash_features};

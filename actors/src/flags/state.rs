@@ -105,7 +105,7 @@ impl Decide<DefineFlag> for Flag {
         }
         let compiled = match ask.door {
             Door::Unleash => for_unleash(ctx.key, &ask.definition.0),
-            Door::Growthbook => for_growthbook(&ask.definition.0),
+            Door::Growthbook => checked(ctx.key, &ask.definition.0).map(|()| ask.definition.0.clone()),
         };
         match compiled {
             Err(refused) => Decision::refuse(refused),
@@ -117,12 +117,22 @@ impl Decide<DefineFlag> for Flag {
     }
 }
 
-fn for_growthbook(definition: &Value) -> Result<Value, Refused> {
-    let read = growthbook::validate(definition);
-    read.map(|_| definition.clone()).map_err(|refused| {
-        let field = format!("definition.{}", refused.path);
-        Refused::field("BAD_DEFINITION", field.trim_end_matches('.').to_owned(), refused.why)
-    })
+/// Refuses a feature that GrowthBook's clients would mend, leave off or fail at. On what others it depends is not looked
+/// at: they may come later.
+pub(crate) fn checked(name: &str, definition: &Value) -> Result<(), Refused> {
+    let payload = json!({ "features": { name: definition } });
+    let payload: growthbook::Payload = serde_path_to_error::deserialize(&payload)
+        .map_err(|error| Refused::field("BAD_DEFINITION", "definition", error.to_string()))?;
+    let own = format!("features.{name}.");
+    let problems = growthbook::validate(payload, growthbook::Dialect::default());
+    let absent = |path: &str| path.contains("parentConditions") && path.ends_with(".id");
+    match problems.iter().find(|problem| !absent(&problem.path)) {
+        None => Ok(()),
+        Some(problem) => {
+            let field = format!("definition.{}", problem.path.strip_prefix(&own).unwrap_or(&problem.path));
+            Err(Refused::field("BAD_DEFINITION", field, format!("{}: {}", problem.found, problem.fix)))
+        }
+    }
 }
 
 fn for_unleash(name: &str, definition: &Value) -> Result<Value, Refused> {

@@ -1,20 +1,21 @@
 //! The door for GrowthBook's client SDKs, at the paths that they know: they fetch all features and evaluate them by
 //! themselves, or send who a subject is and get its features evaluated.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use troupe_actors::flags;
-use troupe_judges::growthbook::{Evaluation, Features};
+use troupe_judges::growthbook::{Context, Dialect, Features};
 use troupe_runtime::Timestamp;
 
 use super::unleash::tagged;
@@ -86,7 +87,7 @@ pub(crate) async fn subscribe(
 #[serde(default, rename_all = "camelCase")]
 struct Asked {
     attributes: Map<String, Value>,
-    forced_variations: Map<String, Value>,
+    forced_variations: BTreeMap<String, i64>,
     forced_features: Vec<(String, Value)>,
     url: String,
 }
@@ -108,24 +109,22 @@ pub(crate) async fn evaluate(
 ) -> Result<Json<Value>, Problem> {
     let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
     let asked: Asked = json::read(&body)?;
-    let features = Features::read(&flags::growthbook_features(&edge.globals), None);
-    let evaluation = Evaluation {
-        forced: Some(&asked.forced_variations),
-        url: &asked.url,
-        ..Evaluation::new(&features, &asked.attributes)
+    let payload = json!({ "features": flags::growthbook_features(&edge.globals) }).to_string();
+    let features = Features::lenient(&payload, Dialect::default()).map_err(|refused| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "BAD_FEATURES", refused.to_string())
+    })?;
+    let subject = Context {
+        forced_variations: Some(&asked.forced_variations),
+        url: Some(asked.url.as_str()).filter(|url| !url.is_empty()),
+        ..Context::new(&asked.attributes)
     };
     let mut evaluated = Map::new();
-    for name in features.names() {
-        let found = evaluation.feature(name);
+    for name in features.keys() {
+        let found = features.evaluate(name, &subject, &mut ());
         let mut feature = json!({ "defaultValue": found.value });
-        if let Some((key, result)) = &found.experiment {
-            let track = json!({
-                "experiment": { "key": key, "variations": [] },
-                "result": { "key": result.key, "variationId": result.variation, "inExperiment": true,
-                    "hashUsed": result.hash_used, "hashAttribute": result.hash_attribute,
-                    "hashValue": asked.attributes.get(result.hash_attribute), "value": result.value,
-                    "bucket": result.bucket, "featureId": name, "stickyBucketUsed": false },
-            });
+        if let Some((experiment, assigned)) = found.experiment.zip(found.assigned.as_ref()) {
+            let track =
+                json!({ "experiment": { "key": experiment.key(), "variations": [] }, "result": assigned });
             feature = json!({ "defaultValue": null, "rules": [{ "force": found.value, "tracks": [track] }] });
         }
         evaluated.insert(name.to_owned(), feature);

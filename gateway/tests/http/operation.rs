@@ -125,7 +125,8 @@ async fn the_description_covers_every_route_and_every_reference_in_it_resolves()
         assert!(operation["operationId"].as_str().is_some_and(|id| ids.insert(id.to_owned())), "{path}");
         let responses = operation["responses"].as_object().unwrap();
         assert!(
-            responses.contains_key("200") && responses.values().all(|r| r["description"].is_string()),
+            responses.keys().any(|status| status.starts_with('2'))
+                && responses.values().all(|r| r["description"].is_string()),
             "{path}"
         );
         let filled = path

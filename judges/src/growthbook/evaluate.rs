@@ -1,198 +1,187 @@
-//! What a feature is for a subject.
+//! Features decided: rules in their order, prerequisites first.
 
-use serde_json::{Map, Value};
+use super::condition::{Dialect, Subject};
+use super::context::{Context, Observer};
+use super::experiment::{Filter, Parent};
+use super::features::{Effect, Feature, FeatureAt, Features, Rollout, Rule, Share};
+use super::hash::hashable;
+use super::outcome::{FeatureResult, Source};
+use super::ranges::in_range;
 
-use super::bucket::within;
-use super::condition::{Groups, Subject};
-use super::experiment::ExperimentResult;
-use super::hash::hash;
-use super::payload::{Features, Rule};
-use super::sticky::Assignments;
+/// How many features one decision may ask, prerequisites and theirs included; beyond, they count as a circle.
+pub(super) const FEATURES_ASKED_MAX: u32 = 10_000;
+/// How long a chain of prerequisites may be; beyond, it counts as a circle.
+const CHAIN_MAX: usize = 64;
 
-/// How deep features may depend on each other.
-const DEPTH_MAX: usize = 32;
-
-/// What decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// There is no such feature.
-    UnknownFeature,
-    /// No rule decided.
-    DefaultValue,
-    /// A rule forced it.
-    Force,
-    /// An experiment.
-    Experiment,
-    /// A feature on which it depends is not as it must be.
-    Prerequisite,
-    /// It depends on itself.
-    CyclicPrerequisite,
-}
-
-impl Source {
-    /// As GrowthBook writes it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::UnknownFeature => "unknownFeature",
-            Self::DefaultValue => "defaultValue",
-            Self::Force => "force",
-            Self::Experiment => "experiment",
-            Self::Prerequisite => "prerequisite",
-            Self::CyclicPrerequisite => "cyclicPrerequisite",
+impl Features {
+    /// The value of a feature for a subject.
+    pub fn evaluate<'a>(
+        &'a self,
+        key: &str,
+        context: &Context<'a>,
+        observer: &mut impl Observer,
+    ) -> FeatureResult<'a> {
+        match self.find(key) {
+            Some(at) => self.evaluate_at(at, context, observer),
+            None => FeatureResult::nothing(Source::UnknownFeature),
         }
+    }
+
+    /// As [`Features::evaluate`], of a feature that was found before in these features.
+    pub fn evaluate_at<'a>(
+        &'a self,
+        at: FeatureAt,
+        context: &Context<'a>,
+        observer: &mut impl Observer,
+    ) -> FeatureResult<'a> {
+        let mut evaluation = Evaluation { features: self, context, observer, left: FEATURES_ASKED_MAX };
+        evaluation.feature(at.0, None)
     }
 }
 
-/// What a feature is for a subject.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FeatureResult<'a> {
-    /// The value.
-    pub value: &'a Value,
-    /// What decided.
-    pub source: Source,
-    /// The rule that did.
-    pub rule_id: &'a str,
-    /// The experiment that did: its key, and the variation.
-    pub experiment: Option<(&'a str, ExperimentResult<'a>)>,
+/// One decision under way.
+pub(super) struct Evaluation<'a, 'e, O> {
+    pub(super) features: &'a Features,
+    pub(super) context: &'e Context<'a>,
+    pub(super) observer: &'e mut O,
+    pub(super) left: u32,
 }
 
-impl FeatureResult<'_> {
-    /// Whether the value is what JavaScript takes for true.
-    #[must_use]
-    pub fn is_on(&self) -> bool {
-        match self.value {
-            Value::Null => false,
-            Value::Bool(on) => *on,
-            Value::Number(number) => number.as_f64() != Some(0.0),
-            Value::String(text) => !text.is_empty(),
-            Value::Array(_) | Value::Object(_) => true,
-        }
-    }
-}
-
-/// A subject and what is decided for it.
+/// The features on the way to where a decision is.
 #[derive(Clone, Copy)]
-pub struct Evaluation<'a> {
-    /// The payload.
-    pub features: &'a Features,
-    /// The subject's attributes.
-    pub attributes: &'a Map<String, Value>,
-    /// Variations that it is forced into, by experiment.
-    pub forced: Option<&'a Map<String, Value>>,
-    /// Where it is; empty where that does not matter.
-    pub url: &'a str,
-    /// Whether experiments run at all.
-    pub enabled: bool,
-    /// Whether only what is forced counts.
-    pub qa: bool,
-    /// Where it was placed before; none where that is not kept.
-    pub sticky: Option<&'a Assignments>,
+pub(super) struct Way<'w> {
+    feature: usize,
+    length: usize,
+    before: Option<&'w Way<'w>>,
 }
 
-const NULL: &Value = &Value::Null;
+/// What prerequisites come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Met {
+    All,
+    NotAll,
+    Gated,
+    Circle,
+}
 
-impl<'a> Evaluation<'a> {
-    /// An evaluation for a subject with nothing forced.
-    #[must_use]
-    pub fn new(features: &'a Features, attributes: &'a Map<String, Value>) -> Self {
-        Self { features, attributes, forced: None, url: "", enabled: true, qa: false, sticky: None }
+impl<'w> Way<'w> {
+    fn on(before: Option<&'w Way<'w>>, feature: usize) -> Way<'w> {
+        Way { feature, length: before.map_or(0, |way| way.length) + 1, before }
     }
 
-    pub(super) fn groups(&self) -> Groups<'a> {
-        Groups { saved: self.features.saved.as_ref(), patterns: &self.features.patterns }
-    }
-
-    /// What a feature is.
-    #[must_use]
-    pub fn feature(&self, name: &'a str) -> FeatureResult<'a> {
-        self.feature_for(name, &mut Vec::new())
-    }
-
-    pub(super) fn feature_for(&self, name: &'a str, stack: &mut Vec<&'a str>) -> FeatureResult<'a> {
-        let of =
-            |value: &'a Value, source, rule_id| FeatureResult { value, source, rule_id, experiment: None };
-        if stack.contains(&name) || stack.len() >= DEPTH_MAX {
-            return of(NULL, Source::CyclicPrerequisite, "");
+    fn has(way: Option<&Way<'_>>, feature: usize) -> bool {
+        let mut at = way;
+        while let Some(way) = at {
+            if way.feature == feature || way.length >= CHAIN_MAX {
+                return true;
+            }
+            at = way.before;
         }
-        let Some(feature) = self.features.features.get(name) else {
-            return of(NULL, Source::UnknownFeature, "");
+        false
+    }
+}
+
+impl<'a, O: Observer> Evaluation<'a, '_, O> {
+    pub(super) fn feature(&mut self, at: usize, before: Option<&Way<'_>>) -> FeatureResult<'a> {
+        if self.left == 0 || Way::has(before, at) {
+            return FeatureResult::nothing(Source::CyclicPrerequisite);
+        }
+        self.left -= 1;
+        let Some(feature) = self.features.features.get(at) else {
+            return FeatureResult::nothing(Source::UnknownFeature);
         };
-        stack.push(name);
-        let mut found = None;
-        for (rule, experiment) in feature.rules.iter().zip(&feature.experiments) {
-            match self.parents(rule, stack) {
-                Parents::Fit => {}
-                Parents::Skip => continue,
-                Parents::End(source) => {
-                    found = Some(of(NULL, source, ""));
-                    break;
-                }
+        let way = Way::on(before, at);
+        for rule in &feature.rules {
+            match self.met(&rule.parents, Some(&way)) {
+                Met::All => {}
+                Met::NotAll => continue,
+                Met::Gated => return FeatureResult::nothing(Source::Prerequisite),
+                Met::Circle => return FeatureResult::nothing(Source::CyclicPrerequisite),
             }
-            let own = &rule.experiment;
-            if own.filters.as_ref().is_some_and(|filters| self.is_filtered_out(filters)) {
-                continue;
-            }
-            let rule_id = rule.id.as_deref().unwrap_or_default();
-            if let Some(force) = &rule.force {
-                let subject = Subject::Attributes(self.attributes);
-                let fits =
-                    own.condition.as_ref().is_none_or(|condition| self.groups().fits(subject, condition));
-                if fits && self.is_in_rollout(rule, name) {
-                    found = Some(of(force, Source::Force, rule_id));
-                    break;
-                }
-                continue;
-            }
-            let Some(experiment) = experiment else { continue };
-            let result = self.run_for(experiment, stack);
-            if result.in_experiment && !result.passthrough {
-                let value = result.value;
-                let experiment = Some((experiment.key.as_str(), result));
-                found = Some(FeatureResult { value, source: Source::Experiment, rule_id, experiment });
-                break;
+            if let Some(result) = self.rule(feature, rule, &way) {
+                return result;
             }
         }
-        stack.pop();
-        found.unwrap_or_else(|| of(&feature.default_value, Source::DefaultValue, ""))
+        FeatureResult::new(&feature.default, Source::DefaultValue, "")
     }
 
-    fn parents(&self, rule: &'a Rule, stack: &mut Vec<&'a str>) -> Parents {
-        for parent in &rule.experiment.parent_conditions {
-            let found = self.feature_for(&parent.id, stack);
-            if found.source == Source::CyclicPrerequisite {
-                return Parents::End(Source::CyclicPrerequisite);
+    fn rule(&mut self, feature: &'a Feature, rule: &'a Rule, way: &Way<'_>) -> Option<FeatureResult<'a>> {
+        let subject = Subject::Attributes(self.context.attributes);
+        if rule.condition.as_ref().is_some_and(|condition| !condition.passes(subject))
+            || self.filtered_out(&rule.filters)
+        {
+            return None;
+        }
+        match &rule.effect {
+            Effect::Nothing => None,
+            Effect::Force { value, rollout, tracks } => {
+                if rollout.as_ref().is_some_and(|rollout| !self.rolled_out(rollout)) {
+                    return None;
+                }
+                tracks.iter().for_each(|track| self.observer.tracked(track));
+                Some(FeatureResult::new(value, Source::Force, &rule.id))
             }
-            if !self.groups().fits(Subject::Wrapped(found.value), &parent.condition) {
-                return if parent.gate { Parents::End(Source::Prerequisite) } else { Parents::Skip };
+            Effect::Experiment(experiment) => {
+                // In the Python client's order the rule has asked the condition already.
+                let asked = rule.condition.is_some();
+                let assigned = self.experiment(experiment, Some(&feature.key), Some(way), asked);
+                if !assigned.in_experiment || assigned.passthrough {
+                    return None;
+                }
+                let mut result = FeatureResult::new(assigned.value, Source::Experiment, &rule.id);
+                result.experiment = Some(experiment);
+                result.assigned = Some(assigned);
+                Some(result)
             }
         }
-        Parents::Fit
     }
 
-    fn is_in_rollout(&self, rule: &'a Rule, feature: &str) -> bool {
-        let own = &rule.experiment;
-        if rule.range.is_none() && own.coverage.is_none() {
-            return true;
+    pub(super) fn met(&mut self, parents: &[Parent], way: Option<&Way<'_>>) -> Met {
+        for parent in parents {
+            let result = match parent.feature {
+                Some(at) => self.feature(at, way),
+                None => FeatureResult::nothing(Source::UnknownFeature),
+            };
+            if result.source == Source::CyclicPrerequisite {
+                return Met::Circle;
+            }
+            let subject = Subject::Parent(result.value);
+            if parent.condition.as_ref().is_some_and(|condition| !condition.passes(subject)) {
+                return if parent.gate { Met::Gated } else { Met::NotAll };
+            }
         }
-        if rule.range.is_none() && own.coverage == Some(0.0) {
-            return false;
-        }
-        let fallback =
-            self.sticky.filter(|_| !own.disable_sticky_bucketing).and(own.fallback_attribute.as_deref());
-        let (_, value) = self.hashed(own.hash_attribute.as_deref().unwrap_or("id"), fallback);
-        let seed = own.seed.as_deref().unwrap_or(feature);
-        let n = value.and_then(|value| hash(seed, &value, own.hash_version.unwrap_or(1)));
-        n.is_some_and(|n| match (rule.range, own.coverage) {
-            (Some(range), _) => within(n, range),
-            (None, Some(coverage)) => n < coverage,
-            (None, None) => true,
+        Met::All
+    }
+
+    /// Whether a subject is outside of one of the layers' parts.
+    pub(super) fn filtered_out(&self, filters: &[Filter]) -> bool {
+        filters.iter().any(|filter| {
+            let value = self.context.attributes.get(&*filter.attribute).and_then(hashable);
+            match (&filter.seed, value) {
+                (Some(seed), Some(value)) => {
+                    let n = seed.bucket(&value);
+                    !filter.ranges.iter().any(|range| in_range(n, *range))
+                }
+                _ => true,
+            }
         })
     }
-}
 
-enum Parents {
-    Fit,
-    Skip,
-    End(Source),
+    fn rolled_out(&self, rollout: &Rollout) -> bool {
+        if matches!(rollout.share, Share::Coverage(coverage) if coverage == 0.0) {
+            return false;
+        }
+        let typed = self.features.dialect == Dialect::Python4;
+        let sticks = typed || (rollout.sticky && self.context.sticky.is_some());
+        let fallback = rollout.fallback.as_deref().filter(|_| sticks);
+        let found = [Some(&*rollout.attribute), fallback].into_iter().flatten();
+        let value = found.filter_map(|name| self.context.attributes.get(name).and_then(hashable)).next();
+        let (Some(seed), Some(value)) = (&rollout.seed, value) else { return false };
+        let n = seed.bucket(&value);
+        match rollout.share {
+            Share::Range(range) => in_range(n, range),
+            Share::Coverage(coverage) if typed => n < coverage,
+            Share::Coverage(coverage) => n <= coverage,
+        }
+    }
 }

@@ -1,293 +1,170 @@
-//! In which variation of an experiment a subject is.
+//! An experiment, compiled.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use regex::Regex;
 use serde_json::Value;
 
-use super::bucket::{bucket_ranges, choose, equal_weights, in_namespace, query_override, within};
-use super::condition::{Subject, compiled};
-use super::evaluate::{Evaluation, Source};
-use super::hash::hash;
-use super::payload::{Experiment, Filter, UrlPattern};
-use super::sticky::{Assignments, Placed, StickyDocument, document_key, placed};
-use super::version::number_text;
+use super::bandit::Bandit;
+use super::check::check_experiment;
+use super::condition::{Condition, Parser, bounded_regex};
+use super::hash::Seed;
+use super::ranges::{Range, bucket_ranges, namespace_seed};
+use super::url::Targets;
+use super::wire::{ExperimentDefinition, FilterDefinition, ParentCondition};
 
-/// The variation that a subject is in.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExperimentResult<'a> {
-    /// Its place.
-    pub variation: usize,
-    /// Whether the subject takes part.
-    pub in_experiment: bool,
-    /// Whether a hash decided.
-    pub hash_used: bool,
-    /// By which attribute.
-    pub hash_attribute: &'a str,
-    /// The attribute's value.
-    pub hash_value: String,
-    /// What the subject sees; null in an experiment without variations.
-    pub value: &'a Value,
-    /// What the variation is called.
-    pub key: Cow<'a, str>,
-    /// Its name.
-    pub name: Option<&'a str>,
-    /// Where the subject falls in `0..1`.
-    pub bucket: Option<f64>,
-    /// Whether it counts and the rules after it still decide.
-    pub passthrough: bool,
-    /// Whether it was placed before.
-    pub sticky_used: bool,
-    /// The bandit's leaf that chose the weights.
-    pub leaf: Option<Leaf>,
-    /// The document that keeps it there, where it was placed now.
-    pub sticky: Option<StickyDocument>,
+/// An experiment that is ready to assign: seeds hashed, ranges laid out, conditions compiled.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    pub(super) definition: ExperimentDefinition,
+    /// `None` for an unknown hash version, under which nobody is in.
+    pub(super) seed: Option<Seed>,
+    pub(super) ranges: Vec<Range>,
+    pub(super) condition: Option<Condition>,
+    pub(super) parents: Vec<Parent>,
+    pub(super) filters: Vec<Filter>,
+    pub(super) namespace: Option<(Seed, Range)>,
+    pub(super) hash_attribute: Box<str>,
+    pub(super) keys: Vec<String>,
+    /// `experiment__version`.
+    pub(super) assignment: String,
+    pub(super) bandit: Option<Bandit>,
+    pub(super) url: Option<Regex>,
+    pub(super) targets: Option<Targets>,
 }
 
-/// The leaf of a contextual bandit that a subject came to; -1 where none fits and the experiment's own weights hold.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Leaf {
-    /// Its id.
-    pub id: i64,
-    /// The weights that it chose.
-    pub weights: Vec<f64>,
-    /// The bandit's version.
-    pub version: Option<i64>,
+/// A feature whose value decides.
+#[derive(Debug, Clone)]
+pub(super) struct Parent {
+    /// Its place among the features, `None` where there is no such feature.
+    pub(super) feature: Option<usize>,
+    pub(super) condition: Option<Condition>,
+    pub(super) gate: bool,
 }
 
-const NULL: &Value = &Value::Null;
-
-pub(super) fn hash_text(value: &Value) -> Option<Cow<'_, str>> {
-    match value {
-        Value::String(text) if !text.is_empty() => Some(Cow::Borrowed(text)),
-        Value::Number(number) => {
-            let number = number.as_f64().filter(|number| *number != 0.0 && number.is_finite())?;
-            Some(Cow::Owned(number_text(number)))
-        }
-        _ => None,
-    }
+/// A layer's parts.
+#[derive(Debug, Clone)]
+pub(super) struct Filter {
+    pub(super) attribute: Box<str>,
+    pub(super) seed: Option<Seed>,
+    pub(super) ranges: Vec<Range>,
 }
 
-impl<'a> Evaluation<'a> {
-    /// The attribute that tells subjects apart, and its value; the fallback's where the first has none.
-    pub(super) fn hashed(
-        &self,
-        attribute: &'a str,
-        fallback: Option<&'a str>,
-    ) -> (&'a str, Option<Cow<'a, str>>) {
-        let of = |name: &str| self.attributes.get(name).and_then(hash_text);
-        match (of(attribute), fallback) {
-            (Some(value), _) => (attribute, Some(value)),
-            (None, Some(fallback)) => match of(fallback) {
-                Some(value) => (fallback, Some(value)),
-                None => (attribute, None),
-            },
-            (None, None) => (attribute, None),
-        }
-    }
+/// Places of features by their keys.
+pub(super) type Index = BTreeMap<String, usize>;
 
-    pub(super) fn is_filtered_out(&self, filters: &'a [Filter]) -> bool {
-        filters.iter().any(|filter| {
-            let (_, value) = self.hashed(filter.attribute.as_deref().unwrap_or("id"), None);
-            let n = value.and_then(|value| hash(&filter.seed, &value, filter.hash_version.unwrap_or(2)));
-            n.is_none_or(|n| !filter.ranges.iter().any(|range| within(n, *range)))
-        })
-    }
-
-    /// Runs an experiment; [`Experiment::prepare`] it before.
+impl Experiment {
+    /// What it was compiled from.
     #[must_use]
-    pub fn run(&self, experiment: &'a Experiment) -> ExperimentResult<'a> {
-        self.run_for(experiment, &mut Vec::new())
+    pub fn definition(&self) -> &ExperimentDefinition {
+        &self.definition
     }
 
-    pub(super) fn run_for(
-        &self,
-        experiment: &'a Experiment,
-        stack: &mut Vec<&'a str>,
-    ) -> ExperimentResult<'a> {
-        let sticky = self.sticky.filter(|_| !experiment.disable_sticky_bucketing);
-        let fallback = sticky.and(experiment.fallback_attribute.as_deref());
-        let attribute = experiment.hash_attribute.as_deref().unwrap_or("id");
-        let (attribute, value) = self.hashed(attribute, fallback);
-        let told = Told { experiment, attribute, value: value.as_deref().unwrap_or_default() };
-        if experiment.variations.len() < 2 || !self.enabled || !self.is_at(&experiment.url_patterns) {
-            return told.out();
-        }
-        if let Some(forced) = query_override(&experiment.key, self.url, experiment.variations.len()) {
-            return told.result(forced as i64, false, None, false);
-        }
-        if let Some(forced) =
-            self.forced.and_then(|forced| forced.get(&experiment.key)).and_then(Value::as_i64)
-        {
-            return told.result(forced, false, None, false);
-        }
-        if experiment.status.as_deref() == Some("draft")
-            || experiment.active == Some(false)
-            || value.is_none()
-        {
-            return told.out();
-        }
-        let own = experiment.hash_attribute.as_deref().unwrap_or("id");
-        let known = sticky.map_or(Placed::Nowhere, |documents| {
-            let (_, own_value) = self.hashed(own, None);
-            let other = fallback.and_then(|name| Some((name, self.hashed(name, None).1?)));
-            let other = other.as_ref().map(|(name, value)| (*name, value.as_ref()));
-            placed(documents, experiment, (own, own_value.as_deref().unwrap_or_default()), other)
-        });
-        if !matches!(known, Placed::In(_)) && !self.is_let_in(experiment, told.value, stack) {
-            return told.out();
-        }
-        let version = experiment.hash_version.unwrap_or(1);
-        let seed = experiment.seed.as_deref().unwrap_or(&experiment.key);
-        let Some(n) = hash(seed, told.value, version) else { return told.out() };
-        let leaf = self.leaf(experiment);
-        let leaned;
-        let buckets = match &leaf {
-            Some(leaf) => {
-                let (variations, coverage) =
-                    (experiment.variations.len(), experiment.coverage.unwrap_or(1.0));
-                leaned = bucket_ranges(variations, coverage, Some(&leaf.weights));
-                &leaned
-            }
-            None => &experiment.buckets,
-        };
-        let assigned = match known {
-            Placed::Blocked => return told.result(-1, false, None, true),
-            Placed::In(variation) => Some(variation),
-            Placed::Nowhere => choose(n, buckets),
-        };
-        let Some(assigned) = assigned else { return told.out() };
-        if let Some(force) = experiment.force {
-            return told.result(force, false, None, false);
-        }
-        if self.qa || experiment.status.as_deref() == Some("stopped") {
-            return told.out();
-        }
-        let mut result = told.result(assigned as i64, true, Some(n), known != Placed::Nowhere);
-        result.leaf = leaf;
-        result.sticky = sticky.and_then(|documents| kept(documents, experiment, &result));
-        result
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.definition.key
     }
 
-    fn leaf(&self, experiment: &Experiment) -> Option<Leaf> {
-        let bandit = self.features.bandits.get(experiment.bandit.as_ref()?)?;
-        let (groups, subject) = (self.groups(), Subject::Attributes(self.attributes));
-        let leaf = bandit.contexts.iter().find(|leaf| groups.fits(subject, &leaf.condition));
-        let version = bandit.bandit_version;
-        Some(match leaf {
-            Some(leaf) => Leaf { id: leaf.leaf_id, weights: leaf.weights.clone(), version },
-            None => {
-                let own = experiment.weights.clone();
-                let weights = own.unwrap_or_else(|| equal_weights(experiment.variations.len()));
-                Leaf { id: -1, weights, version }
+    /// The keys of its variations, in their order.
+    #[must_use]
+    pub fn variation_keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    pub(super) fn new(
+        definition: ExperimentDefinition,
+        bandit: Option<&Value>,
+        index: &Index,
+        parser: &mut Parser<'_>,
+    ) -> Experiment {
+        check_experiment(&definition, parser);
+        let variations = definition.variations.len();
+        let coverage = definition.coverage.unwrap_or(1.0);
+        let weights = definition.weights.as_deref();
+        let given = definition.ranges.clone().filter(|ranges| !ranges.is_empty());
+        let key = |i: usize| {
+            let meta = definition.meta.as_ref().and_then(|meta| meta.get(i));
+            meta.and_then(|meta| meta.key.clone()).unwrap_or_else(|| i.to_string())
+        };
+        let version = definition.hash_version.filter(|version| *version != 0).unwrap_or(1);
+        let seed = definition.seed.as_deref().filter(|seed| !seed.is_empty()).unwrap_or(&definition.key);
+        Experiment {
+            seed: Seed::new(seed, version),
+            // A bandit that has ranges of its own has no shares to report, so it is none.
+            bandit: bandit
+                .filter(|_| given.is_none())
+                .map(|json| Bandit::new(json, variations, coverage, weights, parser)),
+            ranges: given.unwrap_or_else(|| bucket_ranges(variations, coverage, weights)),
+            condition: condition(definition.condition.as_ref(), parser),
+            parents: parents(definition.parent_conditions.as_deref(), index, parser),
+            filters: filters(definition.filters.as_deref(), parser),
+            namespace: definition
+                .namespace
+                .as_ref()
+                .and_then(|(name, from, to)| Some((Seed::new(&namespace_seed(name), 1)?, (*from, *to)))),
+            hash_attribute: definition.hash_attribute.as_deref().unwrap_or("id").into(),
+            keys: (0..variations.max(1)).map(key).collect(),
+            assignment: format!("{}__{}", definition.key, definition.bucket_version.unwrap_or(0)),
+            url: definition.url.as_deref().and_then(|pattern| url(pattern, parser)),
+            targets: definition
+                .url_patterns
+                .as_deref()
+                .map(|targets| parser.at("urlPatterns", |parser| Targets::new(targets, parser))),
+            definition,
+        }
+    }
+}
+
+fn url(pattern: &str, parser: &mut Parser<'_>) -> Option<Regex> {
+    match bounded_regex(pattern, false) {
+        Ok(regex) => Some(regex),
+        Err(why) => {
+            parser.at("url", |parser| parser.problem(why, "write a regular expression"));
+            None
+        }
+    }
+}
+
+/// An empty condition is none.
+pub(super) fn condition(json: Option<&Value>, parser: &mut Parser<'_>) -> Option<Condition> {
+    let json = json.filter(|json| !json.is_null() && json.as_object().is_none_or(|map| !map.is_empty()))?;
+    Some(parser.at("condition", |parser| parser.condition(json)))
+}
+
+pub(super) fn parents(
+    definitions: Option<&[ParentCondition]>,
+    index: &Index,
+    parser: &mut Parser<'_>,
+) -> Vec<Parent> {
+    let each = |(i, definition): (usize, &ParentCondition)| {
+        parser.at(format!("parentConditions[{i}]"), |parser| {
+            let feature = index.get(&definition.id).copied();
+            if feature.is_none() {
+                let found = format!("the feature {}, which is not there", definition.id);
+                parser.problem(found, "name a feature of the payload in id");
             }
+            let condition = condition(Some(&definition.condition), parser);
+            Parent { feature, condition, gate: definition.gate.unwrap_or(false) }
         })
-    }
-
-    /// Everything that keeps out subjects who were not placed before.
-    fn is_let_in(&self, experiment: &'a Experiment, value: &str, stack: &mut Vec<&'a str>) -> bool {
-        match (&experiment.filters, &experiment.namespace) {
-            (Some(filters), _) if self.is_filtered_out(filters) => return false,
-            (None, Some((id, from, to))) if !in_namespace(value, (id, *from, *to)) => return false,
-            _ => {}
-        }
-        let groups = self.groups();
-        if experiment
-            .condition
-            .as_ref()
-            .is_some_and(|c| !groups.fits(Subject::Attributes(self.attributes), c))
-        {
-            return false;
-        }
-        let parents = experiment.parent_conditions.iter().all(|parent| {
-            let found = self.feature_for(&parent.id, stack);
-            found.source != Source::CyclicPrerequisite
-                && groups.fits(Subject::Wrapped(found.value), &parent.condition)
-        });
-        parents && experiment.url.as_ref().is_none_or(|pattern| self.is_at_regex(pattern))
-    }
-
-    fn is_at_regex(&self, pattern: &str) -> bool {
-        if self.url.is_empty() {
-            return false;
-        }
-        let Some(pattern) = compiled(pattern, false) else { return true };
-        let path = self.url.split_once("://").map_or(self.url, |(_, rest)| rest);
-        let path = path.find('/').map_or(path, |at| &path[at..]);
-        pattern.is_match(self.url) || pattern.is_match(path)
-    }
-
-    fn is_at(&self, patterns: &[UrlPattern]) -> bool {
-        if patterns.is_empty() {
-            return true;
-        }
-        let mut let_in = !patterns.iter().any(|pattern| pattern.include);
-        for pattern in patterns {
-            if super::redirect::matches(self.url, pattern) {
-                if !pattern.include {
-                    return false;
-                }
-                let_in = true;
-            }
-        }
-        let_in
-    }
+    };
+    definitions.unwrap_or_default().iter().enumerate().map(each).collect()
 }
 
-/// The document that keeps a subject where it was placed; none if it is kept there already.
-fn kept(
-    documents: &Assignments,
-    experiment: &Experiment,
-    result: &ExperimentResult<'_>,
-) -> Option<StickyDocument> {
-    let known = documents.get(&document_key(result.hash_attribute, &result.hash_value));
-    let mut document = known.cloned().unwrap_or_else(|| StickyDocument {
-        attribute_name: result.hash_attribute.to_owned(),
-        attribute_value: result.hash_value.clone(),
-        ..StickyDocument::default()
-    });
-    let id = format!("{}__{}", experiment.key, experiment.bucket_version);
-    let before = document.assignments.insert(id, result.key.clone().into_owned());
-    (before.as_deref() != Some(result.key.as_ref())).then_some(document)
-}
-
-struct Told<'a, 'v> {
-    experiment: &'a Experiment,
-    attribute: &'a str,
-    value: &'v str,
-}
-
-impl<'a> Told<'a, '_> {
-    fn out(&self) -> ExperimentResult<'a> {
-        self.result(-1, false, None, false)
-    }
-
-    fn result(
-        &self,
-        variation: i64,
-        hash_used: bool,
-        bucket: Option<f64>,
-        sticky_used: bool,
-    ) -> ExperimentResult<'a> {
-        let place = usize::try_from(variation).ok().filter(|place| *place < self.experiment.variations.len());
-        let variation = place.unwrap_or(0);
-        let meta = self.experiment.meta.get(variation);
-        ExperimentResult {
-            variation,
-            in_experiment: place.is_some(),
-            hash_used,
-            hash_attribute: self.attribute,
-            hash_value: self.value.to_owned(),
-            value: self.experiment.variations.get(variation).unwrap_or(NULL),
-            key: match meta.and_then(|meta| meta.key.as_deref()) {
-                Some(key) if !key.is_empty() => Cow::Borrowed(key),
-                _ => Cow::Owned(variation.to_string()),
-            },
-            name: meta.and_then(|meta| meta.name.as_deref()),
-            bucket,
-            passthrough: meta.is_some_and(|meta| meta.passthrough),
-            sticky_used,
-            leaf: None,
-            sticky: None,
+pub(super) fn filters(definitions: Option<&[FilterDefinition]>, parser: &mut Parser<'_>) -> Vec<Filter> {
+    let each = |(i, definition): (usize, &FilterDefinition)| {
+        let seed =
+            Seed::new(&definition.seed, definition.hash_version.filter(|version| *version != 0).unwrap_or(2));
+        if seed.is_none() {
+            parser.at(format!("filters[{i}].hashVersion"), |parser| {
+                parser.problem("an unknown hash version", "use 1 or 2");
+            });
         }
-    }
+        Filter {
+            attribute: definition.attribute.as_deref().unwrap_or("id").into(),
+            seed,
+            ranges: definition.ranges.clone(),
+        }
+    };
+    definitions.unwrap_or_default().iter().enumerate().map(each).collect()
 }

@@ -1,49 +1,84 @@
-//! Where a subject falls.
+//! Where a subject falls in `0..1`: GrowthBook's hashes, of both versions.
 
-/// Where a value falls in `0..1` for a seed; `None` for an unknown hash version.
-///
-/// Version 2 hashes twice, because version 1 correlates between experiments with similar seeds:
-/// `n = fnv1a32(decimal(fnv1a32(seed + value))) % 10000 / 10000`; version 1: `fnv1a32(value + seed) % 1000 / 1000`.
-/// Texts are hashed by their UTF-16 code units, as `charCodeAt` gives them.
-#[must_use]
-pub fn hash(seed: &str, value: &str, version: i64) -> Option<f64> {
-    match version {
-        1 => Some(f64::from(with(with(BASIS, value), seed) % 1_000) / 1_000.0),
-        2 => {
-            let inner = with(with(BASIS, seed), value);
-            Some(f64::from(decimal(inner) % 10_000) / 10_000.0)
-        }
-        _ => None,
-    }
-}
+use serde_json::Value;
+use std::borrow::Cow;
 
-const BASIS: u32 = 0x811c_9dc5;
+use super::number::js_string;
+
+const OFFSET: u32 = 0x811c_9dc5;
 const PRIME: u32 = 0x0100_0193;
 
-fn with(mut hash: u32, text: &str) -> u32 {
-    if text.is_ascii() {
-        for byte in text.bytes() {
-            hash = (hash ^ u32::from(byte)).wrapping_mul(PRIME);
-        }
-    } else {
-        for unit in text.encode_utf16() {
-            hash = (hash ^ u32::from(unit)).wrapping_mul(PRIME);
-        }
-    }
-    hash
+/// Where `value` falls in `0..1` under `seed`; `None` for a version that is neither 1 nor 2.
+///
+/// Version 2 hashes twice because version 1 correlates between experiments with similar seeds:
+/// `n = fnv1a32(decimal(fnv1a32(seed + value))) % 10000 / 10000`; version 1: `fnv1a32(value + seed) % 1000 / 1000`.
+/// The hash is over UTF-16 code units, as JavaScript's `charCodeAt` gives them.
+#[must_use]
+pub fn hash(seed: &str, value: &str, version: u32) -> Option<f64> {
+    Seed::new(seed, version).map(|seed| seed.bucket(value))
 }
 
-/// The hash of a number's decimal digits, without writing them to the heap.
-fn decimal(mut n: u32) -> u32 {
+/// A seed made ready: version 2 hashes it first, so that its part of the work is done once.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Seed {
+    /// Hashed after the value.
+    First(Box<str>),
+    /// The state after the seed.
+    Second(u32),
+}
+
+impl Seed {
+    /// The seed for a version, `None` where the version is unknown.
+    pub(super) fn new(seed: &str, version: u32) -> Option<Seed> {
+        match version {
+            1 => Some(Seed::First(seed.into())),
+            2 => Some(Seed::Second(fold(OFFSET, seed))),
+            _ => None,
+        }
+    }
+
+    /// Where a value falls in `0..1`.
+    pub(super) fn bucket(&self, value: &str) -> f64 {
+        match self {
+            Seed::First(seed) => f64::from(fold(fold(OFFSET, value), seed) % 1_000) / 1_000.0,
+            Seed::Second(state) => f64::from(fold_decimal(fold(*state, value)) % 10_000) / 10_000.0,
+        }
+    }
+}
+
+fn fold(state: u32, text: &str) -> u32 {
+    if text.is_ascii() {
+        text.bytes().fold(state, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(PRIME))
+    } else {
+        text.encode_utf16().fold(state, |hash, unit| (hash ^ u32::from(unit)).wrapping_mul(PRIME))
+    }
+}
+
+/// The hash of a number's decimal digits, without writing them to a string.
+fn fold_decimal(mut number: u32) -> u32 {
     let mut digits = [0_u8; 10];
-    let mut at = digits.len();
+    let mut from = digits.len();
     loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(n % 10).unwrap_or(0);
-        n /= 10;
-        if n == 0 {
+        from -= 1;
+        digits[from] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
             break;
         }
     }
-    digits[at..].iter().fold(BASIS, |hash, digit| (hash ^ u32::from(*digit)).wrapping_mul(PRIME))
+    digits[from..].iter().fold(OFFSET, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(PRIME))
+}
+
+/// What of an attribute identifies a subject: a text that is not empty, or a finite number that is not zero, as
+/// JavaScript writes it. `None` for anything else.
+#[must_use]
+pub fn hashable(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(Cow::Borrowed(text)),
+        Value::Number(number) => {
+            let number = number.as_f64().filter(|x| *x != 0.0 && x.is_finite())?;
+            Some(Cow::Owned(js_string(number)))
+        }
+        _ => None,
+    }
 }

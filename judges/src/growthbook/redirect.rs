@@ -1,76 +1,53 @@
-//! URLs: at which an experiment runs, and where it sends to.
+//! Pages that send a subject to another.
 
-use super::condition::compiled;
-use super::payload::UrlPattern;
+use super::context::{Context, Observer};
+use super::experiment::Experiment;
+use super::features::Features;
+use super::outcome::Assigned;
+use super::url::merged_query;
 
-struct Parts<'a> {
-    host: &'a str,
-    path: &'a str,
-    query: &'a str,
-    fragment: &'a str,
+/// Where a subject is sent.
+#[derive(Debug, Clone)]
+pub struct Redirect<'a> {
+    /// The experiment that sends it.
+    pub experiment: &'a Experiment,
+    /// What it assigned.
+    pub assigned: Assigned<'a>,
+    /// The URL as the variation has it.
+    pub url: &'a str,
+    /// The URL with the query of the page, where the experiment keeps it.
+    pub url_with_params: String,
 }
 
-fn parts(url: &str) -> Parts<'_> {
-    let (rest, fragment) = url.split_once('#').unwrap_or((url, ""));
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (host, path) = match rest.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or((rest, ""), |at| rest.split_at(at)),
-        None => ("", rest),
-    };
-    Parts { host, path, query, fragment }
-}
-
-fn wildcard(actual: &str, pattern: &str, is_path: bool) -> bool {
-    let trimmed = |text: &str| if is_path { text.trim_matches('/').to_owned() } else { text.to_owned() };
-    let pattern = regex::escape(&trimmed(pattern)).replace("\\*", ".*");
-    compiled(&format!("^{pattern}$"), true).is_some_and(|pattern| pattern.is_match(&trimmed(actual)))
-}
-
-/// Whether a URL is at a pattern.
-pub(super) fn matches(url: &str, pattern: &UrlPattern) -> bool {
-    if pattern.kind == "regex" {
-        let Some(regex) = compiled(&pattern.pattern, false) else { return false };
-        let path = url.split_once("://").map_or(url, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
-        return regex.is_match(url) || regex.is_match(path);
+impl Features {
+    /// The redirect of the first experiment that aims at the subject's page and whose variation is elsewhere.
+    pub fn redirect<'a>(
+        &'a self,
+        context: &Context<'a>,
+        observer: &mut impl Observer,
+    ) -> Option<Redirect<'a>> {
+        let page = context.url?;
+        let candidates = self.experiments().iter().filter(|experiment| {
+            let definition = &experiment.definition;
+            let redirects = |variation: &serde_json::Value| variation.get("urlRedirect").is_some();
+            experiment.targets.is_some()
+                && definition.manual != Some(true)
+                && definition.variations.iter().any(redirects)
+        });
+        for experiment in candidates {
+            let assigned = self.run(experiment, context, observer);
+            let url = assigned.value.get("urlRedirect").and_then(serde_json::Value::as_str);
+            let Some(url) = url.filter(|_| assigned.in_experiment) else { continue };
+            let url_with_params = if experiment.definition.persist_query_string == Some(true) {
+                merged_query(page, url)
+            } else {
+                url.to_owned()
+            };
+            // A page that the redirect leads back to would be sent on for ever.
+            let back =
+                experiment.targets.as_ref().is_some_and(|targets| targets.match_page(&url_with_params));
+            return (!back).then_some(Redirect { experiment, assigned, url, url_with_params });
+        }
+        None
     }
-    let (actual, expected) = (parts(url), parts(&pattern.pattern));
-    if !expected.host.is_empty() && !wildcard(actual.host, expected.host, false) {
-        return false;
-    }
-    let query = |text: &str| -> Vec<(String, String)> {
-        let pair = |pair: &str| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (name.to_owned(), value.to_owned())
-        };
-        text.split('&').filter(|pair| !pair.is_empty()).map(pair).collect()
-    };
-    let has = query(actual.query);
-    let queries = query(expected.query)
-        .iter()
-        .all(|(name, value)| has.iter().any(|(has, actual)| has == name && wildcard(actual, value, false)));
-    let fragment = expected.fragment.is_empty() || wildcard(actual.fragment, expected.fragment, false);
-    queries && fragment && wildcard(actual.path, expected.path, true)
-}
-
-/// Where a redirect leads when the query of the page that it leaves is kept: what the target says itself goes first.
-#[must_use]
-pub fn merge_query(from: &str, to: &str) -> String {
-    let source = parts(from).query;
-    let (base, fragment) = to.split_once('#').map_or((to, None), |(base, fragment)| (base, Some(fragment)));
-    let own = base.split_once('?').map_or("", |(_, query)| query);
-    let named = |name: &str| own.split('&').any(|pair| pair.split('=').next() == Some(name));
-    let kept: Vec<&str> = source
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !named(pair.split('=').next().unwrap_or_default()))
-        .collect();
-    let mut merged = base.to_owned();
-    if !kept.is_empty() {
-        merged.push(if base.contains('?') { '&' } else { '?' });
-        merged.push_str(&kept.join("&"));
-    }
-    if let Some(fragment) = fragment {
-        merged.push('#');
-        merged.push_str(fragment);
-    }
-    merged
 }

@@ -1,56 +1,110 @@
-//! Subjects stay where they were placed, whatever weights become.
+//! Assignments that stick to a subject while weights and hashes change.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::payload::Experiment;
+/// The most assignments that one document keeps; the first of them in the order of their keys go when more come.
+pub const ASSIGNMENTS_MAX: usize = 1_000;
 
-/// Variations by experiment and version, for one value of one attribute.
+/// What one value of one attribute was assigned to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct StickyDocument {
-    /// The attribute.
+pub struct StickyDoc {
+    /// The attribute, `id` for one.
     pub attribute_name: String,
-    /// Its value.
+    /// Its value, as text.
     pub attribute_value: String,
-    /// The key of the variation by `EXPERIMENT__VERSION`.
+    /// Keys of variations by `experiment__version`.
     pub assignments: BTreeMap<String, String>,
 }
 
-/// Documents by `ATTRIBUTE||VALUE`.
-pub type Assignments = BTreeMap<String, StickyDocument>;
+/// Documents by `attribute||value`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StickyDocs {
+    docs: BTreeMap<String, StickyDoc>,
+}
 
-/// Where a subject was placed before.
+/// An assignment that is to be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StickyChange {
+    /// The attribute that was hashed.
+    pub attribute_name: String,
+    /// Its value, as text.
+    pub attribute_value: String,
+    /// `experiment__version`.
+    pub experiment: String,
+    /// The key of the variation.
+    pub variation: String,
+}
+
+/// What a subject's documents say of one experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Placed {
-    /// Never.
-    Nowhere,
-    /// In this variation.
-    In(usize),
-    /// Before a version that leaves it out.
+pub(super) enum Stuck<'d> {
+    Nothing,
+    Variation(&'d str),
+    /// Assigned under a version before the least that is let in.
     Blocked,
 }
 
-pub(super) fn document_key(attribute: &str, value: &str) -> String {
-    format!("{attribute}||{value}")
+impl StickyDocs {
+    /// Documents of a store, by their attributes.
+    #[must_use]
+    pub fn new(docs: impl IntoIterator<Item = StickyDoc>) -> StickyDocs {
+        let keyed = docs.into_iter().map(|doc| (key(&doc.attribute_name, &doc.attribute_value), doc));
+        StickyDocs { docs: keyed.collect() }
+    }
+
+    /// The document of one attribute's value.
+    #[must_use]
+    pub fn get(&self, attribute: &str, value: &str) -> Option<&StickyDoc> {
+        self.docs.get(&key(attribute, value))
+    }
+
+    /// All documents, in the order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &StickyDoc)> {
+        self.docs.iter().map(|(key, doc)| (key.as_str(), doc))
+    }
+
+    /// Keeps an assignment.
+    pub fn apply(&mut self, change: &StickyChange) {
+        let doc =
+            self.docs.entry(key(&change.attribute_name, &change.attribute_value)).or_insert_with(|| {
+                StickyDoc {
+                    attribute_name: change.attribute_name.clone(),
+                    attribute_value: change.attribute_value.clone(),
+                    assignments: BTreeMap::new(),
+                }
+            });
+        if doc.assignments.len() >= ASSIGNMENTS_MAX && !doc.assignments.contains_key(&change.experiment) {
+            doc.assignments.pop_first();
+        }
+        doc.assignments.insert(change.experiment.clone(), change.variation.clone());
+    }
 }
 
-pub(super) fn placed(
-    documents: &Assignments,
-    experiment: &Experiment,
-    (attribute, value): (&str, &str),
-    fallback: Option<(&str, &str)>,
-) -> Placed {
-    let own = documents.get(&document_key(attribute, value));
-    let other = fallback.and_then(|(attribute, value)| documents.get(&document_key(attribute, value)));
-    let found =
-        |id: &str| [own, other].into_iter().flatten().find_map(|document| document.assignments.get(id));
-    let id = |version: i64| format!("{}__{version}", experiment.key);
-    if (0..experiment.min_bucket_version.min(1_000)).any(|version| found(&id(version)).is_some()) {
-        return Placed::Blocked;
+/// What two documents, the first of them going before, say of an experiment's version.
+pub(super) fn stuck<'d>(
+    docs: [Option<&'d StickyDoc>; 2],
+    experiment: &str,
+    assignment: &str,
+    version_min: u32,
+) -> Stuck<'d> {
+    let before = |name: &str| {
+        let version = name.strip_prefix(experiment).and_then(|rest| rest.strip_prefix("__"));
+        version.is_some_and(|text| {
+            text.parse::<u32>().is_ok_and(|n| n < version_min && (n == 0 || !text.starts_with('0')))
+        })
+    };
+    let blocked = |doc: &StickyDoc| doc.assignments.keys().any(|name| before(name));
+    if version_min > 0 && docs.iter().flatten().any(|doc| blocked(doc)) {
+        return Stuck::Blocked;
     }
-    let Some(key) = found(&id(experiment.bucket_version)) else { return Placed::Nowhere };
-    let place = experiment.meta.iter().position(|meta| meta.key.as_ref() == Some(key));
-    place.map_or(Placed::Nowhere, Placed::In)
+    let found = docs.iter().flatten().find_map(|doc| doc.assignments.get(assignment));
+    found.map_or(Stuck::Nothing, |variation| Stuck::Variation(variation))
+}
+
+fn key(attribute: &str, value: &str) -> String {
+    format!("{attribute}||{value}")
 }

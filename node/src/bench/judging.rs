@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use troupe_judges::analysis::{Joint, Metric, SAMPLES_TUNED_FOR, Shape, Side, effect, sequential, t_test};
 use troupe_judges::canary::{CanaryConfig, MetricPair, Thresholds, judge};
 use troupe_judges::drift::monitor::{Feature, Monitor, MonitorOptions};
-use troupe_judges::growthbook::{Evaluation, Features};
+use troupe_judges::growthbook::{Context, Dialect, Features};
 
 use crate::figures::{Goal, Report};
 
@@ -78,26 +78,28 @@ fn gauss(random: &mut SmallRng) -> f64 {
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 pub(super) fn measure(seed: u64, report: &mut Report) -> anyhow::Result<()> {
     println!("judges: on one core of this process");
-    allocation(report);
+    allocation(report)?;
     canaries(seed, report)?;
     monitors(seed, report)?;
     looks(seed, report)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-fn allocation(report: &mut Report) {
+fn allocation(report: &mut Report) -> anyhow::Result<()> {
     let payload = json!({ "artwork": { "defaultValue": null, "rules": [{
         "key": "artwork", "variations": ["old", "new", "other"], "weights": [0.4, 0.4, 0.2], "coverage": 0.9,
         "hashVersion": 2, "condition": { "country": { "$in": ["DE", "FR", "US"] } }, "namespace": ["home", 0, 0.8],
     }] } });
     let empty = serde_json::Map::new();
-    let features = Features::read(payload.as_object().unwrap_or(&empty), None);
+    let whole = json!({ "features": payload }).to_string();
+    let features =
+        Features::compile(&whole, Dialect::default()).map_err(|refused| anyhow::anyhow!("{refused}"))?;
     let attributes: Vec<Value> =
         (0..SUBJECTS).map(|id| json!({ "id": id.to_string(), "country": "DE" })).collect();
     let started = Instant::now();
     for at in 0..DECISIONS {
         let attributes = attributes[at % SUBJECTS].as_object().unwrap_or(&empty);
-        black_box(Evaluation::new(&features, attributes).feature("artwork").value);
+        black_box(features.evaluate("artwork", &Context::new(attributes), &mut ()).value);
     }
     let per_s = DECISIONS as f64 / started.elapsed().as_secs_f64();
     match python(GROWTHBOOK, &payload.to_string()) {
@@ -107,6 +109,7 @@ fn allocation(report: &mut Report) {
         }
         None => report.add("allocation.per_s", per_s, "decisions/s", Goal::None),
     }
+    Ok(())
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
