@@ -21,6 +21,7 @@ mod registry;
 pub mod series;
 pub mod serving;
 pub mod signals;
+pub mod tasks;
 
 pub use kept::Kept;
 pub use registry::registry;

@@ -26,12 +26,13 @@ use crate::outcomes::{Enrol, Follow, GetOutcome, LookNow, Outcome, Tally, Withdr
 use crate::participants::{Expose, GetParticipant, Measure, Participant};
 use crate::probes::{Append, Cas, Forward, Get, Keep, Probe, Put, Read, Take};
 use crate::series::{Append as AppendPoints, Range, Series};
-use crate::signals::{GetSignal, Raise, Signal};
+use crate::signals::{GetSignal, Raise, Signal, Spread, Subscribe, Unsubscribe};
+use crate::tasks::{Beat, Claim, Finish, GetQueue, Offer, Queue, Sweep, Waiting, Withdraw as WithdrawTask};
 
 /// The kinds that a node runs.
 #[must_use]
 pub fn registry() -> Registry {
-    judging(Registry::default())
+    delivering(judging(Registry::default()))
         .kind::<Member>()
         .command::<Member, Record>()
         .command::<Member, SetProfile>()
@@ -129,7 +130,24 @@ fn judging(registry: Registry) -> Registry {
         .query::<Monitor, Compare>()
         .kind::<Signal>()
         .command::<Signal, Raise>()
+        .command::<Signal, Subscribe>()
+        .command::<Signal, Unsubscribe>()
+        .command::<Signal, Spread>()
         .query::<Signal, GetSignal>()
+}
+
+/// The kinds that carry a change from the moment that it is wanted to the moment that it serves.
+fn delivering(registry: Registry) -> Registry {
+    registry
+        .kind::<Queue>()
+        .command::<Queue, Offer>()
+        .command::<Queue, WithdrawTask>()
+        .command::<Queue, Claim>()
+        .command::<Queue, Beat>()
+        .command::<Queue, Finish>()
+        .command::<Queue, Sweep>()
+        .query::<Queue, Waiting>()
+        .query::<Queue, GetQueue>()
 }
 
 #[cfg(test)]
@@ -155,7 +173,8 @@ mod tests {
         participants expose.v1 get.v1 measure.v1
         probes append.v1 cas.v1 forward.v1 get.v1 keep.v1 put.v1 read.v1 take.v1
         series append.v1 range.v1
-        signals get.v1 raise.v1";
+        signals get.v1 raise.v1 spread.v1 subscribe.v1 unsubscribe.v1
+        tasks beat.v1 claim.v1 finish.v1 get.v1 offer.v1 sweep.v1 waiting.v1 withdraw.v1";
 
     #[test]
     fn the_kinds_and_verbs_of_a_node_are_these() {
@@ -194,7 +213,10 @@ mod tests {
         ];
         let probes =
             ["append", "cas", "forward", "keep", "put", "take"].map(|verb| format!("probes {verb}.v1"));
-        let expected: Vec<String> = effects.map(str::to_owned).into_iter().chain(probes).collect();
+        // A claim that is lost leaves a lease that runs out.
+        let claims = ["tasks claim.v1".to_owned()];
+        let expected: Vec<String> =
+            effects.map(str::to_owned).into_iter().chain(probes).chain(claims).collect();
         assert_eq!(once, expected);
     }
 }

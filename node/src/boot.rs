@@ -33,6 +33,7 @@ use crate::config::Config;
 use crate::disk::open_disk;
 use crate::guard::guarded;
 use crate::owner::claim;
+use crate::work::{Bench, Executors, Work};
 
 /// The service that counts what it is told, and answers how much that was.
 pub(crate) const PROBE_SERVICE: &str = "probe";
@@ -81,11 +82,11 @@ impl TreeSource for Trees {
 pub(crate) async fn run(
     config: Config,
     name: &str,
-    base: &Path,
+    file: &Path,
     join: Option<&str>,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let node = Node::start(config, name, base, join).await?;
+    let node = Node::start(config, name, file, join).await?;
     let mut failure = node.parts.failure.clone();
     tokio::select! {
         () = stopped(stop) => return node.stop().await,
@@ -115,11 +116,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts the node of this name, with everything that belongs to it.
+    /// Starts the node of this name, with everything that belongs to it. `file` is where the configuration was read; what it
+    /// names is beside it.
     pub(crate) async fn start(
         config: Config,
         name: &str,
-        base: &Path,
+        file: &Path,
         join: Option<&str>,
     ) -> anyhow::Result<Self> {
         let Some(own) = config.nodes.iter().find(|node| node.name == name).cloned() else {
@@ -133,8 +135,9 @@ impl Node {
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
         troupe_gateway::metrics::describe();
         troupe_actors::serving::metrics::describe();
-        let parts = compose(&config, &own, base, join.is_some()).await?;
-        let supervisor = supervised(&parts, NodeId(own.id), &config.supervision).await?;
+        let parts = compose(&config, &own, crate::config::base_of(file), join.is_some()).await?;
+        let work = work_of(&parts, &config, file);
+        let supervisor = supervised(&parts, NodeId(own.id), &config.supervision, work).await?;
         let draining = Arc::new(AtomicBool::new(false));
         let close = watch::Sender::new(false);
         let gateway = gateway_of(&parts, &config, draining.clone(), metrics.clone());
@@ -187,6 +190,7 @@ async fn supervised(
     parts: &Parts,
     here: NodeId,
     config: &SupervisionConfig,
+    work: Option<Work>,
 ) -> anyhow::Result<ActorRef<SupervisorMessage>> {
     let supervision = Supervision {
         journal: parts.runtime.journal().clone(),
@@ -211,11 +215,28 @@ async fn supervised(
         supervisor_spec(&format!("{root}/shards"), parts.runtime.children(), options, supervision.clone());
     let services = supervisor_spec(
         &format!("{root}/services"),
-        vec![parts.recommender.child()],
+        std::iter::once(parts.recommender.child()).chain(work.map(Work::child)).collect(),
         options,
         supervision.clone(),
     );
     Ok(supervise(&root, vec![shards, services], of_groups, supervision, None).await?)
+}
+
+/// What this node does for tasks, if it does any.
+fn work_of(parts: &Parts, config: &Config, file: &Path) -> Option<Work> {
+    let router = guarded(parts.runtime.router(), parts.recommender.clone(), config.cluster.shards);
+    let bench = Bench {
+        router: router.clone(),
+        http: reqwest::Client::builder().no_proxy().build().ok()?,
+        cluster: file.to_owned(),
+        config: config.work.clone(),
+    };
+    config.work.enabled.then(|| Work {
+        runtime: parts.runtime.clone(),
+        router,
+        executors: Executors::new(bench),
+        config: config.work.clone(),
+    })
 }
 
 fn serve_probe(runtime: &Runtime) {

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, load};
-use crate::{admin, bench, boot, certs, chaos, demo, learn, local, operate, sim};
+use crate::config::{Config, base_of, load};
+use crate::{admin, bench, boot, certs, chaos, demo, evaluate, learn, local, operate, sim};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -48,6 +48,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Trains a model from the events that a running cluster holds, and publishes it.
     Train(learn::Arguments),
+    /// Asks a model for each member's newest events as if they had not happened yet.
+    Evaluate(evaluate::Arguments),
     /// Measurements, each beside its baseline in the same run.
     Bench(bench::Arguments),
     /// Whole clusters in one thread under seeds: faults of every kind, and histories that are checked.
@@ -141,11 +143,12 @@ pub(crate) fn run() -> ExitCode {
             }
             Err(code) => code,
         },
-        Command::Node { config, name, join, with_parent } => with_config(&config, |config, base| {
+        Command::Node { config: file, name, join, with_parent } => with_config(&file, |config, _| {
             logging(&config.log.filter);
+            let file = file.clone();
             runtime()?.block_on(async move {
                 let stop = local::stop_signal(with_parent);
-                boot::run(config, &name, &base, join.as_deref(), stop).await
+                boot::run(config, &name, &file, join.as_deref(), stop).await
             })
         }),
         Command::Up { config } => {
@@ -159,6 +162,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Train(arguments) => {
             let path = arguments.config.clone();
             with_config(&path, |config, base| runtime()?.block_on(learn::run(arguments, config, &base)))
+        }
+        Command::Evaluate(arguments) => {
+            let path = arguments.config.clone();
+            with_config(&path, |config, base| runtime()?.block_on(evaluate::run(arguments, config, &base)))
         }
         Command::Certs(arguments) => {
             let path = arguments.config.clone();
@@ -187,10 +194,7 @@ pub(crate) fn run() -> ExitCode {
 
 fn with_config(path: &Path, job: impl FnOnce(Config, PathBuf) -> anyhow::Result<()>) -> ExitCode {
     match configuration(path) {
-        Ok(config) => {
-            let base = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            finish(job(config, base.to_owned()))
-        }
+        Ok(config) => finish(job(config, base_of(path).to_owned())),
         Err(code) => code,
     }
 }

@@ -1,5 +1,6 @@
 //! Models from the events that the cluster holds: read through its own API, published through it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -69,6 +70,46 @@ pub(crate) struct Arguments {
     /// Seed of everything that is drawn.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Leaves it unpublished: what would be published is the result.
+    #[arg(long, conflicts_with = "promote")]
+    no_publish: bool,
+    /// Prints the result as one line of JSON, the last.
+    #[arg(long)]
+    json_line: bool,
+}
+
+/// Which of the events a model learns from.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Chosen {
+    /// Only events at or after this time, in milliseconds since the epoch.
+    #[arg(long)]
+    since_ms: Option<u64>,
+    /// Only so many of each member's newest events.
+    #[arg(long)]
+    newest: Option<usize>,
+    /// Without so many of each member's newest, which an evaluation asks for.
+    #[arg(long, default_value_t = 0)]
+    leave_out: usize,
+}
+
+impl Chosen {
+    fn of(&self, interactions: Vec<Interaction>) -> Vec<Interaction> {
+        let mut members: BTreeMap<String, Vec<Interaction>> = BTreeMap::new();
+        for one in interactions {
+            members.entry(one.member.clone()).or_default().push(one);
+        }
+        let mut chosen = Vec::new();
+        for mut own in members.into_values() {
+            own.sort_by_key(|one| one.at_ms);
+            own.truncate(own.len().saturating_sub(self.leave_out));
+            let old = self.newest.map_or(0, |newest| own.len().saturating_sub(newest));
+            let recent = own.into_iter().skip(old);
+            chosen.extend(recent.filter(|one| self.since_ms.is_none_or(|since| one.at_ms >= since)));
+        }
+        chosen
+    }
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -104,7 +145,7 @@ pub(crate) async fn run(arguments: Arguments, config: Config, base: &Path) -> an
     let admin = config.nodes.first().context("the configuration has no node")?.admin.to_string();
     let members = admin::keys(&admin, "members").await?;
     println!("reading the histories of {} members", members.len());
-    let interactions = read(&client, &members).await?;
+    let interactions = arguments.chosen.of(read(&client, &members).await?);
     println!("training on {} events", interactions.len());
     let (algorithm, seed) = (arguments.algorithm.algorithm(), arguments.seed);
     let trained = tokio::task::spawn_blocking(move || {
@@ -112,7 +153,14 @@ pub(crate) async fn run(arguments: Arguments, config: Config, base: &Path) -> an
     });
     let trained = trained.await??;
     let lake = Lake::open(base.join(&config.lake.dir))?;
-    let version = publish_one(&client, &lake, &arguments.model, &trained, seed).await?;
+    let publication = store(&lake, &trained, seed).await?;
+    if arguments.no_publish {
+        if arguments.json_line {
+            println!("{publication}");
+        }
+        return Ok(());
+    }
+    let version = publish_stored(&client, &arguments.model, &publication).await?;
     println!("{} version {version}: {}", arguments.model, serde_json::to_string(&trained.metrics)?);
     if let Some(to) = arguments.promote {
         let to = match to {
@@ -121,6 +169,9 @@ pub(crate) async fn run(arguments: Arguments, config: Config, base: &Path) -> an
         };
         promote(&client, &arguments.model, version, to).await?;
         println!("version {version} is the {to} now");
+    }
+    if arguments.json_line {
+        println!("{}", json!({ "model": arguments.model, "version": version, "metrics": trained.metrics }));
     }
     Ok(())
 }
@@ -163,10 +214,15 @@ async fn publish_one(
     trained: &Trained,
     seed: u64,
 ) -> anyhow::Result<u32> {
+    publish_stored(client, model, &store(lake, trained, seed).await?).await
+}
+
+/// Puts a model into the lake; the result is what its publication says.
+async fn store(lake: &Lake, trained: &Trained, seed: u64) -> anyhow::Result<Value> {
     let artifact = lake.put(trained.onnx.clone()).await?;
     let vocabulary = Vocabulary::new(trained.vocabulary.clone())?;
     let vocabulary = lake.put(vocabulary.to_bytes()).await?;
-    let body = json!({
+    Ok(json!({
         "algorithm": trained.algorithm,
         "artifact": artifact.to_string(),
         "vocabulary": vocabulary.to_string(),
@@ -176,8 +232,11 @@ async fn publish_one(
             "events": trained.events, "from_ms": trained.from_ms, "to_ms": trained.to_ms,
             "parameters": trained.parameters, "seed": seed, "seconds": trained.seconds,
         },
-    });
-    let reply = client.ask("models", model, "publish", &body).await?;
+    }))
+}
+
+async fn publish_stored(client: &Client, model: &str, publication: &Value) -> anyhow::Result<u32> {
+    let reply = client.ask("models", model, "publish", publication).await?;
     let version = reply["version"].as_u64().context("a publication without a version")?;
     Ok(u32::try_from(version)?)
 }

@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use crate::config::{Config, NodeTable};
+use crate::config::{Config, NodeTable, base_of};
 
 /// How long nodes may take to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ impl Local {
 
     /// Starts every node of the configuration but one, which runs elsewhere.
     pub(crate) fn start_beside(config: &Config, path: &Path, not: Option<&str>) -> anyhow::Result<Self> {
-        let base = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let base = base_of(path);
         let logs = base.join(&config.cluster.data_dir);
         std::fs::create_dir_all(&logs).with_context(|| format!("{}", logs.display()))?;
         for node in &config.nodes {

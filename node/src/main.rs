@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod demo;
 mod disk;
+mod evaluate;
 mod figures;
 mod guard;
 mod join;
@@ -21,6 +22,7 @@ mod play;
 mod probe;
 mod sim;
 mod stage;
+mod work;
 
 use std::process::ExitCode;
 

@@ -18,6 +18,7 @@ use super::cluster::ClusterSection;
 use super::features;
 use super::log::LogSection;
 use super::nodes::NodeTable;
+use crate::work::WorkConfig;
 
 /// Every table of `cluster.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) gateway: GatewayConfig,
     pub(crate) serving: ServingConfig,
     pub(crate) lake: LakeConfig,
+    pub(crate) work: WorkConfig,
     pub(crate) nodes: Vec<NodeTable>,
     pub(crate) features: Vec<FeatureGroupConfig>,
 }
@@ -53,6 +55,7 @@ impl Default for Config {
             gateway: GatewayConfig::default(),
             serving: ServingConfig::default(),
             lake: LakeConfig::default(),
+            work: WorkConfig::default(),
             nodes: (1..=3).map(NodeTable::local).collect(),
             features: features::defaults(),
         }

@@ -15,4 +15,4 @@ mod tests;
 
 pub(crate) use file::Config;
 pub(crate) use nodes::NodeTable;
-pub(crate) use read::load;
+pub(crate) use read::{base_of, load};

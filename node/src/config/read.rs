@@ -13,7 +13,7 @@ use super::nodes::{self, NodeTable};
 use super::probe::{probe, table};
 
 /// Tables that a file may have.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "cluster",
     "log",
     "raft",
@@ -26,6 +26,7 @@ const TABLES: [&str; 14] = [
     "gateway",
     "serving",
     "lake",
+    "work",
     "nodes",
     "features",
 ];
@@ -39,6 +40,11 @@ pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {
         problems.sort();
         problems
     })
+}
+
+/// The folder that a configuration's relative paths start from: the file's own.
+pub(crate) fn base_of(file: &Path) -> &Path {
+    file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Reads and checks a text: unknown keys, wrong types and impossible values, all of them.
@@ -64,6 +70,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<Problem>> {
         gateway: section(&document, "gateway", &mut problems),
         serving: section(&document, "serving", &mut problems),
         lake: section(&document, "lake", &mut problems),
+        work: section(&document, "work", &mut problems),
         nodes: read_nodes(&document, &mut problems),
         features: read_features(&document, &mut problems),
     };

@@ -275,6 +275,12 @@ impl Runtime {
         (self.spec.config.shards + 1).saturating_sub(missing)
     }
 
+    /// Whether this node leads the shard, as far as it knows.
+    #[must_use]
+    pub fn leads(&self, shard: ShardId) -> bool {
+        self.world.directory.leader(shard) == Some(self.spec.here)
+    }
+
     /// Hands over leadership of every shard led here, and waits until it is done or time is up. The shards' actors keep
     /// running; stop them afterwards, then call [`Runtime::close`].
     pub async fn drain(&self, within: Duration) {

@@ -1,0 +1,59 @@
+//! A program that the configuration allows.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::process::Command;
+use troupe_actors::Kept;
+use troupe_actors::tasks::{Failure, Grant, Outcome};
+
+use super::super::progress::Told;
+use super::super::task::failed;
+use super::{Bench, child, spec};
+
+#[derive(Debug, Deserialize)]
+struct Spec {
+    /// The program's path, then its arguments.
+    command: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+}
+
+/// Runs it. Exit code 0 is success; a last line that is JSON is what came of it.
+pub(super) async fn run(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
+    let spec: Spec = match spec(grant) {
+        Ok(spec) => spec,
+        Err(outcome) => return outcome,
+    };
+    let Some((program, arguments)) = spec.command.split_first() else {
+        return failed("command: must name a program", Failure::Fatal);
+    };
+    if !bench.config.commands.contains(program) {
+        let why = format!("command: {program:?} is not among work.commands of this node's configuration");
+        return failed(why, Failure::Fatal);
+    }
+    let mut command = Command::new(program);
+    // A program of a stranger's definition gets nothing of this node's environment, which may hold secrets.
+    command.args(arguments).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").envs(&spec.env);
+    command.env("TROUPE_TASK", &grant.id);
+    let ended = match child::run(command, bench.config.output_bytes_max, &told).await {
+        Ok(ended) => ended,
+        Err(error) => return failed(format!("{program}: {error}"), Failure::Platform),
+    };
+    match ended.code {
+        Some(0) => {
+            let last = ended.out.lines().last().unwrap_or_default();
+            let result: Value = serde_json::from_str(last).unwrap_or(Value::Null);
+            Outcome::Done { output: Kept(json!({ "code": 0, "stdout": ended.out, "result": result })) }
+        }
+        Some(code) => failed(format!("{program} ended with {code}: {}", tail(&ended.err)), Failure::User),
+        None => failed(format!("{program} was ended by a signal"), Failure::Platform),
+    }
+}
+
+/// The last words of an error.
+pub(super) fn tail(text: &str) -> String {
+    let from = text.char_indices().rev().nth(299).map_or(0, |(at, _)| at);
+    text.get(from..).unwrap_or_default().replace('\n', " ")
+}

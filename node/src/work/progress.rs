@@ -1,0 +1,18 @@
+//! How far a task is, from who does it to who beats for it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The newest words; what nobody read is overwritten.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told(Arc<Mutex<Option<(String, Option<f64>)>>>);
+
+impl Told {
+    /// Tells how far it is.
+    pub(crate) fn tell(&self, words: impl Into<String>, share: Option<f64>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((words.into(), share));
+    }
+
+    pub(super) fn take(&self) -> Option<(String, Option<f64>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
