@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// In a few words, and as a share where it can be told.
+type Words = (String, Option<f64>);
+
 /// The newest words; what nobody read is overwritten.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Told(Arc<Mutex<Option<(String, Option<f64>)>>>);
+pub(crate) struct Told(Arc<Mutex<Option<Words>>>);
 
 impl Told {
     /// Tells how far it is.
@@ -12,7 +15,7 @@ impl Told {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((words.into(), share));
     }
 
-    pub(super) fn take(&self) -> Option<(String, Option<f64>)> {
+    pub(super) fn take(&self) -> Option<Words> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
