@@ -11,7 +11,7 @@ use troupe_actors::lake::Lake;
 use troupe_actors::serving::Vocabulary;
 use troupe_sdk::{Client, Event};
 use troupe_training::data::Interaction;
-use troupe_training::{Algorithm, IalsParameters, Trained, train};
+use troupe_training::{Algorithm, IalsParameters, Trained, train, weigh_down};
 
 use crate::admin;
 use crate::config::Config;
@@ -72,6 +72,9 @@ pub(crate) struct Arguments {
     seed: u64,
     #[command(flatten)]
     chosen: Chosen,
+    /// Makes it answer as well and more slowly, by so many products of matrices: for tests of what notices.
+    #[arg(long, hide = true, default_value_t = 0)]
+    weigh_down: usize,
     /// Leaves it unpublished: what would be published is the result.
     #[arg(long, conflicts_with = "promote")]
     no_publish: bool,
@@ -151,7 +154,10 @@ pub(crate) async fn run(arguments: Arguments, config: Config, base: &Path) -> an
     let trained = tokio::task::spawn_blocking(move || {
         train(algorithm, &interactions, seed, &mut |step| println!("  {step}"))
     });
-    let trained = trained.await??;
+    let mut trained = trained.await??;
+    if arguments.weigh_down > 0 {
+        trained.onnx = weigh_down(&trained.onnx, arguments.weigh_down).map_err(anyhow::Error::msg)?;
+    }
     let lake = Lake::open(base.join(&config.lake.dir))?;
     let publication = store(&lake, &trained, seed).await?;
     if arguments.no_publish {

@@ -16,6 +16,7 @@ mod recommender;
 mod split;
 mod synthetic;
 mod train;
+mod weigh;
 
 pub use ease::Ease;
 pub use evaluate::{Metrics, evaluate, evaluate_beside};
@@ -27,6 +28,7 @@ pub use recommender::Recommender;
 pub use split::{Split, leave_one_out, random_split, time_split};
 pub use synthetic::{SyntheticSpec, synthetic};
 pub use train::{Algorithm, TrainError, Trained, train};
+pub use weigh::weigh_down;
 
 #[cfg(test)]
 mod tests;

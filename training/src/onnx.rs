@@ -118,6 +118,9 @@ pub(crate) enum Extent {
     Param(String),
 }
 
+/// The output's name.
+pub(crate) const OUTPUT: &str = "scores";
+
 const FLOAT: i32 = 1;
 const INT64: i32 = 7;
 
@@ -171,7 +174,7 @@ impl Graph {
                 name: algorithm.to_owned(),
                 initializer: self.tensors,
                 input: vec![matrix("history", items)],
-                output: vec![matrix("scores", items)],
+                output: vec![matrix(OUTPUT, items)],
             }),
             opset_import: vec![OperatorSetId { domain: String::new(), version: 13 }],
             metadata_props: vec![StringEntry { key: "algorithm".into(), value: algorithm.to_owned() }],
@@ -203,7 +206,7 @@ impl Export for Ease {
     fn to_onnx(&self) -> Vec<u8> {
         let mut graph = Graph::default();
         let weights = graph.floats("weights", &[self.items, self.items], &self.weights);
-        graph.named("MatMul", &["history", &weights], "scores");
+        graph.named("MatMul", &["history", &weights], OUTPUT);
         graph.finish(self.items, "ease")
     }
 }
@@ -215,7 +218,7 @@ impl Export for Popularity {
         let counts = graph.floats("counts", &[1, items], &self.counts);
         let zero = graph.floats("zero", &[1], &[0.0]);
         let nothing = graph.op("Mul", &["history", &zero]);
-        graph.named("Add", &[&nothing, &counts], "scores");
+        graph.named("Add", &[&nothing, &counts], OUTPUT);
         graph.finish(items, "popularity")
     }
 }
@@ -275,7 +278,7 @@ impl Export for Ials {
             norm = next;
         }
         let member = member.unwrap_or(direction);
-        graph.named("MatMul", &[&member, &yt], "scores");
+        graph.named("MatMul", &[&member, &yt], OUTPUT);
         graph.finish(items, "ials")
     }
 }

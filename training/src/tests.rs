@@ -95,6 +95,7 @@ fn exports_score_as_the_models_do() {
     for (name, model, onnx) in [
         ("ials", &ials as &dyn Recommender, ials.to_onnx()),
         ("ease", &ease, ease.to_onnx()),
+        ("ease that was weighed down", &ease, crate::weigh_down(&ease.to_onnx(), 3).unwrap()),
         ("popularity", &popularity, popularity.to_onnx()),
     ] {
         for history in &histories {

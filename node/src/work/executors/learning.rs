@@ -30,6 +30,12 @@ struct Train {
     /// Only so many of each member's newest events.
     #[serde(default)]
     newest: Option<u32>,
+    /// Without so many of each member's newest, which an evaluation asks for.
+    #[serde(default)]
+    leave_out: Option<u32>,
+    /// Products of matrices that slow it down: for tests of what notices.
+    #[serde(default)]
+    weigh_down: Option<u32>,
 }
 
 /// Trains from what the cluster holds; what comes of it is a publication that is yet to be made.
@@ -48,6 +54,8 @@ pub(super) async fn train(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
     option("seed", spec.seed.map(|seed| seed.to_string()));
     option("since-ms", spec.since_ms.map(|since| since.to_string()));
     option("newest", spec.newest.map(|newest| newest.to_string()));
+    option("leave-out", spec.leave_out.map(|left| left.to_string()));
+    option("weigh-down", spec.weigh_down.map(|products| products.to_string()));
     ourselves(bench, arguments, told).await
 }
 
