@@ -12,7 +12,7 @@ use super::shared::{Event, Inner, Shared};
 use crate::entity::Globals;
 use crate::planted::Planted;
 use crate::replication::{ReplicaId, SnapshotMark, Start};
-use crate::shard::{Outputs, Replica, ReplicaParts, build_snapshot};
+use crate::shard::{Outputs, Replica, ReplicaParts, Rest, build_snapshot};
 use crate::storage::{GroupLog, Record};
 use crate::transport::{Envelope, ReplyBatch};
 use crate::{NodeId, ShardId, Timestamp};
@@ -36,6 +36,8 @@ pub(super) struct Slot {
     /// It is to be started again.
     pub(super) restarting: bool,
     ticks: u32,
+    /// Messages that the replica is not woken for.
+    pub(super) unread: Vec<Vec<u8>>,
     seen: u64,
     /// Which opening of a replica this is: what was begun for another does not count.
     opened: u64,
@@ -264,8 +266,10 @@ impl Node {
         for (at, slot) in self.slots.iter_mut().enumerate() {
             let Some(replica) = &mut slot.replica else { continue };
             slot.ticks += 1;
-            if beat || replica.hurried() {
-                replica.advance(std::mem::take(&mut slot.ticks).min(every.into()), beat, now);
+            if replica.rest().wakes_at(beat, slot.ticks, every) {
+                let ticks = std::mem::take(&mut slot.ticks).min(Rest::ticks_max(every));
+                replica.advance(ticks, beat, now);
+                replica.step(&std::mem::take(&mut slot.unread));
                 self.dirty.insert(u32::try_from(at).unwrap_or(0));
             }
         }
@@ -301,7 +305,15 @@ impl Node {
 
     pub(super) fn on(&mut self, shard: ShardId, act: impl FnOnce(&mut Replica, u64), s: &Shared) {
         let now = self.mono(s.now);
-        if let Some(replica) = &mut self.slots[shard.0 as usize].replica {
+        let slot = &mut self.slots[shard.0 as usize];
+        if let Some(replica) = &mut slot.replica {
+            // A turn counts the ticks before it, and reads what came before, whatever it is woken for.
+            let most = Rest::ticks_max(s.options.raft().heartbeat_ticks);
+            let ticks = std::mem::take(&mut slot.ticks).min(most);
+            if ticks > 0 {
+                replica.advance(ticks, false, now);
+            }
+            replica.step(&std::mem::take(&mut slot.unread));
             act(replica, now);
             self.dirty.insert(shard.0);
         }
