@@ -1,0 +1,85 @@
+//! Every limit of a workflow by name. Where Maestro has one, it is Maestro's.
+
+/// Bytes of a submitted definition.
+pub const DEFINITION_BYTES_MAX: usize = 256 << 10;
+/// Steps in one list; a foreach's own steps are another list.
+pub const STEPS_MAX: usize = 300;
+/// Foreach, while and subworkflow steps inside each other.
+pub const DEPTH_MAX: usize = 10;
+/// Characters of the id of a workflow, step or parameter.
+pub const ID_CHARS_MAX: usize = 128;
+/// Characters of a name.
+pub const NAME_CHARS_MAX: usize = 256;
+/// Characters of a description.
+pub const TEXT_CHARS_MAX: usize = 16_384;
+/// Parameters of one workflow or step.
+pub const PARAMS_MAX: usize = 128;
+/// Bytes of all evaluated parameters of one instance or step, as JSON.
+pub const PARAMS_BYTES_MAX: usize = 750_000;
+/// Maps of parameters inside each other.
+pub const PARAM_DEPTH_MAX: usize = 10;
+/// Bytes of one expression.
+pub const EXPRESSION_BYTES_MAX: usize = 16_384;
+/// Tags of one workflow or step.
+pub const TAGS_MAX: usize = 64;
+/// Iterations of one foreach.
+pub const ITERATIONS_MAX: u64 = 1_000_000;
+/// Iterations of one foreach that run beside each other.
+pub const FOREACH_CONCURRENCY_MAX: u64 = 500;
+/// Iterations of one foreach that run beside each other where the definition does not say.
+pub const FOREACH_CONCURRENCY_DEFAULT: u64 = 50;
+/// Parameters that a foreach loops over.
+pub const LOOP_PARAMS_MAX: usize = 16;
+/// Iterations of one while.
+pub const WHILE_ITERATIONS_MAX: u64 = 1_000_000;
+/// Instances of a workflow that run beside each other.
+pub const WORKFLOW_CONCURRENCY_MAX: u64 = 1000;
+/// Instances that run beside each other under `parallel` where the definition does not say.
+pub const WORKFLOW_CONCURRENCY_DEFAULT: u64 = 20;
+/// Steps of a workflow, over all its instances, that run beside each other.
+pub const STEP_CONCURRENCY_MAX: u64 = 1000;
+/// The same where the definition does not say.
+pub const STEP_CONCURRENCY_DEFAULT: u64 = 20;
+/// Steps of one instance that run beside each other where the definition does not say.
+pub const INSTANCE_STEP_CONCURRENCY_DEFAULT: u64 = 100;
+/// Steps of one instance that run beside each other.
+pub const INSTANCE_STEP_CONCURRENCY_MAX: u64 = 1000;
+/// Retries after failures of one kind.
+pub const RETRIES_MAX: u64 = 99;
+/// Seconds between two attempts: a day.
+pub const RETRY_DELAY_SECONDS_MAX: u64 = 24 * 3600;
+/// Milliseconds until a step or instance is timed out where the definition does not say: ten days.
+pub const TIMEOUT_MS_DEFAULT: u64 = 10 * 24 * 3600 * 1000;
+/// The same at most: 120 days.
+pub const TIMEOUT_MS_MAX: u64 = 120 * 24 * 3600 * 1000;
+/// Milliseconds that a sleep may last.
+pub const SLEEP_MS_MAX: u64 = TIMEOUT_MS_MAX;
+/// Triggers of one workflow, of one sort.
+pub const TRIGGERS_MAX: usize = 32;
+/// Signals that one trigger joins, or one step waits for, or raises.
+pub const SIGNALS_MAX: usize = 16;
+/// Parameters of one signal that are matched or sent.
+pub const SIGNAL_PARAMS_MAX: usize = 32;
+/// Problems that are listed before the rest is only counted.
+pub const PROBLEMS_MAX: usize = 100;
+
+/// Names of parameters that only the system sets.
+pub const RESERVED_PARAMS: [&str; 17] = [
+    "maestro",
+    "Maestro",
+    "MAESTRO",
+    "scheduler",
+    "Scheduler",
+    "SCHEDULER",
+    "util",
+    "Util",
+    "UTIL",
+    "params",
+    "Params",
+    "PARAMS",
+    "AUTH_BLOB",
+    "AUTH_DATA",
+    "AUTH_ACTING_ON_BEHALF_OF_BLOB",
+    "AUTH_TRIGGERING_ON_BEHALF_OF_BLOB",
+    "AUTHORIZED_MANAGERS",
+];

@@ -1,0 +1,90 @@
+//! What is sent to create a version of a workflow.
+
+use serde::Serialize;
+
+use super::{Properties, Workflow, read_from_tree};
+use crate::bounds::DEFINITION_BYTES_MAX;
+use crate::tree::{Fields, Problems, Report, Tree, YamlError, yaml};
+
+/// A definition with the properties that come with it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Submission {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub properties: Option<Properties>,
+    /// Whether the version becomes the active one; true where it is not written.
+    pub is_active: bool,
+    /// Kept, and never looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git_info: Option<serde_json::Value>,
+    /// Kept, and never looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_info: Option<serde_json::Value>,
+    pub workflow: Workflow,
+}
+
+impl Submission {
+    /// Reads a submission in JSON. It is well formed then; whether it makes sense, [`crate::validation`] says.
+    ///
+    /// # Errors
+    /// With everything that is unknown, missing or of the wrong sort, by path.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, Problems> {
+        small(bytes.len())?;
+        let tree = Tree::json(bytes).map_err(|error| {
+            Problems::one("", format!("is not JSON: {error}"), "mend the place that it names")
+        })?;
+        Self::from_tree(&tree)
+    }
+
+    /// Reads a submission in YAML, the same way.
+    ///
+    /// # Errors
+    /// With everything that is unknown, missing or of the wrong sort, by path.
+    pub fn from_yaml(text: &str) -> Result<Self, Problems> {
+        small(text.len())?;
+        let tree = yaml(text).map_err(|error: YamlError| {
+            Problems::one("", format!("is not YAML: {error}"), "mend the place that it names")
+        })?;
+        Self::from_tree(&tree)
+    }
+
+    /// Reads a submission from a tree.
+    ///
+    /// # Errors
+    /// With everything that is unknown, missing or of the wrong sort, by path.
+    pub fn from_tree(tree: &Tree) -> Result<Self, Problems> {
+        let report = Report::default();
+        let read = Self::read(tree, "", &report);
+        report.finish(read)
+    }
+
+    pub(crate) fn read(tree: &Tree, path: &str, report: &Report) -> Option<Self> {
+        let fields = Fields::of(tree, path, report)?;
+        let properties = fields.tree("properties");
+        let workflow = match fields.tree("workflow") {
+            Some(tree) => Workflow::read(tree, &fields.at("workflow"), report),
+            None => {
+                report.add(fields.at("workflow"), "is missing", "put the definition under workflow");
+                None
+            }
+        };
+        let read = workflow.map(|workflow| Self {
+            properties: properties.and_then(|tree| Properties::read(tree, &fields.at("properties"), report)),
+            is_active: fields.boolean("is_active").unwrap_or(true),
+            git_info: fields.tree("git_info").map(Tree::to_json),
+            extra_info: fields.tree("extra_info").map(Tree::to_json),
+            workflow,
+        });
+        fields.finish();
+        read
+    }
+}
+
+fn small(bytes: usize) -> Result<(), Problems> {
+    if bytes > DEFINITION_BYTES_MAX {
+        let what = format!("{bytes} bytes are more than {DEFINITION_BYTES_MAX}");
+        return Err(Problems::one("", what, "split the workflow into subworkflows"));
+    }
+    Ok(())
+}
+
+read_from_tree!(Submission);

@@ -1,0 +1,33 @@
+//! How much an expression may do.
+
+/// Bounds of one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Operations, calls and statements.
+    pub steps: u64,
+    /// Rounds of all loops together.
+    pub rounds: u64,
+    /// Elements of one array or map.
+    pub elements: usize,
+    /// Bytes of one string.
+    pub string_bytes: usize,
+    /// Bytes of all values that the run makes, whether they are still needed or not.
+    pub memory_bytes: usize,
+}
+
+impl Limits {
+    /// The usual ones: far above what a definition needs, far below what a node would feel.
+    pub const DEFAULT: Self = Self {
+        steps: 1_000_000,
+        rounds: 100_000,
+        elements: 1_000_000,
+        string_bytes: 1 << 20,
+        memory_bytes: 32 << 20,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

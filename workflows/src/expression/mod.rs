@@ -1,0 +1,12 @@
+//! The language of parameters and conditions: the subset of Java that Maestro calls SEL, in a sandbox.
+//!
+//! A program is parsed once and run as often as needed. It reaches nothing but the names and facts that it is given,
+//! and its work, memory and depth are bounded: no program runs long, grows large or ends the process.
+
+mod error;
+mod limits;
+mod program;
+
+pub use error::{ErrorKind, ExpressionError};
+pub use limits::Limits;
+pub use program::Program;

@@ -1,0 +1,181 @@
+//! Evaluation in the order of references. A parameter that others refer to is evaluated before them; a circle is an
+//! error that names it.
+
+use super::{Facts, Lookup, ParamError, Parameter, Parameters, Scope, Value, referenced};
+use crate::Ordered;
+use crate::bounds::PARAMS_BYTES_MAX;
+use crate::definition::{Literal, ParamBody, ParamDefinition, ParamType};
+use crate::expression::{Limits, Program};
+
+/// Evaluates a workflow's parameters.
+///
+/// # Errors
+/// With the parameter that cannot be evaluated.
+pub fn evaluate_workflow(
+    params: &mut Parameters,
+    facts: &dyn Facts,
+    limits: &Limits,
+) -> Result<(), ParamError> {
+    evaluate(params, &[], facts, limits)
+}
+
+/// Evaluates parameters within outer layers, the nearest first. A name is looked up among those that are evaluated
+/// already, then in the outer layers, then among those that are not: a step's `i = i + 1` thus counts on from the
+/// loop's `i`. Those that are evaluated already stay as they are.
+///
+/// # Errors
+/// With the parameter that cannot be evaluated.
+pub fn evaluate(
+    params: &mut Parameters,
+    outer: &[&dyn Lookup],
+    facts: &dyn Facts,
+    limits: &Limits,
+) -> Result<(), ParamError> {
+    let mut work = Work { params, outer, facts, limits, open: Vec::new() };
+    for place in 0..work.params.len() {
+        work.ensure(place)?;
+    }
+    let found = params.values().filter_map(|param| param.evaluated.as_ref()).map(Value::weight).sum();
+    if found > PARAMS_BYTES_MAX {
+        return Err(ParamError::TooLarge { found, bound: PARAMS_BYTES_MAX });
+    }
+    Ok(())
+}
+
+/// Evaluates one definition among layers that are evaluated.
+///
+/// # Errors
+/// If it cannot be evaluated, or does not fit its type.
+pub fn evaluate_one(
+    name: &str,
+    definition: &ParamDefinition,
+    scope: &Scope<'_>,
+) -> Result<Value, ParamError> {
+    let value = match &definition.body {
+        ParamBody::Open => return Err(ParamError::Missing { name: name.to_owned() }),
+        ParamBody::Expression(expression) => scope.run(name, expression)?,
+        ParamBody::Literal(literal) => of_literal(name, literal, scope)?,
+    };
+    let found = value.sort();
+    let wanted = definition.param_type;
+    fit(value, wanted).ok_or(ParamError::Type { name: name.to_owned(), found, wanted: wanted.word() })
+}
+
+/// Whole doubles are longs where longs are declared, as division makes them.
+fn fit(value: Value, wanted: ParamType) -> Option<Value> {
+    match (value, wanted) {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+        (Value::Double(value), ParamType::Long) if value.fract() == 0.0 && value.abs() < 9e18 => {
+            Some(Value::Long(value as i64))
+        }
+        (value, wanted) => value.as_type(wanted),
+    }
+}
+
+fn of_literal(name: &str, literal: &Literal, scope: &Scope<'_>) -> Result<Value, ParamError> {
+    let fill = |text: &String| {
+        let filled = super::fill(text, &|name| scope.value(name));
+        filled.map_err(|reference| ParamError::Unknown { name: name.to_owned(), reference })
+    };
+    Ok(match literal {
+        Literal::String(text) => Value::String(fill(text)?),
+        Literal::StringArray(texts) => Value::StringArray(texts.iter().map(fill).collect::<Result<_, _>>()?),
+        Literal::StringMap(entries) => {
+            let mut filled = Ordered::with_capacity(entries.len());
+            for (key, text) in entries {
+                filled.insert(fill(key)?, Value::String(fill(text)?));
+            }
+            Value::Map(filled)
+        }
+        Literal::Map(entries) => {
+            let mut values = Ordered::with_capacity(entries.len());
+            for (key, definition) in entries {
+                values.insert(key.clone(), evaluate_one(&format!("{name}.{key}"), definition, scope)?);
+            }
+            Value::Map(values)
+        }
+        Literal::Long(value) => Value::Long(*value),
+        Literal::Double(value) => Value::Double(*value),
+        Literal::Boolean(value) => Value::Boolean(*value),
+        Literal::LongArray(values) => Value::LongArray(values.clone()),
+        Literal::DoubleArray(values) => Value::DoubleArray(values.clone()),
+        Literal::BooleanArray(values) => Value::BooleanArray(values.clone()),
+    })
+}
+
+struct Work<'a> {
+    params: &'a mut Parameters,
+    outer: &'a [&'a dyn Lookup],
+    facts: &'a dyn Facts,
+    limits: &'a Limits,
+    /// Those being evaluated, each for the one before it.
+    open: Vec<usize>,
+}
+
+impl Work<'_> {
+    fn name(&self, place: usize) -> &str {
+        self.params.get_index(place).map_or("", |(name, _)| name.as_str())
+    }
+
+    /// Evaluates a parameter, and first those that it refers to. The recursion is as deep as there are parameters, at
+    /// most.
+    fn ensure(&mut self, place: usize) -> Result<(), ParamError> {
+        let Some((name, param)) = self.params.get_index(place) else { return Ok(()) };
+        if param.evaluated.is_some() {
+            return Ok(());
+        }
+        if let Some(start) = self.open.iter().position(|open| *open == place) {
+            let through: Vec<&str> = self.open[start..].iter().map(|open| self.name(*open)).collect();
+            return Err(ParamError::Circle { name: name.clone(), through: through.join(" -> ") });
+        }
+        let (name, definition) = (name.clone(), param.definition.clone());
+        let references = references(&name, &definition)?;
+        self.open.push(place);
+        for reference in references {
+            let Some(own) = self.params.get_index_of(&reference) else { continue };
+            let is_outer = self.outer.iter().any(|layer| layer.value(&reference).is_some());
+            if !is_outer {
+                self.ensure(own)?;
+            }
+        }
+        self.open.pop();
+        let own: &Parameters = self.params;
+        let mut layers: Vec<&dyn Lookup> = Vec::with_capacity(self.outer.len() + 1);
+        layers.push(own);
+        layers.extend(self.outer);
+        let scope = Scope { layers: &layers, facts: self.facts, limits: self.limits };
+        let value = evaluate_one(&name, &definition, &scope)?;
+        if let Some((_, param)) = self.params.get_index_mut(place) {
+            *param = Parameter::evaluated(definition, value, self.facts.now_ms());
+        }
+        Ok(())
+    }
+}
+
+/// Names that a definition refers to.
+fn references(name: &str, definition: &ParamDefinition) -> Result<Vec<String>, ParamError> {
+    let texts = |texts: &mut dyn Iterator<Item = &String>| {
+        texts.flat_map(|text| referenced(text)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    Ok(match &definition.body {
+        ParamBody::Open => Vec::new(),
+        ParamBody::Expression(expression) => {
+            let parsed = Program::parse(expression);
+            let error = |source| ParamError::Expression { name: name.to_owned(), source };
+            parsed.map_err(error)?.references().to_vec()
+        }
+        ParamBody::Literal(literal) => match literal {
+            Literal::String(text) => texts(&mut std::iter::once(text)),
+            Literal::StringArray(all) => texts(&mut all.iter()),
+            Literal::StringMap(entries) => texts(&mut entries.iter().flat_map(|(key, value)| [key, value])),
+            Literal::Map(entries) => {
+                let mut all = Vec::new();
+                for (key, definition) in entries {
+                    all.extend(references(&format!("{name}.{key}"), definition)?);
+                }
+                all
+            }
+            _ => Vec::new(),
+        },
+    })
+}

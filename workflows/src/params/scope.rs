@@ -1,0 +1,97 @@
+//! Names in reach of an evaluation.
+
+use super::{Facts, ParamError, Parameters, Value};
+use crate::Ordered;
+use crate::expression::{Limits, Program};
+
+/// Something that holds values by name.
+pub trait Lookup {
+    /// The evaluated value under a name.
+    fn value(&self, name: &str) -> Option<Value>;
+}
+
+impl Lookup for Parameters {
+    fn value(&self, name: &str) -> Option<Value> {
+        self.get(name).and_then(|param| param.evaluated.clone())
+    }
+}
+
+impl Lookup for Ordered<Value> {
+    fn value(&self, name: &str) -> Option<Value> {
+        self.get(name).cloned()
+    }
+}
+
+/// Evaluated layers, the nearest first, and the facts around them.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// Such as the step's parameters, then a loop's, then the workflow's.
+    pub layers: &'a [&'a dyn Lookup],
+    pub facts: &'a dyn Facts,
+    pub limits: &'a Limits,
+}
+
+impl<'a> Scope<'a> {
+    /// A scope with the usual limits.
+    #[must_use]
+    pub fn new(layers: &'a [&'a dyn Lookup], facts: &'a dyn Facts) -> Self {
+        Self { layers, facts, limits: &Limits::DEFAULT }
+    }
+
+    /// What a name stands for: a layer's value, or a parameter of another step as `step__param`.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<Value> {
+        self.layers.iter().find_map(|layer| layer.value(name)).or_else(|| self.step_param(name))
+    }
+
+    /// `step__param`, also where the step's id ends or the parameter's name begins with an underscore.
+    fn step_param(&self, name: &str) -> Option<Value> {
+        let first = name.find("__")?;
+        for cut in [first, first + 1] {
+            let step = name.get(..cut)?;
+            let param = name.get(cut..).and_then(|rest| rest.strip_prefix("__"));
+            if let Some(param) = param
+                && self.facts.is_step(step)
+            {
+                return self.facts.of_step(step, param);
+            }
+        }
+        let (signal, param) = name.split_once("__")?;
+        self.facts.of_signal(signal, param)
+    }
+
+    /// Puts parameters into a text.
+    ///
+    /// # Errors
+    /// If it names one that is not there.
+    pub fn fill(&self, text: &str) -> Result<String, ParamError> {
+        super::fill(text, &|name| self.value(name))
+            .map_err(|reference| ParamError::Unknown { name: text.chars().take(60).collect(), reference })
+    }
+
+    /// Runs an expression.
+    ///
+    /// # Errors
+    /// If it does not parse, fails, or goes beyond the limits.
+    pub fn run(&self, name: &str, expression: &str) -> Result<Value, ParamError> {
+        let run = |program: Program| program.run(&|name: &str| self.value(name), self.facts, self.limits);
+        let ran = Program::parse(expression).and_then(run);
+        ran.map_err(|source| ParamError::Expression { name: name.to_owned(), source })
+    }
+
+    /// Runs a condition.
+    ///
+    /// # Errors
+    /// As [`Self::run`], or if it comes to something that is no boolean.
+    pub fn holds(&self, name: &str, condition: &str) -> Result<bool, ParamError> {
+        match condition.trim().trim_end_matches(';') {
+            "true" | "" => return Ok(true),
+            "false" => return Ok(false),
+            _ => {}
+        }
+        match self.run(name, condition)? {
+            Value::Boolean(holds) => Ok(holds),
+            other => Err(ParamError::Type { name: name.to_owned(), found: other.sort(), wanted: "BOOLEAN" }),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What is wrong with a document, by path.
+
+use std::cell::RefCell;
+
+use serde::{Deserialize, Serialize};
+
+use super::Tree;
+use crate::bounds::PROBLEMS_MAX;
+
+/// One thing that is wrong, where, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Such as `workflow.steps[2].step.transition.successors.job.4`.
+    pub path: String,
+    pub what: String,
+    pub fix: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}; {}", self.path, self.what, self.fix)
+    }
+}
+
+/// Everything that is wrong, in the order of the document; never empty as an error.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// One problem as an error.
+    #[must_use]
+    pub fn one(path: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self(vec![Problem { path: path.into(), what: what.into(), fix: fix.into() }])
+    }
+}
+
+impl std::fmt::Display for Problems {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, problem) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Gathers problems while a document is read; what cannot be read is left out and reading goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    found: RefCell<Vec<Problem>>,
+    more: RefCell<usize>,
+}
+
+impl Report {
+    pub(crate) fn add(&self, path: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) {
+        let mut found = self.found.borrow_mut();
+        if found.len() < PROBLEMS_MAX {
+            found.push(Problem { path: path.into(), what: what.into(), fix: fix.into() });
+        } else {
+            *self.more.borrow_mut() += 1;
+        }
+    }
+
+    /// The value if nothing was wrong with it.
+    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Problems> {
+        let mut found = self.found.into_inner();
+        let more = self.more.into_inner();
+        if more > 0 {
+            found.push(Problem {
+                path: String::new(),
+                what: format!("{more} more problems are not listed"),
+                fix: "mend the ones above first".into(),
+            });
+        }
+        match value {
+            Some(value) if found.is_empty() => Ok(value),
+            _ if found.is_empty() => Err(Problems::one("", "nothing could be read", "send a definition")),
+            _ => Err(Problems(found)),
+        }
+    }
+}
+
+/// A path's child; the root's child is the name alone.
+pub(crate) fn at(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// Reads one value out of a tree for serde, whose errors are single.
+pub(crate) fn from_tree<'de, D: serde::Deserializer<'de>, T>(
+    deserializer: D,
+    read: impl FnOnce(&Tree, &str, &Report) -> Option<T>,
+) -> Result<T, D::Error> {
+    let tree = Tree::deserialize(deserializer)?;
+    let report = Report::default();
+    let value = read(&tree, "", &report);
+    report.finish(value).map_err(serde::de::Error::custom)
+}
