@@ -22,6 +22,7 @@ pub mod series;
 pub mod serving;
 pub mod signals;
 pub mod tasks;
+pub mod traffic;
 
 pub use kept::Kept;
 pub use registry::registry;

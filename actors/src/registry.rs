@@ -4,7 +4,7 @@ use troupe_runtime::Registry;
 
 use crate::canaries::{
     Canary, Cancel, DeleteConfig, GetCanary, GetConfig, GiveUp, JudgeLook, Overdue, PutConfig, StartCanary,
-    StoredConfig,
+    StartFor, StoredConfig,
 };
 use crate::catalog::{Catalog, Declare, ListGroups, Retire};
 use crate::clients::{Clients, GetClients, Register, Report};
@@ -17,7 +17,7 @@ use crate::flags::{DefineFlag, Flag, GetFlag, Switch};
 use crate::members::{
     GetHistory, GetInputs, GetPredictions, GetProfile, Member, Record, Remember, SetProfile,
 };
-use crate::models::{GetModel, Model, Promote, Publish};
+use crate::models::{Advance, GetModel, Model, Promote, Publish};
 use crate::monitors::{
     Compare, DefineMonitor, GetMonitor, Happening, Label, Lift, Monitor, Observe as ObserveRows, Silence,
     Tick,
@@ -28,11 +28,12 @@ use crate::probes::{Append, Cas, Forward, Get, Keep, Probe, Put, Read, Take};
 use crate::series::{Append as AppendPoints, Range, Series};
 use crate::signals::{GetSignal, Raise, Signal, Spread, Subscribe, Unsubscribe};
 use crate::tasks::{Beat, Claim, Finish, GetQueue, Offer, Queue, Sweep, Waiting, Withdraw as WithdrawTask};
+use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic};
 
 /// The kinds that a node runs.
 #[must_use]
 pub fn registry() -> Registry {
-    delivering(judging(Registry::default()))
+    steering(delivering(judging(Registry::default())))
         .kind::<Member>()
         .command::<Member, Record>()
         .command::<Member, SetProfile>()
@@ -55,6 +56,7 @@ pub fn registry() -> Registry {
         .kind::<Model>()
         .command::<Model, Publish>()
         .command::<Model, Promote>()
+        .command::<Model, Advance>()
         .query::<Model, GetModel>()
         .kind::<Experiment>()
         .command::<Experiment, Define>()
@@ -76,6 +78,15 @@ pub fn registry() -> Registry {
         .command::<Probe, Take>()
         .query::<Probe, Get>()
         .query::<Probe, Read>()
+}
+
+/// The kinds that bring versions to members.
+fn steering(registry: Registry) -> Registry {
+    registry
+        .kind::<Traffic>()
+        .command::<Traffic, SetTraffic>()
+        .command::<Traffic, GiveBack>()
+        .query::<Traffic, GetTraffic>()
 }
 
 /// The kinds that watch numbers and decide, and those that they tell.
@@ -106,6 +117,7 @@ fn judging(registry: Registry) -> Registry {
         .query::<StoredConfig, GetConfig>()
         .kind::<Canary>()
         .command::<Canary, StartCanary>()
+        .command::<Canary, StartFor>()
         .command::<Canary, JudgeLook>()
         .command::<Canary, GiveUp>()
         .command::<Canary, Cancel>()
@@ -156,7 +168,7 @@ mod tests {
 
     /// The platform's protocol: a verb that leaves this table breaks every client and every stored outbox.
     const VERBS: &str = "
-        canaries cancel.v1 get.v1 give-up.v1 judge.v1 overdue.v1 start.v1
+        canaries cancel.v1 get.v1 give-up.v1 judge.v1 overdue.v1 start-for.v1 start.v1
         canary-configs delete.v1 get.v1 put.v1
         catalog declare.v1 list.v1 retire.v1
         clients get.v1 register.v1 report.v1
@@ -167,14 +179,15 @@ mod tests {
         features lookup.v1 observe.v1
         flags define.v1 get.v1 switch.v1
         members get-history.v1 get-inputs.v1 get-predictions.v1 get-profile.v1 record.v1 remember.v1 set-profile.v1
-        models get.v1 promote.v1 publish.v1
+        models advance.v1 get.v1 promote.v1 publish.v1
         monitors compare.v1 define.v1 get.v1 happening.v1 label.v1 lift.v1 observe.v1 silence.v1 tick.v1
         outcomes enrol.v1 follow.v1 get.v1 look.v1 tally.v1 withdraw.v1
         participants expose.v1 get.v1 measure.v1
         probes append.v1 cas.v1 forward.v1 get.v1 keep.v1 put.v1 read.v1 take.v1
         series append.v1 range.v1
         signals get.v1 raise.v1 spread.v1 subscribe.v1 unsubscribe.v1
-        tasks beat.v1 claim.v1 finish.v1 get.v1 offer.v1 sweep.v1 waiting.v1 withdraw.v1";
+        tasks beat.v1 claim.v1 finish.v1 get.v1 offer.v1 sweep.v1 waiting.v1 withdraw.v1
+        traffic get.v1 give-back.v1 set.v1";
 
     #[test]
     fn the_kinds_and_verbs_of_a_node_are_these() {

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 use troupe_actors::serving::Recommended;
+use troupe_actors::traffic::Role;
 use troupe_runtime::entity::Globals;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError};
@@ -17,8 +18,10 @@ use crate::problem::Problem;
 pub struct Allocation {
     /// The model's name.
     pub model: String,
-    /// The version that the experiment chose; the champion where none is.
+    /// The version that the experiment or the split of traffic chose; the champion where none is.
     pub version: Option<u32>,
+    /// What that version answers as.
+    pub role: Role,
     /// The experiment's variation that the member is in.
     pub variation: Option<String>,
     /// The experiment that chose.
@@ -62,8 +65,9 @@ pub trait Domain: Send + Sync + 'static {
     /// The reply does not decode.
     fn was_duplicate(&self, reply: &[u8]) -> Result<bool, AskError>;
 
-    /// What answers for a member: the running experiment's choice, or the champion. The same member gets the same answer
-    /// while the experiment does not change.
+    /// What answers for a member: the running experiment's choice, or a role of the model's traffic. The same member gets
+    /// the same answer while neither changes. An experiment keeps its members, unless the split of traffic is to take
+    /// those of its canary and baseline.
     ///
     /// # Errors
     /// The experiment named does not exist.

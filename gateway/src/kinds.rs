@@ -8,6 +8,7 @@ use troupe_actors::features::{Features, LookedUp, Lookup, Status};
 use troupe_actors::members::{GetInputs, Inputs, Member, Record, Recorded, Remember};
 use troupe_actors::models::{Model, Stage};
 use troupe_actors::serving::Recommended;
+use troupe_actors::traffic::{Role, Traffic};
 use troupe_runtime::entity::Globals;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Command, Entity, Query, Refused, Timestamp, wire};
@@ -66,16 +67,22 @@ impl Domain for Platform {
                 globals.all::<Experiment>().into_iter().find(|(_, experiment)| experiment.running().is_some())
             }
         };
-        let plain = |model: &str, experiment: Option<String>| Allocation {
-            model: model.to_owned(),
-            version: champion(globals, model),
-            variation: None,
-            experiment,
+        let plain = |model: &str, experiment: Option<String>| {
+            let (version, role) = trafficked(globals, model, member);
+            Allocation { model: model.to_owned(), version, role, variation: None, experiment }
         };
         let Some((name, experiment)) = found else { return Ok(plain(DEFAULT_MODEL, None)) };
         let Some(spec) = experiment.running() else { return Ok(plain(DEFAULT_MODEL, None)) };
-        Ok(match experiment.allocate(member, Timestamp::wall()) {
+        let taken = globals
+            .get::<Traffic>(&spec.model)
+            .and_then(|traffic| {
+                traffic.split().map(|split| split.over_experiments && split.role(member) != Role::Production)
+            })
+            .unwrap_or(false);
+        let variation = if taken { None } else { experiment.allocate(member, Timestamp::wall()) };
+        Ok(match variation {
             Some(variation) => Allocation {
+                role: Role::Experiment,
                 model: spec.model.clone(),
                 version: variation.version.or_else(|| champion(globals, &spec.model)),
                 variation: Some(variation.name.clone()),
@@ -151,6 +158,17 @@ impl Domain for Platform {
 
     fn member(&self, id: &str) -> Result<Address, Problem> {
         Address::parse_parts(Member::KIND, id).map_err(|error| AskError::BadKey(error.to_string()).into())
+    }
+}
+
+/// Which version answers a member for whom no experiment chooses, and as what.
+fn trafficked(globals: &Globals, model: &str, member: &str) -> (Option<u32>, Role) {
+    match globals.get::<Traffic>(model).as_deref().and_then(Traffic::split) {
+        None => (champion(globals, model), Role::Production),
+        Some(split) => {
+            let role = split.role(member);
+            (Some(split.version(role)), role)
+        }
     }
 }
 

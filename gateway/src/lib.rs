@@ -22,6 +22,7 @@ mod readiness;
 mod recommend;
 mod remember;
 mod routes;
+mod served;
 mod server;
 mod titles;
 

@@ -33,6 +33,7 @@ use crate::routes::{
     actors, canaries as canary_routes, canary_configs, events, features, growthbook, health, index,
     recommendations, unleash,
 };
+use crate::served::{Served, Writer};
 use crate::titles::Titles;
 
 /// The public edge of one node.
@@ -67,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) remember: Remember,
     pub(crate) openapi: Bytes,
     pub(crate) fetch: Fetch,
+    pub(crate) served: Arc<Served>,
 }
 
 /// A handle on what handlers share; cheap to clone.
@@ -102,7 +104,9 @@ impl Gateway {
         };
         let salt = RandomState::new().build_hasher().finish();
         let analyst = Analyst::start(fetch.clone(), self.globals.clone(), salt);
-        let app = self.app(remember, fetch);
+        let served = Arc::<Served>::default();
+        let writer = Writer::start(served.clone(), self.router.clone(), self.globals.clone());
+        let app = self.app(remember, fetch, served);
         let (stopping, mut stopped) = watch::channel(false);
         let serving =
             axum::serve(Bounded::new(listener, connections_max), app).with_graceful_shutdown(async move {
@@ -123,18 +127,19 @@ impl Gateway {
                 Ok(())
             }
         };
-        drop(analyst);
+        drop((analyst, writer));
         remembering.stop(drain).await;
         served
     }
 
-    fn app(self, remember: Remember, fetch: Fetch) -> axum::Router {
+    fn app(self, remember: Remember, fetch: Fetch, counts: Arc<Served>) -> axum::Router {
         let (routes, openapi) = composed().split_for_parts();
         let edge = Edge(Arc::new(Shared {
             titles: Titles::new(self.config.titles_max, self.config.titles_age_max),
             permits: Arc::new(Semaphore::new(self.config.in_flight_max as usize)),
             remember,
             fetch,
+            served: counts,
             openapi: Bytes::from(openapi::render(&openapi)),
             router: self.router,
             globals: self.globals,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use troupe_judges::canary::lifetime::{Lifetime, Window};
 use troupe_judges::canary::{CanaryConfig, JudgeResult, Thresholds};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Address, Command, Query, Timestamp};
 
 use crate::kept::Kept;
 
@@ -32,6 +32,51 @@ pub struct StartCanary {
 
 impl Command for StartCanary {
     const VERB: &'static str = "start.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Starts the analysis on behalf of an entity, which is told its end by a [`CanaryEnded`], once. It is never refused: what
+/// cannot be judged ends at once, as `refused`.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartFor {
+    /// The analysis.
+    pub start: StartCanary,
+    /// Who is told.
+    pub notify: Notify,
+}
+
+impl Command for StartFor {
+    const VERB: &'static str = "start-for.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Who is told of an end.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// Its kind decides [`CanaryEnded`].
+    pub to: Address,
+    /// By which it knows its question.
+    pub id: String,
+}
+
+/// Tells whoever had it started how a canary ended.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CanaryEnded {
+    /// The question's id.
+    pub id: String,
+    /// The canary's key.
+    pub canary: String,
+    /// Its end.
+    pub verdict: Verdict,
+}
+
+impl Command for CanaryEnded {
+    const VERB: &'static str = "verdict.v1";
     type Reply = ();
     const REPEATABLE: bool = true;
 }
@@ -126,7 +171,7 @@ impl Command for Overdue {
 pub struct Verdict {
     /// When.
     pub at: Timestamp,
-    /// `passed`, `failed`, `no_data` or `cancelled`.
+    /// `passed`, `failed`, `no_data`, `cancelled` or `refused`.
     pub outcome: String,
     /// Whether the candidate may go on; only `passed` says so.
     pub passed: bool,

@@ -6,13 +6,14 @@
 
 mod config;
 mod messages;
+mod notify;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use config::{DeleteConfig, GetConfig, PutConfig, StoredConfig};
 pub use messages::{
-    CanaryView, Cancel, GetCanary, GiveUp, JudgeLook, Judged, LookView, MetricView, Overdue, Pair,
-    StartCanary, Verdict,
+    CanaryEnded, CanaryView, Cancel, GetCanary, GiveUp, JudgeLook, Judged, LookView, MetricView, Notify,
+    Overdue, Pair, StartCanary, StartFor, Verdict,
 };
 pub use state::{Canary, Event, GRACE_MS};

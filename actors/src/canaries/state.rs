@@ -11,11 +11,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::config::check;
 use super::messages::{
-    CanaryView, Cancel, GetCanary, GiveUp, JudgeLook, Judged, LookView, MetricView, Overdue, Pair,
+    CanaryView, Cancel, GetCanary, GiveUp, JudgeLook, Judged, LookView, MetricView, Notify, Overdue, Pair,
     StartCanary, Verdict,
 };
 use crate::directory::{Directory, Enlist, Entry};
-use crate::kept::Kept;
+use crate::kept::{Kept, Later};
 
 /// How long the points of a look may be missing before the canary ends without a verdict.
 pub const GRACE_MS: u64 = 10 * 60_000;
@@ -43,6 +43,8 @@ pub struct Canary {
     looks: Vec<LookView>,
     trouble: Option<String>,
     verdict: Option<Verdict>,
+    /// Who is told of its end.
+    notify: Later<Option<Notify>>,
 }
 
 /// What happened to a canary.
@@ -56,6 +58,8 @@ pub enum Event {
     Troubled(String),
     /// It ended.
     Ended(Verdict),
+    /// Somebody is to be told of its end.
+    Watched(Notify),
 }
 
 impl Canary {
@@ -85,6 +89,10 @@ impl Canary {
         let verdict =
             Verdict { at: ctx.now, outcome: outcome.to_owned(), passed: outcome == "passed", words };
         let entry = self.entry(ctx.key, outcome, None);
+        let decision = match &self.notify.0 {
+            Some(notify) => notify.tell(decision, ctx.key, verdict.clone()),
+            None => decision,
+        };
         Self::list(decision.and(Event::Ended(verdict)).cancel_timer(TIMER), entry)
     }
 
@@ -221,6 +229,7 @@ impl Entity for Canary {
             }
             Event::Troubled(why) => self.trouble = Some(why.clone()),
             Event::Ended(verdict) => self.verdict = Some(verdict.clone()),
+            Event::Watched(notify) => self.notify.0 = Some(notify.clone()),
         }
     }
 
@@ -230,15 +239,28 @@ impl Entity for Canary {
     }
 }
 
-impl Decide<StartCanary> for Canary {
-    fn decide(&self, ask: &StartCanary, ctx: &Context<'_>) -> Decision<Self, StartCanary> {
+impl Canary {
+    /// How it came to an end, if it did.
+    pub(super) const fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
+    }
+
+    pub(super) fn watched_by(&self, notify: &Notify) -> bool {
+        self.notify.0.as_ref() == Some(notify)
+    }
+
+    /// Starts it, or says why not; what was started with the same words is left as it is.
+    pub(super) fn begin<C: Command>(
+        &self,
+        ask: &StartCanary,
+        ctx: &Context<'_>,
+    ) -> Result<Decision<Self, C>, Refused> {
         if let Some(started) = &self.started {
-            return match started == ask {
-                true => Decision::unchanged().reply(()),
-                false => Decision::refuse(Refused::new(
-                    "STARTED",
-                    "this canary was started with other words: give another id",
-                )),
+            let why = "this canary was started with other words: give another id";
+            return if started == ask {
+                Ok(Decision::unchanged())
+            } else {
+                Err(Refused::new("STARTED", why))
             };
         }
         let mut wrong = None;
@@ -247,11 +269,11 @@ impl Decide<StartCanary> for Canary {
         };
         ask.thresholds.0.validate("thresholds", &mut say);
         if let Some(refused) = check(&ask.config.0, "config.").err().or(wrong) {
-            return Decision::refuse(refused);
+            return Err(refused);
         }
         let begun = Self { started: Some(ask.clone()), ..Self::default() };
         let decision = Decision::event(Event::Started(Box::new(ask.clone()), ctx.now));
-        let decision = match begun.window() {
+        Ok(match begun.window() {
             Some(window) => begun.wait(ctx, decision, &window),
             // Its points are brought with the next message; a canary that is forgotten ends all the same.
             None => {
@@ -259,8 +281,13 @@ impl Decide<StartCanary> for Canary {
                 let overdue = Timer::once(Timestamp(ctx.now.0 + GRACE_MS), &Overdue {});
                 Self::list(decision, entry).set_timer(TIMER, overdue)
             }
-        };
-        decision.reply(())
+        })
+    }
+}
+
+impl Decide<StartCanary> for Canary {
+    fn decide(&self, ask: &StartCanary, ctx: &Context<'_>) -> Decision<Self, StartCanary> {
+        self.begin(ask, ctx).map_or_else(Decision::refuse, |decision| decision.reply(()))
     }
 }
 

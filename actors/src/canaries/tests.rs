@@ -2,9 +2,12 @@ use serde_json::json;
 use troupe_judges::canary::lifetime::Lifetime;
 use troupe_judges::canary::{CanaryConfig, Thresholds};
 use troupe_runtime::entity::{Answer, Globals};
-use troupe_runtime::{Command, Context, Decide, Entity, Timestamp, wire};
+use troupe_runtime::{Address, Command, Context, Decide, Entity, Timestamp, wire};
 
-use super::{Canary, CanaryView, GRACE_MS, GetCanary, GiveUp, JudgeLook, Overdue, Pair, StartCanary};
+use super::{
+    Canary, CanaryEnded, CanaryView, Cancel, GRACE_MS, GetCanary, GiveUp, JudgeLook, Notify, Overdue, Pair,
+    StartCanary, StartFor,
+};
 use crate::directory::{Enlist, Entry};
 use crate::kept::Kept;
 
@@ -41,6 +44,7 @@ struct Scene {
     canary: Canary,
     now: u64,
     entry: Entry,
+    told: Vec<CanaryEnded>,
 }
 
 impl Scene {
@@ -55,7 +59,10 @@ impl Scene {
             decision.outcome().map_err(|r| format!("{} {}", r.code, r.field.clone().unwrap_or_default()))?;
         let reply = reply.cloned().ok_or("no reply")?;
         for effect in decision.effects() {
-            self.entry = wire::decode::<Enlist>(&effect.body).unwrap().entry;
+            match effect.verb.as_str() {
+                Enlist::VERB => self.entry = wire::decode::<Enlist>(&effect.body).unwrap().entry,
+                _ => self.told.push(wire::decode(&effect.body).unwrap()),
+            }
         }
         for event in decision.events() {
             self.canary = wire::decode(&wire::encode(&self.canary)).unwrap();
@@ -166,4 +173,58 @@ fn metrics_without_any_point_are_no_pass() {
         let judged = scene.tell(&JudgeLook { look: 0, pairs: empty.into() }).unwrap();
         assert!(!judged.verdict.unwrap().passed, "{judge}");
     }
+}
+
+fn start_for(judge: &str, lifetime: Option<Lifetime>) -> StartFor {
+    let to = Address::parse_parts("deployments", "movies:1").unwrap();
+    StartFor { start: start(judge, lifetime), notify: Notify { to, id: "3/1".into() } }
+}
+
+#[test]
+fn whoever_has_it_started_is_told_its_end_once_whatever_the_end() {
+    for (outcome, judge) in [
+        ("passed", "troupe-sequential"),
+        ("failed", "troupe-sequential"),
+        ("no_data", "troupe-sequential"),
+        ("cancelled", "troupe-sequential"),
+        ("refused", "Solomon"),
+    ] {
+        let mut scene = Scene::default();
+        let start = start_for(judge, None);
+        scene.tell(&start).unwrap();
+        if outcome != "refused" {
+            scene.tell(&start).unwrap();
+        }
+        match outcome {
+            "passed" => drop(scene.tell(&JudgeLook { look: 0, pairs: pairs(60, 0.0) }).unwrap()),
+            "failed" => drop(scene.tell(&JudgeLook { look: 0, pairs: pairs(60, 30.0) }).unwrap()),
+            "no_data" => scene.tell(&Overdue {}).unwrap(),
+            "cancelled" => scene.tell(&Cancel { why: "enough".into() }).unwrap(),
+            _ => {}
+        }
+        if outcome != "refused" {
+            scene.tell(&start).unwrap();
+            scene.tell(&Overdue {}).unwrap();
+            scene.tell(&Cancel { why: "again".into() }).unwrap();
+        }
+        let told: Vec<(&str, &str)> =
+            scene.told.iter().map(|told| (told.id.as_str(), told.verdict.outcome.as_str())).collect();
+        assert_eq!(told, [("3/1", outcome)]);
+    }
+}
+
+#[test]
+fn a_canary_that_nobody_waits_for_is_stored_as_builds_before_this_one_stored_it() {
+    let mut scene = Scene::default();
+    scene.tell(&start("troupe-sequential", None)).unwrap();
+    let alone = wire::encode(&scene.canary).len();
+    let mut watched = Scene::default();
+    watched.tell(&start_for("troupe-sequential", None)).unwrap();
+    assert!(wire::encode(&watched.canary).len() > alone);
+    scene.tell(&start_for("troupe-sequential", None)).unwrap();
+    scene.tell(&JudgeLook { look: 0, pairs: pairs(60, 0.0) }).unwrap();
+    assert_eq!(scene.told.len(), 1, "who comes later is told as well");
+    let late = Notify { id: "late".into(), ..start_for("troupe-sequential", None).notify };
+    scene.tell(&StartFor { notify: late, ..start_for("troupe-sequential", None) }).unwrap();
+    assert_eq!(scene.told.len(), 2, "and who comes too late at once");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Address, Command, Query, Timestamp};
 
 use crate::lake::Sha256;
 
@@ -100,6 +100,43 @@ pub struct Promoted {
 impl Command for Promote {
     const VERB: &'static str = "promote.v1";
     type Reply = Promoted;
+    const REPEATABLE: bool = true;
+}
+
+/// Moves a version to another stage on behalf of an entity, whatever the revision. It is never refused: the owner is told by
+/// an [`Advanced`] what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Advance {
+    /// The version.
+    pub version: u32,
+    /// Its new stage.
+    pub to: Stage,
+    /// Who is told.
+    pub owner: Address,
+    /// By which the owner knows its question.
+    pub id: String,
+}
+
+impl Command for Advance {
+    const VERB: &'static str = "advance.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Tells an owner what became of its [`Advance`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Advanced {
+    /// The owner's question.
+    pub id: String,
+    /// Why the version is not at that stage; none if it is.
+    pub refused: Option<String>,
+}
+
+impl Command for Advanced {
+    const VERB: &'static str = "advanced.v1";
+    type Reply = ();
     const REPEATABLE: bool = true;
 }
 

@@ -5,5 +5,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use messages::{GetModel, Lineage, ModelView, Promote, Promoted, Publish, Published, Stage, VersionView};
+pub use messages::{
+    Advance, Advanced, GetModel, Lineage, ModelView, Promote, Promoted, Publish, Published, Stage,
+    VersionView,
+};
 pub use state::{Event, Model};

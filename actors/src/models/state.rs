@@ -5,7 +5,9 @@ use serde::Serialize;
 use troupe_runtime::entity::{Answer, Placement};
 use troupe_runtime::{Context, Decide, Decision, Entity, Refused, Timestamp};
 
-use super::messages::{GetModel, ModelView, Promote, Promoted, Publish, Published, Stage, VersionView};
+use super::messages::{
+    Advance, Advanced, GetModel, ModelView, Promote, Promoted, Publish, Published, Stage, VersionView,
+};
 
 /// Versions kept of a model.
 pub(super) const VERSIONS_MAX: usize = 1_000;
@@ -48,6 +50,12 @@ impl Model {
     #[must_use]
     pub fn at(&self, stage: Stage) -> Option<&VersionView> {
         self.versions.iter().find(|version| version.stage == stage)
+    }
+
+    /// A version by its number.
+    #[must_use]
+    pub fn version(&self, version: u32) -> Option<&VersionView> {
+        self.versions.iter().find(|found| found.version == version)
     }
 }
 
@@ -129,38 +137,58 @@ fn check(ask: &Publish) -> Result<(), Refused> {
     Ok(())
 }
 
-impl Decide<Promote> for Model {
-    fn decide(&self, ask: &Promote, _ctx: &Context<'_>) -> Decision<Self, Promote> {
-        let Some(found) = self.versions.iter().find(|found| found.version == ask.version) else {
-            let why = format!("there is no version {}", ask.version);
-            return Decision::refuse(Refused::field("NO_VERSION", "version", why));
+impl Model {
+    /// What moves a version to a stage; `seen` is the revision that the caller looked at, if it did.
+    fn promoted(&self, version: u32, to: Stage, seen: Option<u64>) -> Result<Vec<Event>, Refused> {
+        let Some(found) = self.version(version) else {
+            let why = format!("there is no version {version}");
+            return Err(Refused::field("NO_VERSION", "version", why));
         };
-        if found.stage == ask.to {
-            return Decision::unchanged().reply(Promoted { revision: self.revision });
+        if found.stage == to {
+            return Ok(Vec::new());
         }
-        if ask.seen != self.revision {
+        if seen.is_some_and(|seen| seen != self.revision) {
             let why = format!("the model is at revision {}, look again", self.revision);
-            return Decision::refuse(Refused::field("STALE", "seen", why));
+            return Err(Refused::field("STALE", "seen", why));
         }
         if found.stage == Stage::Archived {
-            return Decision::refuse(Refused::new(
-                "ARCHIVED",
-                "an archived version serves no more, publish it anew",
-            ));
+            return Err(Refused::new("ARCHIVED", "an archived version serves no more, publish it anew"));
         }
         if found.stage == Stage::Champion {
             let why = "the champion steps down when another version is promoted to champion";
-            return Decision::refuse(Refused::new("IS_CHAMPION", why));
+            return Err(Refused::new("IS_CHAMPION", why));
         }
-        let mut decision = Decision::event(Event::Promoted { version: ask.version, to: ask.to });
-        let mut revision = self.revision + 1;
-        if let Stage::Champion | Stage::Challenger = ask.to
-            && let Some(before) = self.at(ask.to)
+        let mut events = vec![Event::Promoted { version, to }];
+        if let Stage::Champion | Stage::Challenger = to
+            && let Some(before) = self.at(to)
         {
-            decision = decision.and(Event::Promoted { version: before.version, to: Stage::Archived });
-            revision += 1;
+            events.push(Event::Promoted { version: before.version, to: Stage::Archived });
         }
-        decision.reply(Promoted { revision })
+        Ok(events)
+    }
+}
+
+impl Decide<Promote> for Model {
+    fn decide(&self, ask: &Promote, _ctx: &Context<'_>) -> Decision<Self, Promote> {
+        match self.promoted(ask.version, ask.to, Some(ask.seen)) {
+            Err(refused) => Decision::refuse(refused),
+            Ok(events) => {
+                let revision = self.revision + events.len() as u64;
+                events.into_iter().fold(Decision::unchanged(), Decision::and).reply(Promoted { revision })
+            }
+        }
+    }
+}
+
+impl Decide<Advance> for Model {
+    fn decide(&self, ask: &Advance, _ctx: &Context<'_>) -> Decision<Self, Advance> {
+        let (events, refused) = match self.promoted(ask.version, ask.to, None) {
+            Ok(events) => (events, None),
+            Err(refused) => (Vec::new(), Some(format!("{}: {}", refused.code, refused.message))),
+        };
+        let advanced = Advanced { id: ask.id.clone(), refused };
+        let decision = events.into_iter().fold(Decision::unchanged(), Decision::and);
+        decision.tell(ask.owner.clone(), &advanced).reply(())
     }
 }
 

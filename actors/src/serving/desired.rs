@@ -5,6 +5,7 @@ use troupe_runtime::entity::Globals;
 
 use crate::lake::Sha256;
 use crate::models::{Model, Stage};
+use crate::traffic::Traffic;
 
 /// One version of a model that should answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,22 +41,32 @@ impl ServedVersion {
     }
 }
 
-/// The versions to serve: the champion and the challenger of every published model.
+/// The versions to serve: the champion and the challenger of every published model, and whatever its traffic names, for as
+/// long as it does.
 #[must_use]
 pub fn desired(globals: &Globals) -> Vec<ServedVersion> {
     let mut served = Vec::new();
     for (name, model) in globals.all::<Model>() {
-        for (stage, champion) in [(Stage::Champion, true), (Stage::Challenger, false)] {
-            if let Some(found) = model.at(stage) {
-                served.push(ServedVersion {
-                    model: name.clone(),
-                    version: found.version,
-                    artifact: found.published.artifact,
-                    vocabulary: found.published.vocabulary,
-                    algorithm: found.published.algorithm.clone(),
-                    champion,
-                });
+        let champion = model.at(Stage::Champion).map(|found| found.version);
+        let mut versions: Vec<u32> = champion.into_iter().collect();
+        versions.extend(model.at(Stage::Challenger).map(|found| found.version));
+        if let Some(split) = globals.get::<Traffic>(&name).as_deref().and_then(Traffic::split) {
+            versions.extend([split.production, split.canary]);
+        }
+        let mut seen = Vec::new();
+        for found in versions.into_iter().filter_map(|version| model.version(version)) {
+            if seen.contains(&found.version) {
+                continue;
             }
+            seen.push(found.version);
+            served.push(ServedVersion {
+                model: name.clone(),
+                version: found.version,
+                artifact: found.published.artifact,
+                vocabulary: found.published.vocabulary,
+                algorithm: found.published.algorithm.clone(),
+                champion: Some(found.version) == champion,
+            });
         }
     }
     served

@@ -1,6 +1,6 @@
 //! What a member may like.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -8,6 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use troupe_actors::serving::{Ask, Recommended, ServeError};
+use troupe_actors::traffic::Role;
 use troupe_runtime::AskError;
 use utoipa::ToSchema;
 
@@ -63,6 +64,8 @@ pub(crate) struct Recommendations {
     variation: Option<String>,
     /// The experiment that chose the version.
     experiment: Option<String>,
+    /// What the version answered as: `production`, `baseline`, `canary` or `experiment`.
+    role: &'static str,
     /// The contents.
     items: Vec<Item>,
     /// Where the time went.
@@ -78,8 +81,8 @@ pub(crate) struct Parameters {
 
 /// The contents that a member may like most.
 ///
-/// The running experiment chooses the model's version for the member, always the same one. What is answered is told to the
-/// member in the background.
+/// The running experiment chooses the model's version for the member, or else the split of the model's traffic; the same
+/// member gets the same one. What is answered is told to the member in the background.
 #[utoipa::path(get, path = "/v1/members/{id}/recommendations", tag = "recommendations", operation_id = "recommend",
     params(
         ("id" = String, Path, description = "the member", example = "42"),
@@ -117,10 +120,40 @@ pub(crate) async fn recommend(
         k,
         deadline: Some(Instant::now() + call.left()?),
     };
-    let recommended = edge.recommender.recommend(ask).await.map_err(|error| no_answer(&edge, &error))?;
+    let began = Instant::now();
+    let recommended = edge.recommender.recommend(ask).await;
+    let model_took = began.elapsed();
+    let recommended = match recommended {
+        Ok(recommended) => recommended,
+        Err(error) => {
+            count(&edge, &allocation, None);
+            return Err(no_answer(&edge, &error));
+        }
+    };
     let titles = titles(&edge, &call, &recommended).await?;
+    count(&edge, &allocation, Some((&recommended, model_took, call.started().elapsed())));
     edge.remember.later(edge.domain.remember(&to, &allocation, &recommended));
     Ok(Json(render(member, allocation, recommended, titles, features_us, &call)))
+}
+
+/// What answered: where the champion stands in for a version that is not loaded here, it is no other role's.
+fn role(allocation: &Allocation, recommended: &Recommended) -> Role {
+    match allocation.version {
+        Some(version) if version != recommended.version => Role::Production,
+        _ => allocation.role,
+    }
+}
+
+fn count(edge: &Edge, allocation: &Allocation, answer: Option<(&Recommended, Duration, Duration)>) {
+    let model = allocation.model.as_str();
+    match (answer, allocation.version) {
+        (Some((recommended, model_took, took)), _) => {
+            let of = (model, recommended.version, role(allocation, recommended));
+            edge.served.record(of, Some((model_took, took)));
+        }
+        (None, Some(version)) => edge.served.record((model, version, allocation.role), None),
+        (None, None) => {}
+    }
 }
 
 fn how_many(k: Option<&str>) -> Result<usize, Problem> {
@@ -183,6 +216,7 @@ fn render(
     features_us: u64,
     call: &Call,
 ) -> Recommendations {
+    let role = role(&allocation, &recommended).label();
     let items = recommended.items.into_iter().zip(titles);
     Recommendations {
         member,
@@ -191,6 +225,7 @@ fn render(
         algorithm: recommended.algorithm,
         variation: allocation.variation,
         experiment: allocation.experiment,
+        role,
         items: items.map(|((content, score), title)| Item { content, title, score }).collect(),
         timing: Timing {
             queue_us: recommended.timing.queue_us,

@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use troupe_actors::serving::Recommended;
+use troupe_actors::traffic::Role;
 use troupe_gateway::{Allocation, Domain, Fault, FeatureValue, Group, Line, Problem};
 use troupe_runtime::entity::{Answer, Globals};
 use troupe_runtime::transport::AskOne;
@@ -113,6 +114,7 @@ impl Domain for Ears {
             named => Ok(Allocation {
                 model: "ears".into(),
                 version: Some(member.len() as u32),
+                role: Role::Experiment,
                 variation: Some("b".into()),
                 experiment: Some(named.unwrap_or("first").into()),
             }),
