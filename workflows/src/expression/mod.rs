@@ -3,9 +3,20 @@
 //! A program is parsed once and run as often as needed. It reaches nothing but the names and facts that it is given,
 //! and its work, memory and depth are bounded: no program runs long, grows large or ends the process.
 
+mod ast;
+mod classes;
+mod dates;
 mod error;
+mod lexer;
 mod limits;
+mod machine;
+mod methods;
+mod object;
+mod operators;
+mod parser;
 mod program;
+#[cfg(test)]
+mod tests;
 
 pub use error::{ErrorKind, ExpressionError};
 pub use limits::Limits;

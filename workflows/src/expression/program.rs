@@ -1,11 +1,22 @@
 //! A parsed program.
 
-use super::{ErrorKind, ExpressionError, Limits};
+use std::sync::Arc;
+
+use super::ast::Stmt;
+use super::machine::Machine;
+use super::{ExpressionError, Limits, parser};
 use crate::params::{Facts, Value};
 
-/// A program of the language, parsed once.
+/// A program of the language, parsed once. Copies share what was parsed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Program {
+    parsed: Arc<Parsed>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Parsed {
+    source: String,
+    statements: Vec<Stmt>,
     references: Vec<String>,
 }
 
@@ -14,21 +25,17 @@ impl Program {
     ///
     /// # Errors
     /// With the place that is not of the language.
-    pub fn parse(_source: &str) -> Result<Self, ExpressionError> {
-        Err(ExpressionError {
-            kind: ErrorKind::Syntax,
-            line: 1,
-            column: 1,
-            what: "no expression is understood".into(),
-            fix: "write true".into(),
-        })
+    pub fn parse(source: &str) -> Result<Self, ExpressionError> {
+        let statements = parser::parse(source).map_err(|failure| failure.placed(source))?;
+        let references = parser::references(&statements);
+        Ok(Self { parsed: Arc::new(Parsed { source: source.to_owned(), statements, references }) })
     }
 
     /// Names that it takes from around it: variables that it never declares, and what it asks `params` for by a name
     /// that is written out.
     #[must_use]
     pub fn references(&self) -> &[String] {
-        &self.references
+        &self.parsed.references
     }
 
     /// Runs it. Its value is what it returns, or that of its last statement.
@@ -41,7 +48,7 @@ impl Program {
         facts: &dyn Facts,
         limits: &Limits,
     ) -> Result<Value, ExpressionError> {
-        let _ = (names, facts, limits);
-        Ok(Value::Null)
+        let ran = Machine::new(names, facts, limits).program(&self.parsed.statements);
+        ran.map_err(|failure| failure.placed(&self.parsed.source))
     }
 }

@@ -23,3 +23,4 @@ pub use merge::{Merge, merge, merge_outputs};
 pub use parameter::{Parameter, Parameters, parameters};
 pub use scope::{Lookup, Scope};
 pub use value::Value;
+pub(crate) use value::{java_double, long_to_double};

@@ -1,0 +1,530 @@
+//! Runs a tree: names, statements and expressions. What methods do is in `methods/`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::ast::{Binary, Element, Expr, Expression, Statement, Stmt, Unary};
+use super::classes::is_class;
+use super::error::Failure;
+use super::limits::Limits;
+use super::object::Object;
+use super::operators;
+use crate::Ordered;
+use crate::params::{Facts, Value};
+
+pub(super) struct Machine<'a> {
+    pub(super) names: &'a dyn Fn(&str) -> Option<Value>,
+    pub(super) facts: &'a dyn Facts,
+    pub(super) limits: &'a Limits,
+    /// Variables; a program has few, so looking through them is quick.
+    locals: Vec<(&'a str, Object)>,
+    steps: u64,
+    rounds: u64,
+    memory: usize,
+    /// Ids made so far.
+    pub(super) ids: u64,
+    last: Object,
+}
+
+/// How a statement ended.
+enum Flow {
+    On,
+    Break,
+    Continue,
+    Return(Object),
+}
+
+type Ran<T> = Result<T, Failure>;
+
+impl<'a> Machine<'a> {
+    pub(super) fn new(
+        names: &'a dyn Fn(&str) -> Option<Value>,
+        facts: &'a dyn Facts,
+        limits: &'a Limits,
+    ) -> Self {
+        Self {
+            names,
+            facts,
+            limits,
+            locals: Vec::new(),
+            steps: 0,
+            rounds: 0,
+            memory: 0,
+            ids: 0,
+            last: Object::Null,
+        }
+    }
+
+    /// Runs a program; its value is what it returns, or what its last statement came to.
+    pub(super) fn program(&mut self, program: &'a [Stmt]) -> Ran<Value> {
+        let mut result = None;
+        for statement in program {
+            match self.statement(statement)? {
+                Flow::On => {}
+                Flow::Return(value) => {
+                    result = Some(value);
+                    break;
+                }
+                Flow::Break | Flow::Continue => {
+                    return Err(Failure::value(
+                        statement.at,
+                        "break and continue need a loop around them",
+                        "remove it",
+                    ));
+                }
+            }
+        }
+        let value = result.unwrap_or_else(|| std::mem::replace(&mut self.last, Object::Null));
+        let at = program.last().map_or(0, |statement| statement.at);
+        let sort = value.sort();
+        value.value().ok_or_else(|| Failure::value(at, format!("it comes to {sort}"), "return a value"))
+    }
+
+    fn step(&mut self, at: u32) -> Ran<()> {
+        self.steps += 1;
+        if self.steps > self.limits.steps {
+            let what = format!("it takes more than {} steps", self.limits.steps);
+            return Err(Failure::limit(at, what, "do less"));
+        }
+        Ok(())
+    }
+
+    /// Counts bytes that a value takes, before it is made.
+    pub(super) fn charge(&mut self, at: u32, bytes: usize) -> Ran<()> {
+        self.memory = self.memory.saturating_add(bytes);
+        if self.memory > self.limits.memory_bytes {
+            let what = format!("its values take more than {} bytes", self.limits.memory_bytes);
+            return Err(Failure::limit(at, what, "make fewer or smaller values"));
+        }
+        Ok(())
+    }
+
+    /// Counts the work that something takes which is one step by itself.
+    pub(super) fn work(&mut self, at: u32, steps: usize) -> Ran<()> {
+        self.steps = self.steps.saturating_add(steps as u64);
+        self.step(at)
+    }
+
+    /// A string within the limits.
+    pub(super) fn text(&mut self, at: u32, text: String) -> Ran<Object> {
+        if text.len() > self.limits.string_bytes {
+            let what =
+                format!("a string of {} bytes is longer than {}", text.len(), self.limits.string_bytes);
+            return Err(Failure::limit(at, what, "keep strings shorter"));
+        }
+        self.charge(at, 32 + text.len())?;
+        Ok(Object::Text(text.into()))
+    }
+
+    /// Room for so many elements.
+    pub(super) fn room(&mut self, at: u32, elements: usize) -> Ran<()> {
+        if elements > self.limits.elements {
+            let what = format!("{elements} elements are more than {}", self.limits.elements);
+            return Err(Failure::limit(at, what, "keep arrays and maps smaller"));
+        }
+        self.charge(at, 32 * (elements + 1))
+    }
+
+    fn round(&mut self, at: u32) -> Ran<()> {
+        self.rounds += 1;
+        if self.rounds > self.limits.rounds {
+            let what = format!("its loops go round more than {} times", self.limits.rounds);
+            return Err(Failure::limit(at, what, "let the loop end earlier"));
+        }
+        Ok(())
+    }
+
+    fn statement(&mut self, statement: &'a Stmt) -> Ran<Flow> {
+        self.step(statement.at)?;
+        match &statement.is {
+            Statement::Empty => {}
+            Statement::Expression(value) => self.last = self.evaluate(value)?,
+            Statement::Declare(all) => {
+                for (name, value) in all {
+                    let value = match value {
+                        Some(value) => self.evaluate(value)?,
+                        None => Object::Null,
+                    };
+                    self.set(name, value);
+                }
+            }
+            Statement::Block(inner) => {
+                for one in inner {
+                    match self.statement(one)? {
+                        Flow::On => {}
+                        other => return Ok(other),
+                    }
+                }
+            }
+            Statement::If(condition, yes, no) => {
+                if self.holds(condition)? {
+                    return self.statement(yes);
+                }
+                if let Some(no) = no {
+                    return self.statement(no);
+                }
+            }
+            Statement::While(condition, body) => return self.repeat(Some(condition), &[], body),
+            Statement::For(first, condition, steps, body) => {
+                for one in first {
+                    self.statement(one)?;
+                }
+                return self.repeat(condition.as_ref(), steps, body);
+            }
+            Statement::Each(name, over, body) => return self.each(name, over, body),
+            Statement::Return(value) => {
+                return Ok(Flow::Return(match value {
+                    Some(value) => self.evaluate(value)?,
+                    None => Object::Null,
+                }));
+            }
+            Statement::Throw(value) => {
+                let thrown = self.evaluate(value)?.to_text();
+                return Err(Failure::thrown(statement.at, format!("it throws {thrown:?}")));
+            }
+            Statement::Break => return Ok(Flow::Break),
+            Statement::Continue => return Ok(Flow::Continue),
+        }
+        Ok(Flow::On)
+    }
+
+    fn repeat(&mut self, condition: Option<&'a Expr>, steps: &'a [Expr], body: &'a Stmt) -> Ran<Flow> {
+        loop {
+            if let Some(condition) = condition
+                && !self.holds(condition)?
+            {
+                return Ok(Flow::On);
+            }
+            self.round(body.at)?;
+            match self.statement(body)? {
+                Flow::Break => return Ok(Flow::On),
+                Flow::Return(value) => return Ok(Flow::Return(value)),
+                Flow::On | Flow::Continue => {}
+            }
+            for step in steps {
+                self.evaluate(step)?;
+            }
+        }
+    }
+
+    fn each(&mut self, name: &'a str, over: &'a Expr, body: &'a Stmt) -> Ran<Flow> {
+        let values = match self.evaluate(over)? {
+            Object::Array(array) => array.values.borrow().clone(),
+            other => {
+                let what = format!("{} cannot be gone through", other.sort());
+                return Err(Failure::value(over.at, what, "go through an array"));
+            }
+        };
+        for value in values {
+            self.round(body.at)?;
+            self.set(name, value);
+            match self.statement(body)? {
+                Flow::Break => break,
+                Flow::Return(value) => return Ok(Flow::Return(value)),
+                Flow::On | Flow::Continue => {}
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn holds(&mut self, condition: &'a Expr) -> Ran<bool> {
+        match self.evaluate(condition)? {
+            Object::Boolean(holds) => Ok(holds),
+            other => {
+                let what = format!("{} is no condition", other.sort());
+                Err(Failure::value(condition.at, what, "compare it with something"))
+            }
+        }
+    }
+
+    fn set(&mut self, name: &'a str, value: Object) {
+        match self.locals.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.locals.push((name, value)),
+        }
+    }
+
+    pub(super) fn evaluate(&mut self, expression: &'a Expr) -> Ran<Object> {
+        let at = expression.at;
+        self.step(at)?;
+        match &expression.is {
+            Expression::Null => Ok(Object::Null),
+            Expression::Long(value) => Ok(Object::Long(*value)),
+            Expression::Double(value) => Ok(Object::Double(*value)),
+            Expression::Boolean(value) => Ok(Object::Boolean(*value)),
+            Expression::Text(text) => Ok(Object::Text(text.clone())),
+            Expression::Name(name) => self.name(at, name),
+            Expression::Binary(..) => self.chain(expression),
+            Expression::Unary(operator, value) => {
+                let value = self.evaluate(value)?;
+                unary(at, *operator, &value)
+            }
+            Expression::Ternary(condition, yes, no) => {
+                if self.holds(condition)? {
+                    self.evaluate(yes)
+                } else {
+                    self.evaluate(no)
+                }
+            }
+            Expression::Index(of, index) => {
+                let (of, index) = (self.evaluate(of)?, self.evaluate(index)?);
+                self.element(at, &of, &index)
+            }
+            Expression::Field(of, name) => {
+                let of = self.evaluate(of)?;
+                super::methods::field(at, &of, name)
+            }
+            Expression::Call(of, name, arguments) => self.call(at, of, name, arguments),
+            Expression::New(class, arguments) => {
+                let arguments = self.all(arguments)?;
+                super::methods::create(self, at, class, &arguments)
+            }
+            Expression::NewArray(element, size) => self.empty(at, *element, size),
+            Expression::Array(element, values) => {
+                let values = self.all(values)?;
+                self.room(at, values.len())?;
+                array(at, *element, values)
+            }
+            Expression::Assign(target, operator, value) => self.assign(at, target, *operator, value),
+            Expression::Step(target, by, before) => self.count(at, target, *by, *before),
+        }
+    }
+
+    #[inline(never)]
+    fn name(&self, at: u32, name: &str) -> Ran<Object> {
+        if let Some((_, value)) = self.locals.iter().find(|(known, _)| *known == name) {
+            return Ok(value.clone());
+        }
+        if is_class(name) {
+            return Ok(Object::Class(name.to_owned()));
+        }
+        match (self.names)(name) {
+            Some(value) => Ok(Object::from(value)),
+            None => {
+                let what = format!("there is no {name}");
+                Err(Failure::value(
+                    at,
+                    what,
+                    "name a parameter of this step or workflow, or declare a variable",
+                ))
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn call(&mut self, at: u32, of: &'a Expr, name: &str, arguments: &'a [Expr]) -> Ran<Object> {
+        let of = self.evaluate(of)?;
+        let arguments = self.all(arguments)?;
+        super::methods::call(self, at, &of, name, &arguments)
+    }
+
+    fn all(&mut self, expressions: &'a [Expr]) -> Ran<Vec<Object>> {
+        expressions.iter().map(|one| self.evaluate(one)).collect()
+    }
+
+    /// Operators, without recursion on the left: sums may be long.
+    #[inline(never)]
+    fn chain(&mut self, expression: &'a Expr) -> Ran<Object> {
+        let mut rights = Vec::new();
+        let mut at = expression;
+        while let Expression::Binary(operator, left, right) = &at.is {
+            rights.push((at.at, *operator, &**right));
+            at = left;
+        }
+        let mut value = self.evaluate(at)?;
+        for (at, operator, right) in rights.into_iter().rev() {
+            self.step(at)?;
+            value = match (operator, &value) {
+                (Binary::And, Object::Boolean(false)) => Object::Boolean(false),
+                (Binary::Or, Object::Boolean(true)) => Object::Boolean(true),
+                _ => {
+                    let right = self.evaluate(right)?;
+                    operators::binary(self, at, operator, &value, &right)?
+                }
+            };
+        }
+        Ok(value)
+    }
+
+    #[inline(never)]
+    fn empty(&mut self, at: u32, element: Element, size: &'a Expr) -> Ran<Object> {
+        let size = match self.evaluate(size)? {
+            Object::Long(size) if size >= 0 => usize::try_from(size).unwrap_or(usize::MAX),
+            other => {
+                let what = format!("{} is no size of an array", other.to_text());
+                return Err(Failure::value(at, what, "use a whole number of zero or more"));
+            }
+        };
+        self.room(at, size)?;
+        let first = match element {
+            Element::Text => Object::Null,
+            Element::Long => Object::Long(0),
+            Element::Double => Object::Double(0.0),
+            Element::Boolean => Object::Boolean(false),
+        };
+        Ok(Object::array(element, vec![first; size]))
+    }
+
+    fn element(&mut self, at: u32, of: &Object, index: &Object) -> Ran<Object> {
+        match (of, index) {
+            (Object::Array(array), Object::Long(index)) => {
+                let values = array.values.borrow();
+                let found = usize::try_from(*index).ok().and_then(|index| values.get(index)).cloned();
+                found.ok_or_else(|| {
+                    let what = format!("{index} is no place in an array of {}", values.len());
+                    Failure::value(at, what, "count from 0 to one less than its length")
+                })
+            }
+            (Object::Map(map), Object::Text(key)) => {
+                Ok(map.borrow().get(&**key).cloned().unwrap_or(Object::Null))
+            }
+            (Object::Class(class), Object::Text(key)) if class == "params" => self.name(at, key),
+            _ => {
+                let what = format!("{} has no element under {}", of.sort(), index.sort());
+                Err(Failure::value(at, what, "index an array by number, a map by string"))
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn assign(
+        &mut self,
+        at: u32,
+        target: &'a Expr,
+        operator: Option<Binary>,
+        value: &'a Expr,
+    ) -> Ran<Object> {
+        let value = match operator {
+            None => self.evaluate(value)?,
+            Some(operator) => {
+                let before = self.evaluate(target)?;
+                let value = self.evaluate(value)?;
+                operators::binary(self, at, operator, &before, &value)?
+            }
+        };
+        self.store(at, target, value.clone())?;
+        Ok(value)
+    }
+
+    #[inline(never)]
+    fn count(&mut self, at: u32, target: &'a Expr, by: i64, before: bool) -> Ran<Object> {
+        let old = self.evaluate(target)?;
+        let new = operators::binary(self, at, Binary::Add, &old, &Object::Long(by))?;
+        self.store(at, target, new.clone())?;
+        Ok(if before { old } else { new })
+    }
+
+    fn store(&mut self, at: u32, target: &'a Expr, value: Object) -> Ran<()> {
+        match &target.is {
+            Expression::Name(name) => {
+                if is_class(name) {
+                    return Err(Failure::value(at, format!("{name} cannot be set"), "use another name"));
+                }
+                self.set(name, value);
+                Ok(())
+            }
+            Expression::Index(of, index) => {
+                let (of, index) = (self.evaluate(of)?, self.evaluate(index)?);
+                match (of, index) {
+                    (Object::Array(array), Object::Long(index)) => {
+                        let value = fitting(at, array.element, value)?;
+                        let mut values = array.values.borrow_mut();
+                        let len = values.len();
+                        match usize::try_from(index).ok().and_then(|index| values.get_mut(index)) {
+                            Some(place) => *place = value,
+                            None => {
+                                let what = format!("{index} is no place in an array of {len}");
+                                return Err(Failure::value(
+                                    at,
+                                    what,
+                                    "count from 0 to one less than its length",
+                                ));
+                            }
+                        }
+                        Ok(())
+                    }
+                    (Object::Map(map), Object::Text(key)) => self.put(at, &map, &key, &value),
+                    (of, _) => Err(Failure::value(
+                        at,
+                        format!("{} has no elements to set", of.sort()),
+                        "set an array's",
+                    )),
+                }
+            }
+            _ => Err(Failure::value(at, "this cannot be set", "assign to a variable or an element")),
+        }
+    }
+
+    pub(super) fn put(
+        &mut self,
+        at: u32,
+        map: &Rc<RefCell<Ordered<Object>>>,
+        key: &str,
+        value: &Object,
+    ) -> Ran<()> {
+        let len = map.borrow().len();
+        if len >= self.limits.elements {
+            return Err(Failure::limit(at, format!("a map has {len} entries already"), "keep maps smaller"));
+        }
+        let weight = value.weight();
+        self.charge(at, 64 + key.len() + weight)?;
+        self.work(at, weight / 32)?;
+        let value = value.apart();
+        map.borrow_mut().insert(key.to_owned(), value);
+        Ok(())
+    }
+}
+
+#[inline(never)]
+fn unary(at: u32, operator: Unary, value: &Object) -> Ran<Object> {
+    match (operator, value) {
+        (Unary::Not, Object::Boolean(value)) => Ok(Object::Boolean(!value)),
+        (Unary::Minus, Object::Long(value)) => Ok(Object::Long(value.wrapping_neg())),
+        (Unary::Minus, Object::Double(value)) => Ok(Object::Double(-value)),
+        (Unary::Plus, Object::Long(_) | Object::Double(_)) => Ok(value.clone()),
+        (operator, value) => {
+            let sign = match operator {
+                Unary::Not => "!",
+                Unary::Minus => "-",
+                Unary::Plus => "+",
+            };
+            Err(Failure::value(
+                at,
+                format!("{sign} does not go with {}", value.sort()),
+                "use it on another value",
+            ))
+        }
+    }
+}
+
+/// An array of the type that is written, or else of its first element's.
+pub(super) fn array(at: u32, element: Option<Element>, values: Vec<Object>) -> Ran<Object> {
+    let element = element.unwrap_or(match values.first() {
+        Some(Object::Long(_)) if values.iter().any(|value| matches!(value, Object::Double(_))) => {
+            Element::Double
+        }
+        Some(Object::Long(_)) => Element::Long,
+        Some(Object::Double(_)) => Element::Double,
+        Some(Object::Boolean(_)) => Element::Boolean,
+        _ => Element::Text,
+    });
+    let values = values.into_iter().map(|value| fitting(at, element, value)).collect::<Ran<_>>()?;
+    Ok(Object::array(element, values))
+}
+
+/// A value as an element of an array.
+fn fitting(at: u32, element: Element, value: Object) -> Ran<Object> {
+    match (element, value) {
+        (Element::Text, value @ (Object::Text(_) | Object::Null))
+        | (Element::Long, value @ Object::Long(_))
+        | (Element::Double, value @ Object::Double(_))
+        | (Element::Boolean, value @ Object::Boolean(_)) => Ok(value),
+        (Element::Double, Object::Long(value)) => Ok(Object::Double(crate::params::long_to_double(value))),
+        (Element::Text, value @ (Object::Long(_) | Object::Double(_) | Object::Boolean(_))) => {
+            Ok(Object::text(value.to_text()))
+        }
+        (_, value) => {
+            Err(Failure::value(at, format!("{} does not fit the array", value.sort()), "keep to one type"))
+        }
+    }
+}

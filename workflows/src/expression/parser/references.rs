@@ -1,0 +1,121 @@
+//! Which names a program takes from around it.
+
+use std::collections::HashSet;
+
+use crate::expression::ast::{Expr, Expression, Statement, Stmt};
+use crate::expression::classes::is_class;
+
+/// Names that are read before the program gives them a value, and those it asks `params` for, each once.
+pub(in crate::expression) fn references(program: &[Stmt]) -> Vec<String> {
+    let mut found = Found { own: HashSet::new(), names: Vec::new() };
+    program.iter().for_each(|one| found.statement(one));
+    found.names
+}
+
+struct Found {
+    own: HashSet<String>,
+    names: Vec<String>,
+}
+
+impl Found {
+    fn name(&mut self, name: &str) {
+        if !self.own.contains(name) && !is_class(name) && !self.names.iter().any(|known| known == name) {
+            self.names.push(name.to_owned());
+        }
+    }
+
+    fn statement(&mut self, statement: &Stmt) {
+        match &statement.is {
+            Statement::Empty | Statement::Break | Statement::Continue | Statement::Return(None) => {}
+            Statement::Expression(value) | Statement::Throw(value) | Statement::Return(Some(value)) => {
+                self.expression(value);
+            }
+            Statement::Declare(all) => {
+                for (name, value) in all {
+                    value.iter().for_each(|value| self.expression(value));
+                    self.own.insert(name.clone());
+                }
+            }
+            Statement::Block(inner) => inner.iter().for_each(|one| self.statement(one)),
+            Statement::If(condition, yes, no) => {
+                self.expression(condition);
+                self.statement(yes);
+                no.iter().for_each(|no| self.statement(no));
+            }
+            Statement::While(condition, body) => {
+                self.expression(condition);
+                self.statement(body);
+            }
+            Statement::For(first, condition, steps, body) => {
+                first.iter().for_each(|one| self.statement(one));
+                condition.iter().for_each(|value| self.expression(value));
+                self.statement(body);
+                steps.iter().for_each(|value| self.expression(value));
+            }
+            Statement::Each(name, over, body) => {
+                self.expression(over);
+                self.own.insert(name.clone());
+                self.statement(body);
+            }
+        }
+    }
+
+    fn expression(&mut self, expression: &Expr) {
+        // Chains are long to the left: that side is a loop.
+        let mut at = expression;
+        loop {
+            at = match &at.is {
+                Expression::Name(name) => return self.name(name),
+                Expression::Binary(_, left, right) => {
+                    self.expression(right);
+                    left
+                }
+                Expression::Unary(_, value)
+                | Expression::NewArray(_, value)
+                | Expression::Step(value, ..) => value,
+                Expression::Field(value, _) => value,
+                Expression::Ternary(condition, yes, no) => {
+                    self.expression(yes);
+                    self.expression(no);
+                    condition
+                }
+                Expression::Index(value, index) => {
+                    self.asked(value, std::slice::from_ref(index));
+                    self.expression(index);
+                    value
+                }
+                Expression::Call(value, method, arguments) => {
+                    if method == "get" {
+                        self.asked(value, arguments);
+                    }
+                    arguments.iter().for_each(|argument| self.expression(argument));
+                    value
+                }
+                Expression::New(_, arguments) | Expression::Array(_, arguments) => {
+                    return arguments.iter().for_each(|argument| self.expression(argument));
+                }
+                Expression::Assign(target, operator, value) => {
+                    self.expression(value);
+                    match &target.is {
+                        Expression::Name(name) if operator.is_none() => {
+                            self.own.insert(name.clone());
+                            return;
+                        }
+                        _ => target,
+                    }
+                }
+                _ => return,
+            };
+        }
+    }
+
+    /// `params.get('x')`, `params['x']`
+    fn asked<T: std::borrow::Borrow<Expr>>(&mut self, of: &Expr, arguments: &[T]) {
+        if let (Expression::Name(name), [argument]) = (&of.is, arguments)
+            && name == "params"
+            && let Expression::Text(text) = &argument.borrow().is
+        {
+            self.name(text);
+        }
+    }
+}
