@@ -1,27 +1,17 @@
-//! A cron expression in a time zone.
+//! A cron expression in a time zone, with a delay.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Cron, CronError};
 use crate::definition::TimeTrigger;
 
-/// Why a schedule is none.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CronError {
-    #[error("{field}: {what}; {fix}")]
-    Field { field: &'static str, what: String, fix: String },
-    #[error("{name:?} is not a time zone; use a name such as Europe/Berlin or UTC")]
-    Zone { name: String },
-    #[error("fuzzy_max_delay: {text:?} is not a time; write one such as 30 minutes")]
-    Delay { text: String },
-    #[error("the schedule never fires; change its day, month or year")]
-    Never,
-}
-
-/// A parsed cron expression.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cron {}
+/// A delay at most: 30 days.
+const DELAY_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 
 /// A time zone of the database that is built in, so that all nodes agree.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Zone(jiff::tz::TimeZone);
+pub struct Zone(TimeZone);
 
 impl Zone {
     /// A zone by its name.
@@ -29,23 +19,19 @@ impl Zone {
     /// # Errors
     /// If there is none of this name.
     pub fn named(name: &str) -> Result<Self, CronError> {
-        jiff::tz::TimeZone::get(name).map(Self).map_err(|_| CronError::Zone { name: name.to_owned() })
+        if name == "UTC" || name == "Z" {
+            return Ok(Self(TimeZone::UTC));
+        }
+        TimeZone::get(name).map(Self).map_err(|_| CronError::Zone { name: name.to_owned() })
     }
 }
 
 impl Cron {
-    /// Parses an expression.
-    ///
-    /// # Errors
-    /// With the field that is wrong.
-    pub fn parse(_expression: &str) -> Result<Self, CronError> {
-        Ok(Self {})
-    }
-
-    /// The first time after one, both in milliseconds since 1970.
+    /// The first time after one, both in milliseconds since 1970; none if there is none in the next 50 years.
     #[must_use]
-    pub fn next_after(&self, _ms: i64, _zone: &Zone) -> Option<i64> {
-        None
+    pub fn next_after(&self, ms: i64, zone: &Zone) -> Option<i64> {
+        let after = Timestamp::from_millisecond(ms).ok()?;
+        super::next::next(self, after, &zone.0).map(Timestamp::as_millisecond)
     }
 }
 
@@ -62,18 +48,35 @@ impl Schedule {
     ///
     /// # Errors
     /// If its expression, zone or delay is wrong.
-    pub fn of(trigger: &TimeTrigger, _salt: &str) -> Result<Self, CronError> {
+    pub fn of(trigger: &TimeTrigger, salt: &str) -> Result<Self, CronError> {
+        let delay_ms = match &trigger.fuzzy_max_delay {
+            None => 0,
+            Some(delay) => {
+                let most =
+                    delay.millis().filter(|most| *most <= DELAY_MS_MAX).ok_or_else(|| CronError::Delay {
+                        text: delay.text().map_or_else(|| format!("{delay:?}"), str::to_owned),
+                    })?;
+                spread(salt, trigger.cron()) % most.max(1)
+            }
+        };
         Ok(Self {
             cron: Cron::parse(trigger.cron())?,
             zone: Zone::named(trigger.timezone_or_default())?,
-            delay_ms: 0,
+            delay_ms: i64::try_from(delay_ms / 1000 * 1000).unwrap_or(0),
         })
     }
 
-    /// The first firing after a time.
+    /// The first firing after a time, both in milliseconds since 1970.
     #[must_use]
     pub fn next_after(&self, ms: i64) -> Option<i64> {
-        let next = self.cron.next_after(ms - self.delay_ms, &self.zone)?;
-        Some(next + self.delay_ms)
+        let next = self.cron.next_after(ms.saturating_sub(self.delay_ms), &self.zone)?;
+        next.checked_add(self.delay_ms)
     }
+}
+
+/// A number that is always the same for a workflow and trigger (FNV-1a).
+fn spread(salt: &str, cron: &str) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = salt.bytes().chain([0]).chain(cron.bytes()).fold(0xcbf2_9ce4_8422_2325, mix);
+    hash ^ (hash >> 29)
 }
