@@ -136,6 +136,14 @@ fn dates_follow_joda() {
         ("new DateTime(RUN).dayOfMonth().withMaximumValue().getDayOfMonth()", Value::Long(31)),
         ("new DateTime(RUN).withTimeAtStartOfDay().isBefore(new DateTime(RUN))", Value::Boolean(true)),
         ("new DateTime('2026-03-01T10:00:00Z').getMonthOfYear()", Value::Long(3)),
+    ] {
+        assert_eq!(run_with(source, &[("RUN", Value::Long(NOW))]), Ok(expected), "{source}");
+    }
+}
+
+#[test]
+fn the_functions_of_util_are_maestros() {
+    for (source, expected) in [
         ("Util.dateIntsBetween(20260227, 20260302, 1)", longs(&[20_260_227, 20_260_228, 20_260_301])),
         ("Util.dateIntsBetween(20260302, 20260227, -2)", longs(&[20_260_301, 20_260_227])),
         ("Util.dateIntsBetween(20200101, 20210101, 1).size()", Value::Long(366)),
@@ -273,77 +281,13 @@ fn nothing_runs_beyond_its_limits() {
 #[test]
 fn no_text_makes_the_parser_or_the_machine_panic() {
     use rand::{Rng, SeedableRng};
-    let words = [
-        "x",
-        "y",
-        "1",
-        "0",
-        "-",
-        "2.5",
-        "'a'",
-        "\"b\"",
-        "+",
-        "-",
-        "*",
-        "/",
-        "%",
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        ";",
-        ",",
-        ".",
-        "=",
-        "==",
-        "<",
-        ">",
-        "&&",
-        "||",
-        "!",
-        "?",
-        ":",
-        "if",
-        "else",
-        "for",
-        "while",
-        "return",
-        "throw",
-        "new",
-        "String",
-        "long",
-        "HashMap",
-        "DateTime",
-        "null",
-        "true",
-        "params",
-        "Util",
-        "Math",
-        ".get(",
-        ".size()",
-        ".length",
-        "Util.intsBetween(0, 9, 1)",
-        ".substring(1)",
-        ".plusDays(",
-        "9223372036854775807",
-        ".toString(",
-        "'yyyy-MM-dd'",
-        "new long[3]",
-        "++",
-        "--",
-        "é",
-        "\\",
-        "'",
-        "Integer",
-        "DateTimeFormat.forPattern(",
-        ".parseDateTime(",
-        ".monthOfYear()",
-        ".put('k', ",
-        "for (int i = 0; i < 5; i++)",
-        "UUID.randomUUID()",
-    ];
+    let words: Vec<&str> = "x y 1 0 - 2.5 'a' \"b\" + - * / % ( ) [ ] { } ; , . = == < > && || ! ? : if else for while \
+        return throw new String long HashMap DateTime null true params Util Math .get( .size() .length \
+        Util.intsBetween(0,9,1) .substring(1) .plusDays( 9223372036854775807 .toString( 'yyyy-MM-dd' long[3] ++ -- é \
+        \\ ' Integer DateTimeFormat.forPattern( .parseDateTime( .monthOfYear() .put('k', for(i=0;i<5;i++) \
+        UUID.randomUUID() .split( .repeat( .indexOf( .withDayOfMonth( .getMillis() String.format('%s%09d',"
+        .split_whitespace()
+        .collect();
     let limits = Limits { steps: 20_000, rounds: 1000, memory_bytes: 1 << 20, ..Limits::DEFAULT };
     let facts = NoFacts { now_ms: NOW, seed: 3 };
     for seed in 0..20_000 {

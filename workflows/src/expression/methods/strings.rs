@@ -75,8 +75,8 @@ fn long(value: usize) -> Ran {
 /// Where a character begins, in bytes.
 fn place(text: &str, index: i64) -> Option<usize> {
     let index = usize::try_from(index).ok()?;
-    let places = text.char_indices().map(|(place, _)| place).chain(std::iter::once(text.len()));
-    places.skip(index).next()
+    let mut places = text.char_indices().map(|(place, _)| place).chain(std::iter::once(text.len()));
+    places.nth(index)
 }
 
 fn found(text: &str, place: Option<usize>) -> Object {
