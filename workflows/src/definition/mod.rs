@@ -8,6 +8,7 @@ mod number;
 mod param;
 mod properties;
 mod retry;
+mod short;
 mod signals;
 mod step;
 mod submission;

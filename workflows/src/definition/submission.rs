@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Properties, Workflow, read_from_tree};
+use super::{Properties, Workflow, read_from_tree, short};
 use crate::bounds::DEFINITION_BYTES_MAX;
 use crate::tree::{Fields, Problems, Report, Tree, YamlError, yaml};
 
@@ -47,12 +47,23 @@ impl Submission {
         Self::from_tree(&tree)
     }
 
-    /// Reads a submission from a tree.
+    /// Reads a submission from a tree, in the long notation or in the short one of Maestro's YAML.
     ///
     /// # Errors
     /// With everything that is unknown, missing or of the wrong sort, by path.
     pub fn from_tree(tree: &Tree) -> Result<Self, Problems> {
         let report = Report::default();
+        if let Some(long) = short::expand(tree, &report) {
+            report.finish(Some(()))?;
+            let report = Report::default();
+            let read = Self::read(&long, "", &report);
+            return report.finish(read).map_err(|mut problems| {
+                for problem in &mut problems.0 {
+                    problem.path = short::author_path(&problem.path);
+                }
+                problems
+            });
+        }
         let read = Self::read(tree, "", &report);
         report.finish(read)
     }
