@@ -145,7 +145,7 @@ impl Step {
     }
 
     /// Under which key a definition has it.
-    fn wrapper(&self) -> &'static str {
+    pub(crate) fn wrapper(&self) -> &'static str {
         match &self.kind {
             StepKind::Typed { .. } => "step",
             StepKind::Subworkflow { .. } => "subworkflow",

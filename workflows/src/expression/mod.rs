@@ -6,6 +6,7 @@
 mod ast;
 mod classes;
 mod dates;
+mod elements;
 mod error;
 mod lexer;
 mod limits;

@@ -160,6 +160,8 @@ impl Graph {
             if let Some(start) = way.iter().position(|seen| seen == before) {
                 let mut circle = way.split_off(start);
                 circle.reverse();
+                let least = (0..circle.len()).min_by_key(|at| circle[*at]).unwrap_or(0);
+                circle.rotate_left(least);
                 return Some(circle);
             }
             way.push(*before);

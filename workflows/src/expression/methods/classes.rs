@@ -3,8 +3,9 @@
 use jiff::tz::TimeZone;
 
 use super::{Call, Ran, times};
+use crate::expression::elements::array;
 use crate::expression::error::Failure;
-use crate::expression::machine::{Machine, array};
+use crate::expression::machine::Machine;
 use crate::expression::object::Object;
 use crate::params::long_to_double;
 

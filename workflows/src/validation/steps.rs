@@ -1,0 +1,123 @@
+//! Lists of steps, and what each of them says.
+
+use super::params::Names;
+use super::{loops, names, needs, params, signals};
+use crate::bounds::{STEPS_MAX, TIMEOUT_MS_MAX};
+use crate::definition::{Step, StepKind};
+use crate::graph::Graph;
+use crate::params::{step_defaults, type_defaults};
+use crate::retries::bound;
+use crate::tree::Report;
+
+pub(super) fn check(steps: &[Step], path: &str, around: &Names<'_>, report: &Report) {
+    if steps.is_empty() {
+        report.add(path, "is empty", "define at least one step");
+    }
+    if steps.len() > STEPS_MAX {
+        let what = format!("{} steps are more than {STEPS_MAX}", steps.len());
+        report.add(path, what, "move some to a subworkflow");
+    }
+    match Graph::of(steps) {
+        Ok(graph) => {
+            never(&graph, steps, path, report);
+            predecessors(&graph, steps, path, report);
+        }
+        Err(problems) => {
+            for problem in problems.0 {
+                // Ids that come twice are told of the whole workflow.
+                if !problem.path.ends_with(".id") {
+                    report.add(inside(&problem.path, steps, path), problem.what, problem.fix);
+                }
+            }
+        }
+    }
+    for (place, step) in steps.iter().enumerate() {
+        one(step, &format!("{path}[{place}].{}", step.wrapper()), around, report);
+    }
+}
+
+/// `steps[2].x` of a list's own as a path of the document.
+fn inside(own: &str, steps: &[Step], path: &str) -> String {
+    let rest = own.strip_prefix("steps[").and_then(|rest| rest.split_once(']'));
+    let step = rest.and_then(|(place, _)| place.parse::<usize>().ok()).and_then(|place| steps.get(place));
+    match (rest, step) {
+        (Some((place, rest)), Some(step)) => format!("{path}[{place}].{}{rest}", step.wrapper()),
+        _ => format!("{path}.{own}"),
+    }
+}
+
+/// Steps that no way can ever lead to.
+fn never(graph: &Graph, steps: &[Step], path: &str, report: &Report) {
+    let mut unreachable = vec![false; graph.len()];
+    for place in graph.order() {
+        let before = graph.predecessors(place);
+        let closed = |from: &usize| {
+            let edge = graph.successors(*from).iter().find(|edge| edge.to == place);
+            let never = |condition: &str| condition.trim().trim_end_matches(';').trim() == "false";
+            unreachable[*from] || edge.is_none_or(|edge| never(&edge.condition))
+        };
+        if !before.is_empty() && before.iter().all(closed) {
+            unreachable[place] = true;
+            let path = format!("{path}[{place}].{}", steps[place].wrapper());
+            let what = format!("no way ever leads to {}", steps[place].id);
+            report.add(path, what, "change a condition that leads to it, or remove the step");
+        }
+    }
+}
+
+/// Predecessors that are written must be those that the successors make.
+fn predecessors(graph: &Graph, steps: &[Step], path: &str, report: &Report) {
+    for (place, step) in steps.iter().enumerate() {
+        let written = &step.transition.predecessors;
+        if written.is_empty() {
+            continue;
+        }
+        let made: Vec<&str> = graph.predecessors(place).iter().map(|from| graph.id(*from)).collect();
+        let same = written.len() == made.len() && written.iter().all(|id| made.contains(&id.as_str()));
+        if !same {
+            let path = format!("{path}[{place}].{}.transition.predecessors", step.wrapper());
+            report.add(path, format!("the successors make them {}", made.join(", ")), "leave them out");
+        }
+    }
+}
+
+fn one(step: &Step, path: &str, around: &Names<'_>, report: &Report) {
+    names::step_id(&step.id, &format!("{path}.id"), report);
+    names::name(step.name.as_ref(), &format!("{path}.name"), report);
+    names::description(step.description.as_ref(), &format!("{path}.description"), report);
+    names::tags(&step.tags, &format!("{path}.tags"), report);
+    let mut scope = around.clone();
+    scope.add(step_defaults().keys());
+    scope.add(type_defaults(step.step_type()).keys());
+    scope.open |= matches!(step.kind, StepKind::Template { .. });
+    params::check(&step.params, &format!("{path}.params"), &scope, report);
+    scope.add(step.params.keys());
+    if let Some(timeout) = &step.timeout {
+        let path = format!("{path}.timeout");
+        names::quantity(timeout, &path, report, 1, TIMEOUT_MS_MAX, true);
+        scope.check_text(timeout.text().unwrap_or_default(), &path, report);
+    }
+    for (field, quantity) in step.retry_policy.iter().flat_map(|policy| policy.quantities()) {
+        let path = format!("{path}.retry_policy.{field}");
+        names::quantity(quantity, &path, report, 0, bound(field), false);
+        scope.check_text(quantity.text().unwrap_or_default(), &path, report);
+    }
+    for (to, condition) in &step.transition.successors {
+        scope.check_expression(condition, &format!("{path}.transition.successors.{to}"), report);
+    }
+    signals::check(step, path, &scope, report);
+    needs::check(step, path, report);
+    match &step.kind {
+        StepKind::Foreach { concurrency, steps, .. } => {
+            loops::foreach(step, *concurrency, path, report);
+            let inner = loops::names(step, &scope);
+            check(steps, &format!("{path}.steps"), &inner, report);
+        }
+        StepKind::While { condition, steps } => {
+            let inner = loops::names(step, &scope);
+            loops::while_loop(step, condition, steps, path, &inner, report);
+            check(steps, &format!("{path}.steps"), &inner, report);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,72 @@
+//! What starts a workflow.
+
+use super::params::Names;
+use super::{params, signals};
+use crate::bounds::TRIGGERS_MAX;
+use crate::cron::{CronError, Schedule};
+use crate::definition::{SignalTrigger, Workflow};
+use crate::tree::Report;
+
+pub(super) fn check(workflow: &Workflow, around: &Names<'_>, report: &Report) {
+    let lists = [
+        ("time_triggers", workflow.time_triggers.len()),
+        ("signal_triggers", workflow.signal_triggers.len()),
+    ];
+    for (name, found) in lists {
+        if found > TRIGGERS_MAX {
+            let what = format!("{found} triggers are more than {TRIGGERS_MAX}");
+            report.add(format!("workflow.{name}"), what, "use fewer");
+        }
+    }
+    for (place, trigger) in workflow.time_triggers.iter().enumerate() {
+        let path = format!("workflow.time_triggers[{place}]");
+        match Schedule::of(trigger, &workflow.id) {
+            Err(error) => {
+                let field = match error {
+                    CronError::Zone { .. } => "timezone",
+                    CronError::Delay { .. } => "fuzzy_max_delay",
+                    _ => "cron",
+                };
+                let text = error.to_string();
+                let (what, fix) = text.split_once("; ").unwrap_or((&text, "mend it"));
+                report.add(format!("{path}.{field}"), what, fix);
+            }
+            // Years that are named begin with 1970; beyond 50 years after it nothing is looked for.
+            Ok(schedule)
+                if schedule.next_after(0).is_none() && schedule.next_after(1_767_225_600_000).is_none() =>
+            {
+                report.add(format!("{path}.cron"), "never fires", "change its day, month or year");
+            }
+            Ok(_) => {}
+        }
+    }
+    for (place, trigger) in workflow.signal_triggers.iter().enumerate() {
+        signal(trigger, &format!("workflow.signal_triggers[{place}]"), around, report);
+    }
+}
+
+fn signal(trigger: &SignalTrigger, path: &str, around: &Names<'_>, report: &Report) {
+    let definitions = format!("{path}.definitions");
+    if trigger.definitions.is_empty() {
+        report.add(&definitions, "names no signal", "name at least one");
+    }
+    signals::many(trigger.definitions.len(), &definitions, report);
+    let keys = trigger.definitions.values().next().map_or(0, |entry| entry.join_keys.len());
+    for (name, entry) in &trigger.definitions {
+        let path = format!("{definitions}.{name}");
+        signals::wide(entry.match_params.len(), &format!("{path}.match_params"), report);
+        if entry.join_keys.len() != keys {
+            let what = format!("{} keys join with {keys} of another signal", entry.join_keys.len());
+            report.add(format!("{path}.join_keys"), what, "name as many keys for each signal");
+        }
+    }
+    params::check(&trigger.params, &format!("{path}.params"), around, report);
+    let mut names = around.clone();
+    names.add(trigger.params.keys());
+    if let Some(condition) = &trigger.condition {
+        names.check_expression(condition, &format!("{path}.condition"), report);
+    }
+    if let Some(dedup) = &trigger.dedup_expr {
+        names.check_expression(dedup, &format!("{path}.dedup_expr"), report);
+    }
+}

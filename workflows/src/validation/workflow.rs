@@ -1,0 +1,51 @@
+//! A workflow as a whole.
+
+use std::collections::HashSet;
+
+use super::params::Names;
+use super::{names, params, steps, triggers};
+use crate::bounds::{DEFINITION_BYTES_MAX, INSTANCE_STEP_CONCURRENCY_MAX, TIMEOUT_MS_MAX};
+use crate::definition::{Step, Workflow};
+use crate::params::workflow_defaults;
+use crate::tree::Report;
+
+pub(super) fn check(workflow: &Workflow, report: &Report) {
+    names::id(&workflow.id, "workflow.id", report, true);
+    names::name(workflow.name.as_ref(), "workflow.name", report);
+    names::description(workflow.description.as_ref(), "workflow.description", report);
+    names::tags(&workflow.tags, "workflow.tags", report);
+    if let Some(timeout) = &workflow.timeout {
+        names::quantity(timeout, "workflow.timeout", report, 1, TIMEOUT_MS_MAX, true);
+    }
+    if workflow.instance_step_concurrency.is_some_and(|many| many > INSTANCE_STEP_CONCURRENCY_MAX) {
+        let what = format!("is more than {INSTANCE_STEP_CONCURRENCY_MAX}");
+        report.add("workflow.instance_step_concurrency", what, "use less");
+    }
+    let bytes = serde_json::to_vec(workflow).map_or(0, |json| json.len());
+    if bytes > DEFINITION_BYTES_MAX {
+        let what = format!("{bytes} bytes are more than {DEFINITION_BYTES_MAX}");
+        report.add("workflow", what, "split it into subworkflows");
+    }
+    let mut ids = HashSet::new();
+    unique(&workflow.steps, "workflow.steps", &mut ids, report);
+    let mut around = Names::new(&ids);
+    around.signals = workflow.signal_triggers.iter().flat_map(|trigger| trigger.definitions.keys()).collect();
+    around.add(workflow_defaults().keys());
+    params::check(&workflow.params, "workflow.params", &around, report);
+    around.add(workflow.params.keys());
+    around.add(workflow.signal_triggers.iter().flat_map(|trigger| trigger.params.keys()));
+    triggers::check(workflow, &around, report);
+    steps::check(&workflow.steps, "workflow.steps", &around, report);
+}
+
+/// Ids are their steps' own in the whole workflow, loops included: references know no lists.
+fn unique<'a>(steps: &'a [Step], path: &str, ids: &mut HashSet<&'a str>, report: &Report) {
+    for (place, step) in steps.iter().enumerate() {
+        let path = format!("{path}[{place}]");
+        if !ids.insert(&step.id) {
+            let what = format!("the id {:?} comes twice", step.id);
+            report.add(format!("{path}.{}.id", step.wrapper()), what, "give each step its own id");
+        }
+        unique(step.inner(), &format!("{path}.{}.steps", step.wrapper()), ids, report);
+    }
+}
