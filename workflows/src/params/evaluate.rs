@@ -51,10 +51,29 @@ pub fn evaluate_one(
     definition: &ParamDefinition,
     scope: &Scope<'_>,
 ) -> Result<Value, ParamError> {
-    let value = match &definition.body {
-        ParamBody::Open => return Err(ParamError::Missing { name: name.to_owned() }),
-        ParamBody::Expression(expression) => scope.run(name, expression)?,
-        ParamBody::Literal(literal) => of_literal(name, literal, scope)?,
+    let program = match &definition.body {
+        ParamBody::Expression(expression) => Some(parse(name, expression)?),
+        _ => None,
+    };
+    parsed(name, definition, program.as_ref(), scope)
+}
+
+fn parse(name: &str, expression: &str) -> Result<Program, ParamError> {
+    let error = |source| ParamError::Expression { name: name.to_owned(), source };
+    Program::parse(expression).map_err(error)
+}
+
+/// Evaluates a definition whose expression, if it is one, is parsed.
+fn parsed(
+    name: &str,
+    definition: &ParamDefinition,
+    program: Option<&Program>,
+    scope: &Scope<'_>,
+) -> Result<Value, ParamError> {
+    let value = match (&definition.body, program) {
+        (ParamBody::Literal(literal), _) => of_literal(name, literal, scope)?,
+        (_, Some(program)) => scope.run_program(name, program)?,
+        (_, None) => return Err(ParamError::Missing { name: name.to_owned() }),
     };
     let found = value.sort();
     let wanted = definition.param_type;
@@ -129,12 +148,18 @@ impl Work<'_> {
             return Err(ParamError::Circle { name: name.clone(), through: through.join(" -> ") });
         }
         let (name, definition) = (name.clone(), param.definition.clone());
-        let references = references(&name, &definition)?;
+        let program = match &definition.body {
+            ParamBody::Expression(expression) => Some(parse(&name, expression)?),
+            _ => None,
+        };
+        let references = match &program {
+            Some(program) => program.references().to_vec(),
+            None => references(&name, &definition)?,
+        };
         self.open.push(place);
         for reference in references {
             let Some(own) = self.params.get_index_of(&reference) else { continue };
-            let is_outer = self.outer.iter().any(|layer| layer.value(&reference).is_some());
-            if !is_outer {
+            if !self.outer.iter().any(|layer| layer.has(&reference)) {
                 self.ensure(own)?;
             }
         }
@@ -144,7 +169,7 @@ impl Work<'_> {
         layers.push(own);
         layers.extend(self.outer);
         let scope = Scope { layers: &layers, facts: self.facts, limits: self.limits };
-        let value = evaluate_one(&name, &definition, &scope)?;
+        let value = parsed(&name, &definition, program.as_ref(), &scope)?;
         if let Some((_, param)) = self.params.get_index_mut(place) {
             *param = Parameter::evaluated(definition, value, self.facts.now_ms());
         }
@@ -159,11 +184,7 @@ fn references(name: &str, definition: &ParamDefinition) -> Result<Vec<String>, P
     };
     Ok(match &definition.body {
         ParamBody::Open => Vec::new(),
-        ParamBody::Expression(expression) => {
-            let parsed = Program::parse(expression);
-            let error = |source| ParamError::Expression { name: name.to_owned(), source };
-            parsed.map_err(error)?.references().to_vec()
-        }
+        ParamBody::Expression(expression) => parse(name, expression)?.references().to_vec(),
         ParamBody::Literal(literal) => match literal {
             Literal::String(text) => texts(&mut std::iter::once(text)),
             Literal::StringArray(all) => texts(&mut all.iter()),

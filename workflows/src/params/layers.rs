@@ -167,6 +167,9 @@ pub fn needed_defaults(workflow: &Workflow) -> HashSet<String> {
 }
 
 fn words_of(params: &ParamDefinitions) -> HashSet<String> {
+    if params.is_empty() {
+        return HashSet::new();
+    }
     let text = serde_json::to_string(params).unwrap_or_default();
     words(&text).map(str::to_owned).collect()
 }

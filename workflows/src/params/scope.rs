@@ -8,17 +8,30 @@ use crate::expression::{Limits, Program};
 pub trait Lookup {
     /// The evaluated value under a name.
     fn value(&self, name: &str) -> Option<Value>;
+
+    /// Whether there is one.
+    fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
 }
 
 impl Lookup for Parameters {
     fn value(&self, name: &str) -> Option<Value> {
         self.get(name).and_then(|param| param.evaluated.clone())
     }
+
+    fn has(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|param| param.evaluated.is_some())
+    }
 }
 
 impl Lookup for Ordered<Value> {
     fn value(&self, name: &str) -> Option<Value> {
         self.get(name).cloned()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.contains_key(name)
     }
 }
 
@@ -74,8 +87,16 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// If it does not parse, fails, or goes beyond the limits.
     pub fn run(&self, name: &str, expression: &str) -> Result<Value, ParamError> {
-        let run = |program: Program| program.run(&|name: &str| self.value(name), self.facts, self.limits);
-        let ran = Program::parse(expression).and_then(run);
+        let error = |source| ParamError::Expression { name: name.to_owned(), source };
+        self.run_program(name, &Program::parse(expression).map_err(error)?)
+    }
+
+    /// Runs an expression that is parsed, for whoever keeps those that run often.
+    ///
+    /// # Errors
+    /// If it fails or goes beyond the limits.
+    pub fn run_program(&self, name: &str, program: &Program) -> Result<Value, ParamError> {
+        let ran = program.run(&|name: &str| self.value(name), self.facts, self.limits);
         ran.map_err(|source| ParamError::Expression { name: name.to_owned(), source })
     }
 
