@@ -10,7 +10,9 @@ use crate::catalog::{Catalog, Declare, ListGroups, Retire};
 use crate::clients::{Clients, GetClients, Register, Report};
 use crate::content::{Content, Count, Describe, GetContent};
 use crate::directory::{Directory, Enlist, GetDirectory, Strike};
-use crate::experiments::{Climb, Conclude, Define, Experiment, GetExperiment, PlanAhead, Start, Stop};
+use crate::experiments::{
+    Climb, Conclude, Deal, Define, Experiment, GetExperiment, GetPower, PlanAhead, Start, Stop,
+};
 use crate::exposures::{CountExposure, Exposures, GetExposures};
 use crate::features::{Features, Lookup, Observe};
 use crate::flags::{DefineFlag, Flag, GetFlag, Switch};
@@ -65,7 +67,9 @@ pub fn registry() -> Registry {
         .command::<Experiment, Conclude>()
         .command::<Experiment, Climb>()
         .command::<Experiment, Stop>()
+        .command::<Experiment, Deal>()
         .query::<Experiment, GetExperiment>()
+        .query::<Experiment, GetPower>()
         .kind::<Exposures>()
         .command::<Exposures, CountExposure>()
         .query::<Exposures, GetExposures>()
@@ -174,7 +178,7 @@ mod tests {
         clients get.v1 register.v1 report.v1
         content count.v1 describe.v1 get.v1
         directory enlist.v1 get.v1 strike.v1
-        experiments climb.v1 conclude.v1 define.v1 get.v1 plan.v1 start.v1 stop.v1
+        experiments climb.v1 conclude.v1 deal.v1 define.v1 get.v1 plan.v1 power.v1 start.v1 stop.v1
         exposures count.v1 get.v1
         features lookup.v1 observe.v1
         flags define.v1 get.v1 switch.v1

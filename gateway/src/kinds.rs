@@ -79,7 +79,8 @@ impl Domain for Platform {
                 traffic.split().map(|split| split.over_experiments && split.role(member) != Role::Production)
             })
             .unwrap_or(false);
-        let variation = if taken { None } else { experiment.allocate(member, Timestamp::wall()) };
+        let admitted = !taken && experiment.admits(globals, member);
+        let variation = if admitted { experiment.allocate(member, Timestamp::wall()) } else { None };
         Ok(match variation {
             Some(variation) => Allocation {
                 role: Role::Experiment,

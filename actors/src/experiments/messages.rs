@@ -161,9 +161,78 @@ pub struct ExperimentView {
     pub started: Option<Timestamp>,
     /// What was last concluded of it.
     pub conclusion: Option<Conclude>,
+    /// Members that were dealt out beforehand.
+    pub dealt: u64,
 }
 
 impl Query for GetExperiment {
     const VERB: &'static str = "get.v1";
     type Reply = ExperimentView;
+}
+
+/// A member of a set that is known beforehand, with the strata in which its arms shall be in balance: country and device,
+/// say, in one order for all members.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// The member.
+    pub id: String,
+    /// Its values of the attributes that make the strata.
+    #[serde(default)]
+    pub strata: Vec<String>,
+}
+
+/// Deals members out to the variations by their weights, in balance in every stratum; nobody else takes part then. No
+/// members take the batch back. Refused while the experiment runs.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deal {
+    /// At most 5,000, of 100 KiB together.
+    pub members: Vec<Candidate>,
+}
+
+impl Command for Deal {
+    const VERB: &'static str = "deal.v1";
+    type Reply = Dealt;
+    const REPEATABLE: bool = true;
+}
+
+/// The answer to [`Deal`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Dealt {
+    /// Members of each variation, in the experiment's order.
+    pub members: Vec<(String, u64)>,
+}
+
+/// Asks what two arms of one size can see: how many members an effect needs, or which effect members show.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GetPower {
+    /// The standard deviation of a member's value; of a share p, the root of p (1 - p).
+    pub deviation: f64,
+    /// A difference between the arms, in the value's unit.
+    #[serde(default)]
+    pub effect: Option<f64>,
+    /// Members of each arm.
+    #[serde(default)]
+    pub members: Option<f64>,
+    /// The chance to see what is there; .8 if absent.
+    #[serde(default)]
+    pub power: Option<f64>,
+}
+
+/// The answer to [`GetPower`], for one look at the plan's alpha.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct Power {
+    /// Members that each arm needs to see the effect.
+    pub members_needed: Option<f64>,
+    /// The least effect that so many members show.
+    pub least_effect: Option<f64>,
+    /// The chance that so many members show the effect.
+    pub chance: Option<f64>,
+}
+
+impl Query for GetPower {
+    const VERB: &'static str = "power.v1";
+    type Reply = Power;
 }

@@ -120,9 +120,9 @@ pub struct Plan {
     /// Coverage over time instead of the experiment's own: from when, and how much.
     pub ramp: Vec<(Timestamp, f64)>,
     /// Whom clients let in, by attributes: a condition as GrowthBook writes it, in JSON. What the cluster allocates by
-    /// itself knows no attributes of a member and passes it over.
+    /// itself knows a member's `id` and no other attribute: a condition on another one does not hold then.
     pub condition: Option<String>,
-    /// A flag on which it depends, as a holdout does: clients let in only those for whom it is on.
+    /// A flag on which it depends, as a holdout does: only those are let in for whom it is true.
     pub requires: Option<String>,
 }
 
@@ -214,37 +214,43 @@ impl Plan {
                 return bad("condition".into(), why);
             }
         }
-        for (at, metric) in self.metrics.iter().enumerate() {
-            let field = |name: &str| format!("metrics[{at}].{name}");
-            if !is_name(&metric.name) {
-                return bad(field("name"), format!("a metric's name {}", name_rule()));
-            }
+        self.metrics.iter().enumerate().try_for_each(|(at, metric)| {
             if self.metrics[..at].iter().any(|other| other.name == metric.name) {
-                return bad(field("name"), format!("{:?} is there twice", metric.name));
+                return bad(format!("metrics[{at}].name"), format!("{:?} is there twice", metric.name));
             }
-            for (name, event) in [("event", Some(&metric.event)), ("per", metric.per.as_ref())] {
-                if event.is_some_and(|event| event.is_empty() || event.len() > NAME_BYTES_MAX * 2) {
-                    return bad(
-                        field(name),
-                        format!("an event's type must be 1 to {} bytes", NAME_BYTES_MAX * 2),
-                    );
-                }
+            metric.check(at)
+        })
+    }
+}
+
+impl MetricSpec {
+    fn check(&self, at: usize) -> Result<(), Refused> {
+        let bad = |name: &str, why: &str| {
+            Err(Refused::field("BAD_PLAN", format!("plan.metrics[{at}].{name}"), why.to_owned()))
+        };
+        if !is_name(&self.name) {
+            return bad("name", &format!("a metric's name {}", name_rule()));
+        }
+        let event_bytes_max = NAME_BYTES_MAX * 2;
+        for (name, event) in [("event", Some(&self.event)), ("per", self.per.as_ref())] {
+            if event.is_some_and(|event| event.is_empty() || event.len() > event_bytes_max) {
+                return bad(name, &format!("an event's type must be 1 to {event_bytes_max} bytes"));
             }
-            if metric.quantile.is_some_and(|quantile| !(quantile > 0.0 && quantile < 1.0)) {
-                return bad(field("quantile"), "a quantile must be above 0 and below 1".into());
-            }
-            if metric.quantile.is_some() && metric.per.is_some() {
-                return bad(field("per"), "a quantile has no denominator".into());
-            }
-            if metric.cuped && metric.per.is_some() {
-                return bad(field("cuped"), "what came before is known of numbers, not of ratios".into());
-            }
-            if metric.cap.is_some_and(|cap| !(cap.is_finite() && cap > 0.0)) {
-                return bad(field("cap"), "a cap must be a number above 0".into());
-            }
-            if !(0.0..=1.0).contains(&metric.margin) {
-                return bad(field("margin"), "a margin must be 0 to 1, as .02 for two percent".into());
-            }
+        }
+        if self.quantile.is_some_and(|quantile| !(quantile > 0.0 && quantile < 1.0)) {
+            return bad("quantile", "a quantile must be above 0 and below 1");
+        }
+        if self.quantile.is_some() && self.per.is_some() {
+            return bad("per", "a quantile has no denominator");
+        }
+        if self.cuped && self.per.is_some() {
+            return bad("cuped", "what came before is known of numbers, not of ratios");
+        }
+        if self.cap.is_some_and(|cap| !(cap.is_finite() && cap > 0.0)) {
+            return bad("cap", "a cap must be a number above 0");
+        }
+        if !(0.0..=1.0).contains(&self.margin) {
+            return bad("margin", "a margin must be 0 to 1, as .02 for two percent");
         }
         Ok(())
     }

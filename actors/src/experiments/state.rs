@@ -2,14 +2,14 @@
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
-use serde_json::{Value, json};
-use troupe_judges::growthbook::{bucket_ranges, choose_variation, hash, in_namespace};
+use troupe_judges::growthbook::layers;
+use troupe_judges::growthbook::wire::ExperimentDefinition;
 use troupe_runtime::entity::{Answer, Placement, Timer};
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
+use super::batch::Batch;
 use super::messages::{
     Climb, Conclude, Define, ExperimentSpec, ExperimentView, GetExperiment, PlanAhead, Start, State, Stop,
-    Variation,
 };
 use super::plan::Plan;
 use crate::directory::{Directory, Enlist, Entry};
@@ -27,11 +27,11 @@ const RAMP: &str = "ramp";
 /// One experiment.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Experiment {
-    state: State,
-    spec: Option<ExperimentSpec>,
+    pub(super) state: State,
+    pub(super) spec: Option<ExperimentSpec>,
     /// Its key, which seeds the hash.
-    key: String,
-    later: Later<Planned>,
+    pub(super) key: String,
+    pub(super) later: Later<Planned>,
 }
 
 /// What builds before this one did not know of an experiment.
@@ -46,6 +46,8 @@ pub(super) struct Planned {
     pub(super) conclusion: Option<Conclude>,
     /// The newest step of its ramp that clients were told.
     pub(super) ramped: Option<Timestamp>,
+    /// Members that were dealt out beforehand; nobody else takes part then.
+    pub(super) batch: Later<Option<Batch>>,
 }
 
 /// What happened to an experiment.
@@ -65,71 +67,11 @@ pub enum Event {
     Concluded(Conclude),
     /// A step of its ramp began.
     Ramped(Timestamp),
+    /// Members were dealt out to its variations; taken back if none.
+    Dealt(Option<Batch>),
 }
 
 impl Experiment {
-    /// The variation that a member is in at a time; none when the experiment does not run or does not cover the member.
-    #[must_use]
-    pub fn allocate(&self, member: &str, now: Timestamp) -> Option<&Variation> {
-        let spec = self.spec.as_ref().filter(|_| self.state == State::Running)?;
-        let plan = self.plan();
-        if let Some((_, variation)) = plan.forced.iter().find(|(forced, _)| forced == member) {
-            return spec.variations.iter().find(|known| &known.name == variation);
-        }
-        let layer = plan.layer.as_ref();
-        if layer.is_some_and(|layer| !in_namespace(member, &layer.name, (layer.from, layer.to))) {
-            return None;
-        }
-        let seed = spec.seed.as_deref().unwrap_or(&self.key);
-        let n = hash(seed, member, u32::from(spec.hash_version))?;
-        let coverage = plan.coverage(spec.coverage, now);
-        let ranges = bucket_ranges(spec.variations.len(), coverage, spec.weights.as_deref());
-        spec.variations.get(choose_variation(n, &ranges)?)
-    }
-
-    /// The experiment as a feature of GrowthBook's clients, while it runs: they allocate as [`Self::allocate`] does, by
-    /// the attribute `id`.
-    #[must_use]
-    pub fn feature(&self, key: &str) -> Option<Value> {
-        let spec = self.running()?;
-        let plan = self.plan();
-        let names: Vec<&str> = spec.variations.iter().map(|variation| variation.name.as_str()).collect();
-        let mut rules: Vec<Value> = Vec::new();
-        for name in &names {
-            let members: Vec<&str> = plan
-                .forced
-                .iter()
-                .filter(|(_, forced)| forced == name)
-                .map(|(member, _)| member.as_str())
-                .collect();
-            if !members.is_empty() {
-                rules.push(json!({ "force": name, "condition": { "id": { "$in": members } } }));
-            }
-        }
-        let meta: Vec<Value> = names.iter().map(|name| json!({ "key": name, "name": name })).collect();
-        let mut rule = json!({
-            "key": key, "variations": names, "meta": meta, "hashVersion": spec.hash_version,
-            "coverage": plan.coverage(spec.coverage, self.later.0.ramped.unwrap_or_default()),
-            "seed": spec.seed.as_deref().unwrap_or(key),
-        });
-        if let Some(weights) = &spec.weights {
-            rule["weights"] = json!(weights);
-        }
-        if let Some(layer) = &plan.layer {
-            rule["namespace"] = json!([layer.name, layer.from, layer.to]);
-        }
-        if let Some(condition) =
-            plan.condition.as_ref().and_then(|text| serde_json::from_str::<Value>(text).ok())
-        {
-            rule["condition"] = condition;
-        }
-        if let Some(flag) = &plan.requires {
-            rule["parentConditions"] = json!([{ "id": flag, "condition": { "value": true } }]);
-        }
-        rules.push(rule);
-        Some(json!({ "defaultValue": Value::Null, "rules": rules }))
-    }
-
     /// What it measures, and how it is judged.
     #[must_use]
     pub fn plan(&self) -> &Plan {
@@ -182,6 +124,8 @@ impl Entity for Experiment {
             Event::Defined(spec) => {
                 self.spec = Some(spec.clone());
                 self.state = State::Draft;
+                // Who was dealt out was dealt to other variations.
+                self.later.0.batch = Later::default();
                 self.begin_anew();
             }
             Event::Started => self.state = State::Running,
@@ -196,6 +140,10 @@ impl Entity for Experiment {
             }
             Event::Ramped(at) => self.later.0.ramped = Some(*at),
             Event::Concluded(conclusion) => self.later.0.conclusion = Some(conclusion.clone()),
+            Event::Dealt(batch) => {
+                self.later.0.batch = Later(batch.clone());
+                self.begin_anew();
+            }
         }
     }
 }
@@ -332,13 +280,54 @@ pub(super) fn name_rule() -> String {
     format!("must be 1 to {NAME_BYTES_MAX} bytes of letters, digits, spaces, _, - and .")
 }
 
+impl Experiment {
+    fn part(&self, key: &str) -> Option<ExperimentDefinition> {
+        let layer = self.plan().layer.as_ref()?;
+        let namespace = Some((layer.name.clone(), layer.from, layer.to));
+        Some(ExperimentDefinition { key: key.to_owned(), namespace, ..ExperimentDefinition::default() })
+    }
+
+    /// Members of one layer are in one of its experiments at most: a part that another one takes is refused.
+    fn check_layer(&self, ctx: &Context<'_>) -> Result<(), Refused> {
+        let (Some(own), Some(layer)) = (self.part(ctx.key), &self.plan().layer) else { return Ok(()) };
+        if self.later.0.batch.0.is_some() {
+            let why = "members that were dealt out take part whatever their hash says: take the layer away, or the batch back";
+            return Err(Refused::field("BATCH_IN_LAYER", "plan.layer", why));
+        }
+        let others = ctx.globals.all::<Self>();
+        let running = others.iter().filter(|(key, other)| key != ctx.key && other.running().is_some());
+        let mut parts: Vec<ExperimentDefinition> =
+            running.filter_map(|(key, other)| other.part(key)).collect();
+        let free = layers::free_part(&layer.name, layer.to - layer.from, &parts);
+        parts.push(own);
+        let at = parts.len() - 1;
+        let met = layers::conflicts(&parts)
+            .into_iter()
+            .find(|conflict| conflict.pair.0 == at || conflict.pair.1 == at);
+        let Some(met) = met else { return Ok(()) };
+        let other = &parts[if met.pair.0 == at { met.pair.1 } else { met.pair.0 }];
+        let (_, from, to) = other.namespace.clone().unwrap_or_default();
+        let fix = free.map_or_else(
+            || "no other part of this size is free: stop one, or take less".to_owned(),
+            |(from, to)| format!("{from} to {to} is free"),
+        );
+        let why = format!("{from} to {to} of the layer {:?} is {:?}'s: {fix}", layer.name, other.key);
+        Err(Refused::field("OVERLAP", "plan.layer", why))
+    }
+}
+
 impl Decide<Start> for Experiment {
     fn decide(&self, _ask: &Start, ctx: &Context<'_>) -> Decision<Self, Start> {
+        if let (State::Draft | State::Stopped, Err(refused)) = (self.state, self.check_layer(ctx)) {
+            return Decision::refuse(refused);
+        }
         match self.state {
             State::Undefined => Decision::refuse(Refused::new("UNDEFINED", "define the experiment first")),
             State::Running => Decision::unchanged().reply(()),
             // Without a plan it is what builds before this one know.
-            State::Draft | State::Stopped if self.plan() == &Plan::default() => {
+            State::Draft | State::Stopped
+                if self.plan() == &Plan::default() && self.later.0.batch.0.is_none() =>
+            {
                 self.list(Decision::event(Event::Started), State::Running, ctx.key).reply(())
             }
             State::Draft | State::Stopped => {
@@ -365,7 +354,9 @@ impl Decide<Stop> for Experiment {
 
 impl Answer<GetExperiment> for Experiment {
     fn answer(&self, _ask: &GetExperiment, _ctx: &Context<'_>) -> Result<ExperimentView, Refused> {
-        let Planned { plan, revision, started, conclusion, .. } = self.later.0.clone();
-        Ok(ExperimentView { state: self.state, spec: self.spec.clone(), plan, revision, started, conclusion })
+        let Planned { plan, revision, started, conclusion, batch, .. } = self.later.0.clone();
+        let dealt = batch.0.map_or(0, |batch| batch.len() as u64);
+        let (state, spec) = (self.state, self.spec.clone());
+        Ok(ExperimentView { state, spec, plan, revision, started, conclusion, dealt })
     }
 }

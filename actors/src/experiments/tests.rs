@@ -1,9 +1,14 @@
 use serde_json::json;
 use troupe_judges::growthbook::{Context as Subject, Dialect, Features};
-use troupe_runtime::entity::Globals;
+use troupe_runtime::entity::{Answer, Globals};
 use troupe_runtime::{Context, Decide, Entity, Timestamp, wire};
 
-use super::{Define, Event, Experiment, ExperimentSpec, Layer, Plan, Start, State, Stop, Variation};
+use super::{
+    Candidate, Deal, Dealt, Define, Event, Experiment, ExperimentSpec, GetPower, Layer, Plan, Start, State,
+    Stop, Variation,
+};
+use crate::flags::{Door, Event as FlagEvent, Flag};
+use crate::kept::Kept;
 
 fn spec() -> ExperimentSpec {
     let arm = |name: &str, version| Variation { name: name.to_owned(), version };
@@ -184,4 +189,125 @@ fn a_plan_that_means_nothing_is_refused_with_its_field() {
             experiment.decide(&super::PlanAhead { plan }, &Context::at(Timestamp(1), "movies", &globals));
         assert_eq!(decision.outcome().unwrap_err().field.as_deref(), Some(field));
     }
+}
+
+fn published(entities: Vec<(&str, Experiment)>) -> Globals {
+    let globals = Globals::default();
+    let published = entities.into_iter().map(|(key, experiment)| {
+        let state: std::sync::Arc<dyn std::any::Any + Send + Sync> = std::sync::Arc::new(experiment);
+        (Experiment::KIND, key.to_owned(), state)
+    });
+    globals.publish(published.collect());
+    globals
+}
+
+#[test]
+fn a_part_of_a_layer_that_another_experiment_takes_is_refused_with_one_that_is_free() {
+    let planned = |key: &str, name: &str, from, to| {
+        let layer = Some(Layer { name: name.into(), from, to });
+        folded(key, &[Event::Defined(spec()), Event::Planned(Plan { layer, ..Plan::default() })])
+    };
+    let running = || {
+        let mut other = planned("other", "home", 0.0, 0.5);
+        other.apply(&Event::Began(Timestamp(1)));
+        other
+    };
+    for (name, from, to, starts) in [
+        ("home", 0.4, 0.8, false),
+        ("home", 0.5, 1.0, true),
+        ("home", 0.0, 1.0, false),
+        ("else", 0.0, 1.0, true),
+    ] {
+        let globals =
+            published(vec![("other", running()), ("stopped", planned("stopped", "home", 0.0, 1.0))]);
+        let ctx = Context::at(Timestamp(2), "own", &globals);
+        let decision = planned("own", name, from, to).decide(&Start {}, &ctx);
+        assert_eq!(decision.outcome().is_ok(), starts, "{name} {from} {to}");
+        if let Err(refused) = decision.outcome() {
+            assert_eq!((refused.code.as_str(), refused.field.as_deref()), ("OVERLAP", Some("plan.layer")));
+            assert!(refused.message.contains("other"), "{refused:?}");
+        }
+    }
+}
+
+#[test]
+fn members_who_are_dealt_out_are_in_balance_and_clients_agree_on_them() {
+    let candidate =
+        |at: u32| Candidate { id: format!("m{at}"), strata: vec![["tv", "phone"][at as usize % 2].into()] };
+    let deal = Deal { members: (0..100).map(candidate).collect() };
+    let globals = Globals::default();
+    let ctx = Context::at(Timestamp(1), "movies", &globals);
+    let mut experiment = folded("movies", &[Event::Defined(spec())]);
+    let decision = experiment.decide(&deal, &ctx);
+    let dealt = Dealt { members: vec![("champion".into(), 50), ("challenger".into(), 50)] };
+    assert_eq!(decision.outcome(), Ok(Some(&dealt)));
+    decision.events().iter().for_each(|event| experiment.apply(event));
+    assert!(experiment.decide(&deal, &ctx).events().is_empty(), "once is enough");
+    experiment.apply(&Event::Began(Timestamp(1)));
+    let payload = json!({ "features": { "movies": experiment.feature("movies").unwrap() } });
+    let features = Features::compile(&payload.to_string(), Dialect::default()).unwrap();
+    let mut on_tv = 0;
+    for at in 0..200 {
+        let id = format!("m{at}");
+        let own = experiment.allocate(&id, Timestamp(2)).map(|variation| variation.name.clone());
+        assert_eq!(own.is_some(), at < 100, "{id}");
+        on_tv += u32::from(at % 2 == 0 && own.as_deref() == Some("champion"));
+        let attributes = json!({ "id": id });
+        let found = features.evaluate("movies", &Subject::new(attributes.as_object().unwrap()), &mut ());
+        assert_eq!(found.value.as_str(), own.as_deref(), "{id}");
+        assert_eq!(found.assigned.is_some_and(|assigned| assigned.in_experiment), at < 100, "{id}");
+    }
+    assert_eq!(on_tv, 25);
+    assert_eq!(experiment.decide(&deal, &ctx).outcome().unwrap_err().code, "RUNNING");
+    let twice = Deal { members: vec![candidate(1), candidate(1)] };
+    let draft = folded("movies", &[Event::Defined(spec())]);
+    assert_eq!(draft.decide(&twice, &ctx).outcome().unwrap_err().field.as_deref(), Some("members"));
+    let state: Experiment = wire::decode(&wire::encode(&experiment)).unwrap();
+    assert_eq!(state.allocate("m7", Timestamp(2)), experiment.allocate("m7", Timestamp(2)));
+}
+
+#[test]
+fn who_is_held_out_or_not_targeted_is_let_in_by_nobody() {
+    let plan = Plan {
+        requires: Some("open".into()),
+        condition: Some(r#"{"id": {"$ne": "7"}}"#.into()),
+        ..Plan::default()
+    };
+    let experiment =
+        folded("movies", &[Event::Defined(spec()), Event::Planned(plan), Event::Began(Timestamp(1))]);
+    let held = json!({ "defaultValue": true, "rules": [{ "force": false, "coverage": 0.2, "hashAttribute": "id", "seed": "holdout" }] });
+    let mut flag = Flag::create("open");
+    flag.apply(&FlagEvent::Defined(Door::Growthbook, Kept(held)));
+    let globals = Globals::default();
+    assert!(!experiment.admits(&globals, "1"), "a flag that is not there holds everybody out");
+    globals.publish(vec![(Flag::KIND, "open".into(), std::sync::Arc::new(flag))]);
+    let payload = json!({ "features": {
+        "movies": experiment.feature("movies").unwrap(),
+        "open": globals.get::<Flag>("open").unwrap().served(Door::Growthbook).unwrap(),
+    } });
+    let features = Features::compile(&payload.to_string(), Dialect::default()).unwrap();
+    let mut admitted = 0;
+    for member in 0..1_000 {
+        let id = member.to_string();
+        let attributes = json!({ "id": id });
+        let found = features.evaluate("movies", &Subject::new(attributes.as_object().unwrap()), &mut ());
+        assert_eq!(experiment.admits(&globals, &id), found.value.is_string(), "{id}");
+        admitted += u32::from(found.value.is_string());
+    }
+    assert!((750..850).contains(&admitted), "{admitted}");
+    assert!(!experiment.admits(&globals, "7"));
+}
+
+#[test]
+fn what_arms_can_see_is_said_before_they_are_filled() {
+    let experiment = folded("movies", &[Event::Defined(spec())]);
+    let globals = Globals::default();
+    let ctx = Context::at(Timestamp(1), "movies", &globals);
+    let ask = GetPower { deviation: 1.0, effect: Some(0.1), members: Some(1_570.0), power: None };
+    let said = experiment.answer(&ask, &ctx).unwrap();
+    // Two sides at .05 and a chance of .8: 2 (1.96 + .8416)^2 / .1^2.
+    assert_eq!(said.members_needed, Some(1_570.0));
+    assert!((said.least_effect.unwrap() - 0.1).abs() < 1e-3 && (said.chance.unwrap() - 0.8).abs() < 1e-3);
+    let nothing = GetPower { deviation: 0.0, ..ask };
+    assert!(experiment.answer(&nothing, &ctx).unwrap_err().message.contains("deviation"));
 }
