@@ -123,7 +123,9 @@ impl Edge {
         let headers = response.headers().clone();
         let content_type =
             headers.get("content-type").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
-        let text = response.text().await.unwrap();
+        // A stream of events has no end.
+        let streams = content_type.starts_with("text/event-stream");
+        let text = if streams { String::new() } else { response.text().await.unwrap() };
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Answer { status, content_type, headers, body }
     }

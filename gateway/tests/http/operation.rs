@@ -138,7 +138,8 @@ async fn the_description_covers_every_route_and_every_reference_in_it_resolves()
             let parameters = operation["parameters"].as_array().unwrap();
             assert!(parameters.iter().any(|p| p["name"] == name && p["in"] == "path"), "{path} {name}");
         }
-        let answer = if method == "get" { edge.get(&filled).await } else { edge.post(&filled, "").await };
+        let by = reqwest::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        let answer = edge.send(edge.http.request(by, format!("{}{filled}", edge.base)).body("")).await;
         assert_ne!(answer.body["code"], "NO_SUCH_ROUTE", "{path}");
         assert_ne!(answer.status, 405, "{path}");
     }

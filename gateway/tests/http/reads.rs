@@ -63,7 +63,7 @@ async fn a_recommendation_names_its_experiment_and_titles_and_is_remembered() {
     assert_eq!(
         body,
         json!({"member": "abc", "model": "ears", "version": 3, "algorithm": "counting", "variation": "b",
-            "experiment": "first", "timing": null,
+            "experiment": "first", "role": "experiment", "timing": null,
             "items": [{"content": "1", "title": "The First", "score": 1.0}, {"content": "2", "title": "", "score": 0.5}]})
     );
     assert_eq!(
