@@ -8,9 +8,11 @@
 //! - [`analysis`]: whether an experiment was worth it, under one look or many.
 //! - [`canary`]: whether a candidate is as good as the baseline, as Kayenta's judge decides it, and a second judge.
 //! - [`drift`]: whether the world has moved, in batches and in streams.
+//! - [`vectors`]: which of the reference systems' numbers are reproduced.
 
 pub mod analysis;
 pub mod canary;
 pub mod drift;
 pub mod growthbook;
 pub mod unleash;
+pub mod vectors;

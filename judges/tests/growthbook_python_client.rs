@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use troupe_judges::growthbook::{
-    Context, Dialect, Features, Observer, Payload, StickyChange, StickyDoc, StickyDocs,
+    Condition, Context, Dialect, Features, Observer, Payload, StickyChange, StickyDoc, StickyDocs,
 };
 
 const ANSWERS: &str = include_str!("../../tests/vectors/growthbook_python_answers.json");
@@ -76,4 +76,19 @@ fn the_python_client_decides_the_same() {
     }
     let first = failing.first().map(|i| (answer(&cases[*i], &answers["savedGroups"]), &cases[*i]));
     assert!(failing.is_empty(), "{} of {} differ, first {first:#?}", failing.len(), cases.len());
+}
+
+#[test]
+fn the_python_client_differs_in_the_two_cases_that_need_numbers_made_of_texts_and_nulls() {
+    let cases: Value =
+        serde_json::from_str(include_str!("../../tests/vectors/growthbook_sdk_cases.json")).unwrap();
+    let agrees = |case: &&Value| {
+        let groups: BTreeMap<String, Value> =
+            case.get(4).map_or_else(BTreeMap::new, |groups| serde_json::from_value(groups.clone()).unwrap());
+        let condition = Condition::lenient(&case[1], &groups, Dialect::Python4).unwrap();
+        Some(condition.holds(case[2].as_object().unwrap())) == case[3].as_bool()
+    };
+    let differing = cases["evalCondition"].as_array().unwrap().iter().filter(|case| !agrees(case));
+    let names: Vec<&str> = differing.map(|case| case[0].as_str().unwrap()).collect();
+    assert_eq!(names, ["missing attribute with comparison operators", "comparing numbers and strings"]);
 }

@@ -96,6 +96,17 @@ pub fn cles(control: &[f64], experiment: &[f64]) -> f64 {
     below / (control.len() as f64 * experiment.len() as f64)
 }
 
+/// How far apart the means are, in standard deviations of both samples together (Cohen's d, experiment over control).
+#[must_use]
+pub fn cohen_d(control: &[f64], experiment: &[f64]) -> f64 {
+    let squares = |values: &[f64]| {
+        let mean = mean(values);
+        values.iter().map(|x| (x - mean).powi(2)).sum::<f64>()
+    };
+    let freedom = control.len() as f64 + experiment.len() as f64 - 2.0;
+    (mean(experiment) - mean(control)) / ((squares(control) + squares(experiment)) / freedom).sqrt()
+}
+
 fn of(class: Class, reason: Option<&str>, ratio: f64, critical: bool) -> Classified {
     Classified { class, reason: reason.map(str::to_owned), ratio, critical }
 }

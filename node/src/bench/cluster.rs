@@ -7,7 +7,7 @@ use serde_json::json;
 use troupe_benches::{Answers, Floor};
 use troupe_sdk::{Client, RetryPolicy};
 
-use super::{Arguments, Name, failover, http, rolling};
+use super::{Arguments, Name, failover, http, live, rolling};
 use crate::audit::Ledger;
 use crate::config::Config;
 use crate::figures::{Goal, Report};
@@ -73,6 +73,9 @@ async fn with_cluster(
         scene.floor_answers(Answers { recommendations, ..Answers::default() }).await?;
         http::recommendations(&scene, report).await?;
         http::freshness(&scene, report).await?;
+    }
+    if arguments.wants(Name::Judges) {
+        live::measure(&scene, report).await?;
     }
     if arguments.wants(Name::Failover) {
         failover::measure(&scene, local, report).await?;

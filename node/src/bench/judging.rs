@@ -10,23 +10,21 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use troupe_judges::analysis::{Joint, Metric, SAMPLES_TUNED_FOR, Shape, Side, effect, sequential, t_test};
 use troupe_judges::canary::{CanaryConfig, MetricPair, Thresholds, judge};
-use troupe_judges::drift::monitor::{Feature, Monitor, MonitorOptions};
 use troupe_judges::growthbook::{Context, Dialect, Features};
+use troupe_judges::vectors;
 
+use super::monitoring;
 use crate::figures::{Goal, Report};
 
 const SUBJECTS: usize = 10_000;
 const DECISIONS: usize = 2_000_000;
 const METRICS: usize = 50;
 const POINTS: usize = 1_000;
-const FEATURES: usize = 25;
-const OBSERVATIONS: usize = 1_000_000;
-/// Where the planted drift begins, and how many times it is planted.
-const CALM: usize = 20_000;
-const PLANTED: u64 = 20;
 const AA_RUNS: u64 = 2_000;
 const AA_MEMBERS: u64 = 1_000;
 const AA_FIRST: u64 = 50;
+/// Where the numbers of reference systems are.
+const VECTORS: &str = "tests/vectors";
 /// Where the bench's libraries are, if `make bench` has fetched them.
 const PYTHON: &str = ".deps/venv/bin/python";
 
@@ -70,7 +68,7 @@ fn python(script: &str, argument: &str) -> Option<f64> {
     figure
 }
 
-fn gauss(random: &mut SmallRng) -> f64 {
+pub(super) fn gauss(random: &mut SmallRng) -> f64 {
     let (a, b) = (1.0 - random.random::<f64>(), random.random::<f64>());
     (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
 }
@@ -78,10 +76,29 @@ fn gauss(random: &mut SmallRng) -> f64 {
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 pub(super) fn measure(seed: u64, report: &mut Report) -> anyhow::Result<()> {
     println!("judges: on one core of this process");
+    reproduced(report);
     allocation(report)?;
     canaries(seed, report)?;
-    monitors(seed, report)?;
+    monitoring::measure(seed, report)?;
     looks(seed, report)
+}
+
+/// Tries every case of the reference systems' numbers.
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn reproduced(report: &mut Report) {
+    let (mut cases, mut failed) = (0, 0);
+    for file in vectors::files() {
+        let path = Path::new(VECTORS).join(file).with_extension("json");
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            let why = format!("{} cannot be read: run this in the repository", path.display());
+            return report.missing("vectors.failed", "cases", &why);
+        };
+        let tally = vectors::try_all(file, &text);
+        tally.failed.iter().for_each(|why| println!("judges: {file}: {why}"));
+        (cases, failed) = (cases + tally.cases, failed + tally.failed.len());
+    }
+    report.add("vectors.cases", cases as f64, "cases", Goal::None);
+    report.add("vectors.failed", failed as f64, "cases", Goal::AtMost(0.0));
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
@@ -140,50 +157,6 @@ fn canaries(seed: u64, report: &mut Report) -> anyhow::Result<()> {
         }
         None => report.add("canary.ms", ms, "ms", Goal::None),
     }
-    Ok(())
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-fn monitors(seed: u64, report: &mut Report) -> anyhow::Result<()> {
-    let row = |random: &mut SmallRng| -> [f64; FEATURES] { std::array::from_fn(|_| gauss(random)) };
-    let fresh = |random: &mut SmallRng| {
-        let rows: Vec<[f64; FEATURES]> = (0..CALM).map(|_| row(random)).collect();
-        let columns: Vec<Vec<f64>> =
-            (0..FEATURES).map(|at| rows.iter().map(|row| row[at]).collect()).collect();
-        let features =
-            (0..FEATURES).map(|at| Feature { name: format!("f{at}"), expectation: Default::default() });
-        Monitor::new(features.collect(), &columns, MonitorOptions::default())
-    };
-    let mut random = SmallRng::seed_from_u64(seed);
-    let mut monitor = fresh(&mut random)?;
-    let rows: Vec<[f64; FEATURES]> = (0..1 << 15).map(|_| row(&mut random)).collect();
-    let started = Instant::now();
-    for at in 0..OBSERVATIONS {
-        black_box(monitor.observe(&rows[at % rows.len()], at as u64)?);
-    }
-    let per_s = OBSERVATIONS as f64 / started.elapsed().as_secs_f64();
-    report.add("monitor.per_s", per_s, "observations/s", Goal::AtLeast(200_000.0));
-    // Fresh draws, so that no window comes twice.
-    let mut monitor = fresh(&mut random)?;
-    let mut alarms = 0;
-    for at in 0..OBSERVATIONS {
-        let said = monitor.observe(&row(&mut random), at as u64)?;
-        alarms += said.map_or(0, |report| report.events.len());
-    }
-    report.add("drift.false_alarms", alarms as f64, "alarms", Goal::AtMost(0.0));
-    let mut latest = 0;
-    for planted in 0..PLANTED {
-        let mut random = SmallRng::seed_from_u64(seed.wrapping_add(1 + planted));
-        let mut monitor = fresh(&mut random)?;
-        let noticed = (0..20_000).find(|at| {
-            let mut row = row(&mut random);
-            // Half a standard deviation, in one of the features.
-            row[usize::try_from(planted).unwrap_or(0) % FEATURES] += 0.5;
-            matches!(monitor.observe(&row, *at as u64), Ok(Some(said)) if !said.events.is_empty())
-        });
-        latest = latest.max(noticed.map_or(20_000, |at| at + 1));
-    }
-    report.add("drift.delay_events", f64::from(latest), "events", Goal::AtMost(2_000.0));
     Ok(())
 }
 

@@ -7,6 +7,8 @@ mod http;
 mod idle;
 mod inside;
 mod judging;
+mod live;
+mod monitoring;
 mod rolling;
 
 use std::path::PathBuf;
@@ -55,14 +57,22 @@ enum Name {
     Members,
     /// EASE, iALS and popularity on three random splits.
     Quality,
-    /// Allocation, canaries, monitors and tests of experiments: how fast, and how often they err.
+    /// Allocation, canaries, monitors and tests of experiments: how fast, and how often they err; and what a thousand
+    /// experiments cost the events.
     Judges,
 }
 
 impl Name {
     /// Those that need a cluster of real processes.
-    const CLUSTER: [Self; 6] =
-        [Self::Events, Self::Command, Self::Features, Self::Recommend, Self::Failover, Self::Rolling];
+    const CLUSTER: [Self; 7] = [
+        Self::Events,
+        Self::Command,
+        Self::Features,
+        Self::Recommend,
+        Self::Judges,
+        Self::Failover,
+        Self::Rolling,
+    ];
     /// Those that need one of its nodes in this process.
     const INSIDE: [Self; 6] =
         [Self::Asks, Self::Durable, Self::Transfer, Self::Kill, Self::Pause, Self::Move];
