@@ -12,6 +12,7 @@
 //! - [`status`]: the statuses of steps and instances by Maestro's names.
 //! - [`retries`]: how often and how long after a failure a step is tried again.
 //! - [`strategy`]: which instances of a workflow run beside each other.
+//! - [`signals`]: what steps wait for and raise, and which raises together start a workflow.
 //! - [`cron`]: when a time trigger fires next, in its time zone.
 //! - [`loops`]: the iterations of a foreach, found by number, and the condition of a while.
 //! - [`work`]: what a step's type asks of the world, and what a command's output tells back.
@@ -25,6 +26,7 @@ pub mod graph;
 pub mod loops;
 pub mod params;
 pub mod retries;
+pub mod signals;
 pub mod status;
 pub mod strategy;
 pub mod tree;
