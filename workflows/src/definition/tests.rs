@@ -202,3 +202,20 @@ fn no_text_makes_reading_panic() {
         }
     }
 }
+
+/// `tests/vectors/maestro_sdk_workflow.yaml` is what `maestro-sdk` 0.1.4 wrote of a workflow with each kind of job.
+#[test]
+fn what_the_python_package_writes_loads_and_is_valid() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/maestro_sdk_workflow.yaml");
+    let read = Submission::from_yaml(&std::fs::read_to_string(path).unwrap()).unwrap();
+    crate::validation::validate(&read).unwrap_or_else(|problems| panic!("{problems}"));
+    let workflow = read.workflow;
+    let kinds: Vec<&str> = workflow.steps.iter().map(|step| step.step_type().word()).collect();
+    assert_eq!(kinds, ["NoOp", "foreach", "subworkflow", "while", "Command"]);
+    assert_eq!(workflow.steps[2].params["subworkflow_id"].value(), Some(&Literal::String("child".into())));
+    assert_eq!(
+        workflow.steps[2].params["subworkflow_version"].value(),
+        Some(&Literal::String("latest".into()))
+    );
+    assert_eq!(workflow.params.keys().collect::<Vec<_>>(), ["x", "y", "m", "l"]);
+}
