@@ -11,6 +11,9 @@ use super::object::Object;
 use super::operators;
 use crate::Ordered;
 
+/// Maps inside each other.
+const DEPTH_MAX: usize = 30;
+
 impl<'a> Machine<'a> {
     #[inline(never)]
     pub(super) fn empty(&mut self, at: u32, element: Element, size: &'a Expr) -> Ran<Object> {
@@ -131,6 +134,10 @@ impl<'a> Machine<'a> {
         let len = map.borrow().len();
         if len >= self.limits.elements {
             return Err(Failure::limit(at, format!("a map has {len} entries already"), "keep maps smaller"));
+        }
+        if value.depth() >= DEPTH_MAX {
+            let what = format!("maps are nested deeper than {DEPTH_MAX} levels");
+            return Err(Failure::limit(at, what, "make them flatter"));
         }
         let weight = value.weight();
         self.charge(at, 64 + key.len() + weight)?;

@@ -104,6 +104,14 @@ impl Object {
         }
     }
 
+    /// Maps inside each other.
+    pub(super) fn depth(&self) -> usize {
+        match self {
+            Self::Map(map) => 1 + map.borrow().values().map(Self::depth).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// A copy that shares nothing: what is put into a map, so that no map holds itself.
     pub(super) fn apart(&self) -> Self {
         match self {

@@ -38,6 +38,13 @@ impl Program {
         &self.parsed.references
     }
 
+    /// The line of the first loop that can be seen to have no end. It would only run into its limits.
+    #[must_use]
+    pub fn endless_line(&self) -> Option<usize> {
+        let at = parser::endless(&self.parsed.statements)?;
+        Some(self.parsed.source.get(..at as usize)?.matches('\n').count() + 1)
+    }
+
     /// Runs it. Its value is what it returns, or that of its last statement.
     ///
     /// # Errors

@@ -254,6 +254,7 @@ fn nothing_runs_beyond_its_limits() {
         "Util.dateIntsBetween(10101, 99991231, 1)",
         "m = new HashMap(); for (int i = 0; i < 90000; i++) { m.put('k' + i, m); }",
         "m = new HashMap(); for (int i = 0; i < 50; i++) { m.put('a', m); m.put('b', m); }",
+        "m = new HashMap(); while (true) { n = new HashMap(); n.put('a', m); m = n; }",
         "'x'.repeat(1000000000)",
         "'xxxx'.replace('', 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy').replace('y', 'zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz').repeat(1000)",
     ] {
@@ -273,8 +274,10 @@ fn nothing_runs_beyond_its_limits() {
     ] {
         assert!(Program::parse(&source).is_err());
     }
-    let long = "1".to_owned() + &" + 1".repeat(4000);
-    assert_eq!(run(&long), Ok(Value::Long(4001)));
+    let long = "1".to_owned() + &" + 1".repeat(1000);
+    assert_eq!(run(&long), Ok(Value::Long(1001)));
+    let longer = "1".to_owned() + &"+1".repeat(8000);
+    assert_eq!(run(&longer).unwrap_err().kind, ErrorKind::Limit);
 }
 
 /// Random mixes of the language's own words: whatever they say, the answer is a value or an error.

@@ -60,6 +60,10 @@ impl<'a> Names<'a> {
                 report.add(path, format!("is no expression: {} at {place}", error.what), error.fix);
             }
             Ok(program) => {
+                if let Some(line) = program.endless_line() {
+                    let what = format!("has a loop without an end in line {line}");
+                    report.add(path, what, "leave it by break or return, or write a condition");
+                }
                 for name in program.references() {
                     if !self.knows(name) {
                         let what = format!("refers to {name}, which is no parameter in reach");

@@ -63,6 +63,7 @@ fn expressions_and_references_must_lead_somewhere() {
             "y": { "expression": "z + 1", "type": "LONG" },
             "t": { "value": "at ${u}", "type": "STRING" },
             "p": { "expression": "q", "type": "LONG" }, "q": { "expression": "p", "type": "LONG" },
+            "e": { "expression": "x = 0;\nwhile (true) { x++; for (;;) { break; } }", "type": "LONG" },
             "v": { "value": 1, "type": "LONG", "validator": "param >" },
             "params": { "value": 1, "type": "LONG" }, "9x": { "value": 1, "type": "LONG" } },
             "transition": { "successors": { "b": "x >" } } } },
@@ -73,6 +74,7 @@ fn expressions_and_references_must_lead_somewhere() {
     assert_has(&bad, &format!("{at}.params.y.expression"), "refers to z");
     assert_has(&bad, &format!("{at}.params.t.value"), "refers to u");
     assert_has(&bad, &format!("{at}.params.p"), "circle: p -> q");
+    assert_has(&bad, &format!("{at}.params.e.expression"), "loop without an end in line 2");
     assert_has(&bad, &format!("{at}.params.v.validator"), "no expression");
     assert_has(&bad, &format!("{at}.params.params"), "kept for the system");
     assert_has(&bad, &format!("{at}.params.9x"), "no id");
@@ -83,7 +85,7 @@ fn expressions_and_references_must_lead_somewhere() {
         json!({ "id": "w", "params": { "z": { "expression": "RUN_TS + 1", "type": "LONG" } }, "steps": [
             noop("a", json!({ "b": "z > 0 && step_id != ''" })),
             { "step": { "id": "b", "type": "NoOp", "params": {
-                "z": { "expression": "z + 1", "type": "LONG" },
+                "z": { "expression": "while (true) { if (z > 3) break; z++; } return z;", "type": "LONG" },
                 "of_a": { "value": "${a__x} costs $$5 and $${z}", "type": "STRING" } } } } ] }),
     );
     assert_eq!(good, Problems::default());

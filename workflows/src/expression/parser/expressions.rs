@@ -8,6 +8,9 @@ use crate::expression::lexer::Token;
 /// Calls, fields and indices after each other on one atom.
 const CHAIN_MAX: usize = 60;
 
+/// Operators after each other; what frees the tree recurses as deep.
+const OPERATORS_MAX: usize = 1000;
+
 /// Operators by how tightly they bind.
 const OPERATORS: [(&str, u8, Binary); 13] = [
     ("||", 1, Binary::Or),
@@ -69,6 +72,7 @@ impl Parser {
     /// Operators that bind at least as tightly. A chain of them is a loop here and where it is run.
     fn operators(&mut self, least: u8) -> Result<Expr, Failure> {
         let mut left = self.unary()?;
+        let mut count = 0;
         loop {
             let Token::Sign(sign) = self.look(0) else { return Ok(left) };
             let Some((_, binds, operator)) = OPERATORS.iter().find(|(known, ..)| known == sign) else {
@@ -78,6 +82,11 @@ impl Parser {
                 return Ok(left);
             }
             let at = self.at();
+            count += 1;
+            if count > OPERATORS_MAX {
+                let what = format!("more than {OPERATORS_MAX} operators follow each other");
+                return Err(Failure::limit(at, what, "put the first ones into a variable"));
+            }
             self.next += 1;
             let right = self.operators(binds + 1)?;
             left = node(at, Expression::Binary(*operator, Box::new(left), Box::new(right)));

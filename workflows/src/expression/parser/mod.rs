@@ -1,5 +1,6 @@
 //! Tokens to a tree, by recursive descent with a bound on its depth.
 
+mod endless;
 mod expressions;
 mod references;
 mod statements;
@@ -8,6 +9,7 @@ use super::ast::Stmt;
 use super::error::Failure;
 use super::lexer::{Placed, Token, tokens};
 
+pub(super) use endless::endless;
 pub(super) use references::references;
 
 /// Expressions and statements inside each other. What runs a program recurses as deep, on a thread's usual stack.
