@@ -27,7 +27,7 @@ pub const ITERATIONS_MAX: u64 = 1_000_000;
 /// Iterations of one foreach that run beside each other.
 pub const FOREACH_CONCURRENCY_MAX: u64 = 500;
 /// Iterations of one foreach that run beside each other where the definition does not say.
-pub const FOREACH_CONCURRENCY_DEFAULT: u64 = 50;
+pub const FOREACH_CONCURRENCY_DEFAULT: u64 = INSTANCE_STEP_CONCURRENCY_DEFAULT;
 /// Parameters that a foreach loops over.
 pub const LOOP_PARAMS_MAX: usize = 16;
 /// Iterations of one while.

@@ -21,7 +21,11 @@ pub struct Graph {
     places: HashMap<String, usize>,
     successors: Vec<Vec<Edge>>,
     predecessors: Vec<Vec<usize>>,
+    /// For each predecessor: which of its ways leads here.
+    ways: Vec<Vec<usize>>,
     modes: Vec<FailureMode>,
+    /// Those before others first.
+    order: Vec<usize>,
 }
 
 impl Graph {
@@ -40,6 +44,7 @@ impl Graph {
         }
         let mut successors = vec![Vec::new(); steps.len()];
         let mut predecessors = vec![Vec::new(); steps.len()];
+        let mut ways = vec![Vec::new(); steps.len()];
         for (place, step) in steps.iter().enumerate() {
             for (id, condition) in &step.transition.successors {
                 let Some(&to) = places.get(id) else {
@@ -48,13 +53,15 @@ impl Graph {
                     problems.push(problem(path, format!("there is no step {id:?} here"), fix));
                     continue;
                 };
-                successors[place].push(Edge { to, condition: condition.clone() });
+                ways[to].push(successors[place].len());
                 predecessors[to].push(place);
+                successors[place].push(Edge { to, condition: condition.clone() });
             }
         }
         let ids = steps.iter().map(|step| step.id.clone()).collect();
         let modes = steps.iter().map(Step::failure_mode_or_default).collect();
-        let graph = Self { ids, places, successors, predecessors, modes };
+        let mut graph = Self { ids, places, successors, predecessors, ways, modes, order: Vec::new() };
+        graph.order = graph.ordered();
         if let Some(circle) = graph.circle() {
             let names: Vec<&str> = circle.iter().map(|place| graph.id(*place)).collect();
             let path = format!("steps[{}].transition.successors", circle[0]);
@@ -130,9 +137,19 @@ impl Graph {
         found
     }
 
-    /// Every step, those before others first; only what goes round in circles is left out.
+    /// For each predecessor of a step: which of its ways leads here.
+    pub(super) fn ways(&self, place: usize) -> &[usize] {
+        self.ways.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every step, those before others first.
     #[must_use]
-    pub fn order(&self) -> Vec<usize> {
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// Only what goes round in circles is left out.
+    fn ordered(&self) -> Vec<usize> {
         let mut waits: Vec<usize> = self.predecessors.iter().map(Vec::len).collect();
         let mut order = self.roots();
         let mut at = 0;
@@ -150,7 +167,7 @@ impl Graph {
 
     /// One circle, if there is any.
     fn circle(&self) -> Option<Vec<usize>> {
-        let ordered: HashSet<usize> = self.order().into_iter().collect();
+        let ordered: HashSet<usize> = self.order.iter().copied().collect();
         let stuck = (0..self.len()).find(|place| !ordered.contains(place))?;
         // Each step that is stuck has a stuck one before it: going back meets one twice.
         let mut way = vec![stuck];

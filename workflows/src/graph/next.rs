@@ -68,7 +68,7 @@ pub fn next(graph: &Graph, states: &[StepState]) -> Next {
     let at_once =
         (0..graph.len()).any(|place| failed(place) && graph.mode(place) == FailureMode::FailImmediately);
     let mut unsatisfied = vec![false; graph.len()];
-    for place in graph.order() {
+    for &place in graph.order() {
         if states[place].status != StepStatus::NotCreated {
             continue;
         }
@@ -109,7 +109,7 @@ fn arrival(graph: &Graph, states: &[StepState], unsatisfied: &[bool], place: usi
         return Arrival::Ready;
     }
     let mut led = false;
-    for from in before {
+    for (from, way) in before.iter().zip(graph.ways(place)) {
         if unsatisfied[*from] {
             continue;
         }
@@ -120,8 +120,7 @@ fn arrival(graph: &Graph, states: &[StepState], unsatisfied: &[bool], place: usi
         if state.status == StepStatus::Unsatisfied {
             continue;
         }
-        let way = graph.successors(*from).iter().position(|edge| edge.to == place);
-        led |= state.ways.is_empty() || way.and_then(|way| state.ways.get(way)).copied().unwrap_or(false);
+        led |= state.ways.is_empty() || state.ways.get(*way).copied().unwrap_or(false);
     }
     if led { Arrival::Ready } else { Arrival::Never }
 }
@@ -173,7 +172,7 @@ pub fn restart(graph: &Graph, states: &[StepState], from: RestartFrom) -> Vec<St
     for (place, state) in states.iter().enumerate() {
         next.push(if keeps(place, state) { state.clone() } else { StepState::new() });
     }
-    for place in graph.order() {
+    for &place in graph.order() {
         let open = graph.predecessors(place).iter().any(|before| !next[*before].status.is_complete());
         if next[place].status == StepStatus::Unsatisfied && open {
             next[place] = StepState::new();

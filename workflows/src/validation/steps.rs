@@ -49,7 +49,7 @@ fn inside(own: &str, steps: &[Step], path: &str) -> String {
 /// Steps that no way can ever lead to.
 fn never(graph: &Graph, steps: &[Step], path: &str, report: &Report) {
     let mut unreachable = vec![false; graph.len()];
-    for place in graph.order() {
+    for &place in graph.order() {
         let before = graph.predecessors(place);
         let closed = |from: &usize| {
             let edge = graph.successors(*from).iter().find(|edge| edge.to == place);
