@@ -124,7 +124,11 @@ impl Lexer<'_> {
         let parsed = if double || suffix.is_some_and(|c| "dDfF".contains(c)) {
             text.parse().ok().filter(|value: &f64| value.is_finite()).map(Token::Double)
         } else {
-            text.parse().ok().map(Token::Long)
+            // The least whole number is one beyond the largest; the parser takes it after a minus only.
+            text.parse::<u64>()
+                .ok()
+                .filter(|value| *value <= 1 << 63)
+                .map(|value| Token::Long(value.cast_signed()))
         };
         if suffix.is_some_and(|c| "lLdDfF".contains(c)) {
             self.at += 1;

@@ -28,6 +28,7 @@ fn arithmetic_follows_java() {
         ("-7 % 3", Value::Long(-1)),
         ("7.0 / 2", Value::Double(3.5)),
         ("9223372036854775807 + 1", Value::Long(i64::MIN)),
+        ("-9223372036854775808 + 1", Value::Long(i64::MIN + 1)),
         ("1 + 2 + 'a' + 1 + 2", "3a12".into()),
         ("'x' + 1.0 + true + null", "x1.0truenull".into()),
         ("1e10 + ''", "1.0E10".into()),
@@ -236,6 +237,7 @@ fn errors_name_the_place_and_the_fix() {
         ("DateTimeZone.forID('Mars/Base')", 1, 13, ErrorKind::Value),
         ("return 1 2", 1, 10, ErrorKind::Syntax),
         ("99999999999999999999", 1, 1, ErrorKind::Syntax),
+        ("1 + 9223372036854775808", 1, 5, ErrorKind::Syntax),
     ] {
         let error = run(source).unwrap_err();
         assert_eq!((error.kind, error.line, error.column), (kind, line, column), "{source}: {error}");

@@ -179,6 +179,10 @@ impl Parser {
     fn atom(&mut self) -> Result<Expr, Failure> {
         let at = self.at();
         let is = match self.look(0).clone() {
+            Token::Long(i64::MIN) if !self.follows_minus() => {
+                let what = "9223372036854775808 is larger than any number";
+                return Err(Failure::syntax(at, what, "use a smaller one"));
+            }
             Token::Long(value) => Expression::Long(value),
             Token::Double(value) => Expression::Double(value),
             Token::Text(text) => Expression::Text(text.into()),
@@ -209,6 +213,10 @@ impl Parser {
         };
         self.next += 1;
         Ok(node(at, is))
+    }
+
+    fn follows_minus(&self) -> bool {
+        self.next > 0 && self.tokens[self.next - 1].token == Token::Sign("-")
     }
 
     /// `(long) x` has no effect: how many tokens to skip.
