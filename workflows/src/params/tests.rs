@@ -223,3 +223,29 @@ fn texts_are_filled_and_conditions_hold() {
     let noop = Step::new("s", StepKind::Typed { step_type: StepType::NoOp, sub_type: None });
     assert!(step_params(&noop, &Ordered::new(), &Run::launch(Ordered::new())).unwrap().is_empty());
 }
+
+#[test]
+fn every_default_of_a_workflow_comes_to_a_value() {
+    let names: Vec<String> = super::workflow_defaults().keys().cloned().collect();
+    let all = names.iter().filter(|name| !["yaml_sha", "owner", "workflow_id"].contains(&name.as_str()));
+    let mentions = all.map(|name| (name.clone(), json!({ "expression": name, "type": "STRING" })));
+    let own: serde_json::Map<_, _> = mentions.map(|(name, param)| (format!("my_{name}"), param)).collect();
+    let workflow = workflow(serde_json::Value::Object(own));
+    let mut params = workflow_params(&workflow, &Run::launch(Ordered::new())).unwrap();
+    evaluate_workflow(&mut params, &FACTS, &Limits::DEFAULT).unwrap();
+    let value = |name: &str| params[name].evaluated.as_ref().unwrap().to_text();
+    assert!(params.len() >= 2 * (names.len() - 3), "{}", params.len());
+    for (name, expected) in [
+        ("DSL_DEFAULT_TZ", "UTC"),
+        ("TARGET_RUN_DATE", "20260131"),
+        ("TARGET_RUN_HOUR", "12"),
+        ("DERIVED_RUN_TS", "1769860800000"),
+        ("DERIVED_RUN_DATE_US_PACIFIC", "20260131"),
+        ("DERIVED_RUN_HOUR_US_PACIFIC", "04"),
+        ("DERIVED_RUN_DATE_UTC_PLUS_ONE", "20260201"),
+        ("DERIVED_RUN_HOUR_UTC_MINUS_ONE_HOUR", "11"),
+        ("RUN_DATE_MINUS_7", "20260124"),
+    ] {
+        assert_eq!(value(name), expected, "{name}");
+    }
+}
