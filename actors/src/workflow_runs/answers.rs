@@ -1,0 +1,73 @@
+//! What a run shows of itself.
+
+use troupe_runtime::entity::Answer;
+use troupe_runtime::{Context, Refused};
+use troupe_workflows::definition::Step;
+
+use super::lane::{Lane, StepRun};
+use super::messages::{GetRun, LaneView, RunView, StepView};
+use super::state::WorkflowRun;
+use crate::kept::Kept;
+
+/// Lanes that are shown of a loop.
+const LANES_MAX: usize = 100;
+
+impl Answer<GetRun> for WorkflowRun {
+    fn answer(&self, _ask: &GetRun, ctx: &Context<'_>) -> Result<RunView, Refused> {
+        let live = &self.live.0;
+        let begun = self.begun.as_deref();
+        let steps = begun.map_or(&[][..], |begun| begun.steps.0.as_slice());
+        let lane = |(number, lane): (&u64, &Lane)| LaneView {
+            lane: *number,
+            values: Kept(lane.values.clone()),
+            steps: steps.iter().zip(&lane.steps).map(|(defined, step)| view(defined, step)).collect(),
+        };
+        let mut lanes: Vec<LaneView> = live.lanes.iter().take(LANES_MAX).map(lane).collect();
+        for shown in &mut lanes {
+            for (place, step) in shown.steps.iter_mut().enumerate() {
+                let run = live.lanes.get(&shown.lane).and_then(|lane| lane.steps.get(place));
+                let running = run.and_then(|run| Some((run.attempt, run.looping.as_ref()?)));
+                step.children = running.map_or_else(Vec::new, |(attempt, looping)| {
+                    let key = |number: &u64| format!("{}/{}.{place}.{attempt}.{number}", ctx.key, shown.lane);
+                    looping.running.iter().map(key).collect()
+                });
+            }
+        }
+        Ok(RunView {
+            of: begun.map(|begun| (begun.workflow.clone(), begun.version, begun.instance)),
+            run: live.head.run,
+            status: Kept(live.head.status),
+            why: live.head.why.clone(),
+            created: self.created,
+            started: live.head.started,
+            ended: live.head.ended,
+            initiator: begun.map(|begun| begun.initiator.clone()).unwrap_or_default(),
+            signals: begun.map(|begun| begun.signals.clone()).unwrap_or_default(),
+            params: Kept(live.params.clone()),
+            lanes,
+            counts: live.head.counts,
+            failures: live.failures.clone(),
+            timeline: live.timeline.clone(),
+        })
+    }
+}
+
+fn view(defined: &Step, step: &StepRun) -> StepView {
+    let ways = defined.transition.successors.keys().enumerate();
+    StepView {
+        id: defined.id.clone(),
+        sort: defined.step_type().word().to_owned(),
+        status: Kept(step.status),
+        attempt: step.attempt,
+        started: step.started,
+        ended: step.ended,
+        why: step.why.clone(),
+        progress: step.progress.clone(),
+        params: Kept(step.params.clone()),
+        output: Kept(step.output.clone()),
+        history: step.history.clone(),
+        next: ways.map(|(at, to)| (to.clone(), step.ways.get(at).copied())).collect(),
+        iterations: step.looping.as_ref().map(|looping| (looping.total, looping.counts)),
+        children: Vec::new(),
+    }
+}

@@ -1,0 +1,150 @@
+//! What a command changed of a run: the fact that is stored and folded.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use troupe_runtime::Timestamp;
+use troupe_workflows::Ordered;
+use troupe_workflows::params::{Parameters, Value};
+use troupe_workflows::status::InstanceStatus;
+
+use super::lane::{Lane, StepRun};
+use super::messages::Counts;
+
+/// Lines of a timeline that are kept.
+const TIMELINE_MAX: usize = 200;
+/// Lanes that went wrong and are told of.
+pub(super) const FAILURES_MAX: usize = 20;
+
+/// What is known of a run beside its lanes and parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// How it is.
+    pub status: InstanceStatus,
+    /// Which run of it, from 1.
+    pub run: u64,
+    /// When this run began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Why it did not succeed.
+    pub why: String,
+    /// Why and whether it is being stopped; true if it counts as failed.
+    pub stopping: Option<(String, bool)>,
+    /// The lane that begins next.
+    pub next_lane: u64,
+    /// There is more to do than one entry holds.
+    pub more: bool,
+    /// How lanes ended.
+    pub counts: Counts,
+    /// Loop parameters of a while's next lane.
+    pub values: Ordered<Value>,
+    /// When an instance has taken too long.
+    pub until: Option<Timestamp>,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            status: InstanceStatus::Created,
+            run: 0,
+            started: Timestamp(0),
+            ended: None,
+            why: String::new(),
+            stopping: None,
+            next_lane: 0,
+            more: false,
+            counts: Counts::default(),
+            values: Ordered::new(),
+            until: None,
+        }
+    }
+}
+
+/// All of a run that changes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Live {
+    pub(super) head: Head,
+    pub(super) params: Parameters,
+    pub(super) lanes: BTreeMap<u64, Lane>,
+    pub(super) failures: Vec<(u64, String)>,
+    pub(super) timeline: Vec<(Timestamp, String)>,
+}
+
+/// What one command changed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<Head>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    params: Option<Parameters>,
+    /// Lanes that began, with their loop parameters and how many steps they have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    begun: Vec<(u64, Ordered<Value>, usize)>,
+    /// Steps that changed, by lane and place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<(u64, usize, StepRun)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ended: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<(u64, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<(Timestamp, String)>,
+}
+
+impl Change {
+    /// From one to the other; none where they are the same. Lanes that began and ended in between leave no trace.
+    pub(super) fn between(before: &Live, after: &Live, lines: Vec<(Timestamp, String)>) -> Option<Self> {
+        let mut change = Self {
+            head: (before.head != after.head).then(|| after.head.clone()),
+            params: (before.params != after.params).then(|| after.params.clone()),
+            failures: after.failures[before.failures.len().min(after.failures.len())..].to_vec(),
+            lines,
+            ..Self::default()
+        };
+        for (number, lane) in &after.lanes {
+            let known = before.lanes.get(number).filter(|known| known.values == lane.values);
+            if known.is_none() {
+                change.begun.push((*number, lane.values.clone(), lane.steps.len()));
+            }
+            let fresh = StepRun::default();
+            for (place, step) in lane.steps.iter().enumerate() {
+                let was = known.and_then(|lane| lane.steps.get(place)).unwrap_or(&fresh);
+                if was != step {
+                    change.steps.push((*number, place, step.clone()));
+                }
+            }
+        }
+        change.ended = before.lanes.keys().filter(|number| !after.lanes.contains_key(number)).copied().collect();
+        (change != Self::default()).then_some(change)
+    }
+}
+
+impl Live {
+    pub(super) fn fold(&mut self, change: &Change) {
+        if let Some(head) = &change.head {
+            if head.run != self.head.run {
+                self.failures.clear();
+            }
+            self.head = head.clone();
+        }
+        if let Some(params) = &change.params {
+            self.params.clone_from(params);
+        }
+        for (number, values, steps) in &change.begun {
+            self.lanes.insert(*number, Lane::new(values.clone(), *steps));
+        }
+        for (number, place, step) in &change.steps {
+            if let Some(slot) = self.lanes.get_mut(number).and_then(|lane| lane.steps.get_mut(*place)) {
+                slot.clone_from(step);
+            }
+        }
+        for number in &change.ended {
+            self.lanes.remove(number);
+        }
+        self.failures.extend(change.failures.iter().cloned());
+        self.timeline.extend(change.lines.iter().cloned());
+        let old = self.timeline.len().saturating_sub(TIMELINE_MAX);
+        self.timeline.drain(..old);
+    }
+}

@@ -1,0 +1,86 @@
+//! What expressions of a step may ask of its run.
+
+use troupe_workflows::params::{Facts, Value};
+
+use super::lane::Lane;
+use super::turn::Turn;
+
+/// The facts around one step, or around the whole where there is none.
+pub(super) struct Around<'t, 'a> {
+    pub(super) turn: &'t Turn<'a>,
+    pub(super) lane: Option<&'t Lane>,
+    pub(super) step: Option<usize>,
+}
+
+impl Facts for Around<'_, '_> {
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.turn.now.0).unwrap_or(i64::MAX)
+    }
+
+    fn seed(&self) -> u64 {
+        self.turn.seed.wrapping_add(self.step.unwrap_or(0) as u64)
+    }
+
+    fn of_instance(&self, field: &str) -> Option<Value> {
+        let begun = self.turn.begun;
+        let long = |number: u64| i64::try_from(number).ok().map(Value::Long);
+        let initiator = |field: &str| begun.initiator.0[field].as_str().map(Value::from);
+        match field {
+            "workflow_id" => Some(Value::from(begun.workflow.as_str())),
+            "workflow_instance_id" => long(begun.instance),
+            "workflow_version" | "workflow_version_id" => long(begun.version),
+            "workflow_run_id" => long(self.turn.live.head.run),
+            "workflow_uuid" | "correlation_id" => Some(Value::from(self.turn.key)),
+            "owner" => initiator("owner"),
+            "INITIATOR_TYPE" => initiator("type"),
+            "INITIATOR_RUNNER_NAME" => initiator("user"),
+            "INITIATOR_TIMEZONE" | "FIRST_TIME_TRIGGER_TIMEZONE" => initiator("timezone"),
+            _ => None,
+        }
+    }
+
+    fn of_own_step(&self, field: &str) -> Option<Value> {
+        let place = self.step?;
+        let step = self.lane?.steps.get(place)?;
+        match field {
+            "step_id" => Some(Value::from(self.turn.graph.id(place))),
+            "step_attempt_id" => Some(Value::Long(i64::from(step.attempt))),
+            "MAESTRO_STEP_USER_RETRIES" | "MAESTRO_STEP_ERROR_RETRIES" => {
+                Some(Value::Long(i64::from(step.failures[0])))
+            }
+            "MAESTRO_STEP_PLATFORM_RETRIES" => Some(Value::Long(i64::from(step.failures[1]))),
+            _ => None,
+        }
+    }
+
+    fn is_step(&self, step: &str) -> bool {
+        self.turn.graph.place(step).is_some()
+    }
+
+    fn of_step(&self, step: &str, param: &str) -> Option<Value> {
+        let step = self.lane?.steps.get(self.turn.graph.place(step)?)?;
+        match param {
+            "MAESTRO_STEP_STATUS" => Some(Value::from(step.status.word())),
+            "MAESTRO_STEP_END_TIME" => Some(Value::Long(i64::try_from(step.ended?.0).ok()?)),
+            _ => step.params.get(param)?.evaluated.clone(),
+        }
+    }
+
+    fn of_trigger(&self, param: &str) -> Option<Value> {
+        self.turn.live.params.get(param)?.evaluated.clone()
+    }
+
+    fn of_signal(&self, signal: &str, param: &str) -> Option<Value> {
+        self.turn.begun.signals.get(signal)?.get(param).map(|text| typed(text))
+    }
+
+    fn of_signal_dependency(&self, index: usize, param: &str) -> Option<Value> {
+        let step = self.lane?.steps.get(self.step?)?;
+        step.awaited.get(index)?.came.as_ref()?.get(param).map(|text| typed(text))
+    }
+}
+
+/// Signals carry texts; one that is a whole number is one.
+pub(super) fn typed(text: &str) -> Value {
+    text.parse().map_or_else(|_| Value::from(text), Value::Long)
+}

@@ -1,0 +1,250 @@
+//! Steps that are runs of their own: loops, stretch by stretch, and other workflows.
+
+use troupe_runtime::Address;
+use troupe_workflows::Ordered;
+use troupe_workflows::definition::{ParamDefinitions, ParamSource, StepKind};
+use troupe_workflows::loops::Combinations;
+use troupe_workflows::params::{Lookup as _, Parameters, Value};
+use troupe_workflows::status::{InstanceStatus, StepStatus};
+
+use super::lane::LoopRun;
+use super::messages::{Begin, Counts, Ended, Kind, Parent, Stop};
+use super::state::WorkflowRun;
+use super::turn::{Told, Turn};
+use crate::kept::Kept;
+use crate::workflows::{StartWorkflow, StopInstance};
+
+/// Iterations of one stretch, and bytes of their values, so that its beginning fits an entry.
+const STRETCH_MAX: u64 = 500;
+const STRETCH_BYTES: usize = 48 << 10;
+/// Stretches at once.
+const AT_ONCE_MAX: u64 = 8;
+
+impl Turn<'_> {
+    pub(super) fn start_foreach(
+        &mut self,
+        lane: u64,
+        place: usize,
+        combinations: &Combinations,
+        concurrency: u64,
+        strict: bool,
+    ) {
+        let total = combinations.count();
+        if total == 0 {
+            return self.complete(lane, place, StepStatus::Succeeded);
+        }
+        let first = combinations.get(0).and_then(|values| serde_json::to_vec(&values).ok());
+        let bytes = first.map_or(64, |bytes| bytes.len().max(16) * 2);
+        let stretch = ((STRETCH_BYTES / bytes) as u64).clamp(1, STRETCH_MAX);
+        let concurrency = if strict { 1 } else { concurrency.max(1) };
+        let at_once = AT_ONCE_MAX.min(concurrency).min(total.div_ceil(stretch)).max(1);
+        let looping = LoopRun {
+            total,
+            stretch,
+            within: (concurrency / at_once).max(1),
+            at_once,
+            ..LoopRun::default()
+        };
+        if let Some(step) = self.step(lane, place) {
+            step.looping = Some(looping);
+        }
+        self.start_stretches(lane, place, combinations);
+    }
+
+    fn start_stretches(&mut self, lane: u64, place: usize, combinations: &Combinations) {
+        loop {
+            let Some(looping) = self.looping(lane, place) else { return };
+            let from = looping.next * looping.stretch;
+            if from >= looping.total || looping.running.len() as u64 >= looping.at_once {
+                return;
+            }
+            let (number, upto) = (looping.next, (from + looping.stretch).min(looping.total));
+            let concurrency = looping.within;
+            looping.next += 1;
+            looping.running.push(number);
+            let values = (from..upto).filter_map(|at| combinations.get(at)).collect();
+            self.begin_child(lane, place, number, Kind::Foreach { from, values, concurrency });
+        }
+    }
+
+    pub(super) fn start_while(&mut self, lane: u64, place: usize, first: Ordered<Value>) {
+        let StepKind::While { condition, .. } = &self.definition(place).kind else { return };
+        let condition = condition.clone();
+        if let Some(step) = self.step(lane, place) {
+            step.looping = Some(LoopRun { at_once: 1, running: vec![0], next: 1, ..LoopRun::default() });
+        }
+        self.begin_child(lane, place, 0, Kind::While { condition, first });
+    }
+
+    pub(super) fn child_key(&self, lane: u64, place: usize, number: u64) -> String {
+        let attempt = self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map_or(0, |s| s.attempt);
+        format!("{}/{lane}.{place}.{attempt}.{number}", self.key)
+    }
+
+    fn begin_child(&mut self, lane: u64, place: usize, number: u64, kind: Kind) {
+        let (outer, signals) = (self.outer(lane, place), self.begun.signals.clone());
+        let begin = Begin {
+            workflow: self.begun.workflow.clone(),
+            version: self.begun.version,
+            instance: self.begun.instance,
+            kind: Kept(kind),
+            steps: Kept(self.definition(place).inner().to_vec()),
+            outer: Kept(outer),
+            initiator: self.begun.initiator.clone(),
+            signals,
+            parent: Some(self.parent(lane, place, number)),
+            breakpoints: self.begun.breakpoints.clone(),
+        };
+        let key = self.child_key(lane, place, number);
+        self.told.push(Told::Begin(key, Box::new(begin)));
+    }
+
+    fn parent(&self, lane: u64, place: usize, number: u64) -> Parent {
+        let attempt = self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map_or(0, |s| s.attempt);
+        let run = self.live.head.run;
+        Parent { to: Address::of::<WorkflowRun>(self.key), id: format!("{run}.{lane}.{place}.{attempt}.{number}") }
+    }
+
+    /// Values around the steps of a loop: the loop's own parameters, its lane's, and those around.
+    fn outer(&self, lane: u64, place: usize) -> Vec<Ordered<Value>> {
+        let evaluated = |params: &Parameters| -> Ordered<Value> {
+            params
+                .keys()
+                .filter(|name| *name != "loop_params")
+                .filter_map(|name| Some((name.clone(), params.value(name)?)))
+                .collect()
+        };
+        let own = self.live.lanes.get(&lane);
+        let step = own.and_then(|lane| lane.steps.get(place)).map(|step| evaluated(&step.params));
+        let values = own.map(|lane| lane.values.clone());
+        let workflow = evaluated(&self.live.params);
+        step.into_iter()
+            .chain(values)
+            .chain(self.begun.outer.0.iter().cloned())
+            .chain((!workflow.is_empty()).then_some(workflow))
+            .filter(|layer| !layer.is_empty())
+            .collect()
+    }
+
+    pub(super) fn start_subworkflow(
+        &mut self,
+        lane: u64,
+        place: usize,
+        id: &str,
+        version: &str,
+        (sync, explicit): (bool, bool),
+    ) {
+        let mut params = ParamDefinitions::new();
+        if !explicit {
+            params.extend(self.live.params.iter().map(|(name, param)| (name.clone(), param.passed_down())));
+        }
+        let own = self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map(|step| &step.params);
+        let known = |name: &str| name.starts_with("subworkflow_");
+        for (name, param) in own.into_iter().flatten().filter(|(name, _)| !known(name)) {
+            params.insert(name.clone(), param.passed_down());
+        }
+        let start = StartWorkflow {
+            request_id: self.id_of(lane, place),
+            version: version.to_owned(),
+            params: Kept(params),
+            source: Kept(ParamSource::Subworkflow),
+            initiator: Kept(serde_json::json!({
+                "type": "SUBWORKFLOW", "parent": { "workflow_id": self.begun.workflow,
+                "workflow_instance_id": self.begun.instance, "step_id": self.graph.id(place) },
+            })),
+            signals: std::collections::BTreeMap::new(),
+            notify: sync.then(|| self.parent(lane, place, 0)),
+        };
+        self.told.push(Told::Start(id.to_owned(), Box::new(start)));
+        if sync {
+            if let Some(step) = self.step(lane, place) {
+                step.looping = Some(LoopRun { total: 1, at_once: 1, running: vec![0], next: 1, ..LoopRun::default() });
+            }
+        } else {
+            self.complete(lane, place, StepStatus::Succeeded);
+        }
+    }
+
+    /// A run that a step started is over.
+    pub(super) fn child_ended(&mut self, lane: u64, place: usize, number: u64, ended: &Ended) {
+        let definition = self.definition(place);
+        let foreach = matches!(definition.kind, StepKind::Foreach { .. });
+        let Some(looping) = self.looping(lane, place) else { return };
+        let Some(at) = looping.running.iter().position(|running| *running == number) else { return };
+        looping.running.swap_remove(at);
+        let counts = &mut looping.counts;
+        counts.succeeded += ended.counts.succeeded;
+        counts.failed += ended.counts.failed;
+        counts.stopped += ended.counts.stopped;
+        let lanes = ended.counts.succeeded + ended.counts.failed + ended.counts.stopped;
+        // A run that never came to a lane failed as a whole.
+        let whole = ended.status.0 != InstanceStatus::Succeeded && (lanes == 0 || !foreach);
+        if whole && ended.counts.failed + ended.counts.stopped == 0 {
+            counts.failed += 1;
+        }
+        if looping.why.is_empty() {
+            looping.why.clone_from(&ended.why);
+        }
+        if foreach {
+            let combinations = self
+                .live
+                .lanes
+                .get(&lane)
+                .and_then(|lane| lane.steps.get(place)?.params.value("loop_params"))
+                .and_then(|params| Combinations::of(&params).ok());
+            if let Some(combinations) = combinations
+                && self.live.head.stopping.is_none()
+            {
+                self.start_stretches(lane, place, &combinations);
+            }
+        }
+        self.end_loop(lane, place, ended);
+    }
+
+    fn end_loop(&mut self, lane: u64, place: usize, last: &Ended) {
+        let now = i64::try_from(self.now.0).unwrap_or(i64::MAX);
+        let Some(step) = self.step(lane, place) else { return };
+        let Some(looping) = step.looping.as_ref().filter(|looping| looping.running.is_empty()) else { return };
+        let Counts { failed, stopped, .. } = looping.counts;
+        let why = looping.why.clone();
+        let active = step.status.is_active();
+        // What a while came to is the step's own from here on.
+        for (name, value) in &last.values.0 {
+            let made = troupe_workflows::params::Parameter::of(value.clone(), ParamSource::While, now);
+            if let Some(param) = made.filter(|_| name != "loop_index") {
+                step.params.insert(name.clone(), param);
+            }
+        }
+        if !active {
+            return;
+        }
+        if failed > 0 {
+            self.fail(lane, place, StepStatus::UserFailed, &why);
+        } else if stopped > 0 {
+            self.halt(lane, place, StepStatus::Stopped, &why);
+        } else {
+            self.complete(lane, place, StepStatus::Succeeded);
+        }
+    }
+
+    /// Stops the runs that a step has started.
+    pub(super) fn stop_children(&mut self, lane: u64, place: usize, why: &str) {
+        let Some(looping) = self.looping(lane, place) else { return };
+        let running = looping.running.clone();
+        let stop = Stop { why: why.to_owned(), kill: false };
+        if matches!(self.definition(place).kind, StepKind::Subworkflow { .. }) {
+            let params = self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map(|s| &s.params);
+            let id = params.and_then(|params| params.value("subworkflow_id"));
+            let stop =
+                StopInstance { instance: None, request_id: Some(self.id_of(lane, place)), why: stop.why, kill: false };
+            if let (Some(Value::String(id)), false) = (id, running.is_empty()) {
+                self.told.push(Told::StopInstance(id, stop));
+            }
+            return;
+        }
+        for number in running {
+            let key = self.child_key(lane, place, number);
+            self.told.push(Told::Stop(key, stop.clone()));
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What a run can be told and asked.
+
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use troupe_runtime::{Address, Command, Query, Timestamp};
+use troupe_workflows::Ordered;
+use troupe_workflows::definition::{ParamDefinitions, ParamSource, Step, Workflow};
+use troupe_workflows::params::{Parameters, Value};
+use troupe_workflows::status::{InstanceStatus, StepStatus};
+
+use super::lane::Attempt;
+use crate::kept::Kept;
+
+/// Who is told of a run's end.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Parent {
+    /// Its kind decides [`Ended`].
+    pub to: Address,
+    /// By which it knows the run.
+    pub id: String,
+}
+
+/// What a run runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A whole workflow, once.
+    Instance {
+        /// The version's definition.
+        workflow: Box<Workflow>,
+        /// What the start sets.
+        params: ParamDefinitions,
+        /// Who set it.
+        source: ParamSource,
+        /// Whether a parent started it.
+        upstream: bool,
+    },
+    /// A stretch of a foreach's iterations.
+    Foreach {
+        /// The number of the first.
+        from: u64,
+        /// Each one's loop parameters.
+        values: Vec<Ordered<Value>>,
+        /// How many run at once.
+        concurrency: u64,
+    },
+    /// A while's iterations, one after the other.
+    While {
+        /// Goes on while this holds.
+        condition: String,
+        /// Loop parameters of the first.
+        first: Ordered<Value>,
+    },
+}
+
+/// Begins a run; a second time it changes nothing.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Begin {
+    /// The workflow.
+    pub workflow: String,
+    /// Its version.
+    pub version: u64,
+    /// Its instance.
+    pub instance: u64,
+    /// What it runs.
+    pub kind: Kept<Kind>,
+    /// The steps of each lane.
+    pub steps: Kept<Vec<Step>>,
+    /// Values around a loop's steps, the nearest first.
+    pub outer: Kept<Vec<Ordered<Value>>>,
+    /// Who or what started it, for people.
+    pub initiator: Kept<Json>,
+    /// Signals that started it, by name: their parameters.
+    #[serde(default)]
+    pub signals: BTreeMap<String, BTreeMap<String, String>>,
+    /// Who is told of its end.
+    pub parent: Option<Parent>,
+    /// Steps that pause when they come to start.
+    #[serde(default)]
+    pub breakpoints: Vec<String>,
+}
+
+impl Command for Begin {
+    const VERB: &'static str = "begin.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Looks at the clock and goes on; its own timer tells it.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct Tick {}
+
+impl Command for Tick {
+    const VERB: &'static str = "tick.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Stops it: what runs is taken back, and nothing more starts.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// Why, for people.
+    #[serde(default)]
+    pub why: String,
+    /// Whether it counts as failed rather than as stopped.
+    #[serde(default)]
+    pub kill: bool,
+}
+
+impl Command for Stop {
+    const VERB: &'static str = "stop.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// What is done with one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActOn {
+    /// It is stopped.
+    Stop,
+    /// It has failed for good.
+    Kill,
+    /// It counts as complete.
+    Skip,
+    /// It goes on from its breakpoint.
+    Resume,
+    /// Its next attempt begins now.
+    Retry,
+    /// It starts although its signals have not come.
+    Bypass,
+}
+
+/// Acts on one step.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Act {
+    /// The step.
+    pub step: String,
+    /// What is done.
+    pub act: ActOn,
+    /// In which lane; the only one of an instance if absent.
+    #[serde(default)]
+    pub lane: u64,
+    /// Who does it, for people.
+    #[serde(default)]
+    pub by: String,
+}
+
+impl Command for Act {
+    const VERB: &'static str = "act.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Where a new run of an instance begins.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartAt {
+    /// With the steps that were not complete.
+    Incomplete,
+    /// With every step.
+    Beginning,
+    /// With this step and everything after it.
+    Step(String),
+}
+
+/// Runs an instance anew; refused while it runs.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// Which restart this is, so that one that is told twice happens once: the run that it makes, 2 or more.
+    pub run: u64,
+    /// Where it begins.
+    pub at: RestartAt,
+    /// Parameters that it sets.
+    #[serde(default)]
+    pub params: Kept<ParamDefinitions>,
+    /// Who does it, for people.
+    #[serde(default)]
+    pub by: String,
+}
+
+impl Command for Restart {
+    const VERB: &'static str = "restart.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// How many lanes ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Counts {
+    /// Well.
+    pub succeeded: u64,
+    /// Badly, time-outs included.
+    pub failed: u64,
+    /// By being stopped.
+    pub stopped: u64,
+}
+
+/// Tells a parent of a run's end, once for each run.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ended {
+    /// By which the parent knows it.
+    pub id: String,
+    /// Which run of it.
+    pub run: u64,
+    /// How.
+    pub status: Kept<InstanceStatus>,
+    /// By lanes.
+    pub counts: Counts,
+    /// Why it did not succeed.
+    pub why: String,
+    /// Loop parameters at the end of a while.
+    #[serde(default)]
+    pub values: Kept<Ordered<Value>>,
+}
+
+impl Command for Ended {
+    const VERB: &'static str = "run-ended.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// One step, for people.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct StepView {
+    /// The step.
+    pub id: String,
+    /// What it is: `NoOp`, `foreach`.
+    pub sort: String,
+    /// Where it is.
+    pub status: Kept<StepStatus>,
+    /// Attempts begun.
+    pub attempt: u32,
+    /// When this attempt began.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Why it failed, or what it waits for.
+    pub why: String,
+    /// How far its task is.
+    pub progress: Option<(String, Option<f64>)>,
+    /// What its parameters came to.
+    pub params: Kept<Parameters>,
+    /// What came of it.
+    pub output: Kept<Json>,
+    /// Attempts before this one.
+    pub history: Vec<Attempt>,
+    /// Steps that follow, and whether the way was taken, once that is known.
+    pub next: Vec<(String, Option<bool>)>,
+    /// Of a loop: iterations, and how they ended.
+    pub iterations: Option<(u64, Counts)>,
+    /// Runs that it has started and that are not over.
+    pub children: Vec<String>,
+}
+
+/// One pass through the steps.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct LaneView {
+    /// Its number.
+    pub lane: u64,
+    /// Its loop parameters.
+    pub values: Kept<Ordered<Value>>,
+    /// In the order of the definition.
+    pub steps: Vec<StepView>,
+}
+
+/// Asks for everything.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct GetRun {}
+
+/// The answer to [`GetRun`].
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct RunView {
+    /// The workflow, its version and instance; none if it never began.
+    pub of: Option<(String, u64, u64)>,
+    /// Which run of it, from 1.
+    pub run: u64,
+    /// How it is.
+    pub status: Kept<InstanceStatus>,
+    /// Why it did not succeed.
+    pub why: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When this run began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Who or what started it.
+    pub initiator: Kept<Json>,
+    /// Signals that started it.
+    pub signals: BTreeMap<String, BTreeMap<String, String>>,
+    /// What its parameters came to.
+    pub params: Kept<Parameters>,
+    /// Lanes that run, and those of an instance that is over.
+    pub lanes: Vec<LaneView>,
+    /// How lanes ended.
+    pub counts: Counts,
+    /// The first that went wrong.
+    pub failures: Vec<(u64, String)>,
+    /// What happened, oldest first.
+    pub timeline: Vec<(Timestamp, String)>,
+}
+
+impl Query for GetRun {
+    const VERB: &'static str = "get.v1";
+    type Reply = RunView;
+}

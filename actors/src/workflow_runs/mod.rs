@@ -1,0 +1,34 @@
+//! Runs of workflows: one instance, or the iterations of one of its loops, from its beginning to its end.
+//!
+//! A run has lanes, and a lane is one pass through a list of steps: an instance has one, a stretch of a foreach as many
+//! as it has iterations, a while one after the other. What the steps mean is `troupe_workflows`; what is here is when
+//! which of them does what. A command is carried as far as it goes without anybody's help, so that steps that do nothing
+//! cost next to nothing; beyond a bound the run goes on with the next tick, and lets others of its shard have a turn.
+//!
+//! Whatever a run waits for has an end: a task is told its end by its queue, a child by its own run, a sleep, a retry and
+//! a timeout by the run's timer.
+
+mod answers;
+mod attempt;
+mod begin;
+mod change;
+mod control;
+mod decide;
+mod facts;
+mod lane;
+mod looping;
+mod messages;
+mod signals;
+mod state;
+mod turn;
+
+#[cfg(test)]
+mod tests;
+
+pub use change::{Change, Head};
+pub use lane::{Attempt, Lane, LoopRun, StepRun};
+pub use messages::{
+    Act, ActOn, Begin, Counts, Ended, GetRun, Kind, LaneView, Parent, Restart, RestartAt, RunView, StepView,
+    Stop, Tick,
+};
+pub use state::{Event, WorkflowRun};

@@ -1,0 +1,55 @@
+//! What a workflow shows of itself.
+
+use troupe_runtime::entity::Answer;
+use troupe_runtime::{Context, Refused};
+
+use super::messages::{GetWorkflow, InstanceView, VersionView, WorkflowView};
+use super::state::Workflow;
+use crate::kept::Kept;
+
+/// Instances that are shown where nobody says how many.
+const INSTANCES: u32 = 50;
+
+impl Answer<GetWorkflow> for Workflow {
+    fn answer(&self, ask: &GetWorkflow, _ctx: &Context<'_>) -> Result<WorkflowView, Refused> {
+        let known = &self.known.0;
+        let version = ask.version.or(known.active).unwrap_or(known.newest);
+        let shown = known.versions.get(&version);
+        if ask.version.is_some() && shown.is_none() {
+            let why = format!("there is no version {version}");
+            return Err(Refused::field("NO_VERSION", "version", why));
+        }
+        let definition = shown.and_then(|version| serde_json::to_value(&version.workflow).ok());
+        let most = ask.instances.unwrap_or(INSTANCES) as usize;
+        let instances = known.instances.iter().rev().take(most).map(|(number, one)| InstanceView {
+            instance: *number,
+            run: one.run,
+            version: one.version,
+            status: Kept(one.status),
+            request_id: one.request_id.clone(),
+            initiator: Kept(one.initiator.clone()),
+            created: one.created,
+            ended: one.ended,
+            why: one.why.clone(),
+            counts: one.counts,
+            blocks: one.blocks,
+        });
+        let versions = known.versions.iter().map(|(number, version)| VersionView {
+            version: *number,
+            at: version.at,
+            by: version.by.clone(),
+        });
+        Ok(WorkflowView {
+            active: known.active,
+            newest: known.newest,
+            properties: Kept(known.properties.clone()),
+            version,
+            definition: Kept(definition.unwrap_or_default()),
+            versions: versions.collect(),
+            instances: instances.collect(),
+            started: known.started,
+            breakpoints: known.breakpoints.iter().cloned().collect(),
+            timeline: known.timeline.iter().cloned().collect(),
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! Starting instances, and letting as many run as the strategy allows.
+
+use serde_json::json;
+use troupe_runtime::{Address, Command, Context, Decision, Refused, Timestamp};
+use troupe_workflows::Ordered;
+use troupe_workflows::definition::Properties;
+use troupe_workflows::status::InstanceStatus;
+use troupe_workflows::strategy::{Known as Candidate, plan};
+
+use super::messages::{StartWorkflow, Started};
+use super::state::{Event, Fact, Instance, Known, OPEN_MAX, Workflow};
+use crate::directory::{Directory, Enlist, Entry};
+use crate::kept::Kept;
+use crate::workflow_runs::{Begin, Counts, Ended, Kind, Parent, Stop, WorkflowRun};
+
+const REQUEST_BYTES_MAX: usize = 300;
+const WORDS_CHARS_MAX: usize = 400;
+
+/// A workflow being decided on: a copy, the facts so far, and what is told.
+pub(super) struct Desk<'a> {
+    pub(super) key: &'a str,
+    pub(super) now: Timestamp,
+    pub(super) known: Known,
+    pub(super) facts: Vec<Fact>,
+    begins: Vec<(String, Box<Begin>)>,
+    stops: Vec<(String, Stop)>,
+    ends: Vec<(Address, Box<Ended>)>,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(workflow: &Workflow, ctx: &Context<'a>) -> Self {
+        Self {
+            key: ctx.key,
+            now: ctx.now,
+            known: workflow.known.0.clone(),
+            facts: Vec::new(),
+            begins: Vec::new(),
+            stops: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    pub(super) fn note(&mut self, fact: Fact) {
+        let mut folded = Workflow { known: Kept(std::mem::take(&mut self.known)) };
+        troupe_runtime::Entity::apply(&mut folded, &Event::of(fact.clone()));
+        self.known = folded.known.0;
+        self.facts.push(fact);
+    }
+
+    pub(super) fn line(&mut self, words: &str) {
+        self.note(Fact::Line(self.now, words.chars().take(WORDS_CHARS_MAX).collect()));
+    }
+
+    pub(super) fn set(&mut self, number: u64, instance: Instance) {
+        self.note(Fact::Instance(number, Box::new(instance)));
+    }
+
+    /// The number of a version by its name.
+    pub(super) fn version(&self, name: &str) -> Result<u64, Refused> {
+        let missing = |why: String| Refused::field("NO_VERSION", "version", why);
+        match name.to_ascii_lowercase().as_str() {
+            "active" | "default" => {
+                let active = self.known.active;
+                active.ok_or_else(|| missing(format!("workflow {:?} has no active version", self.key)))
+            }
+            "latest" if self.known.newest > 0 => Ok(self.known.newest),
+            text => {
+                let number = text.parse().ok().filter(|number| self.known.versions.contains_key(number));
+                number.ok_or_else(|| missing(format!("workflow {:?} has no version {name:?}", self.key)))
+            }
+        }
+    }
+
+    /// Starts an instance, or finds the one that the same request started.
+    pub(super) fn start(&mut self, ask: &StartWorkflow) -> Result<Started, Refused> {
+        if ask.request_id.is_empty() || ask.request_id.len() > REQUEST_BYTES_MAX {
+            let why = format!("request_id must be 1 to {REQUEST_BYTES_MAX} bytes");
+            return Err(Refused::field("BAD_REQUEST_ID", "request_id", why));
+        }
+        let same = |(_, instance): &(&u64, &Instance)| instance.request_id == ask.request_id;
+        if let Some((number, instance)) = self.known.instances.iter().rev().find(same) {
+            return Ok(Started {
+                instance: Some(*number),
+                version: instance.version,
+                fresh: false,
+                status: Kept(instance.status),
+            });
+        }
+        let version = self.version(&ask.version)?;
+        let open = self.known.instances.values().filter(|instance| !instance.status.is_terminal()).count();
+        if open >= OPEN_MAX {
+            let why = format!("{OPEN_MAX} instances wait or run: stop some, or try again later");
+            return Err(Refused::new("TOO_MANY", why));
+        }
+        let workflow = self.known.versions[&version].workflow.clone();
+        let number = self.known.started + 1;
+        let mut initiator = ask.initiator.0.clone();
+        if let (Some(entries), Some(owner)) = (initiator.as_object_mut(), &self.known.properties.owner) {
+            entries.entry("owner").or_insert_with(|| json!(owner));
+        }
+        let instance = Instance {
+            version,
+            run: 0,
+            status: InstanceStatus::Created,
+            request_id: ask.request_id.clone(),
+            initiator,
+            notify: ask.notify.clone(),
+            waits: Some(Box::new((workflow, ask.clone()))),
+            created: self.now,
+            ended: None,
+            stopping: false,
+            blocks: false,
+            why: String::new(),
+            counts: Counts::default(),
+        };
+        self.set(number, instance);
+        self.schedule();
+        let status = self.known.instances.get(&number).map_or(InstanceStatus::Created, |i| i.status);
+        Ok(Started { instance: Some(number), version, fresh: true, status: Kept(status) })
+    }
+
+    /// Starts and stops as the strategy says.
+    pub(super) fn schedule(&mut self) {
+        let strategy = self.known.properties.run_strategy.unwrap_or_default();
+        let candidates: Vec<Candidate> = self
+            .known
+            .instances
+            .iter()
+            .filter(|(_, instance)| !instance.status.is_terminal() || instance.blocks)
+            .map(|(id, instance)| Candidate { id: *id, status: instance.status, stopping: instance.stopping })
+            .collect();
+        let plan = plan(strategy, &candidates);
+        for (number, reason) in plan.stop {
+            self.stop(number, &reason.to_string(), false);
+        }
+        for number in plan.start {
+            self.begin(number);
+        }
+    }
+
+    fn begin(&mut self, number: u64) {
+        let Some(mut instance) = self.known.instances.get(&number).cloned() else { return };
+        let Some(waits) = instance.waits.take() else { return };
+        let (workflow, start) = *waits;
+        let begin = Begin {
+            workflow: self.key.to_owned(),
+            version: instance.version,
+            instance: number,
+            steps: Kept(workflow.steps.clone()),
+            kind: Kept(Kind::Instance {
+                workflow: Box::new(workflow),
+                params: start.params.0,
+                source: start.source.0,
+                upstream: start.notify.is_some(),
+            }),
+            outer: Kept(Vec::new()),
+            initiator: Kept(instance.initiator.clone()),
+            signals: start.signals,
+            parent: Some(self.parent(number)),
+            breakpoints: self.known.breakpoints.iter().cloned().collect(),
+        };
+        (instance.status, instance.run) = (InstanceStatus::InProgress, 1);
+        self.set(number, instance);
+        self.begins.push((run_key(self.key, number), Box::new(begin)));
+    }
+
+    fn parent(&self, number: u64) -> Parent {
+        Parent { to: Address::of::<Workflow>(self.key), id: number.to_string() }
+    }
+
+    /// Stops an instance that waits or runs.
+    pub(super) fn stop(&mut self, number: u64, why: &str, kill: bool) -> bool {
+        let Some(mut instance) = self.known.instances.get(&number).cloned() else { return false };
+        if instance.status.is_terminal() || instance.stopping {
+            return false;
+        }
+        if instance.status == InstanceStatus::Created {
+            let status = if kill { InstanceStatus::Failed } else { InstanceStatus::Stopped };
+            self.over(number, status, why, Counts::default());
+            return true;
+        }
+        instance.stopping = true;
+        self.set(number, instance);
+        self.stops.push((run_key(self.key, number), Stop { why: why.to_owned(), kill }));
+        true
+    }
+
+    /// An instance is over.
+    pub(super) fn over(&mut self, number: u64, status: InstanceStatus, why: &str, counts: Counts) {
+        use troupe_workflows::definition::Rule;
+        let Some(mut instance) = self.known.instances.get(&number).cloned() else { return };
+        let strict = self.known.properties.run_strategy.is_some_and(|s| s.rule == Rule::StrictSequential);
+        (instance.status, instance.ended, instance.stopping) = (status, Some(self.now), false);
+        (instance.why, instance.counts, instance.waits) = (why.to_owned(), counts, None);
+        instance.blocks = strict && status != InstanceStatus::Succeeded && status != InstanceStatus::Stopped;
+        if let Some(parent) = &instance.notify {
+            let ended = Ended {
+                id: parent.id.clone(),
+                run: instance.run,
+                status: Kept(status),
+                counts,
+                why: why.to_owned(),
+                values: Kept(Ordered::new()),
+            };
+            self.ends.push((parent.to.clone(), Box::new(ended)));
+        }
+        self.set(number, instance);
+    }
+
+    /// A parent whose start could not be is told that it is over.
+    pub(super) fn refuse_to(&mut self, parent: &Parent, refused: &Refused) {
+        let ended = Ended {
+            id: parent.id.clone(),
+            run: 0,
+            status: Kept(InstanceStatus::Failed),
+            counts: Counts::default(),
+            why: refused.message.clone(),
+            values: Kept(Ordered::new()),
+        };
+        self.ends.push((parent.to.clone(), Box::new(ended)));
+    }
+
+    /// The decision that comes of it.
+    pub(super) fn decide<C: Command>(self, decision: Decision<Workflow, C>) -> Decision<Workflow, C> {
+        let listed = self.facts.iter().any(|fact| matches!(fact, Fact::Pushed { .. } | Fact::Activated(_)));
+        let entry = Entry {
+            key: self.key.to_owned(),
+            state: if self.known.active.is_some() { "active" } else { "inactive" }.to_owned(),
+            about: about(&self.known.properties),
+            ..Entry::default()
+        };
+        let mut decision = decision;
+        for fact in self.facts {
+            decision = decision.and(Event::of(fact));
+        }
+        for (key, begin) in &self.begins {
+            decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), begin.as_ref());
+        }
+        for (key, stop) in &self.stops {
+            decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), stop);
+        }
+        for (to, ended) in &self.ends {
+            decision = decision.tell(to.clone(), ended.as_ref());
+        }
+        if listed { decision.tell(Directory::of::<Workflow>(), &Enlist { entry }) } else { decision }
+    }
+}
+
+fn about(properties: &Properties) -> String {
+    properties.owner.as_ref().map_or_else(String::new, |owner| format!("of {owner}"))
+}
+
+/// The key of an instance's run.
+pub(super) fn run_key(workflow: &str, instance: u64) -> String {
+    format!("{workflow}:{instance}")
+}

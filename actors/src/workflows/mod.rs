@@ -1,0 +1,20 @@
+//! Workflows: definitions by version, what starts them, and which of their instances run beside each other.
+//!
+//! A workflow starts instances and hears of their ends; what an instance does is `workflow_runs`. The run strategy is asked
+//! after every start and every end. A start names its request: the same request starts one instance, however often it
+//! comes, and a raise of a signal or a firing of a timer is a request like any other.
+
+mod answers;
+mod decide;
+mod instances;
+mod messages;
+mod state;
+#[cfg(test)]
+mod tests;
+mod triggers;
+
+pub use messages::{
+    Activate, Fire, GetWorkflow, InstanceView, Push, Pushed, RestartInstance, SetBreakpoint, StartWorkflow,
+    Started, StopInstance, Unblock, VersionView, WorkflowView,
+};
+pub use state::{Event, Workflow};

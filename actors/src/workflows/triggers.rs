@@ -1,0 +1,246 @@
+//! What starts a workflow by itself: times, and signals alone or together.
+
+use std::collections::BTreeMap;
+
+use troupe_runtime::entity::{CatchUp, Timer};
+use troupe_runtime::{Address, Command, Decision, Timestamp};
+use troupe_workflows::cron::Schedule;
+use troupe_workflows::definition::{ParamSource, SignalTrigger, Workflow as Definition};
+use troupe_workflows::params::{Facts, Lookup, Scope, Value};
+
+use super::instances::Desk;
+use super::messages::{Fire, StartWorkflow};
+use super::state::{Fact, HEARD_MAX, Raises, Workflow};
+use crate::kept::Kept;
+use crate::signals::{Heard, Signal, Subscribe, Unsubscribe};
+
+/// The name of a trigger's timer.
+fn timer(trigger: usize) -> String {
+    format!("cron-{trigger}")
+}
+
+/// How a trigger names its hearing of a signal.
+fn subscription(trigger: usize, signal: &str) -> String {
+    format!("{trigger}/{signal}")
+}
+
+impl Workflow {
+    /// Timers and subscriptions of the version that is active now, in the place of those of the one before.
+    pub(super) fn arm<C: Command>(
+        decision: Decision<Self, C>,
+        (key, now): (&str, Timestamp),
+        before: Option<&Definition>,
+        after: Option<&Definition>,
+    ) -> Decision<Self, C> {
+        let mut decision = decision;
+        let to = Address::of::<Self>(key);
+        let hears = |workflow: &Definition| -> Vec<(String, String)> {
+            let triggers = workflow.signal_triggers.iter().enumerate();
+            triggers
+                .flat_map(|(at, trigger)| {
+                    trigger.definitions.keys().map(move |signal| (signal.clone(), subscription(at, signal)))
+                })
+                .collect()
+        };
+        let (old, new) = (before.map(hears).unwrap_or_default(), after.map(hears).unwrap_or_default());
+        for (signal, id) in old.iter().filter(|one| !new.contains(one)) {
+            let unsubscribe = Unsubscribe { to: to.clone(), id: id.clone() };
+            decision = decision.tell(Address::of::<Signal>(signal.as_str()), &unsubscribe);
+        }
+        for (signal, id) in new.iter().filter(|one| !old.contains(one)) {
+            let subscribe = Subscribe { to: to.clone(), id: id.clone(), since: None };
+            decision = decision.tell(Address::of::<Signal>(signal.as_str()), &subscribe);
+        }
+        for at in 0..before.map_or(0, |workflow| workflow.time_triggers.len()) {
+            decision = decision.cancel_timer(&timer(at));
+        }
+        for at in 0..after.map_or(0, |workflow| workflow.time_triggers.len()) {
+            decision = Self::wind(decision, (key, now), after, at);
+        }
+        decision
+    }
+
+    /// Sets a trigger's timer to its next time.
+    pub(super) fn wind<C: Command>(
+        decision: Decision<Self, C>,
+        (key, now): (&str, Timestamp),
+        active: Option<&Definition>,
+        at: usize,
+    ) -> Decision<Self, C> {
+        let trigger = active.and_then(|workflow| workflow.time_triggers.get(at));
+        let next = trigger
+            .and_then(|trigger| Schedule::of(trigger, key).ok())
+            .and_then(|schedule| schedule.next_after(i64::try_from(now.0).ok()?))
+            .and_then(|ms| u64::try_from(ms).ok());
+        match next {
+            Some(ms) => {
+                let due = Timestamp(ms);
+                let fire = Fire { trigger: at as u64, at: due };
+                let once = Timer { catch_up: CatchUp::One, ..Timer::once(due, &fire) };
+                decision.set_timer(&timer(at), once)
+            }
+            None => decision.cancel_timer(&timer(at)),
+        }
+    }
+}
+
+impl Desk<'_> {
+    /// Starts an instance for a time.
+    pub(super) fn fire(&mut self, fire: &Fire) {
+        let Some(version) = self.known.active else { return };
+        if self.known.properties.time_trigger_disabled == Some(true) {
+            return;
+        }
+        let zone = self.known.versions.get(&version).and_then(|version| {
+            let trigger = version.workflow.time_triggers.get(usize::try_from(fire.trigger).ok()?)?;
+            Some(trigger.timezone_or_default().to_owned())
+        });
+        let Some(zone) = zone else { return };
+        let start = StartWorkflow {
+            request_id: format!("time-{}-{}", fire.trigger, fire.at.0),
+            version: version.to_string(),
+            params: Kept::default(),
+            source: Kept(ParamSource::TimeTrigger),
+            initiator: Kept(serde_json::json!({ "type": "TIME", "timezone": zone, "trigger_time": fire.at.0 })),
+            signals: BTreeMap::new(),
+            notify: None,
+        };
+        if let Err(refused) = self.start(&start) {
+            self.line(&format!("a time trigger started nothing: {refused}"));
+        }
+    }
+
+    /// Hears of a signal, and starts an instance if that makes a trigger whole.
+    pub(super) fn hear(&mut self, heard: &Heard, seed: u64) {
+        let Some((trigger_at, _)) = heard.subscription.split_once('/') else { return };
+        let Some(version) = self.known.active else { return };
+        let at: Option<usize> = trigger_at.parse().ok();
+        let trigger = at.and_then(|at| self.known.versions.get(&version)?.workflow.signal_triggers.get(at));
+        let Some(trigger) = trigger.cloned() else { return };
+        if self.known.properties.signal_trigger_disabled == Some(true) || !matches(&trigger, heard) {
+            return;
+        }
+        let mut raises = self.known.heard.get(&heard.subscription).cloned().unwrap_or_default();
+        if raises.iter().any(|(seq, _)| *seq == heard.seq) {
+            return;
+        }
+        raises.push_back((heard.seq, heard.raise.params.clone()));
+        if raises.len() > HEARD_MAX {
+            raises.pop_front();
+        }
+        self.note(Fact::Heard(heard.subscription.clone(), raises));
+        while let Some(joined) = self.join(trigger_at, &trigger) {
+            self.start_for(trigger_at, &trigger, version, joined, seed);
+        }
+    }
+
+    /// One raise of each signal whose join keys agree, the oldest first; taken out of what is kept.
+    fn join(&mut self, at: &str, trigger: &SignalTrigger) -> Option<BTreeMap<String, (u64, BTreeMap<String, String>)>> {
+        let names: Vec<&String> = trigger.definitions.keys().collect();
+        let of = |name: &str| format!("{at}/{name}");
+        let first = self.known.heard.get(&of(names.first()?))?.clone();
+        for (seq, params) in first {
+            let keys = |name: &str, params: &BTreeMap<String, String>| -> Vec<Option<String>> {
+                trigger.definitions[name].join_keys.iter().map(|key| params.get(key).cloned()).collect()
+            };
+            let wanted = keys(names[0], &params);
+            let mut joined = BTreeMap::from([(names[0].clone(), (seq, params.clone()))]);
+            for name in &names[1..] {
+                let found = self.known.heard.get(&of(name)).and_then(|raises: &Raises| {
+                    raises.iter().find(|(_, params)| keys(name, params) == wanted).cloned()
+                });
+                let Some(found) = found else { break };
+                joined.insert((*name).clone(), found);
+            }
+            if joined.len() < names.len() {
+                continue;
+            }
+            for (name, (seq, _)) in &joined {
+                let mut left = self.known.heard.get(&of(name)).cloned().unwrap_or_default();
+                left.retain(|(other, _)| other != seq);
+                self.note(Fact::Heard(of(name), left));
+            }
+            return Some(joined);
+        }
+        None
+    }
+
+    fn start_for(
+        &mut self,
+        at: &str,
+        trigger: &SignalTrigger,
+        version: u64,
+        joined: BTreeMap<String, (u64, BTreeMap<String, String>)>,
+        seed: u64,
+    ) {
+        let told: Vec<String> = joined.iter().map(|(name, (seq, _))| format!("{name}#{seq}")).collect();
+        let signals: BTreeMap<String, BTreeMap<String, String>> =
+            joined.into_iter().map(|(name, (_, params))| (name, params)).collect();
+        let around = Joined { signals: &signals, now: self.now, seed };
+        let layers: [&dyn Lookup; 0] = [];
+        let scope = Scope::new(&layers, &around);
+        let holds = trigger.condition.as_ref().map_or(Ok(true), |condition| scope.holds("condition", condition));
+        match holds {
+            Ok(true) => {}
+            Ok(false) => return self.line(&format!("{} started nothing: the condition is false", told.join(", "))),
+            Err(error) => return self.line(&format!("{} started nothing: {error}", told.join(", "))),
+        }
+        let dedup = trigger.dedup_expr.as_ref().map(|expression| scope.run("dedup_expr", expression));
+        let request_id = match dedup {
+            Some(Ok(value)) => format!("signal-{at}-{}", value.to_text()),
+            Some(Err(error)) => return self.line(&format!("{} started nothing: {error}", told.join(", "))),
+            None => format!("signal-{at}-{}", told.join("-")),
+        };
+        let start = StartWorkflow {
+            request_id,
+            version: version.to_string(),
+            params: Kept(trigger.params.clone()),
+            source: Kept(ParamSource::Signal),
+            initiator: Kept(serde_json::json!({ "type": "SIGNAL", "signals": told })),
+            signals,
+            notify: None,
+        };
+        match self.start(&start) {
+            Ok(started) => self.line(&format!("{} started instance {:?}", told.join(", "), started.instance)),
+            Err(refused) => self.line(&format!("{} started nothing: {refused}", told.join(", "))),
+        }
+    }
+}
+
+fn matches(trigger: &SignalTrigger, heard: &Heard) -> bool {
+    let Some(entry) = trigger.definitions.get(&heard.signal) else { return false };
+    entry.match_params.iter().all(|(name, wanted)| {
+        let carried = heard.raise.params.get(name).map(|text| typed(text));
+        carried.is_some_and(|carried| wanted.operator.holds(&carried, &wanted.value))
+    })
+}
+
+fn typed(text: &str) -> Value {
+    text.parse().map_or_else(|_| Value::from(text), Value::Long)
+}
+
+/// The facts around a trigger's expressions.
+struct Joined<'a> {
+    signals: &'a BTreeMap<String, BTreeMap<String, String>>,
+    now: Timestamp,
+    seed: u64,
+}
+
+impl Facts for Joined<'_> {
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.now.0).unwrap_or(i64::MAX)
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn of_trigger(&self, param: &str) -> Option<Value> {
+        self.signals.values().find_map(|params| params.get(param)).map(|text| typed(text))
+    }
+
+    fn of_signal(&self, signal: &str, param: &str) -> Option<Value> {
+        self.signals.get(signal)?.get(param).map(|text| typed(text))
+    }
+}
+
