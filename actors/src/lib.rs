@@ -23,6 +23,8 @@ pub mod serving;
 pub mod signals;
 pub mod tasks;
 pub mod traffic;
+pub mod workflow_runs;
+pub mod workflows;
 
 pub use kept::Kept;
 pub use registry::registry;

@@ -28,8 +28,16 @@ use crate::outcomes::{Enrol, Follow, GetOutcome, LookNow, Outcome, Tally, Withdr
 use crate::participants::{Expose, GetParticipant, Measure, Participant};
 use crate::probes::{Append, Cas, Forward, Get, Keep, Probe, Put, Read, Take};
 use crate::series::{Append as AppendPoints, Range, Series};
-use crate::signals::{GetSignal, Raise, Signal, Spread, Subscribe, Unsubscribe};
-use crate::tasks::{Beat, Claim, Finish, GetQueue, Offer, Queue, Sweep, Waiting, Withdraw as WithdrawTask};
+use crate::signals::{GetSignal, Heard, Raise, Signal, Spread, Subscribe, Unsubscribe};
+use crate::tasks::{
+    Beat, Claim, Finish, Finished, GetQueue, Offer, Progress, Queue, Sweep, Waiting, Withdraw as WithdrawTask,
+};
+use crate::workflow_runs::{
+    Act, Begin, Ended as RunEnded, GetRun, Restart, Stop as StopRun, Tick as RunTick, WorkflowRun,
+};
+use crate::workflows::{
+    Activate, Fire, GetWorkflow, Push, RestartInstance, SetBreakpoint, StartWorkflow, StopInstance, Unblock, Workflow,
+};
 use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic};
 
 /// The kinds that a node runs.
@@ -164,6 +172,29 @@ fn delivering(registry: Registry) -> Registry {
         .command::<Queue, Sweep>()
         .query::<Queue, Waiting>()
         .query::<Queue, GetQueue>()
+        .kind::<Workflow>()
+        .command::<Workflow, Push>()
+        .command::<Workflow, StartWorkflow>()
+        .command::<Workflow, StopInstance>()
+        .command::<Workflow, RestartInstance>()
+        .command::<Workflow, Activate>()
+        .command::<Workflow, Unblock>()
+        .command::<Workflow, SetBreakpoint>()
+        .command::<Workflow, Fire>()
+        .command::<Workflow, Heard>()
+        .command::<Workflow, RunEnded>()
+        .query::<Workflow, GetWorkflow>()
+        .kind::<WorkflowRun>()
+        .command::<WorkflowRun, Begin>()
+        .command::<WorkflowRun, RunTick>()
+        .command::<WorkflowRun, StopRun>()
+        .command::<WorkflowRun, Act>()
+        .command::<WorkflowRun, Restart>()
+        .command::<WorkflowRun, RunEnded>()
+        .command::<WorkflowRun, Finished>()
+        .command::<WorkflowRun, Progress>()
+        .command::<WorkflowRun, Heard>()
+        .query::<WorkflowRun, GetRun>()
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Decide<Push> for Workflow {
         }
         let known = &self.known.0;
         let properties = match submission.properties {
-            Some(change) => change.over(&known.properties),
+            Some(change) => change.over(known.properties.clone()),
             None => known.properties.clone(),
         };
         let newest = known.versions.get(&known.newest);

@@ -64,6 +64,12 @@ impl Value {
         Self::plain(&Tree::from(json)).as_type(wanted)
     }
 
+    /// From JSON, as what it is there.
+    #[must_use]
+    pub fn plain_of(json: &serde_json::Value) -> Self {
+        Self::plain(&Tree::from(json))
+    }
+
     /// How many elements an array has.
     #[must_use]
     pub fn array_len(&self) -> Option<usize> {
