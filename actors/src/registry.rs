@@ -32,13 +32,14 @@ use crate::signals::{GetSignal, Heard, Raise, Signal, Spread, Subscribe, Unsubsc
 use crate::tasks::{
     Beat, Claim, Finish, Finished, GetQueue, Offer, Progress, Queue, Sweep, Waiting, Withdraw as WithdrawTask,
 };
+use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic};
 use crate::workflow_runs::{
     Act, Begin, Ended as RunEnded, GetRun, Restart, Stop as StopRun, Tick as RunTick, WorkflowRun,
 };
 use crate::workflows::{
-    Activate, Fire, GetWorkflow, Push, RestartInstance, SetBreakpoint, StartWorkflow, StopInstance, Unblock, Workflow,
+    Activate, Fire, GetWorkflow, Push, RestartInstance, SetBreakpoint, StartWorkflow, StopInstance, Unblock,
+    Workflow,
 };
-use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic};
 
 /// The kinds that a node runs.
 #[must_use]
@@ -222,7 +223,9 @@ mod tests {
         series append.v1 range.v1
         signals get.v1 raise.v1 spread.v1 subscribe.v1 unsubscribe.v1
         tasks beat.v1 claim.v1 finish.v1 get.v1 offer.v1 sweep.v1 waiting.v1 withdraw.v1
-        traffic get.v1 give-back.v1 set.v1";
+        traffic get.v1 give-back.v1 set.v1
+        workflow-runs act.v1 begin.v1 get.v1 heard.v1 restart.v1 run-ended.v1 stop.v1 task-finished.v1 task-progress.v1 tick.v1
+        workflows activate.v1 breakpoint.v1 fire.v1 get.v1 heard.v1 push.v1 restart.v1 run-ended.v1 start.v1 stop.v1 unblock.v1";
 
     #[test]
     fn the_kinds_and_verbs_of_a_node_are_these() {

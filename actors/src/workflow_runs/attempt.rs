@@ -43,7 +43,8 @@ impl<'a> Turn<'a> {
 
     /// Names an attempt for good.
     pub(super) fn id_of(&self, lane: u64, place: usize) -> String {
-        let attempt = self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map_or(0, |s| s.attempt);
+        let attempt =
+            self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map_or(0, |s| s.attempt);
         format!("{}#{}.{lane}.{place}.{attempt}", self.key, self.live.head.run)
     }
 
@@ -78,7 +79,11 @@ impl<'a> Turn<'a> {
             step.why = "it waits at a breakpoint".to_owned();
             return;
         }
-        self.evaluate_step(lane, place);
+        // Of a step that waits, nothing is evaluated before its signals have come: its parameters may be theirs.
+        step.until = Some(Timestamp(now.0.saturating_add(TIMEOUT_MS_DEFAULT)));
+        if !self.awaits_signals(lane, place) {
+            self.evaluate_step(lane, place);
+        }
     }
 
     /// Layers around a step of a lane, the nearest first, put to use.
@@ -101,7 +106,7 @@ impl<'a> Turn<'a> {
         use_it(&layers, &Around { turn: self, lane, step: Some(place) })
     }
 
-    fn evaluate_step(&mut self, lane: u64, place: usize) {
+    pub(super) fn evaluate_step(&mut self, lane: u64, place: usize) {
         let definition = self.definition(place);
         let run = Run::launch(troupe_workflows::definition::ParamDefinitions::new());
         let evaluated = step_params(definition, &Ordered::new(), &run).and_then(|mut params| {
@@ -134,14 +139,11 @@ impl<'a> Turn<'a> {
         if let Some(step) = self.step(lane, place) {
             (step.params, step.until) = (params, Some(until));
         }
-        if self.awaits_signals(lane, place) {
-            return;
-        }
         self.work(lane, place);
     }
 
     /// Does what the step is for.
-    pub(super) fn work(&mut self, lane: u64, place: usize) {
+    fn work(&mut self, lane: u64, place: usize) {
         let definition = self.definition(place);
         let Some(step) = self.step(lane, place) else { return };
         step.status = StepStatus::Running;
@@ -307,7 +309,9 @@ impl<'a> Turn<'a> {
             .live
             .lanes
             .iter()
-            .flat_map(|(number, lane)| lane.steps.iter().enumerate().map(move |(at, step)| (*number, at, step)))
+            .flat_map(|(number, lane)| {
+                lane.steps.iter().enumerate().map(move |(at, step)| (*number, at, step))
+            })
             .filter(|(_, _, step)| step.next_due().is_some_and(|due| due <= now))
             .map(|(number, at, _)| (number, at))
             .take(super::turn::STARTS_A_TURN)

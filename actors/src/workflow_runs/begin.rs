@@ -24,6 +24,13 @@ impl Turn<'_> {
         (head.status, head.started, head.ended) = (InstanceStatus::InProgress, self.now, None);
         (head.stopping, head.more, head.until) = (None, false, None);
         head.why = String::new();
+        head.policy = match again {
+            None => "START_FRESH_NEW_RUN",
+            Some(RestartAt::Incomplete) => "RESTART_FROM_INCOMPLETE",
+            Some(RestartAt::Beginning) => "RESTART_FROM_BEGINNING",
+            Some(RestartAt::Step(_)) => "RESTART_FROM_SPECIFIC",
+        }
+        .to_owned();
         head.counts = super::messages::Counts::default();
         self.live.failures.clear();
         self.line(format!("run {} begins", self.live.head.run));
@@ -51,7 +58,9 @@ impl Turn<'_> {
         });
         match evaluated {
             Ok(params) => self.live.params = params,
-            Err(error) => return self.end(InstanceStatus::Failed, &format!("the workflow's params: {error}")),
+            Err(error) => {
+                return self.end(InstanceStatus::Failed, &format!("the workflow's params: {error}"));
+            }
         }
         match self.instance_timeout() {
             Ok(ms) => self.live.head.until = Some(Timestamp(self.now.0.saturating_add(ms))),

@@ -23,6 +23,8 @@ pub struct Head {
     pub status: InstanceStatus,
     /// Which run of it, from 1.
     pub run: u64,
+    /// Where this run began, in Maestro's word.
+    pub policy: String,
     /// When this run began.
     pub started: Timestamp,
     /// When it ended.
@@ -48,6 +50,7 @@ impl Default for Head {
         Self {
             status: InstanceStatus::Created,
             run: 0,
+            policy: String::new(),
             started: Timestamp(0),
             ended: None,
             why: String::new(),
@@ -115,7 +118,8 @@ impl Change {
                 }
             }
         }
-        change.ended = before.lanes.keys().filter(|number| !after.lanes.contains_key(number)).copied().collect();
+        change.ended =
+            before.lanes.keys().filter(|number| !after.lanes.contains_key(number)).copied().collect();
         (change != Self::default()).then_some(change)
     }
 }

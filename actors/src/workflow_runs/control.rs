@@ -13,15 +13,27 @@ impl Turn<'_> {
         }
         self.live.head.stopping = Some((cut(why), kill));
         self.line(format!("it is stopped: {why}"));
+        self.stop_steps(why, kill);
+        if matches!(self.begun.kind.0, Kind::Instance { .. }) && self.no_step_goes_on() {
+            let status = if kill { InstanceStatus::Failed } else { InstanceStatus::Stopped };
+            self.end(status, why);
+        }
+    }
+
+    /// An instance has taken too long.
+    pub(super) fn time_out(&mut self) {
+        let why = "the instance took too long";
+        self.live.head.stopping.get_or_insert_with(|| (why.to_owned(), false));
+        self.stop_steps(why, false);
+        self.end(InstanceStatus::TimedOut, why);
+    }
+
+    fn stop_steps(&mut self, why: &str, kill: bool) {
         let open: Vec<u64> = self.live.lanes.keys().copied().collect();
         for lane in open {
             for place in 0..self.graph.len() {
                 self.stop_step(lane, place, why, kill);
             }
-        }
-        if matches!(self.begun.kind.0, Kind::Instance { .. }) && self.no_step_goes_on() {
-            let status = if kill { InstanceStatus::Failed } else { InstanceStatus::Stopped };
-            self.end(status, why);
         }
     }
 
@@ -92,7 +104,7 @@ impl Turn<'_> {
             ActOn::Retry if status.is_retryable() => self.start_step(lane, place),
             ActOn::Bypass if status == StepStatus::WaitingForSignals => {
                 self.hear_no_more(lane, place, None);
-                self.work(lane, place);
+                self.evaluate_step(lane, place);
             }
             _ => return Err(format!("a step that is {status} cannot be told to {act:?}").to_lowercase()),
         }

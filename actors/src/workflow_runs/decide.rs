@@ -1,7 +1,6 @@
 //! How a run decides.
 
 use troupe_runtime::{Command, Context, Decide, Decision, Refused};
-use troupe_workflows::status::InstanceStatus;
 
 use super::change::Live;
 use super::messages::{Act, Begin, Ended, Kind, Restart, Stop, Tick};
@@ -61,8 +60,7 @@ impl Decide<Tick> for WorkflowRun {
         self.carry(ctx, |turn| {
             turn.look_at_clock();
             if turn.live.head.until.is_some_and(|until| until <= turn.now) {
-                turn.stop_all("the instance took too long", false);
-                turn.end(InstanceStatus::TimedOut, "the instance took too long");
+                turn.time_out();
             }
         })
     }
@@ -173,4 +171,3 @@ impl Decide<Restart> for WorkflowRun {
         turn.decide(&self.live.0, Decision::unchanged()).reply(())
     }
 }
-

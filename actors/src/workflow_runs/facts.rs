@@ -32,6 +32,7 @@ impl Facts for Around<'_, '_> {
             "workflow_run_id" => long(self.turn.live.head.run),
             "workflow_uuid" | "correlation_id" => Some(Value::from(self.turn.key)),
             "owner" => initiator("owner"),
+            "RUN_POLICY" => Some(Value::from(self.turn.live.head.policy.as_str())),
             "INITIATOR_TYPE" => initiator("type"),
             "INITIATOR_RUNNER_NAME" => initiator("user"),
             "INITIATOR_TIMEZONE" | "FIRST_TIME_TRIGGER_TIMEZONE" => initiator("timezone"),
@@ -78,6 +79,11 @@ impl Facts for Around<'_, '_> {
         let step = self.lane?.steps.get(self.step?)?;
         step.awaited.get(index)?.came.as_ref()?.get(param).map(|text| typed(text))
     }
+}
+
+/// What a signal carries, to be compared with what is wanted: a number only where a number is.
+pub(crate) fn carried(text: &str, wanted: &Value) -> Value {
+    if matches!(wanted, Value::Long(_)) { typed(text) } else { Value::from(text) }
 }
 
 /// Signals carry texts; one that is a whole number is one.

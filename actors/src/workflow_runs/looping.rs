@@ -38,13 +38,8 @@ impl Turn<'_> {
         let stretch = ((STRETCH_BYTES / bytes) as u64).clamp(1, STRETCH_MAX);
         let concurrency = if strict { 1 } else { concurrency.max(1) };
         let at_once = AT_ONCE_MAX.min(concurrency).min(total.div_ceil(stretch)).max(1);
-        let looping = LoopRun {
-            total,
-            stretch,
-            within: (concurrency / at_once).max(1),
-            at_once,
-            ..LoopRun::default()
-        };
+        let looping =
+            LoopRun { total, stretch, within: (concurrency / at_once).max(1), at_once, ..LoopRun::default() };
         if let Some(step) = self.step(lane, place) {
             step.looping = Some(looping);
         }
@@ -77,7 +72,8 @@ impl Turn<'_> {
     }
 
     pub(super) fn child_key(&self, lane: u64, place: usize, number: u64) -> String {
-        let attempt = self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map_or(0, |s| s.attempt);
+        let attempt =
+            self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map_or(0, |s| s.attempt);
         format!("{}/{lane}.{place}.{attempt}.{number}", self.key)
     }
 
@@ -100,9 +96,13 @@ impl Turn<'_> {
     }
 
     fn parent(&self, lane: u64, place: usize, number: u64) -> Parent {
-        let attempt = self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map_or(0, |s| s.attempt);
+        let attempt =
+            self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map_or(0, |s| s.attempt);
         let run = self.live.head.run;
-        Parent { to: Address::of::<WorkflowRun>(self.key), id: format!("{run}.{lane}.{place}.{attempt}.{number}") }
+        Parent {
+            to: Address::of::<WorkflowRun>(self.key),
+            id: format!("{run}.{lane}.{place}.{attempt}.{number}"),
+        }
     }
 
     /// Values around the steps of a loop: the loop's own parameters, its lane's, and those around.
@@ -158,7 +158,8 @@ impl Turn<'_> {
         self.told.push(Told::Start(id.to_owned(), Box::new(start)));
         if sync {
             if let Some(step) = self.step(lane, place) {
-                step.looping = Some(LoopRun { total: 1, at_once: 1, running: vec![0], next: 1, ..LoopRun::default() });
+                step.looping =
+                    Some(LoopRun { total: 1, at_once: 1, running: vec![0], next: 1, ..LoopRun::default() });
             }
         } else {
             self.complete(lane, place, StepStatus::Succeeded);
@@ -204,7 +205,9 @@ impl Turn<'_> {
     fn end_loop(&mut self, lane: u64, place: usize, last: &Ended) {
         let now = i64::try_from(self.now.0).unwrap_or(i64::MAX);
         let Some(step) = self.step(lane, place) else { return };
-        let Some(looping) = step.looping.as_ref().filter(|looping| looping.running.is_empty()) else { return };
+        let Some(looping) = step.looping.as_ref().filter(|looping| looping.running.is_empty()) else {
+            return;
+        };
         let Counts { failed, stopped, .. } = looping.counts;
         let why = looping.why.clone();
         let active = step.status.is_active();
@@ -235,8 +238,12 @@ impl Turn<'_> {
         if matches!(self.definition(place).kind, StepKind::Subworkflow { .. }) {
             let params = self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map(|s| &s.params);
             let id = params.and_then(|params| params.value("subworkflow_id"));
-            let stop =
-                StopInstance { instance: None, request_id: Some(self.id_of(lane, place)), why: stop.why, kill: false };
+            let stop = StopInstance {
+                instance: None,
+                request_id: Some(self.id_of(lane, place)),
+                why: stop.why,
+                kill: false,
+            };
             if let (Some(Value::String(id)), false) = (id, running.is_empty()) {
                 self.told.push(Told::StopInstance(id, stop));
             }

@@ -24,8 +24,11 @@ mod turn;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;
 
 pub use change::{Change, Head};
+pub(crate) use facts::carried;
 pub use lane::{Attempt, Lane, LoopRun, StepRun};
 pub use messages::{
     Act, ActOn, Begin, Counts, Ended, GetRun, Kind, LaneView, Parent, Restart, RestartAt, RunView, StepView,

@@ -8,7 +8,7 @@ use troupe_workflows::definition::Operator;
 use troupe_workflows::params::{Parameters, Scope, Value, evaluate_one};
 use troupe_workflows::status::StepStatus;
 
-use super::facts::typed;
+use super::facts::carried;
 use super::lane::Awaited;
 use super::state::WorkflowRun;
 use super::turn::{Told, Turn};
@@ -21,9 +21,7 @@ impl Turn<'_> {
         if definition.signal_dependencies.is_empty() {
             return false;
         }
-        let params = self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map(|s| s.params.clone());
-        let params = params.unwrap_or_default();
-        let awaited: Result<Vec<Awaited>, String> = self.scoped(lane, place, Some(&params), |layers, around| {
+        let awaited: Result<Vec<Awaited>, String> = self.scoped(lane, place, None, |layers, around| {
             let scope = Scope::new(layers, around);
             definition
                 .signal_dependencies
@@ -32,7 +30,8 @@ impl Turn<'_> {
                     let name = scope.fill(&dependency.name).map_err(|error| error.to_string())?;
                     let mut wanted = Ordered::new();
                     for (key, one) in &dependency.match_params {
-                        let value = evaluate_one(key, &one.param, &scope).map_err(|error| error.to_string())?;
+                        let value =
+                            evaluate_one(key, &one.param, &scope).map_err(|error| error.to_string())?;
                         wanted.insert(key.clone(), (one.operator.word().to_owned(), value));
                     }
                     Ok(Awaited { name, wanted, came: None })
@@ -63,14 +62,15 @@ impl Turn<'_> {
 
     /// A signal that a step of this attempt waits for has come.
     pub(super) fn heard(&mut self, lane: u64, place: usize, at: usize, heard: &Heard) {
-        let Some(step) = self.step(lane, place).filter(|step| step.status == StepStatus::WaitingForSignals) else {
+        let Some(step) = self.step(lane, place).filter(|step| step.status == StepStatus::WaitingForSignals)
+        else {
             return;
         };
         let Some(awaited) = step.awaited.get_mut(at).filter(|awaited| awaited.came.is_none()) else { return };
         let params = &heard.raise.params;
         let holds = |(name, (operator, value)): (&String, &(String, Value))| {
-            let carried = params.get(name).map(|text| typed(text));
-            carried.is_some_and(|carried| Operator::named(operator).is_some_and(|op| op.holds(&carried, value)))
+            let came = params.get(name).map(|text| carried(text, value));
+            came.is_some_and(|carried| Operator::named(operator).is_some_and(|op| op.holds(&carried, value)))
         };
         if !awaited.wanted.iter().all(holds) {
             return;
@@ -79,7 +79,7 @@ impl Turn<'_> {
         let all = step.awaited.iter().all(|awaited| awaited.came.is_some());
         self.hear_no_more(lane, place, Some(at));
         if all {
-            self.work(lane, place);
+            self.evaluate_step(lane, place);
         }
     }
 
@@ -99,7 +99,12 @@ impl Turn<'_> {
     }
 
     /// Raises what a step's definition says that it raises.
-    pub(super) fn raise_outputs(&mut self, lane: u64, place: usize, params: &Parameters) -> Result<(), String> {
+    pub(super) fn raise_outputs(
+        &mut self,
+        lane: u64,
+        place: usize,
+        params: &Parameters,
+    ) -> Result<(), String> {
         let definition = self.definition(place);
         if definition.signal_outputs.is_empty() {
             return Ok(());

@@ -7,7 +7,8 @@ use troupe_workflows::validation::validate;
 
 use super::instances::{Desk, run_key};
 use super::messages::{
-    Activate, Fire, Push, Pushed, RestartInstance, SetBreakpoint, StartWorkflow, Started, StopInstance, Unblock,
+    Activate, Fire, Push, Pushed, RestartInstance, SetBreakpoint, StartWorkflow, Started, StopInstance,
+    Unblock,
 };
 use super::state::{Fact, Workflow};
 use crate::kept::Kept;

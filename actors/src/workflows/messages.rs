@@ -138,6 +138,7 @@ impl Command for RestartInstance {
     const VERB: &'static str = "restart.v1";
     /// The run that begins.
     type Reply = u64;
+    const REPEATABLE: bool = true;
 }
 
 /// Makes a version the active one, or none.

@@ -111,7 +111,8 @@ impl Entity for Workflow {
                 known.newest = known.newest.max(*version);
                 known.properties = properties.as_ref().clone();
                 while known.versions.len() > VERSIONS_MAX {
-                    let oldest = known.versions.keys().find(|version| known.active != Some(**version)).copied();
+                    let oldest =
+                        known.versions.keys().find(|version| known.active != Some(**version)).copied();
                     let Some(oldest) = oldest else { break };
                     known.versions.remove(&oldest);
                 }

@@ -13,6 +13,10 @@ use super::messages::{Fire, StartWorkflow};
 use super::state::{Fact, HEARD_MAX, Raises, Workflow};
 use crate::kept::Kept;
 use crate::signals::{Heard, Signal, Subscribe, Unsubscribe};
+use crate::workflow_runs::carried;
+
+/// One raise of each signal, by its name: its number and parameters.
+type Joined = BTreeMap<String, (u64, BTreeMap<String, String>)>;
 
 /// The name of a trigger's timer.
 fn timer(trigger: usize) -> String {
@@ -101,7 +105,9 @@ impl Desk<'_> {
             version: version.to_string(),
             params: Kept::default(),
             source: Kept(ParamSource::TimeTrigger),
-            initiator: Kept(serde_json::json!({ "type": "TIME", "timezone": zone, "trigger_time": fire.at.0 })),
+            initiator: Kept(
+                serde_json::json!({ "type": "TIME", "timezone": zone, "trigger_time": fire.at.0 }),
+            ),
             signals: BTreeMap::new(),
             notify: None,
         };
@@ -135,7 +141,7 @@ impl Desk<'_> {
     }
 
     /// One raise of each signal whose join keys agree, the oldest first; taken out of what is kept.
-    fn join(&mut self, at: &str, trigger: &SignalTrigger) -> Option<BTreeMap<String, (u64, BTreeMap<String, String>)>> {
+    fn join(&mut self, at: &str, trigger: &SignalTrigger) -> Option<Joined> {
         let names: Vec<&String> = trigger.definitions.keys().collect();
         let of = |name: &str| format!("{at}/{name}");
         let first = self.known.heard.get(&of(names.first()?))?.clone();
@@ -165,24 +171,20 @@ impl Desk<'_> {
         None
     }
 
-    fn start_for(
-        &mut self,
-        at: &str,
-        trigger: &SignalTrigger,
-        version: u64,
-        joined: BTreeMap<String, (u64, BTreeMap<String, String>)>,
-        seed: u64,
-    ) {
+    fn start_for(&mut self, at: &str, trigger: &SignalTrigger, version: u64, joined: Joined, seed: u64) {
         let told: Vec<String> = joined.iter().map(|(name, (seq, _))| format!("{name}#{seq}")).collect();
         let signals: BTreeMap<String, BTreeMap<String, String>> =
             joined.into_iter().map(|(name, (_, params))| (name, params)).collect();
-        let around = Joined { signals: &signals, now: self.now, seed };
+        let around = Around { signals: &signals, now: self.now, seed };
         let layers: [&dyn Lookup; 0] = [];
         let scope = Scope::new(&layers, &around);
-        let holds = trigger.condition.as_ref().map_or(Ok(true), |condition| scope.holds("condition", condition));
+        let holds =
+            trigger.condition.as_ref().map_or(Ok(true), |condition| scope.holds("condition", condition));
         match holds {
             Ok(true) => {}
-            Ok(false) => return self.line(&format!("{} started nothing: the condition is false", told.join(", "))),
+            Ok(false) => {
+                return self.line(&format!("{} started nothing: the condition is false", told.join(", ")));
+            }
             Err(error) => return self.line(&format!("{} started nothing: {error}", told.join(", "))),
         }
         let dedup = trigger.dedup_expr.as_ref().map(|expression| scope.run("dedup_expr", expression));
@@ -210,8 +212,8 @@ impl Desk<'_> {
 fn matches(trigger: &SignalTrigger, heard: &Heard) -> bool {
     let Some(entry) = trigger.definitions.get(&heard.signal) else { return false };
     entry.match_params.iter().all(|(name, wanted)| {
-        let carried = heard.raise.params.get(name).map(|text| typed(text));
-        carried.is_some_and(|carried| wanted.operator.holds(&carried, &wanted.value))
+        let came = heard.raise.params.get(name).map(|text| carried(text, &wanted.value));
+        came.is_some_and(|carried| wanted.operator.holds(&carried, &wanted.value))
     })
 }
 
@@ -220,13 +222,13 @@ fn typed(text: &str) -> Value {
 }
 
 /// The facts around a trigger's expressions.
-struct Joined<'a> {
+struct Around<'a> {
     signals: &'a BTreeMap<String, BTreeMap<String, String>>,
     now: Timestamp,
     seed: u64,
 }
 
-impl Facts for Joined<'_> {
+impl Facts for Around<'_> {
     fn now_ms(&self) -> i64 {
         i64::try_from(self.now.0).unwrap_or(i64::MAX)
     }
@@ -243,4 +245,3 @@ impl Facts for Joined<'_> {
         self.signals.get(signal)?.get(param).map(|text| typed(text))
     }
 }
-
