@@ -162,7 +162,9 @@ pub(crate) async fn run(arguments: Arguments, config: Config, base: &Path) -> an
     let publication = store(&lake, &trained, seed).await?;
     if arguments.no_publish {
         if arguments.json_line {
-            println!("{publication}");
+            let mut result = publication.clone();
+            result["publication"] = publication;
+            println!("{result}");
         }
         return Ok(());
     }

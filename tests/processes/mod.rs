@@ -12,5 +12,6 @@ mod http;
 mod outage;
 mod placement;
 mod rebuild;
+mod retrain;
 mod strangers;
 mod train;
