@@ -11,11 +11,11 @@ export function drawCanary(state) {
   const drawn = [make('p', {}, make('strong', { class: verdict?.passed === false ? 'bad' : verdict ? 'good' : '' },
     verdict ? `${verdict.passed ? 'passed' : 'failed'}: ${verdict.words}` : `${looks.length} looks, still running`))];
   if (looks.length > 0) {
-    drawn.push(framed('score', figure(last.score), 'quiet', chart({
+    drawn.push(make('div', { class: 'figures' }, framed('score', figure(last.score), 'quiet', chart({
       label: 'score of each look', x: looks.map((look) => look.at), zero: true,
       lines: [{ values: looks.map((look) => look.score) }, { values: looks.map(() => state.thresholds.pass), tone: 'threshold' },
         { values: looks.map(() => state.thresholds.marginal), tone: 'threshold' }],
-    })));
+    }))));
   }
   const metrics = (last?.metrics ?? []).map((metric) => {
     const length = Math.max(metric.control.length, metric.experiment.length);

@@ -23,10 +23,16 @@ export function chart({ label, x, lines = [], bands = [], marks = [], spans = []
     return svg;
   }
   let [low, high] = [Math.min(...values, ...(zero ? [0] : [])), Math.max(...values, ...(zero ? [0] : []))];
+  // The first looks of a band are so wide that nothing else could be seen: what is shown is some widths of the newest.
+  const newest = bands.map((band) => [band.low.findLast(Number.isFinite), band.high.findLast(Number.isFinite)]).find(([from]) => from !== undefined);
+  if (newest && newest[1] > newest[0]) {
+    const width = newest[1] - newest[0];
+    [low, high] = [Math.max(low, Math.min(newest[0], zero ? 0 : newest[0]) - 2 * width), Math.min(high, Math.max(newest[1], zero ? 0 : newest[1]) + 2 * width)];
+  }
   if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
   const [first, last] = [x[0], x.at(-1)];
   const left = (at) => LEFT + (last === first ? 0.5 : (Math.min(Math.max(at, first), last) - first) / (last - first)) * (WIDTH - LEFT - 8);
-  const top = (value) => TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM);
+  const top = (value) => TOP + (high - Math.min(Math.max(value, low), high)) / (high - low) * (HEIGHT - TOP - BOTTOM);
   for (const span of spans.filter(({ from, to }) => to > first && from < last)) {
     svg.append(makeSvg('rect', { class: 'span', x: left(span.from), y: TOP, width: Math.max(2, left(span.to) - left(span.from)), height: HEIGHT - TOP - BOTTOM },
       makeSvg('title', {}, span.words ?? '')));
