@@ -3,12 +3,16 @@
 use troupe_runtime::Registry;
 
 use crate::canaries::{
-    Canary, Cancel, DeleteConfig, GetCanary, GetConfig, GiveUp, JudgeLook, Overdue, PutConfig, StartCanary,
-    StartFor, StoredConfig,
+    Canary, CanaryEnded, Cancel, DeleteConfig, GetCanary, GetConfig, GiveUp, JudgeLook, Overdue, PutConfig,
+    StartCanary, StartFor, StoredConfig,
 };
 use crate::catalog::{Catalog, Declare, ListGroups, Retire};
 use crate::clients::{Clients, GetClients, Register, Report};
 use crate::content::{Content, Count, Describe, GetContent};
+use crate::deployments::{
+    Begin as BeginDeployment, Cancel as CancelDeployment, ChildEnded, Deployment, Due, GetDeployment, Go, Judge as JudgeStage,
+    Pause, RestartStage, Resume,
+};
 use crate::directory::{Directory, Enlist, GetDirectory, Strike};
 use crate::experiments::{
     Climb, Conclude, Deal, Define, Experiment, GetExperiment, GetPower, PlanAhead, Start, Stop,
@@ -19,20 +23,23 @@ use crate::flags::{DefineFlag, Flag, GetFlag, Switch};
 use crate::members::{
     GetHistory, GetInputs, GetPredictions, GetProfile, Member, Record, Remember, SetProfile,
 };
-use crate::models::{Advance, GetModel, Model, Promote, Publish};
+use crate::models::{Advance, Advanced, GetModel, Model, Promote, Publish};
 use crate::monitors::{
     Compare, DefineMonitor, GetMonitor, Happening, Label, Lift, Monitor, Observe as ObserveRows, Silence,
     Tick,
 };
 use crate::outcomes::{Enrol, Follow, GetOutcome, LookNow, Outcome, Tally, Withdraw};
 use crate::participants::{Expose, GetParticipant, Measure, Participant};
+use crate::pipelines::{
+    DeletePipeline, ExecutionEnded, GetPipeline, Pipeline, PutPipeline, Reopened, RunFor, StartPipeline,
+};
 use crate::probes::{Append, Cas, Forward, Get, Keep, Probe, Put, Read, Take};
 use crate::series::{Append as AppendPoints, Range, Series};
 use crate::signals::{GetSignal, Heard, Raise, Signal, Spread, Subscribe, Unsubscribe};
 use crate::tasks::{
     Beat, Claim, Finish, Finished, GetQueue, Offer, Progress, Queue, Sweep, Waiting, Withdraw as WithdrawTask,
 };
-use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic};
+use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic, TrafficSet};
 use crate::workflow_runs::{
     Act, Begin, Ended as RunEnded, GetRun, Restart, Stop as StopRun, Tick as RunTick, WorkflowRun,
 };
@@ -100,6 +107,31 @@ fn steering(registry: Registry) -> Registry {
         .command::<Traffic, SetTraffic>()
         .command::<Traffic, GiveBack>()
         .query::<Traffic, GetTraffic>()
+        .kind::<Pipeline>()
+        .command::<Pipeline, PutPipeline>()
+        .command::<Pipeline, DeletePipeline>()
+        .command::<Pipeline, StartPipeline>()
+        .command::<Pipeline, Heard>()
+        .command::<Pipeline, RunFor>()
+        .command::<Pipeline, ExecutionEnded>()
+        .command::<Pipeline, Reopened>()
+        .query::<Pipeline, GetPipeline>()
+        .kind::<Deployment>()
+        .command::<Deployment, BeginDeployment>()
+        .command::<Deployment, Go>()
+        .command::<Deployment, CancelDeployment>()
+        .command::<Deployment, Pause>()
+        .command::<Deployment, Resume>()
+        .command::<Deployment, JudgeStage>()
+        .command::<Deployment, RestartStage>()
+        .command::<Deployment, Due>()
+        .command::<Deployment, TrafficSet>()
+        .command::<Deployment, Advanced>()
+        .command::<Deployment, CanaryEnded>()
+        .command::<Deployment, ChildEnded>()
+        .command::<Deployment, Finished>()
+        .command::<Deployment, Progress>()
+        .query::<Deployment, GetDeployment>()
 }
 
 /// The kinds that watch numbers and decide, and those that they tell.
@@ -209,6 +241,7 @@ mod tests {
         catalog declare.v1 list.v1 retire.v1
         clients get.v1 register.v1 report.v1
         content count.v1 describe.v1 get.v1
+        deployments advanced.v1 begin.v1 cancel.v1 child-ended.v1 due.v1 get.v1 go.v1 judge.v1 pause.v1 restart.v1 resume.v1 task-finished.v1 task-progress.v1 traffic-set.v1 verdict.v1
         directory enlist.v1 get.v1 strike.v1
         experiments climb.v1 conclude.v1 deal.v1 define.v1 get.v1 plan.v1 power.v1 start.v1 stop.v1
         exposures count.v1 get.v1
@@ -219,6 +252,7 @@ mod tests {
         monitors compare.v1 define.v1 get.v1 happening.v1 label.v1 lift.v1 observe.v1 silence.v1 tick.v1
         outcomes enrol.v1 follow.v1 get.v1 look.v1 tally.v1 withdraw.v1
         participants expose.v1 get.v1 measure.v1
+        pipelines delete.v1 execution-ended.v1 get.v1 heard.v1 put.v1 reopened.v1 run-for.v1 start.v1
         probes append.v1 cas.v1 forward.v1 get.v1 keep.v1 put.v1 read.v1 take.v1
         series append.v1 range.v1
         signals get.v1 raise.v1 spread.v1 subscribe.v1 unsubscribe.v1

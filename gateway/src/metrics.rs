@@ -26,6 +26,9 @@ pub fn describe() {
 /// What the paths of Kayenta's API begin with.
 const CANARIES: [&str; 4] = ["/canary", "/standalone_canary_analysis", "/judges", "/metricsServices"];
 
+/// What the paths of Spinnaker's API begin with.
+const DEPLOYMENTS: [&str; 2] = ["/pipelines", "/applications"];
+
 /// The routes of the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -42,6 +45,7 @@ pub(crate) enum Route {
     Subscriptions,
     ClientReports,
     Canaries,
+    Deployments,
     None,
 }
 
@@ -64,6 +68,7 @@ impl Route {
             Some("/sub/{clientKey}") => Self::Subscriptions,
             Some("/api/client/register" | "/api/client/metrics") => Self::ClientReports,
             Some(path) if CANARIES.iter().any(|prefix| path.starts_with(prefix)) => Self::Canaries,
+            Some(path) if DEPLOYMENTS.iter().any(|prefix| path.starts_with(prefix)) => Self::Deployments,
             _ => Self::None,
         }
     }
@@ -83,6 +88,7 @@ impl Route {
             Self::Subscriptions => "subscriptions",
             Self::ClientReports => "client_reports",
             Self::Canaries => "canaries",
+            Self::Deployments => "deployments",
             Self::None => "none",
         }
     }

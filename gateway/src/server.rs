@@ -29,6 +29,7 @@ use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::recommend::Recommend;
 use crate::remember::Remember;
+use crate::routes::deployments::{executions, pipelines};
 use crate::routes::{
     actors, canaries as canary_routes, canary_configs, events, features, growthbook, health, index,
     recommendations, unleash,
@@ -190,6 +191,18 @@ fn composed() -> OpenApiRouter<Edge> {
         .routes(routes!(canary_routes::judge_posted))
         .routes(routes!(canary_routes::judges))
         .routes(routes!(canary_routes::sources))
+        .routes(routes!(pipelines::put, pipelines::list))
+        .routes(routes!(pipelines::validate))
+        .routes(routes!(pipelines::list_of))
+        .routes(routes!(pipelines::get))
+        .routes(routes!(pipelines::start, pipelines::delete))
+        .routes(routes!(executions::get))
+        .routes(routes!(executions::list))
+        .routes(routes!(executions::cancel))
+        .routes(routes!(executions::pause))
+        .routes(routes!(executions::resume))
+        .routes(routes!(executions::restart))
+        .routes(routes!(executions::judge))
 }
 
 /// This API's description, as `/openapi.json` serves it.

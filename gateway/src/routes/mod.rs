@@ -3,6 +3,7 @@
 pub(crate) mod actors;
 pub(crate) mod canaries;
 pub(crate) mod canary_configs;
+pub(crate) mod deployments;
 pub(crate) mod events;
 pub(crate) mod features;
 pub(crate) mod growthbook;
