@@ -188,3 +188,73 @@ fn query<E: Entity, Q: Query>(key: String, query: &Q) -> AskOne {
 fn decoded<T: bincode::Decode<()>>(reply: &[u8]) -> Result<T, AskError> {
     wire::decode(reply).map_err(AskError::Fault)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use troupe_actors::Kept;
+    use troupe_actors::experiments::{self, ExperimentSpec, Variation};
+    use troupe_actors::traffic::{self, Change, Split};
+
+    use super::*;
+
+    fn split(weight: u32, over_experiments: bool) -> Traffic {
+        let split = Split { production: 1, canary: 2, weight, baseline: weight <= 5_000, over_experiments, salt: "d:1".into() };
+        let mut traffic = Traffic::create("recommend");
+        let change = Change { at: Timestamp(1), by: "d:1".into(), split: Some(split), why: String::new() };
+        traffic.apply(&traffic::Event::Set(Kept(change)));
+        traffic
+    }
+
+    fn experiment() -> Experiment {
+        let arm = |name: &str, version| Variation { name: name.into(), version };
+        let spec = ExperimentSpec {
+            model: "recommend".into(),
+            variations: vec![arm("a", None), arm("b", Some(3))],
+            coverage: 1.0,
+            weights: None,
+            seed: None,
+            hash_version: 2,
+        };
+        let mut experiment = Experiment::create("e");
+        experiment.apply(&experiments::Event::Defined(spec));
+        experiment.apply(&experiments::Event::Started);
+        experiment
+    }
+
+    /// How many of a thousand members are answered in each role.
+    fn roles(traffic: Option<Traffic>, runs: bool) -> [usize; 4] {
+        let globals = Globals::default();
+        if let Some(traffic) = traffic {
+            globals.publish(vec![(Traffic::KIND, "recommend".to_owned(), Arc::new(traffic))]);
+        }
+        if runs {
+            globals.publish(vec![(Experiment::KIND, "e".to_owned(), Arc::new(experiment()))]);
+        }
+        let mut found = [0; 4];
+        for member in 0..1_000 {
+            let allocation = Platform.allocate(&globals, &member.to_string(), None).unwrap();
+            assert_eq!(allocation.variation.is_some(), allocation.role == Role::Experiment);
+            let expected = match allocation.role {
+                Role::Canary => Some(2),
+                Role::Baseline => Some(1),
+                _ => allocation.version,
+            };
+            assert_eq!(allocation.version, expected);
+            found[allocation.role as usize] += 1;
+        }
+        found
+    }
+
+    #[test]
+    fn experiments_keep_their_members_unless_the_canary_takes_its_own() {
+        assert_eq!(roles(None, false), [1_000, 0, 0, 0], "without a split the champion answers");
+        assert_eq!(roles(Some(split(0, true)), false), [1_000, 0, 0, 0], "a weight of 0 is nobody");
+        let [production, baseline, canary, arms] = roles(Some(split(2_000, false)), false);
+        assert!(production > 500 && (150..250).contains(&baseline) && (150..250).contains(&canary) && arms == 0);
+        assert_eq!(roles(Some(split(2_000, false)), true), [0, 0, 0, 1_000]);
+        assert_eq!(roles(Some(split(2_000, true)), true), [0, baseline, canary, production]);
+        assert_eq!(roles(Some(split(10_000, true)), true), [0, 0, 1_000, 0]);
+    }
+}

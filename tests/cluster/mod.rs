@@ -1,6 +1,7 @@
 //! Several nodes in one process, over the in-memory transport and disks in memory that survive their nodes.
 
 mod deaths;
+mod deliveries;
 mod durability;
 mod effects;
 mod entities;

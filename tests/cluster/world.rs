@@ -11,7 +11,7 @@ use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;
 use troupe_runtime::supervised::Actor;
 use troupe_runtime::transport::{MemoryNetwork, ReceiverSlot};
-use troupe_runtime::{NodeId, Router};
+use troupe_runtime::{NodeId, Registry, Router};
 use troupe_supervision::RingJournal;
 
 use super::toy;
@@ -33,6 +33,7 @@ pub(crate) struct World {
     disks: BTreeMap<u16, MemoryDisk>,
     incarnation: u64,
     founders: u16,
+    registry: Arc<Registry>,
 }
 
 /// Fast timing, so that a failover takes a fraction of a second.
@@ -79,7 +80,13 @@ impl World {
 
     /// So many nodes found the cluster.
     pub(crate) async fn founded_by(founders: u16, config: RuntimeConfig) -> Self {
+        Self::of(toy::registry(), founders, config).await
+    }
+
+    /// Nodes that run these kinds.
+    pub(crate) async fn of(registry: Registry, founders: u16, config: RuntimeConfig) -> Self {
         let mut world = Self {
+            registry: Arc::new(registry),
             network: MemoryNetwork::default(),
             config,
             nodes: BTreeMap::new(),
@@ -109,8 +116,7 @@ impl World {
         };
         let journal = Arc::new(RingJournal::default());
         let disk = self.disks.entry(node).or_default().open();
-        let registry = Arc::new(toy::registry());
-        let runtime = Runtime::open(spec, registry, journal, transport, &slot, disk).unwrap();
+        let runtime = Runtime::open(spec, self.registry.clone(), journal, transport, &slot, disk).unwrap();
         let mut actors = Vec::new();
         for child in runtime.children() {
             actors.push((child.start)(None).await.unwrap());
@@ -147,6 +153,7 @@ impl World {
             disks: BTreeMap::new(),
             incarnation: 0,
             founders: 3,
+            registry: Arc::new(toy::registry()),
         };
         for node in nodes {
             world.boot(*node).await;

@@ -31,6 +31,7 @@ pub(super) const ASSETS: &[Asset] = assets![
     "/monitor.js" "monitor.js" "text/javascript; charset=utf-8",
     "/outcome.js" "outcome.js" "text/javascript; charset=utf-8",
     "/canary.js" "canary.js" "text/javascript; charset=utf-8",
+    "/deployment.js" "deployment.js" "text/javascript; charset=utf-8",
 ];
 
 /// Nothing but the console's own files may run or be loaded, whatever an entity's state holds.

@@ -2,16 +2,19 @@
 
 import { byId, make } from '/dom.js';
 import { drawCanary } from '/canary.js';
+import { drawDeployment, drawPipeline } from '/deployment.js';
 import { drawMonitor } from '/monitor.js';
 import { drawExperiment, drawOutcome } from '/outcome.js';
 
-const LISTED = ['experiments', 'canaries', 'monitors'];
+const LISTED = ['experiments', 'canaries', 'monitors', 'pipelines', 'deployments'];
 const REFRESH_MS = 3000;
 
 const DRAWN = {
   monitors: drawMonitor,
   outcomes: drawOutcome,
   canaries: drawCanary,
+  deployments: (state, key) => drawDeployment(state, key, entity),
+  pipelines: drawPipeline,
   experiments: async (state, key) => drawExperiment(state, (await entity('outcomes', key))?.state),
 };
 
