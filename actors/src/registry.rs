@@ -10,8 +10,8 @@ use crate::catalog::{Catalog, Declare, ListGroups, Retire};
 use crate::clients::{Clients, GetClients, Register, Report};
 use crate::content::{Content, Count, Describe, GetContent};
 use crate::deployments::{
-    Begin as BeginDeployment, Cancel as CancelDeployment, ChildEnded, Deployment, Due, GetDeployment, Go, Judge as JudgeStage,
-    Pause, RestartStage, Resume,
+    Begin as BeginDeployment, Cancel as CancelDeployment, ChildEnded, Deployment, Due, GetDeployment, Go,
+    Judge as JudgeStage, Pause, RestartStage, Resume,
 };
 use crate::directory::{Directory, Enlist, GetDirectory, Strike};
 use crate::experiments::{

@@ -200,7 +200,14 @@ mod tests {
     use super::*;
 
     fn split(weight: u32, over_experiments: bool) -> Traffic {
-        let split = Split { production: 1, canary: 2, weight, baseline: weight <= 5_000, over_experiments, salt: "d:1".into() };
+        let split = Split {
+            production: 1,
+            canary: 2,
+            weight,
+            baseline: weight <= 5_000,
+            over_experiments,
+            salt: "d:1".into(),
+        };
         let mut traffic = Traffic::create("recommend");
         let change = Change { at: Timestamp(1), by: "d:1".into(), split: Some(split), why: String::new() };
         traffic.apply(&traffic::Event::Set(Kept(change)));
@@ -252,7 +259,9 @@ mod tests {
         assert_eq!(roles(None, false), [1_000, 0, 0, 0], "without a split the champion answers");
         assert_eq!(roles(Some(split(0, true)), false), [1_000, 0, 0, 0], "a weight of 0 is nobody");
         let [production, baseline, canary, arms] = roles(Some(split(2_000, false)), false);
-        assert!(production > 500 && (150..250).contains(&baseline) && (150..250).contains(&canary) && arms == 0);
+        assert!(
+            production > 500 && (150..250).contains(&baseline) && (150..250).contains(&canary) && arms == 0
+        );
         assert_eq!(roles(Some(split(2_000, false)), true), [0, 0, 0, 1_000]);
         assert_eq!(roles(Some(split(2_000, true)), true), [0, baseline, canary, production]);
         assert_eq!(roles(Some(split(10_000, true)), true), [0, 0, 1_000, 0]);
