@@ -9,6 +9,7 @@ use raft::eraftpb::{Message, MessageType};
 use super::disk::{Disk, Waits};
 use super::network::Mail;
 use super::shared::{Event, Inner, Shared};
+use super::slot::{Rejoin, Slot};
 use crate::entity::Globals;
 use crate::planted::Planted;
 use crate::replication::{ReplicaId, SnapshotMark, Start};
@@ -25,30 +26,6 @@ const RESTARTED_AFTER: u64 = 300_000;
 const GIVEN_UP_EACH: u64 = 4;
 /// The wall clock at the start.
 const EPOCH_MS: u64 = 1_700_000_000_000;
-
-/// A replica's place on a node.
-#[derive(Default)]
-pub(super) struct Slot {
-    pub(super) replica: Option<Replica>,
-    pub(super) replies: BTreeMap<u64, u64>,
-    pub(super) leader: Option<NodeId>,
-    pub(super) rejoin: Option<Rejoin>,
-    /// It is to be started again.
-    pub(super) restarting: bool,
-    ticks: u32,
-    /// Messages that the replica is not woken for.
-    pub(super) unread: Vec<Vec<u8>>,
-    seen: u64,
-    /// Which opening of a replica this is: what was begun for another does not count.
-    opened: u64,
-}
-
-#[derive(Default)]
-pub(super) struct Rejoin {
-    pub(super) id: Option<ReplicaId>,
-    pub(super) asked: u32,
-    pub(super) recording: bool,
-}
 
 /// A clock that may run at another rate than the world's.
 #[derive(Clone, Copy, Default)]
