@@ -214,6 +214,8 @@ fn an_instance_is_stopped_restarted_and_goes_on_where_it_was() {
         params: Kept::default(),
         by: "t".into(),
     };
+    let nowhere = RestartInstance { at: super::RestartAt::Step("third".into()), ..restart.clone() };
+    assert_eq!(world.tell(&w, &nowhere).unwrap_err().field.as_deref(), Some("at"));
     assert_eq!(world.tell(&w, &restart).unwrap(), 2);
     let view = world.until_over("w:1", |_| done(json!({ "status": 200 })));
     assert_eq!((view.status.0, view.run), (InstanceStatus::Succeeded, 2));

@@ -13,7 +13,7 @@ use super::messages::{
 use super::state::{Fact, Workflow};
 use crate::kept::Kept;
 use crate::signals::Heard;
-use crate::workflow_runs::{Ended, Restart, WorkflowRun};
+use crate::workflow_runs::{Ended, Restart, RestartAt, WorkflowRun};
 
 const BREAKPOINTS_MAX: usize = 100;
 
@@ -142,6 +142,14 @@ impl Decide<RestartInstance> for Workflow {
         if instance.run != ask.seen || instance.run == 0 {
             let why = format!("its newest run is {}", instance.run);
             return Decision::refuse(Refused::field("STALE", "seen", why));
+        }
+        if let RestartAt::Step(step) = &ask.at {
+            let steps = self.definition(Some(instance.version)).map(|workflow| &workflow.steps);
+            if !steps.is_some_and(|steps| steps.iter().any(|known| known.id == *step)) {
+                let why =
+                    format!("version {} has no step {step:?}, or is not kept any more", instance.version);
+                return Decision::refuse(Refused::field("NO_STEP", "at", why));
+            }
         }
         let mut next = instance.clone();
         next.run += 1;

@@ -152,7 +152,7 @@ async fn the_description_covers_every_route_and_every_reference_in_it_resolves()
     }
 }
 
-const ROUTES: [(&str, &str); 30] = [
+const ROUTES: [(&str, &str); 44] = [
     ("get", "/"),
     ("get", "/openapi.json"),
     ("get", "/healthz"),
@@ -183,6 +183,20 @@ const ROUTES: [(&str, &str); 30] = [
     ("post", "/standalone_canary_analysis"),
     ("post", "/standalone_canary_analysis/{id}"),
     ("put", "/canaryConfig/{id}"),
+    ("delete", "/pipelines/{application}/{name}"),
+    ("get", "/applications/{application}/pipelineConfigs"),
+    ("get", "/applications/{application}/pipelineConfigs/{name}"),
+    ("get", "/applications/{application}/pipelines"),
+    ("get", "/pipelines"),
+    ("get", "/pipelines/{id}"),
+    ("patch", "/pipelines/{id}/stages/{stage}"),
+    ("post", "/pipelines"),
+    ("post", "/pipelines/validate"),
+    ("post", "/pipelines/{application}/{name}"),
+    ("put", "/pipelines/{id}/cancel"),
+    ("put", "/pipelines/{id}/pause"),
+    ("put", "/pipelines/{id}/resume"),
+    ("put", "/pipelines/{id}/stages/{stage}/restart"),
 ];
 
 fn collect_references(value: &Value, found: &mut Vec<String>) {
