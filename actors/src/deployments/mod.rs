@@ -7,10 +7,10 @@
 //! changes nothing. Everything that it waits for has a time after which the stage fails. Whatever its end, traffic that it
 //! held is given back, once: to the champion, unless all went well.
 //!
-//! - [`definition`] is what a pipeline is made of, [`reading`] makes it from Spinnaker's JSON, [`kinds`] each type of stage.
-//! - [`run`] is the state, a fold of changes; [`turn`] decides what a message comes to.
-//! - [`stages`] is how stages begin, [`answers`] what they are told.
-//! - [`template`] is the pipeline that a model gets where nobody wrote one.
+//! - `definition` is what a pipeline is made of, `reading` makes it from Spinnaker's JSON, `kinds` each type of stage.
+//! - `run` is the state, a fold of changes; `turn` decides what a message comes to.
+//! - `stages` is how stages begin, `answers` what they are told.
+//! - `template` is the pipeline that a model gets where nobody wrote one.
 
 mod answers;
 mod definition;
