@@ -19,13 +19,7 @@ impl Node {
     pub(super) fn mail(&mut self, from: u16, mail: Mail, s: &mut Shared) {
         match mail {
             Mail::Envelope(Envelope::Raft { shard, messages }) => {
-                let slot = &mut self.slots[shard.0 as usize];
-                let rest = slot.replica.as_ref().map(Replica::rest);
-                if rest.is_some_and(|rest| rest.wakes_for(&messages)) {
-                    self.on(shard, |replica, _| replica.step(&messages), s);
-                } else if rest.is_some() {
-                    slot.unread.extend(messages);
-                }
+                self.on(shard, |replica, _| replica.step(&messages), s);
             }
             Mail::Envelope(Envelope::Ask(batch)) => self.ask(batch, s),
             Mail::Envelope(Envelope::Effects(batch)) => {

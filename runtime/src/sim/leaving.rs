@@ -2,9 +2,8 @@
 
 use super::disk::Waits;
 use super::network::Mail;
-use super::node::Node;
+use super::node::{Node, Slot};
 use super::shared::Shared;
-use super::slot::Slot;
 use crate::placement::Cluster;
 use crate::replication::ReplicaId;
 use crate::storage::{Record, Store as _};

@@ -14,7 +14,6 @@ mod operator;
 mod options;
 mod plan;
 mod shared;
-mod slot;
 mod watch;
 mod world;
 

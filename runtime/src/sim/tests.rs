@@ -117,10 +117,11 @@ mod planted {
     /// The bug is caught by what it breaks, and not by something that fails without it as well.
     fn caught(bug: Bug, faults: &[Group], symptoms: &[&str]) {
         // Many clients: most soon wait for a leader that is cut off, and it takes one who writes at the next meanwhile.
-        let clients = if bug == Bug::LeaseUnchecked { 64 } else { 10 };
-        let clean = Options { faults: faults.to_vec(), seconds: 10, clients, ..small() };
+        // One that waits for long sees nothing of it: the old leader stands down within a second.
+        let (clients, call_ms) = if bug == Bug::LeaseUnchecked { (64, 500) } else { (10, small().call_ms) };
+        let clean = Options { faults: faults.to_vec(), seconds: 10, clients, call_ms, ..small() };
         let options = Options { planted: Planted::with(bug), ..clean.clone() };
-        let (seed, why) = first_failing(&options, 0..40).unwrap_or_else(|| panic!("{bug:?} was not caught"));
+        let (seed, why) = first_failing(&options, 0..120).unwrap_or_else(|| panic!("{bug:?} was not caught"));
         assert!(symptoms.iter().any(|symptom| why.contains(symptom)), "{bug:?}, seed {seed}: {why}");
         assert_eq!(one(seed, &clean).failure, None, "seed {seed} fails without the bug too");
         let plan = draw(seed, &options);
