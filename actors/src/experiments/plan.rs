@@ -54,7 +54,8 @@ pub struct MetricSpec {
     /// The type of event whose number each total is divided by: then the ratio of sums is judged, by the delta method.
     #[serde(default)]
     pub per: Option<String>,
-    /// A quantile of the events' values, 0 to 1, instead of the members' mean.
+    /// A quantile, 0 to 1, of the members' first values, instead of the mean of their totals: later values of a member
+    /// are like its first, and no further evidence.
     #[serde(default)]
     pub quantile: Option<f64>,
     /// Which way is good.
@@ -107,7 +108,7 @@ pub struct Plan {
     pub method: Method,
     /// The chance of a false discovery; .05 if absent.
     pub alpha: Option<f64>,
-    /// What makes up for many metrics.
+    /// What makes up for many metrics; nothing does under the Bayesian method, whose chances are no p-values.
     pub correction: Correction,
     /// Milliseconds between looks, at least 1,000; a minute if absent.
     pub look_every_ms: Option<u64>,

@@ -90,15 +90,16 @@ pub struct Measured {
     pub metric: String,
     /// The variation.
     pub variation: String,
-    /// Members of the variation, or values of a quantile.
+    /// Members of the variation; of a quantile, those with a value.
     pub n: u64,
     /// The variation's mean, ratio or quantile; none without data.
     pub value: Option<f64>,
     /// The first variation's.
     pub baseline: Option<f64>,
-    /// How far it is above the first, relative to it (of a quantile, absolute); none where nothing can be said.
+    /// How far it is above the first, in parts of the first's size; none where that is 0 or nothing can be said.
     pub effect: Option<f64>,
-    /// Where that lies, with the plan's confidence.
+    /// Where that lies, with the plan's confidence. It is made of the decisions on absolute differences and never says
+    /// otherwise: 0 lies outside exactly where the difference is decided. None where the first cannot be told from 0.
     pub interval: Option<(f64, f64)>,
     /// The p-value, valid as the method says; of the Bayesian method, the chance to be the worse one.
     pub p: Option<f64>,

@@ -4,6 +4,7 @@
 //! look, and tells the experiment what is decided. The first look that decided stays marked, however the later ones fall.
 
 mod judge;
+mod measure;
 mod messages;
 mod state;
 mod sums;

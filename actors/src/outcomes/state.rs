@@ -113,7 +113,12 @@ impl Entity for Outcome {
                 let Some(arm) = self.arm(&withdraw.variation) else { return };
                 arm.members = arm.members.saturating_sub(1);
                 for (place, change) in withdraw.changes.iter().enumerate() {
-                    arm.sums(place).add(change);
+                    match arm.values.get_mut(place).filter(|values| values.count > 0) {
+                        // A quantile's total is its member's value and, if there is one, a one beside it.
+                        Some(values) if change.z < 0.0 => values.remove(-change.x),
+                        Some(_) => {}
+                        None => arm.sums(place).add(change),
+                    }
                 }
             }
             Event::Tallied(tally) => {

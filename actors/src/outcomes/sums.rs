@@ -63,21 +63,24 @@ pub(super) struct Values {
 }
 
 impl Values {
-    #[allow(clippy::cast_possible_truncation, reason = "clamped before")]
     pub(super) fn add(&mut self, value: f64) {
-        let size = (value.abs().max(1e-6) / 1e-6).log2() * STEPS_PER_OCTAVE;
-        let size = size.floor().clamp(0.0, f64::from(STEPS_MAX)) as i32 + 1;
-        let step = if value.abs() < 1e-6 {
-            0
-        } else if value < 0.0 {
-            -size
-        } else {
-            size
-        };
+        let step = step_of(value);
         self.count += 1;
         match self.steps.binary_search_by_key(&step, |(step, _)| *step) {
             Ok(at) => self.steps[at].1 += 1,
             Err(at) => self.steps.insert(at, (step, 1)),
+        }
+    }
+
+    /// Takes back a value that was added; another one changes nothing.
+    pub(super) fn remove(&mut self, value: f64) {
+        let step = step_of(value);
+        if let Ok(at) = self.steps.binary_search_by_key(&step, |(step, _)| *step) {
+            self.count -= 1;
+            self.steps[at].1 -= 1;
+            if self.steps[at].1 == 0 {
+                self.steps.remove(at);
+            }
         }
     }
 
@@ -100,6 +103,17 @@ impl Values {
             seen as f64 >= wanted
         });
         found.map(|(step, _)| value_of(*step))
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "clamped before")]
+fn step_of(value: f64) -> i32 {
+    let size = (value.abs().max(1e-6) / 1e-6).log2() * STEPS_PER_OCTAVE;
+    let size = size.floor().clamp(0.0, f64::from(STEPS_MAX)) as i32 + 1;
+    match value {
+        value if value.abs() < 1e-6 => 0,
+        value if value < 0.0 => -size,
+        _ => size,
     }
 }
 
@@ -129,6 +143,12 @@ mod tests {
             assert!((found / exact - 1.0).abs() < 0.02, "{q}: {found} for {exact}");
         }
         assert!(values.steps.len() < 1_000);
+        for i in 1..=10_000 {
+            values.remove(f64::from(i) * 0.37);
+            values.remove(f64::from(-i) * 1e4);
+        }
+        values.remove(7.0);
+        assert_eq!(values, Values::default());
         assert_eq!(Values::default().quantile(0.5), None);
     }
 }

@@ -194,7 +194,11 @@ fn tally(plan: &Plan, stake: &Stake, ask: &Measure, value: f64) -> (Tally, Vec<(
     for (place, (metric, &(x, z, y))) in (0_u16..).zip(plan.metrics.iter().zip(&stake.totals)) {
         let counts = metric.event == ask.kind;
         if metric.quantile.is_some() {
-            if counts && ask.value.is_some() {
+            // A member brings one value, its first: events of one member are alike, and a band over all of them would
+            // take a few busy members for many.
+            if counts && ask.value.is_some() && z == 0.0 {
+                let value = cut(metric, value);
+                totals.push((place, value, 1.0));
                 tally.values.push((place, value));
             }
             continue;

@@ -63,14 +63,14 @@ pub struct QuantileSample {
 }
 
 /// A value of an arm as a function of its means: the value, and its gradient.
-struct Along {
-    value: f64,
-    gradient: [f64; NUMBERS],
+pub(super) struct Along {
+    pub(super) value: f64,
+    pub(super) gradient: [f64; NUMBERS],
 }
 
 impl Shape {
     /// The metric, or with `before` its covariate.
-    fn along(self, joint: &Joint, before: bool) -> Along {
+    pub(super) fn along(self, joint: &Joint, before: bool) -> Along {
         let at = if before { 2 } else { 0 };
         let mut gradient = [0.0; NUMBERS];
         if self != Self::Ratio {
@@ -83,7 +83,7 @@ impl Shape {
         Along { value: m / d, gradient }
     }
 
-    fn variance(self, joint: &Joint, gradient: &[f64; NUMBERS]) -> f64 {
+    pub(super) fn variance(self, joint: &Joint, gradient: &[f64; NUMBERS]) -> f64 {
         if self == Self::Proportion && gradient[2] == 0.0 {
             let p = joint.mean(0);
             return p * (1.0 - p) * gradient[0] * gradient[0];
@@ -92,7 +92,7 @@ impl Shape {
     }
 }
 
-fn scaled(a: &[f64; NUMBERS], by: f64, b: &[f64; NUMBERS], and: f64) -> [f64; NUMBERS] {
+pub(super) fn scaled(a: &[f64; NUMBERS], by: f64, b: &[f64; NUMBERS], and: f64) -> [f64; NUMBERS] {
     std::array::from_fn(|at| a[at] * by + b[at] * and)
 }
 
@@ -171,7 +171,7 @@ pub fn effect(a: &Joint, b: &Joint, metric: Metric) -> Result<Effect, AnalysisEr
     })
 }
 
-fn welch(va: f64, na: f64, vb: f64, nb: f64) -> f64 {
+pub(super) fn welch(va: f64, na: f64, vb: f64, nb: f64) -> f64 {
     let (a, b) = (va / na, vb / nb);
     (a + b).powi(2) / (a * a / (na - 1.0) + b * b / (nb - 1.0))
 }

@@ -1,7 +1,8 @@
 //! Whether an experiment was worth it: effects and their intervals from sums, under one look or many.
 //!
 //! - [`Joint`] is what is kept of an arm, whatever the number of members; [`effect()`] is the difference of two of them,
-//!   for means, proportions and ratios, with or without CUPED.
+//!   for means, proportions and ratios, with or without CUPED; [`Contrast`] is what decisions rest on, and the relative
+//!   interval that says the same.
 //! - [`t_test`] is valid for one look; [`sequential()`], [`Msprt`] and [`CountProcess`] for as many as one likes;
 //!   [`posterior`] gives chances and risks under a prior.
 //! - [`srm_p`] and [`CountProcess`] say whether arms of this size come from these weights.
@@ -13,6 +14,7 @@
 //! and Ramdas 2022 (arXiv 1906.09712) for distributions.
 
 mod bayes;
+mod contrast;
 mod correction;
 mod counts;
 mod effect;
@@ -28,6 +30,7 @@ mod srm;
 mod tests;
 
 pub use bayes::{Posterior, Prior, posterior};
+pub use contrast::Contrast;
 pub use correction::{Correction, adjusted};
 pub use counts::CountProcess;
 pub use effect::{Effect, Metric, QuantileSample, Shape, cuped, effect, effect_of_quantiles, theta};

@@ -5,6 +5,7 @@ import { clock, make } from '/dom.js';
 
 const TONES = { better: 'good', worse: 'bad' };
 const percent = (share) => (share === null || share === undefined ? '–' : `${(share * 100).toFixed(2)} %`);
+const range = ([low, high]) => `${percent(low)} to ${percent(high)}`;
 
 export function drawOutcome(state) {
   const { looks, decided, arms, mixed } = state;
@@ -15,8 +16,7 @@ export function drawOutcome(state) {
   const series = (last?.measured ?? []).map(({ metric, variation }) => {
     const each = looks.map((look) => look.measured.find((one) => one.metric === metric && one.variation === variation) ?? {});
     const newest = each.at(-1);
-    const [low, high] = newest.interval ?? [null, null];
-    const words = newest.effect === null ? newest.why : `${percent(newest.effect)} in ${percent(low)} to ${percent(high)}`;
+    const words = newest.interval ? `${percent(newest.effect)} in ${range(newest.interval)}` : newest.why;
     return framed(`${metric}, ${variation}`, words, TONES[newest.verdict] ?? 'quiet', chart({
       label: `effect on ${metric} in ${variation}`, x, marks, zero: true, format: percent,
       bands: [{ low: each.map((one) => one.interval?.[0] ?? null), high: each.map((one) => one.interval?.[1] ?? null) }],
@@ -24,7 +24,7 @@ export function drawOutcome(state) {
     }));
   });
   const rows = (last?.measured ?? []).map((one) => [one.metric, one.variation, one.n, one.baseline, one.value, percent(one.effect),
-    one.interval ? `${percent(one.interval[0])} to ${percent(one.interval[1])}` : one.why, one.p, { text: one.verdict, tone: TONES[one.verdict] }]);
+    one.interval ? range(one.interval) : one.why, one.p, { text: one.verdict, tone: TONES[one.verdict] }]);
   return [
     make('p', {}, `Members: ${members}. In two variations, and so in none: ${mixed}.`),
     make('p', {}, decided
