@@ -17,8 +17,11 @@ impl Answer<GetMonitor> for Monitor {
     fn answer(&self, ask: &GetMonitor, ctx: &Context<'_>) -> Result<MonitorView, Refused> {
         let (phase, words) = match &self.phase {
             Phase::Undefined => ("undefined", String::new()),
-            Phase::Learning(columns) => {
-                let rows = columns.first().map_or(0, Vec::len);
+            Phase::Learning(_) | Phase::Gathering(_) => {
+                let rows = match &self.phase {
+                    Phase::Gathering(gathering) => gathering.rows(),
+                    _ => 0,
+                };
                 ("learning", format!("{rows} of {} rows of the reference", self.spec.0.learned_rows()))
             }
             Phase::Watching(_) => ("watching", String::new()),
@@ -32,7 +35,11 @@ impl Answer<GetMonitor> for Monitor {
             words,
             observed: self.observed,
             last: self.last,
-            firing: watching.map_or_else(Vec::new, |watching| watching.firing()),
+            firing: match &self.phase {
+                Phase::Watching(watching) => watching.0.firing(),
+                Phase::Gathering(gathering) if gathering.on_stale.0.is_firing() => vec!["stale".to_owned()],
+                _ => Vec::new(),
+            },
             windows: self.windows.iter().skip(skipped).cloned().collect(),
             alarms: self.alarms.iter().cloned().collect(),
             silences: self.silences.iter().filter(|silence| silence.until > ctx.now).cloned().collect(),

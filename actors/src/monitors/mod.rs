@@ -6,7 +6,10 @@
 //! for people to see, and whom to tell.
 
 mod answers;
+mod foresight;
+mod gathering;
 mod messages;
+mod rows;
 mod spec;
 mod state;
 #[cfg(test)]

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
-use troupe_judges::drift::DriftError;
 use troupe_judges::drift::alert;
 use troupe_runtime::entity::{CatchUp, Timer};
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
+use super::foresight::{Foreseen, Foresight};
+use super::gathering::Gathering;
 use super::messages::{DefineMonitor, Happening, Label, Lift, Observe, Observed, Row, Silence, Tick};
+use super::rows;
 use super::spec::MonitorSpec;
-use super::watching::{Said, Watching};
+use super::watching::{OTHERS, Said, Watching};
 use super::window::{Alarm, Window};
 use crate::directory::{Directory, Enlist, Entry};
 use crate::kept::Kept;
@@ -21,9 +23,6 @@ use crate::signals::{Raise, Signal};
 const CELLS_MAX: usize = 10_000;
 const ALARMS_MAX: usize = 256;
 const SILENCES_MAX: usize = 64;
-/// Rows of one batch.
-pub(super) const ROWS_MAX: usize = 2_000;
-const KEY_BYTES_MAX: usize = 128;
 const TIMER: &str = "tick";
 
 /// Where a monitor stands.
@@ -33,12 +32,15 @@ pub(super) enum Phase {
     /// Never defined.
     #[default]
     Undefined,
-    /// Its first rows become the reference.
+    /// Its first rows become the reference, as builds before this one have gathered them.
     Learning(#[serde(skip)] Vec<Vec<f64>>),
     /// It has a reference.
     Watching(Box<Kept<Watching>>),
     /// Its first rows cannot be a reference.
     Failed(String),
+    /// Its first rows become the reference.
+    #[serde(rename = "learning")]
+    Gathering(Box<Gathering>),
 }
 
 /// One monitor.
@@ -51,6 +53,8 @@ pub struct Monitor {
     pub(super) windows: VecDeque<Window>,
     pub(super) alarms: VecDeque<Alarm>,
     pub(super) silences: Vec<Silence>,
+    #[serde(skip)]
+    foresight: Foresight,
 }
 
 /// What happened to a monitor.
@@ -73,29 +77,42 @@ pub enum Event {
 impl Monitor {
     /// Folds rows and returns what is to be told, of a copy or of the thing itself.
     fn fold(&mut self, rows: &[Row], now: Timestamp) -> Said {
+        self.move_over(now);
         match &mut self.phase {
-            Phase::Undefined | Phase::Failed(_) => Said::default(),
-            Phase::Learning(columns) => {
-                let missing = (self.spec.0.learned_rows() as usize)
-                    .saturating_sub(columns.first().map_or(0, Vec::len))
-                    .min(rows.len());
-                let (reference, rest) = rows.split_at(missing);
-                for (at, column) in columns.iter_mut().enumerate() {
-                    let value = |row: &Row| row.values.get(at).copied().flatten().unwrap_or(f64::NAN);
-                    column.extend(reference.iter().map(value));
+            Phase::Undefined | Phase::Failed(_) | Phase::Learning(_) => Said::default(),
+            Phase::Gathering(gathering) => {
+                let mut said = Said::default();
+                let rest = gathering.take(&self.spec.0, rows, now, &mut said);
+                if gathering.rows() < self.spec.0.learned_rows() as usize {
+                    return said;
                 }
-                if columns.first().map_or(0, Vec::len) < self.spec.0.learned_rows() as usize {
-                    return Said::default();
-                }
-                let learned = Watching::new(&self.spec.0, columns, now);
+                let learned = gathering.learned(&self.spec.0, now);
                 self.begin(learned);
-                if rest.is_empty() { Said::default() } else { self.fold(rest, now) }
+                if !rest.is_empty() {
+                    said.merge(self.fold(rest, now));
+                }
+                said
             }
             Phase::Watching(watching) => watching.0.observe(rows, now),
         }
     }
 
-    fn begin(&mut self, learned: Result<Watching, DriftError>) {
+    /// Takes over what an older build has gathered: its silence is counted from now.
+    fn move_over(&mut self, now: Timestamp) {
+        if let Phase::Learning(columns) = &mut self.phase {
+            let columns = std::mem::take(columns);
+            self.gather(columns, now);
+        }
+    }
+
+    fn gather(&mut self, columns: Vec<Vec<f64>>, now: Timestamp) {
+        self.phase = match Gathering::new(&self.spec.0, columns, now) {
+            Some(gathering) => Phase::Gathering(Box::new(gathering)),
+            None => Phase::Failed("its alerts can never rise or never fall".to_owned()),
+        };
+    }
+
+    fn begin(&mut self, learned: Result<Watching, String>) {
         self.phase = match learned {
             Ok(mut watching) => {
                 for silence in &self.silences {
@@ -103,8 +120,20 @@ impl Monitor {
                 }
                 Phase::Watching(Box::new(Kept(watching)))
             }
-            Err(error) => Phase::Failed(format!("the first rows cannot be a reference: {error}")),
+            Err(why) => Phase::Failed(why),
         };
+    }
+
+    /// What comes of the clock, on a copy.
+    fn would_tick(&self, now: Timestamp) -> Said {
+        match &self.phase {
+            Phase::Watching(watching) => watching.0.clone().tick(&self.spec.0, self.last, now),
+            Phase::Gathering(gathering) => {
+                let mut on_stale = gathering.on_stale.0.clone();
+                gathering.tick(&mut on_stale, &self.spec.0, self.last, now)
+            }
+            _ => Said::default(),
+        }
     }
 
     fn keep(&mut self, said: Said) {
@@ -121,15 +150,23 @@ impl Monitor {
     fn would_say(&self, rows: &[Row], now: Timestamp) -> Vec<Alarm> {
         match &self.phase {
             Phase::Watching(watching) if watching.0.may_speak(&self.spec.0, rows.len()) => {
-                watching.0.clone().observe(rows, now).alarms
+                let mut watching = watching.0.clone();
+                let said = watching.observe(rows, now);
+                let alarms = said.alarms.clone();
+                self.foresight.keep(Foreseen::new(rows, now, watching, said));
+                alarms
             }
-            Phase::Learning(columns) => {
-                let known = columns.first().map_or(0, Vec::len);
-                if known + rows.len() <= self.spec.0.learned_rows() as usize {
+            Phase::Gathering(gathering) => {
+                let whole = gathering.rows() + rows.len() > self.spec.0.learned_rows() as usize;
+                if !whole && !gathering.on_stale.0.is_raised() {
                     return Vec::new();
                 }
-                let (phase, silences) = (Phase::Learning(columns.clone()), self.silences.clone());
-                let mut copy = Self { spec: self.spec.clone(), phase, silences, ..Self::default() };
+                let mut copy = Self {
+                    spec: self.spec.clone(),
+                    silences: self.silences.clone(),
+                    phase: Phase::Gathering(gathering.clone()),
+                    ..Self::default()
+                };
                 copy.fold(rows, now).alarms
             }
             _ => Vec::new(),
@@ -169,49 +206,12 @@ impl Monitor {
         decision.tell(Directory::of::<Self>(), &Enlist { entry })
     }
 
-    fn row_of(&self, happening: &Happening) -> Row {
-        let value = |name: &str| match name {
-            "value" => happening.value,
-            "hour" => Some(happening.hour),
-            "gap_s" => happening.gap_s,
-            "history" => Some(happening.history),
-            "repeat" => Some(f64::from(u8::from(happening.repeat))),
-            _ => None,
-        };
-        let values = self.spec.0.features.iter().map(|feature| value(&feature.name)).collect();
-        Row { values, error: happening.missed.map(|missed| f64::from(u8::from(missed))), predicted: None }
-    }
-
     fn check(&self, rows: &[Row]) -> Result<(), Refused> {
         match &self.phase {
-            Phase::Undefined => return Err(Refused::new("UNDEFINED", "define the monitor first")),
-            Phase::Failed(why) => return Err(Refused::new("FAILED", format!("{why}: define it anew"))),
-            Phase::Learning(_) | Phase::Watching(_) => {}
+            Phase::Undefined => Err(Refused::new("UNDEFINED", "define the monitor first")),
+            Phase::Failed(why) => Err(Refused::new("FAILED", format!("{why}: define it anew"))),
+            Phase::Learning(_) | Phase::Gathering(_) | Phase::Watching(_) => rows::check(&self.spec.0, rows),
         }
-        if rows.is_empty() || rows.len() > ROWS_MAX {
-            return Err(Refused::field("BAD_ROWS", "rows", format!("rows must be 1 to {ROWS_MAX}")));
-        }
-        let features = self.spec.0.features.len();
-        for (at, row) in rows.iter().enumerate() {
-            if row.values.len() != features {
-                let why = format!("{} values where the monitor has {features} features", row.values.len());
-                return Err(Refused::field("BAD_ROW", format!("rows[{at}].values"), why));
-            }
-            if row.error.is_some_and(|error| !(0.0..=1.0).contains(&error)) {
-                let why = "an error must be 0 to 1";
-                return Err(Refused::field("OUT_OF_RANGE", format!("rows[{at}].error"), why));
-            }
-            let Some(predicted) = &row.predicted else { continue };
-            if !(0.0..=1.0).contains(&predicted.probability) {
-                let field = format!("rows[{at}].predicted.probability");
-                return Err(Refused::field("OUT_OF_RANGE", field, "a probability must be 0 to 1"));
-            }
-            if predicted.key.is_empty() || predicted.key.len() > KEY_BYTES_MAX {
-                let why = format!("a prediction's key must be 1 to {KEY_BYTES_MAX} bytes");
-                return Err(Refused::field("BAD_ID", format!("rows[{at}].predicted.key"), why));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -233,6 +233,7 @@ impl Entity for Monitor {
     }
 
     fn apply(&mut self, event: &Event) {
+        let foreseen = self.foresight.take();
         match event {
             Event::Defined(define, now) => {
                 let columns = define.reference.as_deref().map(columns);
@@ -240,13 +241,19 @@ impl Entity for Monitor {
                 match columns {
                     Some(columns) => {
                         let learned = Watching::new(&self.spec.0, &columns, *now);
-                        self.begin(learned);
+                        self.begin(learned.map_err(|error| format!("it cannot be a reference: {error}")));
                     }
-                    None => self.phase = Phase::Learning(vec![Vec::new(); self.spec.0.features.len()]),
+                    None => self.gather(vec![Vec::new(); self.spec.0.features.len()], *now),
                 }
             }
             Event::Observed(rows, now) => {
-                let said = self.fold(rows, *now);
+                let said = match (foreseen.and_then(|foreseen| foreseen.of(rows, *now)), &mut self.phase) {
+                    (Some(foreseen), Phase::Watching(watching)) => {
+                        watching.0 = foreseen.watching;
+                        foreseen.said
+                    }
+                    _ => self.fold(rows, *now),
+                };
                 self.keep(said);
                 self.observed += rows.len() as u64;
                 self.last = Some(*now);
@@ -257,23 +264,39 @@ impl Entity for Monitor {
                 }
             }
             Event::Silenced(silence) => {
-                if let Phase::Watching(watching) = &mut self.phase {
-                    watching.0.silence(silence.feature.as_deref(), span(silence));
+                match &mut self.phase {
+                    Phase::Watching(kept) => kept.0.silence(silence.feature.as_deref(), span(silence)),
+                    Phase::Gathering(kept) => kept.silence(silence.feature.as_deref(), span(silence)),
+                    _ => {}
                 }
                 self.silences.push(silence.clone());
             }
             Event::Lifted(silence) => {
-                if let Phase::Watching(watching) = &mut self.phase {
-                    watching.0.lift(silence.feature.as_deref(), span(silence));
+                match &mut self.phase {
+                    Phase::Watching(kept) => kept.0.lift(silence.feature.as_deref(), span(silence)),
+                    Phase::Gathering(kept) => kept.lift(silence.feature.as_deref(), span(silence)),
+                    _ => {}
                 }
                 self.silences.retain(|other| other != silence);
             }
             Event::Ticked(now) => {
                 let last = self.last;
-                if let Phase::Watching(watching) = &mut self.phase {
-                    let said = watching.0.tick(&self.spec.0, last, *now);
-                    self.keep(said);
-                }
+                let said = match &mut self.phase {
+                    // What deciding could not see, folding must not say: the next tick says it.
+                    Phase::Learning(_) => {
+                        self.move_over(*now);
+                        Said::default()
+                    }
+                    Phase::Watching(watching) => watching.0.tick(&self.spec.0, last, *now),
+                    Phase::Gathering(gathering) => {
+                        let mut on_stale = gathering.on_stale.0.clone();
+                        let said = gathering.tick(&mut on_stale, &self.spec.0, last, *now);
+                        gathering.on_stale.0 = on_stale;
+                        said
+                    }
+                    _ => Said::default(),
+                };
+                self.keep(said);
                 self.silences.retain(|silence| silence.until > *now);
             }
         }
@@ -281,10 +304,9 @@ impl Entity for Monitor {
 
     fn size(&self) -> usize {
         let features = self.spec.0.features.len();
-        let sample = if let Phase::Learning(columns) = &self.phase {
-            columns.iter().map(|column| column.len() * 8).sum()
-        } else {
-            features * 4_096
+        let sample = match &self.phase {
+            Phase::Gathering(gathering) => gathering.rows() * features * 8,
+            _ => features * 4_096,
         };
         size_of::<Self>() + sample + self.windows.len() * (features * 40 + 64) + self.alarms.len() * 160
     }
@@ -339,7 +361,7 @@ impl Decide<Observe> for Monitor {
 
 impl Decide<Happening> for Monitor {
     fn decide(&self, ask: &Happening, ctx: &Context<'_>) -> Decision<Self, Happening> {
-        let rows = [self.row_of(ask)];
+        let rows = [rows::of_happening(&self.spec.0, ask)];
         // The member that tells it could not mend anything: a feed that outlived its monitor is dropped here.
         if self.check(&rows).is_err() {
             return Decision::unchanged().reply(());
@@ -370,9 +392,8 @@ impl Decide<Silence> for Monitor {
             let why = "a silence must end after it begins, and not in the past";
             return Decision::refuse(Refused::field("BAD_SPAN", "until", why));
         }
-        let others = ["errors", "estimated_accuracy", "stale"];
         if let Some(name) = &ask.feature
-            && !others.contains(&name.as_str())
+            && !OTHERS.contains(&name.as_str())
             && !self.spec.0.features.iter().any(|feature| &feature.name == name)
         {
             return Decision::refuse(Refused::field(
@@ -384,8 +405,9 @@ impl Decide<Silence> for Monitor {
         if self.silences.contains(ask) {
             return Decision::unchanged().reply(());
         }
-        if self.silences.len() >= SILENCES_MAX || ask.reason.len() > KEY_BYTES_MAX {
-            let why = format!("{SILENCES_MAX} silences at most, with reasons of {KEY_BYTES_MAX} bytes");
+        if self.silences.len() >= SILENCES_MAX || ask.reason.len() > rows::KEY_BYTES_MAX {
+            let why =
+                format!("{SILENCES_MAX} silences at most, with reasons of {} bytes", rows::KEY_BYTES_MAX);
             return Decision::refuse(Refused::new("TOO_MANY", why));
         }
         Decision::event(Event::Silenced(ask.clone())).reply(())
@@ -403,10 +425,10 @@ impl Decide<Lift> for Monitor {
 
 impl Decide<Tick> for Monitor {
     fn decide(&self, _ask: &Tick, ctx: &Context<'_>) -> Decision<Self, Tick> {
-        let Phase::Watching(watching) = &self.phase else { return Decision::unchanged().reply(()) };
-        let said = watching.0.clone().tick(&self.spec.0, self.last, ctx.now);
+        let said = self.would_tick(ctx.now);
+        let older = matches!(self.phase, Phase::Learning(_));
         let ended = self.silences.iter().any(|silence| silence.until <= ctx.now);
-        if said.windows.is_empty() && said.alarms.is_empty() && !ended {
+        if said.windows.is_empty() && said.alarms.is_empty() && !ended && !older {
             return Decision::unchanged().reply(());
         }
         self.tell(Decision::event(Event::Ticked(ctx.now)), &said.alarms, ctx.key).reply(())

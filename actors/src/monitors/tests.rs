@@ -6,9 +6,10 @@ use troupe_judges::drift::stream::{DetectorSpec, PageHinkleyOptions};
 use troupe_runtime::entity::{Answer, Globals};
 use troupe_runtime::{Command, Context, Decide, Entity, Timestamp, wire};
 
+use super::state::Phase;
 use super::{
-    Compare, DefineMonitor, Feed, GetMonitor, Happening, Label, Lift, Monitor, MonitorSpec, MonitorView,
-    Observe, Predicted, Row, Silence, Tick,
+    Compare, DefineMonitor, Event, Feed, GetMonitor, Happening, Label, Lift, Monitor, MonitorSpec,
+    MonitorView, Observe, Predicted, Row, Silence, Tick,
 };
 use crate::kept::Kept;
 use crate::signals::Raise;
@@ -155,13 +156,13 @@ fn data_that_stops_is_stale_once_and_fresh_again_with_the_next_row() {
 }
 
 #[test]
-fn a_drift_of_errors_is_told_when_a_detector_says_so() {
+fn a_drift_of_errors_is_told_once_when_a_detector_and_the_windows_say_so() {
     let errors = vec![DetectorSpec::PageHinkley(PageHinkleyOptions::default())];
     let options =
         MonitorOptions { window: 1_000, alert: AlertPolicy::default(), ..MonitorOptions::default() };
     let mut scene = Scene::new(MonitorSpec { errors, options, reference_rows: Some(1_000), ..spec() });
     scene.observe(1_000, 0.0);
-    for step in 0..20 {
+    for step in 0..30 {
         let error = if step < 10 { 0.05 } else { 0.9 };
         let mut rows = scene.rows(100, 0.0);
         rows.iter_mut().for_each(|row| row.error = Some(error));
@@ -272,4 +273,141 @@ fn two_samples_are_compared_by_every_measure() {
     assert!(found.psi.0 > found.psi.1 && found.chi_square_p < 1e-9);
     let empty = Compare { reference, current: vec![], bins: 10 };
     assert_eq!(Monitor::default().answer(&empty, &ctx).unwrap_err().code, "NOT_COMPARABLE");
+}
+
+#[test]
+fn data_that_never_comes_is_stale_while_the_reference_is_learned() {
+    let mut scene = Scene::new(MonitorSpec { stale_after_ms: Some(5_000), ..spec() });
+    for step in 0..6 {
+        scene.now += 2_500;
+        scene.tell(&Tick {}).unwrap();
+        assert_eq!(scene.raised.len(), usize::from(step >= 2), "{step}");
+    }
+    assert_eq!((scene.view().phase.as_str(), scene.view().firing), ("learning", vec!["stale".to_owned()]));
+    scene.observe(10, 0.0);
+    assert!(scene.view().firing.is_empty() && scene.view().phase == "learning");
+    assert_eq!(scene.view().alarms.iter().map(|alarm| alarm.fired).collect::<Vec<_>>(), [false, true]);
+    scene.now += 6_000;
+    let (from, until) = (Timestamp(scene.now), Timestamp(scene.now + 10_000));
+    scene.tell(&Silence { feature: Some("stale".into()), from, until, reason: String::new() }).unwrap();
+    scene.tell(&Tick {}).unwrap();
+    assert_eq!(scene.raised.len(), 1, "a silence keeps it back");
+    scene.now = until.0;
+    scene.tell(&Tick {}).unwrap();
+    assert_eq!(scene.raised.len(), 2);
+    // Rows that end the learning end the alarm as well.
+    scene.observe(1_500, 0.0);
+    assert!(scene.view().firing.is_empty() && scene.view().phase == "watching");
+}
+
+#[test]
+fn what_an_older_build_has_gathered_is_gone_on_with() {
+    let mut scene = Scene::new(MonitorSpec { stale_after_ms: Some(5_000), ..spec() });
+    scene.observe(600, 0.0);
+    let Phase::Gathering(gathering) = &scene.monitor.phase else { panic!("it learns") };
+    scene.monitor.phase = Phase::Learning(gathering.columns.clone());
+    scene.now += 6_000;
+    (0..2).for_each(|_| scene.tell(&Tick {}).unwrap());
+    assert_eq!(scene.raised.len(), 1);
+    scene.observe(400, 0.0);
+    assert_eq!(scene.view().phase, "watching");
+}
+
+#[test]
+fn labels_that_show_a_fall_raise_an_alarm_and_a_rise_raises_none() {
+    let mut scene = Scene::new(MonitorSpec { labels: Some(1_000), ..spec() });
+    scene.observe(1_000, 0.0);
+    let mut key = 0;
+    let mut window = |scene: &mut Scene, right: usize| {
+        let mut rows = scene.rows(99, 0.0);
+        let first = key;
+        for row in &mut rows {
+            row.predicted = Some(Predicted { key: key.to_string(), probability: 0.9, positive: None });
+            key += 1;
+        }
+        scene.tell(&Observe { rows }).unwrap();
+        for at in 0..90 {
+            scene.tell(&Label { key: (first + at).to_string(), positive: at < right }).unwrap();
+        }
+        scene.observe(1, 0.0);
+    };
+    for step in 0..12 {
+        window(&mut scene, 68 + step % 5);
+    }
+    window(&mut scene, 88);
+    window(&mut scene, 90);
+    window(&mut scene, 45);
+    assert_eq!(scene.raised, [], "one bad window is not yet an alarm");
+    window(&mut scene, 45);
+    assert_eq!(scene.raised.len(), 1);
+    assert_eq!(
+        (scene.raised[0].params["what"].as_str(), scene.view().firing),
+        ("accuracy", vec!["accuracy".to_owned()])
+    );
+    (0..3).for_each(|_| window(&mut scene, 70));
+    assert!(scene.view().firing.is_empty());
+}
+
+#[test]
+fn a_detector_that_signals_while_errors_are_as_ever_wakes_nobody() {
+    // It signals at nearly everything.
+    let errors = vec![DetectorSpec::PageHinkley(PageHinkleyOptions {
+        threshold: 1.0,
+        ..PageHinkleyOptions::default()
+    })];
+    let mut scene = Scene::new(MonitorSpec { errors, ..spec() });
+    scene.observe(1_000, 0.0);
+    for _ in 0..50 {
+        let mut rows = scene.rows(100, 0.0);
+        for row in &mut rows {
+            row.error = Some(f64::from(u8::from(scene.random.random::<f64>() < 0.3)));
+        }
+        scene.tell(&Observe { rows }).unwrap();
+    }
+    assert_eq!(scene.view().alarms, []);
+}
+
+#[test]
+fn a_batch_is_bounded_by_its_bytes_and_the_most_that_is_taken_fits_into_an_entry() {
+    let features = (0..25).map(|at| feature(&at.to_string())).collect();
+    let mut scene = Scene::new(MonitorSpec { features, labels: Some(10), ..spec() });
+    let row = || Row {
+        values: vec![Some(0.1); 25],
+        error: Some(0.5),
+        predicted: Some(Predicted { key: "k".repeat(128), probability: 0.5, positive: Some(true) }),
+    };
+    assert_eq!(scene.tell(&Observe { rows: vec![row(); 2_000] }).unwrap_err(), "TOO_LARGE rows");
+    assert_eq!(scene.view().observed, 0, "nothing of it was taken");
+    let most =
+        (1..2_000).rev().find(|count| scene.tell(&Observe { rows: vec![row(); *count] }).is_ok()).unwrap();
+    let bytes = wire::encode(&Event::Observed(vec![row(); most], Timestamp(u64::MAX))).len();
+    assert!(most > 400 && bytes <= 200 << 10 && bytes > 190 << 10, "{most} rows are {bytes} bytes");
+}
+
+#[test]
+fn what_was_foreseen_when_it_was_decided_is_what_folding_comes_to() {
+    let errors = vec![DetectorSpec::PageHinkley(PageHinkleyOptions::default())];
+    let mut scene = Scene::new(MonitorSpec { errors, labels: Some(50), ..spec() });
+    let globals = Globals::default();
+    let mut leader: Monitor = wire::decode(&wire::encode(&scene.monitor)).unwrap();
+    for step in 0..40_u64 {
+        let mut rows = scene.rows(130, if step > 20 { 0.3 } else { 0.0 });
+        for (at, row) in rows.iter_mut().enumerate() {
+            row.error = Some(if at % 7 == 0 { 1.0 } else { 0.0 });
+            row.predicted = Some(Predicted { key: at.to_string(), probability: 0.7, positive: None });
+        }
+        let ask = Observe { rows };
+        let decision = leader.decide(&ask, &Context::at(Timestamp(scene.now), "m", &globals));
+        // Something else may come between, or the decision may come to nothing.
+        if step % 5 == 0 {
+            let other = Observe { rows: scene.rows(130, 0.1) };
+            leader.decide(&other, &Context::at(Timestamp(scene.now), "m", &globals)).outcome().unwrap();
+        }
+        decision.events().iter().for_each(|event| leader.apply(event));
+        // The other one never decides on what it folds: it is read anew before.
+        scene.tell(&ask).unwrap();
+        assert_eq!(wire::encode(&leader), wire::encode(&scene.monitor), "{step}");
+        scene.now += 500;
+    }
+    assert_eq!(scene.view().firing, ["a"]);
 }

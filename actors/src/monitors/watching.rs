@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use troupe_judges::drift::DriftError;
+use troupe_judges::drift::agreement::{Agreement, ErrorWindow};
 use troupe_judges::drift::alert::{Alert, AlertEvent, AlertPolicy, Silence, Verdict};
+use troupe_judges::drift::level::Level;
 use troupe_judges::drift::monitor::{Monitor as Windows, WindowReport};
 use troupe_judges::drift::performance::{LabelJoin, LabelJoinOptions, Prediction, estimate};
-use troupe_judges::drift::stream::{AnyDetector, Detector, DetectorSpec, Signal};
+use troupe_judges::drift::stream::{AnyDetector, DetectorSpec};
 use troupe_runtime::Timestamp;
 
 use super::messages::Row;
@@ -17,6 +19,18 @@ const ESTIMATES: usize = 10;
 /// Predictions of a window that its estimate rests on.
 const PREDICTIONS_MAX: usize = 10_000;
 const LABEL_HORIZON_MS: u64 = 7 * 24 * 3_600 * 1_000;
+/// Alarms that are not of a feature, by their names.
+pub(super) const OTHERS: [&str; 4] = ["errors", "estimated_accuracy", "stale", "accuracy"];
+
+/// One bad look is enough where what is judged is no matter of chance.
+pub(super) fn at_once(spec: &MonitorSpec) -> AlertPolicy {
+    AlertPolicy { enter: 1, of: 1, leave: 1, cooldown_ms: spec.options.alert.cooldown_ms }
+}
+
+/// Of memories from before there was this alert.
+fn usual() -> Alert {
+    Alert::new(AlertPolicy::default()).expect("the default policy can rise and fall")
+}
 
 /// All that a monitor remembers once it has a reference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +38,8 @@ pub(super) struct Watching {
     windows: Windows,
     began: Timestamp,
     errors: Vec<AnyDetector>,
+    #[serde(default)]
+    agreement: Agreement,
     error_sum: f64,
     error_count: u64,
     labels: Option<LabelJoin>,
@@ -32,6 +48,11 @@ pub(super) struct Watching {
     on_errors: Alert,
     on_estimate: Alert,
     on_stale: Alert,
+    /// Right answers among those whose labels came.
+    #[serde(default)]
+    right: Level,
+    #[serde(default = "usual")]
+    on_accuracy: Alert,
 }
 
 /// What came of a fold.
@@ -43,8 +64,6 @@ pub(super) struct Said {
 
 impl Watching {
     pub(super) fn new(spec: &MonitorSpec, columns: &[Vec<f64>], now: Timestamp) -> Result<Self, DriftError> {
-        // One bad window is enough where the judge behind it is already one that rarely errs.
-        let at_once = AlertPolicy { enter: 1, of: 1, leave: 1, cooldown_ms: spec.options.alert.cooldown_ms };
         let labels = spec.labels.map(|capacity| {
             let horizon_ms = spec.label_horizon_ms.unwrap_or(LABEL_HORIZON_MS);
             LabelJoin::new(LabelJoinOptions { capacity: capacity as usize, horizon_ms })
@@ -53,30 +72,37 @@ impl Watching {
             windows: Windows::new(spec.features.clone(), columns, spec.options)?,
             began: now,
             errors: spec.errors.iter().map(|spec| DetectorSpec::build(*spec)).collect::<Result<_, _>>()?,
+            agreement: Agreement::default(),
             error_sum: 0.0,
             error_count: 0,
             labels: labels.transpose()?,
             predictions: Vec::new(),
             estimates: Vec::new(),
-            on_errors: Alert::new(at_once)?,
+            on_errors: Alert::new(spec.options.alert)?,
             on_estimate: Alert::new(spec.options.alert)?,
-            on_stale: Alert::new(at_once)?,
+            on_stale: Alert::new(at_once(spec))?,
+            right: Level::default(),
+            on_accuracy: Alert::new(spec.options.alert)?,
         })
     }
 
     /// Whether a batch can lead to anything that must be told.
     pub(super) fn may_speak(&self, spec: &MonitorSpec, rows: usize) -> bool {
         let full = self.windows.observed() + rows as u64 >= u64::from(spec.options.window);
-        full || !self.errors.is_empty() || self.on_stale.is_raised()
+        full || self.on_stale.is_raised()
+    }
+
+    /// Goes on with what was said of rows that did not come while the reference was learned.
+    pub(super) fn go_on(&mut self, on_stale: &Alert) {
+        self.on_stale = on_stale.clone();
     }
 
     pub(super) fn observe(&mut self, rows: &[Row], now: Timestamp) -> Said {
         let mut said = Said::default();
-        let fresh = self.on_stale.observe(now.0, Verdict::Good);
-        said.alarm("stale", fresh, now, || "rows come again".to_owned());
+        said.fresh(&mut self.on_stale, now);
         let mut values = Vec::new();
         for row in rows {
-            self.follow(row, now, &mut said);
+            self.follow(row, now);
             values.clear();
             values.extend(row.values.iter().map(|value| value.unwrap_or(f64::NAN)));
             // The batch was checked: rows that do not fit never come here.
@@ -88,19 +114,11 @@ impl Watching {
     }
 
     /// Errors and predictions of one row.
-    fn follow(&mut self, row: &Row, now: Timestamp, said: &mut Said) {
+    fn follow(&mut self, row: &Row, now: Timestamp) {
         if let Some(error) = row.error {
             self.error_sum += error;
             self.error_count += 1;
-            for at in 0..self.errors.len() {
-                if self.errors[at].observe(error) == Signal::Drift {
-                    let mean = self.error_sum / self.error_count as f64;
-                    let event = self.on_errors.observe(now.0, Verdict::Bad);
-                    said.alarm("errors", event, now, || {
-                        format!("detector {at} of the error stream; this window's mean is {mean:.3}")
-                    });
-                }
-            }
+            self.agreement.observe(&mut self.errors, error);
         }
         if let Some(predicted) = &row.predicted {
             let positive = predicted.positive.unwrap_or(predicted.probability >= 0.5);
@@ -120,17 +138,11 @@ impl Watching {
         for event in self.windows.tick(now.0) {
             said.alarm(&event.feature, Some(event.event), now, || "kept back until now".to_owned());
         }
-        for (what, alert) in [("errors", &mut self.on_errors), ("estimated_accuracy", &mut self.on_estimate)]
-        {
+        for (what, alert) in self.others().into_iter().filter(|(what, _)| *what != "stale") {
             let event = alert.tick(now.0);
             said.alarm(what, event, now, || "kept back until now".to_owned());
         }
-        let silent = now.0.saturating_sub(last.unwrap_or(self.began).0);
-        if let Some(after) = spec.stale_after_ms {
-            let verdict = if silent > after { Verdict::Bad } else { Verdict::Good };
-            let event = self.on_stale.observe(now.0, verdict);
-            said.alarm("stale", event, now, || format!("no row for {silent} ms; {after} are allowed"));
-        }
+        said.stale(&mut self.on_stale, spec, last.unwrap_or(self.began), now);
         let over = spec.window_ms.is_some_and(|ms| now.0.saturating_sub(self.began.0) >= ms);
         if over
             && self.windows.observed() > 0
@@ -155,9 +167,43 @@ impl Watching {
             window.estimated_accuracy = self.estimate(now, said).map(|share| share as f32);
         }
         (self.error_sum, self.error_count) = (0.0, 0);
-        let event = self.on_errors.observe(now.0, Verdict::Good);
-        said.alarm("errors", event, now, || "a whole window without a drift of errors".to_owned());
+        self.judge_errors(now, said);
+        self.judge_labelled(now, said);
         said.windows.push(window);
+    }
+
+    fn judge_errors(&mut self, now: Timestamp, said: &mut Said) {
+        if self.errors.is_empty() {
+            return;
+        }
+        let ErrorWindow { verdict, signalled, moved } = self.agreement.close(self.errors.len());
+        let event = self.on_errors.observe(now.0, verdict);
+        said.alarm("errors", event, now, || {
+            let of = self.errors.len();
+            match moved {
+                Some(moved) => format!(
+                    "{signalled} of {of} detectors; errors {:.3} against {:.3}, p {:.1e}",
+                    moved.share, moved.reference, moved.p_value
+                ),
+                None => format!("{signalled} of {of} detectors"),
+            }
+        });
+    }
+
+    /// What labels say: only a fall is bad.
+    fn judge_labelled(&mut self, now: Timestamp, said: &mut Said) {
+        let moved = self.right.close();
+        let verdict = match moved {
+            None => Verdict::NoData,
+            Some(moved) if moved.is_believed() && moved.share < moved.reference => Verdict::Bad,
+            Some(_) => Verdict::Good,
+        };
+        let event = self.on_accuracy.observe(now.0, verdict);
+        said.alarm("accuracy", event, now, || {
+            moved.map_or_else(String::new, |moved| {
+                format!("{:.4} against {:.4}, p {:.1e}", moved.share, moved.reference, moved.p_value)
+            })
+        });
     }
 
     /// The accuracy that the window's probabilities promise, against the first windows' mean and three standard
@@ -183,8 +229,8 @@ impl Watching {
     }
 
     pub(super) fn label(&mut self, key: &str, positive: bool, now: Timestamp) {
-        if let Some(labels) = &mut self.labels {
-            labels.labelled(key, positive, now.0);
+        if let Some(joined) = self.labels.as_mut().and_then(|labels| labels.labelled(key, positive, now.0)) {
+            self.right.fold(f64::from(u8::from(joined.positive == joined.truth)));
         }
     }
 
@@ -206,22 +252,17 @@ impl Watching {
         }
     }
 
-    pub(super) fn others(&mut self) -> [(&'static str, &mut Alert); 3] {
-        [
-            ("errors", &mut self.on_errors),
-            ("estimated_accuracy", &mut self.on_estimate),
-            ("stale", &mut self.on_stale),
-        ]
+    /// In the order of [`OTHERS`].
+    fn others(&mut self) -> [(&'static str, &mut Alert); 4] {
+        let alerts = [&mut self.on_errors, &mut self.on_estimate, &mut self.on_stale, &mut self.on_accuracy];
+        let mut names = OTHERS.into_iter();
+        alerts.map(|alert| (names.next().unwrap_or_default(), alert))
     }
 
     pub(super) fn firing(&self) -> Vec<String> {
-        let others = [
-            ("errors", &self.on_errors),
-            ("estimated_accuracy", &self.on_estimate),
-            ("stale", &self.on_stale),
-        ];
-        let others = others.into_iter().filter(|(_, alert)| alert.is_firing()).map(|(name, _)| name);
-        self.windows.firing().chain(others).map(str::to_owned).collect()
+        let alerts = [&self.on_errors, &self.on_estimate, &self.on_stale, &self.on_accuracy];
+        let others = OTHERS.into_iter().zip(alerts).filter(|(_, alert)| alert.is_firing());
+        self.windows.firing().chain(others.map(|(name, _)| name)).map(str::to_owned).collect()
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -238,7 +279,18 @@ impl Watching {
 }
 
 impl Said {
-    fn alarm(&mut self, what: &str, event: Option<AlertEvent>, now: Timestamp, why: impl FnOnce() -> String) {
+    pub(super) fn merge(&mut self, other: Self) {
+        self.windows.extend(other.windows);
+        self.alarms.extend(other.alarms);
+    }
+
+    pub(super) fn alarm(
+        &mut self,
+        what: &str,
+        event: Option<AlertEvent>,
+        now: Timestamp,
+        why: impl FnOnce() -> String,
+    ) {
         let (fired, since_ms) = match event {
             None => return,
             Some(AlertEvent::Fired { since_ms }) => (true, since_ms),

@@ -72,7 +72,7 @@ impl Window {
 pub struct Alarm {
     /// When it was told.
     pub at: Timestamp,
-    /// A feature's name, or `errors`, `estimated_accuracy`, `stale`.
+    /// A feature's name, or `errors`, `accuracy`, `estimated_accuracy`, `stale`.
     pub what: String,
     /// Whether it is bad now, or good again.
     pub fired: bool,

@@ -1,12 +1,12 @@
 //! Counts over bins: what a monitor keeps of a feature instead of its values.
 
 use serde::{Deserialize, Serialize};
-use statrs::function::beta::beta_reg;
 
 use super::bins::Bins;
 use super::chi_square::{chi_square_table, chi_square_tail};
 use super::divergence::{LogBase, hellinger, jensen_shannon, kullback_leibler, psi_threshold};
 use crate::drift::error::DriftError;
+use crate::drift::level::binomial_two_sided;
 
 /// Below this expected count, the chi-square law does not hold for a bin (Cochran, 1954).
 const LEAST_EXPECTED: f64 = 5.0;
@@ -200,11 +200,4 @@ fn homogeneity(columns: Vec<[f64; 2]>, n: f64, m: f64) -> Result<f64, DriftError
         (Some(p), None) | (None, Some(p)) => p,
         (None, None) => 1.0,
     })
-}
-
-/// Twice the smaller tail of `hits` out of `trials` at chance `share`.
-fn binomial_two_sided(hits: f64, trials: f64, share: f64) -> f64 {
-    let at_least = if hits <= 0.0 { 1.0 } else { beta_reg(hits, trials - hits + 1.0, share) };
-    let at_most = if hits >= trials { 1.0 } else { beta_reg(trials - hits, hits + 1.0, 1.0 - share) };
-    (2.0 * at_least.min(at_most)).min(1.0)
 }

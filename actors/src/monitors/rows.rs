@@ -1,0 +1,70 @@
+//! Rows at the edge: what is no row, and what a feed makes one of.
+
+use troupe_runtime::Refused;
+
+use super::messages::{Happening, Row};
+use super::spec::MonitorSpec;
+
+/// Rows of one batch.
+const ROWS_MAX: usize = 2_000;
+/// Bytes of one batch as it is stored: it is one entry of the log, and each replica gets it whole.
+const BYTES_MAX: usize = 200 << 10;
+pub(super) const KEY_BYTES_MAX: usize = 128;
+
+/// How many bytes a row takes at most where it is stored.
+fn stored(row: &Row) -> usize {
+    let predicted = row.predicted.as_ref().map_or(0, |predicted| predicted.key.len() + 13);
+    row.values.iter().map(|value| if value.is_some() { 9 } else { 1 }).sum::<usize>() + 12 + predicted
+}
+
+/// Says what is wrong with a batch.
+pub(super) fn check(spec: &MonitorSpec, rows: &[Row]) -> Result<(), Refused> {
+    if rows.is_empty() || rows.len() > ROWS_MAX {
+        return Err(Refused::field("BAD_ROWS", "rows", format!("rows must be 1 to {ROWS_MAX}")));
+    }
+    let features = spec.features.len();
+    let mut bytes = 0;
+    for (at, row) in rows.iter().enumerate() {
+        if row.values.len() != features {
+            let why = format!("{} values where the monitor has {features} features", row.values.len());
+            return Err(Refused::field("BAD_ROW", format!("rows[{at}].values"), why));
+        }
+        if row.error.is_some_and(|error| !(0.0..=1.0).contains(&error)) {
+            let why = "an error must be 0 to 1";
+            return Err(Refused::field("OUT_OF_RANGE", format!("rows[{at}].error"), why));
+        }
+        if let Some(predicted) = &row.predicted {
+            if !(0.0..=1.0).contains(&predicted.probability) {
+                let field = format!("rows[{at}].predicted.probability");
+                return Err(Refused::field("OUT_OF_RANGE", field, "a probability must be 0 to 1"));
+            }
+            if predicted.key.is_empty() || predicted.key.len() > KEY_BYTES_MAX {
+                let why = format!("a prediction's key must be 1 to {KEY_BYTES_MAX} bytes");
+                return Err(Refused::field("BAD_ID", format!("rows[{at}].predicted.key"), why));
+            }
+        }
+        bytes += stored(row);
+        if bytes > BYTES_MAX {
+            let why = format!(
+                "a batch must be at most {BYTES_MAX} bytes, which {at} of these {} rows are: tell them in several",
+                rows.len()
+            );
+            return Err(Refused::field("TOO_LARGE", "rows", why));
+        }
+    }
+    Ok(())
+}
+
+/// The row that a member's event is.
+pub(super) fn of_happening(spec: &MonitorSpec, happening: &Happening) -> Row {
+    let value = |name: &str| match name {
+        "value" => happening.value,
+        "hour" => Some(happening.hour),
+        "gap_s" => happening.gap_s,
+        "history" => Some(happening.history),
+        "repeat" => Some(f64::from(u8::from(happening.repeat))),
+        _ => None,
+    };
+    let values = spec.features.iter().map(|feature| value(&feature.name)).collect();
+    Row { values, error: happening.missed.map(|missed| f64::from(u8::from(missed))), predicted: None }
+}

@@ -1,0 +1,41 @@
+//! How long one judgement of 50 metrics of 1,000 points takes, with their intervals.
+//!
+//! `cargo run --release -p troupe-judges --example canary`
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use troupe_judges::canary::{CanaryConfig, Metric, MetricPair, Thresholds, judge};
+
+const METRICS: usize = 50;
+const POINTS: usize = 1_000;
+const ROUNDS: u64 = 100;
+
+fn gauss(random: &mut SmallRng) -> f64 {
+    let (a, b) = (1.0 - random.random::<f64>(), random.random::<f64>());
+    (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
+}
+
+fn main() {
+    let mut random = SmallRng::seed_from_u64(7);
+    let name = |at: usize| format!("m{at}");
+    let metrics = (0..METRICS).map(|at| Metric { name: name(at), ..Metric::default() }).collect();
+    let config = CanaryConfig { metrics, ..CanaryConfig::default() };
+    let mut points = || (0..POINTS).map(|_| gauss(&mut random)).collect();
+    let pairs: Vec<MetricPair> = (0..METRICS)
+        .map(|at| MetricPair {
+            name: name(at),
+            control: points(),
+            experiment: points(),
+            ..MetricPair::default()
+        })
+        .collect();
+    let started = Instant::now();
+    for round in 0..ROUNDS {
+        black_box(judge(&config, Thresholds::default(), black_box(&pairs), round).ok());
+    }
+    let ms = started.elapsed().as_secs_f64() * 1e3 / ROUNDS as f64;
+    println!("{ms:.2} ms for {METRICS} metrics of {POINTS} points");
+}

@@ -1,0 +1,177 @@
+//! From what detectors signal on one stream of errors to a verdict on each window.
+//!
+//! A detector by itself is wrong too often to wake anybody: with the defaults of their authors, DDM, EDDM and KSWIN
+//! signal every few thousand errors of a stream that never moves, and a hundred thousand windows hold many pairs of such
+//! signals. So three things must come together before anybody is woken: the window's share of errors is not that of the
+//! first windows ([`Level`]); two detectors (or the only one) have signalled within two windows in a row, or a second
+//! window in a row is as the one before; and the [`super::alert::Alert`] behind this wants several such windows. So
+//! detectors that agree make an alarm earlier, and none of them makes one. A detector signals once and then learns the
+//! new world: what they agreed on holds until a window is as the first ones were.
+
+use serde::{Deserialize, Serialize};
+
+use super::alert::Verdict;
+use super::level::{Level, Moved};
+use super::stream::{AnyDetector, Detector, Signal};
+
+/// Detectors that must signal.
+const AGREE: u32 = 2;
+/// Windows in a row that must stand out where fewer have.
+const STAY: u32 = 2;
+
+/// What the detectors of a stream of errors have signalled, and the share of errors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Agreement {
+    level: Level,
+    /// Who signalled in this window and in the one before, by place.
+    now: u64,
+    before: u64,
+    /// Windows in a row that stood out.
+    in_a_row: u32,
+    agreed: bool,
+}
+
+/// What a window of errors came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ErrorWindow {
+    /// What an alert is to be told.
+    pub verdict: Verdict,
+    /// Detectors that signalled in it or in the one before.
+    pub signalled: u32,
+    /// The window against the first ones.
+    pub moved: Option<Moved>,
+}
+
+impl Agreement {
+    /// Shows an error of 0 to 1 to each detector, of which there are at most 64.
+    pub fn observe(&mut self, detectors: &mut [AnyDetector], error: f64) {
+        self.level.fold(error);
+        for (at, detector) in detectors.iter_mut().enumerate() {
+            // This one looks for a fall of right answers.
+            let shown = if matches!(detector, AnyDetector::Fhddm(_)) { 1.0 - error } else { error };
+            if detector.observe(shown) == Signal::Drift {
+                self.now |= 1 << at.min(63);
+            }
+        }
+    }
+
+    /// Ends the window of a stream with this many detectors. One with too few errors to say anything is no data.
+    pub fn close(&mut self, detectors: usize) -> ErrorWindow {
+        let signalled = (self.now | self.before).count_ones();
+        let Some(moved) = self.level.close() else {
+            return ErrorWindow { verdict: Verdict::NoData, signalled, moved: None };
+        };
+        let wanted = AGREE.min(u32::try_from(detectors).unwrap_or(AGREE)).max(1);
+        if moved.is_believed() {
+            self.in_a_row = self.in_a_row.saturating_add(1);
+            self.agreed |= signalled >= wanted || self.in_a_row >= STAY;
+        } else {
+            (self.in_a_row, self.agreed) = (0, false);
+        }
+        (self.before, self.now) = (self.now, 0);
+        let verdict = if self.agreed { Verdict::Bad } else { Verdict::Good };
+        ErrorWindow { verdict, signalled, moved: Some(moved) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+    use crate::drift::alert::{Alert, AlertEvent, AlertPolicy};
+    use crate::drift::stream::DetectorSpec;
+
+    const KINDS: [&str; 8] = ["adwin", "page_hinkley", "ddm", "eddm", "fhddm", "hddm_a", "hddm_w", "kswin"];
+    const WINDOW: u64 = 500;
+
+    struct Stream {
+        detectors: Vec<AnyDetector>,
+        agreement: Agreement,
+        alert: Alert,
+        random: SmallRng,
+        at: u64,
+        signals: u32,
+    }
+
+    impl Stream {
+        fn new(kinds: &[&str], seed: u64) -> Self {
+            let detector = |kind: &&str| {
+                let spec: DetectorSpec = serde_json::from_value(serde_json::json!({ "kind": kind })).unwrap();
+                spec.build().unwrap()
+            };
+            Self {
+                detectors: kinds.iter().map(detector).collect(),
+                agreement: Agreement::default(),
+                alert: Alert::new(AlertPolicy::default()).unwrap(),
+                random: SmallRng::seed_from_u64(seed),
+                at: 0,
+                signals: 0,
+            }
+        }
+
+        /// The first thing that is said within so many errors of this rate, and after how many.
+        fn run(&mut self, errors: u64, rate: f64) -> Option<(u64, AlertEvent)> {
+            (1..=errors).find_map(|n| {
+                let error = f64::from(u8::from(self.random.random::<f64>() < rate));
+                self.agreement.observe(&mut self.detectors, error);
+                self.at += 1;
+                if !self.at.is_multiple_of(WINDOW) {
+                    return None;
+                }
+                let window = self.agreement.close(self.detectors.len());
+                self.signals += window.signalled;
+                Some((n, self.alert.observe(self.at, window.verdict)?))
+            })
+        }
+    }
+
+    #[test]
+    fn errors_that_do_not_drift_wake_nobody_however_often_their_detectors_signal() {
+        let mut signals = 0;
+        for (seed, rate) in [(1, 0.1), (2, 0.02), (3, 0.4)] {
+            let mut stream = Stream::new(&KINDS, seed);
+            assert_eq!(stream.run(100_000, rate), None, "rate {rate}");
+            signals += stream.signals;
+        }
+        assert!(signals > 50, "there is something to keep quiet about: {signals}");
+    }
+
+    #[test]
+    fn a_drift_of_errors_fires_within_two_thousand_and_resolves_when_it_is_over() {
+        for kinds in [&KINDS[..], &["adwin"], &["ddm"], &["fhddm"], &["ddm", "kswin"]] {
+            for seed in 0..5 {
+                let mut stream = Stream::new(kinds, seed);
+                assert_eq!(stream.run(10_000 + seed * 90, 0.1), None);
+                let fired = stream.run(2_000, 0.3);
+                assert!(matches!(fired, Some((_, AlertEvent::Fired { .. }))), "{kinds:?} {seed}: {fired:?}");
+                // Detectors have learned the new rate long since; the alarm holds.
+                assert_eq!(stream.run(10_000, 0.3), None, "{kinds:?} {seed}");
+                let resolved = stream.run(3_000, 0.1);
+                assert!(matches!(resolved, Some((_, AlertEvent::Resolved { .. }))), "{kinds:?} {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn detectors_that_agree_are_believed_at_once_and_others_if_the_errors_stay_as_they_became() {
+        for (signals, expected) in [(0b00, [false, true]), (0b01, [false, true]), (0b11, [true, true])] {
+            let mut stream = Stream::new(&["adwin", "ddm"], 1);
+            stream.run(5_000, 0.1);
+            stream.agreement.now = signals;
+            let bad = [0.5, 0.5].map(|error| {
+                (0..WINDOW).for_each(|_| stream.agreement.level.fold(error));
+                stream.agreement.close(2).verdict == Verdict::Bad
+            });
+            assert_eq!(bad, expected, "{signals}");
+        }
+        // The errors are as they were: however many signal, nothing is wrong.
+        let mut stream = Stream::new(&["adwin", "ddm"], 1);
+        stream.run(5_000, 0.1);
+        (0..WINDOW).for_each(|_| stream.agreement.level.fold(0.1));
+        stream.agreement.now = 0b11;
+        assert_eq!(stream.agreement.close(2).verdict, Verdict::Good);
+    }
+}
