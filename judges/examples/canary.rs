@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use troupe_judges::canary::{CanaryConfig, Metric, MetricPair, Thresholds, judge};
+use troupe_judges::canary::{CanaryConfig, MetricPair, Thresholds, judge};
 
 const METRICS: usize = 50;
 const POINTS: usize = 1_000;
@@ -18,11 +18,13 @@ fn gauss(random: &mut SmallRng) -> f64 {
     (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
 }
 
-fn main() {
+fn main() -> serde_json::Result<()> {
     let mut random = SmallRng::seed_from_u64(7);
     let name = |at: usize| format!("m{at}");
-    let metrics = (0..METRICS).map(|at| Metric { name: name(at), ..Metric::default() }).collect();
-    let config = CanaryConfig { metrics, ..CanaryConfig::default() };
+    let metrics: Vec<serde_json::Value> =
+        (0..METRICS).map(|at| serde_json::json!({ "name": name(at), "groups": [], "query": {} })).collect();
+    let config: CanaryConfig =
+        serde_json::from_value(serde_json::json!({ "name": "bench", "metrics": metrics }))?;
     let mut points = || (0..POINTS).map(|_| gauss(&mut random)).collect();
     let pairs: Vec<MetricPair> = (0..METRICS)
         .map(|at| MetricPair {
@@ -38,4 +40,5 @@ fn main() {
     }
     let ms = started.elapsed().as_secs_f64() * 1e3 / ROUNDS as f64;
     println!("{ms:.2} ms for {METRICS} metrics of {POINTS} points");
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::{Direction, Measure, NanStrategy};
-use super::mann_whitney::{mann_whitney, wilcoxon_difference};
+use super::mann_whitney::{mann_whitney_sorted, sorted, wilcoxon_difference};
 
 /// What one metric shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,11 +142,6 @@ impl MannWhitneyClassifier {
                 NanStrategy::Remove => of(Class::Nodata, Some("Missing data for metric"), 1.0, told.critical),
             };
         }
-        let sorted = |values: &[f64]| {
-            let mut values = values.to_vec();
-            values.sort_unstable_by(f64::total_cmp);
-            values
-        };
         let (mut x, mut y) = (sorted(experiment), sorted(control));
         if x == y {
             return of(Class::Pass, Some("The Canary and Baseline data are identical"), 1.0, false);
@@ -158,7 +153,7 @@ impl MannWhitneyClassifier {
             }
             (x, y) = (sorted(&noisy(&x, seed)), sorted(&noisy(&y, seed.wrapping_add(1))));
         }
-        let Ok(shift) = mann_whitney(&x, &y, self.confidence) else {
+        let Ok(shift) = mann_whitney_sorted(&x, &y, self.confidence) else {
             return of(Class::Error, Some("Metric Classification Failed"), ratio, false);
         };
         let size = if self.measure == Measure::Cles { cles(&y, &x) } else { ratio };

@@ -1,6 +1,7 @@
 //! Mann and Whitney's test as R's `wilcox.test` computes it, with Kayenta's tolerances.
 
 use super::super::analysis::AnalysisError;
+use super::walk::Walk;
 
 /// How near the root of a step function is found.
 const TOLERANCE: f64 = 1e-4;
@@ -66,120 +67,37 @@ pub fn wilcoxon_difference(mu: f64, quantile: f64, x: &[f64], y: &[f64]) -> Opti
 /// # Errors
 /// [`AnalysisError`] for an empty sample or one in which nothing varies.
 pub fn mann_whitney(x: &[f64], y: &[f64], confidence: f64) -> Result<Interval, AnalysisError> {
+    mann_whitney_sorted(&sorted(x), &sorted(y), confidence)
+}
+
+/// The sample by size, as [`f64::total_cmp`] has it: whole numbers in the same order are sorted for less.
+pub(super) fn sorted(sample: &[f64]) -> Vec<f64> {
+    let turned = |bits: i64| bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed();
+    let mut keys: Vec<i64> = sample.iter().map(|x| turned(x.to_bits().cast_signed())).collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|key| f64::from_bits(turned(key).cast_unsigned())).collect()
+}
+
+/// The same of samples that [`sorted`] has sorted.
+pub(super) fn mann_whitney_sorted(x: &[f64], y: &[f64], confidence: f64) -> Result<Interval, AnalysisError> {
     for (arm, sample) in [("the experiment", x), ("the control", y)] {
-        if sample.is_empty() {
+        let (Some(first), Some(last)) = (sample.first(), sample.last()) else {
             return Err(AnalysisError::TooFew { arm, got: 0 });
-        }
-        if sample.iter().any(|value| !value.is_finite()) {
+        };
+        if !first.is_finite() || !last.is_finite() {
             return Err(AnalysisError::NotFinite { field: arm });
         }
     }
-    let (mut x, mut y) = (x.to_vec(), y.to_vec());
-    x.sort_unstable_by(f64::total_cmp);
-    y.sort_unstable_by(f64::total_cmp);
     let z = crate::analysis::normal_quantile((1.0 - confidence) / 2.0);
     let none = AnalysisError::NoVariance { arm: "both samples" };
-    let root = |quantile: f64| Narrowing::new(&x, &y).root(quantile).ok_or_else(|| none.clone());
+    let mut walk = Walk::new(x, y);
+    let mut root = |quantile: f64| walk.root(quantile).ok_or_else(|| none.clone());
     Ok(Interval { low: root(-z)?, high: root(z)?, estimate: root(0.0)? })
-}
-
-/// The search for one root. A point of `x` whose rank among `y` is the same at both ends of the bracket keeps it inside:
-/// it is counted once and left alone, so that a step of the search costs what the bracket has left open. The function
-/// is [`wilcoxon_difference`], to the last digit.
-struct Narrowing<'a> {
-    x: &'a [f64],
-    y: &'a [f64],
-    /// Cubes of the tied groups within each sample.
-    ties: f64,
-    /// Places in `x` with the least and the most of `y` that may lie below, in order.
-    open: Vec<(usize, usize, usize)>,
-    /// Of `y` below the points that are not open.
-    settled: f64,
-    /// The ranks of the open points at the newest step.
-    ranks: Vec<usize>,
-}
-
-fn cube(n: f64) -> f64 {
-    n * n * n - n
-}
-
-fn cubes(sorted: &[f64]) -> f64 {
-    sorted.chunk_by(|a, b| a == b).map(|group| cube(group.len() as f64)).sum()
-}
-
-impl<'a> Narrowing<'a> {
-    fn new(x: &'a [f64], y: &'a [f64]) -> Self {
-        let open = (0..x.len()).map(|at| (at, 0, y.len())).collect();
-        Self { x, y, ties: cubes(x) + cubes(y), open, settled: 0.0, ranks: Vec::with_capacity(x.len()) }
-    }
-
-    fn difference(&mut self, mu: f64, quantile: f64) -> Option<f64> {
-        let (nx, ny) = (self.x.len() as f64, self.y.len() as f64);
-        let (mut below, mut ties, mut rank) = (self.settled, self.ties, 0);
-        self.ranks.clear();
-        // Points of `x` that are the same form one group with those of `y`: its cube grows with each.
-        let mut tied: Option<(f64, f64)> = None;
-        for &(at, least, most) in &self.open {
-            let point = self.x[at] - mu;
-            rank = rank.max(least);
-            while rank < most && self.y[rank] < point {
-                rank += 1;
-            }
-            self.ranks.push(rank);
-            below += rank as f64;
-            if self.y.get(rank).is_some_and(|y| *y == point) {
-                let equal = self.y[rank..].iter().take_while(|y| **y == point).count() as f64;
-                below += equal / 2.0;
-                let before = tied.filter(|(same, _)| *same == point).map_or(0.0, |(_, own)| own);
-                let grown =
-                    |own: f64| if own > 0.0 { cube(own + equal) - cube(own) - cube(equal) } else { 0.0 };
-                ties += grown(before + 1.0) - grown(before);
-                tied = Some((point, before + 1.0));
-            }
-        }
-        let difference = below - nx * ny / 2.0;
-        let n = nx + ny;
-        let sigma = (nx * ny / 12.0 * (n + 1.0 - ties / (n * (n - 1.0)))).sqrt();
-        if sigma == 0.0 || sigma.is_nan() {
-            return None;
-        }
-        let correction = if difference == 0.0 { 0.0 } else { difference.signum() * 0.5 };
-        Some((difference - correction) / sigma - quantile)
-    }
-
-    /// One step inside the bracket: what it finds becomes one of its ends.
-    fn step(&mut self, mu: f64, quantile: f64) -> Option<f64> {
-        let found = self.difference(mu, quantile)?;
-        for (open, rank) in self.open.iter_mut().zip(&self.ranks) {
-            // The function falls: above zero the root lies beyond, where no more are below than here.
-            if found > 0.0 { open.2 = *rank } else { open.1 = *rank }
-        }
-        let settled = &mut self.settled;
-        self.open.retain(|(_, least, most)| {
-            if least >= most {
-                *settled += *least as f64;
-            }
-            least < most
-        });
-        Some(found)
-    }
-
-    fn root(&mut self, quantile: f64) -> Option<f64> {
-        let (low, high) = (self.x[0] - self.y[self.y.len() - 1], self.x[self.x.len() - 1] - self.y[0]);
-        let (at_low, at_high) = (self.difference(low, quantile)?, self.difference(high, quantile)?);
-        if at_low <= 0.0 {
-            return Some(low);
-        }
-        if at_high >= 0.0 {
-            return Some(high);
-        }
-        zeroin(low, high, at_low, at_high, |mu| self.step(mu, quantile))
-    }
 }
 
 /// Brent's root as R's `zeroin2` finds it, step for step: the test is a step function, and another way to its root would
 /// end elsewhere on the step.
-fn zeroin(
+pub(super) fn zeroin(
     mut a: f64,
     mut b: f64,
     mut fa: f64,
@@ -246,18 +164,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn narrowing_ends_where_the_plain_function_does_with_and_without_ties() {
+    fn the_walk_ends_where_the_plain_function_does_with_and_without_ties() {
         for seed in 0..600_u32 {
             let mut random = SmallRng::seed_from_u64(seed.into());
             let steps = [4.0, 16.0, 1e9][seed as usize % 3];
             let mut sample = |shift: f64| {
-                let count = random.random_range(1..60);
+                let count = random.random_range(1..400);
                 let mut values: Vec<f64> =
                     (0..count).map(|_| ((random.random::<f64>() + shift) * steps).floor() / steps).collect();
                 values.sort_by(f64::total_cmp);
                 values
             };
             let (x, y) = (sample(0.3), sample(0.0));
+            let mut walk = Walk::new(&x, &y);
             for quantile in [-2.326, 0.0, 2.326] {
                 let plain = |mu: f64| wilcoxon_difference(mu, quantile, &x, &y);
                 let (low, high) = (x[0] - y[y.len() - 1], x[x.len() - 1] - y[0]);
@@ -266,7 +185,7 @@ mod tests {
                     () if at_high >= 0.0 => Some(high),
                     () => zeroin(low, high, at_low, at_high, plain),
                 });
-                assert_eq!(Narrowing::new(&x, &y).root(quantile), expected, "seed {seed}: {x:?} {y:?}");
+                assert_eq!(walk.root(quantile), expected, "seed {seed}: {x:?} {y:?}");
             }
         }
     }

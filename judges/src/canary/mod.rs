@@ -15,6 +15,7 @@ mod mann_whitney;
 pub mod score;
 pub mod sequential;
 mod transform;
+mod walk;
 
 #[cfg(test)]
 mod tests;
