@@ -1,4 +1,5 @@
-//! How many observations of 25 features one monitor takes per second, with every fold and ADWIN on.
+//! How many observations of 25 features one monitor takes per second, with every fold and ADWIN on, and with every detector
+//! there is on a stream of errors beside.
 //!
 //! `cargo run --release -p troupe-judges --example monitor`
 
@@ -7,13 +8,21 @@ use std::time::Instant;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use troupe_judges::drift::DriftError;
+use troupe_judges::drift::agreement::Agreement;
 use troupe_judges::drift::batch::Expectation;
 use troupe_judges::drift::monitor::{Feature, Monitor, MonitorOptions};
+use troupe_judges::drift::stream::{AnyDetector, DetectorSpec};
 
 const FEATURES: usize = 25;
 const OBSERVATIONS: usize = 1_000_000;
 /// Observations drawn beforehand and fed in turn, so that drawing is not measured.
 const DRAWN: usize = 1 << 15;
+const DETECTORS: [&str; 8] = ["adwin", "page_hinkley", "ddm", "eddm", "fhddm", "hddm_a", "hddm_w", "kswin"];
+
+fn detectors(kinds: &[&str]) -> Vec<AnyDetector> {
+    let spec = |kind: &&str| serde_json::from_value::<DetectorSpec>(serde_json::json!({ "kind": kind })).ok();
+    kinds.iter().filter_map(spec).filter_map(|spec| spec.build().ok()).collect()
+}
 
 fn main() -> Result<(), DriftError> {
     let mut random = SmallRng::seed_from_u64(7);
@@ -38,5 +47,18 @@ fn main() -> Result<(), DriftError> {
     let seconds = begin.elapsed().as_secs_f64();
     let rate = OBSERVATIONS as f64 / seconds;
     println!("{rate:.0} observations/s of {FEATURES} features ({windows} windows, {messages} messages)");
+    let errors: Vec<f64> = (0..DRAWN).map(|_| f64::from(u8::from(random.random::<f64>() < 0.1))).collect();
+    for kinds in DETECTORS.chunks(1).chain([&DETECTORS[..]]) {
+        let (mut agreement, mut detectors) = (Agreement::default(), detectors(kinds));
+        let begin = Instant::now();
+        for i in 0..OBSERVATIONS {
+            agreement.observe(&mut detectors, errors[i % DRAWN]);
+            if i % 500 == 499 {
+                agreement.close(detectors.len());
+            }
+        }
+        let ns = begin.elapsed().as_secs_f64() * 1e9 / OBSERVATIONS as f64;
+        println!("{ns:.0} ns an error by {}", kinds.join(", "));
+    }
     Ok(())
 }

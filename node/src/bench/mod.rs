@@ -8,6 +8,7 @@ mod idle;
 mod inside;
 mod judging;
 mod live;
+mod looking;
 mod monitoring;
 mod rolling;
 

@@ -47,7 +47,7 @@ pub fn ks_two_sample(reference: &[f64], current: &[f64], method: KsMethod) -> Re
 }
 
 /// The test on two sorted, finite, non-empty samples.
-pub(crate) fn ks_sorted(a: &[f64], b: &[f64], method: KsMethod) -> KsTest {
+fn ks_sorted(a: &[f64], b: &[f64], method: KsMethod) -> KsTest {
     let statistic = largest_distance(a, b);
     let exact = match method {
         KsMethod::Auto => a.len().max(b.len()) <= MOST_EXACT,
@@ -62,6 +62,16 @@ pub(crate) fn ks_sorted(a: &[f64], b: &[f64], method: KsMethod) -> KsTest {
     // One observation against one: scipy has no number there, and it is no evidence.
     let p_value = kolmogorov_tail(size as u64, statistic);
     KsTest { statistic, p_value, exact: false }
+}
+
+/// The test on two samples of `size` whose distributions are at most `steps` observations apart.
+pub(crate) fn ks_equal_sizes(size: u32, steps: u32) -> KsTest {
+    let statistic = f64::from(steps) / f64::from(size);
+    if let Some((statistic, p_value)) = exact_tail(size as usize, size as usize, statistic) {
+        return KsTest { statistic, p_value, exact: true };
+    }
+    let half = (f64::from(size) / 2.0).round_ties_even();
+    KsTest { statistic, p_value: kolmogorov_tail(half as u64, statistic), exact: false }
 }
 
 /// One walk over both samples; equal values are passed together.

@@ -29,7 +29,7 @@ pub use chi_square::{ChiSquareTest, chi_square_quantile, chi_square_table, chi_s
 pub use divergence::{LogBase, hellinger, jensen_shannon, kullback_leibler, psi, psi_threshold};
 pub use histogram::{Comparison, Histogram};
 pub use kolmogorov::kolmogorov_tail;
-pub(crate) use ks::ks_sorted;
+pub(crate) use ks::ks_equal_sizes;
 pub use ks::{KsMethod, KsTest, ks_two_sample};
 pub use mann_whitney::{MannWhitneyTest, mann_whitney};
 pub use quality::{Completeness, Expectation, Fresh, Freshness, Unmet};

@@ -41,11 +41,18 @@ impl Mersenne {
 
     fn word(&mut self) -> u32 {
         if self.next >= WORDS {
-            for i in 0..WORDS {
-                let y = (self.state[i] & 0x8000_0000) | (self.state[(i + 1) % WORDS] & 0x7fff_ffff);
-                let odd = if y & 1 == 1 { 0x9908_b0df } else { 0 };
-                self.state[i] = self.state[(i + MIDDLE) % WORDS] ^ (y >> 1) ^ odd;
+            let state = &mut self.state[..WORDS];
+            let next = |high: u32, low: u32, middle: u32| {
+                let y = (high & 0x8000_0000) | (low & 0x7fff_ffff);
+                middle ^ (y >> 1) ^ (0x9908_b0df * (y & 1))
+            };
+            for i in 0..WORDS - MIDDLE {
+                state[i] = next(state[i], state[i + 1], state[i + MIDDLE]);
             }
+            for i in WORDS - MIDDLE..WORDS - 1 {
+                state[i] = next(state[i], state[i + 1], state[i + MIDDLE - WORDS]);
+            }
+            state[WORDS - 1] = next(state[WORDS - 1], state[0], state[MIDDLE - 1]);
             self.next = 0;
         }
         let mut y = self.state[self.next];
@@ -67,27 +74,25 @@ impl Mersenne {
         }
     }
 
-    /// `k` of the numbers below `n` without repetition, in the order of `random.sample(range(n), k)`; `k` is at most
-    /// `n`.
-    pub(super) fn sample(&mut self, n: u32, k: u32) -> Vec<u32> {
-        let mut drawn = Vec::with_capacity(k as usize);
+    /// Draws `k` of the numbers below `n` without repetition, in the order of `random.sample(range(n), k)`; `k` is at
+    /// most `n`.
+    pub(super) fn sample(&mut self, n: u32, k: u32, mut draw: impl FnMut(u32)) {
         if n <= set_size(k) {
             let mut pool: Vec<u32> = (0..n).collect();
             for i in 0..k {
                 let j = self.below(n - i) as usize;
-                drawn.push(pool[j]);
+                draw(pool[j]);
                 pool[j] = pool[(n - i - 1) as usize];
             }
         } else {
             let mut seen = std::collections::BTreeSet::new();
-            while drawn.len() < k as usize {
+            while seen.len() < k as usize {
                 let j = self.below(n);
                 if seen.insert(j) {
-                    drawn.push(j);
+                    draw(j);
                 }
             }
         }
-        drawn
     }
 }
 
@@ -117,13 +122,19 @@ fn forward(i: usize, state: &mut [u32]) -> usize {
 mod tests {
     use super::Mersenne;
 
+    fn sample(random: &mut Mersenne, n: u32, k: u32) -> Vec<u32> {
+        let mut drawn = Vec::new();
+        random.sample(n, k, |j| drawn.push(j));
+        drawn
+    }
+
     #[test]
     fn words_and_samples_are_those_of_cpython() {
         let mut of_42 = Mersenne::new(42);
         assert_eq!([of_42.word(), of_42.word()], [2_746_317_213, 478_163_327]);
-        assert_eq!(Mersenne::new(42).sample(70, 5), [14, 3, 35, 31, 28]);
+        assert_eq!(sample(&mut Mersenne::new(42), 70, 5), [14, 3, 35, 31, 28]);
         let mut of_two_words = Mersenne::new((1 << 40) + 7);
         assert_eq!(of_two_words.word(), 2_635_837_658);
-        assert_eq!(of_two_words.sample(1000, 7), [765, 834, 960, 967, 654, 584, 722]);
+        assert_eq!(sample(&mut of_two_words, 1000, 7), [765, 834, 960, 967, 654, 584, 722]);
     }
 }

@@ -1,0 +1,121 @@
+//! Experiments without a difference, looked at after every member: how often the outcome that a cluster holds calls one.
+
+use std::sync::Arc;
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use troupe_actors::experiments::{self, Experiment, ExperimentSpec, Method, MetricSpec, Of, Plan};
+use troupe_actors::outcomes::{Enrol, Event, LookNow, Outcome, Tally};
+use troupe_actors::participants::Change;
+use troupe_runtime::entity::Globals;
+use troupe_runtime::{Context, Decide, Entity as _, Timestamp};
+
+use super::judging::gauss;
+use crate::figures::{Goal, Report};
+
+const RUNS: u64 = 2_000;
+/// Members of a run with arms of the same size, and of one whose smaller arm has a twentieth.
+const EVEN: u64 = 1_000;
+const UNEVEN: u64 = 3_000;
+const SMALL: f64 = 0.05;
+
+type Draw = fn(&mut SmallRng) -> f64;
+
+fn exponential(random: &mut SmallRng) -> f64 {
+    -(1.0 - random.random::<f64>()).ln()
+}
+
+fn lognormal(random: &mut SmallRng) -> f64 {
+    (2.0 * gauss(random)).exp()
+}
+
+fn rare(random: &mut SmallRng) -> f64 {
+    f64::from(u8::from(random.random::<f64>() < 0.02))
+}
+
+struct Case {
+    name: &'static str,
+    of: Of,
+    /// Of the first variation.
+    weight: f64,
+    draw: Draw,
+}
+
+const CASES: [Case; 5] = [
+    Case { name: "exponential", of: Of::Sum, weight: 0.5, draw: exponential },
+    Case { name: "exponential, 5 % control", of: Of::Sum, weight: SMALL, draw: exponential },
+    Case { name: "lognormal of deviation 2", of: Of::Sum, weight: 0.5, draw: lognormal },
+    Case { name: "lognormal of deviation 2, 5 % control", of: Of::Sum, weight: SMALL, draw: lognormal },
+    Case { name: "2 % rare, 5 % variation", of: Of::Any, weight: 1.0 - SMALL, draw: rare },
+];
+
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+pub(super) fn measure(seed: u64, report: &mut Report) -> anyhow::Result<()> {
+    let mut worst = 0.0_f64;
+    for case in &CASES {
+        let error = called(seed, case, Method::Sequential)?;
+        println!(
+            "judges: {error:.4} of {RUNS} looked at after every member call a difference: {}",
+            case.name
+        );
+        worst = worst.max(error);
+    }
+    report.add("aa.anytime_error", worst, "share", Goal::AtMost(0.05));
+    let fixed = called(seed, &CASES[0], Method::Fixed)?;
+    report.add("aa.fixed_error", fixed, "share", Goal::AtLeast(0.2));
+    Ok(())
+}
+
+fn experiment(case: &Case, method: Method) -> anyhow::Result<Experiment> {
+    let spec: ExperimentSpec = serde_json::from_value(serde_json::json!({
+        "model": "bench", "variations": [{ "name": "old" }, { "name": "new" }],
+        "weights": [case.weight, 1.0 - case.weight],
+    }))?;
+    let mut metric: MetricSpec = serde_json::from_value(serde_json::json!({ "name": "x", "event": "x" }))?;
+    metric.of = case.of;
+    let plan = Plan { metrics: vec![metric], method, ..Plan::default() };
+    let mut experiment = Experiment::create("bench");
+    for event in [
+        experiments::Event::Defined(spec),
+        experiments::Event::Planned(plan),
+        experiments::Event::Began(Timestamp(1)),
+    ] {
+        experiment.apply(&event);
+    }
+    Ok(experiment)
+}
+
+/// The share of runs in which some look calls a difference.
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn called(seed: u64, case: &Case, method: Method) -> anyhow::Result<f64> {
+    let experiment = experiment(case, method)?;
+    let revision = experiment.revision();
+    let globals = Globals::default();
+    globals.publish(vec![(Experiment::KIND, "bench".to_owned(), Arc::new(experiment))]);
+    let members = if case.weight == 0.5 { EVEN } else { UNEVEN };
+    let mut called = 0;
+    for run in 0..RUNS {
+        let mut random = SmallRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(run));
+        let mut outcome = Outcome::default();
+        for member in 0..members {
+            let variation = if random.random::<f64>() < case.weight { "old" } else { "new" }.to_owned();
+            let x = (case.draw)(&mut random);
+            let changes = vec![(0, Change { x, xx: x * x, ..Change::default() })];
+            let covariates = Vec::new();
+            outcome.apply(&Event::Enrolled(Enrol { revision, variation: variation.clone(), covariates }));
+            outcome.apply(&Event::Tallied(Tally { revision, variation, changes, values: Vec::new() }));
+            // A fixed test has no least number of members of its own: both methods begin at the same.
+            if member < 100 {
+                continue;
+            }
+            let decision = outcome.decide(&LookNow {}, &Context::at(Timestamp(2), "bench", &globals));
+            let look = decision.outcome().map_err(|refused| anyhow::anyhow!("{refused:?}"))?;
+            let verdict = look.and_then(|look| look.measured.first()).map(|one| one.verdict.as_str());
+            if matches!(verdict, Some("better" | "worse")) {
+                called += 1;
+                break;
+            }
+        }
+    }
+    Ok(f64::from(called) / RUNS as f64)
+}
