@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 use crate::admission;
 use crate::canaries::analyst::Analyst;
 use crate::canaries::fetch::Fetch;
+use crate::canaries::prometheus::Prometheus;
 use crate::config::GatewayConfig;
 use crate::domain::Domain;
 use crate::listener::Bounded;
@@ -100,8 +101,7 @@ impl Gateway {
         let (remember, remembering) = Remember::start(&self.router, self.config.remember_queue_max);
         let fetch = Fetch {
             router: self.router.clone(),
-            http: reqwest::Client::new(),
-            prometheus: self.config.prometheus.clone(),
+            prometheus: self.config.prometheus.clone().map(Prometheus::new),
         };
         let salt = RandomState::new().build_hasher().finish();
         let analyst = Analyst::start(fetch.clone(), self.globals.clone(), salt);

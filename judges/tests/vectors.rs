@@ -14,7 +14,7 @@ const CASES: [(&str, usize); 11] = [
     ("gbstats_cases", 26),
     ("growthbook_sdk_cases", 360),
     ("kayenta_classifier", 25),
-    ("kayenta_configs", 5),
+    ("kayenta_configs", 8),
     ("kayenta_mannwhitney", 5),
     ("kayenta_small", 18),
     ("unleash_client_specification", 196),

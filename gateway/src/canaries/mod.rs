@@ -1,12 +1,13 @@
 //! Canary analyses at the edge: Kayenta's requests and answers, and the points that a look needs.
 //!
 //! - [`request`] is what Kayenta's clients send, checked whole before anything starts.
-//! - [`fetch`] brings points: from the cluster's own series, or from a Prometheus.
+//! - [`fetch`] brings points: from the cluster's own series, or from a [`prometheus`].
 //! - [`analyst`] watches the clock for canaries that are due; any node can, and a look counts once.
 //! - [`render`] is what Kayenta's clients are answered.
 
 pub(crate) mod analyst;
 pub(crate) mod fetch;
+pub(crate) mod prometheus;
 pub(crate) mod render;
 pub(crate) mod request;
 

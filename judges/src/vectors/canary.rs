@@ -208,11 +208,33 @@ fn scored(case: &Value) -> Held {
     same(&found.score, &number(&case["summary"])?)
 }
 
-/// Real configs are read, are sound, judge data that is as good, and are given back as they came.
+/// Real configs are read, are sound, judge data that is as good, and are given back as they came: alone, inside a request,
+/// or named by a pipeline. A pipeline itself is no config.
 pub(super) fn configs(all: &Value, tally: &mut Tally) -> Held {
     let configs = all["configs"].as_object().ok_or("configs is no object")?;
-    for (name, config) in configs.iter().filter(|(_, config)| config.get("metrics").is_some()) {
-        tally.try_case(name, given_back(config));
+    for (name, config) in configs {
+        let held = match (config.get("canaryConfig"), config.get("stages")) {
+            (Some(inside), _) => given_back(inside).and_then(|()| {
+                let thresholds: Thresholds = read(&config["executionRequest"]["thresholds"])?;
+                same(&(thresholds.pass, thresholds.marginal), &(95.0, 75.0))
+            }),
+            (None, Some(_)) => piped(configs, config),
+            (None, None) => given_back(config),
+        };
+        tally.try_case(name, held);
+    }
+    Ok(())
+}
+
+fn piped(configs: &serde_json::Map<String, Value>, pipeline: &Value) -> Held {
+    let problems = read::<CanaryConfig>(pipeline)?.validate();
+    same(&problems.iter().any(|problem| problem.path == "metrics"), &true)?;
+    let judges: Vec<&Value> =
+        list(pipeline, "stages")?.iter().filter(|stage| stage["type"] == "canaryJudge").collect();
+    same(&judges.len(), &1)?;
+    for stage in judges {
+        let named = configs.values().find(|config| config["name"] == stage["canaryConfigId"]);
+        given_back(named.ok_or_else(|| format!("no config {}", stage["canaryConfigId"]))?)?;
     }
     Ok(())
 }
