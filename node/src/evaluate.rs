@@ -36,6 +36,9 @@ pub(crate) struct Arguments {
     /// Each member's newest events that are foreseen; train with `--leave-out` of as many, or it has seen them.
     #[arg(long, default_value_t = 1)]
     newest: usize,
+    /// Only those of them at or after this time, in milliseconds since the epoch.
+    #[arg(long)]
+    since_ms: Option<u64>,
     /// Prints the result as one line of JSON, the last.
     #[arg(long)]
     json_line: bool,
@@ -61,7 +64,8 @@ pub(crate) async fn run(arguments: Arguments, config: Config, base: &Path) -> an
     let admin = config.nodes.first().context("the configuration has no node")?.admin.to_string();
     let members = admin::keys(&admin, "members").await?;
     println!("reading the histories of {} members", members.len());
-    let questions = questions(read(&client, &members).await?, arguments.newest);
+    let since = arguments.since_ms.unwrap_or(0);
+    let questions = questions(read(&client, &members).await?, arguments.newest, since);
     let lake = Lake::open(base.join(&config.lake.dir))?;
     let engine = Engine::load(&config.serving, Some(base));
     println!("asking {} questions", questions.len());
@@ -84,7 +88,7 @@ pub(crate) async fn run(arguments: Arguments, config: Config, base: &Path) -> an
     Ok(())
 }
 
-fn questions(interactions: Vec<Interaction>, newest: usize) -> Vec<Question> {
+fn questions(interactions: Vec<Interaction>, newest: usize, since: u64) -> Vec<Question> {
     let mut members: BTreeMap<String, Vec<Interaction>> = BTreeMap::new();
     for one in interactions {
         members.entry(one.member.clone()).or_default().push(one);
@@ -92,7 +96,8 @@ fn questions(interactions: Vec<Interaction>, newest: usize) -> Vec<Question> {
     let question = |mut own: Vec<Interaction>| {
         own.sort_by_key(|one| one.at_ms);
         let at = own.len().saturating_sub(newest);
-        let then = own.split_off(at);
+        let mut then = own.split_off(at);
+        then.retain(|one| one.at_ms >= since);
         let contents = |all: Vec<Interaction>| all.into_iter().map(|one| one.content).collect::<Vec<_>>();
         Question { before: contents(own), then: contents(then) }
     };

@@ -19,7 +19,7 @@ use crate::config::Config;
 /// The model's name.
 const MODEL: &str = "recommend";
 /// The experiment's.
-const EXPERIMENT: &str = "ease-against-ials";
+pub(crate) const EXPERIMENT: &str = "ease-against-ials";
 
 /// Two published versions.
 pub(crate) struct Published {
@@ -226,7 +226,7 @@ async fn publish_one(
 }
 
 /// Puts a model into the lake; the result is what its publication says.
-async fn store(lake: &Lake, trained: &Trained, seed: u64) -> anyhow::Result<Value> {
+pub(crate) async fn store(lake: &Lake, trained: &Trained, seed: u64) -> anyhow::Result<Value> {
     let artifact = lake.put(trained.onnx.clone()).await?;
     let vocabulary = Vocabulary::new(trained.vocabulary.clone())?;
     let vocabulary = lake.put(vocabulary.to_bytes()).await?;
@@ -243,13 +243,13 @@ async fn store(lake: &Lake, trained: &Trained, seed: u64) -> anyhow::Result<Valu
     }))
 }
 
-async fn publish_stored(client: &Client, model: &str, publication: &Value) -> anyhow::Result<u32> {
+pub(crate) async fn publish_stored(client: &Client, model: &str, publication: &Value) -> anyhow::Result<u32> {
     let reply = client.ask("models", model, "publish", publication).await?;
     let version = reply["version"].as_u64().context("a publication without a version")?;
     Ok(u32::try_from(version)?)
 }
 
-async fn promote(client: &Client, model: &str, version: u32, to: &str) -> anyhow::Result<()> {
+pub(crate) async fn promote(client: &Client, model: &str, version: u32, to: &str) -> anyhow::Result<()> {
     let seen = client.ask("models", model, "get", &json!({})).await?["revision"].clone();
     client.ask("models", model, "promote", &json!({ "version": version, "to": to, "seen": seen })).await?;
     Ok(())

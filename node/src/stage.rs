@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
+use troupe_runtime::ShardId;
 use troupe_sdk::{Budget, Client, RetryPolicy};
 
 use crate::admin;
@@ -62,6 +63,18 @@ impl Stage {
         let nodes = cluster["nodes"].as_array().context("nodes of the cluster")?;
         let busiest = nodes.iter().max_by_key(leads).context("no node")?;
         Ok(busiest["name"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The node that leads a shard.
+    pub(crate) async fn leader(&self, of: ShardId) -> anyhow::Result<String> {
+        let cluster = self.admin("/api/cluster").await?;
+        let leads = |node: &&Value| {
+            let shards = node["view"]["shards"].as_array().cloned().unwrap_or_default();
+            shards.iter().any(|shard| shard["role"] == "leader" && shard["shard"] == of.0)
+        };
+        let nodes = cluster["nodes"].as_array().context("nodes of the cluster")?;
+        let leader = nodes.iter().find(leads).with_context(|| format!("nobody leads shard {of}"))?;
+        Ok(leader["name"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Waits until every replica has applied what the others have.

@@ -51,10 +51,11 @@ async fn a_signal_retrains_a_model_and_the_new_version_is_told() {
     let lines: String = synthetic(3, spec).iter().map(line).collect();
     let said = http.post(&format!("{}/v1/events", site.gateways[0]), &[], lines).await;
     assert_eq!(said.body["accepted"], 500, "{}", said.body);
-    let definition: Value = serde_json::from_str(include_str!("../../examples/retrain.json")).unwrap();
+    let mut definition: Value = serde_json::from_str(include_str!("../../examples/retrain.json")).unwrap();
+    definition["workflow"]["params"]["gather_seconds"]["value"] = json!(0);
     let push = json!({ "definition": definition, "by": "test" });
     ask(&http, &site, "workflows/retrain-recommend/push", &push).await;
-    let raise = json!({ "id": "one", "from": "monitors/taste", "at": 1 });
+    let raise = json!({ "id": "one", "from": "monitors/taste", "at": 1, "params": { "since": "1" } });
     // Told twice, it is one happening and starts one instance. The subscription is an effect: it may still be on its way.
     let start = Instant::now();
     while ask(&http, &site, "signals/taste_moved/get", &json!({})).await["subscribers"] == 0 {
@@ -65,7 +66,7 @@ async fn a_signal_retrains_a_model_and_the_new_version_is_told() {
         ask(&http, &site, "signals/taste_moved/raise", &raise).await;
     }
     let view = until_over(&http, &site, "retrain-recommend:1").await;
-    let all = [("train", "SUCCEEDED"), ("evaluate", "SUCCEEDED"), ("publish", "SUCCEEDED")];
+    let all = [("gather", "SUCCEEDED"), ("train", "SUCCEEDED"), ("evaluate", "SUCCEEDED"), ("publish", "SUCCEEDED")];
     assert_eq!(statuses(&view), all, "{view}");
     let told = ask(&http, &site, "signals/model_trained/get", &json!({})).await;
     assert_eq!((&told["raised"], &told["newest"][0]["params"]["version"]), (&json!(1), &json!("1")));

@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use crate::onnx::{ModelProto, NodeProto, OUTPUT, TensorProto};
 
-/// The same model, with so many more products of its scores with a square matrix of its own, which count for nothing.
+/// The same model, with so many more products of nothing with a square matrix of its own, which add nothing to its scores.
 ///
 /// # Errors
 /// What was read is no model of one of these trainers, or has no square matrix.
@@ -22,18 +22,19 @@ pub fn weigh_down(onnx: &[u8], products: usize) -> Result<Vec<u8>, String> {
         graph.node.push(NodeProto {
             input: inputs.map(str::to_owned).to_vec(),
             output: vec![output.to_owned()],
-            name: output.to_owned(),
+            name: format!("weighed_{output}"),
             op_type: op.to_owned(),
         });
     };
-    let mut weight = light.clone();
+    // Nothing first: however large the matrix, its products with nothing stay finite.
+    let mut weight = "nothing".to_owned();
+    node("Mul", [&light, "weightless"], &weight);
     for at in 0..products {
         let next = format!("weight_{at}");
         node("MatMul", [&weight, &matrix], &next);
         weight = next;
     }
-    node("Mul", [&weight, "weightless"], "nothing");
-    node("Add", [&light, "nothing"], OUTPUT);
+    node("Add", [&light, &weight], OUTPUT);
     graph.initializer.push(TensorProto {
         dims: vec![1],
         data_type: 1,

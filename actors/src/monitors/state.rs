@@ -185,6 +185,7 @@ impl Monitor {
             let params = BTreeMap::from([
                 ("what".to_owned(), alarm.what.clone()),
                 ("why".to_owned(), alarm.why.chars().take(200).collect()),
+                ("since".to_owned(), alarm.since.0.to_string()),
                 ("subject".to_owned(), self.spec.0.subject.clone()),
             ]);
             let id = format!("{}@{}", alarm.what, alarm.at.0);

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use troupe_runtime::entity::Globals;
 
+use crate::experiments::Experiment;
 use crate::lake::Sha256;
 use crate::models::{Model, Stage};
 use crate::traffic::Traffic;
@@ -41,11 +42,13 @@ impl ServedVersion {
     }
 }
 
-/// The versions to serve: the champion and the challenger of every published model, and whatever its traffic names, for as
-/// long as it does.
+/// The versions to serve: the champion and the challenger of every published model, and whatever its traffic or a running
+/// experiment names, for as long as it does.
 #[must_use]
 pub fn desired(globals: &Globals) -> Vec<ServedVersion> {
     let mut served = Vec::new();
+    let experiments = globals.all::<Experiment>();
+    let running = || experiments.iter().filter_map(|(_, experiment)| experiment.running());
     for (name, model) in globals.all::<Model>() {
         let champion = model.at(Stage::Champion).map(|found| found.version);
         let mut versions: Vec<u32> = champion.into_iter().collect();
@@ -53,6 +56,8 @@ pub fn desired(globals: &Globals) -> Vec<ServedVersion> {
         if let Some(split) = globals.get::<Traffic>(&name).as_deref().and_then(Traffic::split) {
             versions.extend([split.production, split.canary]);
         }
+        let arms = running().filter(|spec| spec.model == name).flat_map(|spec| &spec.variations);
+        versions.extend(arms.filter_map(|arm| arm.version));
         let mut seen = Vec::new();
         for found in versions.into_iter().filter_map(|version| model.version(version)) {
             if seen.contains(&found.version) {

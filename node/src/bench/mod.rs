@@ -9,6 +9,7 @@ mod inside;
 mod judging;
 mod live;
 mod looking;
+mod looping;
 mod monitoring;
 mod rolling;
 
@@ -61,6 +62,9 @@ enum Name {
     /// Allocation, canaries, monitors and tests of experiments: how fast, and how often they err; and what a thousand
     /// experiments cost the events.
     Judges,
+    /// Steps of workflows, a foreach of a hundred thousand, Maestro's samples, and deliveries and workflows whose node is
+    /// killed.
+    Loop,
 }
 
 impl Name {
@@ -100,6 +104,9 @@ pub(crate) struct Arguments {
     /// What the cluster holds before a node joins it, for `move`.
     #[arg(long, default_value_t = 2_048, value_name = "MIB")]
     fill: u64,
+    /// Deliveries and workflows in which a node is killed, for `loop`.
+    #[arg(long, default_value_t = 50)]
+    kills: u32,
     /// Writes every figure to this file.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -161,6 +168,9 @@ async fn measure(
     }
     if Name::INSIDE.into_iter().any(|name| arguments.wants(name)) {
         inside::measure(arguments, config.clone(), report).await?;
+    }
+    if arguments.wants(Name::Loop) {
+        looping::measure(config.clone(), arguments.seed, arguments.kills, report).await?;
     }
     if arguments.wants(Name::Idle) {
         idle::measure(config, report).await?;

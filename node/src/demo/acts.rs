@@ -12,6 +12,7 @@ use serde_json::json;
 use troupe_sdk::Client;
 use troupe_training::data::Interaction;
 
+use super::closing::Closing;
 use super::live::{Live, micros};
 use crate::audit::{Audit, Ledger};
 use crate::config::Config;
@@ -115,7 +116,10 @@ async fn acts(arguments: &Arguments, stage: &Stage, play: &Play, local: &mut Loc
     audited(&mut report, audit);
     memory(&mut report).await?;
     report.add("failover.gap_ms.max", gap.as_secs_f64() * 1_000.0, "ms", Goal::AtMost(2_000.0));
-    close(&mut report, &live, start);
+    close(&mut report, &live);
+    let closing = Closing { client: &client, stage, past, seed: arguments.seed };
+    let looped = Box::pin(closing.play(local, &mut report)).await;
+    report.add("demo.seconds", start.elapsed().as_secs_f64(), "s", Goal::AtMost(240.0));
     report.print();
     if let Some(path) = &arguments.json {
         report.write(path)?;
@@ -123,7 +127,7 @@ async fn acts(arguments: &Arguments, stage: &Stage, play: &Play, local: &mut Loc
     if audit.lost + audit.duplicated + audit.invented > 0 {
         bail!("the audit failed: {audit:?}");
     }
-    Ok(())
+    looped
 }
 
 /// Tells the cluster what the contents are.
@@ -260,7 +264,7 @@ async fn memory(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn close(report: &mut Report, live: &Live, start: Instant) {
+fn close(report: &mut Report, live: &Live) {
     let mut measured = live.measured();
     let mut percentiles = |id: &str, samples: &mut Vec<u64>, p99: Goal| {
         report.add(&format!("{id}.p50"), percentile_ms(samples, 0.5), "ms", Goal::None);
@@ -291,7 +295,6 @@ fn close(report: &mut Report, live: &Live, start: Instant) {
     }
     #[allow(clippy::cast_precision_loss, reason = "a count of calls")]
     report.add("calls.failed", measured.failed as f64, "calls", Goal::AtMost(0.0));
-    report.add("demo.seconds", start.elapsed().as_secs_f64(), "s", Goal::AtMost(240.0));
 }
 
 fn bar(total: u64) -> ProgressBar {

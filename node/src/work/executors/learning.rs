@@ -67,6 +67,9 @@ struct Evaluate {
     vocabulary: String,
     #[serde(default)]
     newest: Option<u32>,
+    /// Only those of them at or after this time, in milliseconds since the epoch.
+    #[serde(default)]
+    since_ms: Option<u64>,
     /// The model whose champion it is held against.
     #[serde(default)]
     model: Option<String>,
@@ -84,6 +87,9 @@ pub(super) async fn evaluate(bench: &Bench, grant: &Grant, told: Told) -> Outcom
     let mut arguments = vec!["evaluate".to_owned(), spec.artifact, spec.vocabulary];
     if let Some(newest) = spec.newest {
         arguments.extend(["--newest".to_owned(), newest.to_string()]);
+    }
+    if let Some(since) = spec.since_ms {
+        arguments.extend(["--since-ms".to_owned(), since.to_string()]);
     }
     if let Some(model) = spec.model {
         arguments.extend(["--model".to_owned(), model]);

@@ -1,0 +1,205 @@
+//! Members who come for as long as the loop is watched, and whose taste can shift.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use tokio::task::JoinHandle;
+use troupe_runtime::Timestamp;
+use troupe_sdk::{Client, Event};
+use troupe_training::data::Interaction;
+
+/// Contents recommended.
+const K: u32 = 10;
+/// Members most like one whose contents that one wants.
+const LIKE: usize = 5;
+/// Where a taste that has shifted lies, as a share of all contents in order of popularity.
+const SHIFT: f64 = 0.4;
+/// Between two visits of one worker: the loop's own work needs the machine, too.
+const PAUSE: Duration = Duration::from_millis(4);
+
+/// How the lists that members were shown have done.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    asked: u64,
+    hits: u64,
+}
+
+impl Tally {
+    #[allow(clippy::cast_precision_loss, reason = "counts of events")]
+    pub(super) fn hit_rate(self) -> f64 {
+        self.hits as f64 / self.asked.max(1) as f64
+    }
+}
+
+/// A member, and what it wants in this order: what those most like it have done.
+struct Visitor {
+    member: String,
+    wants: Vec<usize>,
+    visits: AtomicUsize,
+}
+
+/// What members would do, and whether their taste has shifted.
+pub(super) struct Crowd {
+    client: Client,
+    visitors: Vec<Visitor>,
+    /// Contents from the most popular to the least: a want is a place in here.
+    popular: Vec<String>,
+    shifted: AtomicBool,
+    /// The newest event's time in milliseconds; every event has its own.
+    at: AtomicU64,
+    stop: AtomicBool,
+    tally: Mutex<Tally>,
+    events: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Crowd {
+    pub(super) fn new(client: Client, past: &[Interaction], seed: u64) -> Arc<Self> {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        past.iter().for_each(|one| *counts.entry(&one.content).or_default() += 1);
+        let mut popular: Vec<(&str, usize)> = counts.into_iter().collect();
+        popular.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let places: HashMap<&str, usize> =
+            popular.iter().enumerate().map(|(place, (content, _))| (*content, place)).collect();
+        let mut pasts: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
+        for one in past {
+            pasts.entry(&one.member).or_insert_with(|| vec![false; places.len()])[places[one.content.as_str()]] =
+                true;
+        }
+        let mut random = StdRng::seed_from_u64(seed);
+        let did: Vec<&Vec<bool>> = pasts.values().collect();
+        let visitors = pasts.iter().map(|(member, own)| Visitor {
+            member: (*member).to_owned(),
+            wants: wants(own, &did, &mut random),
+            visits: AtomicUsize::new(0),
+        });
+        Arc::new(Self {
+            client,
+            visitors: visitors.filter(|visitor| !visitor.wants.is_empty()).collect(),
+            popular: popular.iter().map(|(content, _)| (*content).to_owned()).collect(),
+            shifted: AtomicBool::new(false),
+            at: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+            tally: Mutex::default(),
+            events: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        })
+    }
+
+    /// Lets so many workers play, until they are stopped. A member's visits are in order because one worker has them all.
+    pub(super) fn play(self: &Arc<Self>, workers: usize) -> Vec<JoinHandle<()>> {
+        let worker = |first: usize| {
+            let crowd = self.clone();
+            tokio::spawn(async move {
+                let own = (first..crowd.visitors.len()).step_by(workers);
+                for at in own.cycle() {
+                    if crowd.stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    crowd.come(&crowd.visitors[at]).await;
+                    tokio::time::sleep(PAUSE).await;
+                }
+            })
+        };
+        (0..workers).map(worker).collect()
+    }
+
+    /// From now on members want what hardly anybody wanted before.
+    pub(super) fn shift(&self) {
+        self.shifted.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Visits so far.
+    pub(super) fn visits(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Calls that failed for good.
+    pub(super) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// How lists have done since this was asked last.
+    pub(super) fn take_tally(&self) -> Tally {
+        std::mem::take(&mut *self.tally.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The time, later than any event's before.
+    fn now(&self) -> u64 {
+        let wall = Timestamp::wall().0;
+        let newest = self.at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |at| Some(wall.max(at + 1)));
+        newest.map_or(wall, |before| wall.max(before + 1))
+    }
+
+    /// What a member wants in its next visit.
+    fn next_of(&self, visitor: &Visitor) -> &str {
+        let visit = visitor.visits.fetch_add(1, Ordering::Relaxed);
+        let want = visitor.wants[visit % visitor.wants.len()];
+        let all = self.popular.len();
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of some thousand contents"
+        )]
+        let by = if self.shifted.load(Ordering::Relaxed) { (all as f64 * SHIFT) as usize } else { 0 };
+        &self.popular[(want + by) % all]
+    }
+
+    async fn come(&self, visitor: &Visitor) {
+        let content = self.next_of(visitor);
+        let hit = match self.client.recommendations(&visitor.member, K).await {
+            Ok(answer) => {
+                let hit = answer.items.iter().any(|item| item.content == content);
+                let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+                tally.asked += 1;
+                tally.hits += u64::from(hit);
+                hit
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a recommendation failed");
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+        };
+        let now = self.now();
+        let mut events = vec![Event::new(&visitor.member, content, "rating", now).value(4.0)];
+        if hit {
+            events.push(Event::new(&visitor.member, content, "click", now).value(1.0));
+        }
+        let told = self.client.record_events(&events).await;
+        if !told.is_ok_and(|receipt| receipt.acknowledged() == events.len()) {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        self.events.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What those most like a member have done and it has not, in an order drawn; by Jaccard's index of what they did.
+fn wants(own: &[bool], all: &[&Vec<bool>], random: &mut StdRng) -> Vec<usize> {
+    let likeness = |other: &[bool]| {
+        let pairs = own.iter().zip(other);
+        let (both, either) = pairs.fold((0_usize, 0_usize), |(both, either), (a, b)| {
+            (both + usize::from(*a && *b), either + usize::from(*a || *b))
+        });
+        #[allow(clippy::cast_precision_loss, reason = "counts of contents")]
+        let index = both as f64 / either.max(1) as f64;
+        index
+    };
+    let mut like: Vec<(f64, &[bool])> =
+        all.iter().map(|other| (likeness(other), other.as_slice())).filter(|(index, _)| *index < 1.0).collect();
+    like.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let liked = |place: &usize| like.iter().take(LIKE).any(|(_, other)| other[*place]) && !own[*place];
+    let mut wants: Vec<usize> = (0..own.len()).filter(liked).collect();
+    wants.shuffle(random);
+    wants
+}
