@@ -20,6 +20,8 @@ use crate::experiments::{
 use crate::exposures::{CountExposure, Exposures, GetExposures};
 use crate::features::{Features, Lookup, Observe};
 use crate::flags::{DefineFlag, Flag, GetFlag, Switch};
+use crate::flows::{CreateFlow, DescribeFlow, Flow, GetFlow, ListRuns, StartRun, Told};
+use crate::lineage::{GetLineage, Lineage, Linked, Relate};
 use crate::members::{
     GetHistory, GetInputs, GetPredictions, GetProfile, Member, Record, Remember, SetProfile,
 };
@@ -34,6 +36,16 @@ use crate::pipelines::{
     DeletePipeline, ExecutionEnded, GetPipeline, Pipeline, PutPipeline, Reopened, RunFor, StartPipeline,
 };
 use crate::probes::{Append, Cas, Forward, Get, Keep, Probe, Put, Read, Take};
+use crate::registered::{
+    AddVersion, DescribeModel, DescribeVersion, DropAlias, GetRegistered, Register as RegisterModel,
+    Registered, SetAlias,
+};
+use crate::run_curves::{Curves, Draw, ForgetCurves, GetCurve};
+use crate::run_tasks::{AddArtifacts, AddTask, BeatTask, ForgetTasks, GetTasks, NoteTask, Tasks};
+use crate::runs::{
+    Beat as BeatRun, Begin as BeginRun, DropNote, Finish as FinishRun, Forget, GetRun as GetFlowRun, GetStanding, Hear,
+    Log, MutateTags, NewStep, NewTask, Run, Silent,
+};
 use crate::series::{Append as AppendPoints, Range, Series};
 use crate::signals::{GetSignal, Heard, Raise, Signal, Spread, Subscribe, Unsubscribe};
 use crate::tasks::{
@@ -51,7 +63,7 @@ use crate::workflows::{
 /// The kinds that a node runs.
 #[must_use]
 pub fn registry() -> Registry {
-    steering(delivering(judging(Registry::default())))
+    tracking(steering(delivering(judging(Registry::default()))))
         .kind::<Member>()
         .command::<Member, Record>()
         .command::<Member, SetProfile>()
@@ -98,6 +110,55 @@ pub fn registry() -> Registry {
         .command::<Probe, Take>()
         .query::<Probe, Get>()
         .query::<Probe, Read>()
+}
+
+/// The kinds that know what was run, what it made, and what came of that.
+fn tracking(registry: Registry) -> Registry {
+    registry
+        .kind::<Flow>()
+        .command::<Flow, CreateFlow>()
+        .command::<Flow, DescribeFlow>()
+        .command::<Flow, StartRun>()
+        .command::<Flow, Told>()
+        .query::<Flow, GetFlow>()
+        .query::<Flow, ListRuns>()
+        .kind::<Run>()
+        .command::<Run, BeginRun>()
+        .command::<Run, BeatRun>()
+        .command::<Run, NewStep>()
+        .command::<Run, NewTask>()
+        .command::<Run, Hear>()
+        .command::<Run, MutateTags>()
+        .command::<Run, Log>()
+        .command::<Run, DropNote>()
+        .command::<Run, FinishRun>()
+        .command::<Run, Silent>()
+        .command::<Run, Forget>()
+        .query::<Run, GetFlowRun>()
+        .query::<Run, GetStanding>()
+        .kind::<Tasks>()
+        .command::<Tasks, AddTask>()
+        .command::<Tasks, BeatTask>()
+        .command::<Tasks, NoteTask>()
+        .command::<Tasks, AddArtifacts>()
+        .command::<Tasks, ForgetTasks>()
+        .query::<Tasks, GetTasks>()
+        .kind::<Curves>()
+        .command::<Curves, Draw>()
+        .command::<Curves, ForgetCurves>()
+        .query::<Curves, GetCurve>()
+        .kind::<Registered>()
+        .command::<Registered, RegisterModel>()
+        .command::<Registered, DescribeModel>()
+        .command::<Registered, AddVersion>()
+        .command::<Registered, DescribeVersion>()
+        .command::<Registered, SetAlias>()
+        .command::<Registered, DropAlias>()
+        .query::<Registered, GetRegistered>()
+        .kind::<Lineage>()
+        .command::<Lineage, Relate>()
+        .command::<Lineage, Linked>()
+        .query::<Lineage, GetLineage>()
 }
 
 /// The kinds that bring versions to members.
@@ -247,6 +308,8 @@ mod tests {
         exposures count.v1 get.v1
         features lookup.v1 observe.v1
         flags define.v1 get.v1 switch.v1
+        flows create.v1 describe.v1 get.v1 list-runs.v1 start-run.v1 told.v1
+        lineage get.v1 linked.v1 relate.v1
         members get-history.v1 get-inputs.v1 get-predictions.v1 get-profile.v1 record.v1 remember.v1 set-profile.v1
         models advance.v1 get.v1 promote.v1 publish.v1
         monitors compare.v1 define.v1 get.v1 happening.v1 label.v1 lift.v1 observe.v1 silence.v1 tick.v1
@@ -254,6 +317,10 @@ mod tests {
         participants expose.v1 get.v1 measure.v1
         pipelines delete.v1 execution-ended.v1 get.v1 heard.v1 put.v1 reopened.v1 run-for.v1 start.v1
         probes append.v1 cas.v1 forward.v1 get.v1 keep.v1 put.v1 read.v1 take.v1
+        registered-models add-version.v1 describe-version.v1 describe.v1 drop-alias.v1 get.v1 register.v1 set-alias.v1
+        run-curves draw.v1 forget.v1 get.v1
+        run-tasks add.v1 artifacts.v1 beat.v1 forget.v1 get.v1 note.v1
+        runs beat.v1 begin.v1 drop-note.v1 finish.v1 forget.v1 get.v1 hear.v1 log.v1 new-step.v1 new-task.v1 silent.v1 standing.v1 tags.v1
         series append.v1 range.v1
         signals get.v1 raise.v1 spread.v1 subscribe.v1 unsubscribe.v1
         tasks beat.v1 claim.v1 finish.v1 get.v1 offer.v1 sweep.v1 waiting.v1 withdraw.v1
@@ -300,8 +367,13 @@ mod tests {
             ["append", "cas", "forward", "keep", "put", "take"].map(|verb| format!("probes {verb}.v1"));
         // A claim that is lost leaves a lease that runs out.
         let claims = ["tasks claim.v1".to_owned()];
-        let expected: Vec<String> =
-            effects.map(str::to_owned).into_iter().chain(probes).chain(claims).collect();
+        // These draw a number: the edge sends each under a key of its own.
+        let numbers =
+            ["flows start-run.v1", "registered-models add-version.v1", "runs new-task.v1"].map(str::to_owned);
+        let mut expected: Vec<String> =
+            effects.map(str::to_owned).into_iter().chain(probes).chain(claims).chain(numbers).collect();
+        // As kinds come: in the order of their names.
+        expected.sort();
         assert_eq!(once, expected);
     }
 }

@@ -89,6 +89,11 @@ impl World {
         wire::decode(&query(cell.as_ref(), &wire::encode(ask), &ctx).unwrap().unwrap()).unwrap()
     }
 
+    /// When the next timer is due.
+    pub(crate) fn due(&self) -> Option<u64> {
+        self.timers.values().map(|timer| timer.due.0).min()
+    }
+
     /// Fires the timer that is due first, and moves the clock there.
     pub(crate) fn step(&mut self) -> bool {
         let first = self.timers.iter().min_by_key(|(_, timer)| timer.due).map(|(name, _)| name.clone());

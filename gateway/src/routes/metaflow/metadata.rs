@@ -1,0 +1,93 @@
+//! What tasks say of themselves.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use serde::Deserialize;
+use serde_json::Value;
+use troupe_actors::run_tasks::{NewRecord, NoteTask, Tasks, block_of};
+use troupe_actors::runs::run_key;
+
+use super::{MetadataCreated, OfRun, OfTask, Trouble, read, rows, tasks as task_routes};
+use crate::call::Call;
+use crate::canaries::tell;
+use crate::metadata::tasks::{self, With};
+use crate::problem::ProblemBody;
+use crate::server::Edge;
+
+const WITH: With = With { records: true, artifacts: false };
+
+/// What a task said of itself, oldest first.
+#[utoipa::path(get, path = "/metaflow/flows/{flow}/runs/{run}/steps/{step}/tasks/{task}/metadata", tag = "metaflow", operation_id = "metaflow_list_metadata", params(OfTask),
+    responses((status = 200, description = "a list of metadata", body = serde_json::Value),
+        (status = "default", description = "why not", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn of_task(
+    State(edge): State<Edge>,
+    call: Call,
+    Path(path): Path<OfTask>,
+) -> Result<Json<Value>, Trouble> {
+    let task = task_routes::one(&edge, &call, &path, WITH).await?;
+    Ok(Json(task.records.iter().map(|record| rows::record(&path.flow, &path.run, &task, record)).collect()))
+}
+
+/// What all tasks of a run said of themselves.
+#[utoipa::path(get, path = "/metaflow/flows/{flow}/runs/{run}/metadata", tag = "metaflow", operation_id = "metaflow_list_run_metadata", params(OfRun),
+    responses((status = 200, description = "a list of metadata", body = serde_json::Value),
+        (status = "default", description = "why not", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn of_run(
+    State(edge): State<Edge>,
+    call: Call,
+    Path(path): Path<OfRun>,
+) -> Result<Json<Value>, Trouble> {
+    let view = tasks::run(&edge, &call, &path.flow, &path.run).await?;
+    let found = tasks::of_run(&edge, &call, &view, None, WITH).await?;
+    let rows = found.iter().flat_map(|task| {
+        task.records.iter().map(|record| rows::record(&path.flow, &path.run, task, record))
+    });
+    Ok(Json(rows.collect()))
+}
+
+/// One thing that a task says; what else is in it is left alone.
+#[derive(Debug, Deserialize)]
+struct Said {
+    field_name: String,
+    #[serde(default)]
+    value: Option<String>,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    user_name: Option<String>,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+    #[serde(default)]
+    ts_epoch: Option<u64>,
+}
+
+/// Notes what a task says of itself; the same said twice at the same time is noted once.
+#[utoipa::path(post, path = "/metaflow/flows/{flow}/runs/{run}/steps/{step}/tasks/{task}/metadata", tag = "metaflow", operation_id = "metaflow_create_metadata", params(OfTask),
+    request_body(content = serde_json::Value, description = "a list of `field_name`, `value`, `type`, `tags`"),
+    responses((status = 200, description = "how many", body = serde_json::Value),
+        (status = "default", description = "why not", body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn create(
+    State(edge): State<Edge>,
+    call: Call,
+    Path(path): Path<OfTask>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<Json<Value>, Trouble> {
+    let said: Vec<Said> = read(&edge, &call, &headers, raw).await?;
+    let record = |said: Said| NewRecord {
+        field: said.field_name,
+        kind: said.kind.unwrap_or_default(),
+        value: said.value.unwrap_or_default(),
+        user: said.user_name,
+        tags: said.tags.unwrap_or_default(),
+        sent: said.ts_epoch.unwrap_or(0),
+    };
+    let block = block_of(&run_key(&path.flow, &path.run), &path.task);
+    let records = said.into_iter().map(record).collect();
+    let note = NoteTask { step: path.step, task: path.task, records };
+    let kept = tell::<Tasks, NoteTask>(&edge.router, &block, &note, call.left()?).await?;
+    Ok(Json(serde_json::json!(MetadataCreated { metadata_created: kept.count })))
+}
