@@ -43,8 +43,8 @@ use crate::registered::{
 use crate::run_curves::{Curves, Draw, ForgetCurves, GetCurve};
 use crate::run_tasks::{AddArtifacts, AddTask, BeatTask, ForgetTasks, GetTasks, NoteTask, Tasks};
 use crate::runs::{
-    Beat as BeatRun, Begin as BeginRun, DropNote, Finish as FinishRun, Forget, GetRun as GetFlowRun, GetStanding, Hear,
-    Log, MutateTags, NewStep, NewTask, Run, Silent,
+    Beat as BeatRun, Begin as BeginRun, DropNote, Finish as FinishRun, Forget, GetRun as GetFlowRun,
+    GetStanding, Hear, Log, MutateTags, NewStep, NewTask, Run, Silent,
 };
 use crate::series::{Append as AppendPoints, Range, Series};
 use crate::signals::{GetSignal, Heard, Raise, Signal, Spread, Subscribe, Unsubscribe};

@@ -15,6 +15,7 @@ mod json;
 mod kinds;
 mod listener;
 mod media;
+mod metadata;
 pub mod metrics;
 mod openapi;
 mod problem;
@@ -30,6 +31,7 @@ pub use config::GatewayConfig;
 pub use domain::{Allocation, Domain, FeatureValue, Group};
 pub use events::{Failed, Fault, Line, Receipt, Rejected};
 pub use kinds::Platform;
+pub use metadata::config::MetadataConfig;
 pub use problem::{Executed, Problem, ProblemBody};
 
 pub use readiness::{Readiness, Ready};

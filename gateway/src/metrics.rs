@@ -46,6 +46,9 @@ pub(crate) enum Route {
     ClientReports,
     Canaries,
     Deployments,
+    Metaflow,
+    Mlflow,
+    Lineage,
     None,
 }
 
@@ -69,6 +72,9 @@ impl Route {
             Some("/api/client/register" | "/api/client/metrics") => Self::ClientReports,
             Some(path) if CANARIES.iter().any(|prefix| path.starts_with(prefix)) => Self::Canaries,
             Some(path) if DEPLOYMENTS.iter().any(|prefix| path.starts_with(prefix)) => Self::Deployments,
+            Some(path) if path.starts_with("/metaflow/") => Self::Metaflow,
+            Some(path) if path.starts_with("/api/2.0/mlflow") => Self::Mlflow,
+            Some(path) if path.starts_with("/v1/lineage") => Self::Lineage,
             _ => Self::None,
         }
     }
@@ -89,6 +95,9 @@ impl Route {
             Self::ClientReports => "client_reports",
             Self::Canaries => "canaries",
             Self::Deployments => "deployments",
+            Self::Metaflow => "metaflow",
+            Self::Mlflow => "mlflow",
+            Self::Lineage => "lineage",
             Self::None => "none",
         }
     }

@@ -25,6 +25,7 @@ use crate::canaries::prometheus::Prometheus;
 use crate::config::GatewayConfig;
 use crate::domain::Domain;
 use crate::listener::Bounded;
+use crate::metadata::config::MetadataConfig;
 use crate::openapi;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
@@ -32,8 +33,8 @@ use crate::recommend::Recommend;
 use crate::remember::Remember;
 use crate::routes::deployments::{executions, pipelines};
 use crate::routes::{
-    actors, canaries as canary_routes, canary_configs, events, features, growthbook, health, index,
-    recommendations, unleash,
+    actors, canaries as canary_routes, canary_configs, events, features, growthbook, health, index, lineage,
+    metaflow, mlflow, recommendations, unleash,
 };
 use crate::served::{Served, Writer};
 use crate::titles::Titles;
@@ -54,6 +55,8 @@ pub struct Gateway {
     pub metrics: PrometheusHandle,
     /// Bounds.
     pub config: GatewayConfig,
+    /// When a run that nobody hears of has failed.
+    pub metadata: MetadataConfig,
 }
 
 /// What handlers share.
@@ -65,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) ready: Arc<dyn Readiness>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) config: GatewayConfig,
+    pub(crate) metadata: MetadataConfig,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) titles: Titles,
     pub(crate) remember: Remember,
@@ -149,6 +153,7 @@ impl Gateway {
             ready: self.ready,
             metrics: self.metrics,
             config: self.config,
+            metadata: self.metadata,
         }));
         routes
             .fallback(not_found)
@@ -203,6 +208,87 @@ fn composed() -> OpenApiRouter<Edge> {
         .routes(routes!(executions::resume))
         .routes(routes!(executions::restart))
         .routes(routes!(executions::judge))
+        .routes(routes!(lineage::relate))
+        .routes(routes!(lineage::walk))
+        .merge(metaflow_routes())
+        .merge(mlflow_routes())
+}
+
+/// The routes of Metaflow's clients.
+fn metaflow_routes() -> OpenApiRouter<Edge> {
+    use metaflow::{artifacts, flows, metadata, runs, service, steps, tasks};
+    OpenApiRouter::new()
+        .routes(routes!(service::ping))
+        .routes(routes!(service::version))
+        .routes(routes!(service::healthcheck))
+        .routes(routes!(service::token))
+        .routes(routes!(flows::list))
+        .routes(routes!(flows::get, flows::create))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::get))
+        .routes(routes!(runs::create))
+        .routes(routes!(runs::beat))
+        .routes(routes!(runs::mutate_tags))
+        .routes(routes!(steps::list))
+        .routes(routes!(steps::get))
+        .routes(routes!(steps::create))
+        .routes(routes!(tasks::list))
+        .routes(routes!(tasks::get))
+        .routes(routes!(tasks::filtered))
+        .routes(routes!(tasks::create))
+        .routes(routes!(tasks::beat))
+        .routes(routes!(metadata::of_task, metadata::create))
+        .routes(routes!(metadata::of_run))
+        .routes(routes!(artifacts::of_run))
+        .routes(routes!(artifacts::of_step))
+        .routes(routes!(artifacts::of_task))
+        .routes(routes!(artifacts::of_attempt))
+        .routes(routes!(artifacts::get))
+        .routes(routes!(artifacts::get_attempt))
+        .routes(routes!(artifacts::create))
+}
+
+/// The routes of MLflow's clients.
+fn mlflow_routes() -> OpenApiRouter<Edge> {
+    use mlflow::{experiments, models, runs, search, versions};
+    OpenApiRouter::new()
+        .routes(routes!(experiments::create))
+        .routes(routes!(experiments::get))
+        .routes(routes!(experiments::get_by_name))
+        .routes(routes!(experiments::update))
+        .routes(routes!(experiments::delete))
+        .routes(routes!(experiments::restore))
+        .routes(routes!(experiments::set_tag))
+        .routes(routes!(experiments::search))
+        .routes(routes!(runs::create))
+        .routes(routes!(runs::get))
+        .routes(routes!(runs::update))
+        .routes(routes!(runs::delete))
+        .routes(routes!(runs::restore))
+        .routes(routes!(runs::log_batch))
+        .routes(routes!(runs::log_metric))
+        .routes(routes!(runs::log_parameter))
+        .routes(routes!(runs::set_tag))
+        .routes(routes!(runs::delete_tag))
+        .routes(routes!(runs::history))
+        .routes(routes!(runs::artifacts))
+        .routes(routes!(search::search))
+        .routes(routes!(models::create))
+        .routes(routes!(models::get))
+        .routes(routes!(models::update))
+        .routes(routes!(models::delete))
+        .routes(routes!(models::set_tag))
+        .routes(routes!(models::delete_tag))
+        .routes(routes!(models::set_alias, models::delete_alias, models::by_alias))
+        .routes(routes!(models::search))
+        .routes(routes!(versions::create))
+        .routes(routes!(versions::get))
+        .routes(routes!(versions::download_uri))
+        .routes(routes!(versions::update))
+        .routes(routes!(versions::delete))
+        .routes(routes!(versions::set_tag))
+        .routes(routes!(versions::delete_tag))
+        .routes(routes!(versions::search))
 }
 
 /// This API's description, as `/openapi.json` serves it.

@@ -272,6 +272,7 @@ fn gateway_of(
         }),
         metrics,
         config: config.gateway.clone(),
+        metadata: config.metadata.clone(),
     }
 }
 

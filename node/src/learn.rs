@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use troupe_actors::lake::Lake;
+use troupe_actors::lineage::{model_node, run_node};
 use troupe_actors::serving::Vocabulary;
 use troupe_sdk::{Client, Event};
 use troupe_training::data::Interaction;
@@ -78,6 +79,9 @@ pub(crate) struct Arguments {
     /// Leaves it unpublished: what would be published is the result.
     #[arg(long, conflicts_with = "promote")]
     no_publish: bool,
+    /// The run that it is trained by, as `FLOW/ID`: the version is linked with it.
+    #[arg(long, conflicts_with = "no_publish")]
+    run: Option<String>,
     /// Prints the result as one line of JSON, the last.
     #[arg(long)]
     json_line: bool,
@@ -169,6 +173,10 @@ pub(crate) async fn run(arguments: Arguments, config: Config, base: &Path) -> an
         return Ok(());
     }
     let version = publish_stored(&client, &arguments.model, &publication).await?;
+    if let Some(run) = &arguments.run {
+        let relate = json!({ "to": model_node(&arguments.model, version), "how": "published" });
+        client.ask("lineage", &run_node(run), "relate", &relate).await.context("the link with its run")?;
+    }
     println!("{} version {version}: {}", arguments.model, serde_json::to_string(&trained.metrics)?);
     if let Some(to) = arguments.promote {
         let to = match to {

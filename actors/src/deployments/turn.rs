@@ -12,6 +12,7 @@ use super::state::{Deployment, Event};
 use crate::canaries;
 use crate::directory::{Directory, Enlist, Entry};
 use crate::kept::Kept;
+use crate::lineage::{model_node, relate};
 use crate::models::{self, Advance, Model};
 use crate::pipelines::{ExecutionEnded, Pipeline};
 use crate::tasks;
@@ -43,6 +44,11 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
 
     pub(super) fn change(&mut self, change: Change) {
         self.run.apply(&change, self.ctx.now);
+        if let Change::Targeted(target) = &change {
+            let model = model_node(&target.model, target.canary);
+            let here = format!("deployment:{}", self.ctx.key);
+            self.decide(|decision| relate(decision, &model, here, "deployed"));
+        }
         self.decide(|decision| decision.and(Event::Changed(Kept(change), self.ctx.now)));
     }
 

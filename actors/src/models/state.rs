@@ -8,6 +8,7 @@ use troupe_runtime::{Context, Decide, Decision, Entity, Refused, Timestamp};
 use super::messages::{
     Advance, Advanced, GetModel, ModelView, Promote, Promoted, Publish, Published, Stage, VersionView,
 };
+use crate::lineage::{model_node, relate};
 
 /// Versions kept of a model.
 pub(super) const VERSIONS_MAX: usize = 1_000;
@@ -50,6 +51,11 @@ impl Model {
     #[must_use]
     pub fn at(&self, stage: Stage) -> Option<&VersionView> {
         self.versions.iter().find(|version| version.stage == stage)
+    }
+
+    /// All versions, oldest first.
+    pub fn versions(&self) -> impl Iterator<Item = &VersionView> {
+        self.versions.iter()
     }
 
     /// A version by its number.
@@ -105,7 +111,9 @@ impl Decide<Publish> for Model {
             return Decision::refuse(Refused::new("TOO_MANY_VERSIONS", why));
         }
         let version = self.versions.last().map_or(1, |last| last.version + 1);
-        Decision::event(Event::Published { version, published: ask.clone(), at: ctx.now })
+        let decision = Decision::event(Event::Published { version, published: ask.clone(), at: ctx.now });
+        // One that names no data set has no such node to come of.
+        relate(decision, &format!("dataset:{}", ask.lineage.dataset), model_node(ctx.key, version), "trained")
             .reply(Published { version })
     }
 }

@@ -52,6 +52,8 @@ pub struct NewRecord {
     pub kind: String,
     /// What.
     pub value: String,
+    /// Whether that is JSON, and not a text: some clients say lists.
+    pub json: bool,
     /// By whom.
     pub user: Option<String>,
     /// As `attempt_id:0`.

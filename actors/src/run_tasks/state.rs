@@ -14,6 +14,7 @@ use super::messages::{
 };
 use crate::flows::{Made, check_tags, check_text};
 use crate::kept::Kept;
+use crate::lineage::{relate, run_node};
 use crate::runs::{Hear, Heard, Run};
 
 /// Records of one task.
@@ -27,6 +28,9 @@ const NAME_BYTES_MAX: usize = 256;
 /// Numbers of one block; those with names are spread over as many blocks as a run of the largest size needs.
 const NUMBERS: u64 = 16;
 const NAMED_BLOCKS: u64 = 1_024;
+/// The type of a record by which a task says that a version of a model came of it: its name is that of the artifact, its
+/// value `NAME@VERSION`.
+const MODEL_RECORD: &str = "troupe-model";
 /// Between two signs of life that a run is told of.
 const SIGN_EVERY_MS: u64 = 1_000;
 
@@ -176,6 +180,20 @@ fn attempt(record: &NewRecord) -> Option<(u32, bool)> {
     })
 }
 
+/// That a version of a model came of the run, and of the artifact whose name the record has.
+fn led<C: Command>(
+    ctx: &Context<'_>,
+    decision: Decision<Tasks, C>,
+    ask: &NoteTask,
+    record: &NewRecord,
+) -> Decision<Tasks, C> {
+    let Some(run) = run_of(ctx.key) else { return decision };
+    let model = format!("model:{}", record.value);
+    let artifact = format!("artifact:{}/{}/{}/{}", run.key, ask.step, ask.task, record.field);
+    let decision = relate(decision, &run_node(&run.key), model.clone(), "published");
+    relate(decision, &artifact, model, "published")
+}
+
 fn full(what: &str, max: usize) -> Refused {
     let why =
         format!("a task has at most {max} {what}, {TASK_BYTES_MAX} bytes in all: use fewer, or more tasks");
@@ -285,8 +303,14 @@ impl Decide<NoteTask> for Tasks {
             }
         }
         let count = ask.records.len() as u64;
+        let models: Vec<NewRecord> =
+            fresh.iter().filter(|record| record.kind == MODEL_RECORD).cloned().collect();
         let change = (!fresh.is_empty()).then(|| Change::Noted(ask.task.clone(), fresh));
-        self.heard(ctx, (&ask.step, &ask.task), said, change).reply(Taken { count })
+        let decision = self.heard(ctx, (&ask.step, &ask.task), said, change);
+        models
+            .iter()
+            .fold(decision, |decision, record| led(ctx, decision, ask, record))
+            .reply(Taken { count })
     }
 }
 

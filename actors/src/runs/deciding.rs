@@ -7,8 +7,8 @@ use troupe_runtime::{Address, Context, Decide, Decision, Refused, Timestamp};
 
 use super::logged::{check_points, check_values};
 use super::messages::{
-    Beat, Begin, DropNote, Finish, Forget, GetRun, GetStanding, Hear, Heard, Log, MutateTags, NewStep, NewTask, RunView,
-    StandingView,     Silent, Tags, TaskMade,
+    Beat, Begin, DropNote, Finish, Forget, GetRun, GetStanding, Hear, Heard, Log, MutateTags, NewStep,
+    NewTask, RunView, Silent, StandingView, Tags, TaskMade,
 };
 use super::standing::{Standing, Status, moment};
 use super::state::{Change, Event, Run, STEPS_MAX, TASKS_MAX, TIMER, run_key};
@@ -146,7 +146,12 @@ impl Decide<Hear> for Run {
                     let over = self.live.0.standing.status == Status::Completed;
                     if ask.step == end.as_deref().unwrap_or(END_STEP) && !over {
                         let why = format!("step {} succeeded at {}", ask.step, moment(ctx.now));
-                        let standing = Standing { status: Status::Completed, why, ended: Some(ctx.now) };
+                        let standing = Standing {
+                            status: Status::Completed,
+                            why,
+                            ended: Some(ctx.now),
+                            word: String::new(),
+                        };
                         decision = self.stands(ctx, decision, standing, false);
                     }
                 }
@@ -259,7 +264,8 @@ impl Decide<Finish> for Run {
             }
             Some(status @ (Status::Completed | Status::Failed)) if self.live.0.standing.status != status => {
                 let why = format!("its client said {} at {}", ask.word, moment(ctx.now));
-                let standing = Standing { status, why, ended: Some(ask.ended.unwrap_or(ctx.now)) };
+                let ended = Some(ask.ended.unwrap_or(ctx.now));
+                let standing = Standing { status, why, ended, word: ask.word.clone() };
                 decision = self.stands(ctx, decision, standing, false);
             }
             _ => {}

@@ -15,8 +15,8 @@ mod tests;
 
 pub use logged::{Point, Value};
 pub use messages::{
-    Beat, Begin, DropNote, Finish, Forget, GetRun, GetStanding, StandingView, Hear, Heard, Log, MutateTags, NewStep, NewTask, RunView,
-    Silent, StepView, Tags, TaskMade,
+    Beat, Begin, DropNote, Finish, Forget, GetRun, GetStanding, Hear, Heard, Log, MutateTags, NewStep,
+    NewTask, RunView, Silent, StandingView, StepView, Tags, TaskMade,
 };
 pub use standing::{Standing, Status};
 pub use state::{Change, Event, Run, STEPS_MAX, TASKS_MAX, run_key};

@@ -31,6 +31,7 @@ impl Status {
 
 /// How a run is, and why, for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Standing {
     /// How.
     pub status: Status,
@@ -38,6 +39,8 @@ pub struct Standing {
     pub why: String,
     /// When it ended; none while it is at work.
     pub ended: Option<Timestamp>,
+    /// The word for it that its client used, if that said so.
+    pub word: String,
 }
 
 /// A moment as people and programs read it: RFC 3339 in UTC, to the second.

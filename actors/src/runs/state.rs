@@ -122,7 +122,7 @@ impl Run {
         if let Some((step, task, attempt)) = &self.live.0.failure {
             why.push_str(&format!("; attempt {attempt} of task {step}/{task} had failed"));
         }
-        Standing { status: Status::Failed, why, ended: Some(self.beat) }
+        Standing { status: Status::Failed, why, ended: Some(self.beat), word: String::new() }
     }
 
     /// Adds an event, and what the flow is told of it if it is to be.

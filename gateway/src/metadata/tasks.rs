@@ -29,8 +29,7 @@ pub(crate) struct With {
 /// # Errors
 /// `RUN_NOT_FOUND`, or why it could not be asked.
 pub(crate) async fn run(edge: &Edge, call: &Call, flow: &str, run: &str) -> Result<RunView, Problem> {
-    let view =
-        ask::<Run, GetRun>(&edge.router, &run_key(flow, run), &GetRun {}, call.left()?).await?;
+    let view = ask::<Run, GetRun>(&edge.router, &run_key(flow, run), &GetRun {}, call.left()?).await?;
     if view.begun.is_none() {
         let why = format!("flow {:?} has no run {:?}", short(flow), short(run));
         return Err(Problem::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", why).field("run_number"));

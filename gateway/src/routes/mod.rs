@@ -9,5 +9,8 @@ pub(crate) mod features;
 pub(crate) mod growthbook;
 pub(crate) mod health;
 pub(crate) mod index;
+pub(crate) mod lineage;
+pub(crate) mod metaflow;
+pub(crate) mod mlflow;
 pub(crate) mod recommendations;
 pub(crate) mod unleash;

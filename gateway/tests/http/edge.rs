@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use troupe_actors::serving::{Ask, Recommended, ServeError};
-use troupe_gateway::{Gateway, GatewayConfig, Readiness, Ready, Recommend};
+use troupe_gateway::{Gateway, GatewayConfig, MetadataConfig, Readiness, Ready, Recommend};
 use troupe_runtime::Router;
 use troupe_runtime::entity::Globals;
 
@@ -51,6 +51,7 @@ pub(crate) fn gateway((router, globals): (Router, Arc<Globals>)) -> Gateway {
         ready: Arc::new(Always(READY)),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         config: GatewayConfig::default(),
+        metadata: MetadataConfig::default(),
     }
 }
 

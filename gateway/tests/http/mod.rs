@@ -4,6 +4,8 @@ mod actors;
 mod domain;
 mod edge;
 mod events;
+mod lineage;
+mod metaflow;
 mod operation;
 mod reads;
 mod toy;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use troupe_actors::catalog::FeatureGroupConfig;
 use troupe_actors::lake::LakeConfig;
 use troupe_actors::serving::ServingConfig;
-use troupe_gateway::GatewayConfig;
+use troupe_gateway::{GatewayConfig, MetadataConfig};
 use troupe_runtime::placement::PlacementConfig;
 use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;
@@ -33,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) store: StoreConfig,
     pub(crate) transport: TransportConfig,
     pub(crate) gateway: GatewayConfig,
+    pub(crate) metadata: MetadataConfig,
     pub(crate) serving: ServingConfig,
     pub(crate) lake: LakeConfig,
     pub(crate) work: WorkConfig,
@@ -53,6 +54,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             transport: TransportConfig::default(),
             gateway: GatewayConfig::default(),
+            metadata: MetadataConfig::default(),
             serving: ServingConfig::default(),
             lake: LakeConfig::default(),
             work: WorkConfig::default(),

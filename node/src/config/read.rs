@@ -13,7 +13,7 @@ use super::nodes::{self, NodeTable};
 use super::probe::{probe, table};
 
 /// Tables that a file may have.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "cluster",
     "log",
     "raft",
@@ -24,6 +24,7 @@ const TABLES: [&str; 15] = [
     "store",
     "transport",
     "gateway",
+    "metadata",
     "serving",
     "lake",
     "work",
@@ -68,6 +69,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<Problem>> {
         store: section(&document, "store", &mut problems),
         transport: section(&document, "transport", &mut problems),
         gateway: section(&document, "gateway", &mut problems),
+        metadata: section(&document, "metadata", &mut problems),
         serving: section(&document, "serving", &mut problems),
         lake: section(&document, "lake", &mut problems),
         work: section(&document, "work", &mut problems),

@@ -39,7 +39,7 @@ def configuration(ports):
         + "".join(f'{what} = "127.0.0.1:{ports[3 * (id - 1) + at]}"\n' for at, what in enumerate(["mesh", "gateway", "admin"]))
         for id in (1, 2, 3)
     ]
-    return "[cluster]\nshards = 4\n[serving]\nreplicas = 1\n" + "\n".join(nodes)
+    return "[cluster]\nshards = 4\n[serving]\nreplicas = 1\n[metadata]\ninactive_after = \"15s\"\n" + "\n".join(nodes)
 
 
 def is_ready(gateway):

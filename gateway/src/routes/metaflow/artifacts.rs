@@ -10,8 +10,8 @@ use troupe_actors::run_tasks::{AddArtifacts, Artifact, NewArtifact, TaskView, Ta
 use troupe_actors::runs::run_key;
 
 use super::{
-    ArtifactsCreated, Maker, OfArtifact, OfArtifactAttempt, OfAttempt, OfRun, OfStep, OfTask, Trouble, not_found,
-    read, rows, tasks as task_routes,
+    ArtifactsCreated, Maker, OfArtifact, OfArtifactAttempt, OfAttempt, OfRun, OfStep, OfTask, Trouble,
+    not_found, read, rows, tasks as task_routes,
 };
 use crate::call::Call;
 use crate::canaries::tell;

@@ -42,9 +42,9 @@ pub(crate) async fn of_run(
 ) -> Result<Json<Value>, Trouble> {
     let view = tasks::run(&edge, &call, &path.flow, &path.run).await?;
     let found = tasks::of_run(&edge, &call, &view, None, WITH).await?;
-    let rows = found.iter().flat_map(|task| {
-        task.records.iter().map(|record| rows::record(&path.flow, &path.run, task, record))
-    });
+    let rows = found
+        .iter()
+        .flat_map(|task| task.records.iter().map(|record| rows::record(&path.flow, &path.run, task, record)));
     Ok(Json(rows.collect()))
 }
 
@@ -53,7 +53,7 @@ pub(crate) async fn of_run(
 struct Said {
     field_name: String,
     #[serde(default)]
-    value: Option<String>,
+    value: Option<Value>,
     #[serde(default, rename = "type")]
     kind: Option<String>,
     #[serde(default)]
@@ -77,13 +77,21 @@ pub(crate) async fn create(
     raw: Body,
 ) -> Result<Json<Value>, Trouble> {
     let said: Vec<Said> = read(&edge, &call, &headers, raw).await?;
-    let record = |said: Said| NewRecord {
-        field: said.field_name,
-        kind: said.kind.unwrap_or_default(),
-        value: said.value.unwrap_or_default(),
-        user: said.user_name,
-        tags: said.tags.unwrap_or_default(),
-        sent: said.ts_epoch.unwrap_or(0),
+    let record = |said: Said| {
+        let (value, json) = match said.value {
+            None => (String::new(), false),
+            Some(Value::String(text)) => (text, false),
+            Some(other) => (other.to_string(), true),
+        };
+        NewRecord {
+            field: said.field_name,
+            kind: said.kind.unwrap_or_default(),
+            value,
+            json,
+            user: said.user_name,
+            tags: said.tags.unwrap_or_default(),
+            sent: said.ts_epoch.unwrap_or(0),
+        }
     };
     let block = block_of(&run_key(&path.flow, &path.run), &path.task);
     let records = said.into_iter().map(record).collect();

@@ -96,19 +96,15 @@ impl Maker {
 
 /// A number or a name, as clients send either.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum Id {
-    Number(u64),
-    Name(String),
-    Other(Value),
-}
+#[serde(transparent)]
+struct Id(Value);
 
 impl Id {
     fn text(self, field: &str) -> Result<String, Trouble> {
-        match self {
-            Self::Number(number) => Ok(number.to_string()),
-            Self::Name(name) => Ok(name),
-            Self::Other(_) => {
+        match self.0 {
+            Value::Number(number) => Ok(number.to_string()),
+            Value::String(name) => Ok(name),
+            _ => {
                 let why = format!("{field} must be a text");
                 let problem = Problem::new(StatusCode::BAD_REQUEST, "BAD_BODY", why);
                 Err(Trouble(problem.field(field)))

@@ -66,9 +66,15 @@ pub(super) fn task(flow: &str, run: &str, task: &TaskView) -> Value {
 
 pub(super) fn record(flow: &str, run: &str, task: &TaskView, record: &Record) -> Value {
     let number = task.task.parse::<u64>().unwrap_or(0).saturating_mul(RECORDS_OF_BLOCK) + record.id;
+    let text = || json!(record.said.value);
+    let value = if record.said.json {
+        serde_json::from_str(&record.said.value).unwrap_or_else(|_| text())
+    } else {
+        text()
+    };
     json!({
         "id": number, "flow_id": flow, "run_number": id(run), "step_name": task.step, "task_id": id(&task.task),
-        "field_name": record.said.field, "value": record.said.value, "type": record.said.kind,
+        "field_name": record.said.field, "value": value, "type": record.said.kind,
         "user_name": record.said.user, "ts_epoch": record.at.0, "tags": record.said.tags, "system_tags": null,
     })
 }

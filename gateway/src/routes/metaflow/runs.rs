@@ -23,8 +23,9 @@ use crate::server::Edge;
 /// Runs of one page of a flow.
 const PAGE: u64 = 500;
 
-/// What a beat is answered: JSON in a JSON text, for the client decodes it twice.
-const BEATEN: &str = r#"{"wait_time_in_seconds": 10}"#;
+/// Seconds between beats, and how many of them fit into the silence after which a run has failed.
+const WAIT_S: u64 = 10;
+const BEATS: u64 = 6;
 
 /// A page of a flow's runs. Those that are at work are asked how they are: the flow hears only of changes.
 async fn page(edge: &Edge, call: &Call, flow: &str, before: Option<u64>) -> Result<Vec<RunSummary>, Trouble> {
@@ -153,13 +154,15 @@ pub(crate) async fn beat(
     State(edge): State<Edge>,
     call: Call,
     Path(path): Path<OfRun>,
-) -> Result<Json<&'static str>, Trouble> {
+) -> Result<Json<String>, Trouble> {
     tell::<Run, Beat>(&edge.router, &run_key(&path.flow, &path.run), &Beat {}, call.left()?).await?;
-    Ok(beaten())
+    Ok(beaten(&edge))
 }
 
-pub(super) const fn beaten() -> Json<&'static str> {
-    Json(BEATEN)
+/// What a beat is answered: JSON in a JSON text, for the client decodes it twice.
+pub(super) fn beaten(edge: &Edge) -> Json<String> {
+    let wait = (edge.metadata.inactive_after.as_secs() / BEATS).clamp(1, WAIT_S);
+    Json(format!("{{\"wait_time_in_seconds\": {wait}}}"))
 }
 
 /// Tags to add and to remove.

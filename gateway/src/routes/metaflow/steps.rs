@@ -30,7 +30,8 @@ pub(crate) async fn list(
 }
 
 pub(super) fn of<'a>(view: &'a RunView, name: &str) -> Result<&'a StepView, Trouble> {
-    let unknown = || not_found("STEP_NOT_FOUND", "step_name", format!("the run has no step {:?}", short(name)));
+    let unknown =
+        || not_found("STEP_NOT_FOUND", "step_name", format!("the run has no step {:?}", short(name)));
     view.steps.get(name).ok_or_else(unknown)
 }
 

@@ -88,9 +88,8 @@ pub(crate) async fn filtered(
     Query(search): Query<Search>,
 ) -> Result<Json<Vec<String>>, Trouble> {
     let pattern = search.pattern.as_deref().unwrap_or_default();
-    let bad = |why: String| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_PATTERN", why).field("pattern")
-    };
+    let bad =
+        |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_PATTERN", why).field("pattern");
     if pattern.len() > PATTERN_BYTES_MAX {
         return Err(bad(format!("pattern must be at most {PATTERN_BYTES_MAX} bytes")).into());
     }
@@ -164,9 +163,9 @@ pub(crate) async fn beat(
     State(edge): State<Edge>,
     call: Call,
     Path(path): Path<OfTask>,
-) -> Result<Json<&'static str>, Trouble> {
+) -> Result<Json<String>, Trouble> {
     let block = block_of(&run_key(&path.flow, &path.run), &path.task);
     let beat = BeatTask { step: path.step, task: path.task };
     tell::<Tasks, BeatTask>(&edge.router, &block, &beat, call.left()?).await?;
-    Ok(beaten())
+    Ok(beaten(&edge))
 }

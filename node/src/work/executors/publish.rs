@@ -3,9 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use troupe_actors::Kept;
+use troupe_actors::lineage::{Lineage, Relate, model_node, run_node};
 use troupe_actors::models::{Model, Publish};
 use troupe_actors::tasks::{Failure, Grant, Outcome};
-use troupe_runtime::{Address, AskError, AskOptions, Timestamp};
+use troupe_actors::workflow_runs::WorkflowRun;
+use troupe_runtime::{Address, AskError, AskOptions, Entity as _, Timestamp};
 
 use super::super::task::failed;
 use super::{Bench, spec};
@@ -15,6 +17,9 @@ struct Spec {
     model: String,
     /// What training gave.
     publication: Value,
+    /// The run that it came of, as `FLOW/ID`.
+    #[serde(default)]
+    run: Option<String>,
 }
 
 /// Publishes; the router tries the artifact first. The same artifact published again is the same version.
@@ -33,6 +38,21 @@ pub(super) async fn run(bench: &Bench, grant: &Grant) -> Outcome {
     let to = Address::of::<Model>(spec.model.as_str());
     match bench.router.ask(&to, &publish, AskOptions::within(left)).await {
         Ok(published) => {
+            let workflow =
+                (grant.owner.kind == WorkflowRun::KIND).then(|| format!("workflow:{}", grant.owner.key));
+            let run = spec.run.as_deref().map(run_node);
+            for from in workflow.into_iter().chain(run) {
+                let relate =
+                    Relate { to: model_node(&spec.model, published.version), how: "published".to_owned() };
+                // A task that is delivered again says it again; what cannot be a node is no reason to fail.
+                let told =
+                    bench.router.ask(&Address::of::<Lineage>(from), &relate, AskOptions::within(left)).await;
+                if let Err(error @ (AskError::Refused(_) | AskError::BadKey(_))) = &told {
+                    tracing::debug!(%error, "a version was published without a link to where it came from");
+                } else if let Err(error) = told {
+                    return asked(&error);
+                }
+            }
             Outcome::Done { output: Kept(json!({ "model": spec.model, "version": published.version })) }
         }
         Err(error) => asked(&error),

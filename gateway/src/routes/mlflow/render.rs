@@ -1,0 +1,213 @@
+//! What MLflow's clients are answered.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use troupe_actors::flows::FlowView;
+use troupe_actors::models::{Model, Stage, VersionView};
+use troupe_actors::registered::{RegisteredView, VersionRow};
+use troupe_actors::runs::{Point, RunView, Status};
+
+use super::ids;
+
+/// Under which name a flow remembers where its artifacts go.
+pub(super) const LOCATION: &str = "troupe.artifact_location";
+/// The tag that tells how a run is.
+const REASON: &str = "troupe.status_reason";
+/// Clients name a run by this tag.
+pub(super) const RUN_NAME: &str = "mlflow.runName";
+
+fn tags<'a>(tags: impl IntoIterator<Item = (&'a String, &'a String)>) -> Vec<Value> {
+    tags.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
+}
+
+const fn stage(deleted: bool) -> &'static str {
+    if deleted { "deleted" } else { "active" }
+}
+
+fn location(flow: &str, view: &FlowView) -> String {
+    let given = view.notes.get(LOCATION).filter(|given| !given.is_empty());
+    given.cloned().unwrap_or_else(|| format!("mlflow-artifacts:/{}", ids::experiment(flow)))
+}
+
+pub(super) fn experiment(flow: &str, view: &FlowView) -> Value {
+    let notes = view.notes.iter().filter(|(key, _)| *key != LOCATION);
+    json!({
+        "experiment_id": ids::experiment(flow),
+        "name": view.title.as_deref().unwrap_or(flow),
+        "artifact_location": location(flow, view),
+        "lifecycle_stage": stage(view.deleted),
+        "creation_time": view.at.0,
+        "last_update_time": view.changed.0,
+        "tags": tags(notes),
+    })
+}
+
+/// A figure, as protocol buffers write it.
+fn figure(value: f64) -> Value {
+    if value.is_nan() {
+        json!("NaN")
+    } else if value.is_infinite() {
+        json!(if value > 0.0 { "Infinity" } else { "-Infinity" })
+    } else {
+        json!(value)
+    }
+}
+
+pub(super) fn metric(name: &str, point: &Point) -> Value {
+    json!({ "key": name, "value": figure(point.value), "timestamp": point.at.0, "step": point.step })
+}
+
+/// How a run is, in MLflow's word.
+fn status(view: &RunView) -> &str {
+    match view.standing.status {
+        Status::Running => "RUNNING",
+        Status::Completed => "FINISHED",
+        Status::Failed if view.standing.word == "KILLED" => "KILLED",
+        Status::Failed => "FAILED",
+    }
+}
+
+/// What is said of a run by name: its own values, and what Metaflow's tags say.
+fn notes(view: &RunView) -> BTreeMap<String, String> {
+    let mut notes = view.notes.clone();
+    if let Some(begun) = &view.begun {
+        for tag in &begun.made.system_tags {
+            let (key, value) = tag.split_once(':').unwrap_or((tag, ""));
+            notes.entry(format!("metaflow.{key}")).or_insert_with(|| value.to_owned());
+        }
+        if !begun.made.tags.is_empty() {
+            notes.entry("metaflow.tags".to_owned()).or_insert_with(|| begun.made.tags.join(","));
+        }
+    }
+    if let Some(title) = &view.title {
+        notes.insert(RUN_NAME.to_owned(), title.clone());
+    }
+    notes.insert(REASON.to_owned(), view.standing.why.clone());
+    notes
+}
+
+pub(super) fn run(flow: &FlowView, view: &RunView) -> Value {
+    let begun = view.begun.clone().unwrap_or_default();
+    let id = ids::run(&begun.flow, &begun.run);
+    let notes = notes(view);
+    let user = begun.made.user.clone().or_else(|| notes.get("mlflow.user").cloned()).unwrap_or_default();
+    let mut info = json!({
+        "run_id": id, "run_uuid": id,
+        "experiment_id": ids::experiment(&begun.flow),
+        "run_name": view.title.clone().unwrap_or_else(|| begun.run.clone()),
+        "user_id": user,
+        "status": status(view),
+        "start_time": begun.at.0,
+        "artifact_uri": format!("{}/{id}/artifacts", location(&begun.flow, flow)),
+        "lifecycle_stage": stage(view.deleted),
+    });
+    if let Some(ended) = view.standing.ended {
+        info["end_time"] = json!(ended.0);
+    }
+    let metrics: Vec<Value> = view.metrics.iter().map(|(name, point)| metric(name, point)).collect();
+    json!({
+        "info": info,
+        "data": { "metrics": metrics, "params": tags(&view.params), "tags": tags(&notes) },
+        "inputs": {},
+    })
+}
+
+/// What a run can be asked by, as a filter names it.
+pub(super) fn attributes(run: &Value) -> BTreeMap<(String, String), Value> {
+    let mut found = BTreeMap::new();
+    let info = run["info"].as_object().cloned().unwrap_or_default();
+    for (key, value) in info {
+        // Filters of old name these in other words.
+        let other = match key.as_str() {
+            "run_name" => Some("Run name"),
+            "start_time" => Some("Created"),
+            _ => None,
+        };
+        if let Some(other) = other {
+            found.insert(("attributes".to_owned(), other.to_owned()), value.clone());
+        }
+        found.insert(("attributes".to_owned(), key), value);
+    }
+    for of in ["metrics", "params", "tags"] {
+        for row in run["data"][of].as_array().into_iter().flatten() {
+            let key = row["key"].as_str().unwrap_or_default().to_owned();
+            found.insert((of.to_owned(), key), row["value"].clone());
+        }
+    }
+    found
+}
+
+pub(super) fn version(name: &str, row: &VersionRow, aliases: &BTreeMap<String, u32>) -> Value {
+    let own = aliases.iter().filter(|(_, version)| **version == row.version).map(|(alias, _)| alias.clone());
+    json!({
+        "name": name, "version": row.version.to_string(), "creation_timestamp": row.at.0,
+        "last_updated_timestamp": row.changed.0, "current_stage": "None", "description": row.added.description,
+        "source": row.added.source, "run_id": row.added.run_id, "status": "READY",
+        "tags": tags(&row.added.tags), "aliases": own.collect::<Vec<String>>(),
+    })
+}
+
+fn model_of(name: &str, at: (u64, u64), description: &str, versions: Vec<Value>) -> Map<String, Value> {
+    let Value::Object(model) = json!({
+        "name": name, "creation_timestamp": at.0, "last_updated_timestamp": at.1, "description": description,
+        "latest_versions": versions,
+    }) else {
+        return Map::new();
+    };
+    model
+}
+
+pub(super) fn model(name: &str, view: &RegisteredView) -> Value {
+    let latest: Vec<Value> =
+        view.versions.values().next_back().map(|row| version(name, row, &view.aliases)).into_iter().collect();
+    let mut model = model_of(name, (view.at.0, view.changed.0), &view.description, latest);
+    model.insert("tags".to_owned(), json!(tags(&view.tags)));
+    let pair = |(alias, version): (&String, &u32)| json!({ "alias": alias, "version": version.to_string() });
+    model.insert("aliases".to_owned(), view.aliases.iter().map(pair).collect());
+    Value::Object(model)
+}
+
+/// The alias of a stage that only one version has.
+pub(super) const fn alias(stage: Stage) -> Option<&'static str> {
+    match stage {
+        Stage::Champion => Some("champion"),
+        Stage::Challenger => Some("challenger"),
+        Stage::Staging | Stage::Archived => None,
+    }
+}
+
+/// A version that the cluster serves, or could.
+pub(super) fn served_version(name: &str, held: &VersionView) -> Value {
+    let stage = match held.stage {
+        Stage::Champion => "Production",
+        Stage::Challenger | Stage::Staging => "Staging",
+        Stage::Archived => "Archived",
+    };
+    let figures: Vec<Value> = held
+        .published
+        .metrics
+        .iter()
+        .map(|(key, value)| json!({ "key": key, "value": value.to_string() }))
+        .collect();
+    json!({
+        "name": name, "version": held.version.to_string(), "creation_timestamp": held.at.0,
+        "last_updated_timestamp": held.at.0, "current_stage": stage, "status": "READY", "run_id": "",
+        "source": format!("troupe-lake:/{}", held.published.artifact), "description": held.published.algorithm,
+        "tags": figures, "aliases": alias(held.stage).into_iter().collect::<Vec<_>>(),
+    })
+}
+
+/// A model that the cluster serves.
+pub(super) fn served(name: &str, view: &Model) -> Value {
+    let all: Vec<&VersionView> = view.versions().collect();
+    let latest: Vec<Value> = all.last().map(|held| served_version(name, held)).into_iter().collect();
+    let at = (all.first().map_or(0, |held| held.at.0), all.last().map_or(0, |held| held.at.0));
+    let mut model = model_of(name, at, "served by the cluster", latest);
+    let pair = |held: &&VersionView| {
+        Some(json!({ "alias": alias(held.stage)?, "version": held.version.to_string() }))
+    };
+    model.insert("aliases".to_owned(), all.iter().filter_map(pair).collect());
+    model.insert("tags".to_owned(), json!([]));
+    Value::Object(model)
+}
