@@ -49,6 +49,7 @@ impl Floor {
         let router = Router::new()
             .route("/v1/events", post(events))
             .route("/v1/actors/{kind}/{key}/{verb}", post(command))
+            .route("/metaflow/{*path}", post(command))
             .route(
                 "/v1/features:lookup",
                 post(async |State(shared): State<Shared>| json(shared.answers.features.clone())),

@@ -13,5 +13,6 @@ mod outage;
 mod placement;
 mod rebuild;
 mod retrain;
+mod run_page;
 mod strangers;
 mod train;

@@ -7,7 +7,7 @@ use serde_json::json;
 use troupe_benches::{Answers, Floor};
 use troupe_sdk::{Client, RetryPolicy};
 
-use super::{Arguments, Name, failover, http, live, rolling};
+use super::{Arguments, Name, failover, http, live, metadata, rolling};
 use crate::audit::Ledger;
 use crate::config::Config;
 use crate::figures::{Goal, Report};
@@ -77,6 +77,9 @@ async fn with_cluster(
     if arguments.wants(Name::Judges) {
         live::measure(&scene, report).await?;
     }
+    if arguments.wants(Name::Metadata) {
+        metadata::measure(&scene, report).await?;
+    }
     if arguments.wants(Name::Failover) {
         failover::measure(&scene, local, report).await?;
     }
@@ -102,6 +105,11 @@ impl<'a> Scene<'a> {
         let gateway = self.stage.gateways().into_iter().next().context("a gateway")?;
         let http = reqwest::Client::builder().no_proxy().build()?;
         Ok(request(&http, &gateway).send().await?.error_for_status()?.text().await?)
+    }
+
+    /// Where the floor listens.
+    pub(super) fn floor_url(&self) -> String {
+        format!("http://{}", self.floor_runs.address)
     }
 
     /// Lets the floor answer what a node has answered.

@@ -10,6 +10,7 @@ mod judging;
 mod live;
 mod looking;
 mod looping;
+mod metadata;
 mod monitoring;
 mod rolling;
 
@@ -65,16 +66,19 @@ enum Name {
     /// Steps of workflows, a foreach of a hundred thousand, Maestro's samples, and deliveries and workflows whose node is
     /// killed.
     Loop,
+    /// Beats and artifacts of runs, over HTTP and durable on three nodes.
+    Metadata,
 }
 
 impl Name {
     /// Those that need a cluster of real processes.
-    const CLUSTER: [Self; 7] = [
+    const CLUSTER: [Self; 8] = [
         Self::Events,
         Self::Command,
         Self::Features,
         Self::Recommend,
         Self::Judges,
+        Self::Metadata,
         Self::Failover,
         Self::Rolling,
     ];

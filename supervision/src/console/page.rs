@@ -32,6 +32,8 @@ pub(super) const ASSETS: &[Asset] = assets![
     "/outcome.js" "outcome.js" "text/javascript; charset=utf-8",
     "/canary.js" "canary.js" "text/javascript; charset=utf-8",
     "/deployment.js" "deployment.js" "text/javascript; charset=utf-8",
+    "/lineage.js" "lineage.js" "text/javascript; charset=utf-8",
+    "/run.js" "run.js" "text/javascript; charset=utf-8",
 ];
 
 /// Nothing but the console's own files may run or be loaded, whatever an entity's state holds.

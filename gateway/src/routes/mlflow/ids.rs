@@ -23,7 +23,7 @@ pub(super) fn flow(experiment: &str) -> &str {
     if experiment == DEFAULT_ID { DEFAULT } else { experiment }
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() {

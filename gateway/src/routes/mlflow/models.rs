@@ -313,12 +313,8 @@ pub(crate) async fn search(
             Found::Registered(view) => render::model(&name, &view),
             Found::Served(model) => render::served(&name, &model),
         };
-        let tag = |key: &str| {
-            let tags = row["tags"].as_array().into_iter().flatten();
-            tags.into_iter().find(|tag| tag["key"] == key).map(|tag| tag["value"].clone())
-        };
         let takes = conditions.iter().all(|one| match one.of.as_str() {
-            "tags" => one.holds(tag(&one.key).as_ref()),
+            "tags" => one.holds(render::tag(&row, &one.key).as_ref()),
             _ => one.holds(row.get(&one.key)),
         });
         if takes {

@@ -27,7 +27,8 @@ const fn stage(deleted: bool) -> &'static str {
 
 fn location(flow: &str, view: &FlowView) -> String {
     let given = view.notes.get(LOCATION).filter(|given| !given.is_empty());
-    given.cloned().unwrap_or_else(|| format!("mlflow-artifacts:/{}", ids::experiment(flow)))
+    // As a tracking server without a store of its own does: where its client is.
+    given.cloned().unwrap_or_else(|| format!("mlartifacts/{}", ids::escaped(ids::experiment(flow))))
 }
 
 pub(super) fn experiment(flow: &str, view: &FlowView) -> Value {
@@ -210,4 +211,11 @@ pub(super) fn served(name: &str, view: &Model) -> Value {
     model.insert("aliases".to_owned(), all.iter().filter_map(pair).collect());
     model.insert("tags".to_owned(), json!([]));
     Value::Object(model)
+}
+
+/// What a row says under a name. A client asks for models that are no prompts; what says nothing of it is none.
+pub(super) fn tag(row: &Value, key: &str) -> Option<Value> {
+    let tags = row["tags"].as_array().into_iter().flatten();
+    let found = tags.into_iter().find(|tag| tag["key"] == key).map(|tag| tag["value"].clone());
+    found.or_else(|| (key == "mlflow.prompt.is_prompt").then(|| json!("false")))
 }

@@ -249,12 +249,8 @@ pub(crate) async fn search(
     rows.retain(|row| {
         conditions.iter().all(|one| {
             let key = if one.key == "version_number" { "version" } else { &one.key };
-            let tag = |key: &str| {
-                let tags = row["tags"].as_array().into_iter().flatten();
-                tags.into_iter().find(|tag| tag["key"] == key).map(|tag| tag["value"].clone())
-            };
             match one.of.as_str() {
-                "tags" => one.holds(tag(&one.key).as_ref()),
+                "tags" => one.holds(render::tag(row, &one.key).as_ref()),
                 _ => one.holds(row.get(key)),
             }
         })

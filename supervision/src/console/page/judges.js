@@ -3,10 +3,12 @@
 import { byId, make } from '/dom.js';
 import { drawCanary } from '/canary.js';
 import { drawDeployment, drawPipeline } from '/deployment.js';
+import { drawLineage } from '/lineage.js';
 import { drawMonitor } from '/monitor.js';
 import { drawExperiment, drawOutcome } from '/outcome.js';
+import { drawFlow, drawRun } from '/run.js';
 
-const LISTED = ['experiments', 'canaries', 'monitors', 'pipelines', 'deployments'];
+const LISTED = ['experiments', 'canaries', 'monitors', 'pipelines', 'deployments', 'flows'];
 const REFRESH_MS = 3000;
 
 const DRAWN = {
@@ -15,6 +17,9 @@ const DRAWN = {
   canaries: drawCanary,
   deployments: (state, key) => drawDeployment(state, key, entity),
   pipelines: drawPipeline,
+  flows: drawFlow,
+  runs: (state, key) => drawRun(state, key, entity),
+  lineage: (state, key) => drawLineage(state, key, entity),
   experiments: async (state, key) => drawExperiment(state, (await entity('outcomes', key))?.state),
 };
 
