@@ -1,6 +1,8 @@
 use troupe_runtime::{Address, Timestamp, wire};
 
 use super::{EDGES_MAX, Event, GetLineage, Lineage, LineageView, Relate};
+use crate::lake::Sha256;
+use crate::models::{Lineage as Trained, Model, Publish};
 use crate::workflow_runs::world::World;
 
 fn relate(world: &mut World, from: &str, to: &str) -> Result<(), troupe_runtime::Refused> {
@@ -43,6 +45,28 @@ fn what_is_no_node_is_refused_and_an_edge_too_many_is_dropped_and_counted() {
     assert_eq!((from.to.len(), from.dropped), (EDGES_MAX, 4));
     assert_eq!((to.from.len(), to.dropped), (EDGES_MAX, 3));
     assert!(world.dead.is_empty(), "{:?}", world.dead);
+}
+
+#[test]
+fn a_published_version_came_of_its_data_set() {
+    let mut world = World::new();
+    let publish = |dataset: &str, artifact: u8| Publish {
+        algorithm: "ease".into(),
+        artifact: Sha256([artifact; 32]),
+        vocabulary: Sha256([9; 32]),
+        items: 4,
+        metrics: std::collections::BTreeMap::new(),
+        lineage: Trained { dataset: dataset.into(), ..Trained::default() },
+    };
+    let model = Address::of::<Model>("movies");
+    for (dataset, artifact) in [("ml-100k", 1), ("ml-100k", 1), ("", 2)] {
+        world.tell(&model, &publish(dataset, artifact)).unwrap();
+    }
+    let from: Vec<String> =
+        view(&mut world, "model:movies@1").from.into_iter().map(|link| link.node).collect();
+    assert_eq!(from, ["dataset:ml-100k"]);
+    assert_eq!(view(&mut world, "model:movies@2"), LineageView::default());
+    assert_eq!(view(&mut world, "dataset:ml-100k").to.len(), 1);
 }
 
 #[test]
