@@ -13,7 +13,7 @@ use troupe_training::data::Interaction;
 
 use crate::admin;
 use crate::config::Config;
-use crate::learn::read;
+use crate::learn::{met, read};
 
 /// Contents of a list.
 const K: usize = 10;
@@ -33,10 +33,10 @@ pub(crate) struct Arguments {
     /// The model whose champion is asked the same.
     #[arg(long)]
     model: Option<String>,
-    /// Each member's newest events that are foreseen; train with `--leave-out` of as many, or it has seen them.
+    /// The contents that each member met last are foreseen; train with `--leave-out` of as many, or it has seen them.
     #[arg(long, default_value_t = 1)]
     newest: usize,
-    /// Only those of them at or after this time, in milliseconds since the epoch.
+    /// Only those of them that a member had to do with at or after this time, in milliseconds since the epoch.
     #[arg(long)]
     since_ms: Option<u64>,
     /// Prints the result as one line of JSON, the last.
@@ -95,11 +95,13 @@ fn questions(interactions: Vec<Interaction>, newest: usize, since: u64) -> Vec<Q
     }
     let question = |mut own: Vec<Interaction>| {
         own.sort_by_key(|one| one.at_ms);
-        let at = own.len().saturating_sub(newest);
-        let mut then = own.split_off(at);
-        then.retain(|one| one.at_ms >= since);
-        let contents = |all: Vec<Interaction>| all.into_iter().map(|one| one.content).collect::<Vec<_>>();
-        Question { before: contents(own), then: contents(then) }
+        // A content is asked for once, when the member meets it: what it has met is never recommended.
+        let recent: HashSet<String> =
+            own.iter().filter(|one| one.at_ms >= since).map(|one| one.content.clone()).collect();
+        let mut before = met(&own);
+        let mut then = before.split_off(before.len().saturating_sub(newest));
+        then.retain(|content| recent.contains(content));
+        Question { before, then }
     };
     members.into_values().map(question).filter(|question| !question.then.is_empty()).collect()
 }

@@ -1,6 +1,6 @@
 //! Models from the events that the cluster holds: read through its own API, published through it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ pub(crate) struct Chosen {
     /// Only so many of each member's newest events.
     #[arg(long)]
     newest: Option<usize>,
-    /// Without so many of each member's newest, which an evaluation asks for.
+    /// Without any event of so many contents that each member met last, which an evaluation asks for.
     #[arg(long, default_value_t = 0)]
     leave_out: usize,
 }
@@ -110,13 +110,21 @@ impl Chosen {
         let mut chosen = Vec::new();
         for mut own in members.into_values() {
             own.sort_by_key(|one| one.at_ms);
-            own.truncate(own.len().saturating_sub(self.leave_out));
+            let met = met(&own);
+            let left_out: HashSet<&str> = met.iter().rev().take(self.leave_out).map(String::as_str).collect();
+            own.retain(|one| !left_out.contains(one.content.as_str()));
             let old = self.newest.map_or(0, |newest| own.len().saturating_sub(newest));
             let recent = own.into_iter().skip(old);
             chosen.extend(recent.filter(|one| self.since_ms.is_none_or(|since| one.at_ms >= since)));
         }
         chosen
     }
+}
+
+/// The contents of a member's events, oldest first, in the order in which it met them.
+pub(crate) fn met(own: &[Interaction]) -> Vec<String> {
+    let mut known = HashSet::new();
+    own.iter().filter(|one| known.insert(&one.content)).map(|one| one.content.clone()).collect()
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]

@@ -22,8 +22,8 @@ fn the_demo_plays_all_acts_and_its_audit_finds_everything() {
         .unwrap();
     let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{said}");
-    for act in ["Act 1", "Act 2", "Act 3", "Act 4", "Act 5", "Act 6"] {
-        assert!(said.contains(act), "{act} is missing: {said}");
+    for act in 1..=9 {
+        assert!(said.contains(&format!("Act {act}.")), "act {act} is missing: {said}");
     }
     let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&figures).unwrap()).unwrap();
     let figure = |id: &str| {
@@ -34,4 +34,8 @@ fn the_demo_plays_all_acts_and_its_audit_finds_everything() {
     assert_eq!(figure("events.found"), figure("events.acknowledged"));
     assert!(figure("events.acknowledged").as_f64().unwrap() >= 6_000.0);
     assert!(figure("failover.gap_ms.max").as_f64().unwrap() > 0.0);
+    // The loop: from the shift to the new champion, what it was worth, and the slow model that did not pass.
+    assert!(figure("loop.seconds").as_f64().unwrap() > 0.0);
+    assert!(figure("loop.lift.low").as_f64().unwrap() > 0.0);
+    assert_eq!(figure("loop.bad_rolled_back"), 1.0);
 }

@@ -17,8 +17,10 @@ use troupe_training::data::Interaction;
 const K: u32 = 10;
 /// Members most like one whose contents that one wants.
 const LIKE: usize = 5;
-/// Where a taste that has shifted lies, as a share of all contents in order of popularity.
+/// Where a taste that has shifted begins, as a share of all contents in order of popularity.
 const SHIFT: f64 = 0.4;
+/// Contents of before that have become one: what is new is talked about, and there is less of it.
+const NARROWED: usize = 3;
 /// Between two visits of one worker: the loop's own work needs the machine, too.
 const PAUSE: Duration = Duration::from_millis(4);
 
@@ -36,11 +38,25 @@ impl Tally {
     }
 }
 
-/// A member, and what it wants in this order: what those most like it have done.
+/// A member, and what it wants in this order, before the shift and after it.
 struct Visitor {
     member: String,
-    wants: Vec<usize>,
+    wants: [Wants; 2],
+}
+
+struct Wants {
+    places: Vec<usize>,
     visits: AtomicUsize,
+}
+
+impl Wants {
+    fn of(places: Vec<usize>) -> Self {
+        Self { places, visits: AtomicUsize::new(0) }
+    }
+
+    fn next(&self) -> usize {
+        self.places[self.visits.fetch_add(1, Ordering::Relaxed) % self.places.len()]
+    }
 }
 
 /// What members would do, and whether their taste has shifted.
@@ -73,14 +89,15 @@ impl Crowd {
         }
         let mut random = StdRng::seed_from_u64(seed);
         let did: Vec<&Vec<bool>> = pasts.values().collect();
-        let visitors = pasts.iter().map(|(member, own)| Visitor {
-            member: (*member).to_owned(),
-            wants: wants(own, &did, &mut random),
-            visits: AtomicUsize::new(0),
+        let visitors = pasts.iter().filter_map(|(member, own)| {
+            let before = wants(own, &did, &mut random);
+            let after = shifted(&before, own);
+            let member = (*member).to_owned();
+            (!after.is_empty()).then(|| Visitor { member, wants: [Wants::of(before), Wants::of(after)] })
         });
         Arc::new(Self {
             client,
-            visitors: visitors.filter(|visitor| !visitor.wants.is_empty()).collect(),
+            visitors: visitors.collect(),
             popular: popular.iter().map(|(content, _)| (*content).to_owned()).collect(),
             shifted: AtomicBool::new(false),
             at: AtomicU64::new(0),
@@ -142,17 +159,8 @@ impl Crowd {
 
     /// What a member wants in its next visit.
     fn next_of(&self, visitor: &Visitor) -> &str {
-        let visit = visitor.visits.fetch_add(1, Ordering::Relaxed);
-        let want = visitor.wants[visit % visitor.wants.len()];
-        let all = self.popular.len();
-        #[allow(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of some thousand contents"
-        )]
-        let by = if self.shifted.load(Ordering::Relaxed) { (all as f64 * SHIFT) as usize } else { 0 };
-        &self.popular[(want + by) % all]
+        let taste = usize::from(self.shifted.load(Ordering::Relaxed));
+        &self.popular[visitor.wants[taste].next()]
     }
 
     async fn come(&self, visitor: &Visitor) {
@@ -172,10 +180,11 @@ impl Crowd {
             }
         };
         let now = self.now();
-        let mut events = vec![Event::new(&visitor.member, content, "rating", now).value(4.0)];
-        if hit {
-            events.push(Event::new(&visitor.member, content, "click", now).value(1.0));
-        }
+        let whether = if hit { "click" } else { "miss" };
+        let events = [
+            Event::new(&visitor.member, content, "rating", now).value(4.0),
+            Event::new(&visitor.member, content, whether, now).value(1.0),
+        ];
         let told = self.client.record_events(&events).await;
         if !told.is_ok_and(|receipt| receipt.acknowledged() == events.len()) {
             self.failed.fetch_add(1, Ordering::Relaxed);
@@ -202,4 +211,18 @@ fn wants(own: &[bool], all: &[&Vec<bool>], random: &mut StdRng) -> Vec<usize> {
     let mut wants: Vec<usize> = (0..own.len()).filter(liked).collect();
     wants.shuffle(random);
     wants
+}
+
+/// The same wants in another world: further down in popularity, and closer together.
+fn shifted(wants: &[usize], own: &[bool]) -> Vec<usize> {
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of some thousand contents"
+    )]
+    let by = (own.len() as f64 * SHIFT) as usize;
+    let mut known = own.to_vec();
+    let place = |want: &usize| (want / NARROWED + by) % own.len();
+    wants.iter().map(place).filter(|place| !std::mem::replace(&mut known[*place], true)).collect()
 }

@@ -49,9 +49,11 @@ pub(super) fn steps(view: &Value) -> Vec<String> {
         let took = took.map(|(to, from)| format!(" {:.1} s", to.saturating_sub(from) as f64 / 1_000.0));
         let tries = step["history"].as_array().filter(|tries| !tries.is_empty());
         let tries = tries.map(|tries| format!(" after {} tries", tries.len())).unwrap_or_default();
+        let score = step["output"]["ndcg@10"].as_f64().zip(step["output"]["champion_ndcg@10"].as_f64());
+        let score = score.map(|(own, other)| format!(" ndcg@10 {own:.4} against {other:.4}")).unwrap_or_default();
         let why = step["why"].as_str().filter(|why| !why.is_empty() && status != "SUCCEEDED");
         let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-        format!("{id} {status}{}{tries}{why}", took.unwrap_or_default())
+        format!("{id} {status}{}{score}{tries}{why}", took.unwrap_or_default())
     };
     steps.iter().map(step).collect()
 }

@@ -27,14 +27,20 @@ const WEIGHT: u64 = 40;
 /// The workflow that is in the repository for people to copy.
 const WORKFLOW: &str = include_str!("../../../../examples/retrain.json");
 
-/// Defines the monitor, both workflows and the pipeline.
-pub(super) async fn define(client: &Client) -> anyhow::Result<()> {
-    let retrain: Value = serde_json::from_str(WORKFLOW)?;
+/// Defines both workflows; the one that retrains waits for so many seconds until members have shown what they want.
+pub(super) async fn define_workflows(client: &Client, gather_s: u64) -> anyhow::Result<()> {
+    let mut retrain: Value = serde_json::from_str(WORKFLOW)?;
     let slow = slow(&retrain)?;
+    retrain["workflow"]["params"]["gather_seconds"]["value"] = json!(gather_s);
     for (name, definition) in [(RETRAIN, retrain), (SLOW, slow)] {
         let push = json!({ "definition": definition, "by": "demo" });
         client.ask("workflows", name, "push", &push).await.with_context(|| format!("workflow {name}"))?;
     }
+    Ok(())
+}
+
+/// Defines the monitor and the pipeline.
+pub(super) async fn define(client: &Client) -> anyhow::Result<()> {
     let put = json!({ "definition": pipeline(&delivery()), "by": "demo" });
     client.ask("pipelines", DELIVER, "put", &put).await.context("the pipeline")?;
     let spec = json!({
@@ -82,14 +88,15 @@ fn slow(retrain: &Value) -> anyhow::Result<Value> {
     Ok(json!({ "properties": { "owner": "demo" }, "workflow": workflow }))
 }
 
-/// The former champion against whatever is the champion: how much more often members do what they are shown.
+/// The former champion against whatever is the champion: how much less often members do what they were not shown. Of
+/// what they were shown the former knows next to nothing, and no effect is relative to nothing.
 pub(super) async fn experiment(client: &Client, former: u64) -> anyhow::Result<()> {
     let spec = json!({
         "model": MODEL,
         "variations": [{ "name": "former", "version": former }, { "name": "retrained" }],
     });
     let plan = json!({
-        "metrics": [{ "name": "hits", "event": "click", "per": "rating" }],
+        "metrics": [{ "name": "missed", "event": "miss", "per": "rating", "good": "down" }],
         "method": "sequential", "look_every_ms": 1_000,
     });
     client.ask("experiments", EXPERIMENT, "define", &json!({ "spec": spec })).await?;
