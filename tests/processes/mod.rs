@@ -9,6 +9,7 @@ mod command_line;
 mod console_page;
 mod demo;
 mod http;
+mod judge_pages;
 mod outage;
 mod placement;
 mod rebuild;
