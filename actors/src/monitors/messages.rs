@@ -50,8 +50,8 @@ pub struct Row {
     pub predicted: Option<Predicted>,
 }
 
-/// Tells rows, at most 2,000 and 200 KiB as they are stored: with 25 features, 860. The batch is taken whole or not at all. It is counted as often as it is sent: protect it
-/// with an idempotency key.
+/// Tells rows, at most 2,000, and 200 KiB as they are stored: with 25 features, 860. The batch is taken whole or not at
+/// all. It is counted as often as it is sent: protect it with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observe {
