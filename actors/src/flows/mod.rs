@@ -13,4 +13,5 @@ pub use made::{Made, NAME_BYTES_MAX, TAGS_MAX, check_name, check_text};
 pub use messages::{
     CreateFlow, Created, DescribeFlow, FlowView, GetFlow, ListRuns, RunSummary, StartRun, Started, Told,
 };
+pub(crate) use state::check_notes;
 pub use state::{Change, Event, Flow, RUNS_MAX};

@@ -104,7 +104,7 @@ impl Flow {
 }
 
 /// Whether values by name keep within the bounds.
-fn check_notes(notes: &BTreeMap<String, String>) -> Result<(), Refused> {
+pub(crate) fn check_notes(notes: &BTreeMap<String, String>) -> Result<(), Refused> {
     if notes.len() > NOTES_MAX {
         return Err(Refused::field("TOO_MANY_TAGS", "tags", format!("tags must be at most {NOTES_MAX}")));
     }
@@ -255,6 +255,16 @@ impl Decide<StartRun> for Flow {
 
 impl Decide<Told> for Flow {
     fn decide(&self, ask: &Told, ctx: &Context<'_>) -> Decision<Self, Told> {
+        let checked = ask
+            .summary
+            .made
+            .check()
+            .and_then(|()| check_name("run", &ask.summary.run, false))
+            .and_then(|()| check_text("why", &ask.summary.why, 2_048))
+            .and_then(|()| check_text("title", ask.summary.title.as_deref().unwrap_or_default(), 256));
+        if let Err(refused) = checked {
+            return Decision::refuse(refused);
+        }
         match self.live.0.runs.get(&ask.summary.number) {
             Some(known) if known.revision < ask.summary.revision => {
                 Decision::event(Self::changed(ctx, Change::Run(ask.summary.clone()))).reply(())

@@ -77,7 +77,15 @@ impl Registered {
     }
 }
 
-fn check_tags(set: &BTreeMap<String, String>, held: &BTreeMap<String, String>) -> Result<(), Refused> {
+fn check_tags(
+    set: &BTreeMap<String, String>,
+    drop: &[String],
+    held: &BTreeMap<String, String>,
+) -> Result<(), Refused> {
+    if drop.len() > TAGS_MAX {
+        return Err(Refused::field("TOO_MANY_TAGS", "drop", format!("drop must be at most {TAGS_MAX}")));
+    }
+    drop.iter().try_for_each(|key| check_text("drop", key, 256))?;
     if held.len() + set.keys().filter(|key| !held.contains_key(*key)).count() > TAGS_MAX {
         return Err(Refused::field("TOO_MANY_TAGS", "tags", format!("tags must be at most {TAGS_MAX}")));
     }
@@ -158,7 +166,7 @@ impl Decide<Register> for Registered {
         }
         let checked = check_name("name", ctx.key, true)
             .and_then(|()| check_text("description", &ask.description, TEXT_BYTES_MAX))
-            .and_then(|()| check_tags(&ask.tags, &BTreeMap::new()));
+            .and_then(|()| check_tags(&ask.tags, &[], &BTreeMap::new()));
         if let Err(refused) = checked {
             return Decision::refuse(refused);
         }
@@ -173,7 +181,7 @@ impl Decide<DescribeModel> for Registered {
     fn decide(&self, ask: &DescribeModel, ctx: &Context<'_>) -> Decision<Self, DescribeModel> {
         let checked = self.known().and_then(|view| {
             check_text("description", ask.description.as_deref().unwrap_or_default(), TEXT_BYTES_MAX)?;
-            check_tags(&ask.tags, &view.tags)
+            check_tags(&ask.tags, &ask.drop, &view.tags)
         });
         if let Err(refused) = checked {
             return Decision::refuse(refused);
@@ -193,7 +201,7 @@ impl Decide<AddVersion> for Registered {
             check_text("run_id", &ask.run_id, 256)?;
             check_text("source", &ask.path, 1_024)?;
             check_text("description", &ask.description, TEXT_BYTES_MAX)?;
-            check_tags(&ask.tags, &BTreeMap::new())?;
+            check_tags(&ask.tags, &[], &BTreeMap::new())?;
             if view.versions.len() >= VERSIONS_MAX {
                 let why = format!("the model has {VERSIONS_MAX} versions: delete some first");
                 return Err(Refused::new("TOO_MANY_VERSIONS", why));
@@ -222,7 +230,7 @@ impl Decide<DescribeVersion> for Registered {
     fn decide(&self, ask: &DescribeVersion, ctx: &Context<'_>) -> Decision<Self, DescribeVersion> {
         let checked = self.version(ask.version).and_then(|row| {
             check_text("description", ask.description.as_deref().unwrap_or_default(), TEXT_BYTES_MAX)?;
-            check_tags(&ask.tags, &row.added.tags)
+            check_tags(&ask.tags, &ask.drop, &row.added.tags)
         });
         match checked {
             Err(refused) => Decision::refuse(refused),

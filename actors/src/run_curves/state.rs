@@ -13,6 +13,10 @@ use crate::runs::Point;
 
 /// Points of one curve; beyond it the oldest are lost.
 pub const POINTS_MAX: usize = 5_000;
+/// Points of one message, and curves of one bucket: the run holds to the same.
+const BATCH_MAX: usize = 1_000;
+const CURVES_MAX: usize = 512;
+const NAME_BYTES_MAX: usize = 250;
 /// Buckets that the curves of a run are spread over.
 const BUCKETS: u64 = 16;
 
@@ -94,6 +98,18 @@ impl Decide<Draw> for Curves {
             ask.points.iter().filter(|(name, point)| !again(name, point)).cloned().collect();
         if fresh.is_empty() {
             return Decision::unchanged().reply(());
+        }
+        let names: std::collections::BTreeSet<&str> = fresh
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !self.curves.contains_key(*name))
+            .collect();
+        let long = names.iter().any(|name| name.len() > NAME_BYTES_MAX);
+        if fresh.len() > BATCH_MAX || long || self.curves.len() + names.len() > CURVES_MAX {
+            let why = format!(
+                "points must be at most {BATCH_MAX}, of {CURVES_MAX} curves with names of {NAME_BYTES_MAX} bytes"
+            );
+            return Decision::refuse(Refused::field("TOO_MANY_METRICS", "points", why));
         }
         Decision::event(Event::Drawn(fresh)).reply(())
     }

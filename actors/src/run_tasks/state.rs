@@ -12,11 +12,13 @@ use super::messages::{
     AddArtifacts, AddTask, Artifact, BeatTask, ForgetTasks, GetTasks, Kept as Taken, NewArtifact, NewRecord,
     NoteTask, Record, TaskView,
 };
-use crate::flows::{Made, check_tags, check_text};
+use crate::flows::{self, Made, check_name, check_tags, check_text};
 use crate::kept::Kept;
 use crate::lineage::{relate, run_node};
 use crate::runs::{Hear, Heard, Run};
 
+/// Tasks of one block: those with numbers are fewer, those with names are spread by a hash.
+const TASKS_MAX: usize = 1_024;
 /// Records of one task.
 pub const RECORDS_MAX: usize = 512;
 /// Artifacts of one task, of all attempts.
@@ -261,6 +263,17 @@ impl Decide<AddTask> for Tasks {
         if self.live.0.tasks.contains_key(&ask.task) {
             return Decision::unchanged().reply(());
         }
+        let checked = check_name("task_id", &ask.task, false)
+            .and_then(|()| check_name("step_name", &ask.step, false))
+            .and_then(|()| ask.made.check());
+        if let Err(refused) = checked {
+            return Decision::refuse(refused);
+        }
+        let here = run_of(ctx.key).is_some_and(|run| block_of(&run.key, &ask.task) == ctx.key);
+        if !here || self.live.0.tasks.len() >= TASKS_MAX {
+            let why = format!("a task is in the block of its name, which has at most {TASKS_MAX}");
+            return Decision::refuse(Refused::field("BAD_TASK_ID", "task_id", why));
+        }
         let change = Change::Added(ask.clone());
         Decision::event(Event::Changed(Box::new(Kept(change)), ctx.now)).reply(())
     }
@@ -298,7 +311,7 @@ impl Decide<NoteTask> for Tasks {
         for record in &fresh {
             if let Some((number, ok)) = attempt(record) {
                 said.push(Heard::Attempt(number, ok));
-            } else if record.field == "end_step" {
+            } else if record.field == "end_step" && record.value.len() <= flows::NAME_BYTES_MAX {
                 said.push(Heard::EndStep(record.value.clone()));
             }
         }

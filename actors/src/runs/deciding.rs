@@ -12,10 +12,12 @@ use super::messages::{
 };
 use super::standing::{Standing, Status, moment};
 use super::state::{Change, Event, Run, STEPS_MAX, TASKS_MAX, TIMER, run_key};
-use crate::flows::{Created, check_name, check_tags, check_text};
+use crate::flows::{Created, NAME_BYTES_MAX, check_name, check_notes, check_tags, check_text};
 use crate::run_curves::{Curves, Draw, ForgetCurves, bucket_of, buckets};
 use crate::run_tasks::{AddTask, ForgetTasks, Tasks, block_of};
 
+/// Things heard of a task at once: no more than it has records.
+const HEARD_MAX: usize = crate::run_tasks::RECORDS_MAX;
 /// The last step where no other was named.
 const END_STEP: &str = "end";
 
@@ -27,6 +29,14 @@ impl Decide<Begin> for Run {
         if run_key(&ask.flow, &ask.run) != ctx.key {
             let why = format!("run {:?} of flow {:?} has another key", ask.run, ask.flow);
             return Decision::refuse(Refused::field("BAD_RUN_ID", "run", why));
+        }
+        let checked = check_name("flow_id", &ask.flow, true)
+            .and_then(|()| check_name("run_number", &ask.run, false))
+            .and_then(|()| ask.made.check())
+            .and_then(|()| check_notes(&ask.notes))
+            .and_then(|()| check_text("title", ask.title.as_deref().unwrap_or_default(), 256));
+        if let Err(refused) = checked {
+            return Decision::refuse(refused);
         }
         let due = Timestamp(ctx.now.0.saturating_add(ask.silence_ms));
         Decision::event(Self::changed(ctx, Change::Begun(ask.clone())))
@@ -123,6 +133,13 @@ impl Decide<Hear> for Run {
     fn decide(&self, ask: &Hear, ctx: &Context<'_>) -> Decision<Self, Hear> {
         if self.begun().is_err() {
             return Decision::unchanged().reply(());
+        }
+        let named = |heard: &Heard| !matches!(heard, Heard::EndStep(step) if step.len() > NAME_BYTES_MAX);
+        let checked =
+            check_name("step", &ask.step, false).and_then(|()| check_name("task", &ask.task, false));
+        if checked.is_err() || ask.heard.len() > HEARD_MAX || !ask.heard.iter().all(named) {
+            let why = format!("heard must be at most {HEARD_MAX}, of a step and a task with sound names");
+            return Decision::refuse(Refused::field("BAD_HEARD", "heard", why));
         }
         let mut end = self.live.0.end_step.clone();
         let mut decision = self.heard(ctx);

@@ -346,3 +346,40 @@ fn stored_events_keep_their_bytes() {
         crate::flows::Event::Changed(Box::new(Kept(crate::flows::Change::Forgotten(3))), Timestamp(5));
     assert_eq!(wire::encode(&forgotten), [&[0, 12, 0x81, 0xa9][..], b"Forgotten", &[3, 5]].concat());
 }
+
+#[test]
+fn what_others_than_the_entities_themselves_send_is_held_to_the_same_bounds() {
+    use super::{Hear, Heard};
+    use crate::flows::{RunSummary, Told};
+    use crate::run_curves::Draw;
+    use crate::run_tasks::AddTask;
+    let mut world = scene();
+    let task = task(&mut world, "work");
+    let long = "n".repeat(200);
+    let refused = |result: Result<(), Refused>| result.unwrap_err().field.unwrap();
+    let add = |task: &str| AddTask {
+        step: "work".into(),
+        task: task.into(),
+        made: made(&[]),
+        at: troupe_runtime::Timestamp(1),
+    };
+    assert_eq!(refused(world.tell(&block(&task), &add("999"))), "task_id", "it belongs to another block");
+    assert_eq!(refused(world.tell(&block(&long), &add(&long))), "task_id");
+    let hear = |heard: Vec<Heard>| Hear { step: "work".into(), task: "1".into(), heard };
+    assert_eq!(refused(world.tell(&run("1"), &hear(vec![Heard::EndStep(long.clone())]))), "heard");
+    assert_eq!(refused(world.tell(&run("1"), &hear(vec![Heard::Alive; 513]))), "heard");
+    let curves = Address::of::<Curves>(bucket_of("F/1", "loss"));
+    let draw =
+        |count: usize| Draw { points: (0..count).map(|name| (name.to_string(), Point::default())).collect() };
+    assert_eq!(refused(world.tell(&curves, &draw(513))), "points");
+    let summary = RunSummary {
+        run: "1".into(),
+        number: 1,
+        why: "w".repeat(3_000),
+        revision: 9,
+        ..RunSummary::default()
+    };
+    assert_eq!(refused(world.tell(&flow(), &Told { summary })), "why");
+    let begin = Begin { flow: "F".into(), run: long.clone(), ..Begin::default() };
+    assert_eq!(refused(world.tell(&run(&long), &begin)), "run_number");
+}

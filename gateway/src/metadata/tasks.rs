@@ -52,9 +52,21 @@ pub(crate) async fn of_run(
     step: Option<&str>,
     with: With,
 ) -> Result<Vec<TaskView>, Problem> {
+    of_blocks(edge, call, view, step, with, usize::MAX).await
+}
+
+/// As [`of_run`], from at most so many blocks.
+pub(crate) async fn of_blocks(
+    edge: &Edge,
+    call: &Call,
+    view: &RunView,
+    step: Option<&str>,
+    with: With,
+    blocks_max: usize,
+) -> Result<Vec<TaskView>, Problem> {
     let steps = view.steps.iter().filter(|(name, _)| step.is_none_or(|step| step == *name));
     let blocks: std::collections::BTreeSet<&String> = steps.flat_map(|(_, step)| &step.blocks).collect();
-    let blocks: Vec<&String> = blocks.into_iter().collect();
+    let blocks: Vec<&String> = blocks.into_iter().take(blocks_max).collect();
     let wanted = wire::encode(&GetTasks {
         step: step.map(str::to_owned),
         task: None,

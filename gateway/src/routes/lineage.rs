@@ -24,8 +24,11 @@ use crate::server::Edge;
 const NODES_MAX: usize = 256;
 const DEPTH_MAX: u32 = 16;
 const DEPTH: u32 = 4;
-/// Artifacts of a run that are shown as nodes: its pages have all.
+/// Artifacts of a run that are shown as nodes, and blocks of its tasks that are looked at for them: its page has more.
 const ARTIFACTS_MAX: usize = 32;
+const BLOCKS_MAX: usize = 4;
+/// Runs of one answer whose artifacts are looked for.
+const RUNS_MAX: usize = 8;
 const WITH: With = With { records: false, artifacts: true };
 
 /// An edge that a client knows of.
@@ -112,11 +115,12 @@ pub(crate) async fn walk(
         return Err(Problem::new(status, "BAD_DEPTH", why).field("depth"));
     }
     let mut graph = Graph::default();
+    let mut runs_left = RUNS_MAX;
     graph.distances.insert(node.clone(), 0);
     for upstream in [true, false] {
         let mut border = vec![node.clone()];
         for step in 1..=asked.depth {
-            let views = views(&edge, &call, &border).await?;
+            let views = views(&edge, &call, &border, &mut runs_left).await?;
             border = graph.take(&border, views, upstream, i64::from(step));
             if border.is_empty() {
                 break;
@@ -167,7 +171,12 @@ impl Graph {
 }
 
 /// What nodes say of themselves, and what follows from what they are: a run has the artifacts of its tasks.
-async fn views(edge: &Edge, call: &Call, nodes: &[String]) -> Result<Vec<LineageView>, Problem> {
+async fn views(
+    edge: &Edge,
+    call: &Call,
+    nodes: &[String],
+    runs_left: &mut usize,
+) -> Result<Vec<LineageView>, Problem> {
     let asks = nodes.iter().map(|node| AskOne {
         to: Address::of::<Lineage>(node.clone()),
         verb: GetLineage::VERB.to_owned(),
@@ -179,21 +188,29 @@ async fn views(edge: &Edge, call: &Call, nodes: &[String]) -> Result<Vec<Lineage
     for (node, answer) in nodes.iter().zip(answers) {
         let mut view: LineageView = wire::decode(&answer?).map_err(AskError::Fault)?;
         if edge.router.registry().get(Run::KIND).is_some() {
-            implied(edge, call, node, &mut view).await?;
+            implied(edge, call, node, &mut view, runs_left).await?;
         }
         views.push(view);
     }
     Ok(views)
 }
 
-async fn implied(edge: &Edge, call: &Call, node: &str, view: &mut LineageView) -> Result<(), Problem> {
+async fn implied(
+    edge: &Edge,
+    call: &Call,
+    node: &str,
+    view: &mut LineageView,
+    runs_left: &mut usize,
+) -> Result<(), Problem> {
     if let Some((flow, run)) = node.strip_prefix("run:").and_then(|key| key.rsplit_once('/')) {
+        let Some(left) = runs_left.checked_sub(1) else { return Ok(()) };
+        *runs_left = left;
         let found = match tasks::run(edge, call, flow, run).await {
             Ok(run) => run,
             Err(problem) if problem.0.status == 404 => return Ok(()),
             Err(problem) => return Err(problem),
         };
-        let made = tasks::of_run(edge, call, &found, None, WITH).await?;
+        let made = tasks::of_blocks(edge, call, &found, None, WITH, BLOCKS_MAX).await?;
         // Names that begin so are the client's own.
         let named = made.iter().flat_map(|task| {
             let shown = task.artifacts.iter().filter(|artifact| !artifact.said.name.starts_with('_'));
