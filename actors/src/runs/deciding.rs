@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use troupe_runtime::entity::{Answer, Timer};
-use troupe_runtime::{Address, Context, Decide, Decision, Refused, Timestamp};
+use troupe_runtime::{Address, Command, Context, Decide, Decision, Refused, Timestamp};
 
 use super::logged::{check_points, check_values};
 use super::messages::{
@@ -13,13 +13,24 @@ use super::messages::{
 use super::standing::{Standing, Status, moment};
 use super::state::{Change, Event, Run, STEPS_MAX, TASKS_MAX, TIMER, run_key};
 use crate::flows::{Created, NAME_BYTES_MAX, check_name, check_notes, check_tags, check_text};
+use crate::lineage::{relate, run_node};
 use crate::run_curves::{Curves, Draw, ForgetCurves, bucket_of, buckets};
 use crate::run_tasks::{AddTask, ForgetTasks, Tasks, block_of};
 
 /// Things heard of a task at once: no more than it has records.
 const HEARD_MAX: usize = crate::run_tasks::RECORDS_MAX;
+/// Tags that name what a run came of begin so.
+const UPSTREAM: [&str; 4] = ["workflow:", "dataset:", "model:", "run:"];
 /// The last step where no other was named.
 const END_STEP: &str = "end";
+
+/// A tag that names a node of the lineage says what the run came of: the workflow that started it, a data set that it reads.
+fn came<C: Command>(ctx: &Context<'_>, decision: Decision<Run, C>, tags: &[String]) -> Decision<Run, C> {
+    let node = run_node(ctx.key);
+    let others = tags.iter().filter(|tag| **tag != node);
+    let named = others.filter(|tag| UPSTREAM.iter().any(|prefix| tag.starts_with(prefix)));
+    named.fold(decision, |decision, tag| relate(decision, tag, node.clone(), "led to"))
+}
 
 impl Decide<Begin> for Run {
     fn decide(&self, ask: &Begin, ctx: &Context<'_>) -> Decision<Self, Begin> {
@@ -39,9 +50,9 @@ impl Decide<Begin> for Run {
             return Decision::refuse(refused);
         }
         let due = Timestamp(ctx.now.0.saturating_add(ask.silence_ms));
-        Decision::event(Self::changed(ctx, Change::Begun(ask.clone())))
-            .set_timer(TIMER, Timer::once(due, &Silent {}))
-            .reply(())
+        let decision = Decision::event(Self::changed(ctx, Change::Begun(ask.clone())))
+            .set_timer(TIMER, Timer::once(due, &Silent {}));
+        came(ctx, decision, &ask.made.tags).reply(())
     }
 }
 
@@ -204,7 +215,8 @@ impl Decide<MutateTags> for Run {
         if tags == begun.made.tags {
             return Decision::unchanged().reply(Tags { tags });
         }
-        self.told(ctx, Decision::unchanged(), Change::Tagged(tags.clone())).reply(Tags { tags })
+        let decision = self.told(ctx, Decision::unchanged(), Change::Tagged(tags.clone()));
+        came(ctx, decision, &tags).reply(Tags { tags })
     }
 }
 

@@ -383,3 +383,20 @@ fn what_others_than_the_entities_themselves_send_is_held_to_the_same_bounds() {
     let begin = Begin { flow: "F".into(), run: long.clone(), ..Begin::default() };
     assert_eq!(refused(world.tell(&run(&long), &begin)), "run_number");
 }
+
+#[test]
+fn tags_that_name_nodes_of_the_lineage_say_what_a_run_came_of() {
+    use crate::lineage::{GetLineage, Lineage};
+    let mut world = scene();
+    let start = StartRun { made: made(&["nightly", "workflow:train:7"]), ..StartRun::default() };
+    world.tell(&flow(), &start).unwrap();
+    let add = vec!["dataset:plays".to_owned(), "run:F/2".to_owned(), "run:".to_owned()];
+    world.tell(&run("2"), &MutateTags { add, remove: vec![] }).unwrap();
+    let node = Address::of::<Lineage>("run:F/2");
+    let from: Vec<String> =
+        world.query(&node, &GetLineage {}).from.into_iter().map(|link| link.node).collect();
+    assert_eq!(from, ["workflow:train:7", "dataset:plays"]);
+    let workflow = world.query(&Address::of::<Lineage>("workflow:train:7"), &GetLineage {});
+    assert_eq!(workflow.to[0].node, "run:F/2");
+    assert!(world.dead.is_empty(), "{:?}", world.dead);
+}

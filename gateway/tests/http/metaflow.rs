@@ -78,9 +78,9 @@ async fn scene(edge: &Edge) {
     for (path, body) in [
         ("/flows/F", json!({})),
         ("/flows/F/run", json!({ "user_name": "ann", "tags": ["a"], "system_tags": ["runtime:dev"] })),
-        ("/flows/F/runs/1/steps/work/step", json!({})),
-        ("/flows/F/runs/1/steps/work/task", json!({})),
-        ("/flows/F/runs/1/steps/work/task", json!({ "task_id": "named" })),
+        ("/flows/F/runs/1/steps/each/step", json!({})),
+        ("/flows/F/runs/1/steps/each/task", json!({})),
+        ("/flows/F/runs/1/steps/each/task", json!({ "task_id": "named" })),
     ] {
         let answer = call(edge, "POST", path, &body).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
@@ -93,7 +93,7 @@ async fn the_service_says_its_version_and_a_beat_is_json_in_a_json_text() {
     let ping = call(&edge, "GET", "/ping", &Value::Null).await;
     assert_eq!((ping.header("METADATA_SERVICE_VERSION"), &ping.body), (Some("2.5.1"), &json!("pong")));
     scene(&edge).await;
-    for path in ["/flows/F/runs/1/heartbeat", "/flows/F/runs/1/steps/work/tasks/1/heartbeat"] {
+    for path in ["/flows/F/runs/1/heartbeat", "/flows/F/runs/1/steps/each/tasks/1/heartbeat"] {
         let answer = call(&edge, "POST", path, &json!({})).await;
         let text: Value = serde_json::from_str(answer.body.as_str().unwrap()).unwrap();
         assert_eq!(text, json!({ "wait_time_in_seconds": 10 }));
@@ -116,12 +116,12 @@ async fn what_is_not_there_or_is_there_already_is_told_by_its_status() {
         ("GET", "/flows/F/runs/9", &nothing, 404, "RUN_NOT_FOUND"),
         ("POST", "/flows/F/runs/9/heartbeat", &json!({}), 404, "RUN_NOT_FOUND"),
         ("GET", "/flows/F/runs/1/steps/rest", &nothing, 404, "STEP_NOT_FOUND"),
-        ("POST", "/flows/F/runs/1/steps/work/step", &json!({}), 409, "EXISTS"),
+        ("POST", "/flows/F/runs/1/steps/each/step", &json!({}), 409, "EXISTS"),
         ("POST", "/flows/F/runs/1/steps/rest/task", &json!({}), 404, "STEP_NOT_FOUND"),
-        ("POST", "/flows/F/runs/1/steps/work/task", &json!({ "task_id": "named" }), 409, "EXISTS"),
-        ("GET", "/flows/F/runs/1/steps/work/tasks/9", &nothing, 404, "TASK_NOT_FOUND"),
-        ("POST", "/flows/F/runs/1/steps/work/tasks/9/heartbeat", &json!({}), 404, "TASK_NOT_FOUND"),
-        ("GET", "/flows/F/runs/1/steps/work/tasks/1/artifacts/x", &nothing, 404, "ARTIFACT_NOT_FOUND"),
+        ("POST", "/flows/F/runs/1/steps/each/task", &json!({ "task_id": "named" }), 409, "EXISTS"),
+        ("GET", "/flows/F/runs/1/steps/each/tasks/9", &nothing, 404, "TASK_NOT_FOUND"),
+        ("POST", "/flows/F/runs/1/steps/each/tasks/9/heartbeat", &json!({}), 404, "TASK_NOT_FOUND"),
+        ("GET", "/flows/F/runs/1/steps/each/tasks/1/artifacts/x", &nothing, 404, "ARTIFACT_NOT_FOUND"),
         (
             "PATCH",
             "/flows/F/runs/1/tag/mutate",
@@ -129,7 +129,7 @@ async fn what_is_not_there_or_is_there_already_is_told_by_its_status() {
             422,
             "BAD_TAGS",
         ),
-        ("GET", "/flows/F/runs/1/steps/work/filtered_tasks?pattern=(", &nothing, 422, "BAD_PATTERN"),
+        ("GET", "/flows/F/runs/1/steps/each/filtered_tasks?pattern=(", &nothing, 422, "BAD_PATTERN"),
         ("GET", "/flows/F/runs?colour=red", &nothing, 422, "BAD_FILTER"),
     ] {
         let answer = call(&edge, method, path, body).await;
@@ -180,14 +180,14 @@ async fn runs_are_listed_by_pages_and_conditions() {
 async fn tasks_are_found_by_what_they_said_and_artifacts_by_their_attempt() {
     let edge = edge().await;
     scene(&edge).await;
-    let base = "/flows/F/runs/1/steps/work";
+    let base = "/flows/F/runs/1/steps/each";
     let said = |value: &str| json!([{ "field_name": "place", "type": "t", "value": value, "tags": ["attempt_id:0"] }]);
     call(&edge, "POST", &format!("{base}/tasks/1/metadata"), &said("north-west")).await;
     call(&edge, "POST", &format!("{base}/tasks/named/metadata"), &said("south")).await;
     for (query, found) in [
-        ("", vec!["F/1/work/1", "F/1/work/named"]),
-        ("?metadata_field_name=place&pattern=th", vec!["F/1/work/1", "F/1/work/named"]),
-        ("?metadata_field_name=place&pattern=%5E(?:south)$", vec!["F/1/work/named"]),
+        ("", vec!["F/1/each/1", "F/1/each/named"]),
+        ("?metadata_field_name=place&pattern=th", vec!["F/1/each/1", "F/1/each/named"]),
+        ("?metadata_field_name=place&pattern=%5E(?:south)$", vec!["F/1/each/named"]),
         ("?metadata_field_name=other&pattern=th", vec![]),
     ] {
         let answer = call(&edge, "GET", &format!("{base}/filtered_tasks{query}"), &Value::Null).await;
