@@ -6,6 +6,7 @@ mod edge;
 mod events;
 mod lineage;
 mod metaflow;
+mod mlflow;
 mod operation;
 mod reads;
 mod toy;

@@ -43,8 +43,7 @@ pub(super) fn over(view: &Value) -> Option<(String, Vec<String>)> {
 pub(super) fn steps(view: &Value) -> Vec<String> {
     let steps = view["lanes"][0]["steps"].as_array().cloned().unwrap_or_default();
     let step = |step: &Value| {
-        let (id, status) =
-            (step["id"].as_str().unwrap_or_default(), step["status"].as_str().unwrap_or_default());
+        let (id, status) = (step["id"].as_str().unwrap_or_default(), step["status"].as_str().unwrap_or_default());
         let took = step["ended"].as_u64().zip(step["started"].as_u64());
         #[allow(clippy::cast_precision_loss, reason = "milliseconds of a step")]
         let took = took.map(|(to, from)| format!(" {:.1} s", to.saturating_sub(from) as f64 / 1_000.0));
