@@ -58,7 +58,7 @@ setup:
 $(VENV)/ready: sdk/python/pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet pytest pytest-asyncio "openapi-spec-validator>=0.7,<1" \
-	  "growthbook>=4,<5" "UnleashClient>=6.9,<7" "metaflow>=2.19,<2.20" "mlflow-skinny>=3,<4" ./sdk/python
+	  "growthbook>=4,<5" "UnleashClient>=6.9,<7" "metaflow>=2.19,<2.20" "mlflow-skinny>=3,<4" "maestro-sdk==0.1.4" ./sdk/python
 	touch $@
 
 # What the judges are measured beside.

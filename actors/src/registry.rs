@@ -53,11 +53,11 @@ use crate::tasks::{
 };
 use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic, TrafficSet};
 use crate::workflow_runs::{
-    Act, Begin, Ended as RunEnded, GetRun, Restart, Stop as StopRun, Tick as RunTick, WorkflowRun,
+    Act, Begin, Ended as RunEnded, Forget, GetRun, Restart, Stop as StopRun, Tick as RunTick, WorkflowRun,
 };
 use crate::workflows::{
-    Activate, Fire, GetWorkflow, Push, RestartInstance, SetBreakpoint, StartWorkflow, StopInstance, Unblock,
-    Workflow,
+    Activate, DeleteWorkflow, Fire, GetInstance, GetWorkflow, Push, RestartInstance, SetBreakpoint,
+    SetProperties, StartWorkflow, StopInstance, Unblock, Workflow,
 };
 
 /// The kinds that a node runs.
@@ -274,10 +274,13 @@ fn delivering(registry: Registry) -> Registry {
         .command::<Workflow, Activate>()
         .command::<Workflow, Unblock>()
         .command::<Workflow, SetBreakpoint>()
+        .command::<Workflow, SetProperties>()
+        .command::<Workflow, DeleteWorkflow>()
         .command::<Workflow, Fire>()
         .command::<Workflow, Heard>()
         .command::<Workflow, RunEnded>()
         .query::<Workflow, GetWorkflow>()
+        .query::<Workflow, GetInstance>()
         .kind::<WorkflowRun>()
         .command::<WorkflowRun, Begin>()
         .command::<WorkflowRun, RunTick>()
@@ -288,6 +291,7 @@ fn delivering(registry: Registry) -> Registry {
         .command::<WorkflowRun, Finished>()
         .command::<WorkflowRun, Progress>()
         .command::<WorkflowRun, Heard>()
+        .command::<WorkflowRun, Forget>()
         .query::<WorkflowRun, GetRun>()
 }
 
@@ -325,8 +329,8 @@ mod tests {
         signals get.v1 raise.v1 spread.v1 subscribe.v1 unsubscribe.v1
         tasks beat.v1 claim.v1 finish.v1 get.v1 offer.v1 sweep.v1 waiting.v1 withdraw.v1
         traffic get.v1 give-back.v1 set.v1
-        workflow-runs act.v1 begin.v1 get.v1 heard.v1 restart.v1 run-ended.v1 stop.v1 task-finished.v1 task-progress.v1 tick.v1
-        workflows activate.v1 breakpoint.v1 fire.v1 get.v1 heard.v1 push.v1 restart.v1 run-ended.v1 start.v1 stop.v1 unblock.v1";
+        workflow-runs act.v1 begin.v1 forget.v1 get.v1 heard.v1 restart.v1 run-ended.v1 stop.v1 task-finished.v1 task-progress.v1 tick.v1
+        workflows activate.v1 breakpoint.v1 delete.v1 fire.v1 get.v1 heard.v1 instance.v1 properties.v1 push.v1 restart.v1 run-ended.v1 start.v1 stop.v1 unblock.v1";
 
     #[test]
     fn the_kinds_and_verbs_of_a_node_are_these() {

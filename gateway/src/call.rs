@@ -71,10 +71,33 @@ impl Call {
     pub(crate) async fn body(
         &self,
         headers: &HeaderMap,
+        body: Body,
+        bytes_max: usize,
+    ) -> Result<Bytes, Problem> {
+        self.gather(media::check(headers), headers, body, bytes_max).await
+    }
+
+    /// The same of a body that may be YAML.
+    ///
+    /// # Errors
+    /// As [`Self::body`].
+    pub(crate) async fn yaml(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        bytes_max: usize,
+    ) -> Result<Bytes, Problem> {
+        self.gather(media::check_yaml(headers), headers, body, bytes_max).await
+    }
+
+    async fn gather(
+        &self,
+        checked: Result<(), Problem>,
+        headers: &HeaderMap,
         mut body: Body,
         bytes_max: usize,
     ) -> Result<Bytes, Problem> {
-        if let Err(problem) = media::check(headers) {
+        if let Err(problem) = checked {
             self.discard(&mut body, bytes_max).await;
             return Err(problem);
         }

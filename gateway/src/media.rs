@@ -17,11 +17,26 @@ const TAKEN: [&str; 8] = [
     "text/plain",
 ];
 
+/// Types that can hold YAML, which all of JSON is as well.
+const YAML: [&str; 4] = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"];
+
 /// Refuses bodies that say they are no JSON, are compressed, or are not in UTF-8. Silence is taken for JSON.
 ///
 /// # Errors
 /// `UNSUPPORTED_MEDIA_TYPE`.
 pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
+    check_for(headers, &[])
+}
+
+/// The same where a body may be YAML.
+///
+/// # Errors
+/// `UNSUPPORTED_MEDIA_TYPE`.
+pub(crate) fn check_yaml(headers: &HeaderMap) -> Result<(), Problem> {
+    check_for(headers, &YAML)
+}
+
+fn check_for(headers: &HeaderMap, more: &[&str]) -> Result<(), Problem> {
     let refuse = |field: &str, detail: String| {
         Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail).field(field))
     };
@@ -34,7 +49,9 @@ pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     let named = String::from_utf8_lossy(named.as_bytes()).to_ascii_lowercase();
     let mut parts = named.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    let json = TAKEN.contains(&essence) || essence.starts_with("application/") && essence.ends_with("+json");
+    let json = TAKEN.contains(&essence)
+        || more.contains(&essence)
+        || essence.starts_with("application/") && essence.ends_with("+json");
     if !json {
         let named: String = essence.chars().take(64).collect();
         let detail =
@@ -73,10 +90,20 @@ mod tests {
             headers.insert(name, value.parse().unwrap());
             let checked = check(&headers);
             assert_eq!(checked.is_ok(), taken, "{name}: {value}");
+            assert!(check_yaml(&headers).is_ok() == taken, "what is taken for JSON is taken for YAML");
             if let Err(problem) = checked {
                 assert_eq!(problem.0.status, 415);
                 assert_eq!(problem.0.field.unwrap().to_ascii_lowercase(), name);
             }
+        }
+    }
+
+    #[test]
+    fn yaml_is_taken_where_it_is_asked_for_and_nowhere_else() {
+        for named in YAML {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-type", named.parse().unwrap());
+            assert!(check_yaml(&headers).is_ok() && check(&headers).is_err(), "{named}");
         }
     }
 }

@@ -29,6 +29,9 @@ const CANARIES: [&str; 4] = ["/canary", "/standalone_canary_analysis", "/judges"
 /// What the paths of Spinnaker's API begin with.
 const DEPLOYMENTS: [&str; 2] = ["/pipelines", "/applications"];
 
+/// What the paths of Maestro's API begin with.
+const WORKFLOWS: [&str; 3] = ["/api/v3/workflows", "/api/v3/signals", "/api/v3/tag-permits"];
+
 /// The routes of the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -49,6 +52,7 @@ pub(crate) enum Route {
     Metaflow,
     Mlflow,
     Lineage,
+    Workflows,
     None,
 }
 
@@ -75,6 +79,7 @@ impl Route {
             Some(path) if path.starts_with("/metaflow/") => Self::Metaflow,
             Some(path) if path.starts_with("/api/2.0/mlflow") => Self::Mlflow,
             Some(path) if path.starts_with("/v1/lineage") => Self::Lineage,
+            Some(path) if WORKFLOWS.iter().any(|prefix| path.starts_with(prefix)) => Self::Workflows,
             _ => Self::None,
         }
     }
@@ -98,6 +103,7 @@ impl Route {
             Self::Metaflow => "metaflow",
             Self::Mlflow => "mlflow",
             Self::Lineage => "lineage",
+            Self::Workflows => "workflows",
             Self::None => "none",
         }
     }

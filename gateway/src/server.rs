@@ -32,6 +32,7 @@ use crate::readiness::Readiness;
 use crate::recommend::Recommend;
 use crate::remember::Remember;
 use crate::routes::deployments::{executions, pipelines};
+use crate::routes::maestro;
 use crate::routes::{
     actors, canaries as canary_routes, canary_configs, events, features, growthbook, health, index, lineage,
     metaflow, mlflow, recommendations, unleash,
@@ -212,6 +213,7 @@ fn composed() -> OpenApiRouter<Edge> {
         .routes(routes!(lineage::walk))
         .merge(metaflow_routes())
         .merge(mlflow_routes())
+        .merge(workflows())
 }
 
 /// The routes of Metaflow's clients.
@@ -289,6 +291,41 @@ fn mlflow_routes() -> OpenApiRouter<Edge> {
         .routes(routes!(versions::set_tag))
         .routes(routes!(versions::delete_tag))
         .routes(routes!(versions::search))
+}
+
+/// Maestro's routes.
+fn workflows() -> OpenApiRouter<Edge> {
+    use maestro::{actions, breakpoints, definitions, instances, signals, steps};
+    OpenApiRouter::new()
+        .routes(routes!(definitions::push, definitions::list))
+        .routes(routes!(definitions::push_yaml))
+        .routes(routes!(definitions::check))
+        .routes(routes!(definitions::check_yaml))
+        .routes(routes!(definitions::get))
+        .routes(routes!(definitions::delete))
+        .routes(routes!(definitions::overview))
+        .routes(routes!(definitions::timeline))
+        .routes(routes!(definitions::set_properties))
+        .routes(routes!(actions::start))
+        .routes(routes!(actions::act))
+        .routes(routes!(actions::activate))
+        .routes(routes!(instances::list))
+        .routes(routes!(instances::get))
+        .routes(routes!(instances::get_run))
+        .routes(routes!(instances::act))
+        .routes(routes!(instances::restart))
+        .routes(routes!(steps::list))
+        .routes(routes!(steps::list_of_run))
+        .routes(routes!(steps::get))
+        .routes(routes!(steps::get_attempt))
+        .routes(routes!(steps::iterations))
+        .routes(routes!(steps::act))
+        .routes(routes!(steps::restart))
+        .routes(routes!(breakpoints::add, breakpoints::list, breakpoints::remove))
+        .routes(routes!(breakpoints::list_paused))
+        .routes(routes!(breakpoints::resume))
+        .routes(routes!(signals::announce))
+        .routes(routes!(signals::get))
 }
 
 /// This API's description, as `/openapi.json` serves it.

@@ -5,7 +5,8 @@ use troupe_runtime::{Context, Refused};
 use troupe_workflows::definition::Step;
 
 use super::lane::{Lane, StepRun};
-use super::messages::{GetRun, LaneView, RunView, StepView};
+use super::looping::child_key;
+use super::messages::{Begin, GetRun, LaneView, RunView, StepView};
 use super::state::WorkflowRun;
 use crate::kept::Kept;
 
@@ -16,7 +17,7 @@ impl Answer<GetRun> for WorkflowRun {
     fn answer(&self, _ask: &GetRun, ctx: &Context<'_>) -> Result<RunView, Refused> {
         let live = &self.live.0;
         let begun = self.begun.as_deref();
-        let steps = begun.map_or(&[][..], |begun| begun.steps.0.as_slice());
+        let steps = begun.map_or(&[][..], Begin::steps);
         let lane = |(number, lane): (&u64, &Lane)| LaneView {
             lane: *number,
             values: Kept(lane.values.clone()),
@@ -28,7 +29,7 @@ impl Answer<GetRun> for WorkflowRun {
                 let run = live.lanes.get(&shown.lane).and_then(|lane| lane.steps.get(place));
                 let running = run.and_then(|run| Some((run.attempt, run.looping.as_ref()?)));
                 step.children = running.map_or_else(Vec::new, |(attempt, looping)| {
-                    let key = |number: &u64| format!("{}/{}.{place}.{attempt}.{number}", ctx.key, shown.lane);
+                    let key = |number: &u64| child_key(ctx.key, (shown.lane, place, attempt), *number);
                     looping.running.iter().map(key).collect()
                 });
             }

@@ -22,7 +22,7 @@ use crate::kept::Kept;
 use crate::tasks::{Failure, Offer, Outcome};
 
 /// Bytes that a step's evaluated parameters, or what came of it, may take in an entry.
-const STEP_BYTES_MAX: usize = 96 << 10;
+pub(super) const STEP_BYTES_MAX: usize = 96 << 10;
 
 pub(super) fn millis(quantity: &Quantity, scope: &Scope<'_>) -> Result<u64, String> {
     let filled = match quantity.text().filter(|_| quantity.is_open()) {
@@ -34,7 +34,7 @@ pub(super) fn millis(quantity: &Quantity, scope: &Scope<'_>) -> Result<u64, Stri
 
 impl<'a> Turn<'a> {
     pub(super) fn definition(&self, place: usize) -> &'a Step {
-        &self.begun.steps.0[place]
+        &self.begun.steps()[place]
     }
 
     pub(super) fn step(&mut self, lane: u64, place: usize) -> Option<&mut StepRun> {
@@ -139,6 +139,7 @@ impl<'a> Turn<'a> {
         if let Some(step) = self.step(lane, place) {
             (step.params, step.until) = (params, Some(until));
         }
+        self.bytes += bytes;
         self.work(lane, place);
     }
 
@@ -182,6 +183,7 @@ impl<'a> Turn<'a> {
         let timeout_ms = step.until.map_or(TIMEOUT_MS_DEFAULT, |until| until.0.saturating_sub(now.0)).max(1);
         step.until = step.until.map(|until| Timestamp(until.0.saturating_add(60_000)));
         let offer = Offer { id, owner, executor, spec: Kept(spec), timeout_ms };
+        self.bytes += troupe_runtime::wire::encode(&offer).len();
         self.told.push(Told::Offer(Box::new(offer)));
     }
 
@@ -237,26 +239,26 @@ impl<'a> Turn<'a> {
         (step.status, step.ended, step.due, step.until) = (status, Some(now), None, None);
         step.progress = None;
         let params = step.params.clone();
-        if status == StepStatus::Succeeded
-            && let Err(why) = self.raise_outputs(lane, place, &params)
-        {
-            return self.fail(lane, place, StepStatus::FatallyFailed, &why);
-        }
         let edges = self.graph.successors(place);
         let judged: Result<Vec<bool>, _> = self.scoped(lane, place, Some(&params), |layers, around| {
             let scope = Scope::new(layers, around);
             edges.iter().map(|edge| scope.holds("transition", &edge.condition)).collect()
         });
-        match judged {
-            Ok(ways) => {
-                if let Some(step) = self.step(lane, place) {
-                    step.ways = ways;
-                }
-            }
+        let ways = match judged {
+            Ok(ways) => ways,
             Err(error) => {
                 let why = format!("transition.successors: {error}");
-                self.fail(lane, place, StepStatus::InternallyFailed, &why);
+                return self.fail(lane, place, StepStatus::InternallyFailed, &why);
             }
+        };
+        // What a signal says is final, and so it is said only once nothing can make the step fail any more.
+        if status == StepStatus::Succeeded
+            && let Err(why) = self.raise_outputs(lane, place, &params)
+        {
+            return self.fail(lane, place, StepStatus::FatallyFailed, &why);
+        }
+        if let Some(step) = self.step(lane, place) {
+            step.ways = ways;
         }
     }
 

@@ -9,6 +9,7 @@ use troupe_workflows::loops::carry;
 use troupe_workflows::params::{Lookup, Run, Scope, Value, evaluate_workflow, workflow_params};
 use troupe_workflows::status::InstanceStatus;
 
+use super::attempt::STEP_BYTES_MAX;
 use super::facts::Around;
 use super::lane::Lane;
 use super::messages::{Ended, Kind, RestartAt};
@@ -55,6 +56,13 @@ impl Turn<'_> {
         let evaluated = workflow_params(workflow, &run).and_then(|mut params| {
             let around = Around { turn: self, lane: None, step: None };
             evaluate_workflow(&mut params, &around, &Limits::DEFAULT).map(|()| params)
+        });
+        let evaluated = evaluated.map_err(|error| error.to_string()).and_then(|params| {
+            let bytes = serde_json::to_vec(&params).map_or(usize::MAX, |bytes| bytes.len());
+            let why = || {
+                format!("they come to {bytes} bytes, {STEP_BYTES_MAX} are the most: put them into the lake")
+            };
+            if bytes > STEP_BYTES_MAX { Err(why()) } else { Ok(params) }
         });
         match evaluated {
             Ok(params) => self.live.params = params,
@@ -115,6 +123,7 @@ impl Turn<'_> {
         for lane in open {
             self.carry_lane(lane);
         }
+        self.go_on_with_loops();
         let mut carried = 0;
         while !self.live.head.status.is_terminal() && self.live.head.stopping.is_none() {
             if carried == LANES_A_TURN || self.full() {
@@ -200,6 +209,10 @@ impl Turn<'_> {
             }
             let room = self.room(number);
             for place in follows.ready.iter().take(room) {
+                if self.full() {
+                    self.live.head.more = true;
+                    return;
+                }
                 self.start_step(number, *place);
             }
             let again = !follows.unsatisfied.is_empty() || !follows.stop.is_empty();

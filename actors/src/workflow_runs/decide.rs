@@ -3,7 +3,7 @@
 use troupe_runtime::{Command, Context, Decide, Decision, Refused};
 
 use super::change::Live;
-use super::messages::{Act, Begin, Ended, Kind, Restart, Stop, Tick};
+use super::messages::{Act, Begin, Ended, Forget, Kind, Restart, Stop, Tick};
 use super::state::{Event, WorkflowRun};
 use super::turn::Turn;
 use crate::signals::Heard;
@@ -118,6 +118,18 @@ impl Decide<Stop> for WorkflowRun {
     }
 }
 
+impl Decide<Forget> for WorkflowRun {
+    fn decide(&self, _ask: &Forget, _ctx: &Context<'_>) -> Decision<Self, Forget> {
+        if self.goes_on() {
+            return Decision::refuse(Refused::new("RUNNING", "the run is not over: stop it first"));
+        }
+        if self.begun.is_none() {
+            return Decision::unchanged().reply(());
+        }
+        Decision::event(Event::Forgotten).reply(())
+    }
+}
+
 impl Decide<Act> for WorkflowRun {
     fn decide(&self, ask: &Act, ctx: &Context<'_>) -> Decision<Self, Act> {
         let Some(begun) = self.begun.as_deref().filter(|_| self.goes_on()) else {
@@ -149,7 +161,7 @@ impl Decide<Restart> for WorkflowRun {
             return Decision::refuse(Refused::new("RUNNING", "the instance still runs: stop it first"));
         }
         if let super::RestartAt::Step(step) = &ask.at
-            && !begun.steps.0.iter().any(|known| known.id == *step)
+            && !begun.steps().iter().any(|known| known.id == *step)
         {
             return Decision::refuse(Refused::field("NO_STEP", "at", format!("there is no step {step:?}")));
         }

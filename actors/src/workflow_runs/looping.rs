@@ -1,22 +1,39 @@
 //! Steps that are runs of their own: loops, stretch by stretch, and other workflows.
 
-use troupe_runtime::Address;
+use troupe_runtime::{Address, wire};
 use troupe_workflows::Ordered;
 use troupe_workflows::definition::{ParamDefinitions, ParamSource, StepKind};
 use troupe_workflows::loops::Combinations;
 use troupe_workflows::params::{Lookup as _, Parameters, Value};
 use troupe_workflows::status::{InstanceStatus, StepStatus};
 
-use super::lane::LoopRun;
+use super::lane::{LoopRun, StepRun};
 use super::messages::{Begin, Counts, Ended, Kind, Parent, Stop};
 use super::state::WorkflowRun;
-use super::turn::{Told, Turn};
+use super::turn::{BYTES_A_TURN, Told, Turn};
 use crate::kept::Kept;
 use crate::workflows::{StartWorkflow, StopInstance};
 
 /// Iterations of one stretch, and bytes of their values, so that its beginning fits an entry.
 const STRETCH_MAX: u64 = 500;
 const STRETCH_BYTES: usize = 48 << 10;
+/// Bytes of the values around a loop, which each of its stretches is told.
+const OUTER_BYTES_MAX: usize = 96 << 10;
+/// Subworkflows inside each other, so that one that starts itself ends.
+const SUBWORKFLOWS_DEEP_MAX: u64 = 10;
+/// Longest key that a loop's run spells out: what a key is part of, such as the id of a signal, has to fit as well.
+const KEY_BYTES_SPELLED: usize = 160;
+
+/// The key of a loop's run: where the loop is in the run around it, and which stretch of it. One that gets too long is
+/// told by its sum, which is as good a name.
+pub(super) fn child_key(of: &str, (lane, place, attempt): (u64, usize, u32), number: u64) -> String {
+    let spelled = format!("{of}/{lane}.{place}.{attempt}.{number}");
+    if spelled.len() <= KEY_BYTES_SPELLED {
+        return spelled;
+    }
+    let instance = of.split('/').next().unwrap_or_default();
+    format!("{instance}/~{:032x}", xxhash_rust::xxh3::xxh3_128(spelled.as_bytes()))
+}
 /// Stretches at once.
 const AT_ONCE_MAX: u64 = 8;
 
@@ -33,8 +50,16 @@ impl Turn<'_> {
         if total == 0 {
             return self.complete(lane, place, StepStatus::Succeeded);
         }
-        let first = combinations.get(0).and_then(|values| serde_json::to_vec(&values).ok());
-        let bytes = first.map_or(64, |bytes| bytes.len().max(16) * 2);
+        let around = serde_json::to_vec(&self.outer(lane, place)).map_or(usize::MAX, |bytes| bytes.len());
+        if around > OUTER_BYTES_MAX {
+            let why = format!(
+                "the values around the loop come to {around} bytes, {OUTER_BYTES_MAX} are the most: put them into the lake"
+            );
+            return self.fail(lane, place, StepStatus::FatallyFailed, &why);
+        }
+        // By the largest that an iteration's values can be: where they differ much in size the stretches are short, and
+        // every one of them fits.
+        let bytes = combinations.bytes_max().max(64);
         let stretch = ((STRETCH_BYTES / bytes) as u64).clamp(1, STRETCH_MAX);
         let concurrency = if strict { 1 } else { concurrency.max(1) };
         let at_once = AT_ONCE_MAX.min(concurrency).min(total.div_ceil(stretch)).max(1);
@@ -55,11 +80,53 @@ impl Turn<'_> {
             }
             let (number, upto) = (looping.next, (from + looping.stretch).min(looping.total));
             let concurrency = looping.within;
-            looping.next += 1;
-            looping.running.push(number);
+            if self.bytes >= BYTES_A_TURN {
+                self.live.head.more = true;
+                return;
+            }
+            if let Some(looping) = self.looping(lane, place) {
+                looping.next += 1;
+                looping.running.push(number);
+            }
             let values = (from..upto).filter_map(|at| combinations.get(at)).collect();
             self.begin_child(lane, place, number, Kind::Foreach { from, values, concurrency });
         }
+    }
+
+    /// Begins stretches for which there was no room in an earlier entry.
+    pub(super) fn go_on_with_loops(&mut self) {
+        if self.live.head.stopping.is_some() || self.live.head.status.is_terminal() {
+            return;
+        }
+        let waits = |step: &StepRun| {
+            step.status == StepStatus::Running
+                && step.looping.as_ref().is_some_and(|looping| {
+                    looping.next * looping.stretch < looping.total
+                        && (looping.running.len() as u64) < looping.at_once
+                })
+        };
+        let open: Vec<(u64, usize)> = self
+            .live
+            .lanes
+            .iter()
+            .flat_map(|(number, lane)| {
+                lane.steps.iter().enumerate().map(move |(at, step)| (*number, at, step))
+            })
+            .filter(|(_, at, step)| {
+                waits(step) && matches!(self.begun.steps()[*at].kind, StepKind::Foreach { .. })
+            })
+            .map(|(number, at, _)| (number, at))
+            .collect();
+        for (lane, place) in open {
+            if let Some(combinations) = self.combinations(lane, place) {
+                self.start_stretches(lane, place, &combinations);
+            }
+        }
+    }
+
+    fn combinations(&self, lane: u64, place: usize) -> Option<Combinations> {
+        let step = self.live.lanes.get(&lane)?.steps.get(place)?;
+        Combinations::of(&step.params.value("loop_params")?).ok()
     }
 
     pub(super) fn start_while(&mut self, lane: u64, place: usize, first: Ordered<Value>) {
@@ -74,7 +141,7 @@ impl Turn<'_> {
     pub(super) fn child_key(&self, lane: u64, place: usize, number: u64) -> String {
         let attempt =
             self.live.lanes.get(&lane).and_then(|lane| lane.steps.get(place)).map_or(0, |s| s.attempt);
-        format!("{}/{lane}.{place}.{attempt}.{number}", self.key)
+        child_key(self.key, (lane, place, attempt), number)
     }
 
     fn begin_child(&mut self, lane: u64, place: usize, number: u64, kind: Kind) {
@@ -92,6 +159,7 @@ impl Turn<'_> {
             breakpoints: self.begun.breakpoints.clone(),
         };
         let key = self.child_key(lane, place, number);
+        self.bytes += wire::encode(&begin).len();
         self.told.push(Told::Begin(key, Box::new(begin)));
     }
 
@@ -134,6 +202,14 @@ impl Turn<'_> {
         version: &str,
         (sync, explicit): (bool, bool),
     ) {
+        let depth = self.begun.initiator.0["depth"].as_u64().unwrap_or(0) + 1;
+        if depth > SUBWORKFLOWS_DEEP_MAX {
+            let why = format!(
+                "workflow {id:?} would be the subworkflow of {SUBWORKFLOWS_DEEP_MAX} subworkflows, which are the most: \
+                 see whether it starts itself"
+            );
+            return self.fail(lane, place, StepStatus::FatallyFailed, &why);
+        }
         let mut params = ParamDefinitions::new();
         if !explicit {
             params.extend(self.live.params.iter().map(|(name, param)| (name.clone(), param.passed_down())));
@@ -149,12 +225,13 @@ impl Turn<'_> {
             params: Kept(params),
             source: Kept(ParamSource::Subworkflow),
             initiator: Kept(serde_json::json!({
-                "type": "SUBWORKFLOW", "parent": { "workflow_id": self.begun.workflow,
+                "type": "SUBWORKFLOW", "depth": depth, "parent": { "workflow_id": self.begun.workflow,
                 "workflow_instance_id": self.begun.instance, "step_id": self.graph.id(place) },
             })),
             signals: std::collections::BTreeMap::new(),
             notify: sync.then(|| self.parent(lane, place, 0)),
         };
+        self.bytes += wire::encode(&start).len();
         self.told.push(Told::Start(id.to_owned(), Box::new(start)));
         if sync {
             if let Some(step) = self.step(lane, place) {
@@ -187,13 +264,7 @@ impl Turn<'_> {
             looping.why.clone_from(&ended.why);
         }
         if foreach {
-            let combinations = self
-                .live
-                .lanes
-                .get(&lane)
-                .and_then(|lane| lane.steps.get(place)?.params.value("loop_params"))
-                .and_then(|params| Combinations::of(&params).ok());
-            if let Some(combinations) = combinations
+            if let Some(combinations) = self.combinations(lane, place)
                 && self.live.head.stopping.is_none()
             {
                 self.start_stretches(lane, place, &combinations);

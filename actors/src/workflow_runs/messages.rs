@@ -68,7 +68,7 @@ pub struct Begin {
     pub instance: u64,
     /// What it runs.
     pub kind: Kept<Kind>,
-    /// The steps of each lane.
+    /// The steps of each lane; empty where they are the workflow's own.
     pub steps: Kept<Vec<Step>>,
     /// Values around a loop's steps, the nearest first.
     pub outer: Kept<Vec<Ordered<Value>>>,
@@ -82,6 +82,16 @@ pub struct Begin {
     /// Steps that pause when they come to start.
     #[serde(default)]
     pub breakpoints: Vec<String>,
+}
+
+impl Begin {
+    /// The steps of each lane. Those of an instance are its workflow's, and are not written a second time.
+    pub(super) fn steps(&self) -> &[Step] {
+        match &self.kind.0 {
+            Kind::Instance { workflow, .. } if self.steps.0.is_empty() => &workflow.steps,
+            _ => &self.steps.0,
+        }
+    }
 }
 
 impl Command for Begin {
@@ -188,6 +198,17 @@ pub struct Restart {
 
 impl Command for Restart {
     const VERB: &'static str = "restart.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Forgets a run that is over; its workflow does not know it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forget {}
+
+impl Command for Forget {
+    const VERB: &'static str = "forget.v1";
     type Reply = ();
     const REPEATABLE: bool = true;
 }

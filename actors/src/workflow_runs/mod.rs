@@ -23,6 +23,8 @@ mod state;
 mod turn;
 
 #[cfg(test)]
+mod bounds_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(crate) mod world;
@@ -31,7 +33,7 @@ pub use change::{Change, Head};
 pub(crate) use facts::carried;
 pub use lane::{Attempt, Lane, LoopRun, StepRun};
 pub use messages::{
-    Act, ActOn, Begin, Counts, Ended, GetRun, Kind, LaneView, Parent, Restart, RestartAt, RunView, StepView,
-    Stop, Tick,
+    Act, ActOn, Begin, Counts, Ended, Forget, GetRun, Kind, LaneView, Parent, Restart, RestartAt, RunView,
+    StepView, Stop, Tick,
 };
-pub use state::{Event, WorkflowRun};
+pub use state::{Event, WorkflowRun, key_of};

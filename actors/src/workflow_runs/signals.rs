@@ -14,6 +14,16 @@ use super::state::WorkflowRun;
 use super::turn::{Told, Turn};
 use crate::signals::{Heard, Raise, Subscribe, Unsubscribe};
 
+/// Longest id that a raise spells out; a longer one is told by its sum.
+const ID_BYTES_SPELLED: usize = 240;
+
+fn named(id: String) -> String {
+    if id.len() <= ID_BYTES_SPELLED {
+        return id;
+    }
+    format!("~{:032x}", xxhash_rust::xxh3::xxh3_128(id.as_bytes()))
+}
+
 impl Turn<'_> {
     /// Whether a step has to wait for signals; what was raised before counts while it is kept.
     pub(super) fn awaits_signals(&mut self, lane: u64, place: usize) -> bool {
@@ -136,7 +146,7 @@ impl Turn<'_> {
         let params: BTreeMap<String, String> =
             values.iter().map(|(key, value)| (key.clone(), value.to_text())).collect();
         let raise = Raise {
-            id: format!("{}:{name}", self.id_of(lane, place)),
+            id: named(format!("{}:{name}", self.id_of(lane, place))),
             from: format!("workflow-runs/{}", self.key),
             at: self.now,
             params,

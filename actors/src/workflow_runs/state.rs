@@ -9,6 +9,12 @@ use super::change::{Change, Live};
 use super::messages::Begin;
 use crate::kept::Kept;
 
+/// The key of an instance's run.
+#[must_use]
+pub fn key_of(workflow: &str, instance: u64) -> String {
+    format!("{workflow}:{instance}")
+}
+
 /// One run, keyed by its workflow and instance, and for loops by where they are in it.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct WorkflowRun {
@@ -24,6 +30,8 @@ pub enum Event {
     Begun(Box<Begin>, Timestamp),
     /// It went on.
     Changed(Box<Kept<Change>>),
+    /// Nothing is known of it any more.
+    Forgotten,
 }
 
 impl WorkflowRun {
@@ -54,12 +62,13 @@ impl Entity for WorkflowRun {
                 self.created = *at;
             }
             Event::Changed(change) => self.live.0.fold(&change.0),
+            Event::Forgotten => *self = Self::default(),
         }
     }
 
     fn size(&self) -> usize {
         let steps: usize = self.live.0.lanes.values().map(|lane| lane.steps.len()).sum();
-        let defined = self.begun.as_ref().map_or(0, |begun| 512 + begun.steps.0.len() * 1_024);
+        let defined = self.begun.as_ref().map_or(0, |begun| 512 + begun.steps().len() * 1_024);
         size_of::<Self>() + defined + steps * 768
     }
 }

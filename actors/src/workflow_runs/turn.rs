@@ -15,6 +15,9 @@ use crate::workflows::{StartWorkflow, StopInstance, Workflow};
 /// Lanes that one entry carries on, and steps that it starts, before the run lets others have a turn.
 pub(super) const LANES_A_TURN: usize = 64;
 pub(super) const STARTS_A_TURN: usize = 256;
+/// Bytes of parameters and of what is told, so that an entry stays one that can be sent in one piece. What begins before
+/// the bound is reached may go beyond it once.
+pub(super) const BYTES_A_TURN: usize = 64 << 10;
 const TIMER: &str = "tick";
 const WORDS_CHARS_MAX: usize = 400;
 
@@ -43,12 +46,14 @@ pub(super) struct Turn<'a> {
     pub(super) told: Vec<Told>,
     pub(super) lines: Vec<(Timestamp, String)>,
     pub(super) starts: usize,
+    /// Bytes of what was evaluated and told so far, near enough.
+    pub(super) bytes: usize,
 }
 
 impl<'a> Turn<'a> {
     pub(super) fn new(begun: &'a Begin, live: Live, ctx: &Context<'a>) -> Self {
         // A definition was checked when it was pushed; one that has no graph all the same has no step that could start.
-        let graph = Graph::of(&begun.steps.0).or_else(|_| Graph::of(&[]));
+        let graph = Graph::of(begun.steps()).or_else(|_| Graph::of(&[]));
         Self {
             begun,
             key: ctx.key,
@@ -59,6 +64,7 @@ impl<'a> Turn<'a> {
             told: Vec::new(),
             lines: Vec::new(),
             starts: 0,
+            bytes: 0,
         }
     }
 
@@ -74,7 +80,7 @@ impl<'a> Turn<'a> {
 
     /// Whether this entry has carried enough.
     pub(super) fn full(&self) -> bool {
-        self.starts >= STARTS_A_TURN
+        self.starts >= STARTS_A_TURN || self.bytes >= BYTES_A_TURN
     }
 
     fn due(&self) -> Option<Timestamp> {

@@ -65,6 +65,11 @@ impl World {
         decided.reply.map(|reply| (reply, decided.effects))
     }
 
+    /// Everything that was ever told or asked something.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Address> {
+        self.cells.keys()
+    }
+
     fn carry(&mut self, effects: Vec<Effect>) {
         let mut left: VecDeque<Effect> = effects.into();
         while let Some(effect) = left.pop_front() {

@@ -3,8 +3,8 @@
 use troupe_runtime::entity::Answer;
 use troupe_runtime::{Context, Refused};
 
-use super::messages::{GetWorkflow, InstanceView, VersionView, WorkflowView};
-use super::state::Workflow;
+use super::messages::{GetInstance, GetWorkflow, InstanceView, VersionView, WorkflowView};
+use super::state::{Instance, Workflow};
 use crate::kept::Kept;
 
 /// Instances that are shown where nobody says how many.
@@ -21,19 +21,7 @@ impl Answer<GetWorkflow> for Workflow {
         }
         let definition = shown.and_then(|version| serde_json::to_value(&version.workflow).ok());
         let most = ask.instances.unwrap_or(INSTANCES) as usize;
-        let instances = known.instances.iter().rev().take(most).map(|(number, one)| InstanceView {
-            instance: *number,
-            run: one.run,
-            version: one.version,
-            status: Kept(one.status),
-            request_id: one.request_id.clone(),
-            initiator: Kept(one.initiator.clone()),
-            created: one.created,
-            ended: one.ended,
-            why: one.why.clone(),
-            counts: one.counts,
-            blocks: one.blocks,
-        });
+        let instances = known.instances.iter().rev().take(most).map(|(number, one)| view(*number, one));
         let versions = known.versions.iter().map(|(number, version)| VersionView {
             version: *number,
             at: version.at,
@@ -51,5 +39,34 @@ impl Answer<GetWorkflow> for Workflow {
             breakpoints: known.breakpoints.iter().cloned().collect(),
             timeline: known.timeline.iter().cloned().collect(),
         })
+    }
+}
+
+impl Answer<GetInstance> for Workflow {
+    fn answer(&self, ask: &GetInstance, ctx: &Context<'_>) -> Result<InstanceView, Refused> {
+        let known = self.known.0.instances.get(&ask.instance);
+        known.map(|one| view(ask.instance, one)).ok_or_else(|| {
+            let why = format!(
+                "workflow {:?} has no instance {}, or it is not kept any more",
+                ctx.key, ask.instance
+            );
+            Refused::field("NO_INSTANCE", "instance", why)
+        })
+    }
+}
+
+fn view(number: u64, one: &Instance) -> InstanceView {
+    InstanceView {
+        instance: number,
+        run: one.run,
+        version: one.version,
+        status: Kept(one.status),
+        request_id: one.request_id.clone(),
+        initiator: Kept(one.initiator.clone()),
+        created: one.created,
+        ended: one.ended,
+        why: one.why.clone(),
+        counts: one.counts,
+        blocks: one.blocks,
     }
 }

@@ -5,15 +5,15 @@ use troupe_workflows::definition::Submission;
 use troupe_workflows::status::InstanceStatus;
 use troupe_workflows::validation::validate;
 
-use super::instances::{Desk, run_key};
+use super::instances::Desk;
 use super::messages::{
     Activate, Fire, Push, Pushed, RestartInstance, SetBreakpoint, StartWorkflow, Started, StopInstance,
     Unblock,
 };
-use super::state::{Fact, Workflow};
+use super::state::{Fact, VERSIONS_HELD_MAX, Workflow};
 use crate::kept::Kept;
 use crate::signals::Heard;
-use crate::workflow_runs::{Ended, Restart, RestartAt, WorkflowRun};
+use crate::workflow_runs::{Ended, Restart, RestartAt, WorkflowRun, key_of};
 
 const BREAKPOINTS_MAX: usize = 100;
 
@@ -50,6 +50,11 @@ impl Decide<Push> for Workflow {
         let activates = submission.is_active;
         if same && properties == known.properties && (!activates || known.active == Some(known.newest)) {
             return Decision::unchanged().reply(Pushed { version: known.newest, fresh: false });
+        }
+        if !same && known.versions.len() >= VERSIONS_HELD_MAX {
+            let why =
+                format!("instances wait for {VERSIONS_HELD_MAX} versions: let some begin, or stop them");
+            return Decision::refuse(Refused::new("TOO_MANY_VERSIONS", why));
         }
         let mut desk = Desk::new(self, ctx);
         let version = if same { known.newest } else { known.newest + 1 };
@@ -160,7 +165,7 @@ impl Decide<RestartInstance> for Workflow {
         let mut desk = Desk::new(self, ctx);
         desk.set(ask.instance, next);
         desk.line(&format!("instance {} restarted by {}", ask.instance, ask.by));
-        let to = Address::of::<WorkflowRun>(run_key(ctx.key, ask.instance));
+        let to = Address::of::<WorkflowRun>(key_of(ctx.key, ask.instance));
         desk.decide(Decision::unchanged()).tell(to, &restart).reply(run)
     }
 }

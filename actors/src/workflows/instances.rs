@@ -1,7 +1,7 @@
 //! Starting instances, and letting as many run as the strategy allows.
 
 use serde_json::json;
-use troupe_runtime::{Address, Command, Context, Decision, Refused, Timestamp};
+use troupe_runtime::{Address, Command, Context, Decision, Refused, Timestamp, wire};
 use troupe_workflows::Ordered;
 use troupe_workflows::definition::Properties;
 use troupe_workflows::status::InstanceStatus;
@@ -11,9 +11,11 @@ use super::messages::{StartWorkflow, Started};
 use super::state::{Event, Fact, Instance, Known, OPEN_MAX, Workflow};
 use crate::directory::{Directory, Enlist, Entry};
 use crate::kept::Kept;
-use crate::workflow_runs::{Begin, Counts, Ended, Kind, Parent, Stop, WorkflowRun};
+use crate::workflow_runs::{Begin, Counts, Ended, Kind, Parent, Stop, WorkflowRun, key_of};
 
 const REQUEST_BYTES_MAX: usize = 300;
+/// Bytes of a start: what it sets, who makes it, and which signals led to it.
+const START_BYTES_MAX: usize = 160 << 10;
 const WORDS_CHARS_MAX: usize = 400;
 
 /// A workflow being decided on: a copy, the facts so far, and what is told.
@@ -59,11 +61,15 @@ impl<'a> Desk<'a> {
     pub(super) fn version(&self, name: &str) -> Result<u64, Refused> {
         let missing = |why: String| Refused::field("NO_VERSION", "version", why);
         match name.to_ascii_lowercase().as_str() {
-            "active" | "default" => {
+            "active" => {
                 let active = self.known.active;
                 active.ok_or_else(|| missing(format!("workflow {:?} has no active version", self.key)))
             }
-            "latest" if self.known.newest > 0 => Ok(self.known.newest),
+            // As in Maestro: the active one, and where there is none the newest.
+            "default" if !self.known.versions.is_empty() => {
+                Ok(self.known.active.unwrap_or(self.known.newest))
+            }
+            "latest" if !self.known.versions.is_empty() => Ok(self.known.newest),
             text => {
                 let number = text.parse().ok().filter(|number| self.known.versions.contains_key(number));
                 number.ok_or_else(|| missing(format!("workflow {:?} has no version {name:?}", self.key)))
@@ -76,6 +82,12 @@ impl<'a> Desk<'a> {
         if ask.request_id.is_empty() || ask.request_id.len() > REQUEST_BYTES_MAX {
             let why = format!("request_id must be 1 to {REQUEST_BYTES_MAX} bytes");
             return Err(Refused::field("BAD_REQUEST_ID", "request_id", why));
+        }
+        let bytes = wire::encode(ask).len();
+        if bytes > START_BYTES_MAX {
+            let why =
+                format!("the start takes {bytes} bytes, {START_BYTES_MAX} are the most: pass less along");
+            return Err(Refused::field("TOO_LONG", "params", why));
         }
         let same = |(_, instance): &(&u64, &Instance)| instance.request_id == ask.request_id;
         if let Some((number, instance)) = self.known.instances.iter().rev().find(same) {
@@ -92,7 +104,6 @@ impl<'a> Desk<'a> {
             let why = format!("{OPEN_MAX} instances wait or run: stop some, or try again later");
             return Err(Refused::new("TOO_MANY", why));
         }
-        let workflow = self.known.versions[&version].workflow.clone();
         let number = self.known.started + 1;
         let mut initiator = ask.initiator.0.clone();
         if let (Some(entries), Some(owner)) = (initiator.as_object_mut(), &self.known.properties.owner) {
@@ -105,7 +116,7 @@ impl<'a> Desk<'a> {
             request_id: ask.request_id.clone(),
             initiator,
             notify: ask.notify.clone(),
-            waits: Some(Box::new((workflow, ask.clone()))),
+            waits: Some(Box::new((None, ask.clone()))),
             created: self.now,
             ended: None,
             stopping: false,
@@ -141,12 +152,17 @@ impl<'a> Desk<'a> {
     fn begin(&mut self, number: u64) {
         let Some(mut instance) = self.known.instances.get(&number).cloned() else { return };
         let Some(waits) = instance.waits.take() else { return };
-        let (workflow, start) = *waits;
+        let (kept, start) = *waits;
+        let version = || self.known.versions.get(&instance.version).map(|version| version.workflow.clone());
+        let Some(workflow) = kept.or_else(version) else {
+            let why = format!("version {} is not kept any more", instance.version);
+            return self.over(number, InstanceStatus::Failed, &why, Counts::default());
+        };
         let begin = Begin {
             workflow: self.key.to_owned(),
             version: instance.version,
             instance: number,
-            steps: Kept(workflow.steps.clone()),
+            steps: Kept(Vec::new()),
             kind: Kept(Kind::Instance {
                 workflow: Box::new(workflow),
                 params: start.params.0,
@@ -161,7 +177,7 @@ impl<'a> Desk<'a> {
         };
         (instance.status, instance.run) = (InstanceStatus::InProgress, 1);
         self.set(number, instance);
-        self.begins.push((run_key(self.key, number), Box::new(begin)));
+        self.begins.push((key_of(self.key, number), Box::new(begin)));
     }
 
     fn parent(&self, number: u64) -> Parent {
@@ -181,7 +197,7 @@ impl<'a> Desk<'a> {
         }
         instance.stopping = true;
         self.set(number, instance);
-        self.stops.push((run_key(self.key, number), Stop { why: why.to_owned(), kill }));
+        self.stops.push((key_of(self.key, number), Stop { why: why.to_owned(), kill }));
         true
     }
 
@@ -248,9 +264,4 @@ impl<'a> Desk<'a> {
 
 fn about(properties: &Properties) -> String {
     properties.owner.as_ref().map_or_else(String::new, |owner| format!("of {owner}"))
-}
-
-/// The key of an instance's run.
-pub(super) fn run_key(workflow: &str, instance: u64) -> String {
-    format!("{workflow}:{instance}")
 }

@@ -190,6 +190,38 @@ impl Command for SetBreakpoint {
     const REPEATABLE: bool = true;
 }
 
+/// Changes properties without a new version; what is absent stays as it is.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetProperties {
+    /// `owner`, `run_strategy` and the like.
+    pub properties: Kept<Properties>,
+    /// Who does it, for people.
+    #[serde(default)]
+    pub by: String,
+}
+
+impl Command for SetProperties {
+    const VERB: &'static str = "properties.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Forgets every version, trigger and instance; refused while an instance waits or runs. Numbers are not given again.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteWorkflow {
+    /// Who does it, for people.
+    #[serde(default)]
+    pub by: String,
+}
+
+impl Command for DeleteWorkflow {
+    const VERB: &'static str = "delete.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
 /// A time trigger fires; its own timer tells it.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Fire {
@@ -214,6 +246,18 @@ pub struct GetWorkflow {
     /// The version whose definition is wanted; the active one if absent, else the newest.
     #[serde(default)]
     pub version: Option<u64>,
+}
+
+/// Asks for one instance.
+#[derive(Debug, Clone, Copy, Encode, Decode, Serialize, Deserialize)]
+pub struct GetInstance {
+    /// Which.
+    pub instance: u64,
+}
+
+impl Query for GetInstance {
+    const VERB: &'static str = "instance.v1";
+    type Reply = InstanceView;
 }
 
 /// One version.

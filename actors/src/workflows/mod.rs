@@ -12,9 +12,10 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod triggers;
+mod upkeep;
 
 pub use messages::{
-    Activate, Fire, GetWorkflow, InstanceView, Push, Pushed, RestartInstance, SetBreakpoint, StartWorkflow,
-    Started, StopInstance, Unblock, VersionView, WorkflowView,
+    Activate, DeleteWorkflow, Fire, GetInstance, GetWorkflow, InstanceView, Push, Pushed, RestartInstance,
+    SetBreakpoint, SetProperties, StartWorkflow, Started, StopInstance, Unblock, VersionView, WorkflowView,
 };
 pub use state::{Event, Workflow};

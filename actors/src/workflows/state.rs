@@ -13,8 +13,10 @@ use super::messages::StartWorkflow;
 use crate::kept::Kept;
 use crate::workflow_runs::{Counts, Parent};
 
-/// Versions that are kept; instances keep their own definition.
+/// Versions that are kept, beside the active one and those that instances wait for.
 pub(super) const VERSIONS_MAX: usize = 20;
+/// Versions that are kept in all; beyond it none is taken.
+pub(super) const VERSIONS_HELD_MAX: usize = 64;
 /// Instances that wait or run.
 pub(super) const OPEN_MAX: usize = 1_000;
 /// Instances that are remembered after their end.
@@ -40,8 +42,8 @@ pub(super) struct Instance {
     pub(super) request_id: String,
     pub(super) initiator: Json,
     pub(super) notify: Option<Parent>,
-    /// The definition and the start, until it begins.
-    pub(super) waits: Option<Box<(Definition, StartWorkflow)>>,
+    /// The start, until it begins. Earlier builds wrote the definition beside it; it is its version's, which is kept.
+    pub(super) waits: Option<Box<(Option<Definition>, StartWorkflow)>>,
     pub(super) created: Timestamp,
     pub(super) ended: Option<Timestamp>,
     pub(super) stopping: bool,
@@ -76,12 +78,22 @@ pub struct Workflow {
 /// A fact about a workflow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Fact {
-    Pushed { version: u64, workflow: Box<Definition>, properties: Box<Properties>, by: String, at: Timestamp },
+    Pushed {
+        version: u64,
+        workflow: Box<Definition>,
+        properties: Box<Properties>,
+        by: String,
+        at: Timestamp,
+    },
     Activated(Option<u64>),
     Instance(u64, Box<Instance>),
     Heard(String, Raises),
     Breakpoint(String, bool),
     Line(Timestamp, String),
+    /// Only what holds of the workflow as a whole.
+    Properties(Box<Properties>),
+    /// Everything is forgotten but how far the numbers of versions and instances are.
+    Deleted,
 }
 
 /// What happened to a workflow.
@@ -111,9 +123,16 @@ impl Entity for Workflow {
                 known.newest = known.newest.max(*version);
                 known.properties = properties.as_ref().clone();
                 while known.versions.len() > VERSIONS_MAX {
-                    let oldest =
-                        known.versions.keys().find(|version| known.active != Some(**version)).copied();
-                    let Some(oldest) = oldest else { break };
+                    let waits = |version: u64| {
+                        let mut waiting =
+                            known.instances.values().filter(|instance| instance.waits.is_some());
+                        waiting.any(|instance| instance.version == version)
+                    };
+                    let mut free = known
+                        .versions
+                        .keys()
+                        .filter(|version| known.active != Some(**version) && known.newest != **version);
+                    let Some(oldest) = free.find(|version| !waits(**version)).copied() else { break };
                     known.versions.remove(&oldest);
                 }
             }
@@ -139,6 +158,11 @@ impl Entity for Workflow {
             }
             Fact::Breakpoint(step, false) => {
                 known.breakpoints.remove(step);
+            }
+            Fact::Properties(properties) => known.properties.clone_from(properties),
+            Fact::Deleted => {
+                let (newest, started) = (known.newest, known.started);
+                *known = Known { newest, started, ..Known::default() };
             }
             Fact::Line(at, words) => {
                 known.timeline.push_back((*at, words.clone()));

@@ -12,5 +12,6 @@ pub(crate) mod index;
 pub(crate) mod lineage;
 pub(crate) mod metaflow;
 pub(crate) mod mlflow;
+pub(crate) mod maestro;
 pub(crate) mod recommendations;
 pub(crate) mod unleash;

@@ -152,7 +152,7 @@ async fn the_description_covers_every_route_and_every_reference_in_it_resolves()
     }
 }
 
-const ROUTES: [(&str, &str); 115] = [
+const ROUTES: [(&str, &str); 146] = [
     ("get", "/"),
     ("get", "/openapi.json"),
     ("get", "/healthz"),
@@ -268,6 +268,41 @@ const ROUTES: [(&str, &str); 115] = [
     ("post", "/api/2.0/mlflow/runs/search"),
     ("post", "/api/2.0/mlflow/runs/set-tag"),
     ("post", "/api/2.0/mlflow/runs/update"),
+    ("delete", "/api/v3/workflows/{id}"),
+    ("delete", "/api/v3/workflows/steps/breakpoints"),
+    ("get", "/api/v3/signals/{name}/instances/{seq}"),
+    ("get", "/api/v3/workflows"),
+    ("get", "/api/v3/workflows/steps/breakpoints"),
+    ("get", "/api/v3/workflows/steps/breakpoints/paused-step-attempts"),
+    ("get", "/api/v3/workflows/{id}/instances"),
+    ("get", "/api/v3/workflows/{id}/instances/{instance}"),
+    ("get", "/api/v3/workflows/{id}/instances/{instance}/runs/{run}"),
+    ("get", "/api/v3/workflows/{id}/instances/{instance}/runs/{run}/steps"),
+    ("get", "/api/v3/workflows/{id}/instances/{instance}/runs/{run}/steps/{step}/attempts/{attempt}"),
+    ("get", "/api/v3/workflows/{id}/instances/{instance}/steps"),
+    ("get", "/api/v3/workflows/{id}/instances/{instance}/steps/{step}"),
+    ("get", "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/iterations"),
+    ("get", "/api/v3/workflows/{id}/overview"),
+    ("get", "/api/v3/workflows/{id}/timeline"),
+    ("get", "/api/v3/workflows/{id}/versions/{version}"),
+    ("post", "/api/v3/signals"),
+    ("post", "/api/v3/workflows"),
+    ("post", "/api/v3/workflows/steps/breakpoints"),
+    ("post", "/api/v3/workflows/yaml"),
+    ("post", "/api/v3/workflows/{id}/instances/{instance}/actions/restart"),
+    ("post", "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/actions/restart"),
+    ("post", "/api/v3/workflows/{id}/properties"),
+    ("post", "/api/v3/workflows/{id}/versions/{version}/actions/start"),
+    ("put", "/api/v3/workflows/actions/validate"),
+    ("put", "/api/v3/workflows/actions/validate/yaml"),
+    ("put", "/api/v3/workflows/{id}/actions/{action}"),
+    ("put", "/api/v3/workflows/{id}/instances/{instance}/actions/{action}"),
+    ("put", "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/actions/{action}"),
+    ("put", "/api/v3/workflows/{id}/versions/{version}/actions/activate"),
+    (
+        "put",
+        "/api/v3/workflows/steps/breakpoints/{id}/instances/{instance}/runs/{run}/steps/{step}/attempts/{attempt}/actions/resume",
+    ),
 ];
 
 fn collect_references(value: &Value, found: &mut Vec<String>) {

@@ -40,11 +40,20 @@ impl Submission {
     /// # Errors
     /// With everything that is unknown, missing or of the wrong sort, by path.
     pub fn from_yaml(text: &str) -> Result<Self, Problems> {
-        small(text.len())?;
-        let tree = yaml(text).map_err(|error: YamlError| {
-            Problems::one("", format!("is not YAML: {error}"), "mend the place that it names")
-        })?;
-        Self::from_tree(&tree)
+        Self::from_tree(&yaml_tree(text)?)
+    }
+
+    /// Reads a submission in YAML and checks it whole; problems are told by the paths of the notation it is in.
+    ///
+    /// # Errors
+    /// With everything that is unknown, missing, of the wrong sort, or makes no sense, by path.
+    pub fn checked_yaml(text: &str) -> Result<Self, Problems> {
+        let tree = yaml_tree(text)?;
+        let submission = Self::from_tree(&tree)?;
+        let is_short = short::is_short(&tree);
+        crate::validation::validate(&submission)
+            .map(|()| submission)
+            .map_err(|problems| if is_short { authored(problems) } else { problems })
     }
 
     /// Reads a submission from a tree, in the long notation or in the short one of Maestro's YAML.
@@ -57,12 +66,7 @@ impl Submission {
             report.finish(Some(()))?;
             let report = Report::default();
             let read = Self::read(&long, "", &report);
-            return report.finish(read).map_err(|mut problems| {
-                for problem in &mut problems.0 {
-                    problem.path = short::author_path(&problem.path);
-                }
-                problems
-            });
+            return report.finish(read).map_err(authored);
         }
         let read = Self::read(tree, "", &report);
         report.finish(read)
@@ -88,6 +92,21 @@ impl Submission {
         fields.finish();
         read
     }
+}
+
+fn yaml_tree(text: &str) -> Result<Tree, Problems> {
+    small(text.len())?;
+    yaml(text).map_err(|error: YamlError| {
+        Problems::one("", format!("is not YAML: {error}"), "mend the place that it names")
+    })
+}
+
+/// Problems of the long notation by the paths of the short one.
+fn authored(mut problems: Problems) -> Problems {
+    for problem in &mut problems.0 {
+        problem.path = short::author_path(&problem.path);
+    }
+    problems
 }
 
 fn small(bytes: usize) -> Result<(), Problems> {

@@ -61,6 +61,19 @@ impl Combinations {
         self.arrays.values().map(|array| array.array_len().unwrap_or(0) as u64).product()
     }
 
+    /// Bytes that the parameters of no iteration go beyond, as JSON.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        let longest = |array: &Value| {
+            let elements = (0..array.array_len().unwrap_or(0)).filter_map(|at| array.element(at));
+            elements
+                .map(|element| serde_json::to_vec(&element).map_or(0, |bytes| bytes.len()))
+                .max()
+                .unwrap_or(0)
+        };
+        self.arrays.iter().map(|(name, array)| name.len() + longest(array) + 8).sum::<usize>() + 2
+    }
+
     /// What the parameters are in an iteration, counted from zero; `loop_index` is not among them.
     #[must_use]
     pub fn get(&self, index: u64) -> Option<Ordered<Value>> {

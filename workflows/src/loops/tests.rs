@@ -31,6 +31,17 @@ fn a_foreach_of_hundred_thousand_is_a_number_until_it_runs() {
 }
 
 #[test]
+fn no_iteration_is_larger_than_the_loop_says() {
+    let all =
+        map(&[("i", strings(&["", "a longer one", "\n\n"])), ("j", Value::LongArray(vec![1, -20_000]))]);
+    let all = Combinations::of(&all).unwrap();
+    let sizes: Vec<usize> =
+        (0..all.count()).map(|at| serde_json::to_vec(&all.get(at).unwrap()).unwrap().len()).collect();
+    let largest = *sizes.iter().max().unwrap();
+    assert!((largest..largest + 16).contains(&all.bytes_max()), "{sizes:?} {}", all.bytes_max());
+}
+
+#[test]
 fn a_foreach_over_nothing_or_billions_is_refused() {
     let thousand = || Value::LongArray((0..2000).collect());
     let billions = map(&[("i", thousand()), ("j", thousand()), ("k", thousand())]);

@@ -12,7 +12,7 @@ mod tests;
 mod triggers;
 mod workflow;
 
-use crate::definition::{Submission, Workflow};
+use crate::definition::{Properties, Submission, Workflow};
 use crate::tree::{Problems, Report};
 
 /// Checks a submission.
@@ -35,5 +35,15 @@ pub fn validate(submission: &Submission) -> Result<(), Problems> {
 pub fn validate_workflow(workflow: &Workflow) -> Result<(), Problems> {
     let report = Report::default();
     workflow::check(workflow, &report);
+    report.finish(Some(()))
+}
+
+/// Checks properties alone.
+///
+/// # Errors
+/// With every problem, each with its path and what to do about it.
+pub fn validate_properties(properties: &Properties) -> Result<(), Problems> {
+    let report = Report::default();
+    properties::check(properties, &report);
     report.finish(Some(()))
 }

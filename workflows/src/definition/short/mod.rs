@@ -19,6 +19,11 @@ fn inner(tree: &Tree) -> Option<(&str, &Tree)> {
     short.then_some((key.as_str(), inner))
 }
 
+/// Whether a document is in the short notation.
+pub(super) fn is_short(tree: &Tree) -> bool {
+    inner(tree).is_some()
+}
+
 /// The long notation of a document in the short one; none if it is not in the short one.
 pub(super) fn expand(tree: &Tree, report: &Report) -> Option<Tree> {
     let (key, tree) = inner(tree)?;

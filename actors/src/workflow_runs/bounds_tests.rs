@@ -1,0 +1,118 @@
+//! What a run writes at once, whatever its definition says.
+
+use serde_json::{Value as Json, json};
+use troupe_runtime::Address;
+use troupe_workflows::status::{InstanceStatus, StepStatus};
+
+use super::world::World;
+use crate::signals::{GetSignal, Signal};
+
+/// Bytes of a decision that can be sent in one piece beside others.
+const DECISION_BYTES: usize = 200 << 10;
+
+fn workflow(id: &str, steps: Json) -> Json {
+    json!({ "properties": { "owner": "tester", "run_strategy": "PARALLEL" }, "workflow": { "id": id, "steps": steps } })
+}
+
+fn foreach(id: &str, arrays: Json, steps: Json) -> Json {
+    json!({ "foreach": { "id": id, "concurrency": 400, "steps": steps,
+        "params": { "loop_params": { "type": "MAP", "value": arrays } } } })
+}
+
+#[test]
+fn a_loop_whose_values_differ_in_size_begins_as_much_as_fits() {
+    let mut world = World::new();
+    // Only the first is small: a stretch that went by it would be 500 of the others.
+    let long: Vec<String> = (0..20).map(|at| if at == 0 { "s".into() } else { "l".repeat(4_000) }).collect();
+    let arrays = json!({ "i": { "type": "STRING_ARRAY", "value": long },
+        "j": { "type": "LONG_ARRAY", "value": (0..60).collect::<Vec<u32>>() } });
+    let steps = json!([foreach("each", arrays, json!([{ "step": { "id": "nothing", "type": "NoOp" } }]))]);
+    world.push(workflow("w", steps)).unwrap();
+    world.largest = 0;
+    world.start("w", "a").unwrap();
+    let view = world.until_over("w:1", |_| panic!("there is no task"));
+    assert_eq!(view.status.0, InstanceStatus::Succeeded, "{view:?}");
+    let (total, counts) = view.lanes[0].steps[0].iterations.unwrap();
+    assert_eq!((total, counts.succeeded), (20 * 60, 20 * 60));
+    assert!(world.largest < DECISION_BYTES, "{} bytes in one decision", world.largest);
+    assert!(world.dead.is_empty(), "{:?}", world.dead);
+}
+
+#[test]
+fn many_large_steps_at_once_are_begun_entry_by_entry() {
+    let mut world = World::new();
+    let step = |at: usize| {
+        json!({ "step": { "id": format!("s{at}"), "type": "Http", "params": {
+            "url": { "value": "http://h/", "type": "STRING" },
+            "body": { "expression": "x = ''; for (i = 0; i < 4000; i += 1) x += 'abcdefgh'; return x;", "type": "STRING" } } } })
+    };
+    world.push(workflow("w", (0..20).map(step).collect())).unwrap();
+    world.largest = 0;
+    world.start("w", "a").unwrap();
+    let view =
+        world.until_over("w:1", |_| crate::tasks::Outcome::Done { output: crate::kept::Kept(json!({})) });
+    assert_eq!(view.status.0, InstanceStatus::Succeeded, "{view:?}");
+    assert!(world.largest < DECISION_BYTES, "{} bytes in one decision", world.largest);
+}
+
+#[test]
+fn a_large_definition_is_written_once_when_an_instance_starts() {
+    let mut world = World::new();
+    let step = |at: usize| json!({ "step": { "id": format!("s{at}"), "type": "NoOp", "description": "d".repeat(900) } });
+    let steps: Vec<Json> = (0..190).map(step).collect();
+    let bytes = serde_json::to_vec(&steps).unwrap().len();
+    world.push(workflow("w", json!(steps))).unwrap();
+    world.largest = 0;
+    world.start("w", "a").unwrap();
+    assert!(world.largest < bytes + (16 << 10), "{} bytes for a definition of {bytes}", world.largest);
+    let view = world.until_over("w:1", |_| panic!("there is no task"));
+    assert_eq!((view.status.0, view.lanes[0].steps.len()), (InstanceStatus::Succeeded, 190));
+}
+
+#[test]
+fn a_workflow_that_starts_itself_ends_with_a_word_about_it() {
+    let mut world = World::new();
+    let again = json!({ "subworkflow": { "id": "again", "params": {
+        "subworkflow_id": { "value": "w", "type": "STRING" },
+        "subworkflow_version": { "value": "latest", "type": "STRING" } } } });
+    world.push(workflow("w", json!([again]))).unwrap();
+    world.start("w", "a").unwrap();
+    let view = world.until_over("w:1", |_| panic!("there is no task"));
+    assert_eq!(view.status.0, InstanceStatus::Failed);
+    assert!(view.why.contains("see whether it starts itself"), "{}", view.why);
+    assert_eq!(world.workflow("w").started, 11);
+}
+
+#[test]
+fn a_loop_in_loops_of_a_long_name_has_a_key_that_can_be_told() {
+    let mut world = World::new();
+    let id = "w".repeat(120);
+    let array = json!({ "i": { "type": "LONG_ARRAY", "value": [1, 2] } });
+    let raise = json!([{ "step": { "id": "says", "type": "NoOp", "signal_outputs": [{ "name": "n".repeat(120) }] } }]);
+    let nested = (0..8).fold(raise, |inner, at| json!([foreach(&format!("f{at}"), array.clone(), inner)]));
+    world.push(workflow(&id, nested)).unwrap();
+    world.start(&id, "a").unwrap();
+    let view = world.until_over(&format!("{id}:1"), |_| panic!("there is no task"));
+    assert_eq!(view.status.0, InstanceStatus::Succeeded, "{view:?}");
+    assert!(world.dead.is_empty(), "{:?}", world.dead.first());
+    let longest = world.keys().map(|to| to.key.len()).max().unwrap();
+    assert!(longest <= 256, "a key of {longest} bytes");
+    let told = world.query(&Address::of::<Signal>("n".repeat(120)), &GetSignal {});
+    assert_eq!(told.raised, 256, "each iteration is heard of once");
+}
+
+#[test]
+fn a_step_that_fails_when_it_is_left_has_raised_nothing() {
+    let mut world = World::new();
+    let steps = json!([
+        { "step": { "id": "a", "type": "NoOp", "signal_outputs": [{ "name": "done" }],
+            "transition": { "successors": { "b": "no_such_param > 1" } } } },
+        { "step": { "id": "b", "type": "NoOp" } },
+    ]);
+    world.push(workflow("w", steps)).unwrap();
+    world.start("w", "a").unwrap();
+    let view = world.until_over("w:1", |_| panic!("there is no task"));
+    assert_eq!(view.status.0, InstanceStatus::Failed);
+    assert_eq!(view.lanes[0].steps[0].status.0, StepStatus::InternallyFailed);
+    assert_eq!(world.query(&Address::of::<Signal>("done"), &GetSignal {}).raised, 0);
+}

@@ -1,0 +1,95 @@
+//! How Maestro's clients are told no: `status` as a word and `message`, as they read them, beside what every error of
+//! the edge says.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use troupe_runtime::{AskError, Refused};
+use troupe_workflows::tree::Problems;
+
+use crate::problem::Problem;
+
+/// A problem on its way to a client of Maestro. Boxed, so that results stay small.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<(Problem, Vec<Value>)>);
+
+impl Failure {
+    /// What is asked for is not there.
+    pub(super) fn missing(field: &str, why: String) -> Self {
+        Self::from(AskError::Refused(Refused::field("NOT_FOUND", field, why)))
+    }
+
+    /// The request cannot be what was meant.
+    pub(super) fn wrong(field: &str, why: impl Into<String>) -> Self {
+        Self::from(AskError::Refused(Refused::field("BAD_REQUEST", field, why.into())))
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new((problem, Vec::new())))
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        Self::from(Problem::from(error))
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        let refused = Refused::new("BAD_DEFINITION", problems.to_string());
+        let field = problems.0.first().map(|problem| problem.path.clone());
+        let problem = Problem::from(AskError::Refused(Refused { field, ..refused }));
+        let each = problems.0.iter().map(|problem| json!(problem));
+        Self(Box::new((problem, each.collect())))
+    }
+}
+
+/// Maestro's word for a status.
+fn word(status: StatusCode) -> String {
+    match status {
+        StatusCode::UNPROCESSABLE_ENTITY => "BAD_REQUEST".to_owned(),
+        _ => status.canonical_reason().unwrap_or("ERROR").to_ascii_uppercase().replace([' ', '-'], "_"),
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (problem, each) = *self.0;
+        let status = StatusCode::from_u16(problem.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut body = serde_json::to_value(&problem.0).unwrap_or_default();
+        body["status"] = json!(word(status));
+        body["message"] = body["detail"].clone();
+        if !each.is_empty() {
+            let lines = each.iter().map(|one| {
+                let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+                json!(format!("{}: {}; {}", text("path"), text("what"), text("fix")))
+            });
+            body["errors"] = lines.collect();
+            body["problems"] = Value::Array(each);
+        }
+        // The headers, `Retry-After` among them, are those of any problem.
+        let mut response = problem.into_response();
+        let bytes = serde_json::to_vec(&body).unwrap_or_default();
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *response.body_mut() = bytes.into();
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_said_in_maestros_word() {
+        for (status, said) in
+            [(404, "NOT_FOUND"), (409, "CONFLICT"), (422, "BAD_REQUEST"), (503, "SERVICE_UNAVAILABLE")]
+        {
+            assert_eq!(word(StatusCode::from_u16(status).unwrap()), said);
+        }
+    }
+}

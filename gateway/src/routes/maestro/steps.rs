@@ -1,0 +1,231 @@
+//! Steps of an instance: looked at, stopped, skipped, tried again.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use troupe_actors::workflow_runs::{Act, ActOn, GetRun, RestartAt, RunView, StepView, WorkflowRun, key_of};
+use troupe_actors::workflows::InstanceView;
+
+use super::failure::Failure;
+use super::instances::{RestartRequest, again};
+use super::{Told, instance, instance_number, number, render, unknown_action, user, whole};
+use crate::call::Call;
+use crate::canaries::{ask, tell};
+use crate::problem::ProblemBody;
+use crate::routes::canaries::body;
+use crate::server::Edge;
+
+/// Iterations of one answer.
+const ITERATIONS_MAX: usize = 1_000;
+
+fn steps(run: Option<&RunView>) -> &[StepView] {
+    run.and_then(|run| run.lanes.first()).map_or(&[], |lane| lane.steps.as_slice())
+}
+
+fn found<'a>(run: Option<&'a RunView>, step: &str) -> Result<&'a StepView, Failure> {
+    steps(run).iter().find(|known| known.id == step).ok_or_else(|| {
+        let step: String = step.chars().take(128).collect();
+        let why =
+            if run.is_none() { "the instance waits for its turn" } else { "the instance has no such step" };
+        Failure::missing("step", format!("there is no step {step:?}: {why}"))
+    })
+}
+
+fn all(id: &str, known: &InstanceView, run: Option<&RunView>) -> Json<Value> {
+    Json(steps(run).iter().map(|step| render::step(id, known, step)).collect())
+}
+
+/// The steps of an instance, in the order of its definition.
+#[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}/steps", tag = "workflows",
+    operation_id = "list_steps",
+    params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number")),
+    responses((status = 200, description = "each step's newest attempt", body = serde_json::Value),
+        (status = 404, description = "there is no such instance", body = ProblemBody)))]
+pub(crate) async fn list(
+    State(edge): State<Edge>,
+    call: Call,
+    Path((id, number)): Path<(String, String)>,
+) -> Told {
+    let (known, run) = whole(&edge, &call, (&id, &number), "latest").await?;
+    Ok(all(&id, &known, run.as_ref()))
+}
+
+/// The steps of a run.
+#[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}/runs/{run}/steps", tag = "workflows",
+    operation_id = "list_run_steps",
+    params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
+        ("run" = String, Path, description = "the run's number, or `latest`")),
+    responses((status = 200, description = "each step's newest attempt", body = serde_json::Value),
+        (status = 404, description = "there is no such run", body = ProblemBody)))]
+pub(crate) async fn list_of_run(
+    State(edge): State<Edge>,
+    call: Call,
+    Path((id, number, run)): Path<(String, String, String)>,
+) -> Told {
+    let (known, view) = whole(&edge, &call, (&id, &number), &run).await?;
+    Ok(all(&id, &known, view.as_ref()))
+}
+
+/// A step: its newest attempt whole, and those before it.
+#[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}/steps/{step}", tag = "workflows",
+    operation_id = "get_step",
+    params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
+        ("step" = String, Path, description = "the step")),
+    responses((status = 200, description = "the step", body = serde_json::Value),
+        (status = 404, description = "there is none", body = ProblemBody)))]
+pub(crate) async fn get(
+    State(edge): State<Edge>,
+    call: Call,
+    Path((id, number, step)): Path<(String, String, String)>,
+) -> Told {
+    let (known, run) = whole(&edge, &call, (&id, &number), "latest").await?;
+    Ok(Json(render::step(&id, &known, found(run.as_ref(), &step)?)))
+}
+
+/// One attempt of a step; those that are over are kept in short, the last 20.
+#[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}/runs/{run}/steps/{step}/attempts/{attempt}",
+    tag = "workflows", operation_id = "get_step_attempt",
+    params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
+        ("run" = String, Path, description = "the run's number, or `latest`"), ("step" = String, Path, description = "the step"),
+        ("attempt" = String, Path, description = "the attempt's number, or `latest`")),
+    responses((status = 200, description = "the attempt", body = serde_json::Value),
+        (status = 404, description = "there is none, or it is not kept", body = ProblemBody)))]
+pub(crate) async fn get_attempt(
+    State(edge): State<Edge>,
+    call: Call,
+    Path((id, instance, run, step, attempt)): Path<(String, String, String, String, String)>,
+) -> Told {
+    let (known, view) = whole(&edge, &call, (&id, &instance), &run).await?;
+    let wanted = number("attempt", &attempt)?;
+    let step = found(view.as_ref(), &step)?;
+    let shown = render::attempt(&id, &known, step, wanted);
+    let why = || format!("step {:?} is at attempt {}, and {attempt} is not kept", step.id, step.attempt);
+    shown.map(Json).ok_or_else(|| Failure::missing("attempt", why()))
+}
+
+/// What may stand behind a path's question mark.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    from: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// A loop's iterations in one list, whatever runs carry them: how each ended, and the steps of those that run.
+#[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/iterations", tag = "workflows",
+    operation_id = "list_iterations",
+    params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
+        ("step" = String, Path, description = "a foreach or while"),
+        ("from" = Option<u64>, Query, description = "the first iteration, from 0"),
+        ("limit" = Option<u64>, Query, description = "at most so many; 1000 at most")),
+    responses((status = 200, description = "the iterations", body = serde_json::Value),
+        (status = 404, description = "there is no such step", body = ProblemBody)))]
+pub(crate) async fn iterations(
+    State(edge): State<Edge>,
+    call: Call,
+    Path((id, number, step)): Path<(String, String, String)>,
+    Query(asked): Query<Asked>,
+) -> Told {
+    let (known, run) = whole(&edge, &call, (&id, &number), "latest").await?;
+    let step = found(run.as_ref(), &step)?;
+    let from = asked.from.unwrap_or(0);
+    let most = asked.limit.unwrap_or(ITERATIONS_MAX).min(ITERATIONS_MAX);
+    let mut listed: Vec<Value> = Vec::new();
+    for key in &step.children {
+        let view = ask::<WorkflowRun, GetRun>(&edge.router, key, &GetRun {}, call.left()?).await?;
+        for lane in view.lanes.iter().filter(|lane| lane.lane >= from) {
+            if listed.len() == most {
+                break;
+            }
+            let steps: Vec<Value> = lane.steps.iter().map(|step| render::step(&id, &known, step)).collect();
+            listed.push(
+                json!({ "run": key, "iteration": lane.lane, "loop_params": lane.values.0, "steps": steps }),
+            );
+        }
+    }
+    let counts = step.iterations.map(|(total, counts)| {
+        json!({ "total": total, "succeeded": counts.succeeded, "failed": counts.failed, "stopped": counts.stopped })
+    });
+    Ok(Json(json!({ "step_id": step.id, "counts": counts, "iterations": listed })))
+}
+
+/// `stop`, `kill`, `skip` or `bypass` a step's present attempt.
+#[utoipa::path(put, path = "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/actions/{action}", tag = "workflows",
+    operation_id = "act_on_step",
+    params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
+        ("step" = String, Path, description = "the step"),
+        ("action" = String, Path, description = "`stop`, `kill`, `skip`, `bypass` the signals that it waits for, or `resume`"),
+        ("user" = Option<String>, Header, description = "who, for people")),
+    responses((status = 200, description = "it is done", body = serde_json::Value),
+        (status = "default", description = "why not", body = ProblemBody)))]
+pub(crate) async fn act(
+    State(edge): State<Edge>,
+    call: Call,
+    Path((id, number, step, action)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
+) -> Told {
+    let act = match action.as_str() {
+        "stop" => ActOn::Stop,
+        "kill" => ActOn::Kill,
+        "skip" => ActOn::Skip,
+        "bypass" => ActOn::Bypass,
+        "resume" => ActOn::Resume,
+        _ => return Err(unknown_action(&action, "stop, kill, skip, bypass or resume")),
+    };
+    acted(&edge, &call, (&id, instance_number(&number)?), (&step, act, &action, user(&headers))).await
+}
+
+/// Tells a run to act on one of its steps.
+pub(super) async fn acted(
+    edge: &Edge,
+    call: &Call,
+    (id, number): (&str, u64),
+    (step, act, action, by): (&str, ActOn, &str, String),
+) -> Told {
+    let known = instance(edge, call, id, number).await?;
+    let ask = Act { step: step.to_owned(), act, lane: 0, by: by.clone() };
+    tell::<WorkflowRun, Act>(&edge.router, &key_of(id, number), &ask, call.left()?).await?;
+    Ok(Json(json!({
+        "workflow_id": id,
+        "workflow_instance_id": number,
+        "workflow_run_id": known.run.max(1),
+        "step_id": step,
+        "completed": true,
+        "timeline_event": render::event(&by, &format!("asked to {action} step [{step}]")),
+    })))
+}
+
+/// Tries a step again: the attempt that waits for its retry now, and of an instance that is over this step and all that
+/// comes after it.
+#[utoipa::path(post, path = "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/actions/restart", tag = "workflows",
+    operation_id = "restart_step",
+    params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
+        ("step" = String, Path, description = "the step"),
+        ("user" = Option<String>, Header, description = "who, for people")),
+    request_body(content = serde_json::Value, description = "`restart_policy`, which may only be `RESTART_FROM_SPECIFIC`"),
+    responses((status = 200, description = "the run or attempt that begins", body = serde_json::Value),
+        (status = "default", description = "why not", body = ProblemBody)))]
+pub(crate) async fn restart(
+    State(edge): State<Edge>,
+    call: Call,
+    Path((id, number, step)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Told {
+    let given: RestartRequest = body(&edge, &call, &headers, raw).await?;
+    let policies = [None, Some("RESTART_FROM_SPECIFIC"), Some("RESTART_FROM_INCOMPLETE")];
+    if !policies.contains(&given.restart_policy.as_deref()) {
+        return Err(Failure::wrong("restart_policy", "a step is restarted with RESTART_FROM_SPECIFIC"));
+    }
+    let number = instance_number(&number)?;
+    let known = instance(&edge, &call, &id, number).await?;
+    let by = user(&headers);
+    if known.status.0.is_terminal() {
+        let at = (RestartAt::Step(step), troupe_workflows::definition::ParamDefinitions::new(), by);
+        return again(&edge, &call, (&id, number), at).await;
+    }
+    acted(&edge, &call, (&id, number), (&step, ActOn::Retry, "restart", by)).await
+}
