@@ -10,4 +10,5 @@ mod placement;
 mod rebuild;
 mod timers;
 mod toy;
+mod workflows;
 mod world;

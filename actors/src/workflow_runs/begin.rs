@@ -62,10 +62,13 @@ impl Turn<'_> {
             let why = || {
                 format!("they come to {bytes} bytes, {STEP_BYTES_MAX} are the most: put them into the lake")
             };
-            if bytes > STEP_BYTES_MAX { Err(why()) } else { Ok(params) }
+            if bytes > STEP_BYTES_MAX { Err(why()) } else { Ok((params, bytes)) }
         });
         match evaluated {
-            Ok(params) => self.live.params = params,
+            Ok((params, bytes)) => {
+                self.live.params = params;
+                self.bytes += bytes;
+            }
             Err(error) => {
                 return self.end(InstanceStatus::Failed, &format!("the workflow's params: {error}"));
             }

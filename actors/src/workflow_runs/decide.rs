@@ -1,6 +1,6 @@
 //! How a run decides.
 
-use troupe_runtime::{Command, Context, Decide, Decision, Refused};
+use troupe_runtime::{Command, Context, Decide, Decision, Refused, wire};
 
 use super::change::Live;
 use super::messages::{Act, Begin, Ended, Forget, Kind, Restart, Stop, Tick};
@@ -49,6 +49,7 @@ impl Decide<Begin> for WorkflowRun {
             return Decision::unchanged().reply(());
         }
         let mut turn = Turn::new(ask, Live::default(), ctx);
+        turn.bytes = wire::encode(ask).len();
         turn.begin(None);
         let decision = Decision::event(Event::Begun(Box::new(ask.clone()), ctx.now));
         turn.decide(&self.live.0, decision).reply(())
