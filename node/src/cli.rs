@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, base_of, load};
-use crate::{admin, bench, boot, certs, chaos, demo, evaluate, learn, local, operate, sim};
+use crate::{admin, bench, boot, certs, chaos, demo, evaluate, learn, local, operate, sim, workflow};
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -93,6 +93,8 @@ enum Command {
     Ask(admin::Message),
     /// Tells an entity and prints nothing when it is done.
     Tell(admin::Message),
+    /// Workflows: pushed, checked, started, looked at, stopped and run anew.
+    Workflow(workflow::Arguments),
     #[command(flatten)]
     Act(operate::Act),
     /// Certificates of the mesh: made, listed, and replaced while the cluster runs.
@@ -116,6 +118,7 @@ impl Command {
                 | Self::Actors { .. }
                 | Self::Ask(_)
                 | Self::Tell(_)
+                | Self::Workflow(_)
                 | Self::Act(_)
                 | Self::Certs(_)
                 | Self::CheckConfig { .. }
@@ -186,6 +189,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Watch { of, wait, target } => asked(admin::watch(&target, &of, wait)),
         Command::Shards(target) => asked(admin::shards(&target)),
         Command::Actors { kind, target } => asked(admin::actors(&kind, &target)),
+        Command::Workflow(arguments) => asked(workflow::run(&arguments)),
         Command::Act(act) => asked(operate::act(&act)),
         Command::Ask(message) => asked(admin::ask(&message, true)),
         Command::Tell(message) => asked(admin::ask(&message, false)),

@@ -23,6 +23,7 @@ mod probe;
 mod sim;
 mod stage;
 mod work;
+mod workflow;
 
 use std::process::ExitCode;
 

@@ -17,3 +17,4 @@ mod retrain;
 mod run_page;
 mod strangers;
 mod train;
+mod workflow_page;

@@ -1,6 +1,6 @@
 //! How a workflow decides.
 
-use troupe_runtime::{Address, Context, Decide, Decision, Refused};
+use troupe_runtime::{Context, Decide, Decision, Refused};
 use troupe_workflows::definition::Submission;
 use troupe_workflows::status::InstanceStatus;
 use troupe_workflows::validation::validate;
@@ -13,7 +13,7 @@ use super::messages::{
 use super::state::{Fact, VERSIONS_HELD_MAX, Workflow};
 use crate::kept::Kept;
 use crate::signals::Heard;
-use crate::workflow_runs::{Ended, Restart, RestartAt, WorkflowRun, key_of};
+use crate::workflow_runs::{Ended, RestartAt};
 
 const BREAKPOINTS_MAX: usize = 100;
 
@@ -69,6 +69,7 @@ impl Decide<Push> for Workflow {
         if activates {
             desk.note(Fact::Activated(Some(version)));
         }
+        desk.forget_heard(self.definition(known.active));
         desk.schedule();
         let active = desk.known.active;
         let after = desk.known.versions.get(&active.unwrap_or(0)).map(|version| version.workflow.clone());
@@ -94,6 +95,7 @@ impl Decide<Activate> for Workflow {
         let mut desk = Desk::new(self, ctx);
         desk.note(Fact::Activated(ask.version));
         desk.line(&format!("active version {:?} by {}", ask.version, ask.by));
+        desk.forget_heard(self.definition(known.active));
         let decision = desk.decide(Decision::unchanged());
         let (before, after) = (self.definition(known.active), self.definition(ask.version));
         Self::arm(decision, (ctx.key, ctx.now), before, after).reply(())
@@ -141,6 +143,10 @@ impl Decide<RestartInstance> for Workflow {
         let Some(instance) = self.known.0.instances.get(&ask.instance) else {
             return Decision::refuse(Refused::field("NO_INSTANCE", "instance", "there is no such instance"));
         };
+        let run = instance.run + 1;
+        if instance.again.as_deref() == Some(ask) {
+            return Decision::unchanged().reply(run);
+        }
         if !instance.status.is_terminal() {
             return Decision::refuse(Refused::new("RUNNING", "the instance is not over: stop it first"));
         }
@@ -157,16 +163,20 @@ impl Decide<RestartInstance> for Workflow {
             }
         }
         let mut next = instance.clone();
-        next.run += 1;
-        (next.status, next.ended, next.blocks) = (InstanceStatus::InProgress, None, false);
-        next.why = String::new();
-        let run = next.run;
-        let restart = Restart { run, at: ask.at.clone(), params: ask.params.clone(), by: ask.by.clone() };
+        (next.status, next.ended, next.blocks) = (InstanceStatus::Created, None, false);
+        (next.why, next.again) = (String::new(), Some(Box::new(ask.clone())));
         let mut desk = Desk::new(self, ctx);
+        if let Err(refused) = desk.room() {
+            return Decision::refuse(refused);
+        }
         desk.set(ask.instance, next);
         desk.line(&format!("instance {} restarted by {}", ask.instance, ask.by));
-        let to = Address::of::<WorkflowRun>(key_of(ctx.key, ask.instance));
-        desk.decide(Decision::unchanged()).tell(to, &restart).reply(run)
+        desk.schedule();
+        let held = desk.known.instances.get(&ask.instance).filter(|instance| instance.status.is_terminal());
+        if let Some(held) = held {
+            return Decision::refuse(Refused::new("RUN_STRATEGY", held.why.clone()));
+        }
+        desk.decide(Decision::unchanged()).reply(run)
     }
 }
 

@@ -7,11 +7,11 @@ use troupe_workflows::definition::Properties;
 use troupe_workflows::status::InstanceStatus;
 use troupe_workflows::strategy::{Known as Candidate, plan};
 
-use super::messages::{StartWorkflow, Started};
-use super::state::{Event, Fact, Instance, Known, OPEN_MAX, Workflow};
+use super::messages::{RestartInstance, StartWorkflow, Started};
+use super::state::{Event, Fact, Instance, Known, OPEN_MAX, Workflow, sum_of};
 use crate::directory::{Directory, Enlist, Entry};
 use crate::kept::Kept;
-use crate::workflow_runs::{Begin, Counts, Ended, Kind, Parent, Stop, WorkflowRun, key_of};
+use crate::workflow_runs::{Begin, Counts, Ended, Kind, Parent, Restart, Stop, WorkflowRun, key_of};
 
 const REQUEST_BYTES_MAX: usize = 300;
 /// Bytes of a start: what it sets, who makes it, and which signals led to it.
@@ -26,6 +26,7 @@ pub(super) struct Desk<'a> {
     pub(super) facts: Vec<Fact>,
     begins: Vec<(String, Box<Begin>)>,
     stops: Vec<(String, Stop)>,
+    restarts: Vec<(String, Restart)>,
     ends: Vec<(Address, Box<Ended>)>,
 }
 
@@ -38,6 +39,7 @@ impl<'a> Desk<'a> {
             facts: Vec::new(),
             begins: Vec::new(),
             stops: Vec::new(),
+            restarts: Vec::new(),
             ends: Vec::new(),
         }
     }
@@ -98,12 +100,17 @@ impl<'a> Desk<'a> {
                 status: Kept(instance.status),
             });
         }
-        let version = self.version(&ask.version)?;
-        let open = self.known.instances.values().filter(|instance| !instance.status.is_terminal()).count();
-        if open >= OPEN_MAX {
-            let why = format!("{OPEN_MAX} instances wait or run: stop some, or try again later");
-            return Err(Refused::new("TOO_MANY", why));
+        let sum = sum_of(&ask.request_id);
+        if let Some((_, number, version, status)) = self.known.past.iter().rev().find(|past| past.0 == sum) {
+            return Ok(Started {
+                instance: Some(*number),
+                version: *version,
+                fresh: false,
+                status: Kept(*status),
+            });
         }
+        let version = self.version(&ask.version)?;
+        self.room()?;
         let number = self.known.started + 1;
         let mut initiator = ask.initiator.0.clone();
         if let (Some(entries), Some(owner)) = (initiator.as_object_mut(), &self.known.properties.owner) {
@@ -117,6 +124,7 @@ impl<'a> Desk<'a> {
             initiator,
             notify: ask.notify.clone(),
             waits: Some(Box::new((None, ask.clone()))),
+            again: None,
             created: self.now,
             ended: None,
             stopping: false,
@@ -128,6 +136,16 @@ impl<'a> Desk<'a> {
         self.schedule();
         let status = self.known.instances.get(&number).map_or(InstanceStatus::Created, |i| i.status);
         Ok(Started { instance: Some(number), version, fresh: true, status: Kept(status) })
+    }
+
+    /// Whether one more instance may wait or run.
+    pub(super) fn room(&self) -> Result<(), Refused> {
+        let open = self.known.instances.values().filter(|instance| !instance.status.is_terminal()).count();
+        if open >= OPEN_MAX {
+            let why = format!("{OPEN_MAX} instances wait or run: stop some, or try again later");
+            return Err(Refused::new("TOO_MANY", why));
+        }
+        Ok(())
     }
 
     /// Starts and stops as the strategy says.
@@ -151,6 +169,12 @@ impl<'a> Desk<'a> {
 
     fn begin(&mut self, number: u64) {
         let Some(mut instance) = self.known.instances.get(&number).cloned() else { return };
+        if let Some(again) = instance.again.take() {
+            (instance.status, instance.run) = (InstanceStatus::InProgress, instance.run + 1);
+            let RestartInstance { at, params, by, .. } = *again;
+            self.restarts.push((key_of(self.key, number), Restart { run: instance.run, at, params, by }));
+            return self.set(number, instance);
+        }
         let Some(waits) = instance.waits.take() else { return };
         let (kept, start) = *waits;
         let version = || self.known.versions.get(&instance.version).map(|version| version.workflow.clone());
@@ -208,6 +232,7 @@ impl<'a> Desk<'a> {
         let strict = self.known.properties.run_strategy.is_some_and(|s| s.rule == Rule::StrictSequential);
         (instance.status, instance.ended, instance.stopping) = (status, Some(self.now), false);
         (instance.why, instance.counts, instance.waits) = (why.to_owned(), counts, None);
+        instance.again = None;
         instance.blocks = strict && status != InstanceStatus::Succeeded && status != InstanceStatus::Stopped;
         if let Some(parent) = &instance.notify {
             let ended = Ended {
@@ -254,6 +279,9 @@ impl<'a> Desk<'a> {
         }
         for (key, stop) in &self.stops {
             decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), stop);
+        }
+        for (key, restart) in &self.restarts {
+            decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), restart);
         }
         for (to, ended) in &self.ends {
             decision = decision.tell(to.clone(), ended.as_ref());

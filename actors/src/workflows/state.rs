@@ -9,7 +9,7 @@ use troupe_runtime::{Entity, Timestamp};
 use troupe_workflows::definition::{Properties, Workflow as Definition};
 use troupe_workflows::status::InstanceStatus;
 
-use super::messages::StartWorkflow;
+use super::messages::{RestartInstance, StartWorkflow};
 use crate::kept::Kept;
 use crate::workflow_runs::{Counts, Parent};
 
@@ -21,6 +21,8 @@ pub(super) const VERSIONS_HELD_MAX: usize = 64;
 pub(super) const OPEN_MAX: usize = 1_000;
 /// Instances that are remembered after their end.
 const OVER_MAX: usize = 500;
+/// Requests of instances that were forgotten: the same one again is still the same instance.
+const REQUESTS_MAX: usize = 4_000;
 const TIMELINE_MAX: usize = 200;
 /// Raises that one trigger has heard of one signal and not used yet.
 pub(super) const HEARD_MAX: usize = 64;
@@ -44,6 +46,9 @@ pub(super) struct Instance {
     pub(super) notify: Option<Parent>,
     /// The start, until it begins. Earlier builds wrote the definition beside it; it is its version's, which is kept.
     pub(super) waits: Option<Box<(Option<Definition>, StartWorkflow)>>,
+    /// The restart, until it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) again: Option<Box<RestartInstance>>,
     pub(super) created: Timestamp,
     pub(super) ended: Option<Timestamp>,
     pub(super) stopping: bool,
@@ -55,6 +60,17 @@ pub(super) struct Instance {
 /// Parameters of raises that a trigger has heard, oldest first, with their numbers.
 pub(super) type Raises = VecDeque<(u64, BTreeMap<String, String>)>;
 
+/// A forgotten instance: the sum of its request, its number and version, and how it ended.
+pub(super) type Past = ((u64, u64), u64, u64, InstanceStatus);
+
+/// The sum by which a request of a forgotten instance is known.
+pub(super) fn sum_of(request: &str) -> (u64, u64) {
+    let sum = xxhash_rust::xxh3::xxh3_128(request.as_bytes());
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    let halves = ((sum >> 64) as u64, sum as u64);
+    halves
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Known {
     pub(super) properties: Properties,
@@ -63,6 +79,9 @@ pub(super) struct Known {
     pub(super) active: Option<u64>,
     pub(super) started: u64,
     pub(super) instances: BTreeMap<u64, Instance>,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub(super) past: VecDeque<Past>,
     /// What triggers have heard, by trigger and signal.
     pub(super) heard: BTreeMap<String, Raises>,
     pub(super) breakpoints: BTreeSet<String>,
@@ -144,7 +163,12 @@ impl Entity for Workflow {
                 while known.instances.values().filter(|instance| over(instance)).count() > OVER_MAX {
                     let oldest = known.instances.iter().find(|(_, instance)| over(instance));
                     let Some(oldest) = oldest.map(|(number, _)| *number) else { break };
-                    known.instances.remove(&oldest);
+                    if let Some(gone) = known.instances.remove(&oldest) {
+                        known.past.push_back((sum_of(&gone.request_id), oldest, gone.version, gone.status));
+                    }
+                    if known.past.len() > REQUESTS_MAX {
+                        known.past.pop_front();
+                    }
                 }
             }
             Fact::Heard(name, raises) if raises.is_empty() => {
@@ -175,6 +199,6 @@ impl Entity for Workflow {
 
     fn size(&self) -> usize {
         let known = &self.known.0;
-        size_of::<Self>() + known.versions.len() * 8_192 + known.instances.len() * 512
+        size_of::<Self>() + known.versions.len() * 8_192 + known.instances.len() * 512 + known.past.len() * 48
     }
 }

@@ -116,6 +116,25 @@ impl Desk<'_> {
         }
     }
 
+    /// Lets go of raises that a trigger has heard which is not the same any more: what they would be joined with is
+    /// another question.
+    pub(super) fn forget_heard(&mut self, before: Option<&Definition>) {
+        let after = self.known.active.and_then(|active| self.known.versions.get(&active));
+        let triggers = |workflow: &Definition| workflow.signal_triggers.clone();
+        let after = after.map(|version| triggers(&version.workflow)).unwrap_or_default();
+        for (at, trigger) in before.map(triggers).unwrap_or_default().iter().enumerate() {
+            if after.get(at) == Some(trigger) {
+                continue;
+            }
+            for signal in trigger.definitions.keys() {
+                let name = subscription(at, signal);
+                if self.known.heard.contains_key(&name) {
+                    self.note(Fact::Heard(name, Raises::new()));
+                }
+            }
+        }
+    }
+
     /// Hears of a signal, and starts an instance if that makes a trigger whole.
     pub(super) fn hear(&mut self, heard: &Heard, seed: u64) {
         let Some((trigger_at, _)) = heard.subscription.split_once('/') else { return };

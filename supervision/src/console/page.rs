@@ -34,6 +34,7 @@ pub(super) const ASSETS: &[Asset] = assets![
     "/deployment.js" "deployment.js" "text/javascript; charset=utf-8",
     "/lineage.js" "lineage.js" "text/javascript; charset=utf-8",
     "/run.js" "run.js" "text/javascript; charset=utf-8",
+    "/workflow.js" "workflow.js" "text/javascript; charset=utf-8",
 ];
 
 /// Nothing but the console's own files may run or be loaded, whatever an entity's state holds.

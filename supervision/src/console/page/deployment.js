@@ -33,7 +33,8 @@ function columns(stages) {
   return column;
 }
 
-export function graph(stages, held, now) {
+// What stages are called and coloured by is the caller's, where it is no pipeline.
+export function graph(stages, held, now, { tones = TONES, words = ({ does }) => kind(does) } = {}) {
   const column = columns(stages);
   const rows = new Map();
   const place = new Map(stages.map((stage) => {
@@ -58,11 +59,11 @@ export function graph(stages, held, now) {
     const run = held[stage.ref_id] ?? { status: 'NOT_STARTED' };
     const took = run.began ? duration((run.ended ?? now) - run.began) : '';
     const attempt = run.attempt > 1 ? `, try ${run.attempt}` : '';
-    svg.append(makeSvg('g', { class: `stage ${TONES[run.status] ?? ''}`, transform: `translate(${left},${top})` },
+    svg.append(makeSvg('g', { class: `stage ${tones[run.status] ?? ''}`, transform: `translate(${left},${top})` },
       makeSvg('title', {}, `${stage.ref_id}: ${run.status}${run.why ? `, ${run.why}` : ''}`),
       makeSvg('rect', { width: WIDTH, height: HEIGHT, rx: 6 }),
       makeSvg('text', { x: 10, y: 17, class: 'name' }, short(stage.name, 24)),
-      makeSvg('text', { x: 10, y: 32, class: 'kind' }, kind(stage.does)),
+      makeSvg('text', { x: 10, y: 32, class: 'kind' }, words(stage)),
       makeSvg('text', { x: 10, y: 46, class: 'status' }, `${run.status}${attempt} ${took}`)));
   }
   return svg;

@@ -7,8 +7,9 @@ import { drawLineage } from '/lineage.js';
 import { drawMonitor } from '/monitor.js';
 import { drawExperiment, drawOutcome } from '/outcome.js';
 import { drawFlow, drawRun } from '/run.js';
+import { drawWorkflow, drawWorkflowRun } from '/workflow.js';
 
-const LISTED = ['experiments', 'canaries', 'monitors', 'pipelines', 'deployments', 'flows'];
+const LISTED = ['experiments', 'canaries', 'monitors', 'pipelines', 'deployments', 'flows', 'workflows'];
 const REFRESH_MS = 3000;
 
 const DRAWN = {
@@ -20,6 +21,8 @@ const DRAWN = {
   flows: drawFlow,
   runs: (state, key) => drawRun(state, key, entity),
   lineage: (state, key) => drawLineage(state, key, entity),
+  workflows: drawWorkflow,
+  'workflow-runs': drawWorkflowRun,
   experiments: async (state, key) => drawExperiment(state, (await entity('outcomes', key))?.state),
 };
 
