@@ -19,6 +19,7 @@ pub mod models;
 pub mod monitors;
 pub mod outcomes;
 pub mod participants;
+pub mod permits;
 pub mod pipelines;
 pub mod probes;
 pub mod registered;

@@ -32,6 +32,7 @@ use crate::monitors::{
 };
 use crate::outcomes::{Enrol, Follow, GetOutcome, LookNow, Outcome, Tally, Withdraw};
 use crate::participants::{Expose, GetParticipant, Measure, Participant};
+use crate::permits::{Acquire, GetPermit, Permit, Permitted, Release, SetPermit};
 use crate::pipelines::{
     DeletePipeline, ExecutionEnded, GetPipeline, Pipeline, PutPipeline, Reopened, RunFor, StartPipeline,
 };
@@ -53,7 +54,8 @@ use crate::tasks::{
 };
 use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic, TrafficSet};
 use crate::workflow_runs::{
-    Act, Begin, Ended as RunEnded, Forget, GetRun, Restart, Stop as StopRun, Tick as RunTick, WorkflowRun,
+    Act, Begin, Ended as RunEnded, Forget, GetIterations, GetLoop, GetRun, Restart, Stop as StopRun,
+    Tick as RunTick, WorkflowRun,
 };
 use crate::workflows::{
     Activate, DeleteWorkflow, Fire, GetInstance, GetWorkflow, Push, RestartInstance, SetBreakpoint,
@@ -281,6 +283,11 @@ fn delivering(registry: Registry) -> Registry {
         .command::<Workflow, RunEnded>()
         .query::<Workflow, GetWorkflow>()
         .query::<Workflow, GetInstance>()
+        .kind::<Permit>()
+        .command::<Permit, SetPermit>()
+        .command::<Permit, Acquire>()
+        .command::<Permit, Release>()
+        .query::<Permit, GetPermit>()
         .kind::<WorkflowRun>()
         .command::<WorkflowRun, Begin>()
         .command::<WorkflowRun, RunTick>()
@@ -292,7 +299,10 @@ fn delivering(registry: Registry) -> Registry {
         .command::<WorkflowRun, Progress>()
         .command::<WorkflowRun, Heard>()
         .command::<WorkflowRun, Forget>()
+        .command::<WorkflowRun, Permitted>()
         .query::<WorkflowRun, GetRun>()
+        .query::<WorkflowRun, GetLoop>()
+        .query::<WorkflowRun, GetIterations>()
 }
 
 #[cfg(test)]
@@ -319,6 +329,7 @@ mod tests {
         monitors compare.v1 define.v1 get.v1 happening.v1 label.v1 lift.v1 observe.v1 silence.v1 tick.v1
         outcomes enrol.v1 follow.v1 get.v1 look.v1 tally.v1 withdraw.v1
         participants expose.v1 get.v1 measure.v1
+        permits acquire.v1 get.v1 release.v1 set.v1
         pipelines delete.v1 execution-ended.v1 get.v1 heard.v1 put.v1 reopened.v1 run-for.v1 start.v1
         probes append.v1 cas.v1 forward.v1 get.v1 keep.v1 put.v1 read.v1 take.v1
         registered-models add-version.v1 describe-version.v1 describe.v1 drop-alias.v1 get.v1 register.v1 set-alias.v1
@@ -329,7 +340,7 @@ mod tests {
         signals get.v1 raise.v1 spread.v1 subscribe.v1 unsubscribe.v1
         tasks beat.v1 claim.v1 finish.v1 get.v1 offer.v1 sweep.v1 waiting.v1 withdraw.v1
         traffic get.v1 give-back.v1 set.v1
-        workflow-runs act.v1 begin.v1 forget.v1 get.v1 heard.v1 restart.v1 run-ended.v1 stop.v1 task-finished.v1 task-progress.v1 tick.v1
+        workflow-runs act.v1 begin.v1 forget.v1 get.v1 heard.v1 iterations.v1 loop.v1 permitted.v1 restart.v1 run-ended.v1 stop.v1 task-finished.v1 task-progress.v1 tick.v1
         workflows activate.v1 breakpoint.v1 delete.v1 fire.v1 get.v1 heard.v1 instance.v1 properties.v1 push.v1 restart.v1 run-ended.v1 start.v1 stop.v1 unblock.v1";
 
     #[test]

@@ -295,7 +295,7 @@ fn mlflow_routes() -> OpenApiRouter<Edge> {
 
 /// Maestro's routes.
 fn workflows() -> OpenApiRouter<Edge> {
-    use maestro::{actions, breakpoints, definitions, instances, signals, steps};
+    use maestro::{actions, breakpoints, definitions, instances, permits, signals, steps};
     OpenApiRouter::new()
         .routes(routes!(definitions::push, definitions::list))
         .routes(routes!(definitions::push_yaml))
@@ -326,6 +326,8 @@ fn workflows() -> OpenApiRouter<Edge> {
         .routes(routes!(breakpoints::resume))
         .routes(routes!(signals::announce))
         .routes(routes!(signals::get))
+        .routes(routes!(permits::set))
+        .routes(routes!(permits::get, permits::delete))
 }
 
 /// This API's description, as `/openapi.json` serves it.

@@ -61,8 +61,9 @@ fn definition() -> serde_json::Value {
             "signal_outputs": [{ "name": format!("{id}_done") }] } })
     };
     let numbers: Vec<u64> = (0..ITERATIONS).collect();
-    json!({ "properties": { "owner": "t" }, "workflow": { "id": "w", "steps": [
-        says("first", json!({ "each": "true", "never": "false" })),
+    json!({ "properties": { "owner": "t" }, "workflow": { "id": "w",
+        "params": { "also": { "value": false, "type": "BOOLEAN" } }, "steps": [
+        says("first", json!({ "each": "true", "never": "also" })),
         { "foreach": { "id": "each", "concurrency": 4, "transition": { "successors": { "after": "true" } },
             "params": { "loop_params": { "type": "MAP", "value": { "i": { "type": "LONG_ARRAY", "value": numbers } } } },
             "steps": [http("inner", json!({}))] } },

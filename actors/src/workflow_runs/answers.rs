@@ -6,7 +6,9 @@ use troupe_workflows::definition::Step;
 
 use super::lane::{Lane, StepRun};
 use super::looping::child_key;
-use super::messages::{Begin, GetRun, LaneView, RunView, StepView};
+use super::messages::{
+    Begin, GetIterations, GetLoop, GetRun, IterationsView, Kind, LaneView, LoopView, RunView, StepView,
+};
 use super::state::WorkflowRun;
 use crate::kept::Kept;
 
@@ -70,5 +72,39 @@ fn view(defined: &Step, step: &StepRun) -> StepView {
         next: ways.map(|(at, to)| (to.clone(), step.ways.get(at).copied())).collect(),
         iterations: step.looping.as_ref().map(|looping| (looping.total, looping.counts)),
         children: Vec::new(),
+    }
+}
+
+impl Answer<GetLoop> for WorkflowRun {
+    fn answer(&self, ask: &GetLoop, ctx: &Context<'_>) -> Result<LoopView, Refused> {
+        let steps = self.begun.as_deref().map_or(&[][..], Begin::steps);
+        let missing = || Refused::field("NO_STEP", "step", format!("no loop {:?} has begun", ask.step));
+        let place = steps.iter().position(|step| step.id == ask.step).ok_or_else(missing)?;
+        let step = self.live.0.lanes.get(&ask.lane).and_then(|lane| lane.steps.get(place));
+        let (attempt, looping) =
+            step.and_then(|step| Some((step.attempt, step.looping.as_ref()?))).ok_or_else(missing)?;
+        // A while's only run carries all of it.
+        let number = ask.iteration.checked_div(looping.stretch).unwrap_or(0);
+        let range = match looping.stretch {
+            0 => (0, u64::MAX),
+            stretch => (number * stretch, (number + 1) * stretch),
+        };
+        let key = (number < looping.next).then(|| child_key(ctx.key, (ask.lane, place, attempt), number));
+        Ok(LoopView { total: looping.total, counts: looping.counts, key, range })
+    }
+}
+
+impl Answer<GetIterations> for WorkflowRun {
+    fn answer(&self, _ask: &GetIterations, _ctx: &Context<'_>) -> Result<IterationsView, Refused> {
+        let first = match self.begun.as_deref().map(|begun| &begun.kind.0) {
+            Some(Kind::Foreach { from, .. }) => *from,
+            _ => 0,
+        };
+        let live = &self.live.0;
+        Ok(IterationsView {
+            over: live.over.iter().map(|(number, status)| (first + number, Kept(*status))).collect(),
+            running: live.lanes.keys().map(|number| first + number).collect(),
+            failures: live.failures.iter().map(|(number, why)| (first + number, why.clone())).collect(),
+        })
     }
 }

@@ -140,11 +140,13 @@ impl<'a> Turn<'a> {
             (step.params, step.until) = (params, Some(until));
         }
         self.bytes += bytes;
-        self.work(lane, place);
+        if !self.awaits_permits(lane, place) {
+            self.work(lane, place);
+        }
     }
 
     /// Does what the step is for.
-    fn work(&mut self, lane: u64, place: usize) {
+    pub(super) fn work(&mut self, lane: u64, place: usize) {
         let definition = self.definition(place);
         let Some(step) = self.step(lane, place) else { return };
         step.status = StepStatus::Running;
@@ -235,6 +237,7 @@ impl<'a> Turn<'a> {
     /// A step is complete: its ways are judged, and its signals raised.
     pub(super) fn complete(&mut self, lane: u64, place: usize, status: StepStatus) {
         let now = self.now;
+        self.release(lane, place);
         let Some(step) = self.step(lane, place) else { return };
         (step.status, step.ended, step.due, step.until) = (status, Some(now), None, None);
         step.progress = None;
@@ -264,6 +267,7 @@ impl<'a> Turn<'a> {
 
     /// An attempt has failed: it is tried again while retries are left.
     pub(super) fn fail(&mut self, lane: u64, place: usize, status: StepStatus, why: &str) {
+        self.release(lane, place);
         let definition = self.definition(place);
         let (now, words) = (self.now, cut(why));
         let stopping = self.live.head.stopping.is_some();

@@ -51,7 +51,7 @@ impl Turn<'_> {
         before: Option<troupe_workflows::params::Parameters>,
         again: Option<&RestartAt>,
     ) {
-        let Kind::Instance { workflow, params, source, upstream } = &self.begun.kind.0 else { return };
+        let Kind::Instance { workflow, params, source, upstream, .. } = &self.begun.kind.0 else { return };
         let run = Run { source: *source, upstream: *upstream, params: params.clone(), before };
         let evaluated = workflow_params(workflow, &run).and_then(|mut params| {
             let around = Around { turn: self, lane: None, step: None };
@@ -145,7 +145,7 @@ impl Turn<'_> {
         let number = self.live.head.next_lane;
         let values = match &self.begun.kind.0 {
             Kind::Instance { .. } => return None,
-            Kind::Foreach { from, values, concurrency } => {
+            Kind::Foreach { from, values, concurrency, .. } => {
                 let room = (self.live.lanes.len() as u64) < (*concurrency).max(1);
                 let mut values = values.get(usize::try_from(number).ok()?).filter(|_| room)?.clone();
                 let index = i64::try_from(from + number).unwrap_or(i64::MAX);
@@ -250,6 +250,9 @@ impl Turn<'_> {
         let why = self.why_of(number);
         if outcome != InstanceStatus::Succeeded {
             self.failure(number, &why);
+        }
+        if !matches!(self.begun.kind.0, Kind::Instance { .. }) {
+            self.live.ended(number, outcome);
         }
         match &self.begun.kind.0 {
             // An instance's steps stay to be seen, and to be restarted.

@@ -104,6 +104,36 @@ fn a_loop_in_loops_of_a_long_name_has_a_key_that_can_be_told() {
 }
 
 #[test]
+fn how_each_iteration_ended_is_known_when_the_loop_is_over() {
+    use super::{GetIterations, GetLoop, WorkflowRun};
+    let mut world = World::new();
+    let arrays = json!({ "i": { "type": "LONG_ARRAY", "value": (0..1_200).collect::<Vec<u32>>() } });
+    let inner = json!([{ "step": { "id": "odd", "type": "NoOp",
+        "transition": { "successors": { "end": "1 / (i - 700) < 5000" } } } }, { "step": { "id": "end", "type": "NoOp" } }]);
+    world.push(workflow("w", json!([foreach("each", arrays, inner)]))).unwrap();
+    world.start("w", "a").unwrap();
+    world.until_over("w:1", |_| panic!("there is no task"));
+    let run = Address::of::<WorkflowRun>("w:1");
+    let mut ended = Vec::new();
+    let mut failures = Vec::new();
+    let mut at = 0;
+    while at < 1_200 {
+        let held = world.query(&run, &GetLoop { step: "each".into(), lane: 0, iteration: at });
+        assert_eq!((held.total, held.range.0), (1_200, at));
+        let view = world.query(&Address::of::<WorkflowRun>(held.key.unwrap()), &GetIterations {});
+        assert!(view.running.is_empty());
+        ended.extend(view.over.into_iter().map(|(number, status)| (number, status.0)));
+        failures.extend(view.failures);
+        at = held.range.1;
+    }
+    let expected: Vec<(u64, InstanceStatus)> = (0..1_200)
+        .map(|at| (at, if at == 700 { InstanceStatus::Failed } else { InstanceStatus::Succeeded }))
+        .collect();
+    assert_eq!(ended, expected);
+    assert_eq!(failures.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [700]);
+}
+
+#[test]
 fn a_step_that_fails_when_it_is_left_has_raised_nothing() {
     let mut world = World::new();
     let steps = json!([

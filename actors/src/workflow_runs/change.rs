@@ -13,6 +13,8 @@ use super::messages::Counts;
 
 /// Lines of a timeline that are kept.
 const TIMELINE_MAX: usize = 200;
+/// Iterations that are over and remembered: all of a stretch, the newest of a while.
+const OVER_MAX: usize = 1_000;
 /// Lanes that went wrong and are told of.
 pub(super) const FAILURES_MAX: usize = 20;
 
@@ -70,6 +72,9 @@ pub(super) struct Live {
     pub(super) head: Head,
     pub(super) params: Parameters,
     pub(super) lanes: BTreeMap<u64, Lane>,
+    /// How iterations that are over ended, the newest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) over: BTreeMap<u64, InstanceStatus>,
     pub(super) failures: Vec<(u64, String)>,
     pub(super) timeline: Vec<(Timestamp, String)>,
 }
@@ -89,6 +94,9 @@ pub struct Change {
     steps: Vec<(u64, usize, StepRun)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ended: Vec<u64>,
+    /// Iterations that are over, and how.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    over: Vec<(u64, InstanceStatus)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     failures: Vec<(u64, String)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -96,7 +104,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// From one to the other; none where they are the same. Lanes that began and ended in between leave no trace.
+    /// From one to the other; none where they are the same. Of lanes that began and ended in between only how they ended is told.
     pub(super) fn between(before: &Live, after: &Live, lines: Vec<(Timestamp, String)>) -> Option<Self> {
         let mut change = Self {
             head: (before.head != after.head).then(|| after.head.clone()),
@@ -120,11 +128,21 @@ impl Change {
         }
         change.ended =
             before.lanes.keys().filter(|number| !after.lanes.contains_key(number)).copied().collect();
+        let fresh = after.over.iter().filter(|(number, _)| !before.over.contains_key(number));
+        change.over = fresh.map(|(number, status)| (*number, *status)).collect();
         (change != Self::default()).then_some(change)
     }
 }
 
 impl Live {
+    /// An iteration is over.
+    pub(super) fn ended(&mut self, number: u64, status: InstanceStatus) {
+        self.over.insert(number, status);
+        while self.over.len() > OVER_MAX {
+            self.over.pop_first();
+        }
+    }
+
     pub(super) fn fold(&mut self, change: &Change) {
         if let Some(head) = &change.head {
             if head.run != self.head.run {
@@ -145,6 +163,9 @@ impl Live {
         }
         for number in &change.ended {
             self.lanes.remove(number);
+        }
+        for (number, status) in &change.over {
+            self.ended(*number, *status);
         }
         self.failures.extend(change.failures.iter().cloned());
         self.timeline.extend(change.lines.iter().cloned());

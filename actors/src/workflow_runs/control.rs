@@ -55,6 +55,7 @@ impl Turn<'_> {
 
     pub(super) fn halt(&mut self, lane: u64, place: usize, status: StepStatus, why: &str) {
         let now = self.now;
+        self.release(lane, place);
         if let Some(step) = self.step(lane, place) {
             (step.status, step.ended, step.due, step.until) = (status, Some(now), None, None);
             step.why = cut(why);
@@ -87,6 +88,7 @@ impl Turn<'_> {
             }
             ActOn::Skip if !over => {
                 self.take_back(lane, place, "it is skipped");
+                self.release(lane, place);
                 let now = self.now;
                 if let Some(step) = self.step(lane, place) {
                     (step.status, step.ended, step.due, step.until) =
@@ -101,7 +103,8 @@ impl Turn<'_> {
                 }
                 self.start_step(lane, place);
             }
-            ActOn::Retry if status.is_retryable() => self.start_step(lane, place),
+            // One that failed for good may be tried again as long as others keep the instance going.
+            ActOn::Retry if status.is_failure() => self.start_step(lane, place),
             ActOn::Bypass if status == StepStatus::WaitingForSignals => {
                 self.hear_no_more(lane, place, None);
                 self.evaluate_step(lane, place);

@@ -6,6 +6,7 @@ use super::change::Live;
 use super::messages::{Act, Begin, Ended, Forget, Kind, Restart, Stop, Tick};
 use super::state::{Event, WorkflowRun};
 use super::turn::Turn;
+use crate::permits::Permitted;
 use crate::signals::Heard;
 use crate::tasks::{Finished, Progress};
 
@@ -100,6 +101,16 @@ impl Decide<Heard> for WorkflowRun {
     }
 }
 
+impl Decide<Permitted> for WorkflowRun {
+    fn decide(&self, ask: &Permitted, ctx: &Context<'_>) -> Decision<Self, Permitted> {
+        self.carry(ctx, |turn| {
+            if let Some((lane, place)) = turn.meant(&ask.id) {
+                turn.permitted(lane, place, ask);
+            }
+        })
+    }
+}
+
 impl Decide<Ended> for WorkflowRun {
     fn decide(&self, ask: &Ended, ctx: &Context<'_>) -> Decision<Self, Ended> {
         self.carry(ctx, |turn| {
@@ -174,6 +185,7 @@ impl Decide<Restart> for WorkflowRun {
             params: ask.params.0.clone(),
             source: troupe_workflows::definition::ParamSource::Restart,
             upstream: *upstream,
+            bounded: begun.is_bounded(),
         };
         let again = Begin { kind: crate::kept::Kept(kind), ..begun.clone() };
         let mut turn = Turn::new(&again, self.live.0.clone(), ctx);

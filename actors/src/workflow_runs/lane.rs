@@ -99,6 +99,9 @@ pub struct StepRun {
     pub awaited: Vec<Awaited>,
     /// A breakpoint has let it go.
     pub resumed: bool,
+    /// Permits that this attempt needs, in the order in which it asks for them, and whether it has them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permits: Vec<(String, bool)>,
 }
 
 impl Default for StepRun {
@@ -120,6 +123,7 @@ impl Default for StepRun {
             looping: None,
             awaited: Vec::new(),
             resumed: false,
+            permits: Vec::new(),
         }
     }
 }

@@ -88,8 +88,9 @@ impl Turn<'_> {
                 looping.next += 1;
                 looping.running.push(number);
             }
+            let bounded = self.begun.is_bounded();
             let values = (from..upto).filter_map(|at| combinations.get(at)).collect();
-            self.begin_child(lane, place, number, Kind::Foreach { from, values, concurrency });
+            self.begin_child(lane, place, number, Kind::Foreach { from, values, concurrency, bounded });
         }
     }
 
@@ -131,11 +132,11 @@ impl Turn<'_> {
 
     pub(super) fn start_while(&mut self, lane: u64, place: usize, first: Ordered<Value>) {
         let StepKind::While { condition, .. } = &self.definition(place).kind else { return };
-        let condition = condition.clone();
+        let (condition, bounded) = (condition.clone(), self.begun.is_bounded());
         if let Some(step) = self.step(lane, place) {
             step.looping = Some(LoopRun { at_once: 1, running: vec![0], next: 1, ..LoopRun::default() });
         }
-        self.begin_child(lane, place, 0, Kind::While { condition, first });
+        self.begin_child(lane, place, 0, Kind::While { condition, first, bounded });
     }
 
     pub(super) fn child_key(&self, lane: u64, place: usize, number: u64) -> String {

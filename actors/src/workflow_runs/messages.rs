@@ -37,6 +37,9 @@ pub enum Kind {
         source: ParamSource,
         /// Whether a parent started it.
         upstream: bool,
+        /// Whether its workflow bounds how many of its steps run at once.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        bounded: bool,
     },
     /// A stretch of a foreach's iterations.
     Foreach {
@@ -46,6 +49,9 @@ pub enum Kind {
         values: Vec<Ordered<Value>>,
         /// How many run at once.
         concurrency: u64,
+        /// As its instance.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        bounded: bool,
     },
     /// A while's iterations, one after the other.
     While {
@@ -53,6 +59,9 @@ pub enum Kind {
         condition: String,
         /// Loop parameters of the first.
         first: Ordered<Value>,
+        /// As its instance.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        bounded: bool,
     },
 }
 
@@ -90,6 +99,15 @@ impl Begin {
         match &self.kind.0 {
             Kind::Instance { workflow, .. } if self.steps.0.is_empty() => &workflow.steps,
             _ => &self.steps.0,
+        }
+    }
+
+    /// Whether its workflow bounds how many of its steps run at once.
+    pub(super) fn is_bounded(&self) -> bool {
+        match &self.kind.0 {
+            Kind::Instance { bounded, .. } | Kind::Foreach { bounded, .. } | Kind::While { bounded, .. } => {
+                *bounded
+            }
         }
     }
 }
@@ -140,7 +158,7 @@ pub enum ActOn {
     Skip,
     /// It goes on from its breakpoint.
     Resume,
-    /// Its next attempt begins now.
+    /// Its next attempt begins now, also of one that failed for good or was stopped while others run.
     Retry,
     /// It starts although its signals have not come.
     Bypass,
@@ -291,6 +309,56 @@ pub struct LaneView {
     pub values: Kept<Ordered<Value>>,
     /// In the order of the definition.
     pub steps: Vec<StepView>,
+}
+
+/// Asks a run which run carries an iteration of one of its loops.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct GetLoop {
+    /// The foreach or while.
+    pub step: String,
+    /// In which lane; the only one of an instance if absent.
+    #[serde(default)]
+    pub lane: u64,
+    /// The iteration, from 0.
+    pub iteration: u64,
+}
+
+/// The answer to [`GetLoop`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct LoopView {
+    /// Iterations in all; 0 where nobody knows beforehand.
+    pub total: u64,
+    /// How those ended that are over.
+    pub counts: Counts,
+    /// The key of the run that carries the iteration; none if it has not begun.
+    pub key: Option<String>,
+    /// The first iteration of that run, and the first of the run after it.
+    pub range: (u64, u64),
+}
+
+impl Query for GetLoop {
+    const VERB: &'static str = "loop.v1";
+    type Reply = LoopView;
+}
+
+/// Asks a loop's run how its iterations ended.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct GetIterations {}
+
+/// The answer to [`GetIterations`].
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+pub struct IterationsView {
+    /// Those that are over, in their order, numbered as in the whole loop: all of a foreach's, the newest 1000 of a while's.
+    pub over: Vec<(u64, Kept<InstanceStatus>)>,
+    /// Those that run.
+    pub running: Vec<u64>,
+    /// The first that went wrong, and why.
+    pub failures: Vec<(u64, String)>,
+}
+
+impl Query for GetIterations {
+    const VERB: &'static str = "iterations.v1";
+    type Reply = IterationsView;
 }
 
 /// Asks for everything.

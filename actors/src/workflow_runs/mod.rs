@@ -18,6 +18,7 @@ mod facts;
 mod lane;
 mod looping;
 mod messages;
+pub(crate) mod permits;
 mod signals;
 mod state;
 mod turn;
@@ -33,7 +34,7 @@ pub use change::{Change, Head};
 pub(crate) use facts::carried;
 pub use lane::{Attempt, Lane, LoopRun, StepRun};
 pub use messages::{
-    Act, ActOn, Begin, Counts, Ended, Forget, GetRun, Kind, LaneView, Parent, Restart, RestartAt, RunView,
-    StepView, Stop, Tick,
+    Act, ActOn, Begin, Counts, Ended, Forget, GetIterations, GetLoop, GetRun, IterationsView, Kind, LaneView,
+    LoopView, Parent, Restart, RestartAt, RunView, StepView, Stop, Tick,
 };
 pub use state::{Event, WorkflowRun, key_of};

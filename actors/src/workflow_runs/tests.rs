@@ -249,6 +249,31 @@ fn people_skip_pause_and_kill_steps() {
 }
 
 #[test]
+fn a_step_that_failed_for_good_is_tried_again_while_others_run() {
+    let mut world = World::new();
+    let http = |id: &str| json!({ "step": { "id": id, "type": "Http", "params": { "url": { "value": "http://h/", "type": "STRING" } } } });
+    world.push(workflow("w", json!([http("a"), http("b")]))).unwrap();
+    world.start("w", "r").unwrap();
+    let held = world.claim();
+    let of = |step: &str| if step == "a" { ".0.1" } else { ".1.1" };
+    let grant = |step: &str| held.iter().find(|grant| grant.id.ends_with(of(step))).unwrap();
+    world.finish(grant("a"), Outcome::Failed { why: "no".into(), kind: Failure::Fatal });
+    let view = world.view("w:1");
+    assert_eq!((view.status.0, status(&view, "a")), (InstanceStatus::InProgress, StepStatus::FatallyFailed));
+    let run = Address::of::<WorkflowRun>("w:1");
+    let retry = |step: &str| Act { step: step.into(), act: ActOn::Retry, lane: 0, by: "t".into() };
+    assert_eq!(world.tell(&run, &retry("b")).unwrap_err().code, "WRONG_STATE");
+    world.tell(&run, &retry("a")).unwrap();
+    let again = world.claim();
+    assert_eq!(again.len(), 1);
+    world.finish(&again[0], done(json!({})));
+    world.finish(grant("b"), done(json!({})));
+    let view = world.view("w:1");
+    assert_eq!((view.status.0, view.lanes[0].steps[0].attempt), (InstanceStatus::Succeeded, 2));
+    assert_eq!(view.lanes[0].steps[0].history.len(), 1);
+}
+
+#[test]
 fn whatever_happens_in_whatever_order_every_instance_ends_and_is_told_once() {
     for seed in 0..60 {
         let mut random = SmallRng::seed_from_u64(seed);

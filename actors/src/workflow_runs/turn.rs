@@ -8,6 +8,7 @@ use super::change::{Change, FAILURES_MAX, Live};
 use super::messages::{Begin, Ended, Stop, Tick};
 use super::state::{Event, WorkflowRun};
 use crate::kept::Kept;
+use crate::permits::{Acquire, Permit, Release};
 use crate::signals::{Raise, Signal, Subscribe, Unsubscribe};
 use crate::tasks::{Offer, Withdraw, queue_of};
 use crate::workflows::{StartWorkflow, StopInstance, Workflow};
@@ -33,6 +34,8 @@ pub(super) enum Told {
     Start(String, Box<StartWorkflow>),
     StopInstance(String, StopInstance),
     Ended(Address, Box<Ended>),
+    Acquire(String, Acquire),
+    Release(String, Release),
 }
 
 /// A run being carried on.
@@ -128,6 +131,8 @@ fn tell<C: Command>(decision: Decision<WorkflowRun, C>, told: Told) -> Decision<
         Told::Stop(key, stop) => decision.tell(run(key), &stop),
         Told::Start(id, start) => decision.tell(Address::of::<Workflow>(id), start.as_ref()),
         Told::StopInstance(id, stop) => decision.tell(Address::of::<Workflow>(id), &stop),
+        Told::Acquire(tag, acquire) => decision.tell(Address::of::<Permit>(tag), &acquire),
+        Told::Release(tag, release) => decision.tell(Address::of::<Permit>(tag), &release),
         Told::Ended(to, ended) => decision.tell(to, ended.as_ref()),
     }
 }

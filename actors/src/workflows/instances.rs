@@ -11,6 +11,8 @@ use super::messages::{RestartInstance, StartWorkflow, Started};
 use super::state::{Event, Fact, Instance, Known, OPEN_MAX, Workflow, sum_of};
 use crate::directory::{Directory, Enlist, Entry};
 use crate::kept::Kept;
+use crate::permits::{Permit, SetPermit};
+use crate::workflow_runs::permits::of_workflow;
 use crate::workflow_runs::{Begin, Counts, Ended, Kind, Parent, Restart, Stop, WorkflowRun, key_of};
 
 const REQUEST_BYTES_MAX: usize = 300;
@@ -23,6 +25,8 @@ pub(super) struct Desk<'a> {
     pub(super) key: &'a str,
     pub(super) now: Timestamp,
     pub(super) known: Known,
+    /// How many steps could run at once before.
+    bound: Option<u64>,
     pub(super) facts: Vec<Fact>,
     begins: Vec<(String, Box<Begin>)>,
     stops: Vec<(String, Stop)>,
@@ -36,6 +40,7 @@ impl<'a> Desk<'a> {
             key: ctx.key,
             now: ctx.now,
             known: workflow.known.0.clone(),
+            bound: workflow.known.0.properties.step_concurrency,
             facts: Vec::new(),
             begins: Vec::new(),
             stops: Vec::new(),
@@ -192,6 +197,7 @@ impl<'a> Desk<'a> {
                 params: start.params.0,
                 source: start.source.0,
                 upstream: start.notify.is_some(),
+                bounded: self.known.properties.step_concurrency.is_some(),
             }),
             outer: Kept(Vec::new()),
             initiator: Kept(instance.initiator.clone()),
@@ -271,6 +277,11 @@ impl<'a> Desk<'a> {
             ..Entry::default()
         };
         let mut decision = decision;
+        let bound = self.known.properties.step_concurrency;
+        if bound != self.bound {
+            let set = SetPermit { most: bound, by: "step_concurrency".to_owned() };
+            decision = decision.tell(Address::of::<Permit>(of_workflow(self.key)), &set);
+        }
         for fact in self.facts {
             decision = decision.and(Event::of(fact));
         }

@@ -152,7 +152,7 @@ async fn the_description_covers_every_route_and_every_reference_in_it_resolves()
     }
 }
 
-const ROUTES: [(&str, &str); 146] = [
+const ROUTES: [(&str, &str); 149] = [
     ("get", "/"),
     ("get", "/openapi.json"),
     ("get", "/healthz"),
@@ -268,6 +268,9 @@ const ROUTES: [(&str, &str); 146] = [
     ("post", "/api/2.0/mlflow/runs/search"),
     ("post", "/api/2.0/mlflow/runs/set-tag"),
     ("post", "/api/2.0/mlflow/runs/update"),
+    ("delete", "/api/v3/tag-permits/{tag}"),
+    ("get", "/api/v3/tag-permits/{tag}"),
+    ("post", "/api/v3/tag-permits"),
     ("delete", "/api/v3/workflows/{id}"),
     ("delete", "/api/v3/workflows/steps/breakpoints"),
     ("get", "/api/v3/signals/{name}/instances/{seq}"),

@@ -87,6 +87,9 @@ def test_a_workflow_is_pushed_started_and_watched_until_it_has_succeeded(client)
     assert views["each"]["iterations"] == {"total": 3, "succeeded": 3, "failed": 0, "stopped": 0}
     assert instance["runtime_dag"]["each"]["successors"] == {"large": True, "small": False}
     assert instance["runtime_dag"]["large"]["predecessors"] == ["each"]
+    flat = call("GET", f"/api/v3/workflows/sdk-adds/instances/{number}/steps/each/iterations?from=1")[1]
+    assert [(one["iteration"], one["status"]) for one in flat["iterations"]] == [(1, "SUCCEEDED"), (2, "SUCCEEDED")]
+    assert flat["counts"]["total"] == 3
     step = client.get_instance("sdk-adds", number, step_id="first")
     assert step["params"]["twice"]["evaluated_result"] == 8
     attempt = client.get_instance("sdk-adds", number, run_id=1, step_id="first", attempt_id=1)
@@ -209,3 +212,24 @@ def test_a_breakpoint_pauses_a_step_until_it_is_taken_away_and_a_signal_lets_one
     assert call("DELETE", f"/api/v3/workflows/steps/breakpoints?{asked}")[1]["resumed"] == 1
     assert over(client, "sdk-waits", number)["status"] == "SUCCEEDED"
     assert call("GET", f"/api/v3/workflows/steps/breakpoints?{asked}")[1] == []
+
+
+def test_a_tag_s_permit_bounds_what_runs_at_once_over_workflows(client):
+    assert call("GET", "/api/v3/tag-permits/sdk-gpu")[0] == 404
+    assert call("POST", "/api/v3/tag-permits", {"tag": "sdk-gpu", "max_allowed": 1})[1]["max_allowed"] == 1
+    ids = ["sdk-gpu-1", "sdk-gpu-2"]
+    for id in ids:
+        wf = maestro.Workflow(id=id).job(maestro.Job(id="long", type="Sleep").tag("sdk-gpu").param("sleep_seconds", 600))
+        assert "workflow_definition" in client.push_yaml(wf.to_yaml())
+        client.start(id)
+    status = lambda id: client.get_instance(id, 1, step_id="long").get("status")
+    until("one runs and one waits", lambda: sorted(map(status, ids)) == ["RUNNING", "WAITING_FOR_PERMITS"])
+    permit = call("GET", "/api/v3/tag-permits/sdk-gpu")[1]
+    assert (permit["held"], permit["waiting"], len(permit["holders"])) == (1, 1, 1)
+    first = next(id for id in ids if status(id) == "RUNNING")
+    client.stop(first)
+    until("the other runs", lambda: "RUNNING" in map(status, ids))
+    assert call("DELETE", "/api/v3/tag-permits/sdk-gpu")[0] == 200
+    assert call("GET", "/api/v3/tag-permits/sdk-gpu")[0] == 404
+    for id in ids:
+        client.stop(id)

@@ -8,6 +8,7 @@ pub(crate) mod breakpoints;
 pub(crate) mod definitions;
 mod failure;
 pub(crate) mod instances;
+pub(crate) mod permits;
 mod render;
 pub(crate) mod signals;
 pub(crate) mod steps;

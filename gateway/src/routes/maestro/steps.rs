@@ -1,12 +1,16 @@
 //! Steps of an instance: looked at, stopped, skipped, tried again.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::workflow_runs::{Act, ActOn, GetRun, RestartAt, RunView, StepView, WorkflowRun, key_of};
+use troupe_actors::workflow_runs::{
+    Act, ActOn, GetIterations, GetLoop, GetRun, RestartAt, RunView, StepView, WorkflowRun, key_of,
+};
 use troupe_actors::workflows::InstanceView;
 
 use super::failure::Failure;
@@ -131,25 +135,53 @@ pub(crate) async fn iterations(
 ) -> Told {
     let (known, run) = whole(&edge, &call, (&id, &number), "latest").await?;
     let step = found(run.as_ref(), &step)?;
-    let from = asked.from.unwrap_or(0);
     let most = asked.limit.unwrap_or(ITERATIONS_MAX).min(ITERATIONS_MAX);
+    let mut at = asked.from.unwrap_or(0);
     let mut listed: Vec<Value> = Vec::new();
-    for key in &step.children {
-        let view = ask::<WorkflowRun, GetRun>(&edge.router, key, &GetRun {}, call.left()?).await?;
-        for lane in view.lanes.iter().filter(|lane| lane.lane >= from) {
-            if listed.len() == most {
-                break;
-            }
-            let steps: Vec<Value> = lane.steps.iter().map(|step| render::step(&id, &known, step)).collect();
-            listed.push(
-                json!({ "run": key, "iteration": lane.lane, "loop_params": lane.values.0, "steps": steps }),
+    let counts = loop {
+        let get = GetLoop { step: step.id.clone(), lane: 0, iteration: at };
+        let instance = key_of(&id, known.instance);
+        let held = ask::<WorkflowRun, GetLoop>(&edge.router, &instance, &get, call.left()?).await?;
+        if let Some(key) = held.key.as_ref().filter(|_| listed.len() < most && at < held.range.1) {
+            listed.extend(stretch(&edge, &call, (&id, &known), (key, at, held.range.0)).await?);
+            at = held.range.1;
+            continue;
+        }
+        break json!({ "total": held.total, "succeeded": held.counts.succeeded, "failed": held.counts.failed,
+            "stopped": held.counts.stopped });
+    };
+    listed.truncate(most);
+    Ok(Json(json!({ "step_id": step.id, "counts": counts, "iterations": listed })))
+}
+
+/// The iterations of one of a loop's runs, from one on.
+async fn stretch(
+    edge: &Edge,
+    call: &Call,
+    (id, known): (&str, &InstanceView),
+    (key, from, first): (&str, u64, u64),
+) -> Result<Vec<Value>, Failure> {
+    let view = ask::<WorkflowRun, GetIterations>(&edge.router, key, &GetIterations {}, call.left()?).await?;
+    let why: BTreeMap<u64, &str> =
+        view.failures.iter().map(|(number, why)| (*number, why.as_str())).collect();
+    let mut all: BTreeMap<u64, Value> = BTreeMap::new();
+    for (number, status) in view.over.iter().filter(|(number, _)| *number >= from) {
+        let why = why.get(number);
+        all.insert(*number, json!({ "iteration": number, "run": key, "status": status.0, "why": why }));
+    }
+    if view.running.iter().any(|number| *number >= from) {
+        let run = ask::<WorkflowRun, GetRun>(&edge.router, key, &GetRun {}, call.left()?).await?;
+        for lane in run.lanes.iter().filter(|lane| first + lane.lane >= from) {
+            let steps: Vec<Value> = lane.steps.iter().map(|step| render::step(id, known, step)).collect();
+            let number = first + lane.lane;
+            all.insert(
+                number,
+                json!({ "iteration": number, "run": key, "status": "IN_PROGRESS",
+                    "loop_params": lane.values.0, "steps": steps }),
             );
         }
     }
-    let counts = step.iterations.map(|(total, counts)| {
-        json!({ "total": total, "succeeded": counts.succeeded, "failed": counts.failed, "stopped": counts.stopped })
-    });
-    Ok(Json(json!({ "step_id": step.id, "counts": counts, "iterations": listed })))
+    Ok(all.into_values().collect())
 }
 
 /// `stop`, `kill`, `skip` or `bypass` a step's present attempt.
@@ -198,8 +230,8 @@ pub(super) async fn acted(
     })))
 }
 
-/// Tries a step again: the attempt that waits for its retry now, and of an instance that is over this step and all that
-/// comes after it.
+/// Tries a step again that failed: of an instance that runs this step alone, of one that is over it and all that comes
+/// after it.
 #[utoipa::path(post, path = "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/actions/restart", tag = "workflows",
     operation_id = "restart_step",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
