@@ -54,8 +54,8 @@ use crate::tasks::{
 };
 use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic, TrafficSet};
 use crate::workflow_runs::{
-    Act, Begin, Ended as RunEnded, Forget, GetIterations, GetLoop, GetRun, Restart, Stop as StopRun,
-    Tick as RunTick, WorkflowRun,
+    Act, Begin, Ended as RunEnded, Forget as ForgetRun, GetIterations, GetLoop, GetRun, Restart,
+    Stop as StopRun, Tick as RunTick, WorkflowRun,
 };
 use crate::workflows::{
     Activate, DeleteWorkflow, Fire, GetInstance, GetWorkflow, Push, RestartInstance, SetBreakpoint,
@@ -298,7 +298,7 @@ fn delivering(registry: Registry) -> Registry {
         .command::<WorkflowRun, Finished>()
         .command::<WorkflowRun, Progress>()
         .command::<WorkflowRun, Heard>()
-        .command::<WorkflowRun, Forget>()
+        .command::<WorkflowRun, ForgetRun>()
         .command::<WorkflowRun, Permitted>()
         .query::<WorkflowRun, GetRun>()
         .query::<WorkflowRun, GetLoop>()

@@ -148,19 +148,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             gateway.show(&answer, || text(&answer["timeline_event"], "message"))
         }
         Act::Restart { workflow, instance, from_beginning, step } => {
-            let instance = instance.to_string();
-            let mut path = vec!["workflows", workflow.as_str(), "instances", instance.as_str()];
-            path.extend(step.iter().flat_map(|step| ["steps", step.as_str()]));
-            path.extend(["actions", "restart"]);
-            let policy = match (step, from_beginning) {
-                (Some(_), _) => "RESTART_FROM_SPECIFIC",
-                (None, true) => "RESTART_FROM_BEGINNING",
-                (None, false) => "RESTART_FROM_INCOMPLETE",
-            };
-            let answer = gateway.post(&path, &json!({ "restart_policy": policy })).await?;
-            gateway.show(&answer, || {
-                format!("{workflow} instance {instance}: run {}", answer["workflow_run_id"])
-            })
+            gateway.restart(workflow, *instance, (step.as_deref(), *from_beginning)).await
         }
         Act::List => {
             let answer = gateway.get(&["workflows"]).await?;
@@ -238,6 +226,25 @@ impl<'a> Gateway<'a> {
             bail!("{}: {}", text(&value, "code"), text(&value, "detail"));
         }
         Ok(value)
+    }
+
+    async fn restart(
+        &self,
+        workflow: &str,
+        instance: u64,
+        (step, from_beginning): (Option<&str>, bool),
+    ) -> anyhow::Result<()> {
+        let number = instance.to_string();
+        let mut path = vec!["workflows", workflow, "instances", number.as_str()];
+        path.extend(step.iter().flat_map(|step| ["steps", *step]));
+        path.extend(["actions", "restart"]);
+        let policy = match (step, from_beginning) {
+            (Some(_), _) => "RESTART_FROM_SPECIFIC",
+            (None, true) => "RESTART_FROM_BEGINNING",
+            (None, false) => "RESTART_FROM_INCOMPLETE",
+        };
+        let answer = self.post(&path, &json!({ "restart_policy": policy })).await?;
+        self.show(&answer, || format!("{workflow} instance {number}: run {}", answer["workflow_run_id"]))
     }
 
     async fn wait(&self, workflow: &str, instance: u64, wait: Duration) -> anyhow::Result<()> {

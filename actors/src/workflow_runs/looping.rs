@@ -264,12 +264,11 @@ impl Turn<'_> {
         if looping.why.is_empty() {
             looping.why.clone_from(&ended.why);
         }
-        if foreach {
-            if let Some(combinations) = self.combinations(lane, place)
-                && self.live.head.stopping.is_none()
-            {
-                self.start_stretches(lane, place, &combinations);
-            }
+        if foreach
+            && let Some(combinations) = self.combinations(lane, place)
+            && self.live.head.stopping.is_none()
+        {
+            self.start_stretches(lane, place, &combinations);
         }
         self.end_loop(lane, place, ended);
     }
