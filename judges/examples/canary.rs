@@ -1,4 +1,4 @@
-//! How long one judgement of 50 metrics of 1,000 points takes, with their intervals.
+//! How long one judgement of 50 metrics of 1,000 points takes, with their intervals: the quickest of many rounds.
 //!
 //! `cargo run --release -p troupe-judges --example canary`
 
@@ -34,11 +34,12 @@ fn main() -> serde_json::Result<()> {
             ..MetricPair::default()
         })
         .collect();
-    let started = Instant::now();
-    for round in 0..ROUNDS {
+    let round = |round: u64| {
+        let started = Instant::now();
         black_box(judge(&config, Thresholds::default(), black_box(&pairs), round).ok());
-    }
-    let ms = started.elapsed().as_secs_f64() * 1e3 / ROUNDS as f64;
+        started.elapsed().as_secs_f64() * 1e3
+    };
+    let ms = (0..ROUNDS).map(round).fold(f64::INFINITY, f64::min);
     println!("{ms:.2} ms for {METRICS} metrics of {POINTS} points");
     Ok(())
 }

@@ -16,6 +16,8 @@ use super::stream::{AnyDetector, Detector, Signal};
 
 /// Detectors that must signal.
 const AGREE: u32 = 2;
+/// What is believed of a share of errors where they have: a difference that comes by chance once in a thousand windows.
+const SUPPORTED: f64 = 1e-3;
 /// Windows in a row that must stand out where fewer have.
 const STAY: u32 = 2;
 
@@ -63,11 +65,11 @@ impl Agreement {
             return ErrorWindow { verdict: Verdict::NoData, signalled, moved: None };
         };
         let wanted = AGREE.min(u32::try_from(detectors).unwrap_or(AGREE)).max(1);
-        if moved.is_believed() {
-            self.in_a_row = self.in_a_row.saturating_add(1);
+        self.in_a_row = if moved.is_believed() { self.in_a_row.saturating_add(1) } else { 0 };
+        if moved.p_value < SUPPORTED {
             self.agreed |= signalled >= wanted || self.in_a_row >= STAY;
         } else {
-            (self.in_a_row, self.agreed) = (0, false);
+            self.agreed = false;
         }
         (self.before, self.now) = (self.now, 0);
         let verdict = if self.agreed { Verdict::Bad } else { Verdict::Good };
@@ -152,6 +154,16 @@ mod tests {
                 let resolved = stream.run(3_000, 0.1);
                 assert!(matches!(resolved, Some((_, AlertEvent::Resolved { .. }))), "{kinds:?} {seed}");
             }
+        }
+    }
+
+    #[test]
+    fn twice_as_many_errors_are_told_within_two_thousand_wherever_in_a_window_they_begin() {
+        for seed in 0..30 {
+            let mut stream = Stream::new(&KINDS, seed);
+            assert_eq!(stream.run(6_000 + seed * 17, 0.1), None, "{seed}");
+            let fired = stream.run(2_000, 0.2);
+            assert!(matches!(fired, Some((_, AlertEvent::Fired { .. }))), "{seed}: {fired:?}");
         }
     }
 

@@ -43,11 +43,12 @@ from scipy.stats import mannwhitneyu
 random.seed(1)
 pairs = [([random.gauss(0, 1) for _ in range(1000)], [random.gauss(0, 1) for _ in range(1000)]) for _ in range(50)]
 for a, b in pairs[:5]: mannwhitneyu(a, b)
-rounds = int(sys.argv[1])
-start = time.perf_counter()
-for _ in range(rounds):
+best = float('inf')
+for _ in range(int(sys.argv[1])):
+    start = time.perf_counter()
     for a, b in pairs: mannwhitneyu(a, b)
-print((time.perf_counter() - start) * 1000 / rounds)
+    best = min(best, time.perf_counter() - start)
+print(best * 1000)
 ";
 
 /// What a Python library prints as its figure; none where it is not there.
@@ -145,11 +146,13 @@ fn canaries(seed: u64, report: &mut Report) -> anyhow::Result<()> {
         })
         .collect();
     black_box(judge(&config, Thresholds::default(), &pairs[..5], 0).ok());
-    let started = Instant::now();
-    for round in 0..ROUNDS {
+    // The quickest round on both sides: what other programs take from a round is no part of either.
+    let round = |round: u64| {
+        let started = Instant::now();
         black_box(judge(&config, Thresholds::default(), &pairs, round).ok());
-    }
-    let ms = started.elapsed().as_secs_f64() * 1e3 / ROUNDS as f64;
+        started.elapsed().as_secs_f64() * 1e3
+    };
+    let ms = (0..ROUNDS).map(round).fold(f64::INFINITY, f64::min);
     match python(SCIPY, &ROUNDS.to_string()) {
         Some(baseline) => {
             report.beside("canary.ms", ms, "ms", baseline, Goal::None);

@@ -162,7 +162,8 @@ async fn judge(scene: &Scene, execution: &str) -> anyhow::Result<u64> {
         return Ok(0);
     }
     let points: Vec<f64> = (0..60).map(|at| 3.0 + f64::from(at % 7)).collect();
-    let pair = |name: &str| json!({ "name": name, "id": name, "tags": {}, "control": points, "experiment": points });
+    let pair =
+        |name: &str| json!({ "name": name, "id": name, "tags": {}, "control": points, "experiment": points });
     let pairs: Vec<Value> = ["errors", "latency_p50_ms", "latency_ms", "requests"].map(pair).into();
     let canary = format!("{execution}-canary-1");
     for look in 0..LOOKS {
@@ -192,14 +193,20 @@ async fn ends(
         }
         other => {
             tally.stuck += 1;
-            println!("loop: {execution}: {}", other.map_or_else(|| "not over".to_owned(), |view| view.to_string()));
+            println!(
+                "loop: {execution}: {}",
+                other.map_or_else(|| "not over".to_owned(), |view| view.to_string())
+            );
         }
     }
     match scene.end(instance, STUCK_AFTER).await? {
         Some(view) if view["status"] == "SUCCEEDED" => {}
         other => {
             tally.stuck += 1;
-            println!("loop: {instance}: {}", other.map_or_else(|| "not over".to_owned(), |view| view.to_string()));
+            println!(
+                "loop: {instance}: {}",
+                other.map_or_else(|| "not over".to_owned(), |view| view.to_string())
+            );
         }
     }
     let champion = |view: &Value| {
@@ -212,7 +219,8 @@ async fn ends(
     let listed = scene.client.ask("directory", "canaries", "get", &json!({})).await?;
     let prefix = format!("{execution}-");
     let own = listed["entries"].as_array().cloned().unwrap_or_default();
-    let own = own.iter().filter(|entry| entry["key"].as_str().is_some_and(|key| key.starts_with(&prefix))).count();
+    let own =
+        own.iter().filter(|entry| entry["key"].as_str().is_some_and(|key| key.starts_with(&prefix))).count();
     tally.doubled += u32::try_from(own.saturating_sub(1))?;
     tally.lost += u32::from(own == 0);
     let canary = scene.client.ask("canaries", &format!("{execution}-canary-1"), "get", &json!({})).await?;

@@ -25,7 +25,12 @@ struct Scene {
 }
 
 /// Starts three nodes and measures on them.
-pub(super) async fn measure(mut config: Config, seed: u64, runs: u32, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn measure(
+    mut config: Config,
+    seed: u64,
+    runs: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     println!("loop: three nodes start");
     // What Maestro's samples run.
     config.work.commands = ["/bin/sh", "echo"].map(str::to_owned).into();
@@ -39,7 +44,13 @@ pub(super) async fn measure(mut config: Config, seed: u64, runs: u32, report: &m
 }
 
 impl Scene {
-    async fn measure(&self, seed: u64, runs: u32, local: &mut Local, report: &mut Report) -> anyhow::Result<()> {
+    async fn measure(
+        &self,
+        seed: u64,
+        runs: u32,
+        local: &mut Local,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
         local.until_ready().await?;
         workflows::steps(self, report).await?;
         workflows::foreach(self, report).await?;

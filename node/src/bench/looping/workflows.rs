@@ -74,7 +74,8 @@ pub(super) async fn foreach(scene: &Scene, report: &mut Report) -> anyhow::Resul
         "params": { "loop_params": { "type": "MAP", "value": {
             "i": { "type": "LONG_ARRAY", "expression": format!("Util.intsBetween(0, {ITERATIONS}, 1)") } } } },
         "steps": [{ "step": { "id": "nothing", "type": "NoOp" } }] } });
-    let definition = json!({ "properties": { "owner": "bench" }, "workflow": { "id": "large", "steps": [each] } });
+    let definition =
+        json!({ "properties": { "owner": "bench" }, "workflow": { "id": "large", "steps": [each] } });
     scene.push("large", &definition).await?;
     let start = Instant::now();
     let instance = scene.start("large", "one").await?;

@@ -84,8 +84,8 @@ impl Crowd {
             popular.iter().enumerate().map(|(place, (content, _))| (*content, place)).collect();
         let mut pasts: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
         for one in past {
-            pasts.entry(&one.member).or_insert_with(|| vec![false; places.len()])[places[one.content.as_str()]] =
-                true;
+            pasts.entry(&one.member).or_insert_with(|| vec![false; places.len()])
+                [places[one.content.as_str()]] = true;
         }
         let mut random = StdRng::seed_from_u64(seed);
         let did: Vec<&Vec<bool>> = pasts.values().collect();
@@ -204,8 +204,11 @@ fn wants(own: &[bool], all: &[&Vec<bool>], random: &mut StdRng) -> Vec<usize> {
         let index = both as f64 / either.max(1) as f64;
         index
     };
-    let mut like: Vec<(f64, &[bool])> =
-        all.iter().map(|other| (likeness(other), other.as_slice())).filter(|(index, _)| *index < 1.0).collect();
+    let mut like: Vec<(f64, &[bool])> = all
+        .iter()
+        .map(|other| (likeness(other), other.as_slice()))
+        .filter(|(index, _)| *index < 1.0)
+        .collect();
     like.sort_by(|a, b| b.0.total_cmp(&a.0));
     let liked = |place: &usize| like.iter().take(LIKE).any(|(_, other)| other[*place]) && !own[*place];
     let mut wants: Vec<usize> = (0..own.len()).filter(liked).collect();

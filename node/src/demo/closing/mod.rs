@@ -45,7 +45,9 @@ pub(super) struct Closing<'a> {
 impl Closing<'_> {
     /// Plays the loop twice: once for a good model, and once for a bad one.
     pub(super) async fn play(&self, local: &mut Local, report: &mut Report) -> anyhow::Result<()> {
-        println!("Act 7. The loop: a monitor, a workflow and a pipeline are defined, and members come all the while.");
+        println!(
+            "Act 7. The loop: a monitor, a workflow and a pipeline are defined, and members come all the while."
+        );
         self.client.ask("experiments", learn::EXPERIMENT, "stop", &json!({})).await?;
         wiring::define(self.client).await?;
         let crowd = Crowd::new(self.client.clone(), self.past, self.seed);
@@ -104,12 +106,19 @@ impl Closing<'_> {
         })
         .await?;
         let noticed = (start.elapsed(), crowd.visits() - visits);
-        println!("       {:>5.1} s  alarm of {MONITOR}, {} visits later: {alarm}", noticed.0.as_secs_f64(), noticed.1);
+        println!(
+            "       {:>5.1} s  alarm of {MONITOR}, {} visits later: {alarm}",
+            noticed.0.as_secs_f64(),
+            noticed.1
+        );
         self.retrained(RETRAIN, start).await?;
         let trained = start.elapsed();
         let after = crowd.take_tally().hit_rate();
         let execution = self.canary_runs(1).await?;
-        println!("       {:>5.1} s  {execution}: canary and baseline answer a fifth of the members each", start.elapsed().as_secs_f64());
+        println!(
+            "       {:>5.1} s  {execution}: canary and baseline answer a fifth of the members each",
+            start.elapsed().as_secs_f64()
+        );
         self.kill(&execution, local, start).await?;
         let (status, why) = self.delivered(&execution, start).await?;
         let champion = self.champion().await?;
@@ -167,7 +176,10 @@ impl Closing<'_> {
         let shard = Address::of::<Deployment>(execution).shard(self.stage.config.cluster.shards);
         let name = self.stage.leader(shard).await?;
         local.kill(&name).await?;
-        println!("       {:>5.1} s  SIGKILL for node {name}, which carries out the delivery", start.elapsed().as_secs_f64());
+        println!(
+            "       {:>5.1} s  SIGKILL for node {name}, which carries out the delivery",
+            start.elapsed().as_secs_f64()
+        );
         tokio::time::sleep(AWAY).await;
         local.spawn(&name)
     }
@@ -190,7 +202,9 @@ impl Closing<'_> {
 
     /// How much better the new champion does than the former: an experiment that may be looked at whenever one likes.
     async fn lift(&self, former: u64, report: &mut Report) -> anyhow::Result<()> {
-        println!("Act 8. An experiment asks how much better: the former champion answers half of the members again.");
+        println!(
+            "Act 8. An experiment asks how much better: the former champion answers half of the members again."
+        );
         wiring::experiment(self.client, former).await?;
         let measured = until(self.client, ("outcomes", EXPERIMENT), WITHIN, "a verdict", |view| {
             view["decided"]["verdict"].as_str()?;
@@ -235,7 +249,10 @@ impl Closing<'_> {
         let execution = self.canary_runs(2).await?;
         let (status, why) = self.delivered(&execution, start).await?;
         let champion = self.champion().await?;
-        println!("       {:>5.1} s  {status}: {why}; version {champion} is still the champion", start.elapsed().as_secs_f64());
+        println!(
+            "       {:>5.1} s  {status}: {why}; version {champion} is still the champion",
+            start.elapsed().as_secs_f64()
+        );
         let back = status == "TERMINAL" && champion == good;
         report.add("loop.bad_rolled_back", f64::from(u8::from(back)), "models", Goal::AtLeast(1.0));
         if !back {

@@ -43,14 +43,16 @@ pub(super) fn over(view: &Value) -> Option<(String, Vec<String>)> {
 pub(super) fn steps(view: &Value) -> Vec<String> {
     let steps = view["lanes"][0]["steps"].as_array().cloned().unwrap_or_default();
     let step = |step: &Value| {
-        let (id, status) = (step["id"].as_str().unwrap_or_default(), step["status"].as_str().unwrap_or_default());
+        let (id, status) =
+            (step["id"].as_str().unwrap_or_default(), step["status"].as_str().unwrap_or_default());
         let took = step["ended"].as_u64().zip(step["started"].as_u64());
         #[allow(clippy::cast_precision_loss, reason = "milliseconds of a step")]
         let took = took.map(|(to, from)| format!(" {:.1} s", to.saturating_sub(from) as f64 / 1_000.0));
         let tries = step["history"].as_array().filter(|tries| !tries.is_empty());
         let tries = tries.map(|tries| format!(" after {} tries", tries.len())).unwrap_or_default();
         let score = step["output"]["ndcg@10"].as_f64().zip(step["output"]["champion_ndcg@10"].as_f64());
-        let score = score.map(|(own, other)| format!(" ndcg@10 {own:.4} against {other:.4}")).unwrap_or_default();
+        let score =
+            score.map(|(own, other)| format!(" ndcg@10 {own:.4} against {other:.4}")).unwrap_or_default();
         let why = step["why"].as_str().filter(|why| !why.is_empty() && status != "SUCCEEDED");
         let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
         format!("{id} {status}{}{score}{tries}{why}", took.unwrap_or_default())
