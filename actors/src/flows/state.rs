@@ -17,6 +17,8 @@ use crate::runs::{Begin, Forget, Run, Status, run_key};
 
 /// Runs that a flow knows; beyond it the oldest that is over is forgotten.
 pub const RUNS_MAX: usize = 2_000;
+/// Silence after which a run has failed where nobody says another.
+const SILENCE_MS: u64 = 360_000;
 /// Runs of one page.
 const PAGE_MAX: usize = 500;
 /// Values by name that a flow may have.
@@ -216,6 +218,7 @@ impl Decide<StartRun> for Flow {
         let live = &self.live.0;
         let number = live.next + 1;
         let run = ask.id.clone().unwrap_or_else(|| number.to_string());
+        let silence_ms = if ask.silence_ms == 0 { SILENCE_MS } else { ask.silence_ms };
         let mut decision = Decision::unchanged();
         if live.runs.len() >= RUNS_MAX {
             let over = |summary: &&RunSummary| summary.status != Status::Running;
@@ -242,7 +245,7 @@ impl Decide<StartRun> for Flow {
             number,
             made: ask.made.clone(),
             at: ctx.now,
-            silence_ms: ask.silence_ms,
+            silence_ms,
             title: ask.title.clone(),
             notes: ask.notes.clone(),
         };

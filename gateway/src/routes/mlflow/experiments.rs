@@ -15,7 +15,6 @@ use super::{Tag, Trouble, Whole, bad, exists, filter, ids, not_found, page, read
 use crate::call::Call;
 use crate::canaries::{ask, tell};
 use crate::metadata::tasks::short;
-use crate::problem::ProblemBody;
 use crate::server::Edge;
 
 /// Flows asked at once.
@@ -68,7 +67,7 @@ fn called(edge: &Edge, name: &str) -> Option<String> {
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/create", tag = "mlflow", operation_id = "mlflow_create_experiment",
     request_body(content = serde_json::Value, description = "`name`, `artifact_location`, `tags`"),
     responses((status = 200, description = "`experiment_id`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn create(
     State(edge): State<Edge>,
     call: Call,
@@ -107,7 +106,7 @@ pub(crate) struct Which {
 #[utoipa::path(get, path = "/api/2.0/mlflow/experiments/get", tag = "mlflow", operation_id = "mlflow_get_experiment",
     params(("experiment_id" = String, Query, description = "its id")),
     responses((status = 200, description = "the experiment", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn get(
     State(edge): State<Edge>,
     call: Call,
@@ -121,7 +120,7 @@ pub(crate) async fn get(
 #[utoipa::path(get, path = "/api/2.0/mlflow/experiments/get-by-name", tag = "mlflow", operation_id = "mlflow_get_experiment_by_name",
     params(("experiment_name" = String, Query, description = "its name")),
     responses((status = 200, description = "the experiment", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn get_by_name(
     State(edge): State<Edge>,
     call: Call,
@@ -166,7 +165,7 @@ async fn describe(
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/update", tag = "mlflow", operation_id = "mlflow_update_experiment",
     request_body(content = serde_json::Value, description = "`experiment_id` and `new_name`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn update(
     State(edge): State<Edge>,
     call: Call,
@@ -187,7 +186,7 @@ pub(crate) async fn update(
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/delete", tag = "mlflow", operation_id = "mlflow_delete_experiment",
     request_body(content = serde_json::Value, description = "`experiment_id`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn delete(
     State(edge): State<Edge>,
     call: Call,
@@ -203,7 +202,7 @@ pub(crate) async fn delete(
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/restore", tag = "mlflow", operation_id = "mlflow_restore_experiment",
     request_body(content = serde_json::Value, description = "`experiment_id`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn restore(
     State(edge): State<Edge>,
     call: Call,
@@ -219,7 +218,7 @@ pub(crate) async fn restore(
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/set-experiment-tag", tag = "mlflow", operation_id = "mlflow_set_experiment_tag",
     request_body(content = serde_json::Value, description = "`experiment_id`, `key`, `value`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn set_tag(
     State(edge): State<Edge>,
     call: Call,
@@ -247,7 +246,7 @@ struct Search {
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/search", tag = "mlflow", operation_id = "mlflow_search_experiments",
     request_body(content = serde_json::Value, description = "`filter`, `order_by`, `view_type`, `max_results`, `page_token`"),
     responses((status = 200, description = "`experiments` and `next_page_token`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn search(
     State(edge): State<Edge>,
     call: Call,

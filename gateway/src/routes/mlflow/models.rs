@@ -16,7 +16,6 @@ use super::{Tag, Trouble, Whole, bad, exists, filter, not_found, page, read, ren
 use crate::call::Call;
 use crate::canaries::{ask, tell};
 use crate::metadata::tasks::short;
-use crate::problem::ProblemBody;
 use crate::server::Edge;
 
 const LIMIT: i64 = 100;
@@ -70,7 +69,7 @@ async fn shown(edge: &Edge, call: &Call, name: &str) -> Result<Json<Value>, Trou
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/create", tag = "mlflow", operation_id = "mlflow_create_model",
     request_body(content = serde_json::Value, description = "`name`, `description`, `tags`"),
     responses((status = 200, description = "`registered_model`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn create(
     State(edge): State<Edge>,
     call: Call,
@@ -98,7 +97,7 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/api/2.0/mlflow/registered-models/get", tag = "mlflow", operation_id = "mlflow_get_model",
     params(("name" = String, Query, description = "its name")),
     responses((status = 200, description = "`registered_model`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn get(
     State(edge): State<Edge>,
     call: Call,
@@ -126,7 +125,7 @@ async fn describe(edge: &Edge, call: &Call, name: &str, told: DescribeModel) -> 
 #[utoipa::path(patch, path = "/api/2.0/mlflow/registered-models/update", tag = "mlflow", operation_id = "mlflow_update_model",
     request_body(content = serde_json::Value, description = "`name`, `description`"),
     responses((status = 200, description = "`registered_model`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn update(
     State(edge): State<Edge>,
     call: Call,
@@ -143,7 +142,7 @@ pub(crate) async fn update(
 #[utoipa::path(delete, path = "/api/2.0/mlflow/registered-models/delete", tag = "mlflow", operation_id = "mlflow_delete_model",
     request_body(content = serde_json::Value, description = "`name`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn delete(
     State(edge): State<Edge>,
     call: Call,
@@ -160,7 +159,7 @@ pub(crate) async fn delete(
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/set-tag", tag = "mlflow", operation_id = "mlflow_set_model_tag",
     request_body(content = serde_json::Value, description = "`name`, `key`, `value`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn set_tag(
     State(edge): State<Edge>,
     call: Call,
@@ -177,7 +176,7 @@ pub(crate) async fn set_tag(
 #[utoipa::path(delete, path = "/api/2.0/mlflow/registered-models/delete-tag", tag = "mlflow", operation_id = "mlflow_delete_model_tag",
     request_body(content = serde_json::Value, description = "`name`, `key`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn delete_tag(
     State(edge): State<Edge>,
     call: Call,
@@ -194,7 +193,7 @@ pub(crate) async fn delete_tag(
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/alias", tag = "mlflow", operation_id = "mlflow_set_alias",
     request_body(content = serde_json::Value, description = "`name`, `alias`, `version`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn set_alias(
     State(edge): State<Edge>,
     call: Call,
@@ -227,7 +226,7 @@ pub(crate) async fn set_alias(
 #[utoipa::path(delete, path = "/api/2.0/mlflow/registered-models/alias", tag = "mlflow", operation_id = "mlflow_delete_alias",
     request_body(content = serde_json::Value, description = "`name`, `alias`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn delete_alias(
     State(edge): State<Edge>,
     call: Call,
@@ -247,7 +246,7 @@ pub(crate) async fn delete_alias(
 #[utoipa::path(get, path = "/api/2.0/mlflow/registered-models/alias", tag = "mlflow", operation_id = "mlflow_get_by_alias",
     params(("name" = String, Query, description = "the model"), ("alias" = String, Query, description = "the alias")),
     responses((status = 200, description = "`model_version`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn by_alias(
     State(edge): State<Edge>,
     call: Call,
@@ -299,7 +298,7 @@ pub(super) async fn all(edge: &Edge, call: &Call) -> Result<Vec<(String, Found)>
         ("max_results" = Option<i64>, Query, description = "at most so many"),
         ("page_token" = Option<String>, Query, description = "where the page begins")),
     responses((status = 200, description = "`registered_models` and `next_page_token`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn search(
     State(edge): State<Edge>,
     call: Call,

@@ -16,7 +16,6 @@ use crate::call::Call;
 use crate::canaries::{ask, tell};
 use crate::metadata::config::millis;
 use crate::metadata::{asks, tasks};
-use crate::problem::ProblemBody;
 use crate::server::Edge;
 
 /// Points of one answer.
@@ -43,7 +42,7 @@ pub(super) async fn shown(edge: &Edge, call: &Call, id: &str) -> Result<Value, T
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/create", tag = "mlflow", operation_id = "mlflow_create_run",
     request_body(content = serde_json::Value, description = "`experiment_id`, `run_name`, `user_id`, `tags`"),
     responses((status = 200, description = "the run", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn create(
     State(edge): State<Edge>,
     call: Call,
@@ -91,7 +90,7 @@ impl Which {
 #[utoipa::path(get, path = "/api/2.0/mlflow/runs/get", tag = "mlflow", operation_id = "mlflow_get_run",
     params(("run_id" = String, Query, description = "its id")),
     responses((status = 200, description = "the run", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn get(
     State(edge): State<Edge>,
     call: Call,
@@ -115,7 +114,7 @@ struct Update {
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/update", tag = "mlflow", operation_id = "mlflow_update_run",
     request_body(content = serde_json::Value, description = "`run_id`, `status`, `end_time`, `run_name`"),
     responses((status = 200, description = "`run_info`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn update(
     State(edge): State<Edge>,
     call: Call,
@@ -154,7 +153,7 @@ async fn aside(edge: &Edge, call: &Call, which: Which, deleted: bool) -> Result<
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/delete", tag = "mlflow", operation_id = "mlflow_delete_run",
     request_body(content = serde_json::Value, description = "`run_id`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn delete(
     State(edge): State<Edge>,
     call: Call,
@@ -169,7 +168,7 @@ pub(crate) async fn delete(
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/restore", tag = "mlflow", operation_id = "mlflow_restore_run",
     request_body(content = serde_json::Value, description = "`run_id`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn restore(
     State(edge): State<Edge>,
     call: Call,
@@ -238,7 +237,7 @@ async fn log(edge: &Edge, call: &Call, which: Which, mut log: Log) -> Result<Jso
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/log-batch", tag = "mlflow", operation_id = "mlflow_log_batch",
     request_body(content = serde_json::Value, description = "`run_id`, `metrics`, `params`, `tags`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn log_batch(
     State(edge): State<Edge>,
     call: Call,
@@ -264,7 +263,7 @@ struct LogMetric {
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/log-metric", tag = "mlflow", operation_id = "mlflow_log_metric",
     request_body(content = serde_json::Value, description = "`run_id`, `key`, `value`, `timestamp`, `step`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn log_metric(
     State(edge): State<Edge>,
     call: Call,
@@ -290,7 +289,7 @@ struct Say {
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/log-parameter", tag = "mlflow", operation_id = "mlflow_log_parameter",
     request_body(content = serde_json::Value, description = "`run_id`, `key`, `value`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn log_parameter(
     State(edge): State<Edge>,
     call: Call,
@@ -305,7 +304,7 @@ pub(crate) async fn log_parameter(
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/set-tag", tag = "mlflow", operation_id = "mlflow_set_tag",
     request_body(content = serde_json::Value, description = "`run_id`, `key`, `value`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn set_tag(
     State(edge): State<Edge>,
     call: Call,
@@ -320,7 +319,7 @@ pub(crate) async fn set_tag(
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/delete-tag", tag = "mlflow", operation_id = "mlflow_delete_tag",
     request_body(content = serde_json::Value, description = "`run_id`, `key`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn delete_tag(
     State(edge): State<Edge>,
     call: Call,
@@ -349,7 +348,7 @@ pub(crate) struct History {
         ("page_token" = Option<String>, Query, description = "where the page begins"),
         ("max_results" = Option<i64>, Query, description = "at most so many")),
     responses((status = 200, description = "`metrics` and `next_page_token`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn history(
     State(edge): State<Edge>,
     call: Call,
@@ -376,7 +375,7 @@ pub(crate) async fn history(
 #[utoipa::path(get, path = "/api/2.0/mlflow/artifacts/list", tag = "mlflow", operation_id = "mlflow_list_artifacts",
     params(("run_id" = String, Query, description = "the run")),
     responses((status = 200, description = "`root_uri`, and no files", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn artifacts(
     State(edge): State<Edge>,
     call: Call,

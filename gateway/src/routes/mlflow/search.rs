@@ -17,7 +17,6 @@ use troupe_runtime::{Address, AskError, Query as _, wire};
 use super::{Trouble, Whole, bad, experiments, filter, ids, page, read, render};
 use crate::call::Call;
 use crate::canaries::ask;
-use crate::problem::ProblemBody;
 use crate::server::Edge;
 
 /// Experiments of one search.
@@ -75,7 +74,7 @@ async fn of_flow(edge: &Edge, call: &Call, flow: &str, view: &FlowView) -> Resul
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/search", tag = "mlflow", operation_id = "mlflow_search_runs",
     request_body(content = serde_json::Value, description = "`experiment_ids`, `filter`, `order_by`, `run_view_type`, `max_results`, `page_token`"),
     responses((status = 200, description = "`runs` and `next_page_token`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn search(
     State(edge): State<Edge>,
     call: Call,

@@ -14,7 +14,6 @@ use crate::call::Call;
 use crate::canaries::tell;
 use crate::metadata::asks;
 use crate::metadata::tasks::short;
-use crate::problem::ProblemBody;
 use crate::server::Edge;
 
 const LIMIT: i64 = 10_000;
@@ -52,7 +51,7 @@ async fn shown(edge: &Edge, call: &Call, name: &str, version: u32) -> Result<Val
 #[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/create", tag = "mlflow", operation_id = "mlflow_create_version",
     request_body(content = serde_json::Value, description = "`name`, `source`, `run_id`, `description`, `tags`"),
     responses((status = 200, description = "`model_version`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn create(
     State(edge): State<Edge>,
     call: Call,
@@ -104,7 +103,7 @@ pub(crate) struct Which {
 #[utoipa::path(get, path = "/api/2.0/mlflow/model-versions/get", tag = "mlflow", operation_id = "mlflow_get_version",
     params(("name" = String, Query, description = "the model"), ("version" = String, Query, description = "its number")),
     responses((status = 200, description = "`model_version`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn get(
     State(edge): State<Edge>,
     call: Call,
@@ -118,7 +117,7 @@ pub(crate) async fn get(
 #[utoipa::path(get, path = "/api/2.0/mlflow/model-versions/get-download-uri", tag = "mlflow", operation_id = "mlflow_version_uri",
     params(("name" = String, Query, description = "the model"), ("version" = String, Query, description = "its number")),
     responses((status = 200, description = "`artifact_uri`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn download_uri(
     State(edge): State<Edge>,
     call: Call,
@@ -148,7 +147,7 @@ async fn describe(
 #[utoipa::path(patch, path = "/api/2.0/mlflow/model-versions/update", tag = "mlflow", operation_id = "mlflow_update_version",
     request_body(content = serde_json::Value, description = "`name`, `version`, `description`"),
     responses((status = 200, description = "`model_version`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn update(
     State(edge): State<Edge>,
     call: Call,
@@ -165,7 +164,7 @@ pub(crate) async fn update(
 #[utoipa::path(delete, path = "/api/2.0/mlflow/model-versions/delete", tag = "mlflow", operation_id = "mlflow_delete_version",
     request_body(content = serde_json::Value, description = "`name`, `version`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn delete(
     State(edge): State<Edge>,
     call: Call,
@@ -182,7 +181,7 @@ pub(crate) async fn delete(
 #[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/set-tag", tag = "mlflow", operation_id = "mlflow_set_version_tag",
     request_body(content = serde_json::Value, description = "`name`, `version`, `key`, `value`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn set_tag(
     State(edge): State<Edge>,
     call: Call,
@@ -199,7 +198,7 @@ pub(crate) async fn set_tag(
 #[utoipa::path(delete, path = "/api/2.0/mlflow/model-versions/delete-tag", tag = "mlflow", operation_id = "mlflow_delete_version_tag",
     request_body(content = serde_json::Value, description = "`name`, `version`, `key`"),
     responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn delete_tag(
     State(edge): State<Edge>,
     call: Call,
@@ -227,7 +226,7 @@ pub(crate) struct Search {
         ("max_results" = Option<i64>, Query, description = "at most so many"),
         ("page_token" = Option<String>, Query, description = "where the page begins")),
     responses((status = 200, description = "`model_versions` and `next_page_token`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = ProblemBody)))]
+        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
 pub(crate) async fn search(
     State(edge): State<Edge>,
     call: Call,
