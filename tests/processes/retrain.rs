@@ -66,7 +66,12 @@ async fn a_signal_retrains_a_model_and_the_new_version_is_told() {
         ask(&http, &site, "signals/taste_moved/raise", &raise).await;
     }
     let view = until_over(&http, &site, "retrain-recommend:1").await;
-    let all = [("gather", "SUCCEEDED"), ("train", "SUCCEEDED"), ("evaluate", "SUCCEEDED"), ("publish", "SUCCEEDED")];
+    let all = [
+        ("gather", "SUCCEEDED"),
+        ("train", "SUCCEEDED"),
+        ("evaluate", "SUCCEEDED"),
+        ("publish", "SUCCEEDED"),
+    ];
     assert_eq!(statuses(&view), all, "{view}");
     let told = ask(&http, &site, "signals/model_trained/get", &json!({})).await;
     assert_eq!((&told["raised"], &told["newest"][0]["params"]["version"]), (&json!(1), &json!("1")));
