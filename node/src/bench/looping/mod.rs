@@ -33,7 +33,7 @@ pub(super) async fn measure(
 ) -> anyhow::Result<()> {
     println!("loop: three nodes start");
     // What Maestro's samples run.
-    config.work.commands = ["/bin/sh", "echo"].map(str::to_owned).into();
+    config.work.commands = ["/bin/sh", "/bin/echo"].map(str::to_owned).into();
     let stage = Stage::prepare(config)?;
     let mut local = Local::start(&stage.config, &stage.file)?;
     let client = stage.client()?;

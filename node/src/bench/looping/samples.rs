@@ -47,7 +47,9 @@ pub(super) async fn measure(scene: &Scene, report: &mut Report) -> anyhow::Resul
     println!("loop: {} of Maestro's samples, in real time", samples.len());
     let mut failed: Vec<String> = Vec::new();
     for (id, sample) in &samples {
-        if let Err(error) = scene.push(id, sample).await {
+        // Programs are named by their whole path here.
+        let sample = serde_json::from_str(&sample.to_string().replace("[\"echo\"]", "[\"/bin/echo\"]"))?;
+        if let Err(error) = scene.push(id, &sample).await {
             failed.push(format!("{id} does not load: {error:#}"));
         }
     }
