@@ -42,16 +42,13 @@ fn refusal(refused: &Refused) -> Problem {
     }
 }
 
-/// Codes of what a workflow does not have.
-const ABSENT: [&str; 3] = ["NO_VERSION", "NO_INSTANCE", "NO_STEP"];
-
 fn refusal_status(refused: &Refused) -> StatusCode {
     let code = refused.code.as_str();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| code.starts_with(prefix));
     if code == "NO_REPLY" {
         // The kind decided without an answer: its fault, not the caller's.
         StatusCode::INTERNAL_SERVER_ERROR
-    } else if code.ends_with("NOT_FOUND") || ABSENT.contains(&code) || starts(&["UNKNOWN_", "NO_SUCH_"]) {
+    } else if code.ends_with("NOT_FOUND") || starts(&["UNKNOWN_", "NO_SUCH_"]) {
         StatusCode::NOT_FOUND
     } else if refused.field.is_some() || starts(&["BAD_", "INVALID_", "TOO_", "NOT_A_"]) {
         StatusCode::UNPROCESSABLE_ENTITY
@@ -110,7 +107,6 @@ mod tests {
             (Refused::new("TOO_MANY_VERSIONS", "m"), 422),
             (Refused::new("VERSION_NOT_FOUND", "m"), 404),
             (Refused::new("UNKNOWN_GROUP", "m"), 404),
-            (Refused::field("NO_INSTANCE", "instance", "m"), 404),
             (Refused::new("NO_REPLY", "m"), 500),
         ] {
             let problem = Problem::from(AskError::from(refused.clone()));

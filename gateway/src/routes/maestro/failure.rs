@@ -31,9 +31,18 @@ impl From<Problem> for Failure {
     }
 }
 
+/// Codes of what a workflow does not have: to clients of Maestro it is not found, whatever field named it.
+const ABSENT: [&str; 3] = ["NO_VERSION", "NO_INSTANCE", "NO_STEP"];
+
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
-        Self::from(Problem::from(error))
+        let absent = matches!(&error, AskError::Refused(refused) if ABSENT.contains(&refused.code.as_str()));
+        let mut problem = Problem::from(error);
+        if absent {
+            let missing = StatusCode::NOT_FOUND;
+            (problem.0.status, problem.0.title) = (missing.as_u16(), "Not Found");
+        }
+        Self::from(problem)
     }
 }
 
@@ -83,6 +92,14 @@ impl IntoResponse for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_workflow_does_not_have_is_not_found() {
+        for (code, status) in [("NO_INSTANCE", 404), ("NO_VERSION", 404), ("NO_STEP", 404), ("BAD_ID", 422)] {
+            let refused = AskError::Refused(Refused::field(code, "field", "why"));
+            assert_eq!(Failure::from(refused).into_response().status(), status, "{code}");
+        }
+    }
 
     #[test]
     fn a_status_is_said_in_maestros_word() {
