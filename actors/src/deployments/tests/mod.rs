@@ -84,11 +84,7 @@ fn a_good_version_becomes_the_champion_step_by_step() {
     let weights: Vec<u32> = run.weights.iter().map(|(_, weight, _)| *weight).collect();
     assert_eq!(weights, [500, 2_500, 5_000, 10_000, 0, 10_000]);
     assert!(run.notes.iter().any(|note| note.who == "tester"), "the audit trail names who asked for it");
-    assert_eq!(
-        world.delivered["lineage/model:recommend@2 relate.v1"], 1,
-        "the version led to the deployment"
-    );
-    assert_eq!(world.delivered["lineage/deployment:deliver:1 linked.v1"], 1);
+    assert_eq!(world.delivered["lineage/deployment:deliver:1 linked.v1"], 1, "it came of the version, once");
     assert!(world.dead.is_empty(), "{:?}", world.dead);
 }
 
