@@ -109,7 +109,7 @@ impl Edge {
             let more = if batch < 5 { 0.0 } else { 50.0 };
             let row = |at: u32| {
                 let value = f64::from(at * 37 % 100);
-                json!({ "values": [value, value + more], "error": f64::from(u8::from(at % 10 == 0)) })
+                json!({ "values": [value, value + more], "error": f64::from(u8::from(at.is_multiple_of(10))) })
             };
             let rows: Vec<Value> = (0..200).map(row).collect();
             self.tell("monitors/ratings", "observe", json!({ "rows": rows })).await;
