@@ -13,6 +13,8 @@ pub struct Ready {
     /// Whether a model is loaded for recommendations. A cluster without one still takes events, so it does not hold
     /// readiness back.
     pub model_loaded: bool,
+    /// Whether the configured feature groups are known here: an event that came before them would not count in them.
+    pub features_declared: bool,
     /// Whether the node is leaving: asked to stop, or being drained.
     pub draining: bool,
 }
@@ -21,7 +23,7 @@ impl Ready {
     /// Whether traffic should come here.
     #[must_use]
     pub const fn yes(&self) -> bool {
-        self.shards > 0 && self.shards_led == self.shards && !self.draining
+        self.shards > 0 && self.shards_led == self.shards && self.features_declared && !self.draining
     }
 }
 

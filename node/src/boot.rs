@@ -43,12 +43,15 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 const TREE_SERVICE: &str = "tree";
 /// Exit status of a node that cannot write any more: `EX_IOERR` of sysexits.h.
 const EXIT_LOG_FAILED: i32 = 74;
+/// Between two looks for what the control group has decided.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long a planned stop may take to hand over leadership.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
 struct NodeReadiness {
     runtime: Arc<Runtime>,
     recommender: Recommender,
+    declared: Arc<AtomicBool>,
     draining: Arc<AtomicBool>,
 }
 
@@ -60,6 +63,7 @@ impl Readiness for NodeReadiness {
             shards,
             shards_led: led,
             model_loaded: !self.recommender.view().is_empty(),
+            features_declared: self.declared.load(Ordering::Relaxed),
             draining: self.draining.load(Ordering::Relaxed),
         }
     }
@@ -147,7 +151,7 @@ impl Node {
             tokio::spawn(console.serve(listen(own.admin, "admin").await?, stopped(close.subscribe()))),
         ];
         tracing::info!(node = name, gateway = %own.gateway, admin = %own.admin, "node started");
-        let declaring = tokio::spawn(declare_features(parts.runtime.clone(), config));
+        let declaring = tokio::spawn(declare_features(parts.runtime.clone(), config, parts.declared.clone()));
         Ok(Self { parts, name: own.name, supervisor, draining, declaring, doors, close })
     }
 
@@ -268,6 +272,7 @@ fn gateway_of(
         ready: Arc::new(NodeReadiness {
             runtime: node.runtime.clone(),
             recommender: node.recommender.clone(),
+            declared: node.declared.clone(),
             draining,
         }),
         metrics,
@@ -298,6 +303,8 @@ struct Parts {
     /// Why the log has stopped.
     failure: watch::Receiver<Option<String>>,
     clock: Clock,
+    /// Whether events find the configured feature groups here.
+    declared: Arc<AtomicBool>,
 }
 
 async fn compose(
@@ -368,7 +375,7 @@ async fn compose(
         runtime.globals(),
         Some(journal.clone()),
     );
-    Ok(Parts { runtime, recommender, journal, mesh, wal, failure: stopped, clock })
+    Ok(Parts { runtime, recommender, journal, mesh, wal, failure: stopped, clock, declared: Arc::default() })
 }
 
 /// The shared secret: from the environment, or from a file beside the certificates that the first node makes.
@@ -386,17 +393,25 @@ fn cookie(certs: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("the cookie in {}", path.display()))
 }
 
-/// Declares the configured feature groups, once the control group has a leader. The same declaration changes nothing.
-async fn declare_features(runtime: Arc<Runtime>, config: Config) {
-    let router = runtime.router();
+/// Declares the configured feature groups, once the control group has a leader. The same declaration changes nothing. An
+/// event that came before its group would never count in it, so the node is ready only once they are known here.
+async fn declare_features(runtime: Arc<Runtime>, config: Config, declared: Arc<AtomicBool>) {
+    let (router, globals) = (runtime.router(), runtime.globals());
     for group in &config.features {
         let declare = Declare { group: group.spec() };
         let to = Address::of::<Catalog>(Catalog::KEY);
         let within = AskOptions::within(Duration::from_secs(60));
         if let Err(error) = router.ask(&to, &declare, within).await {
             tracing::error!(group = group.group, %error, "a configured feature group was not declared");
+            continue;
+        }
+        let known =
+            || globals.get::<Catalog>(Catalog::KEY).is_some_and(|all| all.get(&group.group).is_some());
+        while !known() {
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+    declared.store(true, Ordering::Relaxed);
 }
 
 async fn listen(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {

@@ -37,7 +37,11 @@ pub(crate) async fn ready(State(edge): State<Edge>) -> Result<Json<Ready>, Probl
     if ready.yes() {
         return Ok(Json(ready));
     }
-    let why = if ready.draining { "the node is leaving; " } else { "" };
+    let why = match (ready.draining, ready.features_declared) {
+        (true, _) => "the node is leaving; ",
+        (false, false) => "the configured feature groups are not known yet; ",
+        (false, true) => "",
+    };
     Err(Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "NOT_READY",

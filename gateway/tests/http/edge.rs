@@ -40,7 +40,8 @@ impl Recommend for NoModel {
     }
 }
 
-pub(crate) const READY: Ready = Ready { shards: 8, shards_led: 8, model_loaded: false, draining: false };
+pub(crate) const READY: Ready =
+    Ready { shards: 8, shards_led: 8, model_loaded: false, features_declared: true, draining: false };
 
 pub(crate) fn gateway((router, globals): (Router, Arc<Globals>)) -> Gateway {
     Gateway {

@@ -66,6 +66,7 @@ async fn readiness_says_what_is_missing() {
         (Ready { shards_led: 7, ..READY }, 503),
         (Ready { shards: 0, shards_led: 0, ..READY }, 503),
         (Ready { draining: true, ..READY }, 503),
+        (Ready { features_declared: false, ..READY }, 503),
     ] {
         let mut gateway = gateway(solo());
         gateway.ready = Arc::new(Always(ready.clone()));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use troupe_actors::tasks::{Claim, Waiting, queues};
@@ -13,6 +13,10 @@ use super::config::WorkConfig;
 use super::executors::Executors;
 use super::task;
 
+/// Between two looks while there is work: what ends is often followed by the next of the same owner.
+const BUSY_LOOK: Duration = Duration::from_millis(2);
+/// How long after the last claim or end that is kept up.
+const BUSY_FOR: Duration = Duration::from_millis(200);
 /// Time for a queue to answer.
 const WITHIN: Duration = Duration::from_secs(2);
 
@@ -21,11 +25,12 @@ pub(super) async fn rounds(runtime: Arc<Runtime>, router: Router, executors: Exe
     let worker = format!("node-{}", runtime.spec().here);
     let mut serving: JoinSet<String> = JoinSet::new();
     let mut busy: BTreeMap<String, u32> = BTreeMap::new();
-    let mut looks = tokio::time::interval(config.look_every);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut busy_until = Instant::now();
     loop {
-        looks.tick().await;
+        let calm = Instant::now() >= busy_until;
+        tokio::time::sleep(if calm { config.look_every } else { config.look_every.min(BUSY_LOOK) }).await;
         while let Some(ended) = serving.try_join_next() {
+            busy_until = Instant::now() + BUSY_FOR;
             if let Ok(executor) = ended {
                 busy.entry(executor).and_modify(|count| *count = count.saturating_sub(1));
             }
@@ -38,6 +43,7 @@ pub(super) async fn rounds(runtime: Arc<Runtime>, router: Router, executors: Exe
             let room = room(&config, &busy);
             let Some((grants, lease)) = claim(&router, &queue, &worker, room).await else { continue };
             for grant in grants {
+                busy_until = Instant::now() + BUSY_FOR;
                 *busy.entry(grant.executor.clone()).or_default() += 1;
                 let (router, executors) = (router.clone(), executors.clone());
                 serving.spawn(async move {

@@ -140,6 +140,11 @@ impl Crowd {
         self.events.load(Ordering::Relaxed)
     }
 
+    /// Contents that there are.
+    pub(super) fn contents(&self) -> u64 {
+        self.popular.len() as u64
+    }
+
     /// Calls that failed for good.
     pub(super) fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)

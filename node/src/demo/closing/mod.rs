@@ -81,7 +81,7 @@ impl Closing<'_> {
         let per_s = (crowd.visits() - begin.1) as f64 / begin.0.elapsed().as_secs_f64();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some seconds")]
         let gather_s = (GATHERED / per_s.max(1.0)).clamp(3.0, 30.0).ceil() as u64;
-        wiring::define_workflows(self.client, gather_s).await?;
+        wiring::define_workflows(self.client, gather_s, crowd.contents()).await?;
         self.good(crowd, former, local, report).await?;
         self.lift(former, report).await?;
         self.bad(report).await

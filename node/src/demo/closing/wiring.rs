@@ -21,16 +21,16 @@ pub(super) const EXPERIMENT: &str = "retrained-against-former";
 pub(super) const REFERENCE: u64 = 2_000;
 /// Rows in one of its windows.
 const WINDOW: u64 = 200;
-/// Products of matrices that the slow model does besides.
-const WEIGHT: u64 = 40;
+/// Multiplications that the slow model does besides, for each recommendation.
+const WEIGHT: u64 = 150_000_000;
 
 /// The workflow that is in the repository for people to copy.
 const WORKFLOW: &str = include_str!("../../../../examples/retrain.json");
 
 /// Defines both workflows; the one that retrains waits for so many seconds until members have shown what they want.
-pub(super) async fn define_workflows(client: &Client, gather_s: u64) -> anyhow::Result<()> {
+pub(super) async fn define_workflows(client: &Client, gather_s: u64, contents: u64) -> anyhow::Result<()> {
     let mut retrain: Value = serde_json::from_str(WORKFLOW)?;
-    let slow = slow(&retrain)?;
+    let slow = slow(&retrain, contents)?;
     retrain["workflow"]["params"]["gather_seconds"]["value"] = json!(gather_s);
     for (name, definition) in [(RETRAIN, retrain), (SLOW, slow)] {
         let push = json!({ "definition": definition, "by": "demo" });
@@ -74,14 +74,15 @@ fn delivery() -> Delivery {
 }
 
 /// The same training, with a model that answers as well and far more slowly, and nobody who evaluates it.
-fn slow(retrain: &Value) -> anyhow::Result<Value> {
+fn slow(retrain: &Value, contents: u64) -> anyhow::Result<Value> {
     let steps = retrain["workflow"]["steps"].as_array().context("steps of the example")?;
     let step = |id: &str| {
         let found = steps.iter().find(|step| step["step"]["id"] == id).cloned();
         found.with_context(|| format!("the example's step {id}"))
     };
     let (mut train, publish) = (step("train")?, step("publish")?);
-    train["step"]["params"]["weigh_down"] = json!({ "value": WEIGHT, "type": "LONG" });
+    train["step"]["params"]["weigh_down"] =
+        json!({ "value": WEIGHT / (contents * contents).max(1), "type": "LONG" });
     train["step"]["transition"] = json!({ "successors": { "publish": "true" } });
     let params = json!({ "since_ms": { "value": 0, "type": "LONG" } });
     let workflow = json!({ "id": SLOW, "params": params, "steps": [train, publish] });
