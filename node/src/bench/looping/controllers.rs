@@ -21,7 +21,7 @@ const MODEL: &str = "controlled";
 const PIPELINE: &str = "controlled";
 const WORKFLOW: &str = "controlled";
 /// Within this time of the start the node is killed.
-const KILLED_WITHIN_MS: u64 = 1_500;
+const KILLED_WITHIN_MS: u64 = 400;
 /// How long the dead node is away.
 const AWAY: Duration = Duration::from_millis(500);
 /// What is not over by then is stuck.

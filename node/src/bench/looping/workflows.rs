@@ -12,7 +12,9 @@ use crate::figures::{Goal, Report, percentile_ms};
 const STEPS: usize = 20;
 /// Chains, one after the other.
 const CHAINS: usize = 20;
-const ITERATIONS: u64 = 100_000;
+/// Two parameters, so that neither is too large for a parameter: every pair is an iteration.
+const SIDES: [u64; 2] = [400, 250];
+const ITERATIONS: u64 = SIDES[0] * SIDES[1];
 const WITHIN: Duration = Duration::from_secs(300);
 
 /// Steps that leave the engine: each is a task that a node claims, does and ends. What is done is a call of a node's
@@ -70,9 +72,11 @@ async fn chains(scene: &Scene, name: &str, steps: Vec<Value>) -> anyhow::Result<
 /// A loop over nothing, as large as Maestro's largest.
 pub(super) async fn foreach(scene: &Scene, report: &mut Report) -> anyhow::Result<()> {
     println!("loop: a foreach of {ITERATIONS} iterations");
+    let numbers =
+        |to: u64| json!({ "type": "LONG_ARRAY", "expression": format!("Util.intsBetween(0, {to}, 1)") });
     let each = json!({ "foreach": { "id": "each", "concurrency": 100,
         "params": { "loop_params": { "type": "MAP", "value": {
-            "i": { "type": "LONG_ARRAY", "expression": format!("Util.intsBetween(0, {ITERATIONS}, 1)") } } } },
+            "i": numbers(SIDES[0]), "j": numbers(SIDES[1]) } } },
         "steps": [{ "step": { "id": "nothing", "type": "NoOp" } }] } });
     let definition =
         json!({ "properties": { "owner": "bench" }, "workflow": { "id": "large", "steps": [each] } });
@@ -85,12 +89,11 @@ pub(super) async fn foreach(scene: &Scene, report: &mut Report) -> anyhow::Resul
     };
     let took = start.elapsed();
     let iterations = &view["lanes"][0]["steps"][0]["iterations"];
-    ensure!(
-        view["status"] == "SUCCEEDED" && iterations[1]["succeeded"] == ITERATIONS,
-        "not every iteration succeeded: {} {iterations} {}",
-        view["status"],
-        view["why"]
-    );
+    if view["status"] != "SUCCEEDED" || iterations[1]["succeeded"] != ITERATIONS {
+        let why = format!("not every iteration succeeded: {} {iterations} {}", view["status"], view["why"]);
+        report.missing("workflow.foreach_100k_s", "s", &why);
+        return Ok(());
+    }
     report.add("workflow.foreach_100k_s", took.as_secs_f64(), "s", Goal::AtMost(60.0));
     Ok(())
 }

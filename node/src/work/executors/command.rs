@@ -47,8 +47,18 @@ pub(super) async fn run(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
             let result: Value = serde_json::from_str(last).unwrap_or(Value::Null);
             Outcome::Done { output: Kept(json!({ "code": 0, "stdout": ended.out, "result": result })) }
         }
-        Some(code) => failed(format!("{program} ended with {code}: {}", tail(&ended.err)), Failure::User),
+        Some(code) => {
+            failed(format!("{program} ended with {code}: {}", tail(&ended.err)), of_its_output(&ended.out))
+        }
         None => failed(format!("{program} was ended by a signal"), Failure::Platform),
+    }
+}
+
+/// A program that failed may say in its output that another try would fail as well.
+fn of_its_output(out: &str) -> Failure {
+    match troupe_workflows::work::output(&json!({ "stdout": out })) {
+        Ok(output) if output.retryable == Some(false) => Failure::Fatal,
+        _ => Failure::User,
     }
 }
 
@@ -56,4 +66,21 @@ pub(super) async fn run(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
 pub(super) fn tail(text: &str) -> String {
     let from = text.char_indices().rev().nth(299).map_or(0, |(at, _)| at);
     text.get(from..).unwrap_or_default().replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_says_so_is_not_tried_again() {
+        let [(_, from), (_, to)] = troupe_workflows::work::OUTPUT_ENV;
+        let said = |retryable: bool| {
+            let artifacts =
+                json!({ "artifacts": { "maestro_retry": { "type": "RETRY", "retryable": retryable } } });
+            of_its_output(&format!("working\n{from}{artifacts}{to}\n"))
+        };
+        assert_eq!(said(false), Failure::Fatal);
+        assert_eq!((said(true), of_its_output("working\n")), (Failure::User, Failure::User));
+    }
 }
