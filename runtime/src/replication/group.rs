@@ -164,11 +164,15 @@ impl Group {
         self.raw.raft.term
     }
 
-    /// The leader it knows; none when this replica is no member, as nobody tells it any more who leads.
+    /// The leader it knows: none when this replica is no member, as nobody tells it any more who leads, and none that it
+    /// has not heard of for as long as any voter waits. Raft-rs never gives up the leader of one that cannot stand for
+    /// election, which may be a learner whose group has taken another in its place.
     #[must_use]
     pub fn leader(&self) -> Option<ReplicaId> {
         let raft = &self.raw.raft;
-        (raft.leader_id != 0 && raft.prs().get(raft.id).is_some()).then(|| ReplicaId(raft.leader_id))
+        let heard = self.leads() || raft.election_elapsed <= stands_at_most(self.election_ticks);
+        let known = raft.leader_id != 0 && heard && raft.prs().get(raft.id).is_some();
+        known.then(|| ReplicaId(raft.leader_id))
     }
 
     /// The last committed index it knows.
@@ -393,6 +397,11 @@ impl Group {
     }
 }
 
+/// Ticks without a leader after which any voter stands for election.
+const fn stands_at_most(election_ticks: usize) -> usize {
+    election_ticks + RANKS_MAX * ELECTION_SPREAD_TICKS
+}
+
 /// Twice what the largest snapshot takes at its pace, on top of what the smallest is given.
 fn snapshot_ticks(config: &RaftConfig) -> u32 {
     let seconds = 2 * config.snapshot_bytes_max / config.snapshot_bytes_per_s.max(1);
@@ -410,7 +419,7 @@ fn raft_config(id: ReplicaId, applied: u64, config: &RaftConfig) -> raft::Config
         heartbeat_tick: election - 1,
         // Within these, each replica's own is by its rank, so a run is reproducible and two replicas never tie.
         min_election_tick: election,
-        max_election_tick: election + RANKS_MAX * ELECTION_SPREAD_TICKS,
+        max_election_tick: stands_at_most(election),
         applied,
         max_size_per_msg: config.append_bytes_max,
         max_inflight_msgs: usize::from(config.inflight_messages_max),

@@ -225,7 +225,7 @@ impl Running {
         })?;
         let outputs = replica.outputs();
         self.mailbox.set_backlog(replica.backlog());
-        self.mailbox.set_hurried(replica.hurried());
+        self.mailbox.set_rest(replica.rest());
         let (leader, broken) = (replica.leader(), replica.broken().map(ToOwned::to_owned));
         drop(replica);
         self.perform(outputs)?;

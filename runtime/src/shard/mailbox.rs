@@ -1,7 +1,7 @@
 //! What waits for a shard's actor. Bounded in asks and bytes for users, with a lane of its own for the system.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::config::ShardConfig;
 use super::output::CheckpointEnd;
 use super::reads::NearAsk;
 use super::replica::Replica;
+use super::rest::Rest;
 use crate::address::{Address, NodeId, ShardId};
 use crate::entity::{KindSpec, VerbSpec};
 use crate::error::AskError;
@@ -95,10 +96,10 @@ pub struct Mailbox {
     shard: ShardId,
     lanes: Mutex<Lanes>,
     awake: AtomicBool,
-    /// Ticks that the actor has not counted, whether a beat is among them, and whether it wants to know of each.
+    /// Ticks that the actor has not counted, whether a beat is among them, and what it need not be woken for.
     ticks: AtomicU32,
     beat: AtomicBool,
-    hurried: AtomicBool,
+    rest: AtomicU8,
     backlog: AtomicU32,
     asks_max: usize,
     bytes_max: u64,
@@ -121,7 +122,7 @@ impl Mailbox {
             awake: AtomicBool::new(false),
             ticks: AtomicU32::new(0),
             beat: AtomicBool::new(false),
-            hurried: AtomicBool::new(false),
+            rest: AtomicU8::new(Rest::None.to_bits()),
             backlog: AtomicU32::new(0),
             asks_max: config.mailbox_asks_max as usize,
             bytes_max: config.mailbox_bytes_max,
@@ -177,6 +178,10 @@ impl Mailbox {
 
     /// Takes a system input. Raft messages, near reads and effects are dropped at their bounds; the rest always fits.
     pub fn system(&self, input: SystemInput) {
+        let wakes = match &input {
+            SystemInput::Raft(messages) => self.rest().wakes_for(messages),
+            _ => true,
+        };
         {
             let mut lanes = self.lanes();
             let drop = match &input {
@@ -190,30 +195,40 @@ impl Mailbox {
             lanes.effects += usize::from(matches!(input, SystemInput::Effects(_)));
             lanes.system.push_back(input);
         }
-        self.wake();
-    }
-
-    /// The Raft clock moved. An actor with nothing to do hears of it at the beats alone.
-    pub(super) fn tick(&self, beat: bool) {
-        if !self.is_connected() {
-            return;
-        }
-        self.ticks.fetch_add(1, Ordering::Relaxed);
-        self.beat.fetch_or(beat, Ordering::Relaxed);
-        if beat || self.hurried.load(Ordering::Relaxed) {
+        if wakes {
             self.wake();
         }
     }
 
-    /// Ticks since this was asked last, and whether a beat was among them. The clock of an actor that was held up loses
-    /// what is more than `most`: it must not stand for election over heartbeats that lie here unread.
-    pub(super) fn take_ticks(&self, most: u16) -> (u32, bool) {
-        (self.ticks.swap(0, Ordering::Relaxed).min(most.into()), self.beat.swap(false, Ordering::Relaxed))
+    /// The Raft clock moved.
+    pub(super) fn tick(&self, beat: bool, heartbeat_ticks: u16) {
+        if !self.is_connected() {
+            return;
+        }
+        let ticks = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
+        self.beat.fetch_or(beat, Ordering::Relaxed);
+        if self.rest().wakes_at(beat, ticks, heartbeat_ticks) {
+            self.wake();
+        }
     }
 
-    /// Whether the actor wants to hear of every tick.
-    pub(super) fn set_hurried(&self, hurried: bool) {
-        self.hurried.store(hurried, Ordering::Relaxed);
+    /// Ticks since this was asked last, and whether a beat was among them.
+    pub(super) fn take_ticks(&self, heartbeat_ticks: u16) -> (u32, bool) {
+        let ticks = self.ticks.swap(0, Ordering::Relaxed).min(Rest::ticks_max(heartbeat_ticks));
+        (ticks, self.beat.swap(false, Ordering::Relaxed))
+    }
+
+    fn rest(&self) -> Rest {
+        Rest::from_bits(self.rest.load(Ordering::Acquire))
+    }
+
+    /// What the actor need not be woken for until its next turn. What arrived during this one was judged by how it was
+    /// before; an actor that rests less now is woken for it.
+    pub(super) fn set_rest(&self, rest: Rest) {
+        let before = Rest::from_bits(self.rest.swap(rest.to_bits(), Ordering::AcqRel));
+        if before == Rest::Leads && rest != Rest::Leads && !self.lanes().system.is_empty() {
+            self.wake();
+        }
     }
 
     /// Whether a replica takes from it.

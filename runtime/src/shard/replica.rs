@@ -16,6 +16,7 @@ use super::output::{Note, Outputs, SnapshotJob};
 use super::parts::{Counters, HeldRead, Inflight, Leading, Open, ReplicaParts, WaitingAsk};
 use super::reads::Near;
 use super::recent::Recent;
+use super::rest::Rest;
 use super::timers::Pace;
 use super::world::Unread;
 use crate::address::{NodeId, ShardId};
@@ -163,9 +164,22 @@ impl Replica {
         }
     }
 
-    /// Whether it must hear of every tick: requests or an election may be due at any of them.
+    /// What it need not be woken for until its next turn.
     #[must_use]
-    pub fn hurried(&self) -> bool {
+    pub fn rest(&self) -> Rest {
+        if self.hurried() {
+            Rest::None
+        } else if self.group.leads() {
+            Rest::Leads
+        } else if self.group.leader().is_some() {
+            Rest::Follows
+        } else {
+            Rest::Beats
+        }
+    }
+
+    /// Requests or an election may be due at any tick.
+    fn hurried(&self) -> bool {
         !self.waiting.is_empty()
             || !self.open.is_empty()
             || !self.reads.is_empty()

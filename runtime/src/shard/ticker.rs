@@ -24,8 +24,9 @@ pub(crate) fn tick_all(world: &Arc<ShardWorld>) {
             if let Some(by) = jumps.look(Timestamp::wall(), world.clock.mono()) {
                 tell(&world, by);
             }
-            let beat = tick % u64::from(world.raft.heartbeat_ticks).max(1) == 0;
-            world.directory.mailboxes().for_each(|mailbox| mailbox.tick(beat));
+            let beats = world.raft.heartbeat_ticks;
+            let beat = tick % u64::from(beats).max(1) == 0;
+            world.directory.mailboxes().for_each(|mailbox| mailbox.tick(beat, beats));
         }
     });
 }

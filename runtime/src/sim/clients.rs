@@ -2,6 +2,7 @@
 //! was told.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rand::Rng as _;
 
@@ -15,6 +16,10 @@ use crate::{Address, AskError, Command, NodeId, Query, ShardId, wire};
 
 /// Keys of each kind.
 pub(super) const KEYS: u64 = 8;
+/// Those of them that most happens to.
+const HOT_KEYS: u64 = 2;
+/// How long an impatient client waits for an answer.
+const IMPATIENT: Duration = Duration::from_millis(100);
 /// Calls from here on are nobody's: bursts.
 const NOBODY: u64 = 1 << 63;
 
@@ -36,6 +41,7 @@ struct Ongoing {
     began: u64,
     deadline: u64,
     attempts: Attempts,
+    tried: bool,
     waits: Option<u16>,
 }
 
@@ -46,6 +52,12 @@ struct Client {
     leaders: BTreeMap<ShardId, NodeId>,
     /// What remains to be read at the end.
     script: Vec<u64>,
+}
+
+/// The node that a client runs on: it asks there first, and stands still with it.
+pub(super) fn home(at: usize, nodes: u16) -> Option<u16> {
+    let one = || u16::try_from(at / 4).unwrap_or(0) % nodes + 1;
+    at.is_multiple_of(4).then(one)
 }
 
 /// All clients, and what they were told.
@@ -162,6 +174,7 @@ impl Clients {
             began: s.now,
             deadline: s.now + s.options.call_ms * 1_000,
             attempts: Attempts::new(1, turn),
+            tried: false,
             waits: None,
         });
         self.attempt(at, s);
@@ -169,9 +182,11 @@ impl Clients {
 
     fn draw(&mut self, at: usize, s: &mut Shared) -> (u64, Asked) {
         self.value += 1;
-        let (key, value) = (s.rng.random_range(0..KEYS), self.value);
-        // Some only read: a write to a leader that is cut off would keep them from seeing what it answers meanwhile.
-        let first = if at.is_multiple_of(4) { 7 } else { 0 };
+        // Half of what happens happens to a few: what one is told can only be wrong about what another did to the same.
+        let keys = if s.rng.random_bool(0.5) { HOT_KEYS } else { KEYS };
+        let (key, value) = (s.rng.random_range(0..keys), self.value);
+        // Those at home on a node only read: a write to a leader that is cut off would keep them from seeing what it answers.
+        let first = if home(at, s.options.nodes).is_some() { 5 } else { 0 };
         let asked = match s.rng.random_range(first..10) {
             0 | 1 => Asked::Put(value),
             2 => Asked::Swap(value.saturating_sub(s.rng.random_range(1..12)), value),
@@ -189,17 +204,26 @@ impl Clients {
             return self.end(at, s);
         }
         let nodes = &s.known[ongoing.shard.0 as usize];
+        let near = home(at, s.options.nodes).filter(|_| !std::mem::replace(&mut ongoing.tried, true));
         // Every other client comes from elsewhere each time: it finds a new leader while others still ask the old one.
         let known = client.leaders.get(&ongoing.shard).copied().filter(|_| at.is_multiple_of(2));
-        let to = ongoing.attempts.target(known, |turn| NodeId(nodes[turn % nodes.len()])).0;
+        let to = near
+            .unwrap_or_else(|| ongoing.attempts.target(known, |turn| NodeId(nodes[turn % nodes.len()])).0);
         ongoing.waits = Some(to);
         client.serial += 1;
         let call = (at as u64) << 32 | client.serial;
         let left_ms = u32::try_from((ongoing.deadline - s.now) / 1_000).unwrap_or(u32::MAX);
         let batch = AskBatch { call, shard: ongoing.shard, left_ms, asks: vec![ongoing.ask.clone()] };
-        s.send(0, to, vec![Mail::Envelope(Envelope::Ask(batch))]);
-        let wait = u64::try_from(ATTEMPT_MAX.as_micros()).unwrap_or(u64::MAX);
-        self.wake(at, wait, s);
+        let mail = Mail::Envelope(Envelope::Ask(batch));
+        if near.is_some() {
+            s.at_home.push((to, mail));
+        } else {
+            s.send(0, to, vec![mail]);
+        }
+        // Some soon try elsewhere: were all as patient, a frozen node would hold them all, and nothing would happen at the
+        // next leader that its late answers could be wrong about.
+        let wait = if at % 4 == 3 { IMPATIENT } else { ATTEMPT_MAX };
+        self.wake(at, u64::try_from(wait.as_micros()).unwrap_or(u64::MAX), s);
     }
 
     /// An answer arrives, perhaps long after it was waited for.

@@ -2,8 +2,9 @@
 
 use super::disk::Waits;
 use super::network::Mail;
-use super::node::{Node, Slot};
+use super::node::Node;
 use super::shared::Shared;
+use super::slot::Slot;
 use crate::placement::Cluster;
 use crate::replication::ReplicaId;
 use crate::storage::{Record, Store as _};
@@ -13,13 +14,18 @@ impl Node {
     /// Looks at what is wished: asks to be taken in where a replica is to be here, and how it stands where none is.
     pub(super) fn follow_wishes(&mut self, s: &mut Shared) {
         let Some(cluster) = self.globals.get::<Cluster>(Cluster::KEY) else { return };
-        for shard in (1..=s.options.shards).map(ShardId) {
+        for shard in (0..=s.options.shards).map(ShardId) {
             let Some(wishes) = cluster.wishes(shard) else { return };
             let slot = &mut self.slots[shard.0 as usize];
             let id = slot.replica.as_ref().map(|replica| replica.probe().id);
+            // The control group is nowhere but where it was founded: no node here only listens to it.
+            let holds = match shard {
+                ShardId::CONTROL => s.placement[0].contains(&self.number),
+                _ => wishes.holds(NodeId(self.number)),
+            };
             // A removed replica hears of no leader, also where another is wished for by now.
-            let strayed = !wishes.holds(NodeId(self.number)) || slot.leader.is_none();
-            match (wishes.holds(NodeId(self.number)), id) {
+            let strayed = !holds || slot.leader.is_none();
+            match (holds, id) {
                 (true, None) if slot.rejoin.is_none() && !slot.restarting && !self.disk.full => {
                     let told = self.disk.sync_all();
                     self.tell(told, s);

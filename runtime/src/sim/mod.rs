@@ -14,6 +14,7 @@ mod operator;
 mod options;
 mod plan;
 mod shared;
+mod slot;
 mod watch;
 mod world;
 

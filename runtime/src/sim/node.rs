@@ -9,10 +9,11 @@ use raft::eraftpb::{Message, MessageType};
 use super::disk::{Disk, Waits};
 use super::network::Mail;
 use super::shared::{Event, Inner, Shared};
+use super::slot::{Rejoin, Slot};
 use crate::entity::Globals;
 use crate::planted::Planted;
 use crate::replication::{ReplicaId, SnapshotMark, Start};
-use crate::shard::{Outputs, Replica, ReplicaParts, build_snapshot};
+use crate::shard::{Outputs, Replica, ReplicaParts, Rest, build_snapshot};
 use crate::storage::{GroupLog, Record};
 use crate::transport::{Envelope, ReplyBatch};
 use crate::{NodeId, ShardId, Timestamp};
@@ -25,28 +26,6 @@ const RESTARTED_AFTER: u64 = 300_000;
 const GIVEN_UP_EACH: u64 = 4;
 /// The wall clock at the start.
 const EPOCH_MS: u64 = 1_700_000_000_000;
-
-/// A replica's place on a node.
-#[derive(Default)]
-pub(super) struct Slot {
-    pub(super) replica: Option<Replica>,
-    pub(super) replies: BTreeMap<u64, u64>,
-    pub(super) leader: Option<NodeId>,
-    pub(super) rejoin: Option<Rejoin>,
-    /// It is to be started again.
-    pub(super) restarting: bool,
-    ticks: u32,
-    seen: u64,
-    /// Which opening of a replica this is: what was begun for another does not count.
-    opened: u64,
-}
-
-#[derive(Default)]
-pub(super) struct Rejoin {
-    pub(super) id: Option<ReplicaId>,
-    pub(super) asked: u32,
-    pub(super) recording: bool,
-}
 
 /// A clock that may run at another rate than the world's.
 #[derive(Clone, Copy, Default)]
@@ -117,7 +96,7 @@ impl Node {
         self.clock = Skewed { at: now, mono: self.mono(now), ppm };
     }
 
-    fn wall(&self, now: u64) -> Timestamp {
+    pub(super) fn wall(&self, now: u64) -> Timestamp {
         Timestamp((EPOCH_MS + now / 1_000).saturating_add_signed(self.wall))
     }
 
@@ -264,8 +243,10 @@ impl Node {
         for (at, slot) in self.slots.iter_mut().enumerate() {
             let Some(replica) = &mut slot.replica else { continue };
             slot.ticks += 1;
-            if beat || replica.hurried() {
-                replica.advance(std::mem::take(&mut slot.ticks).min(every.into()), beat, now);
+            if replica.rest().wakes_at(beat, slot.ticks, every) {
+                let ticks = std::mem::take(&mut slot.ticks).min(Rest::ticks_max(every));
+                replica.advance(ticks, beat, now);
+                replica.step(&std::mem::take(&mut slot.unread));
                 self.dirty.insert(u32::try_from(at).unwrap_or(0));
             }
         }
@@ -301,7 +282,15 @@ impl Node {
 
     pub(super) fn on(&mut self, shard: ShardId, act: impl FnOnce(&mut Replica, u64), s: &Shared) {
         let now = self.mono(s.now);
-        if let Some(replica) = &mut self.slots[shard.0 as usize].replica {
+        let slot = &mut self.slots[shard.0 as usize];
+        if let Some(replica) = &mut slot.replica {
+            // A turn counts the ticks before it, and reads what came before, whatever it is woken for.
+            let most = Rest::ticks_max(s.options.raft().heartbeat_ticks);
+            let ticks = std::mem::take(&mut slot.ticks).min(most);
+            if ticks > 0 {
+                replica.advance(ticks, false, now);
+            }
+            replica.step(&std::mem::take(&mut slot.unread));
             act(replica, now);
             self.dirty.insert(shard.0);
         }

@@ -93,6 +93,8 @@ pub(super) struct Shared {
     pub(super) placement: Vec<Vec<u16>>,
     /// Nodes that were ever to hold each shard: where it may be found.
     pub(super) known: Vec<Vec<u16>>,
+    /// What clients ask of the node that they run on, before anything else happens.
+    pub(super) at_home: Vec<(u16, Mail)>,
     queue: BinaryHeap<Due>,
     serial: u64,
     hash: u64,
@@ -112,6 +114,7 @@ impl Shared {
             known: (0..=options.shards).map(|shard| options.placement(shard)).collect(),
             options,
             registry,
+            at_home: Vec::new(),
             queue: BinaryHeap::new(),
             serial: 0,
             hash: 0,

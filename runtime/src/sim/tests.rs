@@ -83,6 +83,13 @@ fn a_replica_goes_only_after_the_joint_membership_is_left() {
     assert_eq!(first_failing(&options, 60_000..60_040), None);
 }
 
+/// Taken back twice, a replica had opened as the learner that its group had meanwhile put another in place of. A learner
+/// never stands for election, so it believed in a leader that no longer spoke to it, and asked nobody whether it belonged.
+#[test]
+fn a_learner_that_nobody_speaks_to_asks_whether_it_belongs() {
+    assert_eq!(one(49, &small()).failure, None);
+}
+
 #[test]
 fn a_snapshot_lost_on_its_way_is_sent_again() {
     for seed in [96, 158] {
@@ -116,10 +123,7 @@ mod planted {
 
     /// The bug is caught by what it breaks, and not by something that fails without it as well.
     fn caught(bug: Bug, faults: &[Group], symptoms: &[&str]) {
-        // Many clients: most soon wait for a leader that is cut off, and it takes one who writes at the next meanwhile.
-        // One that waits for long sees nothing of it: the old leader stands down within a second.
-        let (clients, call_ms) = if bug == Bug::LeaseUnchecked { (64, 500) } else { (10, small().call_ms) };
-        let clean = Options { faults: faults.to_vec(), seconds: 10, clients, call_ms, ..small() };
+        let clean = Options { faults: faults.to_vec(), seconds: 10, clients: 10, ..small() };
         let options = Options { planted: Planted::with(bug), ..clean.clone() };
         let (seed, why) = first_failing(&options, 0..120).unwrap_or_else(|| panic!("{bug:?} was not caught"));
         assert!(symptoms.iter().any(|symptom| why.contains(symptom)), "{bug:?}, seed {seed}: {why}");
@@ -145,7 +149,7 @@ mod planted {
 
     #[test]
     fn an_unchecked_lease_is_caught() {
-        caught(Bug::LeaseUnchecked, &[Group::Cut], &["not linearizable", "was seen"]);
+        caught(Bug::LeaseUnchecked, &[Group::Pause, Group::Cut], &["not linearizable", "was seen"]);
     }
 
     #[test]

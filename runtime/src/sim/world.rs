@@ -1,11 +1,12 @@
 //! The world: one queue of events, and faults that begin and end.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
+use rand::{Rng as _, SeedableRng as _};
 
-use super::clients::Clients;
+use super::clients::{Clients, home};
 use super::kinds::registry;
 use super::network::{Mail, Weather};
 use super::node::Node;
@@ -119,12 +120,25 @@ impl World {
                     place.start(&mut self.s);
                 }
             }
-            Event::Client { client, serial } => {
-                self.clients.proceed(usize::from(client), serial, &mut self.s);
-            }
+            Event::Client { client, serial } => self.go_on(client, serial),
             Event::Fault(at) => self.begin(at),
             Event::Mended(at) => self.mend(at),
             Event::Operate => self.operate(),
+        }
+    }
+
+    /// A client goes on, unless the node that it runs on stands still.
+    fn go_on(&mut self, client: u16, serial: u64) {
+        let at = usize::from(client);
+        if let Some(home) = home(at, self.s.options.nodes) {
+            let place = self.node(home);
+            if place.frozen {
+                return place.held.push_back(Event::Client { client, serial });
+            }
+        }
+        self.clients.proceed(at, serial, &mut self.s);
+        for (to, mail) in std::mem::take(&mut self.s.at_home) {
+            self.arrive(0, to, vec![mail]);
         }
     }
 
@@ -167,6 +181,12 @@ impl World {
         let at = usize::from(number) - 1;
         if !self.nodes[at].up {
             return;
+        }
+        // Clients outlive the process that they run in: they stand for those that its next incarnation has.
+        for event in std::mem::take(&mut self.nodes[at].held) {
+            if matches!(event, Event::Client { .. }) {
+                self.s.after(0, event);
+            }
         }
         let share = self.s.between(0, 1_001);
         let keep = |len: usize| usize::try_from(len as u64 * share / 1_000).unwrap_or(0);
@@ -270,16 +290,32 @@ impl World {
         }
     }
 
-    /// Goes on with everything that it missed, in its order.
+    /// Goes on with everything that it missed: what came over one link in its order, the links in any.
     fn thaw(&mut self, number: u16) {
         if !std::mem::take(&mut self.node(number).frozen) {
             return;
         }
-        let held = std::mem::take(&mut self.node(number).held);
-        for event in held {
-            match event {
-                Event::Frame { from, to, mails } => self.arrive(from, to, mails),
-                other => self.happen(other),
+        // The last lane is the node's own.
+        let own = usize::from(self.s.options.nodes) + 1;
+        let mut lanes = (0..=own).map(|_| VecDeque::new()).collect::<Vec<_>>();
+        for event in std::mem::take(&mut self.node(number).held) {
+            let lane = if let Event::Frame { from, .. } = &event { usize::from(*from) } else { own };
+            lanes[lane].push_back(event);
+        }
+        loop {
+            lanes.retain(|lane| !lane.is_empty());
+            if lanes.is_empty() {
+                return;
+            }
+            let lane = self.s.rng.random_range(0..lanes.len());
+            // A socket is read for as long as there is something, or not.
+            let most = lanes[lane].len();
+            let some = self.s.rng.random_range(1..=most);
+            for event in lanes[lane].drain(..some).collect::<Vec<_>>() {
+                match event {
+                    Event::Frame { from, to, mails } => self.arrive(from, to, mails),
+                    other => self.happen(other),
+                }
             }
         }
     }
