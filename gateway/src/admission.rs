@@ -33,19 +33,13 @@ impl Drop for InFlight {
 pub(crate) async fn admit(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = Route::of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
-    let permit = if route.limited() {
-        match edge.permits.clone().try_acquire_owned() {
-            Ok(permit) => Some(permit),
-            Err(_) => {
-                metrics::shed();
-                let response = overloaded(&edge).into_response();
-                metrics::request(route, response.status().as_u16(), started.elapsed());
-                return response;
-            }
-        }
-    } else {
-        None
-    };
+    let place = if route.limited() { edge.places.take() } else { None };
+    if route.limited() && place.is_none() {
+        metrics::shed();
+        let response = overloaded(&edge).into_response();
+        metrics::request(route, response.status().as_u16(), started.elapsed());
+        return response;
+    }
     let in_flight = InFlight::enter();
     let span = tracing::debug_span!(
         "request",
@@ -54,7 +48,7 @@ pub(crate) async fn admit(State(edge): State<Edge>, request: Request, next: Next
         trace = trace_id(request.headers()).unwrap_or_default(),
     );
     let response = next.run(request).instrument(span).await;
-    drop((permit, in_flight));
+    drop((place, in_flight));
     metrics::request(route, response.status().as_u16(), started.elapsed());
     response
 }
@@ -64,8 +58,8 @@ fn overloaded(edge: &Edge) -> Problem {
         StatusCode::SERVICE_UNAVAILABLE,
         "OVERLOADED",
         format!(
-            "{} requests are in work at this node: try again, or another node",
-            edge.config.in_flight_max
+            "{} requests are in work at this node, and it can do no more at the moment: try again, or another node",
+            edge.places.bound()
         ),
     )
     .retry_after(edge.config.retry_after)

@@ -12,6 +12,10 @@ pub struct GatewayConfig {
     /// Requests in work at once; the next one is answered 503 `OVERLOADED` with `Retry-After`. Health and metrics are
     /// answered beyond it.
     pub in_flight_max: u32,
+    /// How late the node's tasks may get their turn: while all of them get it later, fewer requests are taken, down to
+    /// what it can do.
+    #[serde(with = "humantime_serde")]
+    pub late_max: Duration,
     /// Open connections; more wait unaccepted in the kernel's backlog.
     pub connections_max: u32,
     /// Largest request body in bytes; a larger one is answered 413.
@@ -53,6 +57,7 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
             in_flight_max: 512,
+            late_max: Duration::from_millis(20),
             connections_max: 2_048,
             body_bytes_max: 8 << 20,
             events_max: 10_000,
@@ -79,6 +84,7 @@ impl Section for GatewayConfig {
             }
         };
         need((1..=1_000_000).contains(&self.in_flight_max), "in_flight_max", "must be 1 to 1000000");
+        need(!self.late_max.is_zero(), "late_max", "must be longer than zero");
         need((1..=1_000_000).contains(&self.connections_max), "connections_max", "must be 1 to 1000000");
         need(
             (1_024..=256 << 20).contains(&self.body_bytes_max),
@@ -119,6 +125,7 @@ mod tests {
 
         let broken = GatewayConfig {
             in_flight_max: 0,
+            late_max: Duration::ZERO,
             connections_max: 0,
             body_bytes_max: 1,
             events_max: 10_001,
@@ -137,6 +144,7 @@ mod tests {
             keys,
             [
                 "gateway.in_flight_max",
+                "gateway.late_max",
                 "gateway.connections_max",
                 "gateway.body_bytes_max",
                 "gateway.events_max",

@@ -18,6 +18,7 @@ mod media;
 mod metadata;
 pub mod metrics;
 mod openapi;
+mod pressure;
 mod problem;
 mod readiness;
 mod recommend;

@@ -8,6 +8,7 @@ const REQUESTS: &str = "troupe_gateway_requests_total";
 const REQUEST_SECONDS: &str = "troupe_gateway_request_seconds";
 const IN_FLIGHT: &str = "troupe_gateway_requests_in_flight";
 const SHED: &str = "troupe_gateway_requests_shed_total";
+const BOUND: &str = "troupe_gateway_requests_in_flight_bound";
 const EVENTS: &str = "troupe_gateway_events_total";
 const REMEMBERED: &str = "troupe_gateway_remembered_total";
 const TITLES: &str = "troupe_gateway_titles_total";
@@ -17,6 +18,11 @@ pub fn describe() {
     describe_counter!(REQUESTS, Unit::Count, "requests answered, by route and class of status");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "time from a request's head to its answer, by route");
     describe_gauge!(IN_FLIGHT, Unit::Count, "requests in work");
+    describe_gauge!(
+        BOUND,
+        Unit::Count,
+        "requests that may be in work at the moment, by how late the node's tasks are"
+    );
     describe_counter!(SHED, Unit::Count, "requests refused because too many were in work");
     describe_counter!(EVENTS, Unit::Count, "lines of /v1/events, by what became of them");
     describe_counter!(REMEMBERED, Unit::Count, "recommendations told to their members, by what became of it");
@@ -162,6 +168,10 @@ pub(crate) fn entered() {
 
 pub(crate) fn left() {
     gauge!(IN_FLIGHT).decrement(1.0);
+}
+
+pub(crate) fn bound(requests: f64) {
+    gauge!(BOUND).set(requests);
 }
 
 pub(crate) fn shed() {

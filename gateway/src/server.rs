@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use troupe_runtime::Router;
 use troupe_runtime::entity::Globals;
@@ -27,6 +27,7 @@ use crate::domain::Domain;
 use crate::listener::Bounded;
 use crate::metadata::config::MetadataConfig;
 use crate::openapi;
+use crate::pressure::{Gauge, Places};
 use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::recommend::Recommend;
@@ -70,7 +71,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) config: GatewayConfig,
     pub(crate) metadata: MetadataConfig,
-    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) places: Arc<Places>,
     pub(crate) titles: Titles,
     pub(crate) remember: Remember,
     pub(crate) openapi: Bytes,
@@ -112,7 +113,9 @@ impl Gateway {
         let analyst = Analyst::start(fetch.clone(), self.globals.clone(), salt);
         let served = Arc::<Served>::default();
         let writer = Writer::start(served.clone(), self.router.clone(), self.globals.clone());
-        let app = self.app(remember, fetch, served);
+        let places = Places::new(self.config.in_flight_max);
+        let gauge = Gauge::start(places.clone(), self.config.in_flight_max, self.config.late_max);
+        let app = self.app(remember, fetch, served, places);
         let (stopping, mut stopped) = watch::channel(false);
         let serving =
             axum::serve(Bounded::new(listener, connections_max), app).with_graceful_shutdown(async move {
@@ -133,16 +136,16 @@ impl Gateway {
                 Ok(())
             }
         };
-        drop((analyst, writer));
+        drop((analyst, writer, gauge));
         remembering.stop(drain).await;
         served
     }
 
-    fn app(self, remember: Remember, fetch: Fetch, counts: Arc<Served>) -> axum::Router {
+    fn app(self, remember: Remember, fetch: Fetch, counts: Arc<Served>, places: Arc<Places>) -> axum::Router {
         let (routes, openapi) = composed().split_for_parts();
         let edge = Edge(Arc::new(Shared {
             titles: Titles::new(self.config.titles_max, self.config.titles_age_max),
-            permits: Arc::new(Semaphore::new(self.config.in_flight_max as usize)),
+            places,
             remember,
             fetch,
             served: counts,

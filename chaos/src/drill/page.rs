@@ -17,8 +17,8 @@ an order that one machine could have answered in (Wing and Gong's search with Lo
 - **double**: shards led twice in one term, from the nodes' logs, and versions that two writes were both acknowledged as.
 - **duplicates**, **stale**, **no order**: things that happened twice; answers older than what had been acknowledged before
   they were asked for; keys whose calls have no order, and writes that happened though denied.
-- **gap**: how long a client that tries every gateway was without an answer, over clients and rounds in which a majority
-  could talk. It includes the 50 ms between two of its calls.
+- **gap**: how long a client that tries every gateway, each for half a second, was without an answer, over clients and rounds
+  in which a majority could talk. It includes the 50 ms between two of its calls.
 - **answers**, **rate back**: the longest time from a heal until every node answered for shards all over the cluster, and
   until clients had 95 % of their answers a second again.
 - **untyped**: answers that were neither a reply nor a problem with code, retryability and outcome.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::history::{Answer, Call};
 
-/// How much longer than its deadline a client waits for an answer.
-const GRACE: Duration = Duration::from_millis(1_000);
+/// How much longer than its deadline a client waits for an answer: half as long again, and at most this.
+const GRACE_MAX: Duration = Duration::from_millis(1_000);
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ impl Gateway {
             .post(format!("{}/{}/{verb}", self.base, request.key))
             .header("Idempotency-Key", request.once)
             .header("X-Deadline-Ms", request.within.as_millis().to_string())
-            .timeout(request.within + GRACE)
+            .timeout(request.within + GRACE_MAX.min(request.within / 2))
             .json(&body)
             .send()
             .await;

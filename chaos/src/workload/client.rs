@@ -14,8 +14,9 @@ use crate::history::{Call, End, Operation};
 
 /// How long a roaming client tries one call.
 const TRY_FOR: Duration = Duration::from_secs(10);
-/// How long each of its attempts may take.
-const ATTEMPT: Duration = Duration::from_secs(2);
+/// How long each of its attempts may take. Shorter than a failover, so that what it waits for is the cluster: a gateway that
+/// is frozen or cut off holds nobody who knows of others.
+const ATTEMPT: Duration = Duration::from_millis(500);
 /// Before the next attempt.
 const PAUSE: Duration = Duration::from_millis(40);
 /// Deadlines of clients that stay. The long ones are still there when what they asked thaws.

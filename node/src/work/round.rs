@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use troupe_actors::tasks::{Claim, Waiting, queues};
+use troupe_actors::tasks::{Claim, Grant, Waiting, queues};
 use troupe_runtime::cluster::Runtime;
 use troupe_runtime::{Address, AskOptions, Router};
 
@@ -26,6 +26,7 @@ pub(super) async fn rounds(runtime: Arc<Runtime>, router: Router, executors: Exe
     let mut serving: JoinSet<String> = JoinSet::new();
     let mut busy: BTreeMap<String, u32> = BTreeMap::new();
     let mut busy_until = Instant::now();
+    let mut empty: BTreeMap<Address, u64> = BTreeMap::new();
     loop {
         let calm = Instant::now() >= busy_until;
         tokio::time::sleep(if calm { config.look_every } else { config.look_every.min(BUSY_LOOK) }).await;
@@ -36,12 +37,22 @@ pub(super) async fn rounds(runtime: Arc<Runtime>, router: Router, executors: Exe
             }
         }
         for queue in queues() {
-            let led = router.shard_of(&queue).is_ok_and(|shard| runtime.leads(shard));
-            if !led {
+            let Ok(shard) = router.shard_of(&queue) else { continue };
+            if !runtime.leads(shard) {
+                continue;
+            }
+            // An empty queue stays empty until its shard applies something: asking it would renew the shard's lease, too.
+            let applied = runtime.applied(shard);
+            if applied.is_some() && empty.get(&queue) == applied.as_ref() {
                 continue;
             }
             let room = room(&config, &busy);
-            let Some((grants, lease)) = claim(&router, &queue, &worker, room).await else { continue };
+            let found = claim(&router, &queue, &worker, room).await;
+            match (&found, applied) {
+                (Found::Empty, Some(applied)) => _ = empty.insert(queue, applied),
+                _ => _ = empty.remove(&queue),
+            }
+            let Found::Granted(grants, lease) = found else { continue };
             for grant in grants {
                 busy_until = Instant::now() + BUSY_FOR;
                 *busy.entry(grant.executor.clone()).or_default() += 1;
@@ -85,20 +96,30 @@ fn room(config: &WorkConfig, busy: &BTreeMap<String, u32>) -> BTreeMap<String, u
     config.at_once.iter().filter_map(left).collect()
 }
 
-async fn claim(
-    router: &Router,
-    queue: &Address,
-    worker: &str,
-    room: BTreeMap<String, u32>,
-) -> Option<(Vec<troupe_actors::tasks::Grant>, Duration)> {
+/// What a look at a queue came to.
+enum Found {
+    /// Nothing waits.
+    Empty,
+    /// What waits cannot be taken now.
+    Nothing,
+    /// Tasks, and how long they are this node's without a beat.
+    Granted(Vec<Grant>, Duration),
+}
+
+async fn claim(router: &Router, queue: &Address, worker: &str, room: BTreeMap<String, u32>) -> Found {
     if room.is_empty() {
-        return None;
+        return Found::Nothing;
     }
-    let waiting = router.query(queue, &Waiting {}, WITHIN).await.ok()?;
+    let Ok(waiting) = router.query(queue, &Waiting {}, WITHIN).await else { return Found::Nothing };
+    if waiting.tasks.is_empty() {
+        return Found::Empty;
+    }
     if !waiting.tasks.keys().any(|executor| room.contains_key(executor)) {
-        return None;
+        return Found::Nothing;
     }
     let claim = Claim { worker: worker.to_owned(), room };
-    let granted = router.ask(queue, &claim, AskOptions::within(WITHIN)).await.ok()?;
-    Some((granted.tasks, Duration::from_millis(granted.lease_ms)))
+    match router.ask(queue, &claim, AskOptions::within(WITHIN)).await {
+        Ok(granted) => Found::Granted(granted.tasks, Duration::from_millis(granted.lease_ms)),
+        Err(_) => Found::Nothing,
+    }
 }

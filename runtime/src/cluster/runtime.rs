@@ -281,6 +281,13 @@ impl Runtime {
         self.world.directory.leader(shard) == Some(self.spec.here)
     }
 
+    /// The last entry that this node's replica of a shard has applied: while it stays the same, no entity of the shard has
+    /// changed. None while the replica is at work, or where there is none.
+    #[must_use]
+    pub fn applied(&self, shard: ShardId) -> Option<u64> {
+        self.world.directory.mailbox(shard)?.applied()
+    }
+
     /// Hands over leadership of every shard led here, and waits until it is done or time is up. The shards' actors keep
     /// running; stop them afterwards, then call [`Runtime::close`].
     pub async fn drain(&self, within: Duration) {

@@ -176,6 +176,12 @@ impl Mailbox {
         replica.answer_here(to, verb, body, clock.mono(), Timestamp::wall())
     }
 
+    /// The last entry that the replica has applied, when nobody is at work on it.
+    pub(crate) fn applied(&self) -> Option<u64> {
+        let seat = self.seat.load();
+        Some(seat.as_ref()?.replica.try_lock().ok()?.applied())
+    }
+
     /// Takes a system input. Raft messages, near reads and effects are dropped at their bounds; the rest always fits.
     pub fn system(&self, input: SystemInput) {
         let wakes = match &input {

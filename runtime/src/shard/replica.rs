@@ -301,6 +301,12 @@ impl Replica {
         (self.group.id(), self.group.term())
     }
 
+    /// The last entry applied.
+    #[must_use]
+    pub const fn applied(&self) -> u64 {
+        self.applied
+    }
+
     /// Does everything that can be done now. Call after any input, then take the outputs.
     pub fn turn(&mut self, now: Mono, wall: Timestamp) {
         self.turned = now;
