@@ -9,9 +9,6 @@ use statrs::function::beta::beta_reg;
 
 /// Windows that the reference is made of.
 const WINDOWS: u32 = 10;
-/// Observations without which a window says nothing: it stays open, and the next one adds to it.
-const LEAST: u64 = 30;
-
 /// A sum of numbers of 0 to 1, and how many they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Tally {
@@ -23,6 +20,10 @@ impl Tally {
     fn share(self) -> f64 {
         self.sum / self.count as f64
     }
+
+    fn and(self, other: Self) -> Self {
+        Self { sum: self.sum + other.sum, count: self.count + other.count }
+    }
 }
 
 /// A share, its reference, and the window that is open.
@@ -32,6 +33,8 @@ pub struct Level {
     reference: Tally,
     windows: u32,
     open: Tally,
+    /// The window before, if it is no part of the reference.
+    last: Option<Tally>,
 }
 
 /// A window against the reference.
@@ -43,6 +46,9 @@ pub struct Moved {
     pub reference: f64,
     /// How likely a difference as large is if nothing has moved.
     pub p_value: f64,
+    /// The same of this window and the one before together; none while the reference is learned.
+    #[serde(default)]
+    pub of_two: Option<f64>,
 }
 
 impl Moved {
@@ -57,6 +63,15 @@ impl Moved {
 }
 
 impl Level {
+    /// Observations without which a window says nothing: it stays open, and the next one adds to it.
+    pub const LEAST: u64 = 30;
+
+    /// Observations in the window that is open.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.open.count
+    }
+
     /// Folds a number of 0 to 1.
     pub fn fold(&mut self, x: f64) {
         self.open.sum += x;
@@ -66,20 +81,28 @@ impl Level {
     /// Ends the window. `None` for the first one, and while it holds too few.
     pub fn close(&mut self) -> Option<Moved> {
         let Tally { sum, count } = self.open;
-        if count < LEAST {
+        if count < Self::LEAST {
             return None;
         }
         self.open = Tally::default();
-        let moved = (self.reference.count > 0).then(|| self.against(Tally { sum, count }));
+        let window = Tally { sum, count };
+        let moved = (self.reference.count > 0).then(|| Moved {
+            share: window.share(),
+            reference: self.reference.share(),
+            p_value: self.against(window),
+            of_two: self.last.map(|last| self.against(last.and(window))),
+        });
         if self.windows < WINDOWS && !moved.is_some_and(|moved| moved.is_believed()) {
-            self.reference.sum += sum;
-            self.reference.count += count;
+            self.reference = self.reference.and(window);
             self.windows += 1;
+            self.last = None;
+        } else {
+            self.last = Some(window);
         }
         moved
     }
 
-    fn against(&self, window: Tally) -> Moved {
+    fn against(&self, window: Tally) -> f64 {
         let whole = (self.reference.count + window.count) as f64;
         let hits = self.reference.sum + window.sum;
         // The rarer of hits and misses is nearer to the binomial law.
@@ -88,8 +111,7 @@ impl Level {
         } else {
             (whole - hits, window.count as f64 - window.sum)
         };
-        let p_value = binomial_two_sided(own, all, window.count as f64 / whole);
-        Moved { share: window.share(), reference: self.reference.share(), p_value }
+        binomial_two_sided(own, all, window.count as f64 / whole)
     }
 }
 
@@ -125,6 +147,19 @@ mod tests {
         assert!(window(&mut level, 5, 500).unwrap().is_believed());
         assert_eq!((window(&mut level, 20, 20), window(&mut level, 9, 9)), (None, None));
         assert_eq!(window(&mut level, 1, 1).unwrap().share, 1.0);
+    }
+
+    #[test]
+    fn two_windows_together_know_what_neither_does() {
+        let mut level = Level::default();
+        for _ in 0..10 {
+            assert_eq!(window(&mut level, 50, 500).and_then(|moved| moved.of_two), None, "the reference");
+        }
+        assert_eq!(window(&mut level, 50, 500).unwrap().of_two, None, "the one before is of the reference");
+        assert!(window(&mut level, 50, 500).unwrap().of_two.is_some_and(|p| p > 0.9));
+        assert!(window(&mut level, 75, 500).is_some_and(|moved| !moved.is_believed()));
+        let moved = window(&mut level, 75, 500).unwrap();
+        assert!(!moved.is_believed() && moved.of_two.is_some_and(|p| p < Moved::BELIEVED), "{moved:?}");
     }
 
     #[test]
