@@ -14,6 +14,7 @@ mod spec;
 mod state;
 #[cfg(test)]
 mod tests;
+mod ticking;
 mod watching;
 mod window;
 

@@ -7,14 +7,32 @@ use super::spec::MonitorSpec;
 
 /// Rows of one batch.
 const ROWS_MAX: usize = 2_000;
-/// Bytes of one batch as it is stored: it is one entry of the log, and each replica gets it whole.
+/// Bytes of one batch, or of a reference, as it is stored: it is one entry of the log, and each replica gets it whole.
 const BYTES_MAX: usize = 200 << 10;
 pub(super) const KEY_BYTES_MAX: usize = 128;
+
+/// How many bytes values take where they are stored, each with its mark.
+fn stored_values(values: &[Option<f64>]) -> usize {
+    values.iter().map(|value| if value.is_some() { 9 } else { 1 }).sum()
+}
 
 /// How many bytes a row takes at most where it is stored.
 fn stored(row: &Row) -> usize {
     let predicted = row.predicted.as_ref().map_or(0, |predicted| predicted.key.len() + 13);
-    row.values.iter().map(|value| if value.is_some() { 9 } else { 1 }).sum::<usize>() + 12 + predicted
+    stored_values(&row.values) + 12 + predicted
+}
+
+/// Says whether a reference, a column for each feature, is too large to be told at once.
+pub(super) fn check_reference(columns: &[Vec<Option<f64>>]) -> Result<(), Refused> {
+    let bytes: usize = columns.iter().map(|column| stored_values(column) + 9).sum();
+    if bytes <= BYTES_MAX {
+        return Ok(());
+    }
+    let why = format!(
+        "a reference must be at most {BYTES_MAX} bytes as it is stored, and this one is {bytes}: give fewer rows, or \
+         leave it out and tell its rows by observe, spec.reference_rows of them"
+    );
+    Err(Refused::field("TOO_LARGE", "reference", why))
 }
 
 /// Says what is wrong with a batch.

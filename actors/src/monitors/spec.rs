@@ -8,7 +8,7 @@ use troupe_runtime::Refused;
 /// Features of one monitor.
 const FEATURES_MAX: usize = 100;
 /// Values kept while the reference is learned.
-pub(super) const SAMPLE_MAX: usize = 200_000;
+const SAMPLE_MAX: usize = 200_000;
 /// Longest name of a feature or signal, and longest subject, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 /// Detectors on the stream of errors.

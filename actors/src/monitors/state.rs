@@ -72,6 +72,8 @@ pub enum Event {
     Lifted(Silence),
     /// The clock moved something.
     Ticked(Timestamp),
+    /// The labels that had come were judged without waiting for rows.
+    LabelsJudged(Timestamp),
 }
 
 impl Monitor {
@@ -124,15 +126,10 @@ impl Monitor {
         };
     }
 
-    /// What comes of the clock, on a copy.
-    fn would_tick(&self, now: Timestamp) -> Said {
-        match &self.phase {
-            Phase::Watching(watching) => watching.0.clone().tick(&self.spec.0, self.last, now),
-            Phase::Gathering(gathering) => {
-                let mut on_stale = gathering.on_stale.0.clone();
-                gathering.tick(&mut on_stale, &self.spec.0, self.last, now)
-            }
-            _ => Said::default(),
+    fn judge_labels(&mut self, now: Timestamp) {
+        if let Phase::Watching(watching) = &mut self.phase {
+            let said = watching.0.close_labels(self.spec.0.features.len(), now);
+            self.keep(said);
         }
     }
 
@@ -173,7 +170,7 @@ impl Monitor {
         }
     }
 
-    fn tell<C: Command>(
+    pub(super) fn tell<C: Command>(
         &self,
         mut decision: Decision<Self, C>,
         alarms: &[Alarm],
@@ -300,6 +297,7 @@ impl Entity for Monitor {
                 self.keep(said);
                 self.silences.retain(|silence| silence.until > *now);
             }
+            Event::LabelsJudged(now) => self.judge_labels(*now),
         }
     }
 
@@ -316,16 +314,12 @@ impl Entity for Monitor {
 impl Decide<DefineMonitor> for Monitor {
     fn decide(&self, ask: &DefineMonitor, ctx: &Context<'_>) -> Decision<Self, DefineMonitor> {
         let spec = &ask.spec.0;
-        let rows = ask.reference.as_deref().map(columns);
-        // Without a reference the judges' options are tried on a made up one.
-        let tried = vec![vec![0.0, 1.0, 2.0]; spec.features.len()];
         let judged = spec.check().and_then(|()| {
-            let cells: usize = rows.iter().flatten().map(Vec::len).sum();
-            if cells > super::spec::SAMPLE_MAX {
-                let why = format!("a reference must be {} values or less", super::spec::SAMPLE_MAX);
-                return Err(Refused::field("TOO_MANY", "reference", why));
-            }
-            Watching::new(spec, rows.as_ref().unwrap_or(&tried), ctx.now)
+            ask.reference.as_deref().map_or(Ok(()), rows::check_reference)?;
+            // Without a reference the judges' options are tried on a made up one.
+            let tried = || vec![vec![0.0, 1.0, 2.0]; spec.features.len()];
+            let reference = ask.reference.as_deref().map_or_else(tried, columns);
+            Watching::new(spec, &reference, ctx.now)
                 .map_err(|error| Refused::field("BAD_SPEC", "spec.options", error.to_string()))
         });
         if let Err(refused) = judged {
@@ -373,20 +367,6 @@ impl Decide<Happening> for Monitor {
     }
 }
 
-impl Decide<Label> for Monitor {
-    fn decide(&self, ask: &Label, ctx: &Context<'_>) -> Decision<Self, Label> {
-        let Phase::Watching(watching) = &self.phase else {
-            return Decision::refuse(Refused::new("NOT_WATCHING", "the monitor has no reference yet"));
-        };
-        if !watching.0.joins_labels() {
-            let why = "the monitor joins no labels: define it with spec.labels";
-            return Decision::refuse(Refused::new("NO_LABELS", why));
-        }
-        let waits = watching.0.waits_for(&ask.key);
-        Decision::event(Event::Labelled(ask.clone(), ctx.now)).reply(waits)
-    }
-}
-
 impl Decide<Silence> for Monitor {
     fn decide(&self, ask: &Silence, ctx: &Context<'_>) -> Decision<Self, Silence> {
         if ask.until <= ask.from || ask.until <= ctx.now {
@@ -421,17 +401,5 @@ impl Decide<Lift> for Monitor {
             return Decision::unchanged().reply(());
         }
         Decision::event(Event::Lifted(ask.silence.clone())).reply(())
-    }
-}
-
-impl Decide<Tick> for Monitor {
-    fn decide(&self, _ask: &Tick, ctx: &Context<'_>) -> Decision<Self, Tick> {
-        let said = self.would_tick(ctx.now);
-        let older = matches!(self.phase, Phase::Learning(_));
-        let ended = self.silences.iter().any(|silence| silence.until <= ctx.now);
-        if said.windows.is_empty() && said.alarms.is_empty() && !ended && !older {
-            return Decision::unchanged().reply(());
-        }
-        self.tell(Decision::event(Event::Ticked(ctx.now)), &said.alarms, ctx.key).reply(())
     }
 }

@@ -228,6 +228,21 @@ impl Watching {
         Some(accuracy)
     }
 
+    /// Labels that met their prediction and are not judged yet.
+    pub(super) fn labelled(&self) -> u64 {
+        self.right.open()
+    }
+
+    /// Judges the labels that have come though no row ends their window.
+    pub(super) fn close_labels(&mut self, features: usize, now: Timestamp) -> Said {
+        let mut said = Said::default();
+        let confusion = self.labels.as_mut().map(LabelJoin::take_confusion);
+        let accuracy = confusion.and_then(|confusion| confusion.accuracy());
+        self.judge_labelled(now, &mut said);
+        said.windows.push(Window::of_labels(features, accuracy, now));
+        said
+    }
+
     pub(super) fn label(&mut self, key: &str, positive: bool, now: Timestamp) {
         if let Some(joined) = self.labels.as_mut().and_then(|labels| labels.labelled(key, positive, now.0)) {
             self.right.fold(f64::from(u8::from(joined.positive == joined.truth)));

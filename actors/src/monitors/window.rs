@@ -29,7 +29,7 @@ pub struct FeatureWindow {
 pub struct Window {
     /// When it ended.
     pub end: Timestamp,
-    /// Rows in it.
+    /// Rows in it; 0 for one of labels alone.
     pub observations: u64,
     /// In the order of the monitor's features.
     pub features: Vec<FeatureWindow>,
@@ -62,6 +62,29 @@ impl Window {
             drifting_share: report.drifting_share as f32,
             error: None,
             accuracy: None,
+            estimated_accuracy: None,
+        }
+    }
+
+    /// A window of labels that came without rows.
+    #[allow(clippy::cast_possible_truncation, reason = "for a picture, single precision is plenty")]
+    pub(super) fn of_labels(features: usize, accuracy: Option<f64>, now: Timestamp) -> Self {
+        let nothing = FeatureWindow {
+            psi: None,
+            threshold: 0.0,
+            jensen_shannon: 0.0,
+            p: None,
+            drifts: false,
+            unmet: false,
+            stream_drifts: 0,
+        };
+        Self {
+            end: now,
+            observations: 0,
+            features: vec![nothing; features],
+            drifting_share: 0.0,
+            error: None,
+            accuracy: accuracy.map(|share| share as f32),
             estimated_accuracy: None,
         }
     }

@@ -24,7 +24,7 @@ const FEW: usize = 50;
 /// The share of errors, and what it becomes where their drift is planted.
 const ERRORS: f64 = 0.1;
 const MORE_ERRORS: f64 = 0.2;
-/// The reference, and how many times a drift is planted behind it.
+/// Rows that the reference is learned from, whole batches of them, and how many times a drift is planted behind it.
 const REFERENCE: usize = 8_000;
 const PLANTED: usize = 20;
 /// Every detector that there is, on the stream of errors.
@@ -48,11 +48,6 @@ fn features() -> Vec<Feature> {
     (0..FEATURES).map(|at| Feature { name: format!("f{at}"), expectation: Default::default() }).collect()
 }
 
-fn columns(random: &mut SmallRng) -> Vec<Vec<Option<f64>>> {
-    let rows: Vec<[f64; FEATURES]> = (0..REFERENCE).map(|_| values(random)).collect();
-    (0..FEATURES).map(|at| rows.iter().map(|row| Some(row[at])).collect()).collect()
-}
-
 /// The entity as a cluster holds it, with every detector on and each batch decided and folded; all but the log.
 struct Watched {
     monitor: Monitor,
@@ -64,9 +59,15 @@ impl Watched {
     fn new(random: &mut SmallRng) -> anyhow::Result<Self> {
         let errors = DETECTORS.map(|kind| serde_json::from_value(json!({ "kind": kind })));
         let errors = errors.into_iter().collect::<Result<_, _>>()?;
-        let spec = Kept(MonitorSpec { features: features(), errors, ..MonitorSpec::default() });
+        let reference_rows = Some(u32::try_from(REFERENCE)?);
+        let spec =
+            Kept(MonitorSpec { features: features(), errors, reference_rows, ..MonitorSpec::default() });
         let mut watched = Self { monitor: Monitor::create("bench"), globals: Globals::default(), now: 1 };
-        watched.tell(&DefineMonitor { spec, reference: Some(columns(random)) })?;
+        watched.tell(&DefineMonitor { spec, reference: None })?;
+        for _ in 0..REFERENCE / BATCH {
+            let rows = (0..BATCH).map(|_| row(random, None, ERRORS)).collect();
+            watched.observe(&Observe { rows })?;
+        }
         Ok(watched)
     }
 

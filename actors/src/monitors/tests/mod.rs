@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use troupe_judges::drift::alert::AlertPolicy;
@@ -13,6 +15,8 @@ use super::{
 };
 use crate::kept::Kept;
 use crate::signals::Raise;
+
+mod labels;
 
 fn feature(name: &str) -> Feature {
     Feature { name: name.to_owned(), expectation: Default::default() }
@@ -33,13 +37,21 @@ struct Scene {
     monitor: Monitor,
     now: u64,
     raised: Vec<Raise>,
+    /// When timers are due, by name.
+    timers: BTreeMap<String, Timestamp>,
     random: SmallRng,
 }
 
 impl Scene {
     fn new(spec: MonitorSpec) -> Self {
         let random = SmallRng::seed_from_u64(3);
-        let mut scene = Self { monitor: Monitor::default(), now: 1_000_000, raised: Vec::new(), random };
+        let mut scene = Self {
+            monitor: Monitor::default(),
+            now: 1_000_000,
+            raised: Vec::new(),
+            timers: BTreeMap::new(),
+            random,
+        };
         scene.tell(&DefineMonitor { spec: Kept(spec), reference: None }).unwrap();
         scene
     }
@@ -57,6 +69,12 @@ impl Scene {
         let reply = reply.cloned().ok_or("no reply")?;
         for effect in decision.effects().iter().filter(|effect| effect.verb == Raise::VERB) {
             self.raised.push(wire::decode(&effect.body).unwrap());
+        }
+        for (name, timer) in decision.timers() {
+            match timer {
+                Some(timer) => self.timers.insert(name.clone(), timer.due),
+                None => self.timers.remove(name),
+            };
         }
         for event in decision.events() {
             // A replica folds what was stored, into what was stored.
@@ -176,25 +194,6 @@ fn a_drift_of_errors_is_told_once_when_a_detector_and_the_windows_say_so() {
 }
 
 #[test]
-fn labels_find_their_predictions_and_give_an_accuracy() {
-    let mut scene = Scene::new(MonitorSpec { labels: Some(1_000), ..spec() });
-    (0..4).for_each(|_| scene.observe(250, 0.0));
-    let mut rows = scene.rows(99, 0.0);
-    for (at, row) in rows.iter_mut().enumerate() {
-        row.predicted = Some(Predicted { key: at.to_string(), probability: 0.9, positive: None });
-    }
-    scene.tell(&Observe { rows }).unwrap();
-    for at in 0..80 {
-        assert!(scene.tell(&Label { key: at.to_string(), positive: at < 60 }).unwrap());
-    }
-    assert!(!scene.tell(&Label { key: "0".into(), positive: true }).unwrap(), "a label counts once");
-    scene.observe(1, 0.0);
-    let window = scene.view().windows.pop().unwrap();
-    assert_eq!((window.accuracy, scene.view().waiting), (Some(0.75), 19));
-    assert!((window.estimated_accuracy.unwrap() - 0.9).abs() < 1e-6);
-}
-
-#[test]
 fn a_feed_becomes_rows_of_the_features_that_are_asked_for() {
     let fed = MonitorSpec {
         features: vec![feature("gap_s"), feature("value")],
@@ -244,6 +243,15 @@ fn what_cannot_be_watched_is_refused_with_its_field() {
         let define = DefineMonitor { spec: Kept(spec), reference: None };
         assert_eq!(scene.tell(&define).unwrap_err(), expected);
     }
+    // Nine bytes a value, one a null: as large as a batch of rows may be.
+    let fits = |values: usize| vec![vec![Some(0.5); values], vec![None; 100]];
+    let define = |values| DefineMonitor { spec: Kept(spec()), reference: Some(fits(values)) };
+    assert_eq!(scene.tell(&define(22_800)).unwrap_err(), "TOO_LARGE reference");
+    assert_eq!(
+        scene.tell(&define(22_700)).unwrap_err(),
+        "BAD_SPEC spec.options",
+        "a column of nulls is none"
+    );
     let nothing = vec![vec![None, None], vec![Some(1.0), Some(2.0)]];
     let define = DefineMonitor { spec: Kept(spec()), reference: Some(nothing) };
     assert_eq!(scene.tell(&define).unwrap_err(), "BAD_SPEC spec.options");
@@ -311,41 +319,6 @@ fn what_an_older_build_has_gathered_is_gone_on_with() {
     assert_eq!(scene.raised.len(), 1);
     scene.observe(400, 0.0);
     assert_eq!(scene.view().phase, "watching");
-}
-
-#[test]
-fn labels_that_show_a_fall_raise_an_alarm_and_a_rise_raises_none() {
-    let mut scene = Scene::new(MonitorSpec { labels: Some(1_000), ..spec() });
-    scene.observe(1_000, 0.0);
-    let mut key = 0;
-    let mut window = |scene: &mut Scene, right: usize| {
-        let mut rows = scene.rows(99, 0.0);
-        let first = key;
-        for row in &mut rows {
-            row.predicted = Some(Predicted { key: key.to_string(), probability: 0.9, positive: None });
-            key += 1;
-        }
-        scene.tell(&Observe { rows }).unwrap();
-        for at in 0..90 {
-            scene.tell(&Label { key: (first + at).to_string(), positive: at < right }).unwrap();
-        }
-        scene.observe(1, 0.0);
-    };
-    for step in 0..12 {
-        window(&mut scene, 68 + step % 5);
-    }
-    window(&mut scene, 88);
-    window(&mut scene, 90);
-    window(&mut scene, 45);
-    assert_eq!(scene.raised, [], "one bad window is not yet an alarm");
-    window(&mut scene, 45);
-    assert_eq!(scene.raised.len(), 1);
-    assert_eq!(
-        (scene.raised[0].params["what"].as_str(), scene.view().firing),
-        ("accuracy", vec!["accuracy".to_owned()])
-    );
-    (0..3).for_each(|_| window(&mut scene, 70));
-    assert!(scene.view().firing.is_empty());
 }
 
 #[test]
