@@ -83,7 +83,7 @@ fn correct(found: &mut [(&MetricSpec, Found)], plan: &Plan) {
 }
 
 fn verdict(one: &Found, metric: &MetricSpec, plan: &Plan) -> &'static str {
-    let Some(p) = one.shown.p else { return "no_data" };
+    let Some(p) = one.shown.p else { return if one.shown.value.is_some() { "open" } else { "no_data" } };
     if metric.guardrail {
         return one.guarded;
     }
@@ -109,11 +109,17 @@ fn whole(plan: &Plan, measured: &[Measured], imbalance_p: Option<f64>, runs: boo
     }
     let guards =
         |one: &Measured| plan.metrics.iter().any(|metric| metric.guardrail && metric.name == one.metric);
-    let said = |one: &Measured| match (one.effect, one.interval) {
-        (Some(effect), Some((low, high))) => {
-            format!("{} in {}: {effect:+.4} in {low:+.4} to {high:+.4}", one.metric, one.variation)
+    let said = |one: &Measured| {
+        let whose = format!("{} in {}", one.metric, one.variation);
+        match (one.effect.zip(one.interval), one.difference.zip(one.difference_interval)) {
+            (Some((effect, (low, high))), _) => {
+                format!("{whose}: {effect:+.4} in {low:+.4} to {high:+.4}")
+            }
+            (None, Some((difference, (low, high)))) => {
+                format!("{whose}: a difference of {difference:+.4} in {low:+.4} to {high:+.4}")
+            }
+            (None, None) => whose,
         }
-        _ => format!("{} in {}", one.metric, one.variation),
     };
     // One look at the end: what is seen before is shown, and decides nothing.
     if plan.method == Method::Fixed && runs {

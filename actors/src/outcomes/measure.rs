@@ -24,22 +24,15 @@ pub(super) struct Found {
 
 impl Found {
     fn nothing(n: u64, why: String) -> Self {
-        Self { shown: Measured { n, why, ..none() }, good: 0.0, guarded: "open" }
+        Self { shown: Measured { n, why, ..Measured::default() }, good: 0.0, guarded: "open" }
     }
-}
 
-fn none() -> Measured {
-    Measured {
-        metric: String::new(),
-        variation: String::new(),
-        n: 0,
-        value: None,
-        baseline: None,
-        effect: None,
-        interval: None,
-        p: None,
-        verdict: String::new(),
-        why: String::new(),
+    /// All members of both variations have this value: there is no difference, and nothing to tell how sure that is.
+    fn alike(n: u64, value: f64) -> Self {
+        let mut found = Self::nothing(n, format!("all members of both variations have {value}"));
+        (found.shown.value, found.shown.baseline) = (Some(value), Some(value));
+        found.shown.difference = Some(0.0);
+        found
     }
 }
 
@@ -73,13 +66,16 @@ pub(super) fn measure(
         let why = format!("an arm has {least} members: looks decide from {MEMBERS_LEAST} on");
         return Found::nothing(b.n, why);
     }
-    of_members(&a, &b, metric, plan).unwrap_or_else(|error| Found::nothing(b.n, error.to_string()))
+    of_members(&a, &b, metric, plan).unwrap_or_else(|error| match error {
+        AnalysisError::Alike { value } => Found::alike(b.n, value),
+        error => Found::nothing(b.n, error.to_string()),
+    })
 }
 
-/// What a method says of a difference: where it is by its best guess, the chance of error, and how many standard
-/// deviations its interval reaches.
+/// What a method says of a difference: the chance of error, where it is, and how many standard deviations that reaches.
 struct Said {
     p: f64,
+    interval: (f64, f64),
     reach: f64,
 }
 
@@ -100,7 +96,7 @@ fn said(seen: &Effect, metric: &MetricSpec, plan: &Plan) -> Result<Said, Analysi
             (1.0 - better, said.low, said.high)
         }
     };
-    Ok(Said { p, reach: (high - low) / 2.0 / seen.variance.sqrt() })
+    Ok(Said { p, interval: (low, high), reach: (high - low) / 2.0 / seen.variance.sqrt() })
 }
 
 /// Decisions are those of the absolute difference, whose law is known; the relative interval is made of them.
@@ -113,7 +109,7 @@ fn of_members(a: &Joint, b: &Joint, metric: &MetricSpec, plan: &Plan) -> Result<
     let cuped = metric.cuped && metric.per.is_none();
     let contrast = Contrast::of(a, b, shape, cuped, plan.method == Method::Sequential)?;
     let seen = contrast.beyond(0.0);
-    let Said { p, reach } = said(&seen, metric, plan)?;
+    let Said { p, interval: absolute, reach } = said(&seen, metric, plan)?;
     // How far the second arm is better than the first with the margin taken off.
     let sign = if metric.good == Good::Up { 1.0 } else { -1.0 };
     let allowed = contrast.beyond(-sign * metric.margin * seen.baseline.signum());
@@ -129,11 +125,13 @@ fn of_members(a: &Joint, b: &Joint, metric: &MetricSpec, plan: &Plan) -> Result<
         n: b.n,
         value: Some(seen.value),
         baseline: Some(seen.baseline),
+        difference: Some(seen.difference),
+        difference_interval: Some(absolute),
         effect,
         interval,
         p: Some(p),
         why,
-        ..none()
+        ..Measured::default()
     };
     Ok(Found { shown, good: sign * seen.difference, guarded })
 }
@@ -196,11 +194,13 @@ fn of_quantile(
         n: b.count,
         value: Some(value),
         baseline: Some(baseline),
+        difference: Some(value - baseline),
+        difference_interval: known.map(|(a, b)| (b.0 - a.1, b.1 - a.0)),
         effect: (baseline != 0.0).then(|| (value - baseline) / baseline.abs()),
         interval: known.and_then(|(a, b)| ratios(a, b)),
         p: Some(p),
         why,
-        ..none()
+        ..Measured::default()
     };
     Found { shown, good: sign * (value - baseline), guarded }
 }

@@ -84,7 +84,7 @@ impl Command for LookNow {
 }
 
 /// What a look said of one metric in one variation, against the first.
-#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// The metric.
     pub metric: String,
@@ -96,6 +96,12 @@ pub struct Measured {
     pub value: Option<f64>,
     /// The first variation's.
     pub baseline: Option<f64>,
+    /// How far it is above the first, in the metric's unit: what is decided. None where nothing can be said.
+    #[serde(default)]
+    pub difference: Option<f64>,
+    /// Where that lies, with the plan's confidence; none where nothing varies.
+    #[serde(default)]
+    pub difference_interval: Option<(f64, f64)>,
     /// How far it is above the first, in parts of the first's size; none where that is 0 or nothing can be said.
     pub effect: Option<f64>,
     /// Where that lies, with the plan's confidence. It is made of the decisions on absolute differences and never says
@@ -105,13 +111,13 @@ pub struct Measured {
     pub p: Option<f64>,
     /// `better`, `worse`, `open` or `no_data`.
     pub verdict: String,
-    /// Why there is no number.
+    /// Why there is no number, or no relative one.
     #[serde(default)]
     pub why: String,
 }
 
 /// One look.
-#[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LookView {
     /// When.
     pub at: Timestamp,
@@ -143,7 +149,7 @@ pub struct Decided {
 pub struct GetOutcome {}
 
 /// The answer to [`GetOutcome`].
-#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutcomeView {
     /// Which definition of the experiment.
     pub revision: u64,

@@ -7,6 +7,7 @@ mod judge;
 mod measure;
 mod messages;
 mod state;
+mod stored;
 mod sums;
 #[cfg(test)]
 mod tests;

@@ -20,15 +20,15 @@ const METRICS_MAX: usize = 20;
 const TIMER: &str = "look";
 
 /// The outcome of one experiment, keyed by it.
-#[derive(Debug, Default, Encode, Decode, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Outcome {
     pub(super) revision: u64,
     pub(super) runs: bool,
     pub(super) arms: Vec<Arm>,
-    mixed: u64,
-    looked: u64,
-    looks: Vec<LookView>,
-    decided: Option<Decided>,
+    pub(super) mixed: u64,
+    pub(super) looked: u64,
+    pub(super) looks: Vec<LookView>,
+    pub(super) decided: Option<Decided>,
 }
 
 /// What happened to an outcome.
@@ -135,7 +135,7 @@ impl Entity for Outcome {
     }
 
     fn size(&self) -> usize {
-        let looks: usize = self.looks.iter().map(|look| 120 + look.measured.len() * 160).sum();
+        let looks: usize = self.looks.iter().map(|look| 120 + look.measured.len() * 200).sum();
         let arms: usize = self.arms.iter().map(|arm| arm.sums.len() * 64 + arm.values.len() * 4_096).sum();
         size_of::<Self>() + looks + arms
     }

@@ -10,6 +10,9 @@ use super::effect::{Effect, Shape, scaled, theta, welch};
 use super::error::AnalysisError;
 use super::joint::Joint;
 
+/// What rounding leaves of a variance, in parts of the mean square.
+const ROUNDING: f64 = 1e-12;
+
 /// Two arms as one metric sees them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Contrast {
@@ -32,10 +35,12 @@ impl Contrast {
     /// With `floor`, the variance of a difference is at least what both arms' members together make it. A small arm may
     /// have met none of the rare large values yet and then takes itself for sure; between arms that do not differ,
     /// members of both know the same variance. Looks that may come at any time need that; a look at the end does not,
-    /// and without it the difference is [`super::effect()`]'s.
+    /// and without it the difference is [`super::effect()`]'s. An arm in which nothing varies takes itself for sure at
+    /// any look, so that there the floor always holds; where nothing varies in either, the variance is that of all members as
+    /// one arm, which is what they are if there is no difference.
     ///
     /// # Errors
-    /// [`AnalysisError`] where too few members or no variance leave nothing to say.
+    /// [`AnalysisError`] where too few members leave nothing to say, or all of them have the same value.
     pub fn of(a: &Joint, b: &Joint, shape: Shape, cuped: bool, floor: bool) -> Result<Self, AnalysisError> {
         for (arm, joint) in [("the first arm", a), ("the second arm", b)] {
             if joint.n < 2 {
@@ -61,7 +66,7 @@ impl Contrast {
             a.covariance_along(&after_a.gradient, &ya),
             a.covariance_along(&ya, &ya),
         ];
-        let contrast = Self {
+        let mut contrast = Self {
             difference: after_b.value - after_a.value - moved,
             baseline: after_a.value,
             value: after_b.value,
@@ -71,13 +76,19 @@ impl Contrast {
             floor,
             n: a.n + b.n,
         };
-        let own = contrast.first_variance(0.0);
-        let steady = |variance: f64| variance.is_nan() || variance <= 0.0;
-        match (steady(own), steady(second)) {
-            (true, _) if !floor || steady(second) => Err(AnalysisError::NoVariance { arm: "the first arm" }),
-            (_, true) if !floor => Err(AnalysisError::NoVariance { arm: "the second arm" }),
-            _ => Ok(contrast),
+        let steady_a = is_steady(contrast.first_variance(0.0), a, &after_a.gradient);
+        let steady_b = is_steady(second, b, &after_b.gradient);
+        contrast.floor |= steady_a || steady_b;
+        if steady_a && steady_b {
+            let all = a.merged(b);
+            let along = shape.along(&all, false).gradient;
+            let variance = shape.variance(&all, &along);
+            if is_steady(variance, &all, &along) {
+                return Err(AnalysisError::Alike { value: contrast.value });
+            }
+            (contrast.second, contrast.first) = (variance, [variance, 0.0, 0.0]);
         }
+        Ok(contrast)
     }
 
     /// The second arm's value less `1 + more` times the first's.
@@ -138,6 +149,12 @@ impl Contrast {
         let (low, high) = ((-linear - root) / square, (-linear + root) / square);
         Some(if self.baseline < 0.0 { (-high, -low) } else { (low, high) })
     }
+}
+
+/// Whether nothing varies: sums of equal numbers leave what rounding leaves.
+fn is_steady(variance: f64, joint: &Joint, gradient: &[f64; super::joint::NUMBERS]) -> bool {
+    let size: f64 = gradient.iter().enumerate().map(|(at, g)| g * g * joint.products[at][at]).sum();
+    variance.is_nan() || variance <= ROUNDING * size / joint.n as f64
 }
 
 #[cfg(test)]
@@ -201,8 +218,30 @@ mod tests {
     #[test]
     fn an_arm_that_has_met_no_rare_value_does_not_take_itself_for_sure() {
         let (many, few) = (Joint::of_means(2_000, 40.0, 40.0), Joint::of_means(60, 0.0, 0.0));
-        assert!(Contrast::of(&many, &few, Shape::Proportion, false, false).is_err());
-        let seen = Contrast::of(&many, &few, Shape::Proportion, false, true).unwrap().beyond(0.0);
-        assert!((seen.difference / seen.variance.sqrt()).abs() < 2.0, "{seen:?}");
+        for floor in [false, true] {
+            let seen = Contrast::of(&many, &few, Shape::Proportion, false, floor).unwrap().beyond(0.0);
+            assert!((seen.difference / seen.variance.sqrt()).abs() < 2.0, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn arms_without_any_variance_differ_if_their_members_do_and_are_alike_if_not() {
+        let arm = |n: u32, value: f64| {
+            let mut joint = Joint::default();
+            (0..n).for_each(|_| joint.fold([value, 3.0, 0.0, 0.0]));
+            joint
+        };
+        for shape in [Shape::Mean, Shape::Ratio] {
+            for (second, sizes, expected) in [(0.3, (60, 60), 7.0), (0.3, (2, 2), 1.0), (0.3, (400, 3), 5.0)]
+            {
+                let (a, b) = (arm(sizes.0, 0.1), arm(sizes.1, second));
+                let seen = Contrast::of(&a, &b, shape, false, false).unwrap().beyond(0.0);
+                let z = seen.difference / seen.variance.sqrt();
+                assert!(z > expected && z.is_finite(), "{shape:?} {sizes:?}: {seen:?}");
+            }
+            // Sums of a tenth are no tenths: what rounding leaves is no variance.
+            let alike = Contrast::of(&arm(77, 0.1), &arm(1_301, 0.1), shape, false, true);
+            assert!(matches!(alike, Err(AnalysisError::Alike { .. })), "{shape:?}: {alike:?}");
+        }
     }
 }

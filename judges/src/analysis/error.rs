@@ -19,6 +19,12 @@ pub enum AnalysisError {
         /// Which arm.
         arm: &'static str,
     },
+    /// All members of both arms have the same value.
+    #[error("all members of both arms have {value}: wait for one who has not")]
+    Alike {
+        /// Which.
+        value: f64,
+    },
     /// An effect relative to nothing.
     #[error("the baseline is 0, and no effect is relative to that: look at the absolute one")]
     NoBaseline,

@@ -19,34 +19,57 @@ const EVEN: u64 = 1_000;
 const UNEVEN: u64 = 3_000;
 const SMALL: f64 = 0.05;
 
-type Draw = fn(&mut SmallRng) -> f64;
+/// What a member comes to, and what that is divided by where the metric is a ratio.
+type Draw = fn(&mut SmallRng) -> [f64; 2];
 
-fn exponential(random: &mut SmallRng) -> f64 {
-    -(1.0 - random.random::<f64>()).ln()
+fn exponential(random: &mut SmallRng) -> [f64; 2] {
+    [-(1.0 - random.random::<f64>()).ln(), 1.0]
 }
 
-fn lognormal(random: &mut SmallRng) -> f64 {
-    (2.0 * gauss(random)).exp()
+fn lognormal(random: &mut SmallRng) -> [f64; 2] {
+    [(2.0 * gauss(random)).exp(), 1.0]
 }
 
-fn rare(random: &mut SmallRng) -> f64 {
-    f64::from(u8::from(random.random::<f64>() < 0.02))
+fn rare(random: &mut SmallRng) -> [f64; 2] {
+    [f64::from(u8::from(random.random::<f64>() < 0.02)), 1.0]
+}
+
+/// Visits, few of most members and hundreds of some, and what came of them, at a rate of each member's own.
+fn visits(random: &mut SmallRng) -> [f64; 2] {
+    let visits = (1.5 * gauss(random)).exp().ceil();
+    [visits * gauss(random).exp(), visits]
 }
 
 struct Case {
     name: &'static str,
     of: Of,
+    ratio: bool,
     /// Of the first variation.
     weight: f64,
     draw: Draw,
 }
 
-const CASES: [Case; 5] = [
-    Case { name: "exponential", of: Of::Sum, weight: 0.5, draw: exponential },
-    Case { name: "exponential, 5 % control", of: Of::Sum, weight: SMALL, draw: exponential },
-    Case { name: "lognormal of deviation 2", of: Of::Sum, weight: 0.5, draw: lognormal },
-    Case { name: "lognormal of deviation 2, 5 % control", of: Of::Sum, weight: SMALL, draw: lognormal },
-    Case { name: "2 % rare, 5 % variation", of: Of::Any, weight: 1.0 - SMALL, draw: rare },
+const CASES: [Case; 8] = [
+    Case { name: "exponential", of: Of::Sum, ratio: false, weight: 0.5, draw: exponential },
+    Case { name: "exponential, 5 % control", of: Of::Sum, ratio: false, weight: SMALL, draw: exponential },
+    Case { name: "lognormal of deviation 2", of: Of::Sum, ratio: false, weight: 0.5, draw: lognormal },
+    Case {
+        name: "lognormal of deviation 2, 5 % control",
+        of: Of::Sum,
+        ratio: false,
+        weight: SMALL,
+        draw: lognormal,
+    },
+    Case { name: "2 % rare, 5 % variation", of: Of::Any, ratio: false, weight: 1.0 - SMALL, draw: rare },
+    Case { name: "ratio to visits", of: Of::Sum, ratio: true, weight: 0.5, draw: visits },
+    Case { name: "ratio to visits, 5 % control", of: Of::Sum, ratio: true, weight: SMALL, draw: visits },
+    Case {
+        name: "ratio to visits, 5 % variation",
+        of: Of::Sum,
+        ratio: true,
+        weight: 1.0 - SMALL,
+        draw: visits,
+    },
 ];
 
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
@@ -73,6 +96,7 @@ fn experiment(case: &Case, method: Method) -> anyhow::Result<Experiment> {
     }))?;
     let mut metric: MetricSpec = serde_json::from_value(serde_json::json!({ "name": "x", "event": "x" }))?;
     metric.of = case.of;
+    metric.per = case.ratio.then(|| "visit".to_owned());
     let plan = Plan { metrics: vec![metric], method, ..Plan::default() };
     let mut experiment = Experiment::create("bench");
     for event in [
@@ -99,8 +123,9 @@ fn called(seed: u64, case: &Case, method: Method) -> anyhow::Result<f64> {
         let mut outcome = Outcome::default();
         for member in 0..members {
             let variation = if random.random::<f64>() < case.weight { "old" } else { "new" }.to_owned();
-            let x = (case.draw)(&mut random);
-            let changes = vec![(0, Change { x, xx: x * x, ..Change::default() })];
+            let [x, z] = (case.draw)(&mut random);
+            let change = Change { x, xx: x * x, z, zz: z * z, xz: x * z, ..Change::default() };
+            let changes = vec![(0, change)];
             let covariates = Vec::new();
             outcome.apply(&Event::Enrolled(Enrol { revision, variation: variation.clone(), covariates }));
             outcome.apply(&Event::Tallied(Tally { revision, variation, changes, values: Vec::new() }));

@@ -9,7 +9,7 @@ use troupe_runtime::{Context, Decide, Entity, Timestamp};
 
 use super::{Scene, metric, spec};
 use crate::experiments::{self, Experiment, ExperimentSpec, Method, MetricSpec, Of, Plan};
-use crate::outcomes::{Enrol, Event, LookNow, Outcome, Tally};
+use crate::outcomes::{Enrol, Event, Follow, LookNow, Outcome, Tally};
 use crate::participants::Change;
 
 /// How often looks after every member call a difference that is not there, by the very outcome that a cluster holds.
@@ -32,8 +32,8 @@ fn called_without_a_difference(plan: &Plan, weight: f64, runs: u64, members: u64
         let mut outcome = Outcome::default();
         called += u64::from((0..members).any(|_| {
             let variation = if random.random::<f64>() < weight { "old" } else { "new" }.to_owned();
-            let x = draw(&mut random);
-            let change = Change { x, xx: x * x, ..Change::default() };
+            let [x, z] = draw(&mut random);
+            let change = Change { x, xx: x * x, z, zz: z * z, xz: x * z, ..Change::default() };
             let changes = vec![(0, change)];
             outcome.apply(&Event::Enrolled(Enrol {
                 revision,
@@ -49,46 +49,74 @@ fn called_without_a_difference(plan: &Plan, weight: f64, runs: u64, members: u64
     called as f64 / runs as f64
 }
 
-type Draw = fn(&mut SmallRng) -> f64;
+/// What a member comes to, and what that is divided by where the metric is a ratio.
+type Draw = fn(&mut SmallRng) -> [f64; 2];
 
-fn exponential(random: &mut SmallRng) -> f64 {
-    -(1.0 - random.random::<f64>()).ln()
+fn exponential(random: &mut SmallRng) -> [f64; 2] {
+    [-(1.0 - random.random::<f64>()).ln(), 1.0]
+}
+
+fn gauss(random: &mut SmallRng) -> f64 {
+    let (a, b) = (1.0 - random.random::<f64>(), random.random::<f64>());
+    (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
 }
 
 /// A lognormal number whose logarithm has a deviation of two: one in a thousand is five hundred times the median.
-fn lognormal(random: &mut SmallRng) -> f64 {
-    let (a, b) = (1.0 - random.random::<f64>(), random.random::<f64>());
-    (2.0 * (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()).exp()
+fn lognormal(random: &mut SmallRng) -> [f64; 2] {
+    [(2.0 * gauss(random)).exp(), 1.0]
 }
 
-fn rare(random: &mut SmallRng) -> f64 {
-    f64::from(u8::from(random.random::<f64>() < 0.02))
+/// Visits, few of most members and hundreds of some, and what came of them, at a rate of each member's own.
+fn visits(random: &mut SmallRng) -> [f64; 2] {
+    let visits = (1.5 * gauss(random)).exp().ceil();
+    [visits * exponential(random)[0], visits]
+}
+
+/// Clicks of which one in fifty views leads to one.
+fn clicks(random: &mut SmallRng) -> [f64; 2] {
+    let views = exponential(random)[0].mul_add(5.0, 1.0).floor();
+    let clicks = (0..views as u32).filter(|_| random.random::<f64>() < 0.02).count();
+    [clicks as f64, views]
+}
+
+fn rare(random: &mut SmallRng) -> [f64; 2] {
+    [f64::from(u8::from(random.random::<f64>() < 0.02)), 1.0]
 }
 
 #[test]
 fn looks_after_every_member_keep_their_word_for_small_arms_and_skewed_numbers() {
-    let plan = |of: Of, guardrail: bool| {
-        let metric = MetricSpec { guardrail, margin: 0.0, ..metric("hours", "play", of) };
+    let plan = |of: Of, guardrail: bool, ratio: bool| {
+        let per = ratio.then(|| "visit".to_owned());
+        let metric = MetricSpec { guardrail, margin: 0.0, per, ..metric("hours", "play", of) };
         Plan { metrics: vec![metric], ..Plan::default() }
     };
-    let cases: [(&str, Of, bool, f64, Draw); 8] = [
-        ("exponential", Of::Sum, false, 0.5, exponential),
-        ("small control", Of::Sum, false, 0.05, exponential),
-        ("small variation", Of::Sum, false, 0.95, exponential),
-        ("lognormal", Of::Sum, false, 0.5, lognormal),
-        ("lognormal, small control", Of::Sum, false, 0.05, lognormal),
-        ("lognormal, small variation", Of::Sum, false, 0.95, lognormal),
-        ("rare, small variation", Of::Any, false, 0.95, rare),
-        ("guardrail of lognormal, small control", Of::Sum, true, 0.05, lognormal),
+    let mean = plan(Of::Sum, false, false);
+    let guardrail = plan(Of::Sum, true, false);
+    let ratio = plan(Of::Sum, false, true);
+    let cases: [(&str, &Plan, f64, Draw); 14] = [
+        ("exponential", &mean, 0.5, exponential),
+        ("small control", &mean, 0.05, exponential),
+        ("small variation", &mean, 0.95, exponential),
+        ("lognormal", &mean, 0.5, lognormal),
+        ("lognormal, small control", &mean, 0.05, lognormal),
+        ("lognormal, small variation", &mean, 0.95, lognormal),
+        ("rare, small variation", &plan(Of::Any, false, false), 0.95, rare),
+        ("guardrail of lognormal, small control", &guardrail, 0.05, lognormal),
+        ("ratio of visits", &ratio, 0.5, visits),
+        ("ratio of visits, small control", &ratio, 0.05, visits),
+        ("ratio of visits, small variation", &ratio, 0.95, visits),
+        ("ratio of rare clicks", &ratio, 0.5, clicks),
+        ("ratio of rare clicks, small control", &ratio, 0.05, clicks),
+        ("ratio of rare clicks, small variation", &ratio, 0.95, clicks),
     ];
-    for (name, of, guardrail, weight, draw) in cases {
+    for (name, plan, weight, draw) in cases {
         // A small arm has its first fifty members, from which on looks decide, after a thousand of both.
         let members = if weight == 0.5 { 1_000 } else { 2_200 };
-        let error = called_without_a_difference(&plan(of, guardrail), weight, 60, members, draw);
+        let error = called_without_a_difference(plan, weight, 60, members, draw);
         assert!(error <= 0.05, "{name}: {error}");
     }
     // What is looked at once is not fit for looking often: the test above would see it.
-    let fixed = Plan { method: Method::Fixed, ..plan(Of::Sum, false) };
+    let fixed = Plan { method: Method::Fixed, ..mean };
     let error = called_without_a_difference(&fixed, 0.5, 60, 600, exponential);
     assert!(error > 0.15, "{error}");
 }
@@ -121,7 +149,7 @@ fn an_interval_never_says_otherwise_than_the_decision() {
             scene.expose(member, if new { "new" } else { "old" });
             // Worse by nearly three parts in ten, and by none among the first.
             let less = if new && member > 300 { 0.6 } else { 1.0 };
-            scene.event(member, "play", (lognormal(&mut random).sqrt() * less) as f32);
+            scene.event(member, "play", (lognormal(&mut random)[0].sqrt() * less) as f32);
             if member < 250 {
                 continue;
             }
@@ -153,4 +181,53 @@ fn a_first_variation_below_zero_does_not_turn_good_into_bad() {
     let (low, high) = look.measured[0].interval.unwrap();
     assert_eq!(look.verdict, "winner");
     assert!(low > 0.0 && high > low && look.measured[0].effect.unwrap() > 0.0, "{look:?}");
+}
+
+#[test]
+fn a_first_variation_of_nothing_and_arms_without_variance_have_a_difference_and_a_verdict() {
+    // What each member of both variations has.
+    type Values = fn(usize) -> f32;
+    let cases: [(&str, Values, Values, &str); 4] = [
+        ("nobody in the first", |_| 0.0, |member| (member % 3) as f32, "better"),
+        ("all alike in each", |_| 0.0, |_| 2.0, "better"),
+        ("all alike in one", |member| (member % 5) as f32, |_| 0.0, "worse"),
+        ("all alike", |_| 0.0, |_| 0.0, "open"),
+    ];
+    for method in [Method::Sequential, Method::Fixed, Method::Bayesian] {
+        for (name, old, new, expected) in cases {
+            let metrics = vec![metric("hours", "play", Of::Sum)];
+            let mut scene = Scene::new(Plan { metrics, method, ..Plan::default() }, 400);
+            for member in 0..400 {
+                let is_new = member % 2 == 1;
+                scene.expose(member, if is_new { "new" } else { "old" });
+                scene.event(member, "play", if is_new { new(member / 2) } else { old(member / 2) });
+            }
+            scene.outcome(&Follow { runs: false });
+            let look = scene.look();
+            let one = &look.measured[0];
+            let name = format!("{method:?}, {name}: {look:?}");
+            assert_eq!(one.verdict, expected, "{name}");
+            assert_eq!(
+                one.difference,
+                one.value.zip(one.baseline).map(|(value, first)| value - first),
+                "{name}"
+            );
+            match one.difference_interval {
+                Some((low, high)) => {
+                    assert!(
+                        low.is_finite() && low < one.difference.unwrap() && one.difference.unwrap() < high,
+                        "{name}"
+                    );
+                    assert_eq!(low > 0.0 || high < 0.0, expected != "open", "{name}");
+                }
+                None => assert!(expected == "open" && !one.why.is_empty() && one.p.is_none(), "{name}"),
+            }
+            let words = match expected {
+                "better" => "a difference of +",
+                "worse" => "hours in new: ",
+                _ => "nothing can be said yet",
+            };
+            assert!(look.words.contains(words), "{name}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use crate::participants::{Expose, Measure, Participant};
 
 mod looking;
 mod quantiles;
+mod stored;
 
 pub(crate) fn metric(name: &str, event: &str, of: Of) -> MetricSpec {
     MetricSpec {

@@ -5,7 +5,13 @@ import { clock, make } from '/dom.js';
 
 const TONES = { better: 'good', worse: 'bad' };
 const percent = (share) => (share === null || share === undefined ? '–' : `${(share * 100).toFixed(2)} %`);
-const range = ([low, high]) => `${percent(low)} to ${percent(high)}`;
+const signed = (number) => (number === null || number === undefined ? '–' : `${number > 0 ? '+' : ''}${figure(number)}`);
+const range = ([low, high], format) => `${format(low)} to ${format(high)}`;
+
+// What is shown of an effect: in parts of the first variation where it is relative to that, else in the metric's own unit.
+const relative = { of: (one) => one.effect, within: (one) => one.interval, format: percent };
+const absolute = { of: (one) => one.difference, within: (one) => one.difference_interval, format: signed };
+const shownBy = (one) => (one.interval || !one.difference_interval ? relative : absolute);
 
 export function drawOutcome(state) {
   const { looks, decided, arms, mixed } = state;
@@ -16,15 +22,17 @@ export function drawOutcome(state) {
   const series = (last?.measured ?? []).map(({ metric, variation }) => {
     const each = looks.map((look) => look.measured.find((one) => one.metric === metric && one.variation === variation) ?? {});
     const newest = each.at(-1);
-    const words = newest.interval ? `${percent(newest.effect)} in ${range(newest.interval)}` : newest.why;
+    const { of, within, format } = shownBy(newest);
+    const words = within(newest) ? `${format(of(newest))} in ${range(within(newest), format)}` : newest.why;
     return framed(`${metric}, ${variation}`, words, TONES[newest.verdict] ?? 'quiet', chart({
-      label: `effect on ${metric} in ${variation}`, x, marks, zero: true, format: percent,
-      bands: [{ low: each.map((one) => one.interval?.[0] ?? null), high: each.map((one) => one.interval?.[1] ?? null) }],
-      lines: [{ values: each.map((one) => one.effect ?? null) }],
+      label: `effect on ${metric} in ${variation}`, x, marks, zero: true, format,
+      bands: [{ low: each.map((one) => within(one)?.[0] ?? null), high: each.map((one) => within(one)?.[1] ?? null) }],
+      lines: [{ values: each.map((one) => of(one) ?? null) }],
     }));
   });
-  const rows = (last?.measured ?? []).map((one) => [one.metric, one.variation, one.n, one.baseline, one.value, percent(one.effect),
-    one.interval ? range(one.interval) : one.why, one.p, { text: one.verdict, tone: TONES[one.verdict] }]);
+  const both = (one, { of, within, format }) => (within(one) ? `${format(of(one))} (${range(within(one), format)})` : format(of(one)));
+  const rows = (last?.measured ?? []).map((one) => [one.metric, one.variation, one.n, one.baseline, one.value, both(one, absolute),
+    both(one, relative), one.p, { text: one.verdict, tone: TONES[one.verdict] }, one.why]);
   return [
     make('p', {}, `Members: ${members}. In two variations, and so in none: ${mixed}.`),
     make('p', {}, decided
@@ -32,7 +40,7 @@ export function drawOutcome(state) {
       : last?.words ?? 'No look was taken yet.'),
     make('p', { class: 'quiet' }, `${state.looked} looks. That arms of this size come from their weights has p ${figure(last?.imbalance_p)}.`),
     make('div', { class: 'figures' }, ...series),
-    rows.length > 0 ? table(['Metric', 'Variation', 'n', 'First', 'Here', 'Effect', 'Interval', 'p', ''], rows) : null,
+    rows.length > 0 ? table(['Metric', 'Variation', 'n', 'First', 'Here', 'Difference', 'Of the first', 'p', '', 'Why'], rows) : null,
   ].filter((part) => part !== null);
 }
 
