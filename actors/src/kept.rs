@@ -13,6 +13,11 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Kept<T>(pub T);
 
+/// Bytes that a value takes so.
+pub(crate) fn kept_bytes<T: Serialize>(value: &T) -> usize {
+    rmp_serde::to_vec_named(value).map_or(usize::MAX, |bytes| bytes.len())
+}
+
 impl<T: Serialize> Encode for Kept<T> {
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
         let bytes =

@@ -14,8 +14,12 @@ pub const NAME_CHARS_MAX: usize = 256;
 pub const TEXT_CHARS_MAX: usize = 16_384;
 /// Parameters of one workflow or step.
 pub const PARAMS_MAX: usize = 128;
-/// Bytes of all evaluated parameters of one instance or step, as JSON.
+/// Bytes of all evaluated parameters of one instance or step as they are stored, where a range is a few bytes.
 pub const PARAMS_BYTES_MAX: usize = 750_000;
+/// Bytes of the same in memory.
+pub const PARAMS_MEMORY_MAX: usize = 16 << 20;
+/// Elements of one array or map.
+pub const ELEMENTS_MAX: usize = 1_000_000;
 /// Maps of parameters inside each other.
 pub const PARAM_DEPTH_MAX: usize = 10;
 /// Bytes of one expression.

@@ -18,7 +18,7 @@ use super::facts::Around;
 use super::lane::{Attempt, HISTORY_MAX, LoopRun, StepRun};
 use super::state::WorkflowRun;
 use super::turn::{Told, Turn, cut};
-use crate::kept::Kept;
+use crate::kept::{Kept, kept_bytes};
 use crate::tasks::{Failure, Offer, Outcome};
 
 /// Bytes that a step's evaluated parameters, or what came of it, may take in an entry.
@@ -119,10 +119,10 @@ impl<'a> Turn<'a> {
             Ok(params) => params,
             Err(error) => return self.fail(lane, place, StepStatus::FatallyFailed, &error.to_string()),
         };
-        let bytes = serde_json::to_vec(&params).map_or(usize::MAX, |bytes| bytes.len());
+        let bytes = kept_bytes(&params);
         if bytes > STEP_BYTES_MAX {
             let why = format!(
-                "params come to {bytes} bytes, {STEP_BYTES_MAX} are the most: loop over two smaller arrays, or put them into the lake"
+                "params come to {bytes} bytes, {STEP_BYTES_MAX} are the most: loop over a range or over two smaller arrays, or put them into the lake"
             );
             return self.fail(lane, place, StepStatus::FatallyFailed, &why);
         }

@@ -14,7 +14,7 @@ use super::facts::Around;
 use super::lane::Lane;
 use super::messages::{Ended, Kind, RestartAt};
 use super::turn::{LANES_A_TURN, Told, Turn, cut};
-use crate::kept::Kept;
+use crate::kept::{Kept, kept_bytes};
 
 impl Turn<'_> {
     /// The first run, or one more of an instance that is over.
@@ -33,6 +33,7 @@ impl Turn<'_> {
         }
         .to_owned();
         head.counts = super::messages::Counts::default();
+        head.values = Ordered::new();
         self.live.failures.clear();
         self.line(format!("run {} begins", self.live.head.run));
         match &self.begun.kind.0 {
@@ -58,7 +59,7 @@ impl Turn<'_> {
             evaluate_workflow(&mut params, &around, &Limits::DEFAULT).map(|()| params)
         });
         let evaluated = evaluated.map_err(|error| error.to_string()).and_then(|params| {
-            let bytes = serde_json::to_vec(&params).map_or(usize::MAX, |bytes| bytes.len());
+            let bytes = kept_bytes(&params);
             let why = || {
                 format!("they come to {bytes} bytes, {STEP_BYTES_MAX} are the most: put them into the lake")
             };
@@ -254,6 +255,7 @@ impl Turn<'_> {
         if !matches!(self.begun.kind.0, Kind::Instance { .. }) {
             self.live.ended(number, outcome);
         }
+        self.keep_inside(number);
         match &self.begun.kind.0 {
             // An instance's steps stay to be seen, and to be restarted.
             Kind::Instance { .. } => self.end(outcome, &why),

@@ -149,3 +149,24 @@ fn a_step_that_fails_when_it_is_left_has_raised_nothing() {
     assert_eq!(view.lanes[0].steps[0].status.0, StepStatus::InternallyFailed);
     assert_eq!(world.query(&Address::of::<Signal>("done"), &GetSignal {}).raised, 0);
 }
+
+#[test]
+fn a_range_of_a_hundred_thousand_is_one_parameter_wherever_it_is_defined() {
+    let range = |name: &str| json!({ name: { "expression": "Util.intsBetween(0, 100000, 1)", "type": "LONG_ARRAY" } });
+    let named = json!({ "i": { "expression": "numbers", "type": "LONG_ARRAY" } });
+    for (name, around, arrays) in
+        [("its own", json!({}), range("i")), ("the workflow's", range("numbers"), named)]
+    {
+        let mut world = World::new();
+        let nothing = json!([{ "step": { "id": "nothing", "type": "NoOp" } }]);
+        let mut definition = workflow("w", json!([foreach("each", arrays, nothing)]));
+        definition["workflow"]["params"] = around;
+        world.push(definition).unwrap();
+        world.largest = 0;
+        world.start("w", "a").unwrap();
+        let begun = world.view("w:1").lanes[0].steps[0].clone();
+        assert_eq!(begun.iterations.map(|(total, _)| total), Some(100_000), "{name}: {begun:?}");
+        assert!(begun.params.0["loop_params"].evaluated.is_some());
+        assert!(world.largest < DECISION_BYTES, "{name}: {} bytes in one decision", world.largest);
+    }
+}

@@ -41,7 +41,7 @@ pub struct Head {
     pub more: bool,
     /// How lanes ended.
     pub counts: Counts,
-    /// Loop parameters of a while's next lane.
+    /// Loop parameters of a while's next lane; of a foreach what is asked of its steps.
     pub values: Ordered<Value>,
     /// When an instance has taken too long.
     pub until: Option<Timestamp>,

@@ -2,7 +2,8 @@
 
 use troupe_workflows::params::{Facts, Value};
 
-use super::lane::Lane;
+use super::inside;
+use super::lane::{Lane, LoopRun};
 use super::turn::Turn;
 
 /// The facts around one step, or around the whole where there is none.
@@ -10,6 +11,12 @@ pub(super) struct Around<'t, 'a> {
     pub(super) turn: &'t Turn<'a>,
     pub(super) lane: Option<&'t Lane>,
     pub(super) step: Option<usize>,
+}
+
+impl Around<'_, '_> {
+    fn looping(&self, step: &str) -> Option<&LoopRun> {
+        self.lane?.steps.get(self.turn.graph.place(step)?)?.looping.as_ref()
+    }
 }
 
 impl Facts for Around<'_, '_> {
@@ -65,6 +72,14 @@ impl Facts for Around<'_, '_> {
             "MAESTRO_STEP_END_TIME" => Some(Value::Long(i64::try_from(step.ended?.0).ok()?)),
             _ => step.params.get(param)?.evaluated.clone(),
         }
+    }
+
+    fn of_foreach(&self, foreach: &str, step: &str, param: &str) -> Option<Value> {
+        inside::of_foreach(self.looping(foreach)?, step, param)
+    }
+
+    fn of_subworkflow(&self, subworkflow: &str, step: &str, param: &str) -> Option<Value> {
+        inside::of_subworkflow(self.looping(subworkflow)?, step, param)
     }
 
     fn of_trigger(&self, param: &str) -> Option<Value> {

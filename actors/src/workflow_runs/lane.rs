@@ -50,6 +50,9 @@ pub struct LoopRun {
     pub counts: Counts,
     /// Why the first went wrong.
     pub why: String,
+    /// What others ask of the steps inside: by step and parameter, of a foreach by iteration.
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    pub values: Ordered<Value>,
 }
 
 /// A signal that a step waits for, with what came.

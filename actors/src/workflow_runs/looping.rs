@@ -11,7 +11,7 @@ use super::lane::{LoopRun, StepRun};
 use super::messages::{Begin, Counts, Ended, Kind, Parent, Stop};
 use super::state::WorkflowRun;
 use super::turn::{BYTES_A_TURN, Told, Turn};
-use crate::kept::Kept;
+use crate::kept::{Kept, kept_bytes};
 use crate::workflows::{StartWorkflow, StopInstance};
 
 /// Iterations of one stretch, and bytes of their values, so that its beginning fits an entry.
@@ -50,7 +50,7 @@ impl Turn<'_> {
         if total == 0 {
             return self.complete(lane, place, StepStatus::Succeeded);
         }
-        let around = serde_json::to_vec(&self.outer(lane, place)).map_or(usize::MAX, |bytes| bytes.len());
+        let around = kept_bytes(&self.outer(lane, place));
         if around > OUTER_BYTES_MAX {
             let why = format!(
                 "the values around the loop come to {around} bytes, {OUTER_BYTES_MAX} are the most: put them into the lake"
@@ -90,7 +90,13 @@ impl Turn<'_> {
             }
             let bounded = self.begun.is_bounded();
             let values = (from..upto).filter_map(|at| combinations.get(at)).collect();
-            self.begin_child(lane, place, number, Kind::Foreach { from, values, concurrency, bounded });
+            let asked = self.asked_inside(place);
+            self.begin_child(
+                lane,
+                place,
+                number,
+                Kind::Foreach { from, values, concurrency, bounded, asked },
+            );
         }
     }
 
@@ -226,7 +232,7 @@ impl Turn<'_> {
             params: Kept(params),
             source: Kept(ParamSource::Subworkflow),
             initiator: Kept(serde_json::json!({
-                "type": "SUBWORKFLOW", "depth": depth, "parent": { "workflow_id": self.begun.workflow,
+                "type": "SUBWORKFLOW", "depth": depth, "asked": self.asked_inside(place), "parent": { "workflow_id": self.begun.workflow,
                 "workflow_instance_id": self.begun.instance, "step_id": self.graph.id(place) },
             })),
             signals: std::collections::BTreeMap::new(),
@@ -264,6 +270,7 @@ impl Turn<'_> {
         if looping.why.is_empty() {
             looping.why.clone_from(&ended.why);
         }
+        self.take_inside(lane, place, ended);
         if foreach
             && let Some(combinations) = self.combinations(lane, place)
             && self.live.head.stopping.is_none()
@@ -275,6 +282,7 @@ impl Turn<'_> {
 
     fn end_loop(&mut self, lane: u64, place: usize, last: &Ended) {
         let now = i64::try_from(self.now.0).unwrap_or(i64::MAX);
+        let is_while = matches!(self.definition(place).kind, StepKind::While { .. });
         let Some(step) = self.step(lane, place) else { return };
         let Some(looping) = step.looping.as_ref().filter(|looping| looping.running.is_empty()) else {
             return;
@@ -283,7 +291,8 @@ impl Turn<'_> {
         let why = looping.why.clone();
         let active = step.status.is_active();
         // What a while came to is the step's own from here on.
-        for (name, value) in &last.values.0 {
+        let own = if is_while { Some(&last.values.0) } else { None };
+        for (name, value) in own.into_iter().flatten() {
             let made = troupe_workflows::params::Parameter::of(value.clone(), ParamSource::While, now);
             if let Some(param) = made.filter(|_| name != "loop_index") {
                 step.params.insert(name.clone(), param);

@@ -52,6 +52,9 @@ pub enum Kind {
         /// As its instance.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         bounded: bool,
+        /// Steps and their parameters that the run around it asks for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        asked: Vec<(String, String)>,
     },
     /// A while's iterations, one after the other.
     While {
@@ -256,7 +259,7 @@ pub struct Ended {
     pub counts: Counts,
     /// Why it did not succeed.
     pub why: String,
-    /// Loop parameters at the end of a while.
+    /// Loop parameters at the end of a while; of another run what its parent asks of its steps.
     #[serde(default)]
     pub values: Kept<Ordered<Value>>,
 }

@@ -15,6 +15,7 @@ mod change;
 mod control;
 mod decide;
 mod facts;
+mod inside;
 mod lane;
 mod looping;
 mod messages;
@@ -25,6 +26,8 @@ mod turn;
 
 #[cfg(test)]
 mod bounds_tests;
+#[cfg(test)]
+mod inside_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

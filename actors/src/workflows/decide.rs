@@ -188,7 +188,7 @@ impl Decide<Ended> for Workflow {
             return Decision::unchanged().reply(());
         }
         let mut desk = Desk::new(self, ctx);
-        desk.over(number, ask.status.0, &ask.why, ask.counts);
+        desk.over(number, ask.status.0, &ask.why, ask.counts, &ask.values.0);
         desk.schedule();
         desk.decide(Decision::unchanged()).reply(())
     }

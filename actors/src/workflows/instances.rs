@@ -4,6 +4,7 @@ use serde_json::json;
 use troupe_runtime::{Address, Command, Context, Decision, Refused, Timestamp, wire};
 use troupe_workflows::Ordered;
 use troupe_workflows::definition::Properties;
+use troupe_workflows::params::Value;
 use troupe_workflows::status::InstanceStatus;
 use troupe_workflows::strategy::{Known as Candidate, plan};
 
@@ -185,7 +186,7 @@ impl<'a> Desk<'a> {
         let version = || self.known.versions.get(&instance.version).map(|version| version.workflow.clone());
         let Some(workflow) = kept.or_else(version) else {
             let why = format!("version {} is not kept any more", instance.version);
-            return self.over(number, InstanceStatus::Failed, &why, Counts::default());
+            return self.over(number, InstanceStatus::Failed, &why, Counts::default(), &Ordered::new());
         };
         let begin = Begin {
             workflow: self.key.to_owned(),
@@ -222,7 +223,7 @@ impl<'a> Desk<'a> {
         }
         if instance.status == InstanceStatus::Created {
             let status = if kill { InstanceStatus::Failed } else { InstanceStatus::Stopped };
-            self.over(number, status, why, Counts::default());
+            self.over(number, status, why, Counts::default(), &Ordered::new());
             return true;
         }
         instance.stopping = true;
@@ -231,8 +232,15 @@ impl<'a> Desk<'a> {
         true
     }
 
-    /// An instance is over.
-    pub(super) fn over(&mut self, number: u64, status: InstanceStatus, why: &str, counts: Counts) {
+    /// An instance is over; `values` is what its parent asks of its steps.
+    pub(super) fn over(
+        &mut self,
+        number: u64,
+        status: InstanceStatus,
+        why: &str,
+        counts: Counts,
+        values: &Ordered<Value>,
+    ) {
         use troupe_workflows::definition::Rule;
         let Some(mut instance) = self.known.instances.get(&number).cloned() else { return };
         let strict = self.known.properties.run_strategy.is_some_and(|s| s.rule == Rule::StrictSequential);
@@ -247,7 +255,7 @@ impl<'a> Desk<'a> {
                 status: Kept(status),
                 counts,
                 why: why.to_owned(),
-                values: Kept(Ordered::new()),
+                values: Kept(values.clone()),
             };
             self.ends.push((parent.to.clone(), Box::new(ended)));
         }

@@ -367,7 +367,7 @@ impl Serialize for Literal {
             Self::Boolean(value) => value.serialize(serializer),
             Self::StringMap(value) => value.serialize(serializer),
             Self::StringArray(value) => value.serialize(serializer),
-            Self::LongArray(value) => value.serialize(serializer),
+            Self::LongArray(value) => crate::params::serialize_longs(value, serializer),
             Self::DoubleArray(value) => value.serialize(serializer),
             Self::BooleanArray(value) => value.serialize(serializer),
             Self::Map(value) => value.serialize(serializer),

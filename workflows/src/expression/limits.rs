@@ -20,7 +20,7 @@ impl Limits {
     pub const DEFAULT: Self = Self {
         steps: 1_000_000,
         rounds: 100_000,
-        elements: 1_000_000,
+        elements: crate::bounds::ELEMENTS_MAX,
         string_bytes: 1 << 20,
         memory_bytes: 32 << 20,
     };

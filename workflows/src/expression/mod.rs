@@ -8,6 +8,7 @@ mod classes;
 mod dates;
 mod elements;
 mod error;
+mod inside;
 mod lexer;
 mod limits;
 mod machine;
@@ -20,5 +21,6 @@ mod program;
 mod tests;
 
 pub use error::{ErrorKind, ExpressionError};
+pub use inside::inside;
 pub use limits::Limits;
-pub use program::Program;
+pub use program::{Inside, Program};

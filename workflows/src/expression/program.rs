@@ -18,6 +18,18 @@ struct Parsed {
     source: String,
     statements: Vec<Stmt>,
     references: Vec<String>,
+    inside: Vec<Inside>,
+}
+
+/// A parameter of a step inside of another: of a loop's step, or of a subworkflow's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// The loop, or the step that starts the subworkflow.
+    pub outer: String,
+    /// The step in it.
+    pub step: String,
+    /// The step's parameter.
+    pub param: String,
 }
 
 impl Program {
@@ -27,8 +39,9 @@ impl Program {
     /// With the place that is not of the language.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         let statements = parser::parse(source).map_err(|failure| failure.placed(source))?;
-        let references = parser::references(&statements);
-        Ok(Self { parsed: Arc::new(Parsed { source: source.to_owned(), statements, references }) })
+        let (references, inside) = parser::references(&statements);
+        let source = source.to_owned();
+        Ok(Self { parsed: Arc::new(Parsed { source, statements, references, inside }) })
     }
 
     /// Names that it takes from around it: variables that it never declares, and what it asks `params` for by a name
@@ -36,6 +49,12 @@ impl Program {
     #[must_use]
     pub fn references(&self) -> &[String] {
         &self.parsed.references
+    }
+
+    /// What it asks of steps inside of others, where it is written out.
+    #[must_use]
+    pub fn inside(&self) -> &[Inside] {
+        &self.parsed.inside
     }
 
     /// The line of the first loop that can be seen to have no end. It would only run into its limits.

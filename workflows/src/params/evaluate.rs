@@ -3,7 +3,7 @@
 
 use super::{Facts, Lookup, ParamError, Parameter, Parameters, Scope, Value, referenced};
 use crate::Ordered;
-use crate::bounds::PARAMS_BYTES_MAX;
+use crate::bounds::{PARAMS_BYTES_MAX, PARAMS_MEMORY_MAX};
 use crate::definition::{Literal, ParamBody, ParamDefinition, ParamType};
 use crate::expression::{Limits, Program};
 
@@ -35,11 +35,14 @@ pub fn evaluate(
     for place in 0..work.params.len() {
         work.ensure(place)?;
     }
-    let found = params.values().filter_map(|param| param.evaluated.as_ref()).map(Value::weight).sum();
-    if found > PARAMS_BYTES_MAX {
-        return Err(ParamError::TooLarge { found, bound: PARAMS_BYTES_MAX });
-    }
-    Ok(())
+    within(params, Value::stored_bytes, PARAMS_BYTES_MAX)?;
+    within(params, Value::weight, PARAMS_MEMORY_MAX)
+}
+
+/// Bounds what all values come to together.
+fn within(params: &Parameters, size: fn(&Value) -> usize, bound: usize) -> Result<(), ParamError> {
+    let found: usize = params.values().filter_map(|param| param.evaluated.as_ref()).map(size).sum();
+    if found > bound { Err(ParamError::TooLarge { found, bound }) } else { Ok(()) }
 }
 
 /// Evaluates one definition among layers that are evaluated.

@@ -7,6 +7,7 @@ mod facts;
 mod interpolate;
 mod layers;
 mod merge;
+mod packed;
 mod parameter;
 mod scope;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use facts::{Facts, NoFacts};
 pub use interpolate::{fill, referenced};
 pub use layers::{Run, needed_defaults, step_params, workflow_params};
 pub use merge::{Merge, merge, merge_outputs};
+pub(crate) use packed::{serialize as serialize_longs, unpack};
 pub use parameter::{Parameter, Parameters, parameters};
 pub use scope::{Lookup, Scope};
 pub use value::Value;

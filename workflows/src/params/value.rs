@@ -248,7 +248,7 @@ impl Serialize for Value {
             Self::Double(value) => serializer.serialize_f64(*value),
             Self::Boolean(value) => serializer.serialize_bool(*value),
             Self::StringArray(values) => values.serialize(serializer),
-            Self::LongArray(values) => values.serialize(serializer),
+            Self::LongArray(values) => super::serialize_longs(values, serializer),
             Self::DoubleArray(values) => values.serialize(serializer),
             Self::BooleanArray(values) => values.serialize(serializer),
             Self::Map(entries) => entries.serialize(serializer),

@@ -146,6 +146,12 @@ impl<'de> Visitor<'de> for TreeVisitor {
         Ok(Tree::Text(value))
     }
 
+    /// Long arrays of whole numbers where they are stored.
+    fn visit_bytes<E: de::Error>(self, packed: &[u8]) -> Result<Tree, E> {
+        let values = crate::params::unpack(packed).ok_or_else(|| E::custom("these bytes are no numbers"))?;
+        Ok(Tree::List(values.into_iter().map(Tree::Long).collect()))
+    }
+
     fn visit_unit<E>(self) -> Result<Tree, E> {
         Ok(Tree::Null)
     }

@@ -12,7 +12,7 @@ use crate::figures::{Goal, Report, percentile_ms};
 const STEPS: usize = 20;
 /// Chains, one after the other.
 const CHAINS: usize = 20;
-/// Two parameters, so that neither is too large for a parameter: every pair is an iteration.
+/// Of two parameters: every pair is an iteration.
 const SIDES: [u64; 2] = [400, 250];
 const ITERATIONS: u64 = SIDES[0] * SIDES[1];
 const WITHIN: Duration = Duration::from_secs(300);

@@ -2,19 +2,22 @@
 
 use std::collections::HashSet;
 
+use crate::expression::Inside;
 use crate::expression::ast::{Expr, Expression, Statement, Stmt};
 use crate::expression::classes::is_class;
 
-/// Names that are read before the program gives them a value, and those it asks `params` for, each once.
-pub(in crate::expression) fn references(program: &[Stmt]) -> Vec<String> {
-    let mut found = Found { own: HashSet::new(), names: Vec::new() };
+/// Names that are read before the program gives them a value, and those it asks `params` for, each once; and what it asks
+/// of steps inside of others.
+pub(in crate::expression) fn references(program: &[Stmt]) -> (Vec<String>, Vec<Inside>) {
+    let mut found = Found { own: HashSet::new(), names: Vec::new(), inside: Vec::new() };
     program.iter().for_each(|one| found.statement(one));
-    found.names
+    (found.names, found.inside)
 }
 
 struct Found {
     own: HashSet<String>,
     names: Vec<String>,
+    inside: Vec<Inside>,
 }
 
 impl Found {
@@ -85,8 +88,10 @@ impl Found {
                     value
                 }
                 Expression::Call(value, method, arguments) => {
-                    if method == "get" {
-                        self.asked(value, arguments);
+                    match method.as_str() {
+                        "get" => self.asked(value, arguments),
+                        "getFromForeach" | "getFromSubworkflow" => self.asked_inside(value, arguments),
+                        _ => {}
                     }
                     arguments.iter().for_each(|argument| self.expression(argument));
                     value
@@ -116,6 +121,24 @@ impl Found {
             && let Expression::Text(text) = &argument.borrow().is
         {
             self.name(text);
+        }
+    }
+
+    /// `params.getFromForeach('loop', 'step', 'param')`
+    fn asked_inside(&mut self, of: &Expr, arguments: &[Expr]) {
+        let texts = arguments.iter().map(|argument| match &argument.is {
+            Expression::Text(text) => Some(text.to_string()),
+            _ => None,
+        });
+        let texts: Option<Vec<String>> = texts.collect();
+        let names = texts.and_then(|texts| <[String; 3]>::try_from(texts).ok());
+        if let (Expression::Name(name), Some([outer, step, param])) = (&of.is, names)
+            && name == "params"
+        {
+            let inside = Inside { outer, step, param };
+            if !self.inside.contains(&inside) {
+                self.inside.push(inside);
+            }
         }
     }
 }
