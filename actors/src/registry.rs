@@ -20,7 +20,7 @@ use crate::experiments::{
 use crate::exposures::{CountExposure, Exposures, GetExposures};
 use crate::features::{Features, Lookup, Observe};
 use crate::flags::{DefineFlag, Flag, GetFlag, Switch};
-use crate::flows::{CreateFlow, DescribeFlow, Flow, GetFlow, ListRuns, StartRun, Told};
+use crate::flows::{CreateFlow, DescribeFlow, DropFlowNote, Flow, GetFlow, ListRuns, StartRun, Told};
 use crate::lineage::{GetLineage, Lineage, Linked, Relate};
 use crate::members::{
     GetHistory, GetInputs, GetPredictions, GetProfile, Member, Record, Remember, SetProfile,
@@ -38,8 +38,8 @@ use crate::pipelines::{
 };
 use crate::probes::{Append, Cas, Forward, Get, Keep, Probe, Put, Read, Take};
 use crate::registered::{
-    AddVersion, DescribeModel, DescribeVersion, DropAlias, GetRegistered, Register as RegisterModel,
-    Registered, SetAlias,
+    AddVersion, DescribeModel, DescribeVersion, DropAlias, GetRegistered, MoveStage,
+    Register as RegisterModel, Registered, SetAlias,
 };
 use crate::run_curves::{Curves, Draw, ForgetCurves, GetCurve};
 use crate::run_tasks::{AddArtifacts, AddTask, BeatTask, ForgetTasks, GetTasks, NoteTask, Tasks};
@@ -120,6 +120,7 @@ fn tracking(registry: Registry) -> Registry {
         .kind::<Flow>()
         .command::<Flow, CreateFlow>()
         .command::<Flow, DescribeFlow>()
+        .command::<Flow, DropFlowNote>()
         .command::<Flow, StartRun>()
         .command::<Flow, Told>()
         .query::<Flow, GetFlow>()
@@ -154,6 +155,7 @@ fn tracking(registry: Registry) -> Registry {
         .command::<Registered, DescribeModel>()
         .command::<Registered, AddVersion>()
         .command::<Registered, DescribeVersion>()
+        .command::<Registered, MoveStage>()
         .command::<Registered, SetAlias>()
         .command::<Registered, DropAlias>()
         .query::<Registered, GetRegistered>()
@@ -322,7 +324,7 @@ mod tests {
         exposures count.v1 get.v1
         features lookup.v1 observe.v1
         flags define.v1 get.v1 switch.v1
-        flows create.v1 describe.v1 get.v1 list-runs.v1 start-run.v1 told.v1
+        flows create.v1 describe.v1 drop-note.v1 get.v1 list-runs.v1 start-run.v1 told.v1
         lineage get.v1 linked.v1 relate.v1
         members get-history.v1 get-inputs.v1 get-predictions.v1 get-profile.v1 record.v1 remember.v1 set-profile.v1
         models advance.v1 get.v1 promote.v1 publish.v1
@@ -332,7 +334,7 @@ mod tests {
         permits acquire.v1 get.v1 release.v1 set.v1
         pipelines delete.v1 execution-ended.v1 get.v1 heard.v1 put.v1 reopened.v1 run-for.v1 start.v1
         probes append.v1 cas.v1 forward.v1 get.v1 keep.v1 put.v1 read.v1 take.v1
-        registered-models add-version.v1 describe-version.v1 describe.v1 drop-alias.v1 get.v1 register.v1 set-alias.v1
+        registered-models add-version.v1 describe-version.v1 describe.v1 drop-alias.v1 get.v1 move-stage.v1 register.v1 set-alias.v1
         run-curves draw.v1 forget.v1 get.v1
         run-tasks add.v1 artifacts.v1 beat.v1 forget.v1 get.v1 note.v1
         runs beat.v1 begin.v1 drop-note.v1 finish.v1 forget.v1 get.v1 hear.v1 log.v1 new-step.v1 new-task.v1 silent.v1 standing.v1 tags.v1

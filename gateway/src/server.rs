@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -255,7 +256,7 @@ fn metaflow_routes() -> OpenApiRouter<Edge> {
 
 /// The routes of MLflow's clients.
 fn mlflow_routes() -> OpenApiRouter<Edge> {
-    use mlflow::{experiments, models, runs, search, versions};
+    use mlflow::{experiments, models, runs, search, stages, versions};
     OpenApiRouter::new()
         .routes(routes!(experiments::create))
         .routes(routes!(experiments::get))
@@ -264,7 +265,8 @@ fn mlflow_routes() -> OpenApiRouter<Edge> {
         .routes(routes!(experiments::delete))
         .routes(routes!(experiments::restore))
         .routes(routes!(experiments::set_tag))
-        .routes(routes!(experiments::search))
+        .routes(routes!(experiments::delete_tag))
+        .routes(routes!(experiments::search, experiments::find))
         .routes(routes!(runs::create))
         .routes(routes!(runs::get))
         .routes(routes!(runs::update))
@@ -294,6 +296,8 @@ fn mlflow_routes() -> OpenApiRouter<Edge> {
         .routes(routes!(versions::set_tag))
         .routes(routes!(versions::delete_tag))
         .routes(routes!(versions::search))
+        .routes(routes!(stages::transition))
+        .routes(routes!(stages::latest, stages::get_latest))
 }
 
 /// Maestro's routes.
@@ -339,9 +343,12 @@ pub fn api() -> OpenApi {
     composed().into_openapi()
 }
 
-async fn not_found(uri: axum::http::Uri) -> Problem {
+async fn not_found(uri: axum::http::Uri) -> axum::response::Response {
+    if let Some(answer) = mlflow::absent::answer(uri.path()) {
+        return answer.into_response();
+    }
     let path: String = uri.path().chars().take(128).collect();
-    Problem::new(StatusCode::NOT_FOUND, "NO_SUCH_ROUTE", format!("no route {path:?}: see /"))
+    Problem::new(StatusCode::NOT_FOUND, "NO_SUCH_ROUTE", format!("no route {path:?}: see /")).into_response()
 }
 
 async fn method_not_allowed(method: axum::http::Method) -> Problem {

@@ -46,6 +46,20 @@ pub struct DescribeFlow {
     pub notes: BTreeMap<String, String>,
 }
 
+/// Takes a value of the flow away; one that is not there is no error.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropFlowNote {
+    /// Its name.
+    pub key: String,
+}
+
+impl Command for DropFlowNote {
+    const VERB: &'static str = "drop-note.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
 impl Command for DescribeFlow {
     const VERB: &'static str = "describe.v1";
     type Reply = ();

@@ -11,7 +11,8 @@ mod state;
 pub(crate) use made::check_tags;
 pub use made::{Made, NAME_BYTES_MAX, TAGS_MAX, check_name, check_text};
 pub use messages::{
-    CreateFlow, Created, DescribeFlow, FlowView, GetFlow, ListRuns, RunSummary, StartRun, Started, Told,
+    CreateFlow, Created, DescribeFlow, DropFlowNote, FlowView, GetFlow, ListRuns, RunSummary, StartRun,
+    Started, Told,
 };
 pub(crate) use state::check_notes;
 pub use state::{Change, Event, Flow, RUNS_MAX};

@@ -9,7 +9,8 @@ use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused, Timest
 
 use super::made::{Made, check_name, check_text};
 use super::messages::{
-    CreateFlow, Created, DescribeFlow, FlowView, GetFlow, ListRuns, RunSummary, StartRun, Started, Told,
+    CreateFlow, Created, DescribeFlow, DropFlowNote, FlowView, GetFlow, ListRuns, RunSummary, StartRun,
+    Started, Told,
 };
 use crate::directory::{Directory, Enlist, Entry};
 use crate::kept::Kept;
@@ -72,6 +73,8 @@ pub enum Change {
     Run(RunSummary),
     /// A run was forgotten.
     Forgotten(u64),
+    /// A value was taken away.
+    Dropped(String),
 }
 
 impl Flow {
@@ -153,6 +156,9 @@ impl Entity for Flow {
                     live.forgotten += 1;
                 }
             }
+            Change::Dropped(key) => {
+                live.notes.remove(key);
+            }
         }
     }
 
@@ -207,6 +213,15 @@ impl Decide<DescribeFlow> for Flow {
             notes: ask.notes.clone(),
         };
         Decision::event(Self::changed(ctx, change)).tell(Directory::of::<Self>(), &entry).reply(())
+    }
+}
+
+impl Decide<DropFlowNote> for Flow {
+    fn decide(&self, ask: &DropFlowNote, ctx: &Context<'_>) -> Decision<Self, DropFlowNote> {
+        if !self.live.0.notes.contains_key(&ask.key) {
+            return Decision::unchanged().reply(());
+        }
+        Decision::event(Self::changed(ctx, Change::Dropped(ask.key.clone()))).reply(())
     }
 }
 

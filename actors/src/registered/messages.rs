@@ -96,6 +96,27 @@ impl Command for DescribeVersion {
     const REPEATABLE: bool = true;
 }
 
+/// The value of a version that names its stage; none is no stage.
+pub const STAGE: &str = "troupe.stage";
+
+/// Moves a version to another stage, as clients have it that know no aliases.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoveStage {
+    /// Its number.
+    pub version: u32,
+    /// `None`, `Staging`, `Production` or `Archived`, in any case.
+    pub stage: String,
+    /// Whether the versions that are in that stage are archived.
+    pub archive: bool,
+}
+
+impl Command for MoveStage {
+    const VERB: &'static str = "move-stage.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
 /// Points an alias at a version.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,7 +9,7 @@ mod state;
 mod tests;
 
 pub use messages::{
-    AddVersion, DescribeModel, DescribeVersion, DropAlias, GetRegistered, Register, RegisteredView, SetAlias,
-    VersionAdded, VersionRow,
+    AddVersion, DescribeModel, DescribeVersion, DropAlias, GetRegistered, MoveStage, Register,
+    RegisteredView, STAGE, SetAlias, VersionAdded, VersionRow,
 };
 pub use state::{Change, Event, Registered, VERSIONS_MAX};

@@ -8,8 +8,8 @@ use troupe_runtime::entity::Answer;
 use troupe_runtime::{Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::messages::{
-    AddVersion, DescribeModel, DescribeVersion, DropAlias, GetRegistered, Register, RegisteredView, SetAlias,
-    VersionAdded, VersionRow,
+    AddVersion, DescribeModel, DescribeVersion, DropAlias, GetRegistered, MoveStage, Register,
+    RegisteredView, STAGE, SetAlias, VersionAdded, VersionRow,
 };
 use crate::directory::{Directory, Enlist, Entry, Strike};
 use crate::flows::{Created, check_name, check_text};
@@ -21,6 +21,8 @@ pub const VERSIONS_MAX: usize = 1_000;
 const ALIASES_MAX: usize = 64;
 const TAGS_MAX: usize = 64;
 const TEXT_BYTES_MAX: usize = 4 << 10;
+/// Stages of a version; the first is none, and nothing is archived out of that and the last.
+const STAGES: [&str; 4] = ["None", "Staging", "Production", "Archived"];
 
 /// One registered model, keyed by its name.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
@@ -236,6 +238,37 @@ impl Decide<DescribeVersion> for Registered {
             Err(refused) => Decision::refuse(refused),
             Ok(()) => Self::change(ctx, Change::Version(ask.clone())).reply(()),
         }
+    }
+}
+
+impl Decide<MoveStage> for Registered {
+    fn decide(&self, ask: &MoveStage, ctx: &Context<'_>) -> Decision<Self, MoveStage> {
+        let Some(stage) = STAGES.into_iter().find(|stage| stage.eq_ignore_ascii_case(&ask.stage)) else {
+            let why = format!("stage must be one of {}", STAGES.join(", "));
+            return Decision::refuse(Refused::field("BAD_STAGE", "stage", why));
+        };
+        if let Err(refused) = self.version(ask.version) {
+            return Decision::refuse(refused);
+        }
+        let moved = |version: u32, to: &str| {
+            let mut told = DescribeVersion { version, ..DescribeVersion::default() };
+            if to == STAGES[0] {
+                told.drop.push(STAGE.to_owned());
+            } else {
+                told.tags.insert(STAGE.to_owned(), to.to_owned());
+            }
+            Event::Changed(Box::new(Kept(Change::Version(told))), ctx.now)
+        };
+        let mut decision = Decision::event(moved(ask.version, stage));
+        if ask.archive && matches!(stage, "Staging" | "Production") {
+            let held = |row: &&VersionRow| {
+                row.version != ask.version && row.added.tags.get(STAGE).is_some_and(|held| held == stage)
+            };
+            for row in self.live.0.view.versions.values().filter(held) {
+                decision = decision.and(moved(row.version, "Archived"));
+            }
+        }
+        decision.reply(())
     }
 }
 

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use troupe_runtime::{Address, Timestamp, wire};
 
 use super::{
-    AddVersion, Change, DescribeModel, DescribeVersion, DropAlias, Event, GetRegistered, Register,
-    Registered, SetAlias,
+    AddVersion, Change, DescribeModel, DescribeVersion, DropAlias, Event, GetRegistered, MoveStage, Register,
+    Registered, STAGE, SetAlias,
 };
 use crate::kept::Kept;
 use crate::lineage::{GetLineage, Lineage};
@@ -83,4 +83,26 @@ fn stored_events_keep_their_bytes() {
         wire::encode(&event),
         [&[0, 11, 0x81, 0xa5][..], b"Alias", &[0x92, 0xa1], b"a", &[3, 5]].concat()
     );
+}
+
+#[test]
+fn a_version_moves_between_stages_and_archives_those_before_it_where_that_is_asked_for() {
+    let mut world = World::new();
+    world.tell(&model(), &Register::default()).unwrap();
+    for _ in 0..3 {
+        world.tell(&model(), &version("F/1", "")).unwrap();
+    }
+    let mut go = |version: u32, stage: &str, archive: bool| {
+        let told = world.tell(&model(), &MoveStage { version, stage: stage.into(), archive });
+        let view = world.query(&model(), &GetRegistered {});
+        let stage = |row: &super::VersionRow| row.added.tags.get(STAGE).cloned().unwrap_or_default();
+        told.map(|()| view.versions.values().map(stage).collect::<Vec<_>>()).map_err(|refused| refused.code)
+    };
+    assert_eq!(go(1, "production", false).unwrap(), ["Production", "", ""]);
+    assert_eq!(go(2, "Production", false).unwrap(), ["Production", "Production", ""]);
+    assert_eq!(go(3, "Production", true).unwrap(), ["Archived", "Archived", "Production"]);
+    assert_eq!(go(2, "None", true).unwrap(), ["Archived", "", "Production"]);
+    assert_eq!(go(3, "Archived", true).unwrap(), ["Archived", "", "Archived"], "those there stay");
+    assert_eq!(go(3, "best", true).unwrap_err(), "BAD_STAGE");
+    assert_eq!(go(9, "Staging", true).unwrap_err(), "VERSION_NOT_FOUND");
 }

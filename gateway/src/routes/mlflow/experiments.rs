@@ -1,17 +1,16 @@
 //! Experiments: flows in other words.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use troupe_actors::directory::Directory;
-use troupe_actors::flows::{CreateFlow, DescribeFlow, Flow, FlowView, GetFlow};
+use troupe_actors::flows::{CreateFlow, DescribeFlow, DropFlowNote, Flow, FlowView, GetFlow};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, Timestamp, wire};
 
-use super::{Tag, Trouble, Whole, bad, exists, filter, ids, not_found, page, read, render};
+use super::list::{is_seen, limit, page};
+use super::{Answer, Queried, Tag, Told, Trouble, Whole, bad, exists, filter, ids, not_found, render};
 use crate::call::Call;
 use crate::canaries::{ask, tell};
 use crate::metadata::tasks::short;
@@ -48,7 +47,7 @@ pub(super) async fn ensure(edge: &Edge, call: &Call, experiment: &str) -> Result
 /// An experiment that is to be.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct New {
+pub(crate) struct New {
     name: String,
     artifact_location: Option<String>,
     tags: Vec<Tag>,
@@ -66,15 +65,8 @@ fn called(edge: &Edge, name: &str) -> Option<String> {
 /// Makes an experiment.
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/create", tag = "mlflow", operation_id = "mlflow_create_experiment",
     request_body(content = serde_json::Value, description = "`name`, `artifact_location`, `tags`"),
-    responses((status = 200, description = "`experiment_id`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn create(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let new: New = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "`experiment_id`", body = serde_json::Value), Trouble))]
+pub(crate) async fn create(State(edge): State<Edge>, Told(call, new): Told<New>) -> Answer {
     if new.name.is_empty() {
         return Err(bad("name", "name must not be empty"));
     }
@@ -105,13 +97,8 @@ pub(crate) struct Which {
 /// An experiment.
 #[utoipa::path(get, path = "/api/2.0/mlflow/experiments/get", tag = "mlflow", operation_id = "mlflow_get_experiment",
     params(("experiment_id" = String, Query, description = "its id")),
-    responses((status = 200, description = "the experiment", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn get(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(which): Query<Which>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "the experiment", body = serde_json::Value), Trouble))]
+pub(crate) async fn get(State(edge): State<Edge>, Queried(call, which): Queried<Which>) -> Answer {
     let view = viewed(&edge, &call, &which.experiment_id).await?;
     Ok(Json(json!({ "experiment": render::experiment(ids::flow(&which.experiment_id), &view) })))
 }
@@ -119,13 +106,8 @@ pub(crate) async fn get(
 /// An experiment by its name.
 #[utoipa::path(get, path = "/api/2.0/mlflow/experiments/get-by-name", tag = "mlflow", operation_id = "mlflow_get_experiment_by_name",
     params(("experiment_name" = String, Query, description = "its name")),
-    responses((status = 200, description = "the experiment", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn get_by_name(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(which): Query<Which>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "the experiment", body = serde_json::Value), Trouble))]
+pub(crate) async fn get_by_name(State(edge): State<Edge>, Queried(call, which): Queried<Which>) -> Answer {
     let name = which.experiment_name;
     // One that was made a moment ago may not be in the directory yet.
     let flow = called(&edge, &name).unwrap_or_else(|| name.clone());
@@ -142,19 +124,14 @@ pub(crate) async fn get_by_name(
 /// What becomes of an experiment.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Changed {
+pub(crate) struct Changed {
     experiment_id: String,
     new_name: Option<String>,
     key: Option<String>,
     value: String,
 }
 
-async fn describe(
-    edge: &Edge,
-    call: &Call,
-    experiment: &str,
-    describe: DescribeFlow,
-) -> Result<Json<Value>, Trouble> {
+async fn describe(edge: &Edge, call: &Call, experiment: &str, describe: DescribeFlow) -> Answer {
     ensure(edge, call, experiment).await?;
     let flow = ids::flow(experiment);
     tell::<Flow, DescribeFlow>(&edge.router, flow, &describe, call.left()?).await?;
@@ -164,15 +141,8 @@ async fn describe(
 /// Gives an experiment another name; its id stays.
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/update", tag = "mlflow", operation_id = "mlflow_update_experiment",
     request_body(content = serde_json::Value, description = "`experiment_id` and `new_name`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn update(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let changed: Changed = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn update(State(edge): State<Edge>, Told(call, changed): Told<Changed>) -> Answer {
     let title = changed.new_name.filter(|name| !name.is_empty());
     let Some(title) = title else { return Err(bad("new_name", "new_name must not be empty")) };
     if called(&edge, &title).is_some_and(|flow| flow != ids::flow(&changed.experiment_id)) {
@@ -185,15 +155,8 @@ pub(crate) async fn update(
 /// Puts an experiment aside.
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/delete", tag = "mlflow", operation_id = "mlflow_delete_experiment",
     request_body(content = serde_json::Value, description = "`experiment_id`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn delete(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let changed: Changed = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete(State(edge): State<Edge>, Told(call, changed): Told<Changed>) -> Answer {
     let aside = DescribeFlow { deleted: Some(true), ..DescribeFlow::default() };
     describe(&edge, &call, &changed.experiment_id, aside).await
 }
@@ -201,15 +164,8 @@ pub(crate) async fn delete(
 /// Takes an experiment up again.
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/restore", tag = "mlflow", operation_id = "mlflow_restore_experiment",
     request_body(content = serde_json::Value, description = "`experiment_id`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn restore(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let changed: Changed = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn restore(State(edge): State<Edge>, Told(call, changed): Told<Changed>) -> Answer {
     let back = DescribeFlow { deleted: Some(false), ..DescribeFlow::default() };
     describe(&edge, &call, &changed.experiment_id, back).await
 }
@@ -217,24 +173,29 @@ pub(crate) async fn restore(
 /// Says a value of an experiment.
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/set-experiment-tag", tag = "mlflow", operation_id = "mlflow_set_experiment_tag",
     request_body(content = serde_json::Value, description = "`experiment_id`, `key`, `value`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn set_tag(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let changed: Changed = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn set_tag(State(edge): State<Edge>, Told(call, changed): Told<Changed>) -> Answer {
     let Some(key) = changed.key else { return Err(bad("key", "key must not be empty")) };
     let said = DescribeFlow { notes: [(key, changed.value)].into(), ..DescribeFlow::default() };
     describe(&edge, &call, &changed.experiment_id, said).await
 }
 
+/// Takes a value of an experiment away; one that is not there is no error.
+#[utoipa::path(post, path = "/api/2.0/mlflow/experiments/delete-experiment-tag", tag = "mlflow", operation_id = "mlflow_delete_experiment_tag",
+    request_body(content = serde_json::Value, description = "`experiment_id`, `key`"),
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete_tag(State(edge): State<Edge>, Told(call, changed): Told<Changed>) -> Answer {
+    let Some(key) = changed.key else { return Err(bad("key", "key must not be empty")) };
+    ensure(&edge, &call, &changed.experiment_id).await?;
+    let flow = ids::flow(&changed.experiment_id);
+    tell::<Flow, DropFlowNote>(&edge.router, flow, &DropFlowNote { key }, call.left()?).await?;
+    Ok(Json(json!({})))
+}
+
 /// What is searched for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Search {
+pub(crate) struct Search {
     filter: Option<String>,
     view_type: Option<String>,
     max_results: Option<Whole>,
@@ -245,21 +206,28 @@ struct Search {
 /// Experiments that a filter takes.
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/search", tag = "mlflow", operation_id = "mlflow_search_experiments",
     request_body(content = serde_json::Value, description = "`filter`, `order_by`, `view_type`, `max_results`, `page_token`"),
-    responses((status = 200, description = "`experiments` and `next_page_token`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn search(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let search: Search = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "`experiments` and `next_page_token`", body = serde_json::Value), Trouble))]
+pub(crate) async fn search(State(edge): State<Edge>, Told(call, search): Told<Search>) -> Answer {
+    searched(&edge, &call, search).await
+}
+
+/// The same, asked for by a query.
+#[utoipa::path(get, path = "/api/2.0/mlflow/experiments/search", tag = "mlflow", operation_id = "mlflow_find_experiments",
+    params(("filter" = Option<String>, Query, description = "as `name LIKE 'a%'`"),
+        ("view_type" = Option<String>, Query, description = "`ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`"),
+        ("max_results" = Option<i64>, Query, description = "at most so many"),
+        ("page_token" = Option<String>, Query, description = "where the page begins")),
+    responses((status = 200, description = "`experiments` and `next_page_token`", body = serde_json::Value), Trouble))]
+pub(crate) async fn find(State(edge): State<Edge>, Queried(call, search): Queried<Search>) -> Answer {
+    searched(&edge, &call, search).await
+}
+
+async fn searched(edge: &Edge, call: &Call, search: Search) -> Answer {
     let conditions = filter::read(search.filter.as_deref().unwrap_or_default())?;
-    let limit = search.max_results.map_or(Ok(LIMIT), |limit| limit.read("max_results"))?.clamp(1, 50_000);
+    let limit = limit(search.max_results.as_ref(), LIMIT, 50_000)?;
     let directory = Directory::read::<Flow>(&edge.globals);
     let names: Vec<String> =
         directory.iter().flat_map(|directory| directory.entries()).map(|entry| entry.key.clone()).collect();
-    let view_type = search.view_type.as_deref().unwrap_or("ACTIVE_ONLY");
     let mut rows = Vec::new();
     for some in names.chunks(AT_ONCE) {
         let asks = some.iter().map(|name| AskOne {
@@ -271,11 +239,7 @@ pub(crate) async fn search(
         let answers = edge.router.ask_many(asks.collect(), call.left()?).await;
         for (name, answer) in some.iter().zip(answers) {
             let view: FlowView = wire::decode(&answer?).map_err(AskError::Fault)?;
-            let wanted = match view_type {
-                "ALL" => true,
-                "DELETED_ONLY" => view.deleted,
-                _ => !view.deleted,
-            };
+            let wanted = is_seen(search.view_type.as_deref(), view.deleted);
             let row = render::experiment(name, &view);
             let tag = |key: &str| view.notes.get(key).map(|value| json!(value));
             let takes = conditions.iter().all(|condition| match condition.of.as_str() {
@@ -287,14 +251,9 @@ pub(crate) async fn search(
             }
         }
     }
-    let orders: Vec<_> = search.order_by.iter().map(|text| filter::order(text)).collect();
     // Newest first where nothing else is wanted.
     rows.sort_by_key(|row| std::cmp::Reverse(row["creation_time"].as_u64()));
-    rows.sort_by(|a, b| {
-        let by = |(_, key, falls): &(String, String, bool)| filter::compare(a.get(key), b.get(key), *falls);
-        orders.iter().map(by).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-    });
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    filter::sort(&mut rows, &search.order_by, |row, (_, key)| row.get(key));
     let (rows, next) = page(rows, search.page_token.as_deref(), limit)?;
     Ok(Json(json!({ "experiments": rows, "next_page_token": next })))
 }

@@ -229,6 +229,20 @@ pub(super) fn compare(a: Option<&Value>, b: Option<&Value>, falls: bool) -> Orde
     }
 }
 
+/// Sorts rows by what `held` finds under each name; those that are alike stay as they are.
+pub(super) fn sort<R>(
+    rows: &mut [R],
+    order_by: &[String],
+    held: impl for<'r> Fn(&'r R, &(String, String)) -> Option<&'r Value>,
+) {
+    let orders: Vec<_> =
+        order_by.iter().map(|text| order(text)).map(|(of, key, falls)| ((of, key), falls)).collect();
+    rows.sort_by(|a, b| {
+        let by = |(name, falls): &((String, String), bool)| compare(held(a, name), held(b, name), *falls);
+        orders.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -1,18 +1,17 @@
 //! Registered models, and beside them those that the cluster serves.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use troupe_actors::directory::Directory;
-use troupe_actors::models::{Model, Promote, Stage};
+use troupe_actors::models::{GetModel, Model, Promote, Stage};
 use troupe_actors::registered::{
     DescribeModel, DropAlias, GetRegistered, Register, Registered, RegisteredView, SetAlias,
 };
 
-use super::{Tag, Trouble, Whole, bad, exists, filter, not_found, page, read, render};
+use super::list::{limit, page};
+use super::{Answer, Queried, Tag, Told, Trouble, Whole, bad, exists, filter, not_found, render};
 use crate::call::Call;
 use crate::canaries::{ask, tell};
 use crate::metadata::tasks::short;
@@ -57,7 +56,7 @@ pub(crate) struct Asked {
     version: String,
 }
 
-async fn shown(edge: &Edge, call: &Call, name: &str) -> Result<Json<Value>, Trouble> {
+async fn shown(edge: &Edge, call: &Call, name: &str) -> Answer {
     let model = match find(edge, call, name).await? {
         Found::Registered(view) => render::model(name, &view),
         Found::Served(model) => render::served(name, &model),
@@ -68,15 +67,8 @@ async fn shown(edge: &Edge, call: &Call, name: &str) -> Result<Json<Value>, Trou
 /// Registers a name.
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/create", tag = "mlflow", operation_id = "mlflow_create_model",
     request_body(content = serde_json::Value, description = "`name`, `description`, `tags`"),
-    responses((status = 200, description = "`registered_model`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn create(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "`registered_model`", body = serde_json::Value), Trouble))]
+pub(crate) async fn create(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     if asked.name.is_empty() {
         return Err(bad("name", "name must not be empty"));
     }
@@ -96,13 +88,8 @@ pub(crate) async fn create(
 /// A model.
 #[utoipa::path(get, path = "/api/2.0/mlflow/registered-models/get", tag = "mlflow", operation_id = "mlflow_get_model",
     params(("name" = String, Query, description = "its name")),
-    responses((status = 200, description = "`registered_model`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn get(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(asked): Query<Named>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "`registered_model`", body = serde_json::Value), Trouble))]
+pub(crate) async fn get(State(edge): State<Edge>, Queried(call, asked): Queried<Named>) -> Answer {
     shown(&edge, &call, &asked.name).await
 }
 
@@ -124,15 +111,8 @@ async fn describe(edge: &Edge, call: &Call, name: &str, told: DescribeModel) -> 
 /// Describes a model anew.
 #[utoipa::path(patch, path = "/api/2.0/mlflow/registered-models/update", tag = "mlflow", operation_id = "mlflow_update_model",
     request_body(content = serde_json::Value, description = "`name`, `description`"),
-    responses((status = 200, description = "`registered_model`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn update(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "`registered_model`", body = serde_json::Value), Trouble))]
+pub(crate) async fn update(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     let told = DescribeModel { description: asked.description, ..DescribeModel::default() };
     describe(&edge, &call, &asked.name, told).await?;
     shown(&edge, &call, &asked.name).await
@@ -141,15 +121,8 @@ pub(crate) async fn update(
 /// Takes a model out, with its versions.
 #[utoipa::path(delete, path = "/api/2.0/mlflow/registered-models/delete", tag = "mlflow", operation_id = "mlflow_delete_model",
     request_body(content = serde_json::Value, description = "`name`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn delete(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     let told = DescribeModel { deleted: Some(true), ..DescribeModel::default() };
     describe(&edge, &call, &asked.name, told).await?;
     Ok(Json(json!({})))
@@ -158,15 +131,8 @@ pub(crate) async fn delete(
 /// Says a value of a model.
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/set-tag", tag = "mlflow", operation_id = "mlflow_set_model_tag",
     request_body(content = serde_json::Value, description = "`name`, `key`, `value`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn set_tag(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn set_tag(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     let told = DescribeModel { tags: [(asked.key, asked.value)].into(), ..DescribeModel::default() };
     describe(&edge, &call, &asked.name, told).await?;
     Ok(Json(json!({})))
@@ -175,15 +141,8 @@ pub(crate) async fn set_tag(
 /// Takes a value of a model away.
 #[utoipa::path(delete, path = "/api/2.0/mlflow/registered-models/delete-tag", tag = "mlflow", operation_id = "mlflow_delete_model_tag",
     request_body(content = serde_json::Value, description = "`name`, `key`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn delete_tag(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete_tag(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     let told = DescribeModel { drop: vec![asked.key], ..DescribeModel::default() };
     describe(&edge, &call, &asked.name, told).await?;
     Ok(Json(json!({})))
@@ -192,15 +151,8 @@ pub(crate) async fn delete_tag(
 /// Points an alias at a version. Of a model that the cluster serves there are two, and to set one promotes the version.
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/alias", tag = "mlflow", operation_id = "mlflow_set_alias",
     request_body(content = serde_json::Value, description = "`name`, `alias`, `version`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn set_alias(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn set_alias(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     let version = asked.version.parse().map_err(|_| bad("version", "version must be a number from 1"))?;
     if served(&edge, &asked.name).is_some() {
         let to = match asked.alias.as_str() {
@@ -211,10 +163,7 @@ pub(crate) async fn set_alias(
                 return Err(bad("alias", why));
             }
         };
-        let get = troupe_actors::models::GetModel {};
-        let seen = ask::<Model, _>(&edge.router, &asked.name, &get, call.left()?).await?.revision;
-        let promote = Promote { version, to, seen };
-        tell::<Model, Promote>(&edge.router, &asked.name, &promote, call.left()?).await?;
+        promote(&edge, &call, &asked.name, version, to).await?;
         return Ok(Json(json!({})));
     }
     let set = SetAlias { alias: asked.alias, version };
@@ -222,18 +171,24 @@ pub(crate) async fn set_alias(
     Ok(Json(json!({})))
 }
 
+/// Moves a version of a model that the cluster serves to another stage.
+pub(super) async fn promote(
+    edge: &Edge,
+    call: &Call,
+    name: &str,
+    version: u32,
+    to: Stage,
+) -> Result<(), Trouble> {
+    let seen = ask::<Model, _>(&edge.router, name, &GetModel {}, call.left()?).await?.revision;
+    tell::<Model, Promote>(&edge.router, name, &Promote { version, to, seen }, call.left()?).await?;
+    Ok(())
+}
+
 /// Takes an alias away.
 #[utoipa::path(delete, path = "/api/2.0/mlflow/registered-models/alias", tag = "mlflow", operation_id = "mlflow_delete_alias",
     request_body(content = serde_json::Value, description = "`name`, `alias`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn delete_alias(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete_alias(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     if served(&edge, &asked.name).is_some() {
         return Err(bad("alias", "the cluster serves this model: promote another version instead"));
     }
@@ -245,13 +200,8 @@ pub(crate) async fn delete_alias(
 /// The version that an alias points at.
 #[utoipa::path(get, path = "/api/2.0/mlflow/registered-models/alias", tag = "mlflow", operation_id = "mlflow_get_by_alias",
     params(("name" = String, Query, description = "the model"), ("alias" = String, Query, description = "the alias")),
-    responses((status = 200, description = "`model_version`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn by_alias(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(asked): Query<Named>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
+pub(crate) async fn by_alias(State(edge): State<Edge>, Queried(call, asked): Queried<Named>) -> Answer {
     let found = match find(&edge, &call, &asked.name).await? {
         Found::Registered(view) => {
             let row = view.aliases.get(&asked.alias).and_then(|version| view.versions.get(version));
@@ -270,9 +220,9 @@ pub(crate) async fn by_alias(
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Search {
-    filter: Option<String>,
-    max_results: Option<Whole>,
-    page_token: Option<String>,
+    pub(super) filter: Option<String>,
+    pub(super) max_results: Option<Whole>,
+    pub(super) page_token: Option<String>,
 }
 
 /// All models, by name.
@@ -297,15 +247,10 @@ pub(super) async fn all(edge: &Edge, call: &Call) -> Result<Vec<(String, Found)>
     params(("filter" = Option<String>, Query, description = "as `name LIKE 'mov%'`"),
         ("max_results" = Option<i64>, Query, description = "at most so many"),
         ("page_token" = Option<String>, Query, description = "where the page begins")),
-    responses((status = 200, description = "`registered_models` and `next_page_token`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn search(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(search): Query<Search>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "`registered_models` and `next_page_token`", body = serde_json::Value), Trouble))]
+pub(crate) async fn search(State(edge): State<Edge>, Queried(call, search): Queried<Search>) -> Answer {
     let conditions = filter::read(search.filter.as_deref().unwrap_or_default())?;
-    let limit = search.max_results.map_or(Ok(LIMIT), |limit| limit.read("max_results"))?.clamp(1, 1_000);
+    let limit = limit(search.max_results.as_ref(), LIMIT, 1_000)?;
     let mut rows = Vec::new();
     for (name, model) in all(&edge, &call).await? {
         let row = match model {
@@ -320,7 +265,6 @@ pub(crate) async fn search(
             rows.push(row);
         }
     }
-    let (rows, next) =
-        page(rows, search.page_token.as_deref(), usize::try_from(limit).unwrap_or(usize::MAX))?;
+    let (rows, next) = page(rows, search.page_token.as_deref(), limit)?;
     Ok(Json(json!({ "registered_models": rows, "next_page_token": next })))
 }

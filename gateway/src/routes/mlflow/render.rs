@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use troupe_actors::flows::FlowView;
 use troupe_actors::models::{Model, Stage, VersionView};
-use troupe_actors::registered::{RegisteredView, VersionRow};
+use troupe_actors::registered::{RegisteredView, STAGE, VersionRow};
 use troupe_actors::runs::{Point, RunView, Status};
 
 use super::ids;
@@ -141,12 +141,35 @@ pub(super) fn attributes(run: &Value) -> BTreeMap<(String, String), Value> {
 
 pub(super) fn version(name: &str, row: &VersionRow, aliases: &BTreeMap<String, u32>) -> Value {
     let own = aliases.iter().filter(|(_, version)| **version == row.version).map(|(alias, _)| alias.clone());
+    let said = row.added.tags.iter().filter(|(key, _)| *key != STAGE);
     json!({
         "name": name, "version": row.version.to_string(), "creation_timestamp": row.at.0,
-        "last_updated_timestamp": row.changed.0, "current_stage": "None", "description": row.added.description,
+        "last_updated_timestamp": row.changed.0, "description": row.added.description,
+        "current_stage": row.added.tags.get(STAGE).map_or("None", String::as_str),
         "source": row.added.source, "run_id": row.added.run_id, "status": "READY",
-        "tags": tags(&row.added.tags), "aliases": own.collect::<Vec<String>>(),
+        "tags": tags(said), "aliases": own.collect::<Vec<String>>(),
     })
+}
+
+/// The versions of a registered model, by number.
+pub(super) fn versions(name: &str, view: &RegisteredView) -> Vec<Value> {
+    view.versions.values().map(|row| version(name, row, &view.aliases)).collect()
+}
+
+/// The versions of a model that the cluster serves, by number.
+pub(super) fn served_versions(name: &str, model: &Model) -> Vec<Value> {
+    model.versions().map(|held| served_version(name, held)).collect()
+}
+
+/// Of versions by number, the newest in each stage.
+pub(super) fn latest(versions: Vec<Value>) -> Vec<Value> {
+    let mut newest: Vec<Value> = Vec::new();
+    for row in versions.into_iter().rev() {
+        if newest.iter().all(|other| other["current_stage"] != row["current_stage"]) {
+            newest.push(row);
+        }
+    }
+    newest
 }
 
 fn model_of(name: &str, at: (u64, u64), description: &str, versions: Vec<Value>) -> Map<String, Value> {
@@ -160,8 +183,7 @@ fn model_of(name: &str, at: (u64, u64), description: &str, versions: Vec<Value>)
 }
 
 pub(super) fn model(name: &str, view: &RegisteredView) -> Value {
-    let latest: Vec<Value> =
-        view.versions.values().next_back().map(|row| version(name, row, &view.aliases)).into_iter().collect();
+    let latest = latest(versions(name, view));
     let mut model = model_of(name, (view.at.0, view.changed.0), &view.description, latest);
     model.insert("tags".to_owned(), json!(tags(&view.tags)));
     let pair = |(alias, version): (&String, &u32)| json!({ "alias": alias, "version": version.to_string() });
@@ -202,7 +224,7 @@ pub(super) fn served_version(name: &str, held: &VersionView) -> Value {
 /// A model that the cluster serves.
 pub(super) fn served(name: &str, view: &Model) -> Value {
     let all: Vec<&VersionView> = view.versions().collect();
-    let latest: Vec<Value> = all.last().map(|held| served_version(name, held)).into_iter().collect();
+    let latest = latest(served_versions(name, view));
     let at = (all.first().map_or(0, |held| held.at.0), all.last().map_or(0, |held| held.at.0));
     let mut model = model_of(name, at, "served by the cluster", latest);
     let pair = |held: &&VersionView| {

@@ -1,9 +1,7 @@
 //! Runs, and what is logged of them.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use troupe_actors::flows::{Flow, GetFlow, Made, StartRun};
@@ -11,7 +9,8 @@ use troupe_actors::run_curves::{Curves, GetCurve, bucket_of};
 use troupe_actors::runs::{DropNote, Finish, Log, Point, Run, Status, Value as Named};
 use troupe_runtime::Timestamp;
 
-use super::{Tag, Trouble, Whole, bad, experiments, ids, read, render};
+use super::list::{no_token, token};
+use super::{Answer, Queried, Tag, Told, Trouble, Whole, bad, experiments, ids, render};
 use crate::call::Call;
 use crate::canaries::{ask, tell};
 use crate::metadata::config::millis;
@@ -24,7 +23,7 @@ const POINTS_MAX: i64 = 25_000;
 /// A run that is to begin.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct New {
+pub(crate) struct New {
     experiment_id: Option<String>,
     user_id: Option<String>,
     run_name: Option<String>,
@@ -41,15 +40,8 @@ pub(super) async fn shown(edge: &Edge, call: &Call, id: &str) -> Result<Value, T
 /// Begins a run.
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/create", tag = "mlflow", operation_id = "mlflow_create_run",
     request_body(content = serde_json::Value, description = "`experiment_id`, `run_name`, `user_id`, `tags`"),
-    responses((status = 200, description = "the run", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn create(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let new: New = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "the run", body = serde_json::Value), Trouble))]
+pub(crate) async fn create(State(edge): State<Edge>, Told(call, new): Told<New>) -> Answer {
     let experiment = new.experiment_id.unwrap_or_else(|| ids::experiment(ids::DEFAULT).to_owned());
     let view = experiments::ensure(&edge, &call, &experiment).await?;
     if view.deleted {
@@ -89,20 +81,15 @@ impl Which {
 /// A run.
 #[utoipa::path(get, path = "/api/2.0/mlflow/runs/get", tag = "mlflow", operation_id = "mlflow_get_run",
     params(("run_id" = String, Query, description = "its id")),
-    responses((status = 200, description = "the run", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn get(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(which): Query<Which>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "the run", body = serde_json::Value), Trouble))]
+pub(crate) async fn get(State(edge): State<Edge>, Queried(call, which): Queried<Which>) -> Answer {
     Ok(Json(json!({ "run": shown(&edge, &call, &which.id()?).await? })))
 }
 
 /// What becomes of a run.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Update {
+pub(crate) struct Update {
     #[serde(flatten)]
     which: Which,
     status: Option<String>,
@@ -113,15 +100,8 @@ struct Update {
 /// Says how a run is, or names it.
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/update", tag = "mlflow", operation_id = "mlflow_update_run",
     request_body(content = serde_json::Value, description = "`run_id`, `status`, `end_time`, `run_name`"),
-    responses((status = 200, description = "`run_info`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn update(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let update: Update = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "`run_info`", body = serde_json::Value), Trouble))]
+pub(crate) async fn update(State(edge): State<Edge>, Told(call, update): Told<Update>) -> Answer {
     let id = update.which.id()?;
     let status = match update.status.as_deref() {
         None => None,
@@ -143,7 +123,7 @@ pub(crate) async fn update(
     Ok(Json(json!({ "run_info": shown(&edge, &call, &id).await?["info"] })))
 }
 
-async fn aside(edge: &Edge, call: &Call, which: Which, deleted: bool) -> Result<Json<Value>, Trouble> {
+async fn aside(edge: &Edge, call: &Call, which: Which, deleted: bool) -> Answer {
     let finish = Finish { deleted: Some(deleted), ..Finish::default() };
     tell::<Run, Finish>(&edge.router, &ids::key(&which.id()?)?, &finish, call.left()?).await?;
     Ok(Json(json!({})))
@@ -152,36 +132,22 @@ async fn aside(edge: &Edge, call: &Call, which: Which, deleted: bool) -> Result<
 /// Puts a run aside.
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/delete", tag = "mlflow", operation_id = "mlflow_delete_run",
     request_body(content = serde_json::Value, description = "`run_id`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn delete(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let which: Which = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete(State(edge): State<Edge>, Told(call, which): Told<Which>) -> Answer {
     aside(&edge, &call, which, true).await
 }
 
 /// Takes a run up again.
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/restore", tag = "mlflow", operation_id = "mlflow_restore_run",
     request_body(content = serde_json::Value, description = "`run_id`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn restore(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let which: Which = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn restore(State(edge): State<Edge>, Told(call, which): Told<Which>) -> Answer {
     aside(&edge, &call, which, false).await
 }
 
 /// A figure, as clients send it.
 #[derive(Debug, Deserialize)]
-struct Figure {
+pub(crate) struct Figure {
     key: String,
     value: Value,
     #[serde(default)]
@@ -208,7 +174,7 @@ impl Figure {
 /// What is logged at once.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Batch {
+pub(crate) struct Batch {
     #[serde(flatten)]
     which: Which,
     metrics: Vec<Figure>,
@@ -220,7 +186,7 @@ fn named(tags: Vec<Tag>) -> Vec<Named> {
     tags.into_iter().map(|tag| Named { key: tag.key, value: tag.value }).collect()
 }
 
-async fn log(edge: &Edge, call: &Call, which: Which, mut log: Log) -> Result<Json<Value>, Trouble> {
+async fn log(edge: &Edge, call: &Call, which: Which, mut log: Log) -> Answer {
     let key = ids::key(&which.id()?)?;
     // A run's name is no value like others: it is what the run is called.
     if let Some(at) = log.notes.iter().position(|note| note.key == render::RUN_NAME) {
@@ -236,15 +202,8 @@ async fn log(edge: &Edge, call: &Call, which: Which, mut log: Log) -> Result<Jso
 /// Logs figures, parameters and values.
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/log-batch", tag = "mlflow", operation_id = "mlflow_log_batch",
     request_body(content = serde_json::Value, description = "`run_id`, `metrics`, `params`, `tags`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn log_batch(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let batch: Batch = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn log_batch(State(edge): State<Edge>, Told(call, batch): Told<Batch>) -> Answer {
     let metrics = batch.metrics.into_iter().map(Figure::point).collect::<Result<_, _>>()?;
     let all = Log { metrics, params: named(batch.params), notes: named(batch.tags) };
     log(&edge, &call, batch.which, all).await
@@ -252,7 +211,7 @@ pub(crate) async fn log_batch(
 
 /// A figure of a run.
 #[derive(Debug, Deserialize)]
-struct LogMetric {
+pub(crate) struct LogMetric {
     #[serde(flatten)]
     which: Which,
     #[serde(flatten)]
@@ -262,15 +221,8 @@ struct LogMetric {
 /// Logs a figure.
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/log-metric", tag = "mlflow", operation_id = "mlflow_log_metric",
     request_body(content = serde_json::Value, description = "`run_id`, `key`, `value`, `timestamp`, `step`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn log_metric(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: LogMetric = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn log_metric(State(edge): State<Edge>, Told(call, asked): Told<LogMetric>) -> Answer {
     let one = Log { metrics: vec![asked.figure.point()?], ..Log::default() };
     log(&edge, &call, asked.which, one).await
 }
@@ -278,7 +230,7 @@ pub(crate) async fn log_metric(
 /// A value of a run.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Say {
+pub(crate) struct Say {
     #[serde(flatten)]
     which: Which,
     #[serde(flatten)]
@@ -288,45 +240,24 @@ struct Say {
 /// Logs a parameter; one that is there keeps its value.
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/log-parameter", tag = "mlflow", operation_id = "mlflow_log_parameter",
     request_body(content = serde_json::Value, description = "`run_id`, `key`, `value`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn log_parameter(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Say = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn log_parameter(State(edge): State<Edge>, Told(call, asked): Told<Say>) -> Answer {
     log(&edge, &call, asked.which, Log { params: named(vec![asked.tag]), ..Log::default() }).await
 }
 
 /// Says a value of a run.
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/set-tag", tag = "mlflow", operation_id = "mlflow_set_tag",
     request_body(content = serde_json::Value, description = "`run_id`, `key`, `value`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn set_tag(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Say = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn set_tag(State(edge): State<Edge>, Told(call, asked): Told<Say>) -> Answer {
     log(&edge, &call, asked.which, Log { notes: named(vec![asked.tag]), ..Log::default() }).await
 }
 
 /// Takes a value of a run away.
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/delete-tag", tag = "mlflow", operation_id = "mlflow_delete_tag",
     request_body(content = serde_json::Value, description = "`run_id`, `key`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn delete_tag(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Say = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete_tag(State(edge): State<Edge>, Told(call, asked): Told<Say>) -> Answer {
     let key = ids::key(&asked.which.id()?)?;
     tell::<Run, DropNote>(&edge.router, &key, &DropNote { key: asked.tag.key }, call.left()?).await?;
     Ok(Json(json!({})))
@@ -347,19 +278,13 @@ pub(crate) struct History {
     params(("run_id" = String, Query, description = "the run"), ("metric_key" = String, Query, description = "the name"),
         ("page_token" = Option<String>, Query, description = "where the page begins"),
         ("max_results" = Option<i64>, Query, description = "at most so many")),
-    responses((status = 200, description = "`metrics` and `next_page_token`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn history(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(asked): Query<History>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "`metrics` and `next_page_token`", body = serde_json::Value), Trouble))]
+pub(crate) async fn history(State(edge): State<Edge>, Queried(call, asked): Queried<History>) -> Answer {
     let id = Which { run_id: asked.run_id, run_uuid: asked.run_uuid }.id()?;
     let (flow, run) = ids::read(&id)?;
     tasks::run(&edge, &call, &flow, &run).await?;
-    let token = asked.page_token.filter(|token| !token.is_empty());
-    let from = token.map_or(Ok(0), |token| token.parse::<u64>());
-    let from = from.map_err(|_| bad("page_token", "page_token must be what next_page_token said"))?;
+    let from = token(asked.page_token.as_deref()).map_or(Ok(0), |token| token.parse::<u64>());
+    let from = from.map_err(|_| no_token())?;
     let limit = u64::try_from(asked.max_results.unwrap_or(POINTS_MAX).clamp(1, POINTS_MAX)).unwrap_or(1);
     let bucket = bucket_of(&ids::key(&id)?, &asked.metric_key);
     let wanted = GetCurve { name: asked.metric_key.clone(), from, limit: Some(limit) };
@@ -374,13 +299,8 @@ pub(crate) async fn history(
 /// Artifacts of a run: they are where its client put them, of which nothing is known here.
 #[utoipa::path(get, path = "/api/2.0/mlflow/artifacts/list", tag = "mlflow", operation_id = "mlflow_list_artifacts",
     params(("run_id" = String, Query, description = "the run")),
-    responses((status = 200, description = "`root_uri`, and no files", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn artifacts(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(which): Query<Which>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "`root_uri`, and no files", body = serde_json::Value), Trouble))]
+pub(crate) async fn artifacts(State(edge): State<Edge>, Queried(call, which): Queried<Which>) -> Answer {
     let run = shown(&edge, &call, &which.id()?).await?;
     Ok(Json(json!({ "root_uri": run["info"]["artifact_uri"], "files": [] })))
 }

@@ -1,15 +1,14 @@
 //! Versions of models.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use troupe_actors::registered::{AddVersion, DescribeVersion, Registered};
 
-use super::models::{Found, all, find, served};
-use super::{Tag, Trouble, Whole, bad, filter, ids, not_found, page, read, render};
+use super::list::{limit, page};
+use super::models::{Found, Search, all, find, served};
+use super::{Answer, Queried, Tag, Told, Trouble, Whole, bad, filter, ids, not_found, render};
 use crate::call::Call;
 use crate::canaries::tell;
 use crate::metadata::asks;
@@ -21,7 +20,7 @@ const LIMIT: i64 = 10_000;
 /// What is asked of a version.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+pub(crate) struct Asked {
     name: String,
     version: Option<Whole>,
     source: String,
@@ -32,12 +31,12 @@ struct Asked {
     value: String,
 }
 
-fn number(version: Option<&Whole>) -> Result<u32, Trouble> {
+pub(super) fn number(version: Option<&Whole>) -> Result<u32, Trouble> {
     let version = version.ok_or_else(|| bad("version", "version must be a number from 1"))?;
     u32::try_from(version.read("version")?).map_err(|_| bad("version", "version must be a number from 1"))
 }
 
-async fn shown(edge: &Edge, call: &Call, name: &str, version: u32) -> Result<Value, Trouble> {
+pub(super) async fn shown(edge: &Edge, call: &Call, name: &str, version: u32) -> Result<Value, Trouble> {
     let found = match find(edge, call, name).await? {
         Found::Registered(view) => {
             view.versions.get(&version).map(|row| render::version(name, row, &view.aliases))
@@ -50,15 +49,8 @@ async fn shown(edge: &Edge, call: &Call, name: &str, version: u32) -> Result<Val
 /// Adds a version of a model; it is linked with the run that it came of.
 #[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/create", tag = "mlflow", operation_id = "mlflow_create_version",
     request_body(content = serde_json::Value, description = "`name`, `source`, `run_id`, `description`, `tags`"),
-    responses((status = 200, description = "`model_version`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn create(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
+pub(crate) async fn create(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     if asked.name.is_empty() {
         return Err(bad("name", "name must not be empty"));
     }
@@ -102,13 +94,8 @@ pub(crate) struct Which {
 /// A version.
 #[utoipa::path(get, path = "/api/2.0/mlflow/model-versions/get", tag = "mlflow", operation_id = "mlflow_get_version",
     params(("name" = String, Query, description = "the model"), ("version" = String, Query, description = "its number")),
-    responses((status = 200, description = "`model_version`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn get(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(which): Query<Which>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
+pub(crate) async fn get(State(edge): State<Edge>, Queried(call, which): Queried<Which>) -> Answer {
     let version = number(which.version.as_ref())?;
     Ok(Json(json!({ "model_version": shown(&edge, &call, &which.name, version).await? })))
 }
@@ -116,13 +103,8 @@ pub(crate) async fn get(
 /// Where the artifact of a version is.
 #[utoipa::path(get, path = "/api/2.0/mlflow/model-versions/get-download-uri", tag = "mlflow", operation_id = "mlflow_version_uri",
     params(("name" = String, Query, description = "the model"), ("version" = String, Query, description = "its number")),
-    responses((status = 200, description = "`artifact_uri`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn download_uri(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(which): Query<Which>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "`artifact_uri`", body = serde_json::Value), Trouble))]
+pub(crate) async fn download_uri(State(edge): State<Edge>, Queried(call, which): Queried<Which>) -> Answer {
     let version = shown(&edge, &call, &which.name, number(which.version.as_ref())?).await?;
     Ok(Json(json!({ "artifact_uri": version["source"] })))
 }
@@ -146,15 +128,8 @@ async fn describe(
 /// Describes a version anew.
 #[utoipa::path(patch, path = "/api/2.0/mlflow/model-versions/update", tag = "mlflow", operation_id = "mlflow_update_version",
     request_body(content = serde_json::Value, description = "`name`, `version`, `description`"),
-    responses((status = 200, description = "`model_version`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn update(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
+pub(crate) async fn update(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     let told = DescribeVersion { description: asked.description, ..DescribeVersion::default() };
     let version = describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
     Ok(Json(json!({ "model_version": shown(&edge, &call, &asked.name, version).await? })))
@@ -163,15 +138,8 @@ pub(crate) async fn update(
 /// Takes a version out.
 #[utoipa::path(delete, path = "/api/2.0/mlflow/model-versions/delete", tag = "mlflow", operation_id = "mlflow_delete_version",
     request_body(content = serde_json::Value, description = "`name`, `version`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn delete(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     let told = DescribeVersion { delete: true, ..DescribeVersion::default() };
     describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
     Ok(Json(json!({})))
@@ -180,15 +148,8 @@ pub(crate) async fn delete(
 /// Says a value of a version.
 #[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/set-tag", tag = "mlflow", operation_id = "mlflow_set_version_tag",
     request_body(content = serde_json::Value, description = "`name`, `version`, `key`, `value`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn set_tag(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn set_tag(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     let told = DescribeVersion { tags: [(asked.key, asked.value)].into(), ..DescribeVersion::default() };
     describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
     Ok(Json(json!({})))
@@ -197,27 +158,11 @@ pub(crate) async fn set_tag(
 /// Takes a value of a version away.
 #[utoipa::path(delete, path = "/api/2.0/mlflow/model-versions/delete-tag", tag = "mlflow", operation_id = "mlflow_delete_version_tag",
     request_body(content = serde_json::Value, description = "`name`, `version`, `key`"),
-    responses((status = 200, description = "nothing", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn delete_tag(
-    State(edge): State<Edge>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Trouble> {
-    let asked: Asked = read(&edge, &call, &headers, raw).await?;
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete_tag(State(edge): State<Edge>, Told(call, asked): Told<Asked>) -> Answer {
     let told = DescribeVersion { drop: vec![asked.key], ..DescribeVersion::default() };
     describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
     Ok(Json(json!({})))
-}
-
-/// What is searched for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Search {
-    filter: Option<String>,
-    max_results: Option<Whole>,
-    page_token: Option<String>,
 }
 
 /// Versions that a filter takes, newest first.
@@ -225,25 +170,16 @@ pub(crate) struct Search {
     params(("filter" = Option<String>, Query, description = "as `name = 'movies'`"),
         ("max_results" = Option<i64>, Query, description = "at most so many"),
         ("page_token" = Option<String>, Query, description = "where the page begins")),
-    responses((status = 200, description = "`model_versions` and `next_page_token`", body = serde_json::Value),
-        (status = "default", description = "`error_code` and `message`", body = serde_json::Value)))]
-pub(crate) async fn search(
-    State(edge): State<Edge>,
-    call: Call,
-    Query(search): Query<Search>,
-) -> Result<Json<Value>, Trouble> {
+    responses((status = 200, description = "`model_versions` and `next_page_token`", body = serde_json::Value), Trouble))]
+pub(crate) async fn search(State(edge): State<Edge>, Queried(call, search): Queried<Search>) -> Answer {
     let conditions = filter::read(search.filter.as_deref().unwrap_or_default())?;
-    let limit = search.max_results.map_or(Ok(LIMIT), |limit| limit.read("max_results"))?.clamp(1, 200_000);
+    let limit = limit(search.max_results.as_ref(), LIMIT, 200_000)?;
     let mut rows: Vec<Value> = Vec::new();
     for (name, model) in all(&edge, &call).await? {
-        match model {
-            Found::Registered(view) => {
-                rows.extend(view.versions.values().map(|row| render::version(&name, row, &view.aliases)));
-            }
-            Found::Served(model) => {
-                rows.extend(model.versions().map(|held| render::served_version(&name, held)));
-            }
-        }
+        rows.extend(match model {
+            Found::Registered(view) => render::versions(&name, &view),
+            Found::Served(model) => render::served_versions(&name, &model),
+        });
     }
     rows.retain(|row| {
         conditions.iter().all(|one| {
@@ -255,7 +191,6 @@ pub(crate) async fn search(
         })
     });
     rows.sort_by_cached_key(|row| std::cmp::Reverse(row["last_updated_timestamp"].as_u64()));
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let (rows, next) = page(rows, search.page_token.as_deref(), limit)?;
     Ok(Json(json!({ "model_versions": rows, "next_page_token": next })))
 }
