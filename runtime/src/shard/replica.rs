@@ -16,7 +16,6 @@ use super::output::{Note, Outputs, SnapshotJob};
 use super::parts::{Counters, HeldRead, Inflight, Leading, Open, ReplicaParts, WaitingAsk};
 use super::reads::Near;
 use super::recent::Recent;
-use super::rest::Rest;
 use super::timers::Pace;
 use super::world::Unread;
 use crate::address::{NodeId, ShardId};
@@ -66,7 +65,7 @@ pub struct Replica {
     pub(super) pace: Pace,
     /// Milliseconds between beats, and whether a timer is due before the next.
     beat_ms: u64,
-    timer_near: bool,
+    pub(super) timer_near: bool,
     pub(super) out: Outputs,
     next_token: u64,
     passivated_at: Mono,
@@ -162,30 +161,6 @@ impl Replica {
             self.passivated_at = now;
             self.passivate(now);
         }
-    }
-
-    /// What it need not be woken for until its next turn.
-    #[must_use]
-    pub fn rest(&self) -> Rest {
-        if self.hurried() {
-            Rest::None
-        } else if self.group.leads() {
-            Rest::Leads
-        } else if self.group.leader().is_some() {
-            Rest::Follows
-        } else {
-            Rest::Beats
-        }
-    }
-
-    /// Requests or an election may be due at any tick.
-    fn hurried(&self) -> bool {
-        !self.waiting.is_empty()
-            || !self.open.is_empty()
-            || !self.reads.is_empty()
-            || self.timer_near
-            || self.near.is_asked()
-            || self.group.election_near()
     }
 
     /// Takes peers' Raft messages.

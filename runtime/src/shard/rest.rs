@@ -7,6 +7,8 @@
 
 use raft::eraftpb::MessageType;
 
+use super::replica::Replica;
+
 /// How closely a replica follows the clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rest {
@@ -67,6 +69,32 @@ impl Rest {
             3 => Self::Leads,
             _ => Self::None,
         }
+    }
+}
+
+impl Replica {
+    /// What it need not be woken for until its next turn.
+    #[must_use]
+    pub fn rest(&self) -> Rest {
+        if self.hurried() {
+            Rest::None
+        } else if self.group.leads() {
+            Rest::Leads
+        } else if self.group.leader().is_some() {
+            Rest::Follows
+        } else {
+            Rest::Beats
+        }
+    }
+
+    /// Requests or an election may be due at any tick.
+    fn hurried(&self) -> bool {
+        !self.waiting.is_empty()
+            || !self.open.is_empty()
+            || !self.reads.is_empty()
+            || self.timer_near
+            || self.near.is_asked()
+            || self.group.election_near()
     }
 }
 
