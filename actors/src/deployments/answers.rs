@@ -6,9 +6,9 @@ use troupe_runtime::{Address, Command, Context, Decide, Decision, Timestamp};
 use super::definition::{Does, Poll, Stage};
 use super::messages::{Cancel, ChildEnded};
 use super::run::{Change, Target, Wait};
-use super::stages::{again, call};
+use super::stages::{TURN_MS, again, call};
 use super::state::Deployment;
-use super::turn::Turn;
+use super::turn::{Turn, cut};
 use crate::canaries::CanaryEnded;
 use crate::models::Advanced;
 use crate::tasks::{Finished, Outcome, Progress};
@@ -17,12 +17,20 @@ use crate::traffic::{TrafficSet, WHOLE};
 impl Decide<TrafficSet> for Deployment {
     fn decide(&self, ask: &TrafficSet, ctx: &Context<'_>) -> Decision<Self, TrafficSet> {
         let mut turn = Turn::new(self.run().clone(), ctx);
-        let Some(stage) = turn.waiting(&ask.id, |wait| matches!(wait, Wait::Traffic)) else {
+        let Some(stage) = turn.waiting(&ask.id, |wait| matches!(wait, Wait::Traffic | Wait::Turn)) else {
             return Decision::unchanged().reply(());
         };
         match (&ask.refused, &ask.split.0) {
             // A version that was just published may not have got there yet.
             (Some(why), _) if why.starts_with("NO_VERSION") => again(&mut turn, &stage, why),
+            // The holder's execution is another pipeline's, whose end is not told here.
+            (Some(why), _) if why.starts_with("HELD") => {
+                let words = cut(&format!("it waits for its turn: {why}"));
+                if turn.run.stages.get(&stage.ref_id).is_some_and(|held| held.why != words) {
+                    turn.output(&stage, &words, Map::new());
+                }
+                turn.wait(&stage, Wait::Turn, Some(Timestamp(ctx.now.0 + TURN_MS)));
+            }
             (Some(why), _) => turn.fail(&stage, why),
             (None, split) => {
                 if let (Some(split), Some(target)) = (split, turn.run.target.clone()) {

@@ -121,6 +121,8 @@ pub enum Wait {
     Child,
     /// To be tried again: what it needs may only not have got here yet.
     Again,
+    /// Its turn at the model's traffic, which somebody else holds.
+    Turn,
 }
 
 /// How a stage is.

@@ -21,6 +21,8 @@ const AGAIN_FOR_MS: u64 = 15_000;
 pub(super) const AGAIN_MS: u64 = 500;
 /// Time for one call of a webhook.
 const CALL_MS: u64 = 60_000;
+/// Between two looks whether a model's traffic is free.
+pub(super) const TURN_MS: u64 = 5_000;
 
 pub(super) fn begin<C: Command<Reply = ()>>(turn: &mut Turn<'_, C>, stage: &Stage) {
     let begun = match &stage.does {

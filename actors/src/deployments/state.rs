@@ -301,7 +301,12 @@ impl Decide<Due> for Deployment {
         }
         if turn.run.until().is_some_and(|until| until <= ctx.now) {
             let hours = turn.run.definition().map_or(0, |definition| definition.timeout_ms / 3_600_000);
-            turn.end(Status::Terminal, &format!("it took longer than it may, {hours} hours"));
+            let mut why = format!("it took longer than it may, {hours} hours");
+            let mut running = turn.run.stages.values().filter(|held| held.status == Status::Running);
+            if let Some(waits) = running.find(|held| held.wait == Some(Wait::Turn)) {
+                why = format!("{why}: {}", waits.why);
+            }
+            turn.end(Status::Terminal, &why);
             return turn.advance();
         }
         let now = ctx.now;
@@ -330,6 +335,12 @@ impl<C: troupe_runtime::Command<Reply = ()>> Turn<'_, C> {
         let looked = held.due.is_some_and(|due| due <= self.ctx.now);
         match &held.wait {
             Some(Wait::Time) if looked => self.succeed(&stage),
+            // What it waits for is another's end: that has the pipeline's time, and not the stage's.
+            Some(Wait::Turn) if looked => {
+                stages::begin(self, &stage);
+                self.waits_its_turn(ref_id);
+            }
+            Some(Wait::Turn) => {}
             _ if held.until.is_some_and(|until| until <= self.ctx.now) => {
                 self.call_off(ref_id, held.wait, "it took too long");
                 let seconds = stage.timeout_ms as f64 / 1_000.0;
@@ -341,6 +352,17 @@ impl<C: troupe_runtime::Command<Reply = ()>> Turn<'_, C> {
                 self.look(&stage, looks);
             }
             _ => {}
+        }
+    }
+}
+
+impl<C: troupe_runtime::Command<Reply = ()>> Turn<'_, C> {
+    /// Traffic was asked for again by a stage that waits for its turn: it goes on waiting until that is answered.
+    fn waits_its_turn(&mut self, ref_id: &str) {
+        let held = self.run.stages.get(ref_id);
+        let asked = held.is_some_and(|held| held.wait == Some(Wait::Traffic));
+        if let Some(stage) = self.run.stage(ref_id).cloned().filter(|_| asked) {
+            self.wait(&stage, Wait::Turn, Some(Timestamp(self.ctx.now.0 + stages::TURN_MS)));
         }
     }
 }

@@ -274,7 +274,8 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
     /// One timer, for whatever is due first: so there is never a wait without one.
     fn set_clock(&mut self) {
         let running = self.run.stages.values().filter(|held| held.status == Status::Running);
-        let times = running.flat_map(|held| [held.due, held.until]).chain([self.run.until()]);
+        let until = |held: &super::run::StageRun| held.until.filter(|_| held.wait != Some(Wait::Turn));
+        let times = running.flat_map(|held| [held.due, until(held)]).chain([self.run.until()]);
         let first = times.flatten().min().filter(|_| !self.run.status.is_over());
         self.decide(|decision| match first {
             Some(at) => decision.set_timer(TIMER, Timer::once(at, &Due {})),

@@ -13,6 +13,12 @@ pub(super) const KEPT_MAX: usize = 512;
 /// Executions that have not ended.
 pub(super) const OPEN_MAX: usize = 64;
 
+/// Spinnaker's word for an execution that was started and never ran.
+pub(super) const TURNED_AWAY: &str = "CANCELED";
+/// Executions that were turned away and are remembered: a signal that is raised again and again does not take the place of
+/// those that ran.
+const TURNED_AWAY_MAX: usize = 64;
+
 /// The executions, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -50,6 +56,12 @@ impl Executions {
     pub(super) fn add(&mut self, summary: Summary) {
         self.last = self.last.max(summary.number);
         self.held.push_back(summary);
+        let away = |held: &Summary| held.ended == Some(held.at) && held.status == TURNED_AWAY;
+        if self.held.iter().filter(|held| away(held)).count() > TURNED_AWAY_MAX
+            && let Some(oldest) = self.held.iter().position(away)
+        {
+            self.held.remove(oldest);
+        }
         while self.held.len() > KEPT_MAX {
             let Some(ended) = self.held.iter().position(|held| !open(&held)) else { break };
             self.held.remove(ended);

@@ -10,7 +10,7 @@ use super::messages::{
     DeletePipeline, ExecutionEnded, GetPipeline, PipelineView, PutPipeline, Reopened, RunFor, StartPipeline,
     Started, Summary,
 };
-use super::queue::{Executions, OPEN_MAX};
+use super::queue::{Executions, OPEN_MAX, TURNED_AWAY};
 use crate::deployments::{Begin, Begun, Cancel, ChildEnded, Definition, Deployment, Go, expression, read};
 use crate::directory::{Directory, Enlist, Entry, Strike};
 use crate::kept::Kept;
@@ -178,6 +178,26 @@ impl Pipeline {
         Ok((decision, Started { execution, number, duplicate: false, waits }))
     }
 
+    /// Keeps what a start that nobody waits for was refused with, as an execution that ended before it began.
+    fn turn_away<C: Command>(
+        &self,
+        ctx: &Context<'_>,
+        request: String,
+        by: String,
+        refused: &Refused,
+    ) -> Decision<Self, C> {
+        let summary = Summary {
+            number: self.executions.0.last + 1,
+            request,
+            by,
+            at: ctx.now,
+            status: TURNED_AWAY.to_owned(),
+            why: format!("it was not started: {}: {}", refused.code, refused.message),
+            ended: Some(ctx.now),
+        };
+        Decision::event(Event::Started(Kept(summary)))
+    }
+
     /// Lets the next one begin, if one may.
     fn next<C: Command>(&self, decision: Decision<Self, C>, key: &str, ended: u64) -> Decision<Self, C> {
         let executions = &self.executions.0;
@@ -324,9 +344,12 @@ impl Decide<Heard> for Pipeline {
             trigger: known,
             parent: None,
         };
-        // A raise that cannot start anything now is not asked for again: a full queue has newer ones in it.
-        self.start(wanted, ctx)
-            .map_or_else(|_| Decision::unchanged().reply(()), |(decision, _)| decision.reply(()))
+        // Nobody waits for an answer, and the raise is not asked for again: what became of it is among the executions.
+        let (request, by) = (wanted.request.clone(), wanted.by.clone());
+        match self.start(wanted, ctx) {
+            Ok((decision, _)) => decision.reply(()),
+            Err(refused) => self.turn_away(ctx, request, by, &refused).reply(()),
+        }
     }
 }
 

@@ -150,8 +150,11 @@ impl Desk<'_> {
             return;
         }
         raises.push_back((heard.seq, heard.raise.params.clone()));
-        if raises.len() > HEARD_MAX {
-            raises.pop_front();
+        if raises.len() > HEARD_MAX
+            && let Some((oldest, _)) = raises.pop_front()
+        {
+            let what = format!("{}#{oldest} started nothing", heard.signal);
+            self.line(&format!("{what}: {HEARD_MAX} newer raises wait for the trigger's other signals"));
         }
         self.note(Fact::Heard(heard.subscription.clone(), raises));
         while let Some(joined) = self.join(trigger_at, &trigger) {

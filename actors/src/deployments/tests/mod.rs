@@ -346,21 +346,81 @@ fn a_pipeline_runs_another_one_and_ends_as_it_does() {
     assert_eq!((world.status("deliver:1"), world.traffic().split()), (Status::Canceled, None));
 }
 
-#[test]
-fn a_deployment_that_finds_traffic_held_fails_and_takes_nothing_from_the_holder() {
-    let mut world = World::new(10);
+/// Two pipelines that deliver the same model.
+fn two(seed: u64) -> World {
+    let mut world = World::new(seed);
     put(&mut world, short());
     let mut other = short();
     other["name"] = json!("other");
     other["triggers"] = json!([]);
     put(&mut world, other);
+    world
+}
+
+#[test]
+fn a_deployment_that_finds_traffic_held_waits_for_its_turn_says_for_whom_and_takes_nothing_from_the_holder() {
+    let mut world = two(10);
     world.start("deliver", "1", 2);
     world.settle();
     world.start("other", "1", 3);
+    // Far longer than a stage that puts a canary onto traffic may take.
+    for _ in 0..9 {
+        world.pass(60_000);
+        let stage = world.run("other:1").stages["deploy"].clone();
+        assert_eq!(stage.status, Status::Running, "{}", stage.why);
+        assert!(stage.why.contains("deliver:1 holds the traffic of this model"), "{}", stage.why);
+        assert_eq!(world.traffic().split().map(|split| split.canary), Some(2));
+        assert_eq!(world.status("deliver:1"), Status::Running);
+    }
+    assert!(world.dead.is_empty(), "{:?}", world.dead);
+}
+
+#[test]
+fn who_waited_for_traffic_gets_it_when_the_holder_has_ended_and_is_called_off_like_any_other() {
+    let mut world = two(13);
+    world.start("deliver", "1", 2);
     world.settle();
-    assert!(world.run("other:1").why.contains("HELD"), "{}", world.run("other:1").why);
-    assert_eq!(world.traffic().split().map(|split| split.canary), Some(2));
-    assert_eq!(world.status("deliver:1"), Status::Running);
+    world.start("other", "1", 3);
+    world.start("other", "2", 4);
+    world.pass(7_000);
+    world.ask::<Deployment, _>("deliver:1", &Cancel { by: "me".into(), why: "no".into() }).unwrap();
+    world.pass(6_000);
+    assert_eq!(world.traffic().split().map(|split| split.canary), Some(3));
+    assert_eq!(world.run("other:1").stages["deploy"].why, "");
+    world.ask::<Deployment, _>("other:1", &Cancel { by: "me".into(), why: "no".into() }).unwrap();
+    world.pass(6_000);
+    assert_eq!((world.status("other:1"), world.traffic().by()), (Status::Canceled, Some("other:2")));
+    let third = world.start("deliver", "3", 5);
+    world.pass(6_000);
+    world.ask::<Deployment, _>(&third.execution, &Cancel { by: "me".into(), why: "no".into() }).unwrap();
+    world.pass(6_000);
+    assert_eq!((world.at(5), world.traffic().by()), (Stage::Staging, Some("other:2")), "it never had any");
+    world.end();
+    assert_eq!(world.traffic().by(), None);
+    assert!(world.dead.is_empty(), "{:?}", world.dead);
+}
+
+#[test]
+fn a_raise_that_starts_nothing_is_told_among_the_executions_with_the_reason() {
+    let mut world = World::new(14);
+    let mut definition = staged(json!([{ "refId": "s", "type": "manualJudgment" }]));
+    definition["triggers"] = json!([{ "type": "signal", "signal": "trained" }]);
+    put(&mut world, definition);
+    for i in 0..200 {
+        let raise =
+            Raise { id: i.to_string(), from: "t".into(), at: Timestamp(1), params: Default::default() };
+        world.ask::<Signal, _>("trained", &raise).unwrap();
+        world.settle();
+    }
+    let held = world.executions("p");
+    let away: Vec<_> = held.iter().filter(|held| held.status == "CANCELED").collect();
+    assert_eq!((held[0].number, held.len() - away.len(), away.len()), (200, 64 - 28, 64), "100 are shown");
+    assert!(away[0].why.starts_with("it was not started: TOO_MANY: 64 executions"), "{}", away[0].why);
+    assert_eq!((away[0].by.as_str(), away[0].ended), ("signal trained", Some(away[0].at)));
+    world.ask::<Deployment, _>("p:1", &Cancel { by: "me".into(), why: "no".into() }).unwrap();
+    world.settle();
+    assert_eq!(world.status("p:2"), Status::Running, "the queue goes on");
+    assert!(world.dead.is_empty(), "{:?}", world.dead);
 }
 
 #[test]

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value;
-use troupe_runtime::entity::{Action, Cell, Effect, Globals, Placement, Timer};
+use troupe_runtime::entity::{Action, Answer as _, Cell, Effect, Globals, Placement, Timer};
 use troupe_runtime::{Address, Command, Context, Entity, Refused, Registry, Timestamp, wire};
 
 use crate::canaries::Canary;
 use crate::deployments::{Deployment, Run, Status};
 use crate::lake::Sha256;
 use crate::models::{self, Lineage, Model, Publish};
-use crate::pipelines::{Pipeline, StartPipeline, Started};
+use crate::pipelines::{GetPipeline, Pipeline, StartPipeline, Started, Summary};
 use crate::traffic::Traffic;
 
 pub(super) struct World {
@@ -174,6 +174,14 @@ impl World {
     pub(super) fn run(&self, key: &str) -> Run {
         let cell = self.state::<Deployment>(key).unwrap_or_else(|| panic!("there is no {key}"));
         cell.as_any_ref().downcast_ref::<Deployment>().unwrap().run().clone()
+    }
+
+    /// Executions as their pipeline shows them, newest first.
+    pub(super) fn executions(&self, pipeline: &str) -> Vec<Summary> {
+        let cell = self.state::<Pipeline>(pipeline).unwrap();
+        let pipeline_state = cell.as_any_ref().downcast_ref::<Pipeline>().unwrap();
+        let ctx = Context::at(self.now, pipeline, &self.globals);
+        pipeline_state.answer(&GetPipeline {}, &ctx).unwrap().executions.0
     }
 
     pub(super) fn status(&self, key: &str) -> Status {

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use troupe_actors::deployments::{Cancel, Deployment, GetDeployment, Judge, Pause, RestartStage, Resume};
-use troupe_runtime::{Command, Decide};
+use troupe_runtime::{AskError, Command, Decide};
 
 use super::{named, render, user, viewed};
 use crate::call::Call;
@@ -29,11 +29,27 @@ pub(crate) struct Asked {
 }
 
 async fn execution(edge: &Edge, call: &Call, id: &str) -> Result<Value, Problem> {
-    let run = ask::<Deployment, GetDeployment>(&edge.router, id, &GetDeployment {}, call.left()?).await?;
-    render::execution(id, &run.0).ok_or_else(|| {
+    let run = ask::<Deployment, GetDeployment>(&edge.router, id, &GetDeployment {}, call.left()?).await;
+    if let Err(AskError::Refused(refused)) = &run
+        && refused.code == "UNKNOWN_DEPLOYMENT"
+        && let Some(found) = turned_away(edge, call, id).await?
+    {
+        return Ok(found);
+    }
+    render::execution(id, &run?.0).ok_or_else(|| {
         let why = format!("there is no execution {:?}", id.chars().take(64).collect::<String>());
         Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_DEPLOYMENT", why).field("id")
     })
+}
+
+/// An execution that never came to be, of which its pipeline alone knows, and why.
+async fn turned_away(edge: &Edge, call: &Call, id: &str) -> Result<Option<Value>, Problem> {
+    let parts = id.rsplit_once(':').and_then(|(name, number)| Some((name, number.parse::<u64>().ok()?)));
+    let Some((name, number)) = parts else { return Ok(None) };
+    let view = viewed(edge, name, call.left()?).await?;
+    let application = view.definition.0.as_ref().and_then(|written| written["application"].as_str());
+    let found = view.executions.0.iter().find(|held| held.number == number);
+    Ok(found.map(|held| render::summary(application.unwrap_or_default(), name, held)))
 }
 
 /// How an execution stands: its stages, the traffic that it steers, and the audit trail.
