@@ -45,7 +45,7 @@ use crate::run_curves::{Curves, Draw, ForgetCurves, GetCurve};
 use crate::run_tasks::{AddArtifacts, AddTask, BeatTask, ForgetTasks, GetTasks, NoteTask, Tasks};
 use crate::runs::{
     Beat as BeatRun, Begin as BeginRun, DropNote, Finish as FinishRun, Forget, GetRun as GetFlowRun,
-    GetStanding, Hear, Log, MutateTags, NewStep, NewTask, Run, Silent,
+    GetStanding, Hear, Log, MutateTags, NewStep, NewTask, Report as ReportRun, Run, Silent,
 };
 use crate::series::{Append as AppendPoints, Range, Series};
 use crate::signals::{GetSignal, Heard, Raise, Signal, Spread, Subscribe, Unsubscribe};
@@ -54,7 +54,7 @@ use crate::tasks::{
 };
 use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic, TrafficSet};
 use crate::workflow_runs::{
-    Act, Begin, Ended as RunEnded, Forget as ForgetRun, GetIterations, GetLoop, GetRun, Restart,
+    Act, Begin, Ended as RunEnded, Forget as ForgetRun, GetIterations, GetLoop, GetPastRun, GetRun, Restart,
     Stop as StopRun, Tick as RunTick, WorkflowRun,
 };
 use crate::workflows::{
@@ -135,6 +135,7 @@ fn tracking(registry: Registry) -> Registry {
         .command::<Run, Log>()
         .command::<Run, DropNote>()
         .command::<Run, FinishRun>()
+        .command::<Run, ReportRun>()
         .command::<Run, Silent>()
         .command::<Run, Forget>()
         .query::<Run, GetFlowRun>()
@@ -304,6 +305,7 @@ fn delivering(registry: Registry) -> Registry {
         .command::<WorkflowRun, Permitted>()
         .query::<WorkflowRun, GetRun>()
         .query::<WorkflowRun, GetLoop>()
+        .query::<WorkflowRun, GetPastRun>()
         .query::<WorkflowRun, GetIterations>()
 }
 
@@ -337,12 +339,12 @@ mod tests {
         registered-models add-version.v1 describe-version.v1 describe.v1 drop-alias.v1 get.v1 move-stage.v1 register.v1 set-alias.v1
         run-curves draw.v1 forget.v1 get.v1
         run-tasks add.v1 artifacts.v1 beat.v1 forget.v1 get.v1 note.v1
-        runs beat.v1 begin.v1 drop-note.v1 finish.v1 forget.v1 get.v1 hear.v1 log.v1 new-step.v1 new-task.v1 silent.v1 standing.v1 tags.v1
+        runs beat.v1 begin.v1 drop-note.v1 finish.v1 forget.v1 get.v1 hear.v1 log.v1 new-step.v1 new-task.v1 report.v1 silent.v1 standing.v1 tags.v1
         series append.v1 range.v1
         signals get.v1 raise.v1 spread.v1 subscribe.v1 unsubscribe.v1
         tasks beat.v1 claim.v1 finish.v1 get.v1 offer.v1 sweep.v1 waiting.v1 withdraw.v1
         traffic get.v1 give-back.v1 set.v1
-        workflow-runs act.v1 begin.v1 forget.v1 get.v1 heard.v1 iterations.v1 loop.v1 permitted.v1 restart.v1 run-ended.v1 stop.v1 task-finished.v1 task-progress.v1 tick.v1
+        workflow-runs act.v1 begin.v1 forget.v1 get.v1 heard.v1 iterations.v1 loop.v1 past-run.v1 permitted.v1 restart.v1 run-ended.v1 stop.v1 task-finished.v1 task-progress.v1 tick.v1
         workflows activate.v1 breakpoint.v1 delete.v1 fire.v1 get.v1 heard.v1 instance.v1 properties.v1 push.v1 restart.v1 run-ended.v1 start.v1 stop.v1 unblock.v1";
 
     #[test]

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -60,6 +61,8 @@ pub struct Gateway {
     pub config: GatewayConfig,
     /// When a run that nobody hears of has failed.
     pub metadata: MetadataConfig,
+    /// Where values of runs are filed for Metaflow's client, an absolute path; none leaves them unfiled.
+    pub values_dir: Option<PathBuf>,
 }
 
 /// What handlers share.
@@ -72,6 +75,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) config: GatewayConfig,
     pub(crate) metadata: MetadataConfig,
+    pub(crate) values_dir: Option<PathBuf>,
     pub(crate) places: Arc<Places>,
     pub(crate) titles: Titles,
     pub(crate) remember: Remember,
@@ -159,6 +163,7 @@ impl Gateway {
             metrics: self.metrics,
             config: self.config,
             metadata: self.metadata,
+            values_dir: self.values_dir,
         }));
         routes
             .fallback(not_found)

@@ -39,6 +39,8 @@ use crate::work::{Bench, Executors, Work};
 pub(crate) const PROBE_SERVICE: &str = "probe";
 /// Time for all supervised actors of a node to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// Where values of runs are filed, below the lake.
+const VALUES: &str = "metaflow";
 /// The service that answers with a node's supervision tree.
 const TREE_SERVICE: &str = "tree";
 /// Exit status of a node that cannot write any more: `EX_IOERR` of sysexits.h.
@@ -278,6 +280,7 @@ fn gateway_of(
         metrics,
         config: config.gateway.clone(),
         metadata: config.metadata.clone(),
+        values_dir: node.values_dir.clone(),
     }
 }
 
@@ -305,6 +308,8 @@ struct Parts {
     clock: Clock,
     /// Whether events find the configured feature groups here.
     declared: Arc<AtomicBool>,
+    /// Where values of runs are filed.
+    values_dir: Option<PathBuf>,
 }
 
 async fn compose(
@@ -361,21 +366,42 @@ async fn compose(
     };
     let registry = Arc::new(troupe_actors::registry());
     let runtime = Runtime::open(spec, registry, journal.clone(), mesh.clone(), &slot, disk)?;
+    let recommender = recommender_of(config, own, base, &runtime, &journal).await?;
+    let values_dir = values_dir(config, base);
+    Ok(Parts {
+        runtime,
+        recommender,
+        journal,
+        mesh,
+        wal,
+        failure: stopped,
+        clock,
+        declared: Arc::default(),
+        values_dir,
+    })
+}
+
+/// Runs the models of the lake.
+async fn recommender_of(
+    config: &Config,
+    own: &crate::config::NodeTable,
+    base: &Path,
+    runtime: &Runtime,
+    journal: &Arc<RingJournal>,
+) -> anyhow::Result<Recommender> {
     let serving = config.serving.clone();
     let beside = base.to_owned();
     let engine = tokio::task::spawn_blocking(move || Engine::load(&serving, Some(&beside))).await?;
     let mut lake = config.lake.clone();
     lake.dir = base.join(&lake.dir);
     let lake = Lake::with_config(&lake)?;
-    let recommender = Recommender::new(
-        NodeId(own.id),
-        engine,
-        lake,
-        config.serving.clone(),
-        runtime.globals(),
-        Some(journal.clone()),
-    );
-    Ok(Parts { runtime, recommender, journal, mesh, wal, failure: stopped, clock, declared: Arc::default() })
+    let (node, serving) = (NodeId(own.id), config.serving.clone());
+    Ok(Recommender::new(node, engine, lake, serving, runtime.globals(), Some(journal.clone())))
+}
+
+/// Where values of runs are filed: a client reads the path somewhere else than where this node was started.
+fn values_dir(config: &Config, base: &Path) -> Option<PathBuf> {
+    std::path::absolute(base.join(&config.lake.dir).join(VALUES)).ok()
 }
 
 /// The shared secret: from the environment, or from a file beside the certificates that the first node makes.

@@ -19,6 +19,8 @@ use crate::config::Config;
 
 /// The model's name.
 const MODEL: &str = "recommend";
+/// Where the events are from that models are trained on: what the cluster's members did.
+const DATASET: &str = "cluster";
 /// The experiment's.
 pub(crate) const EXPERIMENT: &str = "ease-against-ials";
 
@@ -253,7 +255,7 @@ pub(crate) async fn store(lake: &Lake, trained: &Trained, seed: u64) -> anyhow::
         "items": trained.vocabulary.len(),
         "metrics": trained.metrics,
         "lineage": {
-            "events": trained.events, "from_ms": trained.from_ms, "to_ms": trained.to_ms,
+            "dataset": DATASET, "events": trained.events, "from_ms": trained.from_ms, "to_ms": trained.to_ms,
             "parameters": trained.parameters, "seed": seed, "seconds": trained.seconds,
         },
     }))

@@ -10,4 +10,5 @@ mod state;
 mod tests;
 
 pub use messages::{Acquire, GetPermit, PermitView, Permitted, Release, SetPermit};
+pub(crate) use state::NAMED;
 pub use state::{Event, HELD_MAX, MOST_MAX, Permit};

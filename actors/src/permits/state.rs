@@ -13,6 +13,8 @@ use super::messages::{Acquire, GetPermit, PermitView, Permitted, Release, SetPer
 pub const HELD_MAX: usize = 10_000;
 /// The largest bound.
 pub const MOST_MAX: u64 = 5_000;
+/// A permit whose name begins so says its bound: the number that follows, up to a colon.
+pub(crate) const NAMED: &str = "steps-in:";
 const WAITING_MAX: usize = 10_000;
 const TEXT_BYTES_MAX: usize = 300;
 /// Those who are let in by one decision, so that no entry grows with the queue.
@@ -45,8 +47,9 @@ impl Entity for Permit {
     const KIND: &'static str = "permits";
     type Event = Event;
 
-    fn create(_key: &str) -> Self {
-        Self::default()
+    fn create(key: &str) -> Self {
+        let named = key.strip_prefix(NAMED).and_then(|rest| rest.split(':').next()?.parse().ok());
+        Self { most: named.filter(|most| (1..=MOST_MAX).contains(most)), ..Self::default() }
     }
 
     fn apply(&mut self, event: &Event) {

@@ -165,3 +165,41 @@ fn a_workflow_runs_as_many_steps_at_once_as_its_step_concurrency_says_loops_incl
         assert_eq!(world.view(run).status.0, InstanceStatus::Succeeded);
     }
 }
+
+#[test]
+fn each_instance_runs_as_many_steps_at_once_as_its_definition_says_loops_included() {
+    let mut world = World::new();
+    let each = |id: &str, steps: serde_json::Value| {
+        json!({ "foreach": { "id": id, "concurrency": 20, "steps": steps, "params": { "loop_params": { "type": "MAP", "value": {
+            "i": { "type": "LONG_ARRAY", "value": (0..3).collect::<Vec<u32>>() } } } } } })
+    };
+    let steps = json!([
+        each("outer", json!([each("inner", json!([http("work", json!([]))]))])),
+        http("a", json!([]))
+    ]);
+    let definition = json!({ "properties": { "owner": "t", "run_strategy": "PARALLEL" },
+        "workflow": { "id": "w", "instance_step_concurrency": 2, "steps": steps } });
+    world.push(definition).unwrap();
+    for request in ["1", "2"] {
+        world.start("w", request).unwrap();
+    }
+    let of = |grant: &Grant| grant.owner.key[..3].to_owned();
+    let mut open: BTreeMap<String, Grant> = BTreeMap::new();
+    let (mut most, mut ended) = (0, 0);
+    loop {
+        open.extend(world.claim().into_iter().map(|grant| (grant.id.clone(), grant)));
+        for run in ["w:1", "w:2"] {
+            assert!(open.values().filter(|grant| of(grant) == run).count() <= 2, "{run}");
+        }
+        most = most.max(open.len());
+        let Some((_, grant)) = open.pop_first() else { break };
+        assert!(world.finish(&grant, done()));
+        ended += 1;
+    }
+    assert_eq!((most, ended), (4, 20), "two of each instance");
+    for run in ["w:1", "w:2"] {
+        assert_eq!(world.view(run).status.0, InstanceStatus::Succeeded);
+    }
+    assert_eq!(held(&mut world, "steps-in:2:w:1"), (0, 0));
+    assert!(world.dead.is_empty(), "{:?}", world.dead);
+}

@@ -10,4 +10,5 @@ pub use messages::{
     AddArtifacts, AddTask, Artifact, BeatTask, ForgetTasks, GetTasks, Kept as Taken, NewArtifact, NewRecord,
     NoteTask, Record, TaskView,
 };
-pub use state::{ARTIFACTS_MAX, Change, Event, RECORDS_MAX, Tasks, block_of};
+pub(crate) use state::MODEL_RECORD;
+pub use state::{ARTIFACTS_MAX, Change, Event, RECORDS_MAX, Tasks, VALUE, block_of};

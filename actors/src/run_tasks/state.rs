@@ -32,7 +32,9 @@ const NUMBERS: u64 = 16;
 const NAMED_BLOCKS: u64 = 1_024;
 /// The type of a record by which a task says that a version of a model came of it: its name is that of the artifact, its
 /// value `NAME@VERSION`.
-const MODEL_RECORD: &str = "troupe-model";
+pub(crate) const MODEL_RECORD: &str = "troupe-model";
+/// The store of a value that is its artifact's location, as JSON: it is kept with the metadata themselves.
+pub const VALUE: &str = "troupe-value";
 /// Between two signs of life that a run is told of.
 const SIGN_EVERY_MS: u64 = 1_000;
 

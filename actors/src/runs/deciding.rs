@@ -8,7 +8,7 @@ use troupe_runtime::{Address, Command, Context, Decide, Decision, Refused, Times
 use super::logged::{check_points, check_values};
 use super::messages::{
     Beat, Begin, DropNote, Finish, Forget, GetRun, GetStanding, Hear, Heard, Log, MutateTags, NewStep,
-    NewTask, RunView, Silent, StandingView, Tags, TaskMade,
+    NewTask, Report, RunView, Silent, StandingView, Tags, TaskMade,
 };
 use super::standing::{Standing, Status, moment};
 use super::state::{Change, Event, Run, STEPS_MAX, TASKS_MAX, TIMER, run_key};
@@ -34,8 +34,13 @@ fn came<C: Command>(ctx: &Context<'_>, decision: Decision<Run, C>, tags: &[Strin
 
 impl Decide<Begin> for Run {
     fn decide(&self, ask: &Begin, ctx: &Context<'_>) -> Decision<Self, Begin> {
-        if self.live.0.begun.is_some() {
-            return Decision::unchanged().reply(());
+        if let Some(begun) = &self.live.0.begun {
+            if begun.number > 0 || ask.number == 0 {
+                return Decision::unchanged().reply(());
+            }
+            let (title, notes) = (self.live.0.title.clone(), self.live.0.notes.clone());
+            let numbered = Begin { number: ask.number, title, notes, ..begun.clone() };
+            return self.told(ctx, Decision::unchanged(), Change::Begun(numbered)).reply(());
         }
         if run_key(&ask.flow, &ask.run) != ctx.key {
             let why = format!("run {:?} of flow {:?} has another key", ask.run, ask.flow);
@@ -49,9 +54,8 @@ impl Decide<Begin> for Run {
         if let Err(refused) = checked {
             return Decision::refuse(refused);
         }
-        let due = Timestamp(ctx.now.0.saturating_add(ask.silence_ms));
-        let decision = Decision::event(Self::changed(ctx, Change::Begun(ask.clone())))
-            .set_timer(TIMER, Timer::once(due, &Silent {}));
+        let decision = Decision::event(Self::changed(ctx, Change::Begun(ask.clone())));
+        let decision = Self::watch(ctx, decision, ask.silence_ms);
         came(ctx, decision, &ask.made.tags).reply(())
     }
 }
@@ -215,8 +219,10 @@ impl Decide<MutateTags> for Run {
         if tags == begun.made.tags {
             return Decision::unchanged().reply(Tags { tags });
         }
+        let known = &begun.made.tags;
+        let fresh: Vec<String> = tags.iter().filter(|tag| !known.contains(tag)).cloned().collect();
         let decision = self.told(ctx, Decision::unchanged(), Change::Tagged(tags.clone()));
-        came(ctx, decision, &tags).reply(Tags { tags })
+        came(ctx, decision, &fresh).reply(Tags { tags })
     }
 }
 
@@ -286,16 +292,48 @@ impl Decide<Finish> for Run {
         }
         match ask.status {
             Some(Status::Running) if self.live.0.standing.status != Status::Running => {
-                let due = Timestamp(ctx.now.0.saturating_add(begun.silence_ms));
-                decision = self
-                    .told(ctx, decision, Change::Stands(Standing::default(), false))
-                    .set_timer(TIMER, Timer::once(due, &Silent {}));
+                decision = self.told(ctx, decision, Change::Stands(Standing::default(), false));
+                decision = Self::watch(ctx, decision, begun.silence_ms);
             }
             Some(status @ (Status::Completed | Status::Failed)) if self.live.0.standing.status != status => {
                 let why = format!("its client said {} at {}", ask.word, moment(ctx.now));
                 let ended = Some(ask.ended.unwrap_or(ctx.now));
                 let standing = Standing { status, why, ended, word: ask.word.clone() };
                 decision = self.stands(ctx, decision, standing, false);
+            }
+            _ => {}
+        }
+        decision.reply(())
+    }
+}
+
+impl Decide<Report> for Run {
+    fn decide(&self, ask: &Report, ctx: &Context<'_>) -> Decision<Self, Report> {
+        let begun = match self.begun() {
+            Err(refused) => return Decision::refuse(refused),
+            Ok(begun) => begun,
+        };
+        let checked = ask.standing.as_ref().map_or(Ok(()), |standing| {
+            check_text("standing.why", &standing.why, 2_048)
+                .and_then(|()| check_text("standing.word", &standing.word, 64))
+        });
+        let mut tags = begun.made.tags.clone();
+        tags.extend(ask.tags.iter().filter(|tag| !begun.made.tags.contains(tag)).cloned());
+        if let Err(refused) = checked.and_then(|()| check_tags("tags", &tags)) {
+            return Decision::refuse(refused);
+        }
+        let mut decision = Decision::unchanged();
+        if tags != begun.made.tags {
+            decision = self.told(ctx, decision, Change::Tagged(tags));
+        }
+        match &ask.standing {
+            Some(standing) if *standing != self.live.0.standing => {
+                decision = self.told(ctx, decision, Change::Stands(standing.clone(), false));
+                if standing.status == Status::Running {
+                    decision = Self::watch(ctx, decision, begun.silence_ms);
+                } else {
+                    decision = decision.cancel_timer(TIMER);
+                }
             }
             _ => {}
         }

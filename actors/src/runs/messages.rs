@@ -10,7 +10,11 @@ use super::logged::{Point, Value};
 use super::standing::{Standing, Status};
 use crate::flows::{Created, Made};
 
+/// The silence of a run that needs no beats: whoever carries it on tells of its end.
+pub const NO_BEATS: u64 = u64::MAX;
+
 /// Begins the run; its flow says so, and whoever asked the flow says it again, so that it is there when that is answered.
+/// Who does not wait for the flow says it without the number, which the flow tells the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Begin {
@@ -24,7 +28,7 @@ pub struct Begin {
     pub made: Made,
     /// When.
     pub at: Timestamp,
-    /// Silence in milliseconds after which it has failed.
+    /// Silence in milliseconds after which it has failed; [`NO_BEATS`] if nobody has to beat.
     pub silence_ms: u64,
     /// Its name for people.
     pub title: Option<String>,
@@ -195,6 +199,22 @@ pub struct Finish {
 
 impl Command for Finish {
     const VERB: &'static str = "finish.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// Says what came of the run and how it is; whoever carries it on does, and what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// Tags to add. They name what came of the run: no edge of the lineage leads from them to it.
+    pub tags: Vec<String>,
+    /// How it is.
+    pub standing: Option<Standing>,
+}
+
+impl Command for Report {
+    const VERB: &'static str = "report.v1";
     type Reply = ();
     const REPEATABLE: bool = true;
 }

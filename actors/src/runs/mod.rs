@@ -2,8 +2,8 @@
 //!
 //! A run is alive while anything of it is heard: its own beat, that of a task, a step, a record, a value. What nobody
 //! hears of for as long as its client promised to beat has failed, with that reason; whatever is heard later takes that
-//! back, so that a run never stays at work for ever and never has failed while it beats. Its tasks are kept in blocks
-//! beside it, in its shard.
+//! back, so that a run never stays at work for ever and never has failed while it beats. Of a run of a workflow nobody has
+//! to beat: the workflow tells of its end. A run's tasks are kept in blocks beside it, in its shard.
 
 mod deciding;
 mod logged;
@@ -15,8 +15,8 @@ mod tests;
 
 pub use logged::{Point, Value};
 pub use messages::{
-    Beat, Begin, DropNote, Finish, Forget, GetRun, GetStanding, Hear, Heard, Log, MutateTags, NewStep,
-    NewTask, RunView, Silent, StandingView, StepView, Tags, TaskMade,
+    Beat, Begin, DropNote, Finish, Forget, GetRun, GetStanding, Hear, Heard, Log, MutateTags, NO_BEATS,
+    NewStep, NewTask, Report, RunView, Silent, StandingView, StepView, Tags, TaskMade,
 };
 pub use standing::{Standing, Status};
 pub use state::{Change, Event, Run, STEPS_MAX, TASKS_MAX, run_key};

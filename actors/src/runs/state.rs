@@ -8,7 +8,7 @@ use troupe_runtime::entity::Timer;
 use troupe_runtime::{Address, Command, Context, Decision, Entity, Refused, Timestamp};
 
 use super::logged::{Point, Value};
-use super::messages::{Begin, Silent, StepView};
+use super::messages::{Begin, NO_BEATS, Silent, StepView};
 use super::standing::{Standing, Status, moment};
 use crate::flows::{Flow, RunSummary, Told};
 use crate::kept::Kept;
@@ -137,7 +137,10 @@ impl Run {
         let event = Self::changed(ctx, change);
         after.apply(&event);
         decision = decision.and(event);
-        let Some(begun) = &after.live.0.begun else { return decision };
+        // The flow knows a run by its number, and tells it to one that has none yet.
+        let Some(begun) = after.live.0.begun.as_ref().filter(|begun| begun.number > 0) else {
+            return decision;
+        };
         let live = &after.live.0;
         let summary = RunSummary {
             run: begun.run.clone(),
@@ -162,9 +165,21 @@ impl Run {
             return decision;
         }
         let Ok(begun) = self.begun() else { return decision };
-        let due = Timestamp(ctx.now.0.saturating_add(begun.silence_ms));
-        self.told(ctx, decision, Change::Stands(Standing::default(), false))
-            .set_timer(TIMER, Timer::once(due, &Silent {}))
+        let decision = self.told(ctx, decision, Change::Stands(Standing::default(), false));
+        Self::watch(ctx, decision, begun.silence_ms)
+    }
+
+    /// Sets the timer that looks whether the run was heard of.
+    pub(super) fn watch<C: Command>(
+        ctx: &Context<'_>,
+        decision: Decision<Self, C>,
+        silence_ms: u64,
+    ) -> Decision<Self, C> {
+        if silence_ms == NO_BEATS {
+            return decision;
+        }
+        let due = Timestamp(ctx.now.0.saturating_add(silence_ms));
+        decision.set_timer(TIMER, Timer::once(due, &Silent {}))
     }
 
     pub(super) fn stands<C: Command>(

@@ -51,6 +51,9 @@ impl<'a> Turn<'a> {
     pub(super) fn start_step(&mut self, lane: u64, place: usize) {
         self.starts += 1;
         let now = self.now;
+        if let Some(mut before) = self.step(lane, place).filter(|step| step.looping.is_some()).cloned() {
+            self.forget_children(lane, place, &mut before);
+        }
         let paused = self.begun.breakpoints.iter().any(|id| id == self.graph.id(place));
         let Some(step) = self.step(lane, place) else { return };
         if step.attempt > 0 && step.ended.is_some() {

@@ -13,6 +13,7 @@ use super::attempt::STEP_BYTES_MAX;
 use super::facts::Around;
 use super::lane::Lane;
 use super::messages::{Ended, Kind, RestartAt};
+use super::recorded::is_recorded;
 use super::turn::{LANES_A_TURN, Told, Turn, cut};
 use crate::kept::{Kept, kept_bytes};
 
@@ -25,6 +26,7 @@ impl Turn<'_> {
         (head.status, head.started, head.ended) = (InstanceStatus::InProgress, self.now, None);
         (head.stopping, head.more, head.until) = (None, false, None);
         head.why = String::new();
+        head.recorded = is_recorded(self.begun);
         head.policy = match again {
             None => "START_FRESH_NEW_RUN",
             Some(RestartAt::Incomplete) => "RESTART_FROM_INCOMPLETE",
@@ -80,7 +82,16 @@ impl Turn<'_> {
         }
         let fresh = Lane::new(Ordered::new(), self.graph.len());
         let lane = match (again, self.live.lanes.remove(&0)) {
-            (Some(at), Some(old)) => self.again(at, old),
+            (Some(at), Some(old)) => {
+                let mut steps = old.steps.clone();
+                let lane = self.again(at, old);
+                for (place, step) in steps.iter_mut().enumerate() {
+                    if !lane.steps[place].status.is_complete() {
+                        self.forget_children(0, place, step);
+                    }
+                }
+                lane
+            }
             _ => fresh,
         };
         self.live.lanes.insert(0, lane);
@@ -259,16 +270,23 @@ impl Turn<'_> {
         match &self.begun.kind.0 {
             // An instance's steps stay to be seen, and to be restarted.
             Kind::Instance { .. } => self.end(outcome, &why),
-            Kind::Foreach { .. } => {
-                self.live.lanes.remove(&number);
-            }
+            Kind::Foreach { .. } => drop(self.close_lane(number)),
             Kind::While { .. } => {
-                if let Some(lane) = self.live.lanes.remove(&number) {
+                if let Some(lane) = self.close_lane(number) {
                     let made = lane.steps.iter().map(|step| &step.params);
                     self.live.head.values = carry(&self.live.head.values, made);
                 }
             }
         }
+    }
+
+    /// An iteration is over: its steps are not asked for any more, and neither are the loops among them.
+    fn close_lane(&mut self, number: u64) -> Option<Lane> {
+        let mut lane = self.live.lanes.remove(&number)?;
+        for (place, step) in lane.steps.iter_mut().enumerate() {
+            self.forget_children(number, place, step);
+        }
+        Some(lane)
     }
 
     fn why_of(&self, number: u64) -> String {

@@ -1,6 +1,6 @@
 //! What a command changed of a run: the fact that is stored and folded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use troupe_runtime::Timestamp;
@@ -10,6 +10,7 @@ use troupe_workflows::status::InstanceStatus;
 
 use super::lane::{Lane, StepRun};
 use super::messages::Counts;
+use super::past::PastRun;
 
 /// Lines of a timeline that are kept.
 const TIMELINE_MAX: usize = 200;
@@ -45,6 +46,9 @@ pub struct Head {
     pub values: Ordered<Value>,
     /// When an instance has taken too long.
     pub until: Option<Timestamp>,
+    /// The metadata are told of this run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recorded: bool,
 }
 
 impl Default for Head {
@@ -62,6 +66,7 @@ impl Default for Head {
             counts: Counts::default(),
             values: Ordered::new(),
             until: None,
+            recorded: false,
         }
     }
 }
@@ -77,6 +82,9 @@ pub(super) struct Live {
     pub(super) over: BTreeMap<u64, InstanceStatus>,
     pub(super) failures: Vec<(u64, String)>,
     pub(super) timeline: Vec<(Timestamp, String)>,
+    /// Runs before this one, oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub(super) past: VecDeque<PastRun>,
 }
 
 /// What one command changed.
@@ -146,6 +154,7 @@ impl Live {
     pub(super) fn fold(&mut self, change: &Change) {
         if let Some(head) = &change.head {
             if head.run != self.head.run {
+                self.shelve();
                 self.failures.clear();
             }
             self.head = head.clone();

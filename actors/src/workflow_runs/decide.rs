@@ -1,11 +1,14 @@
 //! How a run decides.
 
-use troupe_runtime::{Command, Context, Decide, Decision, Refused, wire};
+use troupe_runtime::entity::Timer;
+use troupe_runtime::{Address, Command, Context, Decide, Decision, Refused, wire};
 
-use super::change::Live;
+use super::change::{Change, Live};
+use super::looping::{CHILDREN_A_TURN, take_children};
 use super::messages::{Act, Begin, Ended, Forget, Kind, Restart, Stop, Tick};
 use super::state::{Event, WorkflowRun};
-use super::turn::Turn;
+use super::turn::{TIMER, Turn};
+use crate::kept::Kept;
 use crate::permits::Permitted;
 use crate::signals::Heard;
 use crate::tasks::{Finished, Progress};
@@ -131,14 +134,30 @@ impl Decide<Stop> for WorkflowRun {
 }
 
 impl Decide<Forget> for WorkflowRun {
-    fn decide(&self, _ask: &Forget, _ctx: &Context<'_>) -> Decision<Self, Forget> {
+    fn decide(&self, _ask: &Forget, ctx: &Context<'_>) -> Decision<Self, Forget> {
         if self.goes_on() {
             return Decision::refuse(Refused::new("RUNNING", "the run is not over: stop it first"));
         }
-        if self.begun.is_none() {
-            return Decision::unchanged().reply(());
+        let Some(begun) = self.begun.as_deref() else { return Decision::unchanged().reply(()) };
+        // Runs of its loops go with it: some with each tick, so that no entry grows with their number.
+        let mut left = self.live.0.clone();
+        let mut children = Vec::new();
+        for (lane, held) in &mut left.lanes {
+            for (place, step) in held.steps.iter_mut().enumerate() {
+                let room = CHILDREN_A_TURN - children.len();
+                children.extend(take_children(ctx.key, (*lane, place), step, &begun.steps()[place], room));
+            }
         }
-        Decision::event(Event::Forgotten).reply(())
+        let more = children.len() >= CHILDREN_A_TURN;
+        let mut decision = match Change::between(&self.live.0, &left, Vec::new()).filter(|_| more) {
+            Some(change) => Decision::event(Event::Changed(Box::new(Kept(change))))
+                .set_timer(TIMER, Timer::once(ctx.now, &Forget {})),
+            None => Decision::event(Event::Forgotten).cancel_timer(TIMER),
+        };
+        for key in children {
+            decision = decision.tell(Address::of::<Self>(key), &Forget {});
+        }
+        decision.reply(())
     }
 }
 
@@ -189,6 +208,7 @@ impl Decide<Restart> for WorkflowRun {
         };
         let again = Begin { kind: crate::kept::Kept(kind), ..begun.clone() };
         let mut turn = Turn::new(&again, self.live.0.clone(), ctx);
+        turn.live.shelve();
         turn.live.head.run = ask.run - 1;
         turn.begin(Some(&ask.at));
         let by = if ask.by.is_empty() { "somebody" } else { &ask.by };

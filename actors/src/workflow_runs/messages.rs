@@ -55,6 +55,9 @@ pub enum Kind {
         /// Steps and their parameters that the run around it asks for.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         asked: Vec<(String, String)>,
+        /// How many steps of the instance work at once, loops included; none if it bounds none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within: Option<u64>,
     },
     /// A while's iterations, one after the other.
     While {
@@ -65,6 +68,9 @@ pub enum Kind {
         /// As its instance.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         bounded: bool,
+        /// As for a foreach.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within: Option<u64>,
     },
 }
 
@@ -102,6 +108,17 @@ impl Begin {
         match &self.kind.0 {
             Kind::Instance { workflow, .. } if self.steps.0.is_empty() => &workflow.steps,
             _ => &self.steps.0,
+        }
+    }
+
+    /// How many steps of its instance work at once, where it bounds them and has loops: those of an instance without are
+    /// counted where they are.
+    pub(super) fn within(&self) -> Option<u64> {
+        match &self.kind.0 {
+            Kind::Instance { workflow, .. } => workflow
+                .instance_step_concurrency
+                .filter(|_| workflow.steps.iter().any(|step| !step.inner().is_empty())),
+            Kind::Foreach { within, .. } | Kind::While { within, .. } => *within,
         }
     }
 
@@ -367,6 +384,19 @@ impl Query for GetIterations {
 /// Asks for everything.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetRun {}
+
+/// Asks for an earlier run of the instance, as far as it is kept: its times, and how each step and its attempts ended.
+#[derive(Debug, Clone, Copy, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GetPastRun {
+    /// Which, from 1.
+    pub run: u64,
+}
+
+impl Query for GetPastRun {
+    const VERB: &'static str = "past-run.v1";
+    type Reply = RunView;
+}
 
 /// The answer to [`GetRun`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]

@@ -19,7 +19,9 @@ mod inside;
 mod lane;
 mod looping;
 mod messages;
+mod past;
 pub(crate) mod permits;
+mod recorded;
 mod signals;
 mod state;
 mod turn;
@@ -29,6 +31,8 @@ mod bounds_tests;
 #[cfg(test)]
 mod inside_tests;
 #[cfg(test)]
+mod past_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(crate) mod world;
@@ -37,7 +41,8 @@ pub use change::{Change, Head};
 pub(crate) use facts::carried;
 pub use lane::{Attempt, Lane, LoopRun, StepRun};
 pub use messages::{
-    Act, ActOn, Begin, Counts, Ended, Forget, GetIterations, GetLoop, GetRun, IterationsView, Kind, LaneView,
-    LoopView, Parent, Restart, RestartAt, RunView, StepView, Stop, Tick,
+    Act, ActOn, Begin, Counts, Ended, Forget, GetIterations, GetLoop, GetPastRun, GetRun, IterationsView,
+    Kind, LaneView, LoopView, Parent, Restart, RestartAt, RunView, StepView, Stop, Tick,
 };
+pub use recorded::{TAG as RECORDED_TAG, flow_of, recorded_as, run_key_of};
 pub use state::{Event, WorkflowRun, key_of};

@@ -7,15 +7,21 @@ use troupe_workflows::status::StepStatus;
 
 use super::state::WorkflowRun;
 use super::turn::{Told, Turn};
-use crate::permits::{Acquire, Permitted, Release};
+use crate::permits::{Acquire, NAMED, Permitted, Release};
 
 /// The permit that bounds how many steps of a workflow run at once.
 pub(crate) fn of_workflow(workflow: &str) -> String {
     format!("steps-of:{workflow}")
 }
 
+/// The permit that bounds how many steps of an instance work at once, those of its loops included, which are runs of
+/// their own. Its name says the bound: who asks for it first need not wait until somebody has set it.
+fn of_instance(most: u64, workflow: &str, instance: u64) -> String {
+    format!("{NAMED}{most}:{workflow}:{instance}")
+}
+
 impl Turn<'_> {
-    /// What a step needs: a permit for each of its tags, and that of its workflow where its steps are bounded. Steps that
+    /// What a step needs: a permit for each of its tags, and that of its workflow or instance where these bound steps. Steps that
     /// do nothing themselves need none.
     fn needed(&self, place: usize) -> Vec<String> {
         let definition = self.definition(place);
@@ -29,6 +35,9 @@ impl Turn<'_> {
         let mut all: Vec<String> = definition.tags.iter().map(|tag| tag.name.clone()).collect();
         if self.begun.is_bounded() {
             all.push(of_workflow(&self.begun.workflow));
+        }
+        if let Some(most) = self.begun.within() {
+            all.push(of_instance(most, &self.begun.workflow, self.begun.instance));
         }
         all.sort_unstable();
         all.dedup();

@@ -7,6 +7,7 @@ use troupe_workflows::status::InstanceStatus;
 
 use super::change::{Change, Live};
 use super::messages::Begin;
+use super::past::attempts;
 use crate::kept::Kept;
 
 /// The key of an instance's run.
@@ -69,6 +70,6 @@ impl Entity for WorkflowRun {
     fn size(&self) -> usize {
         let steps: usize = self.live.0.lanes.values().map(|lane| lane.steps.len()).sum();
         let defined = self.begun.as_ref().map_or(0, |begun| 512 + begun.steps().len() * 1_024);
-        size_of::<Self>() + defined + steps * 768
+        size_of::<Self>() + defined + steps * 768 + attempts(&self.live.0.past) * 128
     }
 }

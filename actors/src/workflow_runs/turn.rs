@@ -5,7 +5,8 @@ use troupe_runtime::{Address, Command, Context, Decision, Timestamp};
 use troupe_workflows::graph::Graph;
 
 use super::change::{Change, FAILURES_MAX, Live};
-use super::messages::{Begin, Ended, Stop, Tick};
+use super::messages::{Begin, Ended, Forget, Stop, Tick};
+use super::recorded::{self, Record};
 use super::state::{Event, WorkflowRun};
 use crate::kept::Kept;
 use crate::permits::{Acquire, Permit, Release};
@@ -19,7 +20,7 @@ pub(super) const STARTS_A_TURN: usize = 256;
 /// Bytes of parameters and of what is told, so that an entry stays one that can be sent in one piece. What begins before
 /// the bound is reached may go beyond it once.
 pub(super) const BYTES_A_TURN: usize = 64 << 10;
-const TIMER: &str = "tick";
+pub(super) const TIMER: &str = "tick";
 const WORDS_CHARS_MAX: usize = 400;
 
 /// What is told to others.
@@ -33,9 +34,11 @@ pub(super) enum Told {
     Stop(String, Stop),
     Start(String, Box<StartWorkflow>),
     StopInstance(String, StopInstance),
+    Forget(String),
     Ended(Address, Box<Ended>),
     Acquire(String, Acquire),
     Release(String, Release),
+    Record(Box<Record>),
 }
 
 /// A run being carried on. What lives is copied and the graph built anew for each command: with 300 steps a millisecond of
@@ -100,10 +103,11 @@ impl<'a> Turn<'a> {
 
     /// The decision that comes of it.
     pub(super) fn decide<C: Command>(
-        self,
+        mut self,
         before: &Live,
         decision: Decision<WorkflowRun, C>,
     ) -> Decision<WorkflowRun, C> {
+        self.record(before);
         let timer = self.due();
         let mut decision = match Change::between(before, &self.live, self.lines) {
             Some(change) => decision.and(Event::Changed(Box::new(Kept(change)))),
@@ -130,11 +134,13 @@ fn tell<C: Command>(decision: Decision<WorkflowRun, C>, told: Told) -> Decision<
         Told::Unsubscribe(name, unsubscribe) => decision.tell(signal(name), &unsubscribe),
         Told::Begin(key, begin) => decision.tell(run(key), begin.as_ref()),
         Told::Stop(key, stop) => decision.tell(run(key), &stop),
+        Told::Forget(key) => decision.tell(run(key), &Forget {}),
         Told::Start(id, start) => decision.tell(Address::of::<Workflow>(id), start.as_ref()),
         Told::StopInstance(id, stop) => decision.tell(Address::of::<Workflow>(id), &stop),
         Told::Acquire(tag, acquire) => decision.tell(Address::of::<Permit>(tag), &acquire),
         Told::Release(tag, release) => decision.tell(Address::of::<Permit>(tag), &release),
         Told::Ended(to, ended) => decision.tell(to, ended.as_ref()),
+        Told::Record(record) => recorded::tell(decision, *record),
     }
 }
 

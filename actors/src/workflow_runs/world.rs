@@ -94,6 +94,15 @@ impl World {
         wire::decode(&query(cell.as_ref(), &wire::encode(ask), &ctx).unwrap().unwrap()).unwrap()
     }
 
+    /// What a query is refused with; none if it is answered.
+    pub(crate) fn refused<Q: Query>(&mut self, to: &Address, ask: &Q) -> Option<Refused> {
+        let kind = self.registry.get(&to.kind).expect("a kind").clone();
+        let Some(Action::Query(query)) = kind.verbs.get(Q::VERB).map(|verb| verb.action) else { panic!() };
+        let cell = self.cells.entry(to.clone()).or_insert_with(|| (kind.create)(&to.key));
+        let ctx = Context::at(Timestamp(self.now), &to.key, &self.globals);
+        query(cell.as_ref(), &wire::encode(ask), &ctx).unwrap().err()
+    }
+
     /// When the next timer is due.
     pub(crate) fn due(&self) -> Option<u64> {
         self.timers.values().map(|timer| timer.due.0).min()

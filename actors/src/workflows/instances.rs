@@ -14,7 +14,7 @@ use crate::directory::{Directory, Enlist, Entry};
 use crate::kept::Kept;
 use crate::permits::{Permit, SetPermit};
 use crate::workflow_runs::permits::of_workflow;
-use crate::workflow_runs::{Begin, Counts, Ended, Kind, Parent, Restart, Stop, WorkflowRun, key_of};
+use crate::workflow_runs::{Begin, Counts, Ended, Forget, Kind, Parent, Restart, Stop, WorkflowRun, key_of};
 
 const REQUEST_BYTES_MAX: usize = 300;
 /// Bytes of a start: what it sets, who makes it, and which signals led to it.
@@ -33,6 +33,8 @@ pub(super) struct Desk<'a> {
     stops: Vec<(String, Stop)>,
     restarts: Vec<(String, Restart)>,
     ends: Vec<(Address, Box<Ended>)>,
+    /// Runs of instances that are not known any more.
+    gone: Vec<String>,
 }
 
 impl<'a> Desk<'a> {
@@ -47,13 +49,18 @@ impl<'a> Desk<'a> {
             stops: Vec::new(),
             restarts: Vec::new(),
             ends: Vec::new(),
+            gone: Vec::new(),
         }
     }
 
     pub(super) fn note(&mut self, fact: Fact) {
+        let ends = matches!(&fact, Fact::Instance(_, instance) if instance.status.is_terminal());
+        let before: Vec<u64> = if ends { self.known.instances.keys().copied().collect() } else { Vec::new() };
         let mut folded = Workflow { known: Kept(std::mem::take(&mut self.known)) };
         troupe_runtime::Entity::apply(&mut folded, &Event::of(fact.clone()));
         self.known = folded.known.0;
+        let gone = before.into_iter().filter(|number| !self.known.instances.contains_key(number));
+        self.gone.extend(gone.map(|number| key_of(self.key, number)));
         self.facts.push(fact);
     }
 
@@ -119,6 +126,9 @@ impl<'a> Desk<'a> {
         self.room()?;
         let number = self.known.started + 1;
         let mut initiator = ask.initiator.0.clone();
+        if initiator.is_null() {
+            initiator = json!({});
+        }
         if let (Some(entries), Some(owner)) = (initiator.as_object_mut(), &self.known.properties.owner) {
             entries.entry("owner").or_insert_with(|| json!(owner));
         }
@@ -301,6 +311,9 @@ impl<'a> Desk<'a> {
         }
         for (key, restart) in &self.restarts {
             decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), restart);
+        }
+        for key in &self.gone {
+            decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), &Forget {});
         }
         for (to, ended) in &self.ends {
             decision = decision.tell(to.clone(), ended.as_ref());

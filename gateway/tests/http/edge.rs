@@ -53,6 +53,7 @@ pub(crate) fn gateway((router, globals): (Router, Arc<Globals>)) -> Gateway {
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         config: GatewayConfig::default(),
         metadata: MetadataConfig::default(),
+        values_dir: None,
     }
 }
 

@@ -9,4 +9,5 @@ mod metaflow;
 mod mlflow;
 mod operation;
 mod reads;
+mod recorded;
 mod toy;

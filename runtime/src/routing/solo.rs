@@ -1,6 +1,6 @@
 //! Entities in one process without replication or disk: for tests of kinds and edges.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,9 +35,11 @@ impl Solo {
     }
 
     fn run(&self, ask: AskOne) -> Outcome {
-        let (reply, mut effects) = self.run_one(&ask.to, &ask.verb, &ask.body)?;
+        let (reply, effects) = self.run_one(&ask.to, &ask.verb, &ask.body)?;
+        // Between two entities they keep their order, as in a cluster.
+        let mut effects: VecDeque<Effect> = effects.into();
         let mut followed = 0;
-        while let Some(effect) = effects.pop() {
+        while let Some(effect) = effects.pop_front() {
             followed += 1;
             if followed > EFFECTS_MAX {
                 return Err(AskError::Fault("effects without end".into()));

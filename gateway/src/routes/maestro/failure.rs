@@ -32,7 +32,7 @@ impl From<Problem> for Failure {
 }
 
 /// Codes of what a workflow does not have: to clients of Maestro it is not found, whatever field named it.
-const ABSENT: [&str; 3] = ["NO_VERSION", "NO_INSTANCE", "NO_STEP"];
+const ABSENT: [&str; 4] = ["NO_VERSION", "NO_INSTANCE", "NO_STEP", "NO_RUN"];
 
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn what_a_workflow_does_not_have_is_not_found() {
-        for (code, status) in [("NO_INSTANCE", 404), ("NO_VERSION", 404), ("NO_STEP", 404), ("BAD_ID", 422)] {
+        for (code, status) in
+            [("NO_INSTANCE", 404), ("NO_VERSION", 404), ("NO_STEP", 404), ("NO_RUN", 404), ("BAD_ID", 422)]
+        {
             let refused = AskError::Refused(Refused::field(code, "field", "why"));
             assert_eq!(Failure::from(refused).into_response().status(), status, "{code}");
         }

@@ -78,7 +78,7 @@ pub(crate) async fn get(
     Ok(Json(render::instance(&id, &known, run.as_ref())))
 }
 
-/// One run of an instance: the newest one, which alone is kept whole.
+/// One run of an instance: the newest whole, earlier ones in short: times, and how steps and their attempts ended.
 #[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}/runs/{run}", tag = "workflows",
     operation_id = "get_instance_run",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),

@@ -9,6 +9,7 @@ pub(crate) mod definitions;
 mod failure;
 pub(crate) mod instances;
 pub(crate) mod permits;
+mod places;
 mod render;
 pub(crate) mod signals;
 pub(crate) mod steps;
@@ -16,7 +17,7 @@ pub(crate) mod steps;
 use axum::Json;
 use axum::http::HeaderMap;
 use serde_json::Value;
-use troupe_actors::workflow_runs::{GetRun, RunView, WorkflowRun, key_of};
+use troupe_actors::workflow_runs::{GetPastRun, GetRun, RunView, WorkflowRun, key_of};
 use troupe_actors::workflows::{GetInstance, GetWorkflow, InstanceView, Workflow, WorkflowView};
 use troupe_runtime::{Command, Decide, Refused};
 
@@ -118,7 +119,7 @@ async fn run(edge: &Edge, call: &Call, id: &str, instance: u64) -> Result<Option
     Ok(Some(view).filter(|view| view.of.is_some()))
 }
 
-/// An instance with its newest run; of earlier runs only what their steps' attempts left is kept.
+/// An instance with one of its runs: the newest whole, an earlier one in short, as far as it is kept.
 async fn whole(
     edge: &Edge,
     call: &Call,
@@ -128,10 +129,13 @@ async fn whole(
     let number_of = instance_number(instance_text)?;
     let known = instance(edge, call, id, number_of).await?;
     let wanted = number("run", run_text)?;
-    if let Some(wanted) = wanted.filter(|wanted| *wanted != known.run.max(1)) {
-        let why =
-            format!("instance {number_of} is at run {}, and run {wanted} is not kept", known.run.max(1));
-        return Err(Failure::missing("run", why));
+    if let Some(run) = wanted.filter(|wanted| *wanted != known.run.max(1)) {
+        let get = GetPastRun { run };
+        let past =
+            ask::<WorkflowRun, GetPastRun>(&edge.router, &key_of(id, number_of), &get, call.left()?).await?;
+        let (status, why, counts) = (past.status.clone(), past.why.clone(), past.counts);
+        let known = InstanceView { run, status, why, counts, ended: past.ended, blocks: false, ..known };
+        return Ok((known, Some(past)));
     }
     let run = run(edge, call, id, number_of).await?;
     Ok((known, run))

@@ -9,12 +9,13 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use troupe_actors::workflow_runs::{
-    Act, ActOn, GetIterations, GetLoop, GetRun, RestartAt, RunView, StepView, WorkflowRun, key_of,
+    Act, ActOn, GetIterations, GetLoop, GetRun, RestartAt, RunView, StepView, WorkflowRun,
 };
 use troupe_actors::workflows::InstanceView;
 
 use super::failure::Failure;
 use super::instances::{RestartRequest, again};
+use super::places::{self, Iteration, Named, Place, place};
 use super::{Told, instance, instance_number, number, render, unknown_action, user, whole};
 use crate::call::Call;
 use crate::canaries::{ask, tell};
@@ -77,7 +78,7 @@ pub(crate) async fn list_of_run(
 #[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}/steps/{step}", tag = "workflows",
     operation_id = "get_step",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
-        ("step" = String, Path, description = "the step")),
+        ("step" = String, Path, description = "the step; in an iteration of a loop `loop[0].step`")),
     responses((status = 200, description = "the step", body = serde_json::Value),
         (status = 404, description = "there is none", body = ProblemBody)))]
 pub(crate) async fn get(
@@ -85,15 +86,17 @@ pub(crate) async fn get(
     call: Call,
     Path((id, number, step)): Path<(String, String, String)>,
 ) -> Told {
-    let (known, run) = whole(&edge, &call, (&id, &number), "latest").await?;
-    Ok(Json(render::step(&id, &known, found(run.as_ref(), &step)?)))
+    let number = instance_number(&number)?;
+    let known = instance(&edge, &call, &id, number).await?;
+    let place = place(&edge, &call, (&id, number), &step).await?;
+    Ok(Json(render::step(&id, &known, &places::viewed(&edge, &call, &place).await?)))
 }
 
 /// One attempt of a step; those that are over are kept in short, the last 20.
 #[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}/runs/{run}/steps/{step}/attempts/{attempt}",
     tag = "workflows", operation_id = "get_step_attempt",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
-        ("run" = String, Path, description = "the run's number, or `latest`"), ("step" = String, Path, description = "the step"),
+        ("run" = String, Path, description = "the run's number, or `latest`"), ("step" = String, Path, description = "the step; in an iteration of a loop `loop[0].step`"),
         ("attempt" = String, Path, description = "the attempt's number, or `latest`")),
     responses((status = 200, description = "the attempt", body = serde_json::Value),
         (status = 404, description = "there is none, or it is not kept", body = ProblemBody)))]
@@ -102,9 +105,16 @@ pub(crate) async fn get_attempt(
     call: Call,
     Path((id, instance, run, step, attempt)): Path<(String, String, String, String, String)>,
 ) -> Told {
-    let (known, view) = whole(&edge, &call, (&id, &instance), &run).await?;
     let wanted = number("attempt", &attempt)?;
-    let step = found(view.as_ref(), &step)?;
+    let (known, view) = whole(&edge, &call, (&id, &instance), &run).await?;
+    let step = match step.contains('[') && known.run == view.as_ref().map_or(0, |view| view.run) {
+        true => {
+            let place = place(&edge, &call, (&id, known.instance), &step).await?;
+            places::viewed(&edge, &call, &place).await?
+        }
+        false => found(view.as_ref(), &step)?.clone(),
+    };
+    let step = &step;
     let shown = render::attempt(&id, &known, step, wanted);
     let why = || format!("step {:?} is at attempt {}, and {attempt} is not kept", step.id, step.attempt);
     shown.map(Json).ok_or_else(|| Failure::missing("attempt", why()))
@@ -122,7 +132,7 @@ pub(crate) struct Asked {
 #[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/iterations", tag = "workflows",
     operation_id = "list_iterations",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
-        ("step" = String, Path, description = "a foreach or while"),
+        ("step" = String, Path, description = "a foreach or while; inside another loop `outer[0].inner`"),
         ("from" = Option<u64>, Query, description = "the first iteration, from 0"),
         ("limit" = Option<u64>, Query, description = "at most so many; 1000 at most")),
     responses((status = 200, description = "the iterations", body = serde_json::Value),
@@ -133,15 +143,15 @@ pub(crate) async fn iterations(
     Path((id, number, step)): Path<(String, String, String)>,
     Query(asked): Query<Asked>,
 ) -> Told {
-    let (known, run) = whole(&edge, &call, (&id, &number), "latest").await?;
-    let step = found(run.as_ref(), &step)?;
+    let number = instance_number(&number)?;
+    let known = instance(&edge, &call, &id, number).await?;
+    let Place { run, lane, step, .. } = place(&edge, &call, (&id, number), &step).await?;
     let most = asked.limit.unwrap_or(ITERATIONS_MAX).min(ITERATIONS_MAX);
     let mut at = asked.from.unwrap_or(0);
     let mut listed: Vec<Value> = Vec::new();
     let counts = loop {
-        let get = GetLoop { step: step.id.clone(), lane: 0, iteration: at };
-        let instance = key_of(&id, known.instance);
-        let held = ask::<WorkflowRun, GetLoop>(&edge.router, &instance, &get, call.left()?).await?;
+        let get = GetLoop { step: step.clone(), lane, iteration: at };
+        let held = ask::<WorkflowRun, GetLoop>(&edge.router, &run, &get, call.left()?).await?;
         if let Some(key) = held.key.as_ref().filter(|_| listed.len() < most && at < held.range.1) {
             listed.extend(stretch(&edge, &call, (&id, &known), (key, at, held.range.0)).await?);
             at = held.range.1;
@@ -151,7 +161,7 @@ pub(crate) async fn iterations(
             "stopped": held.counts.stopped });
     };
     listed.truncate(most);
-    Ok(Json(json!({ "step_id": step.id, "counts": counts, "iterations": listed })))
+    Ok(Json(json!({ "step_id": step, "counts": counts, "iterations": listed })))
 }
 
 /// The iterations of one of a loop's runs, from one on.
@@ -188,7 +198,7 @@ async fn stretch(
 #[utoipa::path(put, path = "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/actions/{action}", tag = "workflows",
     operation_id = "act_on_step",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
-        ("step" = String, Path, description = "the step"),
+        ("step" = String, Path, description = "the step; in an iteration of a loop `loop[0].step`"),
         ("action" = String, Path, description = "`stop`, `kill`, `skip`, `bypass` the signals that it waits for, or `resume`"),
         ("user" = Option<String>, Header, description = "who, for people")),
     responses((status = 200, description = "it is done", body = serde_json::Value),
@@ -218,8 +228,9 @@ pub(super) async fn acted(
     (step, act, action, by): (&str, ActOn, &str, String),
 ) -> Told {
     let known = instance(edge, call, id, number).await?;
-    let ask = Act { step: step.to_owned(), act, lane: 0, by: by.clone() };
-    tell::<WorkflowRun, Act>(&edge.router, &key_of(id, number), &ask, call.left()?).await?;
+    let place = place(edge, call, (id, number), step).await?;
+    let ask = Act { step: place.step, act, lane: place.lane, by: by.clone() };
+    tell::<WorkflowRun, Act>(&edge.router, &place.run, &ask, call.left()?).await?;
     Ok(Json(json!({
         "workflow_id": id,
         "workflow_instance_id": number,
@@ -235,7 +246,7 @@ pub(super) async fn acted(
 #[utoipa::path(post, path = "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/actions/restart", tag = "workflows",
     operation_id = "restart_step",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
-        ("step" = String, Path, description = "the step"),
+        ("step" = String, Path, description = "the step; in an iteration of a loop `loop[0].step`"),
         ("user" = Option<String>, Header, description = "who, for people")),
     request_body(content = serde_json::Value, description = "`restart_policy`, which may only be `RESTART_FROM_SPECIFIC`"),
     responses((status = 200, description = "the run or attempt that begins", body = serde_json::Value),
@@ -256,6 +267,10 @@ pub(crate) async fn restart(
     let known = instance(&edge, &call, &id, number).await?;
     let by = user(&headers);
     if known.status.0.is_terminal() {
+        if let Some(Iteration { of, .. }) = Named::read(&step)?.around.first() {
+            let why = format!("the instance is over: restart its step {of}, and the loop runs anew");
+            return Err(Failure::wrong("step", why));
+        }
         let at = (RestartAt::Step(step), troupe_workflows::definition::ParamDefinitions::new(), by);
         return again(&edge, &call, (&id, number), at).await;
     }

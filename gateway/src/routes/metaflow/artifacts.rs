@@ -16,6 +16,7 @@ use super::{
 use crate::call::Call;
 use crate::canaries::tell;
 use crate::metadata::tasks::{self, With, short};
+use crate::metadata::values::filed;
 use crate::problem::ProblemBody;
 use crate::server::Edge;
 
@@ -45,6 +46,7 @@ pub(crate) async fn of_run(
 ) -> Result<Json<Value>, Trouble> {
     let view = tasks::run(&edge, &call, &path.flow, &path.run).await?;
     let found = tasks::of_run(&edge, &call, &view, None, WITH).await?;
+    let found = filed(&edge, &path.flow, found).await;
     Ok(Json(rows_of(&path.flow, &path.run, &found)))
 }
 
@@ -58,6 +60,7 @@ pub(crate) async fn of_step(
     Path(path): Path<OfStep>,
 ) -> Result<Json<Value>, Trouble> {
     let found = task_routes::of_step(&edge, &call, &path, WITH).await?;
+    let found = filed(&edge, &path.flow, found).await;
     Ok(Json(rows_of(&path.flow, &path.run, &found)))
 }
 
@@ -71,7 +74,7 @@ pub(crate) async fn of_task(
     Path(path): Path<OfTask>,
 ) -> Result<Json<Value>, Trouble> {
     let task = task_routes::one(&edge, &call, &path, WITH).await?;
-    Ok(Json(rows_of(&path.flow, &path.run, &[task])))
+    Ok(Json(rows_of(&path.flow, &path.run, &filed(&edge, &path.flow, vec![task]).await)))
 }
 
 /// What a task made in one attempt.
@@ -86,8 +89,10 @@ pub(crate) async fn of_attempt(
     let OfAttempt { flow, run, step, task, attempt } = path;
     let path = OfTask { flow, run, step, task };
     let task = task_routes::one(&edge, &call, &path, WITH).await?;
-    let made = task.artifacts.iter().filter(|artifact| artifact.said.attempt == attempt);
-    Ok(Json(made.map(|artifact| rows::artifact(&path.flow, &path.run, &task, artifact)).collect()))
+    let found = filed(&edge, &path.flow, vec![task]).await;
+    let made = found.iter().flat_map(|task| task.artifacts.iter().map(move |artifact| (task, artifact)));
+    let made = made.filter(|(_, artifact)| artifact.said.attempt == attempt);
+    Ok(Json(made.map(|(task, artifact)| rows::artifact(&path.flow, &path.run, task, artifact)).collect()))
 }
 
 async fn named(
@@ -97,12 +102,15 @@ async fn named(
     name: &str,
     attempt: Option<u32>,
 ) -> Result<Json<Value>, Trouble> {
-    let task = task_routes::one(edge, call, &path, WITH).await?;
-    let made = task.artifacts.iter().filter(|artifact| {
-        artifact.said.name == name && attempt.is_none_or(|attempt| attempt == artifact.said.attempt)
-    });
+    let mut task = task_routes::one(edge, call, &path, WITH).await?;
+    task.artifacts.retain(|artifact| artifact.said.name == name);
     let unknown =
         || not_found("ARTIFACT_NOT_FOUND", "name", format!("the task made no artifact {:?}", short(name)));
+    let task = filed(edge, &path.flow, vec![task]).await.pop().ok_or_else(unknown)?;
+    let made = task
+        .artifacts
+        .iter()
+        .filter(|artifact| attempt.is_none_or(|attempt| attempt == artifact.said.attempt));
     let found = made.max_by_key(|artifact| artifact.said.attempt).ok_or_else(unknown)?;
     Ok(Json(rows::artifact(&path.flow, &path.run, &task, found)))
 }
