@@ -36,5 +36,8 @@ fn the_demo_plays_all_acts_and_its_audit_finds_everything() {
     assert!(figure("failover.gap_ms.max").as_f64().unwrap() > 0.0);
     // The loop: from the shift to the new champion, and the slow model that did not pass.
     assert!(figure("loop.seconds").as_f64().unwrap() > 0.0);
-    assert_eq!(figure("loop.bad_rolled_back"), 1.0);
+    assert_eq!((figure("loop.run_recorded"), figure("loop.bad_rolled_back")), (1.0.into(), 1.0.into()));
+    // Better beyond doubt, however often one looks.
+    assert!(figure("loop.lift.low").as_f64().unwrap() > 0.0);
+    assert!(said.contains("run retrain-recommend/maestro-1-1 of the metadata"), "{said}");
 }

@@ -1,13 +1,13 @@
 //! Members who come for as long as the loop is watched, and whose taste can shift.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
+use rand::{Rng as _, SeedableRng as _};
 use tokio::task::JoinHandle;
 use troupe_runtime::Timestamp;
 use troupe_sdk::{Client, Event};
@@ -21,6 +21,9 @@ const LIKE: usize = 5;
 const SHIFT: f64 = 0.4;
 /// Contents of before that have become one: what is new is talked about, and there is less of it.
 const NARROWED: usize = 3;
+/// Share of the members who are away from the shift on. What a member has met is not recommended to it again, so those
+/// who showed the new taste have soon seen all that they want, and tell no model from another; those who return do.
+const AWAY: f64 = 0.5;
 /// Between two visits of one worker: the loop's own work needs the machine, too.
 const PAUSE: Duration = Duration::from_millis(4);
 
@@ -42,6 +45,19 @@ impl Tally {
 struct Visitor {
     member: String,
     wants: [Wants; 2],
+    /// It is away from the shift on, until those are asked for who were.
+    away: bool,
+}
+
+/// Who comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Who {
+    Everybody,
+    /// Those whose visits make up the new taste, as the cluster learns of it.
+    Those,
+    /// Those who were away: they have met nothing yet of what they want by now.
+    Returned,
 }
 
 struct Wants {
@@ -66,6 +82,7 @@ pub(super) struct Crowd {
     /// Contents from the most popular to the least: a want is a place in here.
     popular: Vec<String>,
     shifted: AtomicBool,
+    who: AtomicU8,
     /// The newest event's time in milliseconds; every event has its own.
     at: AtomicU64,
     stop: AtomicBool,
@@ -93,13 +110,19 @@ impl Crowd {
             let before = wants(own, &did, &mut random);
             let after = shifted(&before, own);
             let member = (*member).to_owned();
-            (!after.is_empty()).then(|| Visitor { member, wants: [Wants::of(before), Wants::of(after)] })
+            let away = random.random_bool(AWAY);
+            (!after.is_empty()).then(|| Visitor {
+                member,
+                wants: [Wants::of(before), Wants::of(after)],
+                away,
+            })
         });
         Arc::new(Self {
             client,
             visitors: visitors.collect(),
             popular: popular.iter().map(|(content, _)| (*content).to_owned()).collect(),
             shifted: AtomicBool::new(false),
+            who: AtomicU8::new(Who::Everybody as u8),
             at: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             tally: Mutex::default(),
@@ -118,6 +141,10 @@ impl Crowd {
                     if crowd.stop.load(Ordering::Relaxed) {
                         return;
                     }
+                    if !crowd.comes(&crowd.visitors[at]) {
+                        tokio::task::yield_now().await;
+                        continue;
+                    }
                     crowd.come(&crowd.visitors[at]).await;
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -126,9 +153,20 @@ impl Crowd {
         (0..workers).map(worker).collect()
     }
 
-    /// From now on members want what hardly anybody wanted before.
+    /// From now on members want what hardly anybody wanted before, and some do not come.
     pub(super) fn shift(&self) {
+        self.who.store(Who::Those as u8, Ordering::Relaxed);
         self.shifted.store(true, Ordering::Relaxed);
+    }
+
+    /// Who comes from now on.
+    pub(super) fn only(&self, who: Who) {
+        self.who.store(who as u8, Ordering::Relaxed);
+    }
+
+    fn comes(&self, visitor: &Visitor) -> bool {
+        let who = self.who.load(Ordering::Relaxed);
+        who == Who::Everybody as u8 || visitor.away == (who == Who::Returned as u8)
     }
 
     pub(super) fn stop(&self) {

@@ -2,6 +2,7 @@
 //! workflow, what it trained starts a canary, and the judge decides who answers.
 
 mod crowd;
+mod recorded;
 mod watching;
 mod wiring;
 
@@ -15,7 +16,7 @@ use troupe_runtime::Address;
 use troupe_sdk::Client;
 use troupe_training::data::Interaction;
 
-use self::crowd::Crowd;
+use self::crowd::{Crowd, Who};
 use self::watching::{champion, over, until};
 use self::wiring::{DELIVER, EXPERIMENT, MODEL, MONITOR, REFERENCE, RETRAIN, SLOW};
 use crate::figures::{Goal, Report};
@@ -85,7 +86,9 @@ impl Closing<'_> {
         let gather_s = (GATHERED / per_s.max(1.0)).clamp(3.0, 30.0).ceil() as u64;
         wiring::define_workflows(self.client, gather_s, crowd.contents()).await?;
         self.good(crowd, former, local, report).await?;
+        crowd.only(Who::Returned);
         self.lift(former, report).await?;
+        crowd.only(Who::Everybody);
         self.bad(report).await
     }
 
@@ -129,6 +132,11 @@ impl Closing<'_> {
         }
         let whole = start.elapsed();
         println!("       {:>5.1} s  version {champion} is the champion", whole.as_secs_f64());
+        let admin =
+            self.stage.config.nodes.first().context("the configuration has no node")?.admin.to_string();
+        let found = recorded::recorded(self.client, &admin, (RETRAIN, champion), WITHIN).await?;
+        println!("               {found}");
+        report.add("loop.run_recorded", 1.0, "runs", Goal::AtLeast(1.0));
         let seconds = |id: &str, took: Duration, goal: Goal, report: &mut Report| {
             report.add(id, took.as_secs_f64(), "s", goal);
         };
@@ -205,7 +213,7 @@ impl Closing<'_> {
     /// How much better the new champion does than the former: an experiment that may be looked at whenever one likes.
     async fn lift(&self, former: u64, report: &mut Report) -> anyhow::Result<()> {
         println!(
-            "Act 8. An experiment asks how much better: the former champion answers half of the members again."
+            "Act 8. An experiment asks how much better: members come who were away, and the former champion answers half of them."
         );
         wiring::experiment(self.client, former).await?;
         let measured = until(self.client, ("outcomes", EXPERIMENT), VERDICT_WITHIN, "a verdict", |view| {
@@ -216,7 +224,6 @@ impl Closing<'_> {
                 measured["interval"].is_array().then(|| (measured.clone(), view["decided"].clone()))
             })
         });
-        // Where members have soon seen all that they want, both models miss alike, and nothing is to be told.
         let Ok((measured, decided)) = measured.await else {
             println!("       No verdict within {VERDICT_WITHIN:?}.");
             report.missing("loop.lift", "share", "the experiment came to no verdict");
