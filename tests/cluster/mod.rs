@@ -6,6 +6,7 @@ mod durability;
 mod effects;
 mod entities;
 mod failover;
+mod metadata;
 mod placement;
 mod rebuild;
 mod timers;
