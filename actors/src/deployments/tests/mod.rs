@@ -5,6 +5,7 @@ mod histories;
 mod stages;
 mod traffic;
 mod world;
+
 use serde_json::{Value, json};
 use troupe_runtime::Timestamp;
 
