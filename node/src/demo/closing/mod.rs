@@ -32,6 +32,8 @@ const WATCHED: u64 = 1_000;
 const GATHERED: f64 = 2_500.0;
 /// Time between a node's death and its return.
 const AWAY: Duration = Duration::from_secs(2);
+/// Executions of the pipeline that are looked through for the one of a version.
+const EXECUTIONS_MAX: u64 = 16;
 /// Time for the experiment's verdict.
 const VERDICT_WITHIN: Duration = Duration::from_secs(30);
 /// Time for each part of the loop; only a failure waits for it.
@@ -116,10 +118,10 @@ impl Closing<'_> {
             noticed.0.as_secs_f64(),
             noticed.1
         );
-        self.retrained(RETRAIN, start).await?;
+        let version = self.retrained(RETRAIN, start).await?;
         let trained = start.elapsed();
         let after = crowd.take_tally().hit_rate();
-        let execution = self.canary_runs(1).await?;
+        let (execution, _) = self.canary_runs(version).await?;
         println!(
             "       {:>5.1} s  {execution}: canary and baseline answer a fifth of the members each",
             start.elapsed().as_secs_f64()
@@ -150,35 +152,44 @@ impl Closing<'_> {
         Ok(())
     }
 
-    /// A workflow's first instance, to its end.
-    async fn retrained(&self, workflow: &str, start: Instant) -> anyhow::Result<()> {
+    /// A workflow's first instance, to its end: the version that it published.
+    async fn retrained(&self, workflow: &str, start: Instant) -> anyhow::Result<u64> {
         let run = format!("{workflow}:1");
         let mut last = Vec::new();
         let ended = until(self.client, ("workflow-runs", &run), WITHIN, "its end", |view| {
             last = watching::steps(view);
-            over(view)
+            let (status, steps) = over(view)?;
+            Some((status, steps, watching::published(view)))
         });
-        let (status, steps) = ended.await.with_context(|| last.join(", "))?;
+        let (status, steps, version) = ended.await.with_context(|| last.join(", "))?;
         println!("       {:>5.1} s  {run} {status}: {}", start.elapsed().as_secs_f64(), steps.join(", "));
         if status != "SUCCEEDED" || steps.iter().any(|step| !step.contains("SUCCEEDED")) {
             bail!("{run}: no model was published");
         }
-        Ok(())
+        version.with_context(|| format!("{run}: its last step says no version"))
     }
 
-    /// Waits for the canary of the pipeline's so manieth execution.
-    async fn canary_runs(&self, number: u64) -> anyhow::Result<String> {
-        let execution = format!("{DELIVER}:{number}");
-        let mut last = String::new();
-        let runs = until(self.client, ("deployments", &execution), WITHIN, "its canary", |view| {
-            let why = view["why"].as_str().unwrap_or_default();
-            last = format!("{} {why}: {}", view["status"].as_str().unwrap_or_default(), stages(view));
-            // A canary may be over before it is seen.
-            let canary = view["stages"]["canary"]["status"].as_str();
-            canary.is_some_and(|status| status != "NOT_STARTED").then_some(())
-        });
-        runs.await.with_context(|| format!("{execution} {last}"))?;
-        Ok(execution)
+    /// Waits for the canary of a version: the execution that delivers it, and the version that it is compared with. Others
+    /// may come before it, because taste that goes on moving is retrained for again.
+    async fn canary_runs(&self, version: u64) -> anyhow::Result<(String, u64)> {
+        for number in 1..=EXECUTIONS_MAX {
+            let execution = format!("{DELIVER}:{number}");
+            let mut last = String::new();
+            let runs = until(self.client, ("deployments", &execution), WITHIN, "its canary", |view| {
+                let why = view["why"].as_str().unwrap_or_default();
+                last = format!("{} {why}: {}", view["status"].as_str().unwrap_or_default(), stages(view));
+                // A canary may be over before it is seen.
+                let canary = view["stages"]["canary"]["status"].as_str();
+                let target = &view["target"];
+                canary.filter(|status| *status != "NOT_STARTED")?;
+                Some((target["canary"].as_u64()?, target["production"].as_u64()?))
+            });
+            let (canary, production) = runs.await.with_context(|| format!("{execution} {last}"))?;
+            if canary == version {
+                return Ok((execution, production));
+            }
+        }
+        bail!("none of {EXECUTIONS_MAX} executions of {DELIVER} delivers version {version}")
     }
 
     /// Kills the node that leads the delivery, in the middle of the canary, and starts it again.
@@ -257,11 +268,11 @@ impl Closing<'_> {
     /// A model that answers as well and too slowly: the judge sends it back.
     async fn bad(&self, report: &mut Report) -> anyhow::Result<()> {
         println!("Act 9. A model is published that answers as well, and too slowly.");
-        let (start, good) = (Instant::now(), self.champion().await?);
+        let start = Instant::now();
         let asked = json!({ "request_id": "demo", "initiator": { "type": "MANUAL", "user": "demo" } });
         self.client.ask("workflows", SLOW, "start", &asked).await?;
-        self.retrained(SLOW, start).await?;
-        let execution = self.canary_runs(2).await?;
+        let version = self.retrained(SLOW, start).await?;
+        let (execution, good) = self.canary_runs(version).await?;
         let (status, why) = self.delivered(&execution, start).await?;
         let champion = self.champion().await?;
         println!(

@@ -39,6 +39,12 @@ pub(super) fn over(view: &Value) -> Option<(String, Vec<String>)> {
     over.then(|| (status.to_owned(), steps(view)))
 }
 
+/// The version that a run published.
+pub(super) fn published(view: &Value) -> Option<u64> {
+    let steps = view["lanes"][0]["steps"].as_array()?;
+    steps.iter().find(|step| step["id"] == "publish")?["output"]["version"].as_u64()
+}
+
 /// How the steps of a run are.
 pub(super) fn steps(view: &Value) -> Vec<String> {
     let steps = view["lanes"][0]["steps"].as_array().cloned().unwrap_or_default();
