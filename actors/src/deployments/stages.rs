@@ -21,7 +21,8 @@ const AGAIN_FOR_MS: u64 = 15_000;
 pub(super) const AGAIN_MS: u64 = 500;
 /// Time for one call of a webhook.
 const CALL_MS: u64 = 60_000;
-/// Between two looks whether a model's traffic is free.
+/// Between two looks at whom a stage still waits for. Its turn is told to it: that it asks again is for a queue that had no
+/// place for it.
 pub(super) const TURN_MS: u64 = 5_000;
 
 pub(super) fn begin<C: Command<Reply = ()>>(turn: &mut Turn<'_, C>, stage: &Stage) {

@@ -223,6 +223,13 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
                     self.tell(Address::of::<Deployment>(child), &Cancel { by, why: cut(why) });
                 }
             }
+            // Whoever came after it must not wait for one that does not ask.
+            Some(Wait::Turn) => {
+                if let Some(target) = self.run.target.clone() {
+                    let back = GiveBack { by: self.ctx.key.to_owned(), keep: false, why: cut(why) };
+                    self.tell(Address::of::<Traffic>(target.model), &back);
+                }
+            }
             _ => {}
         }
     }

@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Address, Command, Query, Timestamp};
 
+use super::queue::Waiter;
 use super::split::Split;
 use crate::kept::Kept;
 
@@ -15,7 +16,8 @@ pub struct SetTraffic {
     pub by: String,
     /// The whole of it. A production of 0 is the champion as it is when this is decided.
     pub split: Kept<Split>,
-    /// Who is told what became of it by a [`TrafficSet`]; then it is never refused.
+    /// Who is told what became of it by a [`TrafficSet`]; then it is never refused, and waits for its turn if somebody else
+    /// holds the traffic.
     #[serde(default)]
     pub owner: Option<Address>,
     /// By which the owner knows its question.
@@ -30,7 +32,8 @@ impl Command for SetTraffic {
     const REPEATABLE: bool = true;
 }
 
-/// Ends the holding of a split. Of somebody who does not hold it, it changes nothing.
+/// Ends the holding of a split: the first of those that wait for it is next. Of somebody who does not hold it, it ends the
+/// waiting for it, and changes nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GiveBack {
@@ -51,7 +54,8 @@ impl Command for GiveBack {
     const REPEATABLE: bool = true;
 }
 
-/// Tells an owner what became of its [`SetTraffic`].
+/// Tells an owner what became of its [`SetTraffic`]: one that waits for its turn is told that at once, and the split when it
+/// has come.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrafficSet {
@@ -98,6 +102,8 @@ pub struct TrafficView {
     pub split: Kept<Option<Split>>,
     /// Newest last.
     pub changes: Kept<Vec<Change>>,
+    /// Who waits for it, who came first in front.
+    pub waiting: Kept<Vec<Waiter>>,
 }
 
 impl Query for GetTraffic {

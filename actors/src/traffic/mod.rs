@@ -10,14 +10,17 @@
 //! is `over_experiments` takes the members of its canary and baseline out of experiments instead.
 //!
 //! A split is held by whoever set it until it is given back: another one is refused meanwhile, so that two deliveries of
-//! a model cannot pull at its members from two sides.
+//! a model cannot pull at its members from two sides. A delivery that was refused so has a place in a queue: who came first
+//! gets the traffic with its return, and who ends before leaves the queue.
 
 mod messages;
+mod queue;
 mod split;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use messages::{Change, GetTraffic, GiveBack, SetTraffic, TrafficSet, TrafficView};
+pub use queue::Waiter;
 pub use split::{Role, Split, WHOLE};
 pub use state::{Event, Traffic};

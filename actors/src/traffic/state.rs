@@ -5,16 +5,19 @@ use std::collections::VecDeque;
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::{Answer, Placement};
-use troupe_runtime::{Command, Context, Decide, Decision, Entity, Refused};
+use troupe_runtime::{Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::messages::{Change, GetTraffic, GiveBack, SetTraffic, TrafficSet, TrafficView};
+use super::queue::{Waiter, Waiters};
 use super::split::{NAME_BYTES_MAX, Split};
-use crate::kept::Kept;
+use crate::kept::{Kept, Later};
 use crate::models::{Model, Stage};
 
 /// Changes that are remembered.
 pub(super) const CHANGES_MAX: usize = 64;
 const WHY_CHARS_MAX: usize = 200;
+/// The code for a split of somebody else.
+const HELD: &str = "HELD";
 
 /// Who gets which version of one model, keyed by the model's name.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
@@ -24,6 +27,7 @@ pub struct Traffic {
     by: Option<String>,
     split: Kept<Option<Split>>,
     changes: Kept<VecDeque<Change>>,
+    waiting: Later<Kept<Waiters>>,
 }
 
 /// What happened to a model's traffic.
@@ -33,6 +37,10 @@ pub enum Event {
     Set(Kept<Change>),
     /// It was given back.
     GivenBack(Kept<Change>),
+    /// Somebody found it held, and waits.
+    Waits(Kept<Waiter>),
+    /// Somebody waits no more.
+    Left(String),
 }
 
 impl Traffic {
@@ -58,6 +66,11 @@ impl Traffic {
         self.changes.0.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> Vec<&str> {
+        self.waiting.0.0.iter().map(|waiter| waiter.by.as_str()).collect()
+    }
+
     /// The split as it would be from now on.
     fn checked(&self, ask: &SetTraffic, ctx: &Context<'_>) -> Result<Split, Refused> {
         if ask.by.is_empty() || ask.by.len() > NAME_BYTES_MAX || ask.id.len() > NAME_BYTES_MAX {
@@ -65,9 +78,18 @@ impl Traffic {
             return Err(Refused::field("BAD_NAME", "by", why));
         }
         if let Some(holder) = self.by.as_ref().filter(|holder| **holder != ask.by) {
-            let why = format!("{holder} holds the traffic of this model: wait for its end, or cancel it");
-            return Err(Refused::new("HELD", why));
+            let mut why = format!("{holder} holds the traffic of this model: wait for its end, or cancel it");
+            let before = self.waiting.0.0.before(&ask.by);
+            if before > 0 && ask.owner.is_some() {
+                why = format!("{why}; {before} more came before");
+            }
+            return Err(Refused::new(HELD, why));
         }
+        self.splits(ask, ctx)
+    }
+
+    /// The split of somebody who may hold it.
+    fn splits(&self, ask: &SetTraffic, ctx: &Context<'_>) -> Result<Split, Refused> {
         let model = ctx.global::<Model>(ctx.key);
         let mut split = ask.split.0.clone();
         if split.production == 0 {
@@ -94,6 +116,11 @@ impl Traffic {
     }
 }
 
+/// A split that somebody holds from here on.
+fn set(by: &str, split: &Split, now: Timestamp) -> Event {
+    Event::Set(Kept(Change { at: now, by: by.to_owned(), split: Some(split.clone()), why: String::new() }))
+}
+
 fn answered<C: Command>(
     decision: Decision<Traffic, C>,
     ask: &SetTraffic,
@@ -115,13 +142,19 @@ impl Entity for Traffic {
     }
 
     fn apply(&mut self, event: &Event) {
-        self.revision += 1;
-        let (Event::Set(change) | Event::GivenBack(change)) = event;
-        self.split.0 = change.0.split.clone();
-        self.by = match event {
-            Event::Set(_) => Some(change.0.by.clone()),
-            Event::GivenBack(_) => None,
+        let waiting = &mut self.waiting.0.0;
+        let (change, by) = match event {
+            Event::Waits(waiter) => return waiting.wait(&waiter.0),
+            Event::Left(by) => return waiting.leave(by),
+            Event::Set(change) => {
+                waiting.leave(&change.0.by);
+                (change, Some(change.0.by.clone()))
+            }
+            Event::GivenBack(change) => (change, None),
         };
+        self.revision += 1;
+        self.by = by;
+        self.split.0 = change.0.split.clone();
         self.changes.0.push_back(change.0.clone());
         while self.changes.0.len() > CHANGES_MAX {
             self.changes.0.pop_front();
@@ -134,15 +167,15 @@ impl Decide<SetTraffic> for Traffic {
         let checked = self.checked(ask, ctx);
         let decision = match &checked {
             Err(refused) if ask.owner.is_none() => return Decision::refuse(refused.clone()),
+            Err(refused) if refused.code == HELD => match self.waiting.0.0.next(ask, ctx.now) {
+                Some(waiter) => Decision::event(Event::Waits(Kept(waiter))).reply(self.revision),
+                None => Decision::unchanged().reply(self.revision),
+            },
             Err(_) => Decision::unchanged().reply(self.revision),
             Ok(split) if self.by.as_ref() == Some(&ask.by) && self.split() == Some(split) => {
                 Decision::unchanged().reply(self.revision)
             }
-            Ok(split) => {
-                let (split, why) = (Some(split.clone()), String::new());
-                let change = Change { at: ctx.now, by: ask.by.clone(), split, why };
-                Decision::event(Event::Set(Kept(change))).reply(self.revision + 1)
-            }
+            Ok(split) => Decision::event(set(&ask.by, split, ctx.now)).reply(self.revision + 1),
         };
         answered(decision, ask, &checked)
     }
@@ -151,12 +184,32 @@ impl Decide<SetTraffic> for Traffic {
 impl Decide<GiveBack> for Traffic {
     fn decide(&self, ask: &GiveBack, ctx: &Context<'_>) -> Decision<Self, GiveBack> {
         if self.by.as_ref() != Some(&ask.by) {
-            return Decision::unchanged().reply(false);
+            return match self.waiting.0.0.of(&ask.by) {
+                Some(_) => Decision::event(Event::Left(ask.by.clone())).reply(false),
+                None => Decision::unchanged().reply(false),
+            };
         }
         let split = if ask.keep { self.split.0.clone() } else { None };
         let why = ask.why.chars().take(WHY_CHARS_MAX).collect();
         let change = Change { at: ctx.now, by: ask.by.clone(), split, why };
-        Decision::event(Event::GivenBack(Kept(change))).reply(true)
+        self.next(Decision::event(Event::GivenBack(Kept(change))), ctx).reply(true)
+    }
+}
+
+impl Traffic {
+    /// Whose turn it is once the traffic is free: the first that can have what it wants. Those before it are told why not.
+    fn next<C: Command>(&self, decision: Decision<Self, C>, ctx: &Context<'_>) -> Decision<Self, C> {
+        let mut decision = decision;
+        for waiter in self.waiting.0.0.iter() {
+            let ask = waiter.ask();
+            let splits = self.splits(&ask, ctx);
+            decision = answered(decision, &ask, &splits);
+            match splits {
+                Ok(split) => return decision.and(set(&waiter.by, &split, ctx.now)),
+                Err(_) => decision = decision.and(Event::Left(waiter.by.clone())),
+            }
+        }
+        decision
     }
 }
 
@@ -167,6 +220,7 @@ impl Answer<GetTraffic> for Traffic {
             by: self.by.clone(),
             split: self.split.clone(),
             changes: Kept(self.changes.0.iter().cloned().collect()),
+            waiting: Kept(self.waiting.0.0.iter().cloned().collect()),
         })
     }
 }

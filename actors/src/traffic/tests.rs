@@ -145,3 +145,81 @@ fn what_cannot_be_split_is_refused_with_its_field_and_an_owner_is_told_instead()
     }
     assert_eq!(traffic.revision(), 1, "a second time changes nothing, and is answered");
 }
+
+fn waits(by: &str, split: Split) -> SetTraffic {
+    let owner = Address::parse_parts("deployments", by).ok();
+    SetTraffic { owner, id: format!("{by}?"), ..set(by, split) }
+}
+
+fn back(by: &str) -> GiveBack {
+    GiveBack { by: by.into(), keep: false, why: String::new() }
+}
+
+/// Who was told by whose question, and whether the answer is a split.
+fn answers(told: &[TrafficSet]) -> Vec<(&str, bool)> {
+    told.iter().map(|set| (set.id.as_str(), set.split.0.is_some())).collect()
+}
+
+#[test]
+fn who_waits_is_told_when_its_turn_has_come_and_keeps_its_place_however_often_it_asks() {
+    let mut traffic = Traffic::default();
+    tell(&mut traffic, &set("a", split(500, true))).unwrap();
+    for by in ["b", "c", "d", "b", "c"] {
+        let told = tell(&mut traffic, &waits(by, split(100, true))).unwrap();
+        assert!(told[0].refused.as_ref().is_some_and(|why| why.starts_with("HELD: a holds")), "{told:?}");
+    }
+    // Somebody who wants another share by now is asked nothing twice.
+    tell(&mut traffic, &waits("b", split(200, true))).unwrap();
+    assert_eq!((traffic.waiting(), traffic.revision()), (vec!["b", "c", "d"], 1));
+    assert_eq!(tell(&mut traffic, &set("e", split(1, true))).unwrap_err(), "HELD", "a person does not wait");
+    tell(&mut traffic, &back("c")).unwrap();
+    let told = tell(&mut traffic, &back("a")).unwrap();
+    assert_eq!(answers(&told), [("b?", true)]);
+    assert_eq!((traffic.by(), traffic.split().map(|split| split.weight)), (Some("b"), Some(200)));
+    assert_eq!(traffic.waiting(), ["d"]);
+    assert_eq!(answers(&tell(&mut traffic, &back("b")).unwrap()), [("d?", true)]);
+    assert!(tell(&mut traffic, &back("d")).unwrap().is_empty());
+    assert_eq!((traffic.by(), traffic.split(), traffic.waiting().len()), (None, None, 0));
+}
+
+#[test]
+fn one_whose_turn_has_come_and_whose_version_is_gone_is_told_and_the_next_one_has_it() {
+    let mut traffic = Traffic::default();
+    tell(&mut traffic, &set("a", split(500, true))).unwrap();
+    tell(&mut traffic, &waits("archived", Split { canary: 3, ..split(1, true) })).unwrap();
+    tell(&mut traffic, &waits("missing", Split { canary: 9, ..split(1, true) })).unwrap();
+    tell(&mut traffic, &waits("good", split(1, true))).unwrap();
+    let told = tell(&mut traffic, &back("a")).unwrap();
+    assert_eq!(answers(&told), [("archived?", false), ("missing?", false), ("good?", true)]);
+    assert_eq!((traffic.by(), traffic.waiting().len()), (Some("good"), 0));
+}
+
+#[test]
+fn those_that_wait_are_bounded_and_one_beyond_is_answered_and_asks_again() {
+    let mut traffic = Traffic::default();
+    tell(&mut traffic, &set("a", split(500, true))).unwrap();
+    for at in 0..300 {
+        let told = tell(&mut traffic, &waits(&format!("d:{at}"), split(1, true))).unwrap();
+        assert!(told[0].refused.is_some());
+    }
+    assert_eq!(traffic.waiting().len(), super::queue::WAITING_MAX);
+    tell(&mut traffic, &back("d:0")).unwrap();
+    tell(&mut traffic, &waits("d:299", split(1, true))).unwrap();
+    assert_eq!(traffic.waiting().last(), Some(&"d:299"));
+}
+
+#[test]
+fn the_traffic_of_builds_that_knew_no_queue_is_read() {
+    #[derive(bincode::Encode)]
+    struct Then {
+        revision: u64,
+        by: Option<String>,
+        split: Kept<Option<Split>>,
+        changes: Kept<Vec<super::Change>>,
+    }
+    let (by, split) = (Some("d:1".to_owned()), split(500, true));
+    let then = Then { revision: 4, by, split: Kept(Some(split.clone())), changes: Kept(Vec::new()) };
+    let read: Traffic = wire::decode(&wire::encode(&then)).unwrap();
+    assert_eq!((read.by(), read.split(), read.revision()), (Some("d:1"), Some(&split), 4));
+    assert_eq!(wire::encode(&read), wire::encode(&then), "where nobody waits the bytes are the same");
+}

@@ -2,14 +2,21 @@
 
 use super::*;
 
-fn two(seed: u64) -> World {
+/// A pipeline `deliver`, and these others for the same model.
+fn world_of(seed: u64, others: &[&str]) -> World {
     let mut world = World::new(seed);
     put(&mut world, short());
-    let mut other = short();
-    other["name"] = json!("other");
-    other["triggers"] = json!([]);
-    put(&mut world, other);
+    for name in others {
+        let mut other = short();
+        other["name"] = json!(name);
+        other["triggers"] = json!([]);
+        put(&mut world, other);
+    }
     world
+}
+
+fn two(seed: u64) -> World {
+    world_of(seed, &["other"])
 }
 
 #[test]
@@ -53,4 +60,68 @@ fn who_waited_for_traffic_gets_it_when_the_holder_has_ended_and_is_called_off_li
     world.end();
     assert_eq!(world.traffic().by(), None);
     assert!(world.dead.is_empty(), "{:?}", world.dead);
+}
+
+fn cancel(world: &mut World, key: &str) {
+    world.ask::<Deployment, _>(key, &Cancel { by: "me".into(), why: "no".into() }).unwrap();
+    world.settle();
+}
+
+#[test]
+fn who_came_first_gets_the_traffic_first_at_the_moment_it_is_free_and_one_that_ends_gives_up_its_place() {
+    let mut world = world_of(14, &["d", "c", "b", "a"]);
+    world.start("deliver", "1", 2);
+    world.settle();
+    // Each looks at the clock again at another moment: the later ones just after the holder's end.
+    for (pipeline, version) in [("d", 3), ("c", 4), ("b", 5), ("a", 6)] {
+        world.start(pipeline, "1", version);
+        world.pass(1_200);
+    }
+    world.pass(1_000);
+    let held = |world: &World| world.traffic().by().map(str::to_owned);
+    cancel(&mut world, "c:1");
+    cancel(&mut world, "deliver:1");
+    assert_eq!(held(&world).as_deref(), Some("d:1"));
+    world.pass(5_000);
+    let waits = world.run("a:1").stages["deploy"].clone();
+    assert_eq!(waits.status, Status::Running);
+    assert!(waits.why.contains("d:1 holds") && waits.why.contains("1 more came before"), "{}", waits.why);
+    // One that comes after those that wait does not overtake them, whenever it comes.
+    world.start("deliver", "2", 7);
+    world.settle();
+    for (ends, next) in [("d:1", "b:1"), ("b:1", "a:1"), ("a:1", "deliver:2")] {
+        cancel(&mut world, ends);
+        assert_eq!(held(&world).as_deref(), Some(next));
+        assert_eq!(world.stage(next, "deploy"), Status::Succeeded);
+    }
+    cancel(&mut world, "deliver:2");
+    assert_eq!(held(&world), None);
+    assert!(world.dead.is_empty(), "{:?}", world.dead);
+}
+
+#[test]
+fn a_stage_that_waits_for_its_turn_gives_up_its_place_when_an_earlier_one_is_tried_again() {
+    let mut world = two(15);
+    let ask = json!({ "refId": "ask", "type": "manualJudgment" });
+    let deploy = json!({ "refId": "deploy", "type": "deploy", "model": "recommend", "version": "${parameters.version}",
+        "weight": 1, "requisiteStageRefIds": ["ask"] });
+    put(&mut world, staged(json!([ask, deploy])));
+    world.start("deliver", "1", 2);
+    world.settle();
+    world.start("p", "1", 3);
+    world.settle();
+    let judge =
+        Judge { stage: "ask".into(), judgment: "continue".into(), option: String::new(), by: "ann".into() };
+    world.ask::<Deployment, _>("p:1", &judge).unwrap();
+    world.settle();
+    world.start("other", "1", 4);
+    world.settle();
+    world.ask::<Deployment, _>("p:1", &RestartStage { stage: "ask".into(), by: "ann".into() }).unwrap();
+    world.settle();
+    cancel(&mut world, "deliver:1");
+    assert_eq!(world.traffic().by(), Some("other:1"), "the other one waits for a person");
+    world.ask::<Deployment, _>("p:1", &judge).unwrap();
+    world.settle();
+    cancel(&mut world, "other:1");
+    assert_eq!(world.stage("p:1", "deploy"), Status::Succeeded);
 }
