@@ -4,6 +4,7 @@
 //! keeps its state machine pure and leaves clocks, sockets and disks to a thin shell.
 
 pub mod address;
+mod background;
 pub mod cluster;
 pub mod config;
 pub mod deaths;

@@ -15,6 +15,7 @@ use super::inspect::look;
 use super::runtime::Runtime;
 use super::services::ServiceHandler;
 use crate::address::{NodeId, ShardId};
+use crate::background;
 use crate::error::AskError;
 use crate::observe::Lifecycle;
 use crate::replication::{ReplicaId, SnapshotMark, Start};
@@ -241,9 +242,8 @@ async fn rejoin(runtime: &Arc<Runtime>, shard: ShardId, why: String) -> Result<S
     note(runtime, format!("shard-{shard}"), "rebuilding", why);
     let id = admission(runtime, shard).await;
     let world = runtime.world().clone();
-    let cleared =
-        tokio::task::spawn_blocking(move || world.store.clear(shard).map_err(|error| error.to_string()));
-    cleared.await.map_err(|error| error.to_string())??;
+    let cleared = background::done("troupe-clear", move || world.store.clear(shard)).await;
+    cleared.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
     let (done, durable) = oneshot::channel();
     let said = Box::new(move |outcome| {
         let _ = done.send(outcome);

@@ -15,6 +15,7 @@ use super::sending::send_parts;
 use super::store_thread::StoreJob;
 use super::world::{FindStart, ShardArguments, ShardWorld};
 use crate::address::{NodeId, ShardId};
+use crate::background;
 use crate::observe::Lifecycle;
 use crate::replication::Start;
 use crate::storage::Record;
@@ -212,15 +213,16 @@ impl Running {
         }
         // A snapshot is decoded and written whole: other tasks of this worker thread go on elsewhere meanwhile.
         let heavy = system.iter().any(|input| matches!(input, SystemInput::Snapshot(_)));
+        let turning: &mut Replica = &mut replica;
         aside(heavy, || -> Result<(), ActorProcessingErr> {
             for input in system {
-                self.take(&mut replica, input, now)?;
+                self.take(turning, input, now)?;
             }
             for request in requests {
-                let token = replica.ask(request.asks, request.deadline, now);
+                let token = turning.ask(request.asks, request.deadline, now);
                 self.replies.insert(token, request.reply);
             }
-            replica.turn(now, wall);
+            turning.turn(now, wall);
             Ok(())
         })?;
         let outputs = replica.outputs();
@@ -246,8 +248,8 @@ impl Running {
         world.log.append(shard, vec![Record::Gone], said)?;
         durable.await??;
         let clearing = world.clone();
-        let cleared = tokio::task::spawn_blocking(move || clearing.store.clear(shard));
-        cleared.await?.map_err(|error| error.to_string())?;
+        let cleared = background::done("troupe-clear", move || clearing.store.clear(shard)).await?;
+        cleared.map_err(|error| error.to_string())?;
         world.directory.set_leader(shard, None);
         let (at, node) = (Timestamp::wall(), world.here);
         let (subject, change) = (format!("shard-{shard}"), "left".to_owned());
@@ -370,11 +372,11 @@ impl Running {
         self.transfers += 1;
         let (shard, to, transfer) = (job.shard, job.to, self.transfers);
         let (mailbox, transport) = (self.mailbox.clone(), self.world.transport.clone());
-        let (pace, tasks) = (self.world.raft.snapshot_bytes_per_s, tokio::runtime::Handle::current());
-        let done =
-            move |blob: Result<Vec<u8>, String>| {
-                // Not on the store's thread: the checkpoints of other shards would wait.
-                tasks.spawn_blocking(move || {
+        let pace = self.world.raft.snapshot_bytes_per_s;
+        let done = move |blob: Result<Vec<u8>, String>| {
+            let failed = mailbox.clone();
+            let send =
+                move || {
                     let sent =
                         blob.and_then(|blob| {
                             send_parts(&*transport, to.node(), &blob, pace, |part, parts, bytes| {
@@ -384,17 +386,23 @@ impl Running {
                     if let Err(why) = sent {
                         mailbox.system(SystemInput::SnapshotFailed(to, why));
                     }
-                });
-            };
+                };
+            // Not on the store's thread: the checkpoints of other shards would wait.
+            if let Err(error) = background::spawn("troupe-snapshot", send) {
+                failed.system(SystemInput::SnapshotFailed(to, error.to_string()));
+            }
+        };
         self.world.store_thread.submit(StoreJob::Snapshot(job, Box::new(done)));
     }
 }
 
 /// Work that keeps its thread for long goes on without holding up the tasks of the same thread.
-fn aside<T>(heavy: bool, work: impl FnOnce() -> T) -> T {
+fn aside<T: Send>(heavy: bool, work: impl FnOnce() -> T + Send) -> T {
     let threads = tokio::runtime::Handle::try_current().map(|tasks| tasks.runtime_flavor());
     match threads {
-        Ok(tokio::runtime::RuntimeFlavor::MultiThread) if heavy => tokio::task::block_in_place(work),
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) if heavy => {
+            tokio::task::block_in_place(|| background::wait_for("troupe-install", work))
+        }
         _ => work(),
     }
 }

@@ -32,9 +32,9 @@ pub struct CheckpointEnd {
 }
 
 impl CheckpointJob {
-    /// Writes it, unless its state was replaced meanwhile. The ledger goes last and apart, because a failing engine may
-    /// show a part of a batch, and a ledger without its entities would be a loss; entities that are ahead of their ledger
-    /// know which entries they hold.
+    /// Writes it, unless its state was replaced meanwhile. The ledger goes last and apart, because a failing engine or a
+    /// crash may leave a part of a batch, and a ledger without its entities would be a loss; entities that are ahead of
+    /// their ledger know which entries they hold.
     #[must_use]
     pub fn write(self, store: &dyn Store) -> CheckpointEnd {
         let Self { shard, entities, ledger, epoch, .. } = self;

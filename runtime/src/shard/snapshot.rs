@@ -20,7 +20,7 @@ use crate::wire;
 /// Format of the blob.
 const FORMAT: u8 = 1;
 /// Pairs written to the store at once while installing.
-const WRITE_BYTES_MAX: usize = 4 << 20;
+const WRITE_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Encode, Decode)]
 struct Blob {

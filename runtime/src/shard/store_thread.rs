@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use super::output::{CheckpointEnd, CheckpointJob, SnapshotJob};
 use super::snapshot;
+use crate::background;
 use crate::storage::{Store, StoreError};
 
 /// Jobs that wait at most; each shard has one checkpoint and a snapshot or two on its way.
@@ -39,9 +40,8 @@ impl StoreThread {
     /// The system has no thread left.
     pub fn start(store: Arc<dyn Store>, snapshot_bytes_max: u64) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(JOBS_MAX);
-        let thread = std::thread::Builder::new()
-            .name("troupe-store".to_owned())
-            .spawn(move || run(store.as_ref(), &queue, snapshot_bytes_max))?;
+        let thread =
+            background::spawn("troupe-store", move || run(store.as_ref(), &queue, snapshot_bytes_max))?;
         Ok(Self { jobs, thread: std::sync::Mutex::new(Some(thread)) })
     }
 

@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::address::ShardId;
 use crate::planted::{Bug, Planted};
+use crate::shard::CheckpointJob;
 use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit, survivors, visit_pairs};
 
 /// Who waits for an append.
@@ -160,7 +161,7 @@ impl Disk {
 
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// A store in memory: what it holds is durable, and atomic by batch unless the batch fails.
+/// A store in memory: what it holds is durable; of a batch that fails, or that a crash cuts short, some part.
 #[derive(Default)]
 pub(super) struct MemoryStore {
     spaces: Mutex<BTreeMap<ShardId, Pairs>>,
@@ -173,6 +174,13 @@ impl MemoryStore {
     /// Writes fail, or do not any more.
     pub(super) fn fail(&self, failing: bool) {
         self.failing.store(failing, Ordering::Relaxed);
+    }
+
+    /// Power is lost while a checkpoint is being written.
+    pub(super) fn tear(&self, job: CheckpointJob) {
+        let failing = self.failing.swap(true, Ordering::Relaxed);
+        let _ = job.write(self);
+        self.fail(failing);
     }
 
     pub(super) fn is_failing(&self) -> bool {

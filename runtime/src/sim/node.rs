@@ -133,7 +133,9 @@ impl Node {
         self.out.clear();
         (self.vote_trap, self.sprung, self.fragile, self.dying) = (None, None, None, None);
         for slot in &mut self.slots {
-            *slot = Slot::default();
+            if let Some(job) = std::mem::take(slot).checkpoint {
+                self.disk.store.tear(job);
+            }
         }
     }
 
@@ -197,12 +199,13 @@ impl Node {
         match what {
             Inner::Tick => self.tick(s),
             Inner::Synced => self.synced(s),
-            Inner::Checkpoint(opened, job) if self.slots[job.shard.0 as usize].opened == opened => {
-                let shard = job.shard;
-                let outcome = job.write(&*self.disk.store);
-                self.on(shard, |replica, _| replica.checkpointed(outcome), s);
+            Inner::Checkpoint(opened, shard) => {
+                let slot = &mut self.slots[shard.0 as usize];
+                if let Some(job) = slot.checkpoint.take_if(|_| slot.opened == opened) {
+                    let outcome = job.write(&*self.disk.store);
+                    self.on(shard, |replica, _| replica.checkpointed(outcome), s);
+                }
             }
-            Inner::Checkpoint(..) => {}
             Inner::Snapshot(job) => {
                 let most = s.options.raft().snapshot_bytes_max;
                 let shard = job.shard;
@@ -403,7 +406,10 @@ impl Node {
         }
         if let Some(job) = outputs.checkpoint {
             let delay = s.between(1_000, 8_000);
-            s.after(delay, self.event(Inner::Checkpoint(self.slots[shard.0 as usize].opened, job)));
+            let slot = &mut self.slots[shard.0 as usize];
+            slot.checkpoint = Some(job);
+            let opened = slot.opened;
+            s.after(delay, self.event(Inner::Checkpoint(opened, shard)));
         }
         for job in outputs.snapshots {
             let delay = s.between(1_000, 8_000);

@@ -12,7 +12,7 @@ use super::network::{Mail, Network};
 use super::options::Options;
 use super::watch::Watch;
 use crate::entity::Registry;
-use crate::shard::{CheckpointJob, SnapshotJob};
+use crate::shard::SnapshotJob;
 use crate::transport::Envelope;
 use crate::{ShardId, wire};
 
@@ -44,7 +44,7 @@ pub(super) enum Inner {
     /// A sync is done.
     Synced,
     /// A checkpoint is to be written, of the replica opened under this number.
-    Checkpoint(u64, CheckpointJob),
+    Checkpoint(u64, ShardId),
     /// A snapshot is to be read and sent.
     Snapshot(SnapshotJob),
     /// A lost replica asks to be taken back.

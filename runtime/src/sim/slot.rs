@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::NodeId;
 use crate::replication::ReplicaId;
-use crate::shard::Replica;
+use crate::shard::{CheckpointJob, Replica};
 
 /// A replica's place on a node.
 #[derive(Default)]
@@ -21,6 +21,8 @@ pub(super) struct Slot {
     pub(super) seen: u64,
     /// Which opening of a replica this is: what was begun for another does not count.
     pub(super) opened: u64,
+    /// It is being written.
+    pub(super) checkpoint: Option<CheckpointJob>,
 }
 
 #[derive(Default)]

@@ -30,15 +30,14 @@ impl Store for SledStore {
     }
 
     fn write(&self, shard: ShardId, batch: StoreBatch) -> Result<(), StoreError> {
-        let mut changes = sled::Batch::default();
+        let tree = self.tree(shard)?;
+        // One by one: all reads of the database wait for the end of a batch of sled's own.
         for key in batch.deletes {
-            changes.remove(key);
+            tree.remove(key).map_err(|error| fail(&error))?;
         }
         for (key, value) in batch.puts {
-            changes.insert(key, value);
+            tree.insert(key, value).map_err(|error| fail(&error))?;
         }
-        let tree = self.tree(shard)?;
-        tree.apply_batch(changes).map_err(|error| fail(&error))?;
         tree.flush().map(|_| ()).map_err(|error| fail(&error))
     }
 

@@ -17,7 +17,7 @@ pub struct StoreError {
     pub corrupt: bool,
 }
 
-/// Changes that become durable together or not at all.
+/// Changes that are made in one go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreBatch {
     /// Key and value; replaces.
@@ -47,11 +47,11 @@ pub trait Store: Send + Sync + 'static {
     /// The engine's failure.
     fn get(&self, shard: ShardId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Applies the batch, atomically over a crash; on return it survives one.
+    /// Applies the batch; on return it survives a crash. A crash or a failure in between leaves any part of it: what
+    /// vouches for other pairs goes into a batch of its own, after theirs.
     ///
     /// # Errors
-    /// The engine's failure. Then any part of the batch may be visible: what vouches for other pairs goes into a batch of
-    /// its own, after theirs.
+    /// The engine's failure.
     fn write(&self, shard: ShardId, batch: StoreBatch) -> Result<(), StoreError>;
 
     /// Visits pairs whose key starts with `prefix`, in key order, until told to stop.

@@ -89,18 +89,16 @@ fn seal(out: &mut [u8], start: usize, sequence: u64, shard: u32) {
 /// Looks at the place `at`.
 pub(super) fn look(bytes: &[u8], at: usize, sequence: u64) -> Found<'_> {
     let Some(head) = bytes.get(at..at + HEAD) else { return Found::Nothing };
-    if check(sequence, &head[..8]).to_le_bytes() != head[8..12] {
+    let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
+    // Before the check: where a recycled segment's old bytes are searched, that is most places.
+    if length > BODY_MAX || check(sequence, &head[..8]).to_le_bytes() != head[8..12] {
         return Found::Nothing;
     }
-    let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
     let shard = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
     if shard == END {
         return Found::End;
     }
     let (shard, next) = (ShardId(shard), at + HEAD + length);
-    if length > BODY_MAX {
-        return Found::Nothing;
-    }
     match bytes.get(at + HEAD..next) {
         Some(body) if check(sequence, body).to_le_bytes() == head[12..16] => {
             Found::Frame { shard, body, next }

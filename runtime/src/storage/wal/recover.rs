@@ -1,8 +1,10 @@
 //! Reading a log back: what is whole, what is torn, what is damaged.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::frame::{self, Found, HEAD, HEADER};
 use super::segment;
@@ -60,23 +62,35 @@ pub(super) fn read(dir: &Path) -> Result<(Recovered, Vec<Read>), WalError> {
     Ok(reader.finish())
 }
 
-/// Reads what some segments hold of one group, of which `base` is known to be true now.
-pub(super) fn reread<'a>(
-    shard: ShardId,
-    segments: impl Iterator<Item = (u64, &'a Path)>,
-    base: Record,
-) -> Result<GroupLog, WalError> {
-    let mut found = Vec::new();
-    for (sequence, path) in segments {
-        let bytes = std::fs::read(path).map_err(|error| WalError::io(path, &error))?;
-        read_one(&bytes, sequence, path, Some(shard), &mut found);
-    }
-    found.push(Piece::Record(shard, base, "what is known of it".to_owned()));
-    let mut out = Recovered::default();
-    fold(found, &mut out);
-    match out.damaged.remove(&shard) {
-        Some(why) => Err(WalError::Unreadable(why)),
-        None => Ok(out.groups.remove(&shard).unwrap_or_default()),
+/// Where one group's records are, as the log stood when it was asked.
+pub(super) struct Place {
+    /// The group.
+    pub(super) shard: ShardId,
+    /// Segments that may hold something of it, in their order: number, file, and where what was written ends.
+    pub(super) segments: Vec<(u64, PathBuf, u64)>,
+    /// What is known of the group besides its entries.
+    pub(super) base: Record,
+    /// While it lives no segment is freed.
+    pub(super) _pin: Arc<()>,
+}
+
+impl Place {
+    /// Reads it, while others' records are appended.
+    pub(super) fn read(self) -> Result<GroupLog, WalError> {
+        let mut found = Vec::new();
+        for (sequence, path, end) in &self.segments {
+            let fail = |error: std::io::Error| WalError::io(path, &error);
+            let mut bytes = Vec::new();
+            File::open(path).and_then(|file| file.take(*end).read_to_end(&mut bytes)).map_err(fail)?;
+            read_one(&bytes, *sequence, path, Some(self.shard), &mut found);
+        }
+        found.push(Piece::Record(self.shard, self.base, "what is known of it".to_owned()));
+        let mut out = Recovered::default();
+        fold(found, &mut out);
+        match out.damaged.remove(&self.shard) {
+            Some(why) => Err(WalError::Unreadable(why)),
+            None => Ok(out.groups.remove(&self.shard).unwrap_or_default()),
+        }
     }
 }
 

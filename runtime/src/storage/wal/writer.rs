@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::config::{Sync, WalConfig};
 use super::frame;
-use super::recover::{self, Contents, Recovered, read};
+use super::recover::{Contents, Place, Recovered, read};
 use super::segment;
 use crate::address::ShardId;
 use crate::planted::Bug;
@@ -77,7 +77,7 @@ struct Counters {
 enum Job {
     Append(ShardId, Vec<Record>, Done),
     Covered(ShardId, u64, u64),
-    Reread(ShardId, SyncSender<Result<GroupLog, WalError>>),
+    Find(ShardId, SyncSender<Result<Place, WalError>>),
     Close,
 }
 
@@ -109,6 +109,7 @@ impl Wal {
             older: reads.into_iter().map(|read| (read.sequence, read.path, read.contents)).collect(),
             groups: recovered.groups.iter().map(|(shard, log)| (*shard, Facts::of(log))).collect(),
             spares: segment::spares(dir)?,
+            readers: Arc::default(),
             counters: counters.clone(),
             failed: None,
         };
@@ -140,15 +141,16 @@ impl Wal {
         let _ = self.0.jobs.try_send(Job::Covered(shard, index, term));
     }
 
-    /// What the log holds of a shard now. Blocking.
+    /// What the log holds of a shard now, of which nothing may be appended meanwhile. Blocking; others' records are
+    /// appended while it reads.
     ///
     /// # Errors
     /// The disk, damage to this shard's records, or a closed log.
     pub fn reread(&self, shard: ShardId) -> Result<GroupLog, WalError> {
         let closed = || WalError::Failed("it is closed".to_owned());
         let (sender, receiver) = sync_channel(1);
-        self.0.jobs.send(Job::Reread(shard, sender)).map_err(|_| closed())?;
-        receiver.recv().map_err(|_| closed())?
+        self.0.jobs.send(Job::Find(shard, sender)).map_err(|_| closed())?;
+        receiver.recv().map_err(|_| closed())??.read()
     }
 
     /// Writes what is queued, syncs, and ends the thread. Blocking.
@@ -222,6 +224,8 @@ struct Writer {
     older: Vec<(u64, PathBuf, Contents)>,
     groups: BTreeMap<ShardId, Facts>,
     spares: Vec<PathBuf>,
+    /// Shared with each that reads segments.
+    readers: Arc<()>,
     counters: Arc<Counters>,
     failed: Option<WalError>,
 }
@@ -248,8 +252,8 @@ impl Writer {
                             facts.covered = (index, term);
                         }
                     }
-                    Job::Reread(shard, reply) => {
-                        let outcome = self.flush(&mut batch, &mut dones).and_then(|()| self.reread(shard));
+                    Job::Find(shard, reply) => {
+                        let outcome = self.flush(&mut batch, &mut dones).map(|()| self.place_of(shard));
                         let _ = reply.send(outcome);
                     }
                     Job::Close => closing = true,
@@ -311,9 +315,8 @@ impl Writer {
                 facts.fold(record);
                 segment::note(&mut self.contents, *shard, record);
                 if record.begins_anew() {
-                    for (_, _, contents) in &mut self.older {
-                        contents.remove(shard);
-                    }
+                    let older = self.older.iter_mut().map(|(_, _, contents)| contents);
+                    older.chain([&mut self.contents]).for_each(|contents| _ = contents.remove(shard));
                 }
             }
             self.counters.records.fetch_add(records.len() as u64, Ordering::Relaxed);
@@ -384,6 +387,9 @@ impl Writer {
 
     /// Frees the oldest segments whose entries are all behind their groups' cuts.
     fn retire(&mut self) -> Result<(), WalError> {
+        if Arc::strong_count(&self.readers) > 1 {
+            return Ok(());
+        }
         while let Some((_, _, contents)) = self.older.first() {
             let needed = contents
                 .iter()
@@ -398,15 +404,17 @@ impl Writer {
         Ok(())
     }
 
-    fn reread(&self, shard: ShardId) -> Result<GroupLog, WalError> {
-        let Some(facts) = self.groups.get(&shard) else { return Ok(GroupLog::default()) };
-        let older = self.older.iter().map(|(sequence, path, contents)| (*sequence, path.as_path(), contents));
-        let open = self.open.iter().map(|open| (open.sequence, open.path.as_path(), &self.contents));
-        // What others wrote is left alone: whoever appends meanwhile waits for this thread.
-        let holding = older.chain(open).filter_map(|(sequence, path, contents)| {
-            contents.get(&shard).map(|highest| (sequence, path, *highest))
+    fn place_of(&self, shard: ShardId) -> Place {
+        let facts = self.groups.get(&shard);
+        let base = facts.map_or(Record::Gone, Facts::base);
+        let older = self.older.iter().map(|(sequence, path, contents)| (*sequence, path, u64::MAX, contents));
+        let open = self.open.iter().map(|open| (open.sequence, &open.path, open.at, &self.contents));
+        let holding = older.chain(open).filter_map(|(sequence, path, end, contents)| {
+            contents.get(&shard).map(|highest| ((sequence, path.clone(), end), *highest))
         });
-        let needed = holding.skip_while(|(_, _, highest)| *highest <= facts.cut.0);
-        recover::reread(shard, needed.map(|(sequence, path, _)| (sequence, path)), facts.base())
+        let cut = facts.map_or(0, |facts| facts.cut.0);
+        let needed = holding.skip_while(|(_, highest)| *highest <= cut);
+        let segments = needed.map(|(place, _)| place).collect();
+        Place { shard, segments, base, _pin: self.readers.clone() }
     }
 }
