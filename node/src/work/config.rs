@@ -31,7 +31,7 @@ impl Default for WorkConfig {
             [("http", 16), ("command", 4), ("train", 1), ("evaluate", 1), ("publish", 2), ("ask", 16)];
         Self {
             enabled: true,
-            look_every: Duration::from_millis(20),
+            look_every: Duration::from_millis(50),
             at_once: at_once.map(|(name, room)| (name.to_owned(), room)).into(),
             commands: Vec::new(),
             output_bytes_max: 16 << 10,

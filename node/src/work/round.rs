@@ -26,7 +26,8 @@ pub(super) async fn rounds(runtime: Arc<Runtime>, router: Router, executors: Exe
     let mut serving: JoinSet<String> = JoinSet::new();
     let mut busy: BTreeMap<String, u32> = BTreeMap::new();
     let mut busy_until = Instant::now();
-    let mut empty: BTreeMap<Address, u64> = BTreeMap::new();
+    let mut empty: BTreeMap<&Address, u64> = BTreeMap::new();
+    let queues: Vec<_> = queues().filter_map(|queue| Some((router.shard_of(&queue).ok()?, queue))).collect();
     loop {
         let calm = Instant::now() >= busy_until;
         tokio::time::sleep(if calm { config.look_every } else { config.look_every.min(BUSY_LOOK) }).await;
@@ -36,21 +37,21 @@ pub(super) async fn rounds(runtime: Arc<Runtime>, router: Router, executors: Exe
                 busy.entry(executor).and_modify(|count| *count = count.saturating_sub(1));
             }
         }
-        for queue in queues() {
-            let Ok(shard) = router.shard_of(&queue) else { continue };
+        for (shard, queue) in &queues {
+            let shard = *shard;
             if !runtime.leads(shard) {
                 continue;
             }
             // An empty queue stays empty until its shard applies something: asking it would renew the shard's lease, too.
             let applied = runtime.applied(shard);
-            if applied.is_some() && empty.get(&queue) == applied.as_ref() {
+            if applied.is_some() && empty.get(queue) == applied.as_ref() {
                 continue;
             }
             let room = room(&config, &busy);
-            let found = claim(&router, &queue, &worker, room).await;
+            let found = claim(&router, queue, &worker, room).await;
             match (&found, applied) {
                 (Found::Empty, Some(applied)) => _ = empty.insert(queue, applied),
-                _ => _ = empty.remove(&queue),
+                _ => _ = empty.remove(queue),
             }
             let Found::Granted(grants, lease) = found else { continue };
             for grant in grants {

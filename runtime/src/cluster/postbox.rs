@@ -9,6 +9,7 @@ use super::services::Services;
 use crate::address::{NodeId, ShardId};
 use crate::error::AskError;
 use crate::observe::{Journal, Lifecycle};
+use crate::replication::RaftConfig;
 use crate::shard::{ReplyTo, Request, SystemInput};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{AskBatch, Envelope, Receiver, ReplyBatch, ServiceReply, SnapshotChunk, Transport};
@@ -29,7 +30,7 @@ pub(super) struct Postbox {
     pub(super) services: Arc<Services>,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) journal: Arc<dyn Journal>,
-    pub(super) snapshot_bytes_max: u64,
+    pub(super) raft: RaftConfig,
     assemblies: Mutex<HashMap<(NodeId, ShardId), Assembly>>,
     runtime: tokio::runtime::Handle,
 }
@@ -44,7 +45,7 @@ impl Postbox {
         services: Arc<Services>,
         transport: Arc<dyn Transport>,
         journal: Arc<dyn Journal>,
-        snapshot_bytes_max: u64,
+        raft: RaftConfig,
     ) -> Self {
         Self {
             here,
@@ -54,7 +55,7 @@ impl Postbox {
             services,
             transport,
             journal,
-            snapshot_bytes_max,
+            raft,
             assemblies: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
         }
@@ -93,7 +94,7 @@ impl Postbox {
             assemblies.insert(key, fresh);
         }
         let Some(assembly) = assemblies.get_mut(&key) else { return };
-        let fits = (assembly.bytes.len() + chunk.bytes.len()) as u64 <= self.snapshot_bytes_max;
+        let fits = (assembly.bytes.len() + chunk.bytes.len()) as u64 <= self.raft.snapshot_bytes_max;
         if assembly.transfer != chunk.transfer || assembly.next != chunk.part || !fits {
             // A piece is missing or too much came: the sender will try again from the start.
             assemblies.remove(&key);
@@ -132,7 +133,7 @@ impl Receiver for Postbox {
         match envelope {
             Envelope::Raft { shard, messages } => {
                 if let Some(mailbox) = self.directory.mailbox(shard) {
-                    mailbox.system(SystemInput::Raft(messages));
+                    mailbox.raft(messages, &*self.transport, self.clock, self.raft.heartbeat_ticks);
                 }
             }
             Envelope::Ask(batch) => self.ask(from, batch),

@@ -107,7 +107,7 @@ impl Runtime {
             services.clone(),
             transport.clone(),
             deaths.clone(),
-            snapshot_max,
+            config.raft.clone(),
         );
         let world = Arc::new(ShardWorld {
             here: spec.here,

@@ -188,14 +188,22 @@ impl Replica {
         Ok(())
     }
 
+    /// Whether time or log size ask for a checkpoint.
+    pub(super) fn checkpoint_is_due(&self, now: Mono) -> bool {
+        let old = now.saturating_sub(self.checkpoint_at) >= self.checkpoint_every();
+        let heavy = self.group.log().bytes() as u64 >= self.config.checkpoint_log_bytes;
+        self.applied > self.checkpoint && (old || heavy)
+    }
+
+    fn checkpoint_every(&self) -> u64 {
+        u64::try_from(self.config.checkpoint_every.as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// Asks for a checkpoint when time or log size say so and nothing speculative is resident.
     pub(super) fn checkpoint_if_due(&mut self, now: Mono) {
-        let every = u64::try_from(self.config.checkpoint_every.as_micros()).unwrap_or(u64::MAX);
-        let due = now.saturating_sub(self.checkpoint_at) >= every && self.applied > self.checkpoint;
-        let heavy = self.group.log().bytes() as u64 >= self.config.checkpoint_log_bytes
-            && self.applied > self.checkpoint;
         let behind = self.group.snapshot_wanted();
-        self.checkpoint_wanted |= due || heavy || behind;
+        self.checkpoint_wanted |= self.checkpoint_is_due(now) || behind;
+        let every = self.checkpoint_every();
         if self.checkpoint_failures > 0 && now.saturating_sub(self.checkpoint_at) < every {
             return;
         }

@@ -15,6 +15,9 @@ use crate::replication::SnapshotMark;
 use crate::time::Timestamp;
 use crate::wire;
 
+/// The most that answers age between two entries, in milliseconds.
+const AGED_AT_ONCE_MS: u64 = 60_000;
+
 /// An effect that its receiver has not been heard to have taken.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Waiting {
@@ -79,7 +82,7 @@ impl Ledger {
         config: &ShardConfig,
         shard_of: impl Fn(&Effect) -> ShardId,
     ) {
-        self.now = self.now.max(batch.now);
+        self.pass(batch.now);
         for (from, seq) in batch.taken {
             let mark = self.taken.entry(from).or_default();
             *mark = seq.max(*mark);
@@ -142,6 +145,16 @@ impl Ledger {
     #[must_use]
     pub fn outbox_len(&self) -> usize {
         self.outbox.values().map(|outgoing| outgoing.waiting.len()).sum()
+    }
+
+    /// Moves the time on. What a step is longer than the longest ages no answer: where a clock has jumped, the caller that
+    /// tries again within its second must find the answer to its first try.
+    fn pass(&mut self, now: Timestamp) {
+        let beyond = now.0.saturating_sub(self.now.0).saturating_sub(AGED_AT_ONCE_MS);
+        if beyond > 0 {
+            self.answers_by_age.iter_mut().for_each(|(at, _)| at.0 = at.0.saturating_add(beyond));
+        }
+        self.now = self.now.max(now);
     }
 
     /// Keeps within the bounds by the batch's own time, so that every replica forgets alike.
@@ -245,5 +258,27 @@ mod tests {
         assert_eq!(kept, [false, true, true, true], "the oldest goes at the bound");
         fold(&mut ledger, 2, Batch { now: Timestamp(11_001), ..Batch::default() }, &config);
         assert!((1..=4).all(|key| ledger.answer(key).is_none()), "all are too old");
+    }
+
+    #[test]
+    fn a_clock_that_jumps_ages_answers_by_a_minute() {
+        let config = ShardConfig::default();
+        let mut ledger = Ledger::default();
+        let at = |seconds: u64| Timestamp(1_000_000 + 1_000 * seconds);
+        let answered = |ledger: &mut Ledger, seconds, key| {
+            let now = at(seconds);
+            fold(ledger, 1, Batch { now, items: vec![item(0, Some(key))], ..Batch::default() }, &config);
+        };
+        answered(&mut ledger, 0, 1);
+        answered(&mut ledger, 5_000, 2);
+        answered(&mut ledger, 9_000, 3);
+        assert!((1..=3).all(|key| ledger.answer(key).is_some()), "two jumps count for two minutes");
+        // Back again: time stands still until it is reached, and nobody forgets.
+        answered(&mut ledger, 10, 4);
+        for step in 1..=11 {
+            fold(&mut ledger, 2, Batch { now: at(9_000 + 50 * step), ..Batch::default() }, &config);
+        }
+        let kept: Vec<_> = (1..=4).map(|key| ledger.answer(key).is_some()).collect();
+        assert_eq!(kept, [false, false, true, true], "ten minutes in steps are ten minutes");
     }
 }

@@ -15,12 +15,13 @@ use super::output::CheckpointEnd;
 use super::reads::NearAsk;
 use super::replica::Replica;
 use super::rest::Rest;
+use super::world::ShardWorld;
 use crate::address::{Address, NodeId, ShardId};
 use crate::entity::{KindSpec, VerbSpec};
 use crate::error::AskError;
 use crate::replication::{Mono, ReplicaId};
 use crate::time::{Clock, Timestamp};
-use crate::transport::{AskOne, EffectBatch, Outcome};
+use crate::transport::{AskOne, EffectBatch, Envelope, Outcome};
 
 /// System inputs that wait at most: Raft messages beyond it are dropped, which Raft tolerates.
 const SYSTEM_MAX: usize = 16_384;
@@ -171,15 +172,12 @@ impl Mailbox {
         body: &[u8],
         clock: Clock,
     ) -> Option<Outcome> {
-        let seat = self.seat.load();
-        let mut replica = seat.as_ref()?.replica.try_lock().ok()?;
-        replica.answer_here(to, verb, body, clock.mono(), Timestamp::wall())
+        self.with_replica(|replica| replica.answer_here(to, verb, body, clock.mono(), Timestamp::wall()))?
     }
 
     /// The last entry that the replica has applied, when nobody is at work on it.
     pub(crate) fn applied(&self) -> Option<u64> {
-        let seat = self.seat.load();
-        Some(seat.as_ref()?.replica.try_lock().ok()?.applied())
+        self.with_replica(|replica| replica.applied())
     }
 
     /// Takes a system input. Raft messages, near reads and effects are dropped at their bounds; the rest always fits.
@@ -188,32 +186,37 @@ impl Mailbox {
             SystemInput::Raft(messages) => self.rest().wakes_for(messages),
             _ => true,
         };
-        {
-            let mut lanes = self.lanes();
-            let drop = match &input {
-                SystemInput::Raft(_) | SystemInput::Near(_) => lanes.system.len() >= SYSTEM_MAX,
-                SystemInput::Effects(_) => lanes.effects >= EFFECTS_MAX,
-                _ => false,
-            };
-            if drop {
-                return;
-            }
-            lanes.effects += usize::from(matches!(input, SystemInput::Effects(_)));
-            lanes.system.push_back(input);
-        }
-        if wakes {
+        if self.put(input) && wakes {
             self.wake();
         }
     }
 
-    /// The Raft clock moved.
-    pub(super) fn tick(&self, beat: bool, heartbeat_ticks: u16) {
+    /// Puts a system input where the next turn takes it; false when it was dropped.
+    pub(super) fn put(&self, input: SystemInput) -> bool {
+        let mut lanes = self.lanes();
+        let drop = match &input {
+            SystemInput::Raft(_) | SystemInput::Near(_) => lanes.system.len() >= SYSTEM_MAX,
+            SystemInput::Effects(_) => lanes.effects >= EFFECTS_MAX,
+            _ => false,
+        };
+        if !drop {
+            lanes.effects += usize::from(matches!(input, SystemInput::Effects(_)));
+            lanes.system.push_back(input);
+        }
+        !drop
+    }
+
+    /// The Raft clock moved, which may have something said to peers.
+    pub(super) fn tick(&self, beat: bool, world: &ShardWorld, say: &mut dyn FnMut(NodeId, Envelope)) {
         if !self.is_connected() {
             return;
         }
         let ticks = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
         self.beat.fetch_or(beat, Ordering::Relaxed);
-        if self.rest().wakes_at(beat, ticks, heartbeat_ticks) {
+        let rest = self.rest();
+        if rest == Rest::Leads && beat {
+            self.turn_in_place(world.clock, world.raft.heartbeat_ticks, say);
+        } else if rest.wakes_at(beat, ticks, world.raft.heartbeat_ticks) {
             self.wake();
         }
     }
@@ -224,7 +227,7 @@ impl Mailbox {
         (ticks, self.beat.swap(false, Ordering::Relaxed))
     }
 
-    fn rest(&self) -> Rest {
+    pub(super) fn rest(&self) -> Rest {
         Rest::from_bits(self.rest.load(Ordering::Acquire))
     }
 
@@ -304,10 +307,36 @@ impl Mailbox {
         self.backlog.store(u32::try_from(backlog).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
-    fn wake(&self) {
-        if self.awake.swap(true, Ordering::AcqRel) {
-            return;
+    /// What waits, where nothing but system inputs of one sort does.
+    pub(super) fn drain_if(&self, fits: impl Fn(&SystemInput) -> bool) -> Option<VecDeque<SystemInput>> {
+        let mut lanes = self.lanes();
+        if !lanes.user.is_empty() || !lanes.system.iter().all(fits) {
+            return None;
         }
+        self.awake.store(false, Ordering::Release);
+        Some(std::mem::take(&mut lanes.system))
+    }
+
+    /// Looks at the replica when nobody is at work on it.
+    pub(super) fn with_replica<T>(&self, look: impl FnOnce(&mut Replica) -> T) -> Option<T> {
+        let seat = self.seat.load();
+        let mut replica = seat.as_ref()?.replica.try_lock().ok()?;
+        Some(look(&mut replica))
+    }
+
+    fn wake(&self) {
+        if self.claim() {
+            self.cast();
+        }
+    }
+
+    /// Whoever is told true sees to it that what is there is taken.
+    pub(super) fn claim(&self) -> bool {
+        !self.awake.swap(true, Ordering::AcqRel)
+    }
+
+    /// Wakes the actor, once that is claimed or whether or not it is.
+    pub(super) fn cast(&self) {
         if let Some(seat) = &*self.seat.load() {
             // A dead actor is noticed by its supervisor, not here.
             let _ = seat.actor.cast(ShardMessage::Wake);

@@ -9,6 +9,7 @@
 
 mod actor;
 mod apply;
+mod calm;
 mod cells;
 mod config;
 mod decide;

@@ -68,7 +68,7 @@ pub struct Replica {
     pub(super) timer_near: bool,
     pub(super) out: Outputs,
     next_token: u64,
-    passivated_at: Mono,
+    pub(super) passivated_at: Mono,
     /// Start of the present turn.
     turned: Mono,
     /// Who shall hold this shard, as the control group last said, and the count of its publications then.
@@ -157,7 +157,7 @@ impl Replica {
         self.resend_if_silent(now);
         self.reshape();
         self.hand_to_preferred(now);
-        if now.saturating_sub(self.passivated_at) > 1_000_000 {
+        if self.passivates(now) {
             self.passivated_at = now;
             self.passivate(now);
         }

@@ -45,6 +45,13 @@ impl Rest {
         self != Self::Leads || !messages.iter().all(answers)
     }
 
+    /// Whether these messages of a peer may be taken without the actor.
+    #[must_use]
+    pub fn answers_in_place(self, messages: &[Vec<u8>]) -> bool {
+        let beats = |message: &Vec<u8>| message.starts_with(&[TYPE_TAG, MessageType::MsgHeartbeat as u8]);
+        self == Self::Follows && messages.iter().all(beats)
+    }
+
     /// Ticks that are counted at most with one turn: the clock of an actor that was held up loses what is more, for it must
     /// not stand for election over heartbeats that lie there unread. One more than a heartbeat takes, because a late one
     /// is noticed by that one.
@@ -143,6 +150,19 @@ mod tests {
             [(Rest::Leads, false), (Rest::Follows, true), (Rest::Beats, true), (Rest::None, true)]
         {
             assert_eq!(rest.wakes_for(std::slice::from_ref(&answer)), wakes, "{rest:?}");
+        }
+    }
+
+    #[test]
+    fn only_heartbeats_are_answered_in_place_and_only_by_a_follower_at_rest() {
+        let beat = message(MessageType::MsgHeartbeat);
+        for (rest, here) in
+            [(Rest::Leads, false), (Rest::Follows, true), (Rest::Beats, false), (Rest::None, false)]
+        {
+            assert_eq!(rest.answers_in_place(&[beat.clone(), beat.clone()]), here, "{rest:?}");
+        }
+        for kind in [MessageType::MsgAppend, MessageType::MsgRequestVote, MessageType::MsgTimeoutNow] {
+            assert!(!Rest::Follows.answers_in_place(&[beat.clone(), message(kind)]), "{kind:?}");
         }
     }
 }

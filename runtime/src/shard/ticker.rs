@@ -24,9 +24,15 @@ pub(crate) fn tick_all(world: &Arc<ShardWorld>) {
             if let Some(by) = jumps.look(Timestamp::wall(), world.clock.mono()) {
                 tell(&world, by);
             }
-            let beats = world.raft.heartbeat_ticks;
-            let beat = tick % u64::from(beats).max(1) == 0;
-            world.directory.mailboxes().for_each(|mailbox| mailbox.tick(beat, beats));
+            let beat = tick % u64::from(world.raft.heartbeat_ticks).max(1) == 0;
+            // Sent when all have spoken, in one frame to each.
+            let mut said = Vec::new();
+            let mut say = |node, envelope| said.push((node, envelope));
+            world.directory.mailboxes().for_each(|mailbox| mailbox.tick(beat, &world, &mut say));
+            for (node, envelope) in said {
+                // What cannot be sent is lost, which Raft tolerates.
+                let _ = world.transport.send(node, envelope);
+            }
         }
     });
 }

@@ -9,6 +9,8 @@ use crate::replication::Mono;
 
 /// A transfer of leadership that has not happened by then is tried again.
 const HANDED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Time between two looks for idle entities, in microseconds.
+const PASSIVATE_EVERY: Mono = 1_000_000;
 
 impl Replica {
     /// Answers asks whose deadline has passed before they were decided.
@@ -22,6 +24,11 @@ impl Replica {
         for waiting in late {
             self.complete(waiting.token, waiting.slot, Err(AskError::Expired));
         }
+    }
+
+    /// Whether it is time to look for idle entities again.
+    pub(super) const fn passivates(&self, now: Mono) -> bool {
+        now.saturating_sub(self.passivated_at) > PASSIVATE_EVERY
     }
 
     pub(super) fn passivate(&mut self, now: Mono) {

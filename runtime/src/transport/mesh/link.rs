@@ -5,7 +5,7 @@
 //! none is sent to a side that does not know the session yet, and no credit is lost on it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -63,6 +63,8 @@ struct Flow {
     heard: u64,
     rtt_us: Option<u64>,
     beat: Option<Beat>,
+    /// A frame was sent since the last heartbeat was due.
+    said: bool,
     last_error: Option<String>,
 }
 
@@ -71,6 +73,8 @@ pub(super) struct Link {
     pub(super) peer: MeshPeer,
     lanes: Mutex<Lanes>,
     flow: Mutex<Flow>,
+    /// A frame of the peer's is being taken: the answers to it leave together.
+    held: AtomicBool,
     pub(super) work: Notify,
     pub(super) stage: watch::Sender<Stage>,
     /// The peer is there and has no session with us.
@@ -101,6 +105,7 @@ impl Link {
             peer,
             lanes: Mutex::new(Lanes::new(config.lane_envelopes_max as usize, 64)),
             flow: Mutex::default(),
+            held: AtomicBool::new(false),
             work: Notify::new(),
             stage: watch::Sender::new(Stage::Down),
             knocked: Notify::new(),
@@ -114,7 +119,9 @@ impl Link {
             return Err(SendError::Unreachable);
         }
         self.lanes().push(envelope)?;
-        self.work.notify_one();
+        if !self.held.load(Ordering::Acquire) {
+            self.work.notify_one();
+        }
         Ok(())
     }
 
@@ -178,7 +185,7 @@ impl Link {
         }
     }
 
-    /// Asks for a heartbeat to be sent; false when the peer has been silent for too long.
+    /// Asks for a heartbeat to be sent, by itself where the peer would hear of nothing else; false when the peer has been silent for too long.
     pub(super) fn beat(&self, now: u64, silent_max: u64) -> bool {
         let mut flow = self.flow();
         if flow.session.is_none() {
@@ -188,8 +195,12 @@ impl Link {
             return false;
         }
         flow.beat.get_or_insert(Beat::Ping(now));
+        // While others speak, it goes with what they say.
+        let silent = !std::mem::take(&mut flow.said);
         drop(flow);
-        self.work.notify_one();
+        if silent {
+            self.work.notify_one();
+        }
         true
     }
 
@@ -220,6 +231,7 @@ impl Link {
             return None;
         }
         flow.told = flow.consumed;
+        flow.said = true;
         let count = u32::try_from(envelopes.len()).unwrap_or(u32::MAX);
         flow.sent += envelopes.iter().map(|envelope| envelope.len() as u64).sum::<u64>();
         let session_number = session.number;
@@ -240,23 +252,21 @@ impl Link {
             flow.open = true;
             *self.errors() = Complaints::default();
         }
-        let room = head.consumed > flow.acked;
         flow.acked = flow.acked.max(head.consumed).min(flow.sent);
-        let mut wake = room;
         match head.beat {
-            Some(Beat::Ping(asked)) => {
-                flow.beat = Some(Beat::Pong(asked));
-                wake = true;
-            }
+            Some(Beat::Ping(asked)) => flow.beat = Some(Beat::Pong(asked)),
             Some(Beat::Pong(asked)) => flow.rtt_us = Some(now.saturating_sub(asked)),
             None => {}
         }
         flow.consumed += bytes;
-        drop(flow);
-        if wake || bytes > 0 {
-            self.work.notify_one();
-        }
         true
+    }
+
+    /// Holds back what is sent until the end of the guard, which lets all of it go: a frame and a wake-up for each answer
+    /// to one frame is what an idle node would spend half of its time on.
+    fn hold(&self) -> Held<'_> {
+        self.held.store(true, Ordering::Release);
+        Held(self)
     }
 
     /// When the current session was last heard of; none without a session.
@@ -294,6 +304,16 @@ impl Link {
 
     fn flow(&self) -> MutexGuard<'_, Flow> {
         self.flow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Held<'a>(&'a Link);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.held.store(false, Ordering::Release);
+        // Also without an answer: the frame may have brought credit, a question, or bytes that are owed.
+        self.0.work.notify_one();
     }
 }
 
@@ -345,6 +365,7 @@ impl Links {
             return;
         }
         link.announce(&self.slot);
+        let _held = link.hold();
         if let Some(receiver) = self.slot.get() {
             for envelope in envelopes {
                 receiver.receive(from, envelope);
