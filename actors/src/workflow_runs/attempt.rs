@@ -51,8 +51,8 @@ impl<'a> Turn<'a> {
     pub(super) fn start_step(&mut self, lane: u64, place: usize) {
         self.starts += 1;
         let now = self.now;
-        if let Some(mut before) = self.step(lane, place).filter(|step| step.looping.is_some()).cloned() {
-            self.forget_children(lane, place, &mut before);
+        if let Some(before) = self.step(lane, place).filter(|step| step.looping.is_some()).cloned() {
+            self.leave_children(lane, place, &before);
         }
         let paused = self.begun.breakpoints.iter().any(|id| id == self.graph.id(place));
         let Some(step) = self.step(lane, place) else { return };

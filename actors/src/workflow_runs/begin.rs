@@ -83,11 +83,11 @@ impl Turn<'_> {
         let fresh = Lane::new(Ordered::new(), self.graph.len());
         let lane = match (again, self.live.lanes.remove(&0)) {
             (Some(at), Some(old)) => {
-                let mut steps = old.steps.clone();
+                let steps = old.steps.clone();
                 let lane = self.again(at, old);
-                for (place, step) in steps.iter_mut().enumerate() {
+                for (place, step) in steps.iter().enumerate() {
                     if !lane.steps[place].status.is_complete() {
-                        self.forget_children(0, place, step);
+                        self.leave_children(0, place, step);
                     }
                 }
                 lane
@@ -282,9 +282,9 @@ impl Turn<'_> {
 
     /// An iteration is over: its steps are not asked for any more, and neither are the loops among them.
     fn close_lane(&mut self, number: u64) -> Option<Lane> {
-        let mut lane = self.live.lanes.remove(&number)?;
-        for (place, step) in lane.steps.iter_mut().enumerate() {
-            self.forget_children(number, place, step);
+        let lane = self.live.lanes.remove(&number)?;
+        for (place, step) in lane.steps.iter().enumerate() {
+            self.leave_children(number, place, step);
         }
         Some(lane)
     }

@@ -9,6 +9,7 @@ use troupe_workflows::params::{Parameters, Value};
 use troupe_workflows::status::InstanceStatus;
 
 use super::lane::{Lane, StepRun};
+use super::leftovers::Leftover;
 use super::messages::Counts;
 use super::past::PastRun;
 
@@ -82,6 +83,9 @@ pub(super) struct Live {
     pub(super) over: BTreeMap<u64, InstanceStatus>,
     pub(super) failures: Vec<(u64, String)>,
     pub(super) timeline: Vec<(Timestamp, String)>,
+    /// Loops whose runs are to be forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) leftovers: Vec<Leftover>,
     /// Runs before this one, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub(super) past: VecDeque<PastRun>,
@@ -109,6 +113,9 @@ pub struct Change {
     failures: Vec<(u64, String)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lines: Vec<(Timestamp, String)>,
+    /// Loops whose runs are still to be forgotten, all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leftovers: Option<Vec<Leftover>>,
 }
 
 impl Change {
@@ -119,6 +126,7 @@ impl Change {
             params: (before.params != after.params).then(|| after.params.clone()),
             failures: after.failures[before.failures.len().min(after.failures.len())..].to_vec(),
             lines,
+            leftovers: (before.leftovers != after.leftovers).then(|| after.leftovers.clone()),
             ..Self::default()
         };
         for (number, lane) in &after.lanes {
@@ -175,6 +183,9 @@ impl Live {
         }
         for (number, status) in &change.over {
             self.ended(*number, *status);
+        }
+        if let Some(leftovers) = &change.leftovers {
+            self.leftovers.clone_from(leftovers);
         }
         self.failures.extend(change.failures.iter().cloned());
         self.timeline.extend(change.lines.iter().cloned());

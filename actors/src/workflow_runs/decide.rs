@@ -1,14 +1,11 @@
 //! How a run decides.
 
-use troupe_runtime::entity::Timer;
-use troupe_runtime::{Address, Command, Context, Decide, Decision, Refused, wire};
+use troupe_runtime::{Command, Context, Decide, Decision, Refused, wire};
 
-use super::change::{Change, Live};
-use super::looping::{CHILDREN_A_TURN, take_children};
+use super::change::Live;
 use super::messages::{Act, Begin, Ended, Forget, Kind, Restart, Stop, Tick};
 use super::state::{Event, WorkflowRun};
-use super::turn::{TIMER, Turn};
-use crate::kept::Kept;
+use super::turn::Turn;
 use crate::permits::Permitted;
 use crate::signals::Heard;
 use crate::tasks::{Finished, Progress};
@@ -62,6 +59,9 @@ impl Decide<Begin> for WorkflowRun {
 
 impl Decide<Tick> for WorkflowRun {
     fn decide(&self, _ask: &Tick, ctx: &Context<'_>) -> Decision<Self, Tick> {
+        if !self.goes_on() {
+            return self.tidy(ctx);
+        }
         self.carry(ctx, |turn| {
             turn.look_at_clock();
             if turn.live.head.until.is_some_and(|until| until <= turn.now) {
@@ -139,25 +139,7 @@ impl Decide<Forget> for WorkflowRun {
             return Decision::refuse(Refused::new("RUNNING", "the run is not over: stop it first"));
         }
         let Some(begun) = self.begun.as_deref() else { return Decision::unchanged().reply(()) };
-        // Runs of its loops go with it: some with each tick, so that no entry grows with their number.
-        let mut left = self.live.0.clone();
-        let mut children = Vec::new();
-        for (lane, held) in &mut left.lanes {
-            for (place, step) in held.steps.iter_mut().enumerate() {
-                let room = CHILDREN_A_TURN - children.len();
-                children.extend(take_children(ctx.key, (*lane, place), step, &begun.steps()[place], room));
-            }
-        }
-        let more = children.len() >= CHILDREN_A_TURN;
-        let mut decision = match Change::between(&self.live.0, &left, Vec::new()).filter(|_| more) {
-            Some(change) => Decision::event(Event::Changed(Box::new(Kept(change))))
-                .set_timer(TIMER, Timer::once(ctx.now, &Forget {})),
-            None => Decision::event(Event::Forgotten).cancel_timer(TIMER),
-        };
-        for key in children {
-            decision = decision.tell(Address::of::<Self>(key), &Forget {});
-        }
-        decision.reply(())
+        self.forget(begun, ctx)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use troupe_runtime::{Address, wire};
 use troupe_workflows::Ordered;
-use troupe_workflows::definition::{ParamDefinitions, ParamSource, Step, StepKind};
+use troupe_workflows::definition::{ParamDefinitions, ParamSource, StepKind};
 use troupe_workflows::loops::Combinations;
 use troupe_workflows::params::{Lookup as _, Parameters, Value};
 use troupe_workflows::status::{InstanceStatus, StepStatus};
@@ -35,26 +35,6 @@ pub(super) fn child_key(of: &str, (lane, place, attempt): (u64, usize, u32), num
     format!("{instance}/~{:032x}", xxhash_rust::xxh3::xxh3_128(spelled.as_bytes()))
 }
 
-/// Takes runs of a step's loop that it knows no more, as many as there is room for; the keys of these runs.
-pub(super) fn take_children(
-    of: &str,
-    (lane, place): (u64, usize),
-    step: &mut StepRun,
-    defined: &Step,
-    room: usize,
-) -> Vec<String> {
-    let attempt = step.attempt;
-    // What a subworkflow started is its workflow's.
-    let loops = matches!(defined.kind, StepKind::Foreach { .. } | StepKind::While { .. });
-    let Some(looping) = step.looping.as_mut().filter(|_| loops) else { return Vec::new() };
-    let rest = looping.next.saturating_sub(room as u64);
-    let taken = rest..looping.next;
-    looping.next = rest;
-    taken.map(|number| child_key(of, (lane, place, attempt), number)).collect()
-}
-
-/// Runs of loops that are forgotten with one entry.
-pub(super) const CHILDREN_A_TURN: usize = 256;
 /// Stretches at once.
 const AT_ONCE_MAX: u64 = 8;
 
@@ -329,13 +309,6 @@ impl Turn<'_> {
         } else {
             self.complete(lane, place, StepStatus::Succeeded);
         }
-    }
-
-    /// Forgets the runs of a step's loop whose attempt is over and cannot be asked for any more.
-    pub(super) fn forget_children(&mut self, lane: u64, place: usize, step: &mut StepRun) {
-        let defined = self.definition(place);
-        let children = take_children(self.key, (lane, place), step, defined, CHILDREN_A_TURN);
-        self.told.extend(children.into_iter().map(Told::Forget));
     }
 
     /// Stops the runs that a step has started.

@@ -17,6 +17,7 @@ mod decide;
 mod facts;
 mod inside;
 mod lane;
+mod leftovers;
 mod looping;
 mod messages;
 mod past;

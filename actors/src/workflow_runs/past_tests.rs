@@ -148,15 +148,46 @@ fn instances_that_their_workflow_forgets_leave_no_runs_behind() {
     assert!(world.dead.is_empty(), "{:?}", world.dead);
 }
 
+/// A loop of 600 stretches: of values of this size one stretch holds one.
+fn long(id: &str) -> Json {
+    let mut step = each(id, 600, json!([{ "step": { "id": "nothing", "type": "NoOp" } }]));
+    let long = json!({ "type": "STRING_ARRAY", "value": ["x".repeat(40_000)] });
+    step["foreach"]["params"]["loop_params"]["value"]["long"] = long;
+    step
+}
+
+#[test]
+fn a_restart_frees_all_runs_of_the_loop_before_some_with_each_entry() {
+    let mut world = World::new();
+    world.push(workflow("w", json!([long("loop")]))).unwrap();
+    world.start("w", "a").unwrap();
+    world.until_over("w:1", |_| panic!("there is no task"));
+    world.most = 0;
+    again(&mut world, "w", 1, RestartAt::Beginning);
+    world.until_over("w:1", |_| panic!("there is no task"));
+    let alive = alive(&mut world);
+    let second = alive.iter().filter(|key| key.starts_with("w:1/0.0.2.")).count();
+    assert_eq!((alive.len(), second), (601, 600), "those of the run before are gone, all of them");
+    assert!(world.most < 300, "one entry told {}", world.most);
+    assert!(world.dead.is_empty(), "{:?}", world.dead);
+}
+
+#[test]
+fn a_run_that_is_over_goes_on_to_free_what_its_last_iteration_left() {
+    let mut world = World::new();
+    world.push(workflow("w", json!([each("outer", 1, json!([long("inner")]))]))).unwrap();
+    world.start("w", "a").unwrap();
+    world.until_over("w:1", |_| panic!("there is no task"));
+    while world.due() == Some(world.now) && world.step() {}
+    assert_eq!(alive(&mut world), ["w:1", "w:1/0.0.1.0"]);
+    assert!(world.most < 300, "one entry told {}", world.most);
+    assert!(world.dead.is_empty(), "{:?}", world.dead);
+}
+
 #[test]
 fn a_loop_of_many_stretches_is_forgotten_a_few_at_a_time() {
     let mut world = World::new();
-    let nothing = json!([{ "step": { "id": "nothing", "type": "NoOp" } }]);
-    let mut step = each("loop", 600, nothing);
-    // Of values of this size one stretch holds one.
-    let long = json!({ "type": "STRING_ARRAY", "value": ["x".repeat(40_000)] });
-    step["foreach"]["params"]["loop_params"]["value"]["long"] = long;
-    world.push(workflow("w", json!([step]))).unwrap();
+    world.push(workflow("w", json!([long("loop")]))).unwrap();
     world.start("w", "a").unwrap();
     world.until_over("w:1", |_| panic!("there is no task"));
     assert_eq!(alive(&mut world).len(), 601);

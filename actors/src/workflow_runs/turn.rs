@@ -87,10 +87,13 @@ impl<'a> Turn<'a> {
 
     /// Whether this entry has carried enough.
     pub(super) fn full(&self) -> bool {
-        self.starts >= STARTS_A_TURN || self.bytes >= BYTES_A_TURN
+        self.starts >= STARTS_A_TURN || self.bytes >= BYTES_A_TURN || self.live.leaves_much()
     }
 
     fn due(&self) -> Option<Timestamp> {
+        if !self.live.leftovers.is_empty() {
+            return Some(self.now);
+        }
         if self.live.head.status.is_terminal() {
             return None;
         }
@@ -107,6 +110,7 @@ impl<'a> Turn<'a> {
         before: &Live,
         decision: Decision<WorkflowRun, C>,
     ) -> Decision<WorkflowRun, C> {
+        self.forget_leftovers();
         self.record(before);
         let timer = self.due();
         let mut decision = match Change::between(before, &self.live, self.lines) {

@@ -21,6 +21,8 @@ pub(crate) struct World {
     pub(crate) commands: u64,
     /// The largest decision so far, in bytes.
     pub(crate) largest: usize,
+    /// The most that one decision has told others.
+    pub(crate) most: usize,
     pub(crate) dead: Vec<String>,
 }
 
@@ -34,6 +36,7 @@ impl World {
             now: 1_769_862_896_789,
             commands: 0,
             largest: 0,
+            most: 0,
             dead: Vec::new(),
         }
     }
@@ -56,6 +59,7 @@ impl World {
         let bytes: usize = decided.events.iter().map(Vec::len).sum::<usize>()
             + decided.effects.iter().map(|effect| effect.body.len()).sum::<usize>();
         self.largest = self.largest.max(bytes);
+        self.most = self.most.max(decided.effects.len());
         for (name, timer) in decided.timers {
             match timer {
                 Some(timer) => drop(self.timers.insert((to.clone(), name), timer)),
