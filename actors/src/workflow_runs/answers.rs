@@ -55,7 +55,8 @@ impl Answer<GetRun> for WorkflowRun {
     }
 }
 
-fn view(defined: &Step, step: &StepRun) -> StepView {
+/// How a step is.
+pub(super) fn view(defined: &Step, step: &StepRun) -> StepView {
     let ways = defined.transition.successors.keys().enumerate();
     StepView {
         id: defined.id.clone(),

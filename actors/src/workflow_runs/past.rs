@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use troupe_runtime::entity::Answer;
 use troupe_runtime::{Context, Refused, Timestamp};
-use troupe_workflows::definition::Step;
 use troupe_workflows::status::{InstanceStatus, StepStatus};
 
+use super::answers::view;
 use super::change::{Head, Live};
 use super::lane::{Attempt, StepRun};
-use super::messages::{Begin, GetPastRun, LaneView, RunView, StepView};
+use super::messages::{Begin, GetPastRun, LaneView, RunView};
 use super::state::WorkflowRun;
 use crate::kept::Kept;
 
@@ -40,6 +40,21 @@ struct PastStep {
     why: String,
     /// Attempts of this run before the last.
     history: Vec<Attempt>,
+}
+
+impl PastStep {
+    /// A step with what is kept of it.
+    fn step(&self) -> StepRun {
+        StepRun {
+            status: self.status,
+            attempt: self.attempt,
+            started: self.started,
+            ended: self.ended,
+            why: self.why.clone(),
+            history: self.history.clone(),
+            ..StepRun::default()
+        }
+    }
 }
 
 impl PastRun {
@@ -99,7 +114,7 @@ impl Answer<GetPastRun> for WorkflowRun {
         };
         let begun = self.begun.as_deref();
         let defined = begun.map_or(&[][..], Begin::steps);
-        let steps = defined.iter().zip(&past.steps).map(|(defined, step)| view(defined, step));
+        let steps = defined.iter().zip(&past.steps).map(|(defined, step)| view(defined, &step.step()));
         Ok(RunView {
             of: begun.map(|begun| (begun.workflow.clone(), begun.version, begun.instance)),
             run: past.run,
@@ -116,24 +131,5 @@ impl Answer<GetPastRun> for WorkflowRun {
             failures: Vec::new(),
             timeline: Vec::new(),
         })
-    }
-}
-
-fn view(defined: &Step, step: &PastStep) -> StepView {
-    StepView {
-        id: defined.id.clone(),
-        sort: defined.step_type().word().to_owned(),
-        status: Kept(step.status),
-        attempt: step.attempt,
-        started: step.started,
-        ended: step.ended,
-        why: step.why.clone(),
-        progress: None,
-        params: Kept::default(),
-        output: Kept::default(),
-        history: step.history.clone(),
-        next: defined.transition.successors.keys().map(|to| (to.clone(), None)).collect(),
-        iterations: None,
-        children: Vec::new(),
     }
 }

@@ -14,4 +14,5 @@ pub(crate) mod maestro;
 pub(crate) mod metaflow;
 pub(crate) mod mlflow;
 pub(crate) mod recommendations;
+pub(crate) mod trouble;
 pub(crate) mod unleash;

@@ -21,33 +21,23 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use troupe_actors::flows::Made;
-use troupe_runtime::AskError;
 use utoipa::IntoParams;
 
 use crate::call::Call;
 use crate::json;
 use crate::problem::Problem;
+use crate::routes::trouble::{self, Dialect};
 use crate::server::Edge;
 
-/// A problem as Metaflow's clients take it.
+/// How Metaflow's clients are told of a problem.
 #[derive(Debug)]
-pub(crate) struct Trouble(Problem);
+pub(crate) struct Words;
 
-impl From<Problem> for Trouble {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
-    }
-}
+/// A problem as Metaflow's clients take it.
+pub(crate) type Trouble = trouble::Trouble<Words>;
 
-impl From<AskError> for Trouble {
-    fn from(error: AskError) -> Self {
-        Self(Problem::from(error))
-    }
-}
-
-impl IntoResponse for Trouble {
-    fn into_response(self) -> Response {
-        let mut problem = self.0;
+impl Dialect for Words {
+    fn answer(mut problem: Problem) -> Response {
         if problem.0.retryable {
             problem.0.status = StatusCode::SERVICE_UNAVAILABLE.as_u16();
         }
@@ -56,11 +46,11 @@ impl IntoResponse for Trouble {
 }
 
 fn not_found(code: &str, field: &str, why: impl Into<String>) -> Trouble {
-    Trouble(Problem::new(StatusCode::NOT_FOUND, code, why).field(field))
+    Trouble::from(Problem::new(StatusCode::NOT_FOUND, code, why).field(field))
 }
 
 fn exists(field: &str, why: impl Into<String>) -> Trouble {
-    Trouble(Problem::new(StatusCode::CONFLICT, "EXISTS", why).field(field))
+    Trouble::from(Problem::new(StatusCode::CONFLICT, "EXISTS", why).field(field))
 }
 
 /// A body of one shape.
@@ -107,7 +97,7 @@ impl Id {
             _ => {
                 let why = format!("{field} must be a text");
                 let problem = Problem::new(StatusCode::BAD_REQUEST, "BAD_BODY", why);
-                Err(Trouble(problem.field(field)))
+                Err(problem.field(field).into())
             }
         }
     }

@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use troupe_runtime::{AskError, Refused};
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::{ContentBuilder, RefOr};
 use utoipa::{IntoResponses, PartialSchema as _};
@@ -17,6 +16,7 @@ use utoipa::{IntoResponses, PartialSchema as _};
 use crate::call::Call;
 use crate::json;
 use crate::problem::Problem;
+use crate::routes::trouble::{self, Dialect};
 use crate::server::Edge;
 
 /// What a route answers.
@@ -26,31 +26,15 @@ pub(super) type Answer = Result<Json<Value>, Trouble>;
 pub(super) const NOT_IMPLEMENTED: &str = "NOT_IMPLEMENTED";
 pub(super) const ENDPOINT_NOT_FOUND: &str = "ENDPOINT_NOT_FOUND";
 
-/// A problem in MLflow's words: its clients raise it by `error_code`.
+/// MLflow's words for a problem: its clients raise it by `error_code`.
 #[derive(Debug)]
-pub(crate) struct Trouble(pub(super) Problem);
+pub(crate) struct Words;
 
-impl From<Problem> for Trouble {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
-    }
-}
+/// A problem in MLflow's words.
+pub(crate) type Trouble = trouble::Trouble<Words>;
 
-impl From<AskError> for Trouble {
-    fn from(error: AskError) -> Self {
-        Self(Problem::from(error))
-    }
-}
-
-impl From<Refused> for Trouble {
-    fn from(refused: Refused) -> Self {
-        Self::from(AskError::Refused(refused))
-    }
-}
-
-impl IntoResponse for Trouble {
-    fn into_response(self) -> Response {
-        let problem = self.0;
+impl Dialect for Words {
+    fn answer(problem: Problem) -> Response {
         let (status, code) = match problem.0.status {
             _ if problem.0.code == NOT_IMPLEMENTED => (StatusCode::NOT_IMPLEMENTED, NOT_IMPLEMENTED),
             _ if problem.0.code == ENDPOINT_NOT_FOUND => (StatusCode::NOT_FOUND, ENDPOINT_NOT_FOUND),
@@ -67,15 +51,15 @@ impl IntoResponse for Trouble {
 }
 
 pub(super) fn bad(field: &str, why: impl Into<String>) -> Trouble {
-    Trouble(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_VALUE", why).field(field))
+    Trouble::from(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_VALUE", why).field(field))
 }
 
 pub(super) fn not_found(field: &str, why: impl Into<String>) -> Trouble {
-    Trouble(Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", why).field(field))
+    Trouble::from(Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", why).field(field))
 }
 
 pub(super) fn exists(field: &str, why: impl Into<String>) -> Trouble {
-    Trouble(Problem::new(StatusCode::CONFLICT, "EXISTS", why).field(field))
+    Trouble::from(Problem::new(StatusCode::CONFLICT, "EXISTS", why).field(field))
 }
 
 /// Every route may answer so.
