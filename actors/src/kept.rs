@@ -41,9 +41,9 @@ impl<'de, C, T: DeserializeOwned> BorrowDecode<'de, C> for Kept<T> {
     }
 }
 
-/// The last field of a state, which builds before this one neither wrote nor know: nothing is written while it has
+/// The last field of a state or a message, which builds before this one neither wrote nor know: nothing is written while it has
 /// nothing to say, and nothing read is nothing said.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Later<T>(pub(crate) T);
 

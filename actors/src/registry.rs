@@ -303,6 +303,7 @@ fn delivering(registry: Registry) -> Registry {
         .command::<WorkflowRun, Heard>()
         .command::<WorkflowRun, ForgetRun>()
         .command::<WorkflowRun, Permitted>()
+        .command::<WorkflowRun, ChildEnded>()
         .query::<WorkflowRun, GetRun>()
         .query::<WorkflowRun, GetLoop>()
         .query::<WorkflowRun, GetPastRun>()

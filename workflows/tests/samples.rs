@@ -147,6 +147,7 @@ impl Engine {
                 }
                 settle(status, output.retryable.unwrap_or(false), step.failure_mode_or_default())
             }
+            Doing::Deploy { .. } => panic!("nothing is delivered here"),
             Doing::Subworkflow { id, version, .. } => {
                 assert_eq!(version, "latest");
                 let passed = params

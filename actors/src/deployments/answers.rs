@@ -23,6 +23,9 @@ impl Decide<TrafficSet> for Deployment {
         match (&ask.refused, &ask.split.0) {
             // A version that was just published may not have got there yet.
             (Some(why), _) if why.starts_with("NO_VERSION") => again(&mut turn, &stage, why),
+            (Some(why), _) if turn.is_held_above(why) => {
+                turn.fail(&stage, &format!("{why}: it waits for this execution, so neither would ever end"));
+            }
             // The holder's execution is another pipeline's, whose end is not told here.
             (Some(why), _) if why.starts_with("HELD") => {
                 let words = cut(&format!("it waits for its turn: {why}"));
@@ -46,6 +49,14 @@ impl Decide<TrafficSet> for Deployment {
             }
         }
         turn.advance()
+    }
+}
+
+impl<C: Command<Reply = ()>> Turn<'_, C> {
+    /// Whether traffic is held by an execution that waits for this one.
+    fn is_held_above(&self, why: &str) -> bool {
+        let above = self.run.begun.as_ref().map(|begun| begun.above.waiting.as_slice());
+        above.unwrap_or_default().iter().any(|above| why.starts_with(&format!("HELD: {above} holds ")))
     }
 }
 

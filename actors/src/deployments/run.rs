@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use troupe_runtime::{Address, Timestamp};
 
 use super::definition::{Definition, Stage, Unwanted};
+use crate::pipelines::Above;
 
 /// Notes of the audit trail; the oldest go first.
 const NOTES_MAX: usize = 400;
@@ -90,6 +91,13 @@ pub struct Begun {
     pub request: String,
     /// The execution that waits for its end, and by which id.
     pub parent: Option<(Address, String)>,
+    /// The executions by which it was started.
+    #[serde(skip_serializing_if = "is_first")]
+    pub above: Above,
+}
+
+fn is_first(above: &Above) -> bool {
+    *above == Above::default()
 }
 
 /// What a stage waits for.

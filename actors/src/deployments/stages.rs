@@ -10,9 +10,9 @@ use super::expression::{filled, holds};
 use super::run::{Change, Hold, Target, Wait};
 use super::turn::{Turn, question};
 use crate::canaries::{Canary, Notify, StartCanary, StartFor, StoredConfig};
-use crate::kept::Kept;
+use crate::kept::{Kept, Later};
 use crate::models;
-use crate::pipelines::{Pipeline, RunFor};
+use crate::pipelines::{Above, Pipeline, RunFor};
 use crate::tasks::{Offer, queue_of};
 use crate::traffic::{SetTraffic, Split, Traffic, WHOLE};
 
@@ -40,13 +40,14 @@ pub(super) fn begin<C: Command<Reply = ()>>(turn: &mut Turn<'_, C>, stage: &Stag
         }
         Does::Check { conditions } => check(turn, stage, conditions),
         Does::Webhook(spec) => webhook(turn, stage, spec),
-        Does::Pipeline { name, parameters, .. } => {
+        Does::Pipeline { name, parameters, wait } => {
             let given = Value::Object(parameters.clone().into_iter().collect());
             filled(&given, &turn.run.context()).map(|given| {
                 let run = RunFor {
                     owner: turn.here(),
                     id: question(&stage.ref_id, turn.attempt(&stage.ref_id), "child"),
                     parameters: Kept(given.as_object().cloned().unwrap_or_default()),
+                    above: Later(above(turn, *wait)),
                 };
                 turn.tell(Address::of::<Pipeline>(name.as_str()), &run);
                 turn.wait(stage, Wait::Child, None);
@@ -61,6 +62,18 @@ pub(super) fn begin<C: Command<Reply = ()>>(turn: &mut Turn<'_, C>, stage: &Stag
     if let Err(why) = begun {
         turn.fail(stage, &why);
     }
+}
+
+/// What an execution that a stage starts is started by: those that wait for this one wait for it only if this one does.
+fn above<C: Command<Reply = ()>>(turn: &Turn<'_, C>, wait: bool) -> Above {
+    let mut above = turn.run.begun.as_ref().map(|begun| begun.above.clone()).unwrap_or_default();
+    above.deep += 1;
+    if wait {
+        above.waiting.push(turn.ctx.key.to_owned());
+    } else {
+        above.waiting.clear();
+    }
+    above
 }
 
 /// Tries the stage again a little later, unless that was tried for long enough: then it has failed.

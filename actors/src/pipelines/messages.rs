@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use troupe_runtime::{Address, Command, Query, Timestamp};
 
-use crate::kept::Kept;
+use crate::kept::{Kept, Later};
 
 /// Writes the pipeline's definition; executions that run keep the one that they began with.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub struct Started {
     pub waits: bool,
 }
 
-/// Starts an execution on behalf of another. It is never refused: the owner is told of its begin, and of its end, by a
+/// Starts an execution on behalf of another one or of a workflow's step. It is never refused: the owner is told of its begin, and of its end, by a
 /// [`crate::deployments::ChildEnded`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +84,19 @@ pub struct RunFor {
     pub id: String,
     /// What it is started with.
     pub parameters: Kept<Map<String, Value>>,
+    /// What it is started by.
+    #[serde(default)]
+    pub(crate) above: Later<Above>,
+}
+
+/// The executions by which one was started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Above {
+    /// How many there are.
+    pub deep: u32,
+    /// Those that wait for its end.
+    pub waiting: Vec<String>,
 }
 
 impl Command for RunFor {

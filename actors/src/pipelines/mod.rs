@@ -10,7 +10,7 @@ mod queue;
 mod state;
 
 pub use messages::{
-    DeletePipeline, ExecutionEnded, GetPipeline, PipelineView, PutPipeline, Reopened, RunFor, StartPipeline,
-    Started, Summary,
+    Above, DeletePipeline, ExecutionEnded, GetPipeline, PipelineView, PutPipeline, Reopened, RunFor,
+    StartPipeline, Started, Summary,
 };
 pub use state::{Event, Pipeline, deployment_key};

@@ -7,8 +7,8 @@ use troupe_runtime::entity::Answer;
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::messages::{
-    DeletePipeline, ExecutionEnded, GetPipeline, PipelineView, PutPipeline, Reopened, RunFor, StartPipeline,
-    Started, Summary,
+    Above, DeletePipeline, ExecutionEnded, GetPipeline, PipelineView, PutPipeline, Reopened, RunFor,
+    StartPipeline, Started, Summary,
 };
 use super::queue::{Executions, OPEN_MAX, TURNED_AWAY};
 use crate::deployments::{Begin, Begun, Cancel, ChildEnded, Definition, Deployment, Go, expression, read};
@@ -20,6 +20,8 @@ const REQUEST_BYTES_MAX: usize = 256;
 const NAME_CHARS_MAX: usize = 128;
 /// Bytes of what an execution is started with.
 const PARAMETERS_BYTES_MAX: usize = 16 << 10;
+/// Pipelines that run each other, so that one that runs itself ends.
+const DEEP_MAX: u32 = 10;
 /// Executions of one answer.
 const LISTED_MAX: usize = 100;
 
@@ -70,6 +72,7 @@ struct Wanted {
     parameters: Map<String, Value>,
     trigger: Value,
     parent: Option<(Address, String)>,
+    above: Above,
 }
 
 impl Pipeline {
@@ -136,6 +139,7 @@ impl Pipeline {
             let why = format!("there is no pipeline {:?}", ctx.key);
             return Err(Refused::field("UNKNOWN_PIPELINE", "pipeline", why));
         };
+        self.comes_to_an_end(definition, &wanted.above, ctx.key)?;
         let executions = &self.executions.0;
         let waiting = executions.waiting().count();
         // Where only the newest is to wait, it takes the place of those that do.
@@ -164,6 +168,7 @@ impl Pipeline {
             by: wanted.by,
             request: wanted.request,
             parent: wanted.parent,
+            above: wanted.above,
         };
         let mut decision = Decision::event(Event::Started(Kept(summary)))
             .tell(deployment(ctx.key, number), &Begin { begun: Kept(begun), waits });
@@ -176,6 +181,26 @@ impl Pipeline {
         }
         let execution = deployment_key(ctx.key, number);
         Ok((decision, Started { execution, number, duplicate: false, waits }))
+    }
+
+    /// Refuses what runs itself without end, or waits for its own.
+    fn comes_to_an_end(&self, definition: &Definition, above: &Above, key: &str) -> Result<(), Refused> {
+        if above.deep > DEEP_MAX {
+            let why = format!(
+                "it would be the pipeline of {DEEP_MAX} pipelines, which are the most: see whether {key:?} runs itself"
+            );
+            return Err(Refused::field("TOO_DEEP", "pipeline", why));
+        }
+        let own = |execution: &&String| execution.rsplit_once(':').is_some_and(|(name, _)| name == key);
+        match above.waiting.iter().find(own).filter(|_| definition.limit_concurrent) {
+            Some(waits) => {
+                let why = format!(
+                    "{waits} waits for it, and {key:?} runs one execution at a time: set its limitConcurrent to false"
+                );
+                Err(Refused::field("RUNS_ITSELF", "pipeline", why))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Keeps what a start that nobody waits for was refused with, as an execution that ended before it began.
@@ -313,6 +338,7 @@ impl Decide<StartPipeline> for Pipeline {
             parameters: ask.parameters.0.clone(),
             trigger: Value::Object(trigger),
             parent: None,
+            above: Above::default(),
         };
         match self.start(wanted, ctx) {
             Ok((decision, started)) => decision.reply(started),
@@ -343,6 +369,7 @@ impl Decide<Heard> for Pipeline {
             parameters: params,
             trigger: known,
             parent: None,
+            above: Above::default(),
         };
         // Nobody waits for an answer, and the raise is not asked for again: what became of it is among the executions.
         let (request, by) = (wanted.request.clone(), wanted.by.clone());
@@ -360,8 +387,9 @@ impl Decide<RunFor> for Pipeline {
             request: format!("{}/{}", ask.owner, ask.id),
             by: ask.owner.key.clone(),
             parameters: ask.parameters.0.clone(),
-            trigger: json!({ "type": "pipeline", "parent": ask.owner.key }),
+            trigger: json!({ "type": if ask.owner.kind == Deployment::KIND { "pipeline" } else { "workflow" }, "parent": ask.owner.key }),
             parent: Some(parent),
+            above: ask.above.0.clone(),
         };
         match self.start(wanted, ctx) {
             Ok((decision, started)) => {

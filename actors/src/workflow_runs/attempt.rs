@@ -165,6 +165,9 @@ impl<'a> Turn<'a> {
                 }
             }
             Ok(Doing::Outside { executor, spec }) => self.offer(lane, place, executor, spec),
+            Ok(Doing::Deploy { pipeline, parameters, .. }) => {
+                self.start_deploy(lane, place, &pipeline, &parameters);
+            }
             Ok(Doing::Subworkflow { id, version, sync, explicit_params }) => {
                 self.start_subworkflow(lane, place, &id, &version, (sync, explicit_params));
             }
@@ -209,7 +212,7 @@ impl<'a> Turn<'a> {
     }
 
     /// What came of a step is among its parameters from then on: what it declares, and each of the result's own keys.
-    fn take_output(&mut self, lane: u64, place: usize, json: &Json, failed: Option<StepStatus>) {
+    pub(super) fn take_output(&mut self, lane: u64, place: usize, json: &Json, failed: Option<StepStatus>) {
         let now = i64::try_from(self.now.0).unwrap_or(i64::MAX);
         let read = match output(json) {
             Ok(read) => read,

@@ -72,6 +72,7 @@ impl Turn<'_> {
         match status {
             StepStatus::WaitingForSignals => self.hear_no_more(lane, place, None),
             StepStatus::Running if loops => self.stop_children(lane, place, why),
+            StepStatus::Running if self.deploys(place) => self.call_off_deploy(lane, place, why),
             StepStatus::Running if !sleeps => self.told.push(Told::Withdraw(id)),
             _ => {}
         }

@@ -12,7 +12,7 @@ use crate::tasks::{Finished, Progress};
 
 impl WorkflowRun {
     /// Carries the run on after `act`; one that is over or never began stays as it is.
-    fn carry<C: Command<Reply = ()>>(
+    pub(super) fn carry<C: Command<Reply = ()>>(
         &self,
         ctx: &Context<'_>,
         act: impl FnOnce(&mut Turn<'_>),
@@ -28,7 +28,7 @@ impl WorkflowRun {
 }
 
 /// Lane, place and attempt out of an id's last part, which begins with the run.
-fn of_attempt(id: &str, run: u64) -> Option<(u64, usize, u32)> {
+pub(super) fn of_attempt(id: &str, run: u64) -> Option<(u64, usize, u32)> {
     let mut parts = id.split('.');
     (parts.next()?.parse() == Ok(run)).then_some(())?;
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))

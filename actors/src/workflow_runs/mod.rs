@@ -14,6 +14,7 @@ mod begin;
 mod change;
 mod control;
 mod decide;
+mod deploying;
 mod facts;
 mod inside;
 mod lane;
@@ -29,6 +30,8 @@ mod turn;
 
 #[cfg(test)]
 mod bounds_tests;
+#[cfg(test)]
+mod deploying_tests;
 #[cfg(test)]
 mod inside_tests;
 #[cfg(test)]

@@ -8,8 +8,10 @@ use super::change::{Change, FAILURES_MAX, Live};
 use super::messages::{Begin, Ended, Forget, Stop, Tick};
 use super::recorded::{self, Record};
 use super::state::{Event, WorkflowRun};
+use crate::deployments::{Cancel, Deployment};
 use crate::kept::Kept;
 use crate::permits::{Acquire, Permit, Release};
+use crate::pipelines::{Pipeline, RunFor};
 use crate::signals::{Raise, Signal, Subscribe, Unsubscribe};
 use crate::tasks::{Offer, Withdraw, queue_of};
 use crate::workflows::{StartWorkflow, StopInstance, Workflow};
@@ -39,6 +41,8 @@ pub(super) enum Told {
     Acquire(String, Acquire),
     Release(String, Release),
     Record(Box<Record>),
+    Deliver(String, Box<RunFor>),
+    CallOff(String, Cancel),
 }
 
 /// A run being carried on. What lives is copied and the graph built anew for each command: with 300 steps a millisecond of
@@ -145,6 +149,8 @@ fn tell<C: Command>(decision: Decision<WorkflowRun, C>, told: Told) -> Decision<
         Told::Release(tag, release) => decision.tell(Address::of::<Permit>(tag), &release),
         Told::Ended(to, ended) => decision.tell(to, ended.as_ref()),
         Told::Record(record) => recorded::tell(decision, *record),
+        Told::Deliver(pipeline, run) => decision.tell(Address::of::<Pipeline>(pipeline), run.as_ref()),
+        Told::CallOff(execution, cancel) => decision.tell(Address::of::<Deployment>(execution), &cancel),
     }
 }
 

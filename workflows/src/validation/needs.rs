@@ -14,6 +14,7 @@ fn needed(step_type: StepType) -> Option<(&'static str, &'static [&'static [&'st
         StepType::Train => ("train", &[&["algorithm"]]),
         StepType::Evaluate => ("evaluate", &[&["artifact"], &["vocabulary"]]),
         StepType::Publish => ("publish", &[&["model"], &["publication"]]),
+        StepType::Deploy => ("deploy", &[&["pipeline"]]),
         StepType::Subworkflow => ("subworkflow", &[&["subworkflow_id"]]),
         _ => return None,
     })

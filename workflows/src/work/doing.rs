@@ -20,6 +20,8 @@ pub enum Doing {
     Sleep { ms: u64 },
     /// Work outside the cluster's state: a task for an executor.
     Outside { executor: String, spec: Json },
+    /// An execution of a pipeline, started with these parameters, and whether its end is waited for.
+    Deploy { pipeline: String, parameters: Json, wait: bool },
     /// An instance of another workflow.
     Subworkflow { id: String, version: String, sync: bool, explicit_params: bool },
     /// Iterations of its steps, so many beside each other.
@@ -78,13 +80,38 @@ fn typed(step: &Step, step_type: StepType, params: &Parameters) -> Result<Doing,
         StepType::Train => outside("train", spec(step, params, "train")),
         StepType::Evaluate => outside("evaluate", spec(step, params, "evaluate")),
         StepType::Publish => outside("publish", spec(step, params, "publish")),
-        StepType::Deploy => outside("deploy", spec(step, params, "deploy")),
+        StepType::Deploy => deploy(&spec(step, params, "deploy")),
         // A container is its command here: the node runs what the image would have run.
         StepType::Kubernetes => outside("command", command(step, params, "kubernetes")?),
         StepType::Titus => outside("command", command(step, params, "titus")?),
         StepType::Notebook => outside("command", notebook(params)?),
         _ => Ok(Doing::Nothing),
     }
+}
+
+fn deploy(spec: &Json) -> Result<Doing, WorkError> {
+    let wrong = |name: &str, found: &Json, fix: &str| WorkError::Wrong {
+        name: name.to_owned(),
+        found: found.to_string(),
+        fix: fix.to_owned(),
+    };
+    let pipeline = match &spec["pipeline"] {
+        Json::String(name) if !name.trim().is_empty() => name.clone(),
+        found => return Err(wrong("pipeline", found, "name the pipeline that delivers")),
+    };
+    let parameters = match &spec["parameters"] {
+        Json::Null => json!({}),
+        Json::Object(given) => Json::Object(given.clone()),
+        found => {
+            return Err(wrong("parameters", found, "make it a map of what the pipeline is started with"));
+        }
+    };
+    let wait = match &spec["wait"] {
+        Json::Null => true,
+        Json::Bool(wait) => *wait,
+        found => return Err(wrong("wait", found, "make it true, to wait for the delivery's end, or false")),
+    };
+    Ok(Doing::Deploy { pipeline, parameters, wait })
 }
 
 fn sleep(params: &Parameters) -> Result<Doing, WorkError> {

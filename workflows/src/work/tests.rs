@@ -48,6 +48,15 @@ fn types_become_work() {
         typed("kubernetes", pod),
         outside("command", json!({ "command": ["echo", "hello", "world"], "env": marks }))
     );
+    let parameters = json!({ "type": "MAP", "value": { "version": { "value": 4, "type": "LONG" } } });
+    let deliver = json!({ "pipeline": { "value": "deliver", "type": "STRING" }, "parameters": parameters });
+    let deploy = |wait: bool| {
+        Ok(Doing::Deploy { pipeline: "deliver".into(), parameters: json!({ "version": 4 }), wait })
+    };
+    assert_eq!(typed("deploy", deliver.clone()), deploy(true));
+    let mut goes_on = deliver;
+    goes_on["wait"] = json!({ "value": false, "type": "BOOLEAN" });
+    assert_eq!(typed("Deploy", goes_on), deploy(false));
     let script = json!({ "script": { "value": "echo hi", "type": "STRING" } });
     let line = json!({ "command": ["/bin/sh", "-c", "echo hi"], "env": marks });
     assert_eq!(typed("notebook", script.clone()), outside("command", line.clone()));
@@ -64,6 +73,21 @@ fn work_that_cannot_begin_names_the_parameter() {
         ),
         ("command", json!({}), "params.command.command is missing"),
         ("notebook", json!({}), "params.notebook is missing"),
+        (
+            "deploy",
+            json!({ "pipeline": { "value": " ", "type": "STRING" } }),
+            "params.pipeline is \" \"; name the pipeline",
+        ),
+        (
+            "deploy",
+            json!({ "pipeline": { "value": "p", "type": "STRING" }, "parameters": { "value": "x", "type": "STRING" } }),
+            "params.parameters is \"x\"; make it a map",
+        ),
+        (
+            "deploy",
+            json!({ "pipeline": { "value": "p", "type": "STRING" }, "wait": { "value": "no", "type": "STRING" } }),
+            "params.wait is \"no\"; make it true",
+        ),
     ] {
         let error = typed(step_type, params).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");

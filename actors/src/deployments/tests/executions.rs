@@ -130,7 +130,55 @@ fn a_pipeline_runs_another_one_and_ends_as_it_does() {
     assert_eq!((world.status("deliver:1"), world.traffic().split()), (Status::Canceled, None));
 }
 
-/// Two pipelines that deliver the same model.
+#[test]
+fn a_pipeline_that_runs_itself_comes_to_an_end_whether_it_waits_or_not() {
+    for (wait, limit, executions, why) in [
+        (true, true, 1, "RUNS_ITSELF: p:1 waits for it"),
+        (true, false, 11, "TOO_DEEP"),
+        (false, false, 11, ""),
+        (false, true, 11, ""),
+    ] {
+        let mut world = World::new(15);
+        let stage = json!({ "refId": "s", "type": "pipeline", "pipeline": "p", "waitForCompletion": wait });
+        let mut definition = staged(json!([stage]));
+        definition["limitConcurrent"] = json!(limit);
+        put(&mut world, definition);
+        world.start("p", "1", 2);
+        world.end();
+        assert_eq!(world.executions("p").len(), executions, "{wait} {limit}");
+        let run = world.run("p:1");
+        let expected = if wait { Status::Terminal } else { Status::Succeeded };
+        assert_eq!(run.status, expected, "{wait} {limit}: {}", run.why);
+        assert!(run.why.contains(why), "{}", run.why);
+        assert!(world.deployments().iter().all(|key| world.status(key).is_over()));
+        assert!(world.dead.is_empty(), "{:?}", world.dead);
+    }
+}
+
+#[test]
+fn a_pipeline_that_waits_for_one_which_wants_its_traffic_is_told_so() {
+    let mut world = World::new(16);
+    put(&mut world, short());
+    put(
+        &mut world,
+        staged(json!([
+            { "refId": "a", "type": "deploy", "model": "recommend", "version": "${parameters.version}", "weight": 1 },
+            { "refId": "b", "type": "pipeline", "pipeline": "deliver", "requisiteStageRefIds": ["a"],
+              "pipelineParameters": { "version": 3 } },
+        ])),
+    );
+    world.start("p", "1", 2);
+    world.settle();
+    let run = world.run("p:1");
+    assert_eq!((run.status, world.status("deliver:1")), (Status::Terminal, Status::Terminal));
+    assert!(
+        run.why.contains("p:1 holds the traffic") && run.why.contains("it waits for this execution"),
+        "{}",
+        run.why
+    );
+    assert_eq!(world.traffic().by(), None);
+    assert!(world.dead.is_empty(), "{:?}", world.dead);
+}
 
 #[test]
 fn a_raise_that_starts_nothing_is_told_among_the_executions_with_the_reason() {
