@@ -177,3 +177,30 @@ fn steps_inside_loops_are_checked_like_the_others() {
     assert_has(&nested, &format!("{inner}[1].step.params.no.expression"), "refers to k");
     assert_eq!(nested.0.len(), 3, "{nested}");
 }
+
+#[test]
+fn a_workflow_that_hears_all_that_it_raises_is_refused() {
+    let raises = json!({ "step": { "id": "a", "type": "NoOp",
+        "signal_outputs": [{ "name": "echo", "params": { "n": { "value": 1, "type": "LONG" } } }] } });
+    let inside = json!({ "foreach": { "id": "f", "steps": [raises], "params": { "loop_params": { "type": "MAP",
+        "value": { "i": { "value": [1], "type": "LONG_ARRAY" } } } } } });
+    let of = |steps: &Value, trigger: Value| {
+        problems(json!({}), json!({ "id": "w", "steps": steps, "signal_triggers": [trigger] }))
+    };
+    for steps in [json!([raises]), json!([inside])] {
+        let endless = of(&steps, json!({ "definitions": { "echo": {} } }));
+        assert_has(&endless, "workflow.signal_triggers[0].definitions.echo", "is raised by step a");
+        for (name, trigger) in [
+            ("another signal", json!({ "definitions": { "other": {} } })),
+            ("two that must come together", json!({ "definitions": { "echo": {}, "other": {} } })),
+            ("a condition", json!({ "definitions": { "echo": {} }, "condition": "1 < 0" })),
+            (
+                "what it is about",
+                json!({ "definitions": { "echo": { "match_params": { "n": {
+                "value": 2, "operator": "=" } } } } }),
+            ),
+        ] {
+            assert_eq!(of(&steps, trigger), Problems::default(), "{name}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use super::params::Names;
 use super::{params, signals};
 use crate::bounds::TRIGGERS_MAX;
 use crate::cron::{CronError, Schedule};
-use crate::definition::{SignalTrigger, Workflow};
+use crate::definition::{SignalTrigger, Step, Workflow};
 use crate::tree::Report;
 
 pub(super) fn check(workflow: &Workflow, around: &Names<'_>, report: &Report) {
@@ -41,8 +41,32 @@ pub(super) fn check(workflow: &Workflow, around: &Names<'_>, report: &Report) {
         }
     }
     for (place, trigger) in workflow.signal_triggers.iter().enumerate() {
-        signal(trigger, &format!("workflow.signal_triggers[{place}]"), around, report);
+        let path = format!("workflow.signal_triggers[{place}]");
+        signal(trigger, &path, around, report);
+        ends(trigger, &workflow.steps, &path, report);
     }
+}
+
+/// A trigger that hears whatever a step of its own workflow raises would start one instance after the other, for ever.
+fn ends(trigger: &SignalTrigger, steps: &[Step], path: &str, report: &Report) {
+    let mut definitions = trigger.definitions.iter();
+    let (Some((name, entry)), None) = (definitions.next(), definitions.next()) else { return };
+    if !entry.match_params.is_empty() || trigger.condition.is_some() || trigger.dedup_expr.is_some() {
+        return;
+    }
+    if let Some(step) = raises(steps, name) {
+        let what = format!("is raised by step {step}, so that each instance starts the next without end");
+        let fix = "raise another signal, or give the trigger match_params, a condition or a dedup_expr";
+        report.add(format!("{path}.definitions.{name}"), what, fix);
+    }
+}
+
+/// The first step that raises a signal, those in loops included.
+fn raises<'a>(steps: &'a [Step], name: &str) -> Option<&'a str> {
+    steps.iter().find_map(|step| {
+        let own = step.signal_outputs.iter().any(|output| output.name == name);
+        if own { Some(step.id.as_str()) } else { raises(step.inner(), name) }
+    })
 }
 
 fn signal(trigger: &SignalTrigger, path: &str, around: &Names<'_>, report: &Report) {
