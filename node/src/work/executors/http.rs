@@ -37,13 +37,18 @@ pub(super) async fn run(bench: &Bench, grant: &Grant) -> Outcome {
         Ok(spec) => spec,
         Err(outcome) => return outcome,
     };
-    match call(bench, grant, &spec).await {
+    match call(&bench.http, bench.config.output_bytes_max, &grant.id, &spec).await {
         Ok((status, body)) => judged(&spec, status, body),
         Err(outcome) => outcome,
     }
 }
 
-async fn call(bench: &Bench, grant: &Grant, spec: &Spec) -> Result<(u16, Value), Outcome> {
+async fn call(
+    http: &reqwest::Client,
+    bytes_max: usize,
+    id: &str,
+    spec: &Spec,
+) -> Result<(u16, Value), Outcome> {
     let fatal = |why: String| failed(why, Failure::Fatal);
     let method = spec.method.as_deref().unwrap_or("GET").to_uppercase();
     let method = reqwest::Method::from_bytes(method.as_bytes())
@@ -53,7 +58,7 @@ async fn call(bench: &Bench, grant: &Grant, spec: &Spec) -> Result<(u16, Value),
         return Err(fatal("url: must begin with http:// or https://".to_owned()));
     }
     let within = spec.within_ms.map_or(WITHIN, Duration::from_millis);
-    let mut request = bench.http.request(method, url).timeout(within).header("idempotency-key", &grant.id);
+    let mut request = http.request(method, url).timeout(within).header("idempotency-key", id);
     for (name, value) in &spec.headers {
         request = request.header(name, value);
     }
@@ -69,13 +74,13 @@ async fn call(bench: &Bench, grant: &Grant, spec: &Spec) -> Result<(u16, Value),
     let mut answer = request.send().await.map_err(platform)?;
     let (status, mut bytes) = (answer.status().as_u16(), Vec::new());
     // What lies beyond the bound is not read: a server that floods is cut off.
-    while bytes.len() < bench.config.output_bytes_max {
+    while bytes.len() < bytes_max {
         match answer.chunk().await.map_err(platform)? {
             Some(chunk) => bytes.extend_from_slice(&chunk),
             None => break,
         }
     }
-    bytes.truncate(bench.config.output_bytes_max);
+    bytes.truncate(bytes_max);
     let body = serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
     Ok((status, body))
@@ -102,4 +107,68 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Somebody who takes a call and answers with this over and over, or never.
+    async fn calls(answer: &'static str, over_and_over: bool) -> Result<(u16, Value), Outcome> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 1_024]).await;
+            while stream.write_all(answer.as_bytes()).await.is_ok() && over_and_over {}
+            if answer.is_empty() {
+                std::future::pending::<()>().await;
+            }
+        });
+        let spec = serde_json::from_value(json!({ "url": url, "within_ms": 300 })).unwrap();
+        let called = call(&reqwest::Client::new(), 1_000, "one", &spec).await;
+        served.abort();
+        called
+    }
+
+    fn kind(outcome: Outcome) -> (Failure, String) {
+        let Outcome::Failed { why, kind } = outcome else { panic!("{outcome:?}") };
+        (kind, why)
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_dies_or_is_not_there_is_no_fault_of_the_caller_and_may_be_tried_again() {
+        let (hangs, why) = kind(calls("", false).await.unwrap_err());
+        assert!(hangs == Failure::Platform && why.contains("timed out"), "{why}");
+        let cut = "HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\nhalf";
+        assert_eq!(kind(calls(cut, false).await.unwrap_err()).0, Failure::Platform);
+        assert_eq!(kind(calls("HTTP/1.1 2", false).await.unwrap_err()).0, Failure::Platform);
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let spec = serde_json::from_value(json!({ "url": format!("http://{closed}/x") })).unwrap();
+        let (gone, why) = kind(call(&reqwest::Client::new(), 1_000, "one", &spec).await.unwrap_err());
+        assert!(gone == Failure::Platform && why.starts_with(&format!("http://{closed}/x: ")), "{why}");
+    }
+
+    #[tokio::test]
+    async fn one_that_floods_is_cut_off_at_the_bound() {
+        let flood = "HTTP/1.1 200 OK\r\n\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+        let (status, body) = calls(flood, true).await.unwrap();
+        assert_eq!((status, body.as_str().map(str::len)), (200, Some(1_000)));
+    }
+
+    #[tokio::test]
+    async fn what_can_never_be_called_is_not_tried_again() {
+        for (spec, why) in [
+            (json!({ "url": "nowhere" }), "url: "),
+            (json!({ "url": "ftp://h/" }), "url: must begin with http:// or https://"),
+            (json!({ "url": "http://h/", "method": "FLY AWAY" }), "method: \"FLY AWAY\" is none"),
+        ] {
+            let spec = serde_json::from_value(spec).unwrap();
+            let (kind, said) = kind(call(&reqwest::Client::new(), 1_000, "one", &spec).await.unwrap_err());
+            assert!(kind == Failure::Fatal && said.starts_with(why), "{said}");
+        }
+    }
 }
