@@ -63,8 +63,8 @@ enum Name {
     /// Allocation, canaries, monitors and tests of experiments: how fast, and how often they err; and what a thousand
     /// experiments cost the events.
     Judges,
-    /// Steps of workflows, a foreach of a hundred thousand, Maestro's samples, and deliveries and workflows whose node is
-    /// killed.
+    /// Steps of workflows, a foreach of a hundred thousand, Maestro's samples, and the loop from a signal to a champion with
+    /// a node killed in it.
     Loop,
     /// Beats and artifacts of runs, over HTTP and durable on three nodes.
     Metadata,
@@ -108,7 +108,7 @@ pub(crate) struct Arguments {
     /// What the cluster holds before a node joins it, for `move`.
     #[arg(long, default_value_t = 2_048, value_name = "MIB")]
     fill: u64,
-    /// Deliveries and workflows in which a node is killed, for `loop`.
+    /// Runs from a signal to a champion in which a node is killed, for `loop`.
     #[arg(long, default_value_t = 50)]
     kills: u32,
     /// Writes every figure to this file.

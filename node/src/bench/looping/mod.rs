@@ -6,7 +6,7 @@ mod workflows;
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use troupe_sdk::Client;
 
@@ -87,20 +87,17 @@ impl Scene {
         holds: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Option<Value>> {
         let deadline = tokio::time::Instant::now() + within;
-        let mut failures = 0;
         loop {
-            match self.client.ask(kind, key, "get", &json!({})).await {
+            // One that was not made yet cannot be read.
+            let view = self.client.ask(kind, key, "get", &json!({})).await;
+            match view {
                 Ok(view) if holds(&view) => return Ok(Some(view)),
-                Ok(_) => {}
+                _ if tokio::time::Instant::now() <= deadline => {}
+                Ok(_) => return Ok(None),
                 Err(error) => {
-                    failures += 1;
-                    if failures > 100 {
-                        bail!("{kind}/{key} cannot be read: {error}");
-                    }
+                    println!("loop: {kind}/{key} cannot be read: {error}");
+                    return Ok(None);
                 }
-            }
-            if tokio::time::Instant::now() > deadline {
-                return Ok(None);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
