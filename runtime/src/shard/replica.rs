@@ -65,6 +65,8 @@ pub struct Replica {
     pub(super) pace: Pace,
     /// Milliseconds between beats, and whether a timer is due before the next.
     beat_ms: u64,
+    /// Bytes a second at which snapshots are sent.
+    pub(super) snapshot_pace: u64,
     pub(super) timer_near: bool,
     pub(super) out: Outputs,
     next_token: u64,
@@ -128,6 +130,7 @@ impl Replica {
             seed,
             pace: Pace::default(),
             beat_ms: u64::from(raft.heartbeat_ticks) * tick / 1_000,
+            snapshot_pace: raft.snapshot_bytes_per_s,
             timer_near: false,
             out: Outputs::default(),
             next_token: 1,

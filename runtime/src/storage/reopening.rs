@@ -116,6 +116,10 @@ impl Store for Reopening {
     fn clear(&self, shard: ShardId) -> Result<(), StoreError> {
         self.write_with(|engine| engine.clear(shard))
     }
+
+    fn give_way(&self, bytes: u64, bytes_per_s: u64) {
+        std::thread::sleep(Duration::from_micros(bytes.saturating_mul(1_000_000) / bytes_per_s.max(1)));
+    }
 }
 
 #[cfg(test)]

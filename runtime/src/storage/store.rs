@@ -65,4 +65,8 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// The engine's failure.
     fn clear(&self, shard: ShardId) -> Result<(), StoreError>;
+
+    /// Between two parts of something large: leaves the disk to others for as long as so many bytes take at a pace. Only
+    /// from threads on which nobody waits.
+    fn give_way(&self, _bytes: u64, _bytes_per_s: u64) {}
 }
