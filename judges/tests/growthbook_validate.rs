@@ -50,6 +50,10 @@ fn what_clients_bend_is_refused_with_its_path() {
         (json!({"force": 1, "condition": {"$or": [{}, {"a": {"$in": 3}}]}}), "condition.$or[1].a.$in"),
         (json!({"force": 1, "condition": {"a": {"$inGroup": "none"}}}), "condition.a.$inGroup"),
         (json!({"force": 1, "condition": {"a": {"$gt": null}}}), "condition.a.$gt"),
+        (json!({"force": 1, "condition": {"a": {"$type": "text"}}}), "condition.a.$type"),
+        (json!({"force": 1, "condition": {"a": {"$size": "2"}}}), "condition.a.$size"),
+        (json!({"force": 1, "condition": {"$where": "a"}}), "condition.$where"),
+        (two(json!({"filters": [{"seed": "s", "ranges": [[0.5, 1.5]]}]})), "filters[0].ranges"),
         (json!({"force": 1, "parentConditions": [{"id": "none"}]}), "parentConditions[0]"),
     ] {
         let payload = with_rule(rule.clone()).to_string();

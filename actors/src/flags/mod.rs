@@ -5,10 +5,12 @@
 //! path of the field. What a flag allocates is decided by its door's own hash, bit for bit.
 
 mod messages;
+mod prerequisites;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use messages::{DefineFlag, Door, FlagView, GetFlag, Switch};
+pub(crate) use prerequisites::circle;
 pub(crate) use state::checked;
 pub use state::{Event, FLAGS_MAX, Flag, growthbook_features, unleash_features};

@@ -8,6 +8,7 @@ use troupe_runtime::entity::{Answer, Globals, Placement};
 use troupe_runtime::{Context, Decide, Decision, Entity, Refused};
 
 use super::messages::{DefineFlag, Door, FlagView, GetFlag, Switch};
+use super::prerequisites::{circle, parents};
 use crate::experiments::Experiment;
 use crate::kept::Kept;
 
@@ -35,10 +36,16 @@ pub enum Event {
 }
 
 impl Flag {
+    /// Its definition, served or not; none if it is of another door or was never defined.
+    #[must_use]
+    pub fn defined(&self, door: Door) -> Option<&Value> {
+        (self.door == door && !self.definition.0.is_null()).then_some(&self.definition.0)
+    }
+
     /// What is served to clients of a door; none if it is off or of another one.
     #[must_use]
     pub fn served(&self, door: Door) -> Option<&Value> {
-        (self.on && self.door == door && !self.definition.0.is_null()).then_some(&self.definition.0)
+        self.defined(door).filter(|_| self.on)
     }
 }
 
@@ -105,7 +112,7 @@ impl Decide<DefineFlag> for Flag {
         }
         let compiled = match ask.door {
             Door::Unleash => for_unleash(ctx.key, &ask.definition.0),
-            Door::Growthbook => checked(ctx.key, &ask.definition.0).map(|()| ask.definition.0.clone()),
+            Door::Growthbook => for_growthbook(ctx, &ask.definition.0).map(|()| ask.definition.0.clone()),
         };
         match compiled {
             Err(refused) => Decision::refuse(refused),
@@ -117,37 +124,61 @@ impl Decide<DefineFlag> for Flag {
     }
 }
 
+fn for_growthbook(ctx: &Context<'_>, definition: &Value) -> Result<(), Refused> {
+    if ctx.global::<Experiment>(ctx.key).is_some_and(|experiment| experiment.running().is_some()) {
+        let why =
+            format!("an experiment {:?} runs, which clients know by this name: give another one", ctx.key);
+        return Err(Refused::field("BAD_NAME", "key", why));
+    }
+    checked(ctx.key, definition)?;
+    let Some(path) = circle(ctx.globals, ctx.key, definition) else { return Ok(()) };
+    let why = format!("it leads back to {:?}: break the circle of prerequisites", ctx.key);
+    Err(Refused::field("CIRCLE", format!("definition.{path}"), why))
+}
+
 /// Refuses a feature that GrowthBook's clients would mend, leave off or fail at. On what others it depends is not looked
 /// at: they may come later.
 pub(crate) fn checked(name: &str, definition: &Value) -> Result<(), Refused> {
-    let payload = json!({ "features": { name: definition } });
-    let payload: growthbook::Payload = serde_path_to_error::deserialize(&payload)
-        .map_err(|error| Refused::field("BAD_DEFINITION", "definition", error.to_string()))?;
+    let mut features = Map::from_iter([(name.to_owned(), definition.clone())]);
+    for (_, parent) in parents(definition) {
+        features.entry(parent).or_insert_with(|| json!({}));
+    }
+    let payload: growthbook::Payload = serde_path_to_error::deserialize(&json!({ "features": features }))
+        .map_err(|error| {
+            let path = error.path().to_string();
+            let field =
+                format!("definition{}", path.strip_prefix(&format!("features.{name}")).unwrap_or_default());
+            Refused::field("BAD_DEFINITION", field, error.inner().to_string())
+        })?;
     let own = format!("features.{name}.");
     let problems = growthbook::validate(payload, growthbook::Dialect::default());
-    let absent = |path: &str| path.contains("parentConditions") && path.ends_with(".id");
-    match problems.iter().find(|problem| !absent(&problem.path)) {
+    // A circle is named by the flag that closes it, where all flags are known.
+    match problems.iter().find_map(|problem| Some((problem.path.strip_prefix(&own)?, problem))) {
         None => Ok(()),
-        Some(problem) => {
-            let field = format!("definition.{}", problem.path.strip_prefix(&own).unwrap_or(&problem.path));
-            Err(Refused::field("BAD_DEFINITION", field, format!("{}: {}", problem.found, problem.fix)))
+        Some((path, problem)) => {
+            let why = format!("{}: {}", problem.found, problem.fix);
+            Err(Refused::field("BAD_DEFINITION", format!("definition.{path}"), why))
         }
     }
 }
 
 fn for_unleash(name: &str, definition: &Value) -> Result<Value, Refused> {
-    let unfit = |error: serde_json::Error| Refused::field("BAD_DEFINITION", "definition", error.to_string());
+    let unfit = |at: &str, error: &serde_path_to_error::Error<serde_json::Error>| {
+        let path = error.path().to_string();
+        let field = if path == "." { at.to_owned() } else { format!("{at}.{path}") };
+        Refused::field("BAD_DEFINITION", field, error.inner().to_string())
+    };
     let refused = |refused: unleash::Refused| {
         let field = format!("definition.{}", refused.path.trim_start_matches("features[0]."));
         Refused::field("BAD_DEFINITION", field, refused.to_string())
     };
     let feature: unleash::Feature = match definition.get("experiment") {
         Some(experiment) => {
-            let experiment: unleash::Experiment =
-                serde_json::from_value(experiment.clone()).map_err(unfit)?;
+            let experiment: unleash::Experiment = serde_path_to_error::deserialize(experiment)
+                .map_err(|error| unfit("definition.experiment", &error))?;
             unleash::from_experiment(&experiment).map_err(refused)?
         }
-        None => serde_json::from_value(definition.clone()).map_err(unfit)?,
+        None => serde_path_to_error::deserialize(definition).map_err(|error| unfit("definition", &error))?,
     };
     if feature.name != name {
         let why =
@@ -160,7 +191,8 @@ fn for_unleash(name: &str, definition: &Value) -> Result<Value, Refused> {
         let why = format!("clients would leave the whole flag off: {why}");
         return Err(Refused::field("BAD_DEFINITION", "definition", why));
     }
-    serde_json::to_value(&alone.features[0]).map_err(unfit)
+    serde_json::to_value(&alone.features[0])
+        .map_err(|error| Refused::field("BAD_DEFINITION", "definition", error.to_string()))
 }
 
 impl Decide<Switch> for Flag {

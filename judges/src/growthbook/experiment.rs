@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::bandit::Bandit;
-use super::check::check_experiment;
+use super::check::{check_experiment, flaw};
 use super::condition::{Condition, Parser, bounded_regex};
 use super::hash::Seed;
 use super::ranges::{Range, bucket_ranges, namespace_seed};
@@ -158,6 +158,11 @@ pub(super) fn filters(definitions: Option<&[FilterDefinition]>, parser: &mut Par
         if seed.is_none() {
             parser.at(format!("filters[{i}].hashVersion"), |parser| {
                 parser.problem("an unknown hash version", "use 1 or 2");
+            });
+        }
+        if let Some(found) = definition.ranges.iter().find_map(|range| flaw(&[*range])) {
+            parser.at(format!("filters[{i}].ranges"), |parser| {
+                parser.problem(found, "give parts of 0..1");
             });
         }
         Filter {

@@ -21,6 +21,8 @@ const PROBLEMS_MAX: usize = 100;
 /// The most bytes that a regular expression may have, and may compile to.
 const REGEX_BYTES_MAX: usize = 1 << 10;
 const REGEX_COMPILED_BYTES_MAX: usize = 1 << 18;
+/// What `$type` can ask for.
+const TYPES: [&str; 7] = ["string", "number", "boolean", "array", "object", "null", "undefined"];
 
 /// Compiles the conditions of one payload.
 pub(in super::super) struct Parser<'g> {
@@ -129,7 +131,13 @@ impl<'g> Parser<'g> {
                 self.problem("$savedGroups", "write $savedGroup with one id");
                 Entry::Fixed(Verdict::Fail)
             }
-            path => Entry::At(Path::parse(path), self.check(value, false)),
+            path => {
+                // Clients take it for the name of an attribute, which nobody has.
+                if path.starts_with('$') {
+                    self.problem(format!("the unknown operator {path}"), "use one of GrowthBook's operators");
+                }
+                Entry::At(Path::parse(path), self.check(value, false))
+            }
         }
     }
 
@@ -231,14 +239,28 @@ impl<'g> Parser<'g> {
             "$notRegex" => self.matches(value, true, false),
             "$notRegexi" => self.matches(value, true, true),
             "$exists" => Operator::Exists(truthy(value)),
-            "$type" => Operator::Type(value.clone()),
-            "$size" => Operator::Size(Box::new(self.check(value, false))),
+            "$type" => self.kind(value),
+            "$size" => self.size(value),
             "$all" => self.every(value, false),
             "$alli" => self.every(value, true),
             "$not" => Operator::Not(Box::new(self.check(value, false))),
             "$elemMatch" => self.element(value),
             _ => self.unknown(name),
         }
+    }
+
+    fn kind(&mut self, want: &Value) -> Operator {
+        if !want.as_str().is_some_and(|kind| TYPES.contains(&kind)) {
+            self.problem("no type that a value can have", format!("write one of {}", TYPES.join(", ")));
+        }
+        Operator::Type(want.clone())
+    }
+
+    fn size(&mut self, want: &Value) -> Operator {
+        if !want.is_number() && !want.is_object() {
+            self.problem("no size", "write a number, or operators on one");
+        }
+        Operator::Size(Box::new(self.check(want, false)))
     }
 
     fn order(&mut self, relation: Relation, want: &Value) -> Operator {
