@@ -107,7 +107,17 @@ impl Decide<Deal> for Experiment {
 
 impl Answer<GetPower> for Experiment {
     fn answer(&self, ask: &GetPower, _ctx: &Context<'_>) -> Result<Power, Refused> {
-        self.power(ask).map_err(|error| Refused::new("BAD_POWER", error.to_string()))
+        if ask.effect.is_none() && ask.members.is_none() {
+            return Err(Refused::field(
+                "BAD_POWER",
+                "effect",
+                "give an effect, members of each arm, or both",
+            ));
+        }
+        self.power(ask).map_err(|error| match error {
+            AnalysisError::Value { field, .. } => Refused::field("BAD_POWER", field, error.to_string()),
+            error => Refused::new("BAD_POWER", error.to_string()),
+        })
     }
 }
 

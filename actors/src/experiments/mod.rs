@@ -5,6 +5,7 @@ mod allocation;
 mod batch;
 mod messages;
 mod plan;
+mod starting;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Refused, Timestamp};
 
+use super::messages::ExperimentSpec;
 use super::state::{NAME_BYTES_MAX, is_name, name_rule};
 
 /// Members of one experiment who are forced.
@@ -116,7 +117,7 @@ pub struct Plan {
     pub stops_on_harm: bool,
     /// Its layer: members of one layer are in one of its experiments at most.
     pub layer: Option<Layer>,
-    /// Members who see a variation whatever their hash says: member and variation.
+    /// Members who see a variation whatever their hash says: member and variation. They are not measured.
     pub forced: Vec<(String, String)>,
     /// Coverage over time instead of the experiment's own: from when, and how much.
     pub ramp: Vec<(Timestamp, f64)>,
@@ -198,6 +199,11 @@ impl Plan {
         if self.forced.len() > FORCED_MAX {
             return bad("forced".into(), format!("forced members must be at most {FORCED_MAX}"));
         }
+        if let Some(at) =
+            (1..self.forced.len()).find(|at| self.forced[..*at].iter().any(|one| one.0 == self.forced[*at].0))
+        {
+            return bad(format!("forced[{at}]"), format!("{:?} is there twice", self.forced[at].0));
+        }
         let share = |(_, coverage): &(Timestamp, f64)| (0.0..=1.0).contains(coverage);
         let rises = self.ramp.windows(2).all(|pair| pair[0].0 < pair[1].0);
         if self.ramp.len() > RAMP_MAX || !rises || !self.ramp.iter().all(share) {
@@ -224,6 +230,18 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Says which member is forced into a variation that there is not.
+    pub(super) fn check_forced(&self, spec: &ExperimentSpec) -> Result<(), Refused> {
+        let names: Vec<&str> = spec.variations.iter().map(|variation| variation.name.as_str()).collect();
+        let Some(at) = self.forced.iter().position(|(_, name)| !names.contains(&name.as_str())) else {
+            return Ok(());
+        };
+        let why = format!("no variation {:?}: give one of {}", self.forced[at].1, names.join(", "));
+        Err(Refused::field("BAD_PLAN", format!("plan.forced[{at}]"), why))
+    }
+}
+
 impl MetricSpec {
     fn check(&self, at: usize) -> Result<(), Refused> {
         let bad = |name: &str, why: &str| {
@@ -244,8 +262,8 @@ impl MetricSpec {
         if self.quantile.is_some() && self.per.is_some() {
             return bad("per", "a quantile has no denominator");
         }
-        if self.cuped && self.per.is_some() {
-            return bad("cuped", "what came before is known of numbers, not of ratios");
+        if self.cuped && (self.per.is_some() || self.quantile.is_some()) {
+            return bad("cuped", "what came before is known of numbers, not of ratios or quantiles");
         }
         if self.cap.is_some_and(|cap| !(cap.is_finite() && cap > 0.0)) {
             return bad("cap", "a cap must be a number above 0");

@@ -2,14 +2,12 @@
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
-use troupe_judges::growthbook::layers;
-use troupe_judges::growthbook::wire::ExperimentDefinition;
 use troupe_runtime::entity::{Answer, Placement, Timer};
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::batch::Batch;
 use super::messages::{
-    Climb, Conclude, Define, ExperimentSpec, ExperimentView, GetExperiment, PlanAhead, Start, State, Stop,
+    Climb, Conclude, Define, ExperimentSpec, ExperimentView, GetExperiment, PlanAhead, State, Stop,
 };
 use super::plan::Plan;
 use crate::directory::{Directory, Enlist, Entry};
@@ -90,7 +88,12 @@ impl Experiment {
         self.spec.as_ref()
     }
 
-    fn list<C: Command>(&self, decision: Decision<Self, C>, state: State, key: &str) -> Decision<Self, C> {
+    pub(super) fn list<C: Command>(
+        &self,
+        decision: Decision<Self, C>,
+        state: State,
+        key: &str,
+    ) -> Decision<Self, C> {
         let runs = state == State::Running;
         let entry = Entry {
             key: key.to_owned(),
@@ -101,6 +104,12 @@ impl Experiment {
             due: None,
         };
         decision.tell(Directory::of::<Self>(), &Enlist { entry })
+    }
+
+    /// Whether it runs and measures whoever it is shown to.
+    #[must_use]
+    pub fn measures(&self) -> bool {
+        self.running().is_some() && !self.plan().metrics.is_empty()
     }
 
     /// What is tried, while it runs.
@@ -157,7 +166,7 @@ impl Experiment {
 
 impl Experiment {
     /// Sets the timer of the ramp's next step, if there is one.
-    fn climb<C: Command>(&self, decision: Decision<Self, C>, now: Timestamp) -> Decision<Self, C> {
+    pub(super) fn climb<C: Command>(&self, decision: Decision<Self, C>, now: Timestamp) -> Decision<Self, C> {
         match self.plan().ramp.iter().find(|(from, _)| *from > now) {
             Some((from, _)) => decision.set_timer(RAMP, Timer::once(*from, &Climb {})),
             None => decision,
@@ -176,7 +185,8 @@ impl Decide<Climb> for Experiment {
 
 impl Decide<PlanAhead> for Experiment {
     fn decide(&self, ask: &PlanAhead, _ctx: &Context<'_>) -> Decision<Self, PlanAhead> {
-        if let Err(refused) = ask.plan.check() {
+        let forced = || self.spec().map_or(Ok(()), |spec| ask.plan.check_forced(spec));
+        if let Err(refused) = ask.plan.check().and_then(|()| forced()) {
             return Decision::refuse(refused);
         }
         if self.plan() == &ask.plan {
@@ -205,7 +215,7 @@ impl Decide<Conclude> for Experiment {
     }
 }
 
-fn outcome(key: &str) -> Address {
+pub(super) fn outcome(key: &str) -> Address {
     Address::of::<Outcome>(key)
 }
 
@@ -278,65 +288,6 @@ pub(super) fn is_name(name: &str) -> bool {
 
 pub(super) fn name_rule() -> String {
     format!("must be 1 to {NAME_BYTES_MAX} bytes of letters, digits, spaces, _, - and .")
-}
-
-impl Experiment {
-    fn part(&self, key: &str) -> Option<ExperimentDefinition> {
-        let layer = self.plan().layer.as_ref()?;
-        let namespace = Some((layer.name.clone(), layer.from, layer.to));
-        Some(ExperimentDefinition { key: key.to_owned(), namespace, ..ExperimentDefinition::default() })
-    }
-
-    /// Members of one layer are in one of its experiments at most: a part that another one takes is refused.
-    fn check_layer(&self, ctx: &Context<'_>) -> Result<(), Refused> {
-        let (Some(own), Some(layer)) = (self.part(ctx.key), &self.plan().layer) else { return Ok(()) };
-        if self.later.0.batch.0.is_some() {
-            let why = "members that were dealt out take part whatever their hash says: take the layer away, or the batch back";
-            return Err(Refused::field("BATCH_IN_LAYER", "plan.layer", why));
-        }
-        let others = ctx.globals.all::<Self>();
-        let running = others.iter().filter(|(key, other)| key != ctx.key && other.running().is_some());
-        let mut parts: Vec<ExperimentDefinition> =
-            running.filter_map(|(key, other)| other.part(key)).collect();
-        let free = layers::free_part(&layer.name, layer.to - layer.from, &parts);
-        parts.push(own);
-        let at = parts.len() - 1;
-        let met = layers::conflicts(&parts)
-            .into_iter()
-            .find(|conflict| conflict.pair.0 == at || conflict.pair.1 == at);
-        let Some(met) = met else { return Ok(()) };
-        let other = &parts[if met.pair.0 == at { met.pair.1 } else { met.pair.0 }];
-        let (_, from, to) = other.namespace.clone().unwrap_or_default();
-        let fix = free.map_or_else(
-            || "no other part of this size is free: stop one, or take less".to_owned(),
-            |(from, to)| format!("{from} to {to} is free"),
-        );
-        let why = format!("{from} to {to} of the layer {:?} is {:?}'s: {fix}", layer.name, other.key);
-        Err(Refused::field("OVERLAP", "plan.layer", why))
-    }
-}
-
-impl Decide<Start> for Experiment {
-    fn decide(&self, _ask: &Start, ctx: &Context<'_>) -> Decision<Self, Start> {
-        if let (State::Draft | State::Stopped, Err(refused)) = (self.state, self.check_layer(ctx)) {
-            return Decision::refuse(refused);
-        }
-        match self.state {
-            State::Undefined => Decision::refuse(Refused::new("UNDEFINED", "define the experiment first")),
-            State::Running => Decision::unchanged().reply(()),
-            // Without a plan it is what builds before this one know.
-            State::Draft | State::Stopped
-                if self.plan() == &Plan::default() && self.later.0.batch.0.is_none() =>
-            {
-                self.list(Decision::event(Event::Started), State::Running, ctx.key).reply(())
-            }
-            State::Draft | State::Stopped => {
-                let decision = self.climb(Decision::event(Event::Began(ctx.now)), ctx.now);
-                let decision = decision.tell(outcome(ctx.key), &Follow { runs: true });
-                self.list(decision, State::Running, ctx.key).reply(())
-            }
-        }
-    }
 }
 
 impl Decide<Stop> for Experiment {

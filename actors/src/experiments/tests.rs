@@ -177,6 +177,8 @@ fn a_plan_that_means_nothing_is_refused_with_its_field() {
     let experiment = folded("movies", &[Event::Defined(spec())]);
     let globals = Globals::default();
     let layer = |from, to| Some(Layer { name: "home".into(), from, to });
+    let before = json!({ "name": "hours", "event": "play", "quantile": 0.5, "cuped": true });
+    let before = serde_json::from_value(before).unwrap();
     for (plan, field) in [
         (Plan { layer: layer(0.5, 0.5), ..Plan::default() }, "plan.layer"),
         (Plan { alpha: Some(1.0), ..Plan::default() }, "plan.alpha"),
@@ -184,6 +186,16 @@ fn a_plan_that_means_nothing_is_refused_with_its_field() {
         (Plan { ramp: vec![(Timestamp(5), 0.5), (Timestamp(5), 0.6)], ..Plan::default() }, "plan.ramp"),
         (Plan { condition: Some("{".into()), ..Plan::default() }, "plan.condition"),
         (Plan { condition: Some(r#"{"a": {"$near": 1}}"#.into()), ..Plan::default() }, "plan.condition"),
+        (Plan { condition: Some(r#"{"$near": 1}"#.into()), ..Plan::default() }, "plan.condition"),
+        (Plan { forced: vec![("1".into(), "nobody".into())], ..Plan::default() }, "plan.forced[0]"),
+        (
+            Plan {
+                forced: vec![("1".into(), "champion".into()), ("1".into(), "challenger".into())],
+                ..Plan::default()
+            },
+            "plan.forced[1]",
+        ),
+        (Plan { metrics: vec![before], ..Plan::default() }, "plan.metrics[0].cuped"),
     ] {
         let decision =
             experiment.decide(&super::PlanAhead { plan }, &Context::at(Timestamp(1), "movies", &globals));
@@ -227,6 +239,41 @@ fn a_part_of_a_layer_that_another_experiment_takes_is_refused_with_one_that_is_f
             assert_eq!((refused.code.as_str(), refused.field.as_deref()), ("OVERLAP", Some("plan.layer")));
             assert!(refused.message.contains("other"), "{refused:?}");
         }
+    }
+}
+
+#[test]
+fn what_would_start_and_let_nobody_in_is_refused_with_its_field() {
+    let flag = |definition| {
+        let mut flag = Flag::default();
+        flag.apply(&FlagEvent::Defined(Door::Growthbook, Kept(definition)));
+        flag
+    };
+    let asks = |id: &str| json!({ "defaultValue": true, "rules": [{ "force": false, "parentConditions": [{ "id": id, "condition": {} }] }] });
+    let globals = Globals::default();
+    globals.publish(vec![
+        (Flag::KIND, "open".into(), std::sync::Arc::new(flag(json!({ "defaultValue": true })))),
+        (Flag::KIND, "round".into(), std::sync::Arc::new(flag(asks("further")))),
+        (Flag::KIND, "further".into(), std::sync::Arc::new(flag(asks("movies")))),
+        (Flag::KIND, "taken".into(), std::sync::Arc::new(flag(json!({})))),
+    ]);
+    let requires = |name: &str| Plan { requires: Some(name.into()), ..Plan::default() };
+    let forced = Plan { forced: vec![("1".into(), "nobody".into())], ..Plan::default() };
+    for (key, plan, expected) in [
+        ("movies", requires("open"), None),
+        ("movies", requires("shut"), Some(("UNKNOWN_FLAG", "plan.requires"))),
+        ("movies", requires("movies"), Some(("UNKNOWN_FLAG", "plan.requires"))),
+        ("movies", requires("round"), Some(("CIRCLE", "plan.requires"))),
+        ("movies", forced, Some(("BAD_PLAN", "plan.forced[0]"))),
+        ("taken", Plan::default(), Some(("BAD_NAME", "key"))),
+    ] {
+        let experiment = folded(key, &[Event::Defined(spec()), Event::Planned(plan.clone())]);
+        let decision = experiment.decide(&Start {}, &Context::at(Timestamp(1), key, &globals));
+        let said = decision
+            .outcome()
+            .err()
+            .map(|refused| (refused.code.as_str(), refused.field.as_deref().unwrap()));
+        assert_eq!(said, expected, "{key} {plan:?}");
     }
 }
 
@@ -308,6 +355,8 @@ fn what_arms_can_see_is_said_before_they_are_filled() {
     // Two sides at .05 and a chance of .8: 2 (1.96 + .8416)^2 / .1^2.
     assert_eq!(said.members_needed, Some(1_570.0));
     assert!((said.least_effect.unwrap() - 0.1).abs() < 1e-3 && (said.chance.unwrap() - 0.8).abs() < 1e-3);
-    let nothing = GetPower { deviation: 0.0, ..ask };
-    assert!(experiment.answer(&nothing, &ctx).unwrap_err().message.contains("deviation"));
+    let nothing = GetPower { deviation: 0.0, ..ask.clone() };
+    assert_eq!(experiment.answer(&nothing, &ctx).unwrap_err().field.as_deref(), Some("deviation"));
+    let neither = GetPower { effect: None, members: None, ..ask };
+    assert_eq!(experiment.answer(&neither, &ctx).unwrap_err().field.as_deref(), Some("effect"));
 }

@@ -284,23 +284,23 @@ impl Decide<Remember> for Member {
             at: ctx.now,
         };
         let decision = Decision::event(Event::Remembered(predictions));
-        match &ask.exposure {
-            Some(exposure) if !self.exposures.contains(exposure) => {
-                let (experiment, variation) = exposure.clone();
-                let counter = Exposures::address(&experiment, &variation, ctx.key);
-                let measured = ctx.global::<Experiment>(&experiment);
-                let expose = Expose { experiment: experiment.clone(), variation: variation.clone() };
-                let decision = match measured.is_some_and(|known| !known.plan().metrics.is_empty()) {
-                    true => decision.tell(Address::of::<Participant>(ctx.key), &expose),
-                    false => decision,
-                };
-                decision
-                    .and(Event::Exposed { experiment, variation })
-                    .tell(counter, &CountExposure { at: ctx.now })
-                    .reply(Remembered { first_exposure: true })
-            }
-            _ => decision.reply(Remembered { first_exposure: false }),
+        let Some((experiment, variation)) = ask.exposure.clone() else {
+            return decision.reply(Remembered { first_exposure: false });
+        };
+        let expose = Expose { experiment: experiment.clone(), variation: variation.clone() };
+        // Each time: only the participant knows whether it was counted since the experiment was last planned.
+        let decision = match ctx.global::<Experiment>(&experiment).is_some_and(|known| known.measures()) {
+            true => decision.tell(Address::of::<Participant>(ctx.key), &expose),
+            false => decision,
+        };
+        if self.exposures.contains(&(experiment.clone(), variation.clone())) {
+            return decision.reply(Remembered { first_exposure: false });
         }
+        let counter = Exposures::address(&experiment, &variation, ctx.key);
+        decision
+            .and(Event::Exposed { experiment, variation })
+            .tell(counter, &CountExposure { at: ctx.now })
+            .reply(Remembered { first_exposure: true })
     }
 }
 

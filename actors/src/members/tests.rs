@@ -399,6 +399,32 @@ async fn json_of_strangers_is_read_strictly() {
     assert_eq!(huge.unwrap_err().code(), "NOT_FINITE");
 }
 
+#[tokio::test]
+async fn a_member_counts_again_in_an_experiment_that_was_planned_anew() {
+    let (router, _) = Solo::router(crate::registry());
+    let router = &router;
+    let told = |kind: &'static str, key: &'static str, verb: &'static str, body: serde_json::Value| async move {
+        let to = Address::parse_parts(kind, key).unwrap();
+        router.ask_json(to, verb, &body, AskOptions::default()).await.unwrap()
+    };
+    let spec = serde_json::json!({ "model": "m", "variations": [{ "name": "a" }, { "name": "b" }] });
+    told("experiments", "movies", "define.v1", serde_json::json!({ "spec": spec })).await;
+    for name in ["plays", "hours"] {
+        let metric = serde_json::json!({ "name": name, "event": "play" });
+        told("experiments", "movies", "plan.v1", serde_json::json!({ "plan": { "metrics": [metric] } }))
+            .await;
+        told("experiments", "movies", "start.v1", serde_json::json!({})).await;
+        for _ in 0..2 {
+            let member = Address::of::<Member>("1");
+            router.ask(&member, &remember(Some(("movies", "a"))), AskOptions::default()).await.unwrap();
+        }
+        let outcome = told("outcomes", "movies", "get.v1", serde_json::json!({})).await;
+        assert_eq!(outcome["members"], serde_json::json!([["a", 1]]), "{name}");
+        told("experiments", "movies", "stop.v1", serde_json::json!({})).await;
+    }
+    assert_eq!(exposures(router, "a").await, 1);
+}
+
 #[test]
 fn stored_events_keep_their_bytes() {
     let recorded =

@@ -18,6 +18,8 @@ pub(super) const LOOKS_MAX: usize = 400;
 const ARMS_MAX: usize = 16;
 const METRICS_MAX: usize = 20;
 const TIMER: &str = "look";
+/// Between an experiment's end and its last look.
+const SETTLE_MS: u64 = 2_000;
 
 /// The outcome of one experiment, keyed by it.
 #[derive(Debug, Default, Serialize)]
@@ -145,7 +147,9 @@ impl Decide<Follow> for Outcome {
     fn decide(&self, ask: &Follow, ctx: &Context<'_>) -> Decision<Self, Follow> {
         let decision = Decision::event(Event::Followed(ask.runs));
         if !ask.runs {
-            return decision.cancel_timer(TIMER).reply(());
+            // A last look, at which a plan of fixed horizon decides, once what was on its way is there.
+            let last = Timer::once(Timestamp(ctx.now.0 + SETTLE_MS), &LookNow {});
+            return decision.set_timer(TIMER, last).reply(());
         }
         // The experiment's own shard may be ahead of what this node has applied of it: the first look comes later anyway.
         let every = ctx.global::<Experiment>(ctx.key).map_or(60_000, |e| e.plan().look_every_ms());

@@ -17,7 +17,8 @@ pub struct Expose {
 /// The answer to [`Expose`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Exposed {
-    /// Whether the member had not been in the experiment before.
+    /// Whether the member had not been in the experiment before, and counts in it from now on. A member who is forced
+    /// does not.
     pub first: bool,
 }
 

@@ -9,7 +9,8 @@ use super::messages::{Change, Expose, Exposed, GetParticipant, Measure, Particip
 use crate::experiments::{Experiment, MetricSpec, Of, Plan};
 use crate::outcomes::{Enrol, Outcome, Tally, Withdraw};
 
-/// Experiments that a member takes part in at once; beyond it the oldest is forgotten.
+/// Experiments that a member takes part in at once. Beyond it one that is over is forgotten; where all of them run, the
+/// member is not taken into another one, because who is forgotten would be counted twice.
 pub(super) const STAKES_MAX: usize = 64;
 /// Types of event whose totals are known for the time before an exposure.
 const BEFORE_MAX: usize = 32;
@@ -37,6 +38,8 @@ pub enum Event {
         /// By place among the stakes, then by place among the metrics.
         totals: Vec<(u16, u16, f64, f64)>,
     },
+    /// What it brought to an experiment that is over was forgotten.
+    Forgotten(String),
 }
 
 impl Entity for Participant {
@@ -61,6 +64,7 @@ impl Entity for Participant {
                     stake.mixed = true;
                 }
             }
+            Event::Forgotten(experiment) => self.stakes.retain(|stake| &stake.experiment != experiment),
             Event::Measured { kind, value, totals } => {
                 let room = self.before.len() < BEFORE_MAX;
                 match self.before.iter_mut().find(|(known, _, _)| known == kind) {
@@ -86,6 +90,25 @@ impl Entity for Participant {
 }
 
 impl Participant {
+    /// What must be forgotten so that there is room for another experiment, if anything must.
+    fn room(&self, experiment: &str, ctx: &Context<'_>) -> Result<Option<String>, Refused> {
+        let others = || self.stakes.iter().filter(|stake| stake.experiment != experiment);
+        if others().count() < STAKES_MAX {
+            return Ok(None);
+        }
+        let is_over = |stake: &&Stake| {
+            let known = ctx.global::<Experiment>(&stake.experiment);
+            known.is_none_or(|known| known.running().is_none() || known.revision() != stake.revision)
+        };
+        let over = others().find(is_over).map(|stake| stake.experiment.clone());
+        over.map(Some).ok_or_else(|| {
+            let why = format!(
+                "the member is in {STAKES_MAX} experiments that run, and no more are measured: stop one"
+            );
+            Refused::field("TOO_MANY", "experiment", why)
+        })
+    }
+
     fn covariate(&self, metric: &MetricSpec) -> f64 {
         let (count, sum) = self
             .before
@@ -109,6 +132,36 @@ fn outcome(experiment: &str) -> Address {
     Address::of::<Outcome>(experiment)
 }
 
+impl Participant {
+    /// Takes the member in, in the place of an experiment that is over where there is no other.
+    fn enrol(
+        &self,
+        ask: &Expose,
+        experiment: &Experiment,
+        over: Option<String>,
+        ctx: &Context<'_>,
+    ) -> Decision<Self, Expose> {
+        let revision = experiment.revision();
+        let covariates: Vec<f64> =
+            experiment.plan().metrics.iter().map(|metric| self.covariate(metric)).collect();
+        let enrol = Enrol { revision, variation: ask.variation.clone(), covariates: covariates.clone() };
+        let stake = Stake {
+            experiment: ask.experiment.clone(),
+            revision,
+            variation: ask.variation.clone(),
+            since: ctx.now,
+            mixed: false,
+            totals: covariates.into_iter().map(|y| (0.0, 0.0, y)).collect(),
+        };
+        let exposed = Event::Exposed(stake);
+        let decision = match over {
+            Some(over) => Decision::event(Event::Forgotten(over)).and(exposed),
+            None => Decision::event(exposed),
+        };
+        decision.tell(outcome(&ask.experiment), &enrol).reply(Exposed { first: true })
+    }
+}
+
 impl Decide<Expose> for Participant {
     fn decide(&self, ask: &Expose, ctx: &Context<'_>) -> Decision<Self, Expose> {
         let experiment = ctx.global::<Experiment>(&ask.experiment);
@@ -125,20 +178,14 @@ impl Decide<Expose> for Participant {
         let revision = experiment.revision();
         let known = self.stakes.iter().find(|s| s.experiment == ask.experiment && s.revision == revision);
         let Some(known) = known else {
-            let covariates: Vec<f64> =
-                experiment.plan().metrics.iter().map(|metric| self.covariate(metric)).collect();
-            let enrol = Enrol { revision, variation: ask.variation.clone(), covariates: covariates.clone() };
-            let stake = Stake {
-                experiment: ask.experiment.clone(),
-                revision,
-                variation: ask.variation.clone(),
-                since: ctx.now,
-                mixed: false,
-                totals: covariates.into_iter().map(|y| (0.0, 0.0, y)).collect(),
+            // Whose variation people chose says nothing of those that a hash chose.
+            if experiment.plan().forced.iter().any(|(member, _)| member == ctx.key) {
+                return Decision::unchanged().reply(Exposed { first: false });
+            }
+            return match self.room(&ask.experiment, ctx) {
+                Err(refused) => Decision::refuse(refused),
+                Ok(over) => self.enrol(ask, experiment, over, ctx),
             };
-            return Decision::event(Event::Exposed(stake))
-                .tell(outcome(&ask.experiment), &enrol)
-                .reply(Exposed { first: true });
         };
         if known.variation == ask.variation || known.mixed {
             return Decision::unchanged().reply(Exposed { first: false });
@@ -156,6 +203,10 @@ impl Decide<Expose> for Participant {
 
 impl Decide<Measure> for Participant {
     fn decide(&self, ask: &Measure, ctx: &Context<'_>) -> Decision<Self, Measure> {
+        if ask.value.is_some_and(|value| !value.is_finite()) {
+            let why = "value must be a finite number, as single precision holds it";
+            return Decision::refuse(Refused::field("NOT_FINITE", "value", why));
+        }
         let value = f64::from(ask.value.unwrap_or(0.0));
         let (mut totals, mut tallies) = (Vec::new(), Vec::new());
         for (at, stake) in self.stakes.iter().enumerate().filter(|(_, stake)| !stake.mixed) {

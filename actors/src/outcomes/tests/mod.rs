@@ -232,6 +232,10 @@ fn a_fixed_horizon_decides_only_when_the_experiment_was_stopped() {
     }
     let look = scene.look();
     assert_eq!((look.verdict.as_str(), look.measured[0].verdict.as_str()), ("open", "better"));
+    let ctx = Context::at(Timestamp(scene.now), "e", &scene.globals);
+    let decision = scene.outcome.decide(&Follow { runs: false }, &ctx);
+    let [(_, Some(timer))] = decision.timers() else { panic!("it looks by itself when it has stopped") };
+    assert!(timer.due > Timestamp(scene.now) && timer.every_ms.is_none(), "{timer:?}");
     scene.outcome(&Follow { runs: false });
     assert_eq!(scene.look().verdict, "winner");
     assert_eq!(scene.concluded.len(), 1);
@@ -291,6 +295,76 @@ fn what_was_measured_under_another_definition_is_not_mixed_in() {
     assert_eq!(scene.view().members, [("new".to_owned(), 1)]);
     scene.expose(0, "old");
     assert_eq!(scene.outcome.arms.iter().map(|arm| arm.sums[0].0.x).sum::<f64>(), 0.0);
+}
+
+#[test]
+fn a_member_is_in_as_many_experiments_as_it_has_room_for_and_never_twice_in_one() {
+    let named = |at: usize| format!("e{at:02}");
+    let running = |at: usize| {
+        let mut experiment = Experiment::create(&named(at));
+        let metrics = vec![metric("hours", "play", Of::Sum)];
+        for event in [
+            experiments::Event::Defined(spec()),
+            experiments::Event::Planned(Plan { metrics, ..Plan::default() }),
+            experiments::Event::Began(Timestamp(1)),
+        ] {
+            experiment.apply(&event);
+        }
+        experiment
+    };
+    let globals = Globals::default();
+    globals.publish((0..66).map(|at| (Experiment::KIND, named(at), Arc::new(running(at)) as _)).collect());
+    let mut member = Participant::default();
+    let mut expose = |at: usize, globals: &Globals| {
+        let expose = Expose { experiment: named(at), variation: "old".into() };
+        let decision = member.decide(&expose, &Context::at(Timestamp(9), "m", globals));
+        let said = decision.outcome().map(|reply| reply.unwrap().first).map_err(|one| one.code.clone());
+        let enrolled = decision.effects().iter().filter(|effect| effect.verb == Enrol::VERB).count();
+        let events: Vec<_> = decision.events().iter().map(wire::encode).collect();
+        events.iter().for_each(|event| member.apply(&wire::decode(event).unwrap()));
+        said.map(|first| (first, enrolled))
+    };
+    for at in 0..64 {
+        assert_eq!(expose(at, &globals), Ok((true, 1)), "{at}");
+    }
+    assert_eq!(expose(64, &globals), Err("TOO_MANY".to_owned()), "all others run");
+    for at in 0..64 {
+        assert_eq!(expose(at, &globals), Ok((false, 0)), "{at} was counted");
+    }
+    let mut over = running(30);
+    over.apply(&experiments::Event::Stopped);
+    globals.publish(vec![(Experiment::KIND, named(30), Arc::new(over) as _)]);
+    assert_eq!(expose(64, &globals), Ok((true, 1)), "in the place of one that is over");
+    assert_eq!(expose(0, &globals), Ok((false, 0)), "and of no other");
+    assert_eq!(expose(65, &globals), Err("TOO_MANY".to_owned()));
+}
+
+#[test]
+fn who_is_forced_sees_a_variation_and_is_not_measured() {
+    let plan = Plan {
+        metrics: vec![metric("hours", "play", Of::Sum)],
+        forced: vec![("m".into(), "new".into())],
+        ..Plan::default()
+    };
+    let mut scene = Scene::new(plan, 1);
+    scene.expose(0, "new");
+    scene.event(0, "play", 3.0);
+    assert!(scene.view().members.is_empty());
+    let seen = scene.experiment.allocate("m", Timestamp(scene.now)).map(|variation| variation.name.clone());
+    assert_eq!(seen.as_deref(), Some("new"));
+}
+
+#[test]
+fn a_value_beyond_single_precision_spoils_no_sums() {
+    let metrics = vec![metric("hours", "play", Of::Sum)];
+    let mut scene = Scene::new(Plan { metrics, ..Plan::default() }, 1);
+    scene.expose(0, "old");
+    for value in [f32::INFINITY, f32::NAN] {
+        let measure = Measure { kind: "play".into(), value: Some(value), at: Timestamp(scene.now) };
+        assert_eq!(scene.member(0, &measure), Err("NOT_FINITE".to_owned()));
+    }
+    scene.event(0, "play", 2.0);
+    assert_eq!(scene.outcome.arms[0].sums[0].0.xx, 4.0);
 }
 
 #[test]
