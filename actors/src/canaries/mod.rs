@@ -7,6 +7,7 @@
 mod config;
 mod messages;
 mod notify;
+mod second;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -16,4 +17,4 @@ pub use messages::{
     CanaryEnded, CanaryView, Cancel, GetCanary, GiveUp, JudgeLook, Judged, LookView, MetricView, Notify,
     Overdue, Pair, StartCanary, StartFor, Verdict,
 };
-pub use state::{Canary, Event, GRACE_MS};
+pub use state::{Canary, Event, GRACE_MS, check_pairs};

@@ -2,9 +2,11 @@
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
+use troupe_judges::canary::classify::Class;
+use troupe_judges::canary::judge::{AnalysisResult, SideMetadata};
 use troupe_judges::canary::lifetime::{self, Window};
-use troupe_judges::canary::sequential::{self, Watch};
-use troupe_judges::canary::{JudgeResult, MetricPair, Thresholds, judge};
+use troupe_judges::canary::sequential;
+use troupe_judges::canary::{CanaryConfig, JudgeResult, MetricPair, Thresholds, judge};
 use troupe_runtime::entity::{Answer, Timer};
 use troupe_runtime::{Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
@@ -14,6 +16,7 @@ use super::messages::{
     CanaryView, Cancel, GetCanary, GiveUp, JudgeLook, Judged, LookView, MetricView, Notify, Overdue, Pair,
     StartCanary, Verdict,
 };
+use super::second;
 use crate::directory::{Directory, Enlist, Entry};
 use crate::kept::{Kept, Later};
 
@@ -28,8 +31,6 @@ const PAIRS_MAX: usize = 1_000;
 const POINTS_MAX: usize = 1_000_000;
 /// Points of a side that are kept for a picture.
 const DRAWN_MAX: usize = 120;
-/// The chance of a false alarm of the second judge, over all metrics and looks.
-const ALPHA: f64 = 0.05;
 const WHY_CHARS_MAX: usize = 400;
 const TIMER: &str = "overdue";
 
@@ -118,12 +119,16 @@ impl Canary {
         }
     }
 
-    fn judged(&self, started: &StartCanary, pairs: &[Pair], seed: u64) -> Result<JudgeResult, Refused> {
-        let points: usize = pairs.iter().map(|pair| pair.control.len() + pair.experiment.len()).sum();
-        if pairs.is_empty() || pairs.len() > PAIRS_MAX || points > POINTS_MAX {
-            let why = format!("pairs must be 1 to {PAIRS_MAX}, with {POINTS_MAX} points or less");
-            return Err(Refused::field("BAD_PAIRS", "pairs", why));
-        }
+    /// What the judge says of pairs that were brought, those that should be there and are not among them without points;
+    /// and why nothing could be judged, if nothing could.
+    fn judged(
+        &self,
+        started: &StartCanary,
+        pairs: &[Pair],
+        seed: u64,
+    ) -> Result<(JudgeResult, Option<String>), Refused> {
+        let config = &started.config.0;
+        check_pairs(config, pairs)?;
         let side = |points: &[Option<f64>]| points.iter().map(|point| point.unwrap_or(f64::NAN)).collect();
         let pairs: Vec<MetricPair> = pairs
             .iter()
@@ -134,54 +139,55 @@ impl Canary {
                 control: side(&pair.control),
                 experiment: side(&pair.experiment),
             })
+            .chain(missing(config, pairs))
             .collect();
-        let mut result = judge(&started.config.0, started.thresholds.0, &pairs, seed)
+        let mut result = judge(config, started.thresholds.0, &pairs, seed)
             .map_err(|problem| Refused::field("UNKNOWN_METRIC", problem.path, problem.why))?;
-        if started.config.0.judge.name != sequential::NAME {
-            return Ok(result);
-        }
-        second_judge(started, &pairs, &mut result);
-        Ok(result)
+        // Kayenta classifies two single points by the noise that it adds to them.
+        let single = |side: &SideMetadata| side.stats.count == 1;
+        let nothing = |one: &AnalysisResult| {
+            matches!(one.classification, Class::Error | Class::Nodata)
+                || single(&one.control_metadata)
+                || single(&one.experiment_metadata)
+        };
+        let enough = match config.judge.name.as_str() {
+            sequential::NAME => second::judge(started, &pairs, &mut result),
+            _ => result.results.iter().any(|one| !one.muted && !nothing(one)),
+        };
+        let first = result.results.iter().find(|one| !one.muted).filter(|_| !enough);
+        let why = first.map(|one| {
+            let reason = one.classification_reason.as_deref().unwrap_or_default();
+            format!("no metric had points enough to be judged: {}: {reason}", one.name)
+        });
+        Ok((result, why))
     }
 }
 
-/// The second judge reads the window anew at every look: with a window that grows, its process is the same as if it had
-/// been told point by point; with one that slides, alpha is spent on each look alone.
-fn second_judge(started: &StartCanary, pairs: &[MetricPair], result: &mut JudgeResult) {
-    let mut without = true;
-    let counted = result.results.iter().filter(|one| !one.muted).count().max(1) as f64;
-    let looks =
-        started.lifetime.as_ref().filter(|life| life.0.lookback_ms > 0).map_or(1, |life| life.0.looks());
-    let threshold = ALPHA / counted / looks as f64;
-    let mut failed = None;
-    for (pair, one) in pairs.iter().zip(&mut result.results) {
-        let Some(metric) = started.config.0.metrics.iter().find(|metric| metric.name == pair.name) else {
-            continue;
-        };
-        let direction = metric.analysis().direction;
-        let mut watch = Watch::default();
-        pair.control.iter().zip(&pair.experiment).for_each(|(b, c)| watch.fold(*b, *c, direction));
-        let evidence = watch.evidence();
-        let sign =
-            evidence.sign.map_or_else(|| "nothing".to_owned(), |sign| format!("{sign:?}").to_lowercase());
-        one.classification_reason = Some(format!(
-            "{sign} with p {:.2e} over {} pairs, against {threshold:.1e}",
-            evidence.p, evidence.pairs
-        ));
-        if evidence.pairs > 0 && evidence.p <= threshold && !one.muted {
-            failed.get_or_insert_with(|| format!("{}: {sign}", pair.name));
-        }
-        without &= evidence.pairs == 0;
+/// Says what is wrong with pairs that are to be judged by a config.
+///
+/// # Errors
+/// `BAD_PAIRS` or `UNKNOWN_METRIC`, with the field.
+pub fn check_pairs(config: &CanaryConfig, pairs: &[Pair]) -> Result<(), Refused> {
+    let points: usize = pairs.iter().map(|pair| pair.control.len() + pair.experiment.len()).sum();
+    if pairs.is_empty() || pairs.len() > PAIRS_MAX || points > POINTS_MAX {
+        let why = format!("pairs must be 1 to {PAIRS_MAX}, with {POINTS_MAX} points or less");
+        return Err(Refused::field("BAD_PAIRS", "pairs", why));
     }
-    result.judge_name = sequential::NAME.to_owned();
-    let (score, words) = match failed {
-        Some(metric) => (0.0, Some(format!("Canary Failed: {metric}"))),
-        None if without => (0.0, Some("Canary Failed: no metric returned a pair of points".to_owned())),
-        None => (100.0, None),
-    };
-    result.score.score = score;
-    result.score.classification = if score > 0.0 { "Pass" } else { "Fail" }.to_owned();
-    result.score.classification_reason = words;
+    pairs.iter().enumerate().try_for_each(|(at, pair)| {
+        config
+            .named(at, &pair.name)
+            .map(|_| ())
+            .map_err(|problem| Refused::field("UNKNOWN_METRIC", problem.path, problem.why))
+    })
+}
+
+/// Pairs without points of the metrics that must have some and that nobody brought.
+fn missing(config: &CanaryConfig, pairs: &[Pair]) -> Vec<MetricPair> {
+    let needed = config.metrics.iter().filter(|metric| {
+        let analysis = metric.analysis();
+        (analysis.critical || analysis.must_have_data) && !pairs.iter().any(|pair| pair.name == metric.name)
+    });
+    needed.map(|metric| MetricPair { name: metric.name.clone(), ..MetricPair::default() }).collect()
 }
 
 fn drawn(points: &[Option<f64>]) -> Vec<Option<f32>> {
@@ -275,9 +281,12 @@ impl Canary {
         let decision = Decision::event(Event::Started(Box::new(ask.clone()), ctx.now));
         Ok(match begun.window() {
             Some(window) => begun.wait(ctx, decision, &window),
-            // Its points are brought with the next message; a canary that is forgotten ends all the same.
+            // Its points are brought with the next message, or where a request says from where by whoever started it,
+            // and in the end by any node; a canary that is forgotten ends all the same.
             None => {
-                let entry = begun.entry(ctx.key, "running", None);
+                let asks = ask.request.0["scopes"].is_object();
+                let due = asks.then_some(Timestamp(ctx.now.0 + RETRY_MS));
+                let entry = begun.entry(ctx.key, "running", due);
                 let overdue = Timer::once(Timestamp(ctx.now.0 + GRACE_MS), &Overdue {});
                 Self::list(decision, entry).set_timer(TIMER, overdue)
             }
@@ -308,8 +317,8 @@ impl Decide<JudgeLook> for Canary {
         }
         let window = self.window();
         let seed = xxh3_64(ctx.key.as_bytes()).wrapping_add(ask.look);
-        let result = match self.judged(started, &ask.pairs, seed) {
-            Ok(result) => result,
+        let (result, unjudged) = match self.judged(started, &ask.pairs, seed) {
+            Ok(judged) => judged,
             Err(refused) => return Decision::refuse(refused),
         };
         let score = result.score.score;
@@ -325,10 +334,14 @@ impl Decide<JudgeLook> for Canary {
         };
         let why = result.score.classification_reason.as_deref().unwrap_or_default();
         let said = format!("look {} scored {score} of {} to pass. {why}", ask.look + 1, thresholds.pass);
-        let decision = match verdict {
-            lifetime::Verdict::Passed => self.end(ctx, decision, "passed", said.trim().to_owned()),
-            lifetime::Verdict::Failed => self.end(ctx, decision, "failed", said.trim().to_owned()),
-            lifetime::Verdict::Continues => {
+        let decision = match (verdict, unjudged) {
+            // What nothing speaks for is no verdict, whatever the score of nothing is.
+            (lifetime::Verdict::Passed | lifetime::Verdict::Failed, Some(words)) => {
+                self.end(ctx, decision, "no_data", words)
+            }
+            (lifetime::Verdict::Passed, None) => self.end(ctx, decision, "passed", said.trim().to_owned()),
+            (lifetime::Verdict::Failed, None) => self.end(ctx, decision, "failed", said.trim().to_owned()),
+            (lifetime::Verdict::Continues, _) => {
                 let next = started.lifetime.as_ref().and_then(|lifetime| lifetime.0.window(ask.look + 1));
                 match next {
                     Some(next) => self.wait(ctx, decision, &next),

@@ -120,8 +120,10 @@ fn the_second_judge_names_what_it_sees() {
         scene.tell(&start("troupe-sequential", None)).unwrap();
         let judged = scene.tell(&JudgeLook { look: 0, pairs: pairs(60, shift) }).unwrap();
         assert_eq!(judged.verdict.unwrap().outcome, expected);
-        let reason = judged.result.0.results[0].classification_reason.clone().unwrap();
+        let first = &judged.result.0.results[0];
+        let reason = first.classification_reason.clone().unwrap();
         assert_eq!(reason.contains("higher"), shift > 0.0, "{reason}");
+        assert_eq!(format!("{:?}", first.classification), if shift > 0.0 { "High" } else { "Pass" });
     }
 }
 
@@ -171,8 +173,92 @@ fn metrics_without_any_point_are_no_pass() {
             ..Pair::default()
         });
         let judged = scene.tell(&JudgeLook { look: 0, pairs: empty.into() }).unwrap();
-        assert!(!judged.verdict.unwrap().passed, "{judge}");
+        assert_eq!(judged.verdict.unwrap().outcome, "no_data", "{judge}");
     }
+}
+
+#[test]
+fn a_metric_that_must_have_points_fails_the_canary_without_them_whoever_judges() {
+    for judge in ["NetflixACAJudge-v1.0", "troupe-sequential"] {
+        for (analysis, brought, passes) in [
+            (json!({}), true, true),
+            (json!({ "critical": true }), true, false),
+            (json!({ "critical": true }), false, false),
+            (json!({ "mustHaveData": true }), true, false),
+            (json!({ "mustHaveData": true }), false, false),
+            (json!({ "critical": true, "muted": true }), false, true),
+        ] {
+            let mut start = start(judge, None);
+            let metric = |name: &str, analysis| json!({ "name": name, "groups": ["g"], "analysisConfigurations": { "canary": analysis } });
+            let metrics =
+                [metric("latency", analysis.clone()), metric("errors", json!({})), metric("cpu", json!({}))];
+            start.config.0 =
+                serde_json::from_value(json!({ "judge": { "name": judge }, "metrics": metrics })).unwrap();
+            let mut scene = Scene::default();
+            scene.tell(&start).unwrap();
+            let whole = pairs(60, 0.0).remove(1);
+            let mut brings = vec![whole.clone(), Pair { name: "cpu".into(), ..whole }];
+            if brought {
+                brings.push(Pair { name: "latency".into(), ..Pair::default() });
+            }
+            let judged = scene.tell(&JudgeLook { look: 0, pairs: brings }).unwrap();
+            let verdict = judged.verdict.unwrap();
+            assert_eq!(verdict.passed, passes, "{judge} {analysis} {brought}: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn points_that_are_too_few_to_be_judged_are_no_pass_at_the_end_and_no_fail_before_it() {
+    for (judge, few) in [("NetflixACAJudge-v1.0", 1), ("troupe-sequential", 5)] {
+        let mut scene = Scene::default();
+        scene.tell(&start(judge, Some(lifetime()))).unwrap();
+        let brought = || pairs(few, 30.0).into_iter().take(1).collect();
+        for look in 0..3 {
+            let judged = scene.tell(&JudgeLook { look, pairs: brought() }).unwrap();
+            let outcome = judged.verdict.map(|verdict| (verdict.outcome, verdict.words));
+            assert_eq!(outcome.is_some(), look == 2, "{judge} {outcome:?}");
+            if let Some((outcome, words)) = outcome {
+                assert!(outcome == "no_data" && words.contains("latency"), "{judge} {outcome}: {words}");
+            }
+        }
+    }
+}
+
+#[test]
+fn single_points_are_no_data_whatever_noise_would_make_of_them() {
+    for judge in ["NetflixACAJudge-v1.0", "troupe-sequential"] {
+        for value in 1..20 {
+            let mut scene = Scene::default();
+            scene.tell(&start(judge, None)).unwrap();
+            let side = |value: i32| vec![Some(f64::from(value))];
+            let pair = |name: &str| Pair {
+                name: name.into(),
+                control: side(value),
+                experiment: side(2 * value),
+                ..Pair::default()
+            };
+            let look = JudgeLook { look: 0, pairs: vec![pair("latency"), pair("errors")] };
+            let verdict = scene.tell(&look).unwrap().verdict.unwrap();
+            assert_eq!(verdict.outcome, "no_data", "{judge} {value}: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn a_canary_that_asks_for_points_of_the_past_is_due_until_it_has_them() {
+    let mut scene = Scene { now: 5_000, ..Scene::default() };
+    let request = Kept(json!({ "scopes": { "default": {} } }));
+    scene.tell(&StartCanary { request, ..start("dredd-v1.0", None) }).unwrap();
+    assert!(
+        scene.entry.due.is_some_and(|due| due.0 > 5_000),
+        "whoever started it may die before it brings them"
+    );
+    scene.tell(&JudgeLook { look: 0, pairs: pairs(60, 0.0) }).unwrap();
+    assert_eq!(scene.entry.due, None);
+    let mut scene = Scene::default();
+    scene.tell(&start("dredd-v1.0", None)).unwrap();
+    assert_eq!(scene.entry.due, None, "nobody else has posted points");
 }
 
 fn start_for(judge: &str, lifetime: Option<Lifetime>) -> StartFor {

@@ -45,7 +45,7 @@ pub enum OutlierStrategy {
 
 /// Which points are outliers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Outliers {
     /// What becomes of them.
     pub strategy: OutlierStrategy,
@@ -73,7 +73,7 @@ pub enum Measure {
 /// Changes that are allowed, and those that fail the whole canary where the metric is critical. Where absent: 1 of the
 /// mean ratio, a half of the common language effect size, which allow nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct EffectSize {
     /// How it is measured.
     pub measure: Measure,
@@ -104,9 +104,10 @@ impl EffectSize {
     }
 }
 
-/// How one metric is judged.
+/// How one metric is judged. A word that is not known is refused: a metric that was meant to be critical must not pass for
+/// one that is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Analysis {
     /// Which changes are bad.
     pub direction: Direction,
@@ -243,6 +244,18 @@ impl Problem {
 }
 
 impl CanaryConfig {
+    /// The metric that the pair at this place is of.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn named(&self, at: usize, name: &str) -> Result<&Metric, Problem> {
+        self.metrics.iter().find(|metric| metric.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.metrics.iter().map(|metric| metric.name.as_str()).take(20).collect();
+            let why = format!("no metric {name:?} in the config, which has {}", known.join(", "));
+            Problem::new(format!("metricSetPairList[{at}].name"), why)
+        })
+    }
+
     /// Everything that is wrong.
     #[must_use]
     pub fn validate(&self) -> Vec<Problem> {

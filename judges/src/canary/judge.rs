@@ -116,8 +116,8 @@ pub struct JudgeResult {
     pub score: Score,
 }
 
-/// Judges a canary. Each pair's metric must be in the config; a metric of the config without a pair has no data. `seed`
-/// draws the noise on equal values.
+/// Judges a canary. Each pair's metric must be in the config; a metric of the config without a pair is not counted, as
+/// Kayenta counts none. `seed` draws the noise on equal values.
 ///
 /// # Errors
 /// The first pair whose metric the config does not know.
@@ -129,12 +129,7 @@ pub fn judge(
 ) -> Result<JudgeResult, Problem> {
     let mut results = Vec::with_capacity(pairs.len());
     for (at, pair) in pairs.iter().enumerate() {
-        let Some(metric) = config.metrics.iter().find(|metric| metric.name == pair.name) else {
-            let known: Vec<&str> =
-                config.metrics.iter().map(|metric| metric.name.as_str()).take(20).collect();
-            let why = format!("no metric {:?} in the config, which has {}", pair.name, known.join(", "));
-            return Err(Problem::new(format!("metricSetPairList[{at}].name"), why));
-        };
+        let metric = config.named(at, &pair.name)?;
         let analysis = metric.analysis();
         let control = transformed(&pair.control, analysis);
         let experiment = transformed(&pair.experiment, analysis);
