@@ -56,7 +56,7 @@ impl Answer<Compare> for Monitor {
                 return Err(Refused::field("TOO_MANY", field, why));
             }
         }
-        compare(ask).map_err(|error| Refused::new("NOT_COMPARABLE", error.to_string()))
+        compare(ask).map_err(|error| Refused::field("NOT_COMPARABLE", error.field(), error.to_string()))
     }
 }
 

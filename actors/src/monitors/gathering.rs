@@ -74,6 +74,13 @@ impl Gathering {
 
     /// The judges with their reference.
     pub(super) fn learned(&self, spec: &MonitorSpec, now: Timestamp) -> Result<Watching, String> {
+        let empty = self.columns.iter().position(|column| column.iter().all(|x| x.is_nan()));
+        if let Some(feature) = empty.and_then(|at| spec.features.get(at)) {
+            return Err(format!(
+                "the first rows cannot be a reference: {:?} has no value in any of them",
+                feature.name
+            ));
+        }
         let mut learned = Watching::new(spec, &self.columns, now)
             .map_err(|error| format!("the first rows cannot be a reference: {error}"))?;
         learned.go_on(&self.on_stale.0);

@@ -1,9 +1,14 @@
 //! What a monitor watches, and how.
 
 use serde::{Deserialize, Serialize};
+use troupe_judges::drift::DriftError;
+use troupe_judges::drift::alert::Alert;
+use troupe_judges::drift::batch::Completeness;
 use troupe_judges::drift::monitor::{Feature, MonitorOptions};
 use troupe_judges::drift::stream::DetectorSpec;
 use troupe_runtime::Refused;
+
+use super::watching::OTHERS;
 
 /// Features of one monitor.
 const FEATURES_MAX: usize = 100;
@@ -92,21 +97,7 @@ impl MonitorSpec {
         if self.features.is_empty() || self.features.len() > FEATURES_MAX {
             return bad("features", format!("features must be 1 to {FEATURES_MAX}"));
         }
-        for (at, feature) in self.features.iter().enumerate() {
-            let field = format!("features[{at}].name");
-            if feature.name.is_empty() || feature.name.len() > NAME_BYTES_MAX {
-                return bad(&field, format!("a feature's name must be 1 to {NAME_BYTES_MAX} bytes"));
-            }
-            if self.features[..at].iter().any(|other| other.name == feature.name) {
-                return bad(&field, format!("{:?} is there twice", feature.name));
-            }
-            if self.feed.is_some() && !FEED.contains(&feature.name.as_str()) {
-                return bad(
-                    &field,
-                    format!("a feed tells of {}, not of {:?}", FEED.join(", "), feature.name),
-                );
-            }
-        }
+        self.check_features()?;
         if !(2..=WINDOW_MAX).contains(&self.options.window) {
             return bad("options.window", format!("a window must be 2 to {WINDOW_MAX} observations"));
         }
@@ -122,6 +113,9 @@ impl MonitorSpec {
         }
         if let Some(labels) = self.labels.filter(|labels| !(1..=LABELS_MAX).contains(labels)) {
             return bad("labels", format!("{labels} predictions cannot wait: give 1 to {LABELS_MAX}"));
+        }
+        if self.label_horizon_ms == Some(0) {
+            return bad("label_horizon_ms", "give at least 1 millisecond".to_owned());
         }
         for (field, ms) in [("stale_after_ms", self.stale_after_ms), ("window_ms", self.window_ms)] {
             if ms.is_some_and(|ms| ms < 200) {
@@ -140,11 +134,62 @@ impl MonitorSpec {
         for (field, name) in names.into_iter().filter_map(|(field, name)| Some((field, name?))) {
             if name.len() > NAME_BYTES_MAX
                 || (field == "signal" && name.is_empty())
-                || name.contains(['{', '}'])
+                || name.contains(|c: char| c.is_control() || matches!(c, '{' | '}'))
             {
-                return bad(field, format!("{field} must be at most {NAME_BYTES_MAX} bytes without braces"));
+                let why = format!(
+                    "{field} must be at most {NAME_BYTES_MAX} bytes without braces and control characters"
+                );
+                return bad(field, why);
+            }
+        }
+        self.check_judges()
+    }
+
+    fn check_features(&self) -> Result<(), Refused> {
+        let bad = |field: &str, why: String| Err(Refused::field("BAD_SPEC", format!("spec.{field}"), why));
+        for (at, feature) in self.features.iter().enumerate() {
+            let field = format!("features[{at}].name");
+            if feature.name.is_empty() || feature.name.len() > NAME_BYTES_MAX {
+                return bad(&field, format!("a feature's name must be 1 to {NAME_BYTES_MAX} bytes"));
+            }
+            if self.features[..at].iter().any(|other| other.name == feature.name) {
+                return bad(&field, format!("{:?} is there twice", feature.name));
+            }
+            if OTHERS.contains(&feature.name.as_str()) {
+                let why = format!(
+                    "{:?} is what an alarm of the monitor itself is called: give another name",
+                    feature.name
+                );
+                return bad(&field, why);
+            }
+            if self.feed.is_some() && !FEED.contains(&feature.name.as_str()) {
+                return bad(
+                    &field,
+                    format!("a feed tells of {}, not of {:?}", FEED.join(", "), feature.name),
+                );
             }
         }
         Ok(())
     }
+
+    /// What a judge would not begin with, each option under its own path.
+    fn check_judges(&self) -> Result<(), Refused> {
+        let at = |path: String| move |error: DriftError| wrong(&path, &error);
+        for (place, feature) in self.features.iter().enumerate() {
+            Completeness::new(feature.expectation).map_err(at(format!("features[{place}].expectation.")))?;
+        }
+        for (place, detector) in self.errors.iter().enumerate() {
+            detector.build().map_err(at(format!("errors[{place}].")))?;
+        }
+        if let Some(detector) = self.options.detector {
+            detector.build().map_err(at("options.detector.".to_owned()))?;
+        }
+        Alert::new(self.options.alert).map_err(at("options.alert.".to_owned()))?;
+        Ok(())
+    }
+}
+
+/// A refusal of what a judge says of an option that is under this path.
+pub(super) fn wrong(path: &str, error: &DriftError) -> Refused {
+    Refused::field("BAD_SPEC", format!("spec.{path}{}", error.field()), error.to_string())
 }

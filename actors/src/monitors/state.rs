@@ -12,7 +12,7 @@ use super::foresight::{Foreseen, Foresight};
 use super::gathering::Gathering;
 use super::messages::{DefineMonitor, Happening, Label, Lift, Observe, Observed, Row, Silence, Tick};
 use super::rows;
-use super::spec::MonitorSpec;
+use super::spec::{self, MonitorSpec};
 use super::watching::{OTHERS, Said, Watching};
 use super::window::{Alarm, Window};
 use crate::directory::{Directory, Enlist, Entry};
@@ -316,11 +316,18 @@ impl Decide<DefineMonitor> for Monitor {
         let spec = &ask.spec.0;
         let judged = spec.check().and_then(|()| {
             ask.reference.as_deref().map_or(Ok(()), rows::check_reference)?;
-            // Without a reference the judges' options are tried on a made up one.
-            let tried = || vec![vec![0.0, 1.0, 2.0]; spec.features.len()];
-            let reference = ask.reference.as_deref().map_or_else(tried, columns);
-            Watching::new(spec, &reference, ctx.now)
-                .map_err(|error| Refused::field("BAD_SPEC", "spec.options", error.to_string()))
+            // The judges' options are tried on a made up reference.
+            let tried = vec![vec![0.0, 1.0, 2.0]; spec.features.len()];
+            Watching::new(spec, &tried, ctx.now).map_err(|error| spec::wrong("options.", &error))?;
+            let Some(reference) = ask.reference.as_deref() else { return Ok(()) };
+            if let Some(at) = reference.iter().position(|column| column.iter().all(Option::is_none)) {
+                let why =
+                    "a column without a value is no reference: give the feature's values, or leave it out";
+                return Err(Refused::field("BAD_REFERENCE", format!("reference[{at}]"), why));
+            }
+            Watching::new(spec, &columns(reference), ctx.now)
+                .map(|_| ())
+                .map_err(|error| Refused::field("BAD_REFERENCE", "reference", error.to_string()))
         });
         if let Err(refused) = judged {
             return Decision::refuse(refused);

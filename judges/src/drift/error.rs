@@ -43,6 +43,19 @@ pub enum DriftError {
     },
 }
 
+impl DriftError {
+    /// Which input or option is at fault.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::TooFew { field, .. }
+            | Self::NotFinite { field, .. }
+            | Self::Shape { field, .. }
+            | Self::Value { field, .. } => field,
+        }
+    }
+}
+
 /// `Ok` where the number satisfies what its meaning asks.
 pub(crate) fn ensure(
     holds: bool,

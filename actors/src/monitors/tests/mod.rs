@@ -2,9 +2,11 @@ use std::collections::BTreeMap;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use serde_json::json;
 use troupe_judges::drift::alert::AlertPolicy;
+use troupe_judges::drift::batch::Expectation;
 use troupe_judges::drift::monitor::{Feature, MonitorOptions};
-use troupe_judges::drift::stream::{DetectorSpec, PageHinkleyOptions};
+use troupe_judges::drift::stream::{AdwinOptions, DetectorSpec, PageHinkleyOptions};
 use troupe_runtime::entity::{Answer, Globals};
 use troupe_runtime::{Command, Context, Decide, Entity, Timestamp, wire};
 
@@ -230,11 +232,29 @@ fn what_cannot_be_watched_is_refused_with_its_field() {
     }
     let twice = MonitorSpec { features: vec![feature("a"), feature("a")], ..spec() };
     let rate = MonitorOptions { rate: 2.0, ..spec().options };
+    let never =
+        MonitorOptions { alert: AlertPolicy { enter: 5, of: 3, ..AlertPolicy::default() }, ..spec().options };
+    let detector = DetectorSpec::Adwin(AdwinOptions { delta: 2.0, ..AdwinOptions::default() });
+    let sure = MonitorOptions { detector: Some(detector), ..spec().options };
+    let expectation = Expectation { max_null_rate: Some(2.0), ..Expectation::default() };
+    let odd = Feature { expectation, ..feature("b") };
+    let typo = json!({ "features": [{ "name": "a", "expectaton": {} }] });
+    assert!(serde_json::from_value::<MonitorSpec>(typo).is_err(), "a check that is misspelt is no check");
     for (spec, expected) in [
         (MonitorSpec { features: vec![], ..spec() }, "BAD_SPEC spec.features"),
         (twice, "BAD_SPEC spec.features[1].name"),
-        (MonitorSpec { options: rate, ..spec() }, "BAD_SPEC spec.options"),
+        (MonitorSpec { options: rate, ..spec() }, "BAD_SPEC spec.options.rate"),
+        (MonitorSpec { options: never, ..spec() }, "BAD_SPEC spec.options.alert.enter"),
+        (MonitorSpec { options: sure, ..spec() }, "BAD_SPEC spec.options.detector.delta"),
+        (
+            MonitorSpec { features: vec![feature("a"), odd], ..spec() },
+            "BAD_SPEC spec.features[1].expectation.max_null_rate",
+        ),
+        (MonitorSpec { features: vec![feature("stale")], ..spec() }, "BAD_SPEC spec.features[0].name"),
+        (MonitorSpec { errors: vec![detector], ..spec() }, "BAD_SPEC spec.errors[0].delta"),
+        (MonitorSpec { signal: Some("a\u{1}".into()), ..spec() }, "BAD_SPEC spec.signal"),
         (MonitorSpec { labels: Some(0), ..spec() }, "BAD_SPEC spec.labels"),
+        (MonitorSpec { label_horizon_ms: Some(0), ..spec() }, "BAD_SPEC spec.label_horizon_ms"),
         (
             MonitorSpec { feed: Some(Feed { event: "play".into(), share: 1.0 }), ..spec() },
             "BAD_SPEC spec.features[0].name",
@@ -249,12 +269,14 @@ fn what_cannot_be_watched_is_refused_with_its_field() {
     assert_eq!(scene.tell(&define(22_800)).unwrap_err(), "TOO_LARGE reference");
     assert_eq!(
         scene.tell(&define(22_700)).unwrap_err(),
-        "BAD_SPEC spec.options",
+        "BAD_REFERENCE reference[1]",
         "a column of nulls is none"
     );
     let nothing = vec![vec![None, None], vec![Some(1.0), Some(2.0)]];
     let define = DefineMonitor { spec: Kept(spec()), reference: Some(nothing) };
-    assert_eq!(scene.tell(&define).unwrap_err(), "BAD_SPEC spec.options");
+    assert_eq!(scene.tell(&define).unwrap_err(), "BAD_REFERENCE reference[0]");
+    let define = DefineMonitor { spec: Kept(spec()), reference: Some(vec![vec![Some(1.0), Some(2.0)]]) };
+    assert_eq!(scene.tell(&define).unwrap_err(), "BAD_REFERENCE reference");
 }
 
 #[test]
@@ -263,7 +285,8 @@ fn first_rows_without_a_value_fail_the_monitor_with_words_rather_than_sticking()
     let rows = vec![Row { values: vec![None, Some(1.0)], ..Row::default() }; 10];
     scene.tell(&Observe { rows: rows.clone() }).unwrap();
     assert_eq!(scene.view().phase, "failed");
-    assert!(scene.view().words.contains("cannot be a reference"), "{}", scene.view().words);
+    let words = scene.view().words;
+    assert!(words.contains("cannot be a reference") && words.contains("has no value"), "{words}");
     assert_eq!(scene.tell(&Observe { rows }).unwrap_err(), "FAILED ");
     scene.tell(&DefineMonitor { spec: scene.monitor.spec.clone(), reference: None }).unwrap();
     assert_eq!(scene.view().phase, "learning");

@@ -34,6 +34,7 @@ use super::stream::{AdwinOptions, AnyDetector, Detector, DetectorSpec, Signal};
 
 /// A feature, and what is expected of its values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Feature {
     /// Its name in reports.
     pub name: String,
