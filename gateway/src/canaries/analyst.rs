@@ -3,19 +3,20 @@
 //! Every node does, each after a wait of its own: whoever comes first does the work, a canary whose node has died is
 //! served by the next, and one that two nodes serve counts the look once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
 use troupe_actors::canaries::{Canary, GetCanary, GiveUp, JudgeLook};
 use troupe_actors::directory::Directory;
+use troupe_judges::canary::CanaryConfig;
 use troupe_runtime::entity::Globals;
 use troupe_runtime::{AskError, Timestamp};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::fetch::Fetch;
-use super::request::{AnalysisRequest, ExecutionRequest};
+use super::request::{AnalysisRequest, ExecutionRequest, Sides};
 
 /// Between looks at the clock.
 const TICK: Duration = Duration::from_secs(1);
@@ -74,17 +75,35 @@ async fn work(fetch: Fetch, globals: Arc<Globals>, salt: u64) {
 
 async fn serve(fetch: &Fetch, key: &str) -> Result<(), AskError> {
     let view = super::ask::<Canary, GetCanary>(&fetch.router, key, &GetCanary {}, WITHIN).await?;
-    let (Some(started), Some(window)) = (view.started, view.next) else { return Ok(()) };
-    let look = window.0.look;
+    let Some(started) = &view.started else { return Ok(()) };
     // The request was checked when it came; what is stored is what was checked.
-    let sides = match serde_json::from_value::<AnalysisRequest>(started.request.0.clone()) {
-        Ok(request) if !request.scopes.is_empty() => request.sides(window.0.from_ms, window.0.until_ms),
-        _ => serde_json::from_value::<ExecutionRequest>(started.request.0.clone())
-            .ok()
-            .and_then(|request| request.sides().ok())
-            .unwrap_or_default(),
+    let request = started.request.0.clone();
+    let (look, sides) = match &view.next {
+        Some(window) => {
+            let sides = serde_json::from_value::<AnalysisRequest>(request)
+                .map(|request| request.sides(window.0.from_ms, window.0.until_ms));
+            (window.0.look, sides.unwrap_or_default())
+        }
+        // A time of the past, which is judged once.
+        None if started.lifetime.is_none() && view.verdict.is_none() => {
+            let sides =
+                serde_json::from_value::<ExecutionRequest>(request).ok().and_then(|one| one.sides().ok());
+            (0, sides.unwrap_or_default())
+        }
+        None => return Ok(()),
     };
-    match fetch.pairs(&started.config.0, &sides).await {
+    bring(fetch, key, look, &started.config.0, &sides).await
+}
+
+/// Brings a canary the points of a look, or why they cannot be had.
+pub(crate) async fn bring(
+    fetch: &Fetch,
+    key: &str,
+    look: u64,
+    config: &CanaryConfig,
+    sides: &BTreeMap<String, Sides>,
+) -> Result<(), AskError> {
+    match fetch.pairs(config, sides).await {
         Ok(pairs) => {
             let judge = JudgeLook { look, pairs };
             match super::tell::<Canary, JudgeLook>(&fetch.router, key, &judge, WITHIN).await {

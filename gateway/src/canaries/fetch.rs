@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use troupe_actors::canaries::Pair;
 use troupe_actors::series::{Range, Series};
-use troupe_judges::canary::{CanaryConfig, Metric};
-use troupe_runtime::{Router, Timestamp};
+use troupe_judges::canary::{CanaryConfig, Metric, Problem};
+use troupe_runtime::{Address, Entity as _, Router, Timestamp};
 
-use super::prometheus::Prometheus;
+use super::prometheus::{Prometheus, promql};
 use super::request::{Side, Sides};
 
 /// Time for one query.
@@ -33,6 +33,60 @@ impl Fetch {
     ) -> Result<Vec<Pair>, String> {
         let late = |_| format!("the points did not come within {} s", LOOK_WITHIN.as_secs());
         tokio::time::timeout(LOOK_WITHIN, self.every(config, sides)).await.map_err(late)?
+    }
+
+    /// What could never be fetched, so that nobody waits for it: metrics of scopes that are not there, of sources that are
+    /// not known, and with queries that are none.
+    pub(crate) fn check(&self, config: &CanaryConfig, sides: &BTreeMap<String, Sides>) -> Vec<Problem> {
+        let metrics = config.metrics.iter().enumerate();
+        metrics
+            .filter_map(|(at, metric)| self.unfetchable(config, metric, sides, &format!("metrics[{at}]")))
+            .collect()
+    }
+
+    fn unfetchable(
+        &self,
+        config: &CanaryConfig,
+        metric: &Metric,
+        sides: &BTreeMap<String, Sides>,
+        path: &str,
+    ) -> Option<Problem> {
+        let wrong = |field: &str, why: String| Some(Problem { path: format!("{path}.{field}"), why });
+        let name = metric.scope_name.as_deref().unwrap_or("default");
+        let Some(sides) = sides.get(name) else {
+            let known: Vec<&str> = sides.keys().map(String::as_str).collect();
+            return wrong(
+                "scopeName",
+                format!("the request has no scope {name:?}: it has {}", known.join(", ")),
+            );
+        };
+        for side in [&sides.control, &sides.experiment] {
+            match metric.query["type"].as_str() {
+                Some("troupe") if Address::parse_parts(Series::KIND, &key(metric, side)).is_err() => {
+                    return wrong(
+                        "query.series",
+                        format!("{:?} cannot name a series: give a shorter name", key(metric, side)),
+                    );
+                }
+                Some("troupe") => {}
+                Some("prometheus") if self.prometheus.is_none() => {
+                    return wrong(
+                        "query.type",
+                        "no Prometheus is configured: set gateway.prometheus".to_owned(),
+                    );
+                }
+                Some("prometheus") => {
+                    if let Err(why) = promql(config, &metric.query, side) {
+                        return wrong("query", why);
+                    }
+                }
+                kind => {
+                    let kind = kind.unwrap_or_default();
+                    return wrong("query.type", format!("no source {kind:?}: give troupe or prometheus"));
+                }
+            }
+        }
+        None
     }
 
     async fn every(
@@ -77,12 +131,17 @@ impl Fetch {
     }
 
     async fn series(&self, metric: &Metric, side: &Side) -> Result<Vec<Option<f64>>, String> {
-        let name = metric.query["series"].as_str().unwrap_or(&metric.name);
-        let key = format!("{name}:{}", side.scope);
+        let key = key(metric, side);
         let range =
             Range { from: Timestamp(side.from_ms), until: Timestamp(side.until_ms), step_ms: side.step_ms };
         super::ask::<Series, Range>(&self.router, &key, &range, WITHIN)
             .await
             .map_err(|error| error.to_string())
     }
+}
+
+/// The key of a metric's own series.
+fn key(metric: &Metric, side: &Side) -> String {
+    let name = metric.query["series"].as_str().unwrap_or(&metric.name);
+    format!("{name}:{}", side.scope)
 }

@@ -121,7 +121,7 @@ fn on_steps(row: &Row, side: &Side) -> Vec<Option<f64>> {
 }
 
 /// The query as Kayenta builds it: an inline template with its prefix, a template by name, or a metric with its labels.
-fn promql(config: &CanaryConfig, query: &Value, side: &Side) -> Result<String, String> {
+pub(super) fn promql(config: &CanaryConfig, query: &Value, side: &Side) -> Result<String, String> {
     let text = |name: &str| query[name].as_str().filter(|text| !text.is_empty());
     let template = match (text("customInlineTemplate"), text("customFilterTemplate")) {
         (Some(inline), _) => inline.strip_prefix("PromQL:").unwrap_or(inline).to_owned(),

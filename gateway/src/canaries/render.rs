@@ -7,10 +7,17 @@ use super::request::iso;
 
 /// Kayenta's three words for how it stands: ours, its own, and whether it is over.
 fn status(view: &CanaryView) -> (&'static str, &'static str, bool) {
+    // The score of nothing that does not pass may speak for itself; one that would pass must not be taken for a judgement,
+    // and neither must the score of a look before points stayed away.
+    let scored = |at| view.looks.last().filter(|look| look.at == at).map(|look| look.score);
+    let failed = view.started.as_ref().zip(view.verdict.as_ref()).is_some_and(|(started, verdict)| {
+        scored(verdict.at).is_some_and(|score| score < started.thresholds.0.pass)
+    });
     match view.verdict.as_ref().map(|verdict| verdict.outcome.as_str()) {
         None => ("running", "RUNNING", false),
         // A canary that was judged has succeeded as an execution, whatever the judgement.
         Some("passed" | "failed") => ("succeeded", "SUCCEEDED", true),
+        Some("no_data") if failed => ("succeeded", "SUCCEEDED", true),
         Some("cancelled") => ("canceled", "CANCELED", true),
         Some(_) => ("terminal", "TERMINAL", true),
     }
@@ -46,7 +53,7 @@ pub(crate) fn execution(id: &str, view: &CanaryView) -> Value {
     });
     if let Some(verdict) = &view.verdict {
         answer["endTimeIso"] = json!(iso(verdict.at.0));
-        if !matches!(verdict.outcome.as_str(), "passed" | "failed") {
+        if status != "succeeded" {
             answer["exception"] = json!({ "details": { "errors": [verdict.words] } });
         }
     }
@@ -72,4 +79,58 @@ pub(crate) fn analysis(id: &str, view: &CanaryView) -> Value {
         "endTimeIso": view.verdict.as_ref().map(|verdict| iso(verdict.at.0)),
     });
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use troupe_actors::Kept;
+    use troupe_actors::canaries::{StartCanary, Verdict};
+    use troupe_judges::canary::{CanaryConfig, Thresholds};
+    use troupe_runtime::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_nothing_speaks_for_is_never_a_judgement_that_passes() {
+        let look = |at, score| LookView {
+            at: Timestamp(at),
+            window: None,
+            score,
+            result: Kept::default(),
+            metrics: Vec::new(),
+        };
+        for (name, outcome, looks, expected) in [
+            ("running", None, vec![look(1, 80.0)], "running"),
+            ("judged", Some("failed"), vec![look(9, 80.0)], "succeeded"),
+            ("nothing, and its score fails", Some("no_data"), vec![look(9, 0.0)], "succeeded"),
+            ("nothing, and its score would pass", Some("no_data"), vec![look(9, 100.0)], "terminal"),
+            ("points stayed away after a marginal look", Some("no_data"), vec![look(1, 80.0)], "terminal"),
+            ("points never came", Some("no_data"), vec![], "terminal"),
+            ("cancelled", Some("cancelled"), vec![look(1, 80.0)], "canceled"),
+        ] {
+            let view = CanaryView {
+                started: Some(StartCanary {
+                    application: String::new(),
+                    config: Kept(CanaryConfig::default()),
+                    thresholds: Kept(Thresholds { pass: 90.0, marginal: 50.0 }),
+                    lifetime: None,
+                    request: Kept::default(),
+                }),
+                at: Timestamp(0),
+                looks,
+                next: None,
+                trouble: None,
+                verdict: outcome.map(|outcome| Verdict {
+                    at: Timestamp(9),
+                    outcome: outcome.into(),
+                    passed: false,
+                    words: "why".into(),
+                }),
+            };
+            let answer = execution("1", &view);
+            assert_eq!(answer["status"], expected, "{name}");
+            let excepted = matches!(expected, "terminal" | "canceled");
+            assert_eq!(answer.get("exception").is_some(), excepted, "{name}");
+        }
+    }
 }

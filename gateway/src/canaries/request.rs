@@ -15,6 +15,11 @@ const STEP_S: u64 = 60;
 const SPAN_MS_MAX: u64 = 8 * 24 * 3_600_000;
 /// Most points of one scope.
 const POINTS_MAX: u64 = 20_000;
+/// Longest step, in seconds.
+const STEP_S_MAX: u64 = 24 * 3_600;
+/// How far from now an analysis may begin, and its baseline lie in the past, in minutes.
+const WEEK_MIN: u64 = 7 * 24 * 60;
+const YEAR_MIN: u64 = 366 * 24 * 60;
 
 /// Where the points of one side come from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -189,19 +194,61 @@ fn span(path: &str, from_ms: u64, until_ms: u64, step_ms: u64) -> Option<Problem
     if until_ms - from_ms > SPAN_MS_MAX {
         return Some(problem(format!("{path}.end"), "give at most 8 days"));
     }
-    let points = (until_ms - from_ms).checked_div(step_ms);
-    if points.is_none_or(|points| points > POINTS_MAX) {
-        return Some(problem(
-            format!("{path}.step"),
-            format!("give seconds above 0 and {POINTS_MAX} points or less"),
-        ));
-    }
-    None
+    steps(path, until_ms - from_ms, step_ms)
+}
+
+/// What is wrong with a step over a time.
+fn steps(path: &str, span_ms: u64, step_ms: u64) -> Option<Problem> {
+    let fits = (1_000..=STEP_S_MAX * 1_000).contains(&step_ms) && span_ms / step_ms <= POINTS_MAX;
+    let why = format!("give seconds, 1 to {STEP_S_MAX}, so that there are {POINTS_MAX} points or less");
+    (!fits).then(|| problem(format!("{path}.step"), why))
 }
 
 impl AnalysisRequest {
     /// The lifetime. Where no duration is given it is what lies between the first scope's times.
     pub(crate) fn lifetime(&self, now_ms: u64) -> Result<Lifetime, Vec<Problem>> {
+        let (mut problems, times) = self.check_scopes();
+        let start = times.0.unwrap_or(now_ms);
+        if start > now_ms.saturating_add(WEEK_MIN * 60_000) {
+            let why = format!("it lies more than {WEEK_MIN} minutes ahead: begin sooner, or ask later");
+            problems.push(problem("scopes[0].startTimeIso".into(), why));
+        }
+        let between = times.1.and_then(|end| end.checked_sub(start)).map(|ms| ms.div_ceil(60_000));
+        let Some(minutes) = self.lifetime_duration_mins.or(between) else {
+            problems.push(problem(
+                "lifetimeDurationMins".into(),
+                "give it, or an endTimeIso after the startTimeIso",
+            ));
+            return Err(problems);
+        };
+        let lifetime = Lifetime::of_minutes(
+            start,
+            minutes,
+            self.begin_after_mins,
+            self.lookback_mins,
+            self.analysis_interval_mins,
+        );
+        if let Ok(lifetime) = &lifetime {
+            let longest = if lifetime.lookback_ms > 0 { lifetime.lookback_ms } else { lifetime.lifetime_ms };
+            problems.extend(
+                self.scopes
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(at, scope)| steps(&format!("scopes[{at}]"), longest, scope.step_ms())),
+            );
+        }
+        match lifetime {
+            Ok(lifetime) if problems.is_empty() => Ok(lifetime),
+            Ok(_) => Err(problems),
+            Err(more) => {
+                problems.extend(more);
+                Err(problems)
+            }
+        }
+    }
+
+    /// What is wrong with the scopes, and the times of the first.
+    fn check_scopes(&self) -> (Vec<Problem>, (Option<u64>, Option<u64>)) {
         let mut problems = Vec::new();
         if self.scopes.is_empty() {
             problems.push(problem("scopes".into(), "give at least one"));
@@ -231,40 +278,22 @@ impl AnalysisRequest {
             if at == 0 {
                 times = found;
             }
-            if scope.step == Some(0) {
-                problems.push(problem(format!("scopes[{at}].step"), "give seconds above 0"));
+            if self.scopes[..at].iter().any(|other| other.name() == scope.name()) {
+                let why = format!("{:?} is there twice: metrics name their scope by it", scope.name());
+                problems.push(problem(format!("scopes[{at}].scopeName"), why));
+            }
+            if scope.control_offset_in_minutes > YEAR_MIN {
+                let why = format!("give at most {YEAR_MIN} minutes");
+                problems.push(problem(format!("scopes[{at}].controlOffsetInMinutes"), why));
             }
         }
-        let start = times.0.unwrap_or(now_ms);
-        let between = times.1.and_then(|end| end.checked_sub(start)).map(|ms| ms.div_ceil(60_000));
-        let Some(minutes) = self.lifetime_duration_mins.or(between) else {
-            problems.push(problem(
-                "lifetimeDurationMins".into(),
-                "give it, or an endTimeIso after the startTimeIso",
-            ));
-            return Err(problems);
-        };
-        let lifetime = Lifetime::of_minutes(
-            start,
-            minutes,
-            self.begin_after_mins,
-            self.lookback_mins,
-            self.analysis_interval_mins,
-        );
-        match lifetime {
-            Ok(lifetime) if problems.is_empty() => Ok(lifetime),
-            Ok(_) => Err(problems),
-            Err(more) => {
-                problems.extend(more);
-                Err(problems)
-            }
-        }
+        (problems, times)
     }
 
     /// Both sides of every scope for a window.
     pub(crate) fn sides(&self, from_ms: u64, until_ms: u64) -> BTreeMap<String, Sides> {
         let sides = |scope: &AnalysisScope| {
-            let step_ms = scope.step.unwrap_or(STEP_S).max(1) * 1_000;
+            let step_ms = scope.step_ms().max(1_000);
             let side = |name: &str, location: &Option<String>, offset_ms: u64| Side {
                 scope: name.to_owned(),
                 location: location.clone().unwrap_or_default(),
@@ -279,8 +308,17 @@ impl AnalysisRequest {
                 experiment: side(&scope.experiment_scope, &scope.experiment_location, 0),
             }
         };
-        let name = |scope: &AnalysisScope| scope.scope_name.clone().unwrap_or_else(|| "default".to_owned());
-        self.scopes.iter().map(|scope| (name(scope), sides(scope))).collect()
+        self.scopes.iter().map(|scope| (scope.name().to_owned(), sides(scope))).collect()
+    }
+}
+
+impl AnalysisScope {
+    fn name(&self) -> &str {
+        self.scope_name.as_deref().unwrap_or("default")
+    }
+
+    fn step_ms(&self) -> u64 {
+        self.step.unwrap_or(STEP_S).saturating_mul(1_000)
     }
 }
 
@@ -309,10 +347,30 @@ mod tests {
             "startTimeIso": "2024-05-01T12:00:00Z", "endTimeIso": "2024-05-01T12:30:00Z" });
         let request: AnalysisRequest =
             serde_json::from_value(json!({ "scopes": [scope], "analysisIntervalMins": 10 })).unwrap();
-        let lifetime = request.lifetime(0).unwrap();
+        let lifetime = request.lifetime(millis("2024-05-01T12:10:00Z").unwrap()).unwrap();
         assert_eq!(lifetime.looks(), 3);
         let sides = &request.sides(600_000, 1_200_000)["default"];
         assert_eq!((sides.control.from_ms, sides.experiment.from_ms), (300_000, 600_000));
+        let whole = json!({ "controlScope": "a", "experimentScope": "b" });
+        for (change, at, field) in [
+            (json!({ "step": 0 }), 0, "step"),
+            (json!({ "step": u64::MAX }), 0, "step"),
+            (json!({ "controlOffsetInMinutes": u64::MAX }), 0, "controlOffsetInMinutes"),
+            (json!({ "startTimeIso": "2999-01-01T00:00:00Z" }), 0, "startTimeIso"),
+            (json!({}), 1, "scopeName"),
+        ] {
+            let mut scopes = vec![whole.clone(); at + 1];
+            scopes[at].as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let request = json!({ "scopes": scopes, "lifetimeDurationMins": 10_080 });
+            let request: AnalysisRequest = serde_json::from_value(request).unwrap();
+            let wrong = request.lifetime(0).unwrap_err();
+            assert_eq!(wrong[0].path, format!("scopes[{at}].{field}"), "{wrong:?}");
+        }
+        let seconds = json!({ "scopes": [{ "controlScope": "a", "experimentScope": "b", "step": 1 }], "lifetimeDurationMins": 10_080 });
+        let mut seconds: AnalysisRequest = serde_json::from_value(seconds).unwrap();
+        assert_eq!(seconds.lifetime(0).unwrap_err()[0].path, "scopes[0].step", "a week of seconds");
+        (seconds.lookback_mins, seconds.analysis_interval_mins) = (60, Some(60));
+        assert!(seconds.lifetime(0).is_ok(), "an hour of them at a time");
         let none: AnalysisRequest = serde_json::from_value(json!({ "scopes": [] })).unwrap();
         assert_eq!(none.lifetime(0).unwrap_err().len(), 2);
         assert_eq!(iso(millis("2024-05-01T12:00:00Z").unwrap()), "2024-05-01T12:00:00Z");

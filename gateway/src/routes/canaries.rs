@@ -5,21 +5,22 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use troupe_actors::Kept;
 use troupe_actors::canaries::{
-    Canary, CanaryView, GetCanary, GiveUp, JudgeLook, Pair, StartCanary, StoredConfig,
+    Canary, CanaryView, GetCanary, JudgeLook, Pair, StartCanary, StoredConfig, check_pairs,
 };
 use troupe_actors::directory::Directory;
 use troupe_judges::canary::{CanaryConfig, Problem as Wrong, Thresholds, judge, sequential};
-use troupe_runtime::Timestamp;
+use troupe_runtime::{AskError, Timestamp};
 
 use crate::call::Call;
 use crate::canaries::request::{AdhocAnalysisRequest, AdhocRequest, AnalysisRequest, ExecutionRequest};
-use crate::canaries::{ask, render, tell};
+use crate::canaries::{analyst, ask, render, tell};
 use crate::json;
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
@@ -36,6 +37,26 @@ pub(crate) struct Asked {
     canary_config_id: Option<String>,
     pass_threshold: Option<f64>,
     marginal_threshold: Option<f64>,
+}
+
+/// What stands behind a path's question mark, or the problem that it is.
+pub(crate) struct Behind(pub(super) Asked);
+
+impl<S: Send + Sync> FromRequestParts<S> for Behind {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = Query::<Asked>::from_request_parts(parts, state).await;
+        found.map(|Query(asked)| Self(asked)).map_err(|rejection| {
+            let detail = rejection.body_text();
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "BAD_PARAMETER", detail.clone());
+            // It says which parameter between two colons.
+            match detail.split(": ").nth(1) {
+                Some(field) => problem.field(field),
+                None => problem,
+            }
+        })
+    }
 }
 
 pub(super) fn fresh_id() -> String {
@@ -82,7 +103,7 @@ pub(crate) async fn start(
     State(edge): State<Edge>,
     call: Call,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Behind(asked): Behind,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -99,7 +120,7 @@ pub(crate) async fn start(
 pub(crate) async fn start_adhoc(
     State(edge): State<Edge>,
     call: Call,
-    Query(asked): Query<Asked>,
+    Behind(asked): Behind,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -117,6 +138,9 @@ async fn execute(
 ) -> Result<Json<Value>, Problem> {
     let mut problems = config.validate();
     let sides = request.sides().map_err(|more| problems.extend(more)).unwrap_or_default();
+    if problems.is_empty() {
+        problems.extend(edge.fetch.check(&config, &sides));
+    }
     if !problems.is_empty() {
         return Err(wrong(&problems));
     }
@@ -133,16 +157,7 @@ async fn execute(
     // The points may take longer than the caller waits: the canary is known from here on, and ends by itself.
     let (fetch, key) = (edge.fetch.clone(), id.clone());
     tokio::spawn(async move {
-        let within = std::time::Duration::from_secs(60);
-        let said = match fetch.pairs(&config, &sides).await {
-            Ok(pairs) => {
-                tell::<Canary, JudgeLook>(&fetch.router, &key, &JudgeLook { look: 0, pairs }, within)
-                    .await
-                    .map(|_| ())
-            }
-            Err(why) => tell::<Canary, GiveUp>(&fetch.router, &key, &GiveUp { look: 0, why }, within).await,
-        };
-        if let Err(error) = said {
+        if let Err(error) = analyst::bring(&fetch, &key, 0, &config, &sides).await {
             tracing::warn!(canary = %key, %error, "a canary could not be told its points");
         }
     });
@@ -179,7 +194,7 @@ pub(crate) async fn get(
 pub(crate) async fn list(
     State(edge): State<Edge>,
     call: Call,
-    Query(asked): Query<Asked>,
+    Behind(asked): Behind,
 ) -> Result<Json<Value>, Problem> {
     let Some(directory) = Directory::read::<Canary>(&edge.globals) else { return Ok(Json(json!([]))) };
     let limit = asked.limit.unwrap_or(20).min(LISTED_MAX);
@@ -210,7 +225,7 @@ pub(crate) async fn analyse(
     State(edge): State<Edge>,
     call: Call,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Behind(asked): Behind,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -227,7 +242,7 @@ pub(crate) async fn analyse(
 pub(crate) async fn analyse_adhoc(
     State(edge): State<Edge>,
     call: Call,
-    Query(asked): Query<Asked>,
+    Behind(asked): Behind,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -244,6 +259,9 @@ async fn begin(
 ) -> Result<Json<Value>, Problem> {
     let mut problems = config.validate();
     let lifetime = request.lifetime(Timestamp::wall().0).map_err(|more| problems.extend(more)).ok();
+    if problems.is_empty() {
+        problems.extend(edge.fetch.check(&config, &request.sides(0, 1)));
+    }
     let (true, Some(lifetime)) = (problems.is_empty(), lifetime) else { return Err(wrong(&problems)) };
     let id = fresh_id();
     let start = StartCanary {
@@ -310,7 +328,7 @@ struct Posted {
 pub(crate) async fn judge_posted(
     State(edge): State<Edge>,
     call: Call,
-    Query(asked): Query<Asked>,
+    Behind(asked): Behind,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -328,15 +346,13 @@ pub(crate) async fn judge_posted(
         pass: asked.pass_threshold.unwrap_or(known.pass),
         marginal: asked.marginal_threshold.unwrap_or(known.marginal),
     };
-    let points = |values: &[Value]| values.iter().map(Value::as_f64).collect();
-    let pairs = posted.metric_set_pair_list.into_iter().map(|pair| Pair {
-        control: points(&pair.values.control),
-        experiment: points(&pair.values.experiment),
-        name: pair.name,
-        id: pair.id,
-        tags: pair.tags,
-    });
-    let (id, pairs) = (fresh_id(), pairs.collect());
+    let pairs = pairs(posted.metric_set_pair_list)?;
+    if let Err(refused) = check_pairs(&config, &pairs) {
+        let field =
+            refused.field.clone().filter(|field| field != "pairs").unwrap_or("metricSetPairList".to_owned());
+        return Err(Problem::from(AskError::Refused(refused)).field(field));
+    }
+    let id = fresh_id();
     let start = StartCanary {
         application: asked.application.unwrap_or_default(),
         config: Kept(config),
@@ -349,7 +365,45 @@ pub(crate) async fn judge_posted(
     let judged = tell::<Canary, JudgeLook>(&edge.router, &id, &look, call.left()?).await?;
     let mut answer = json!(judged.result);
     answer["canaryExecutionId"] = json!(id);
+    answer["verdict"] = json!(judged.verdict);
     Ok(Json(answer))
+}
+
+/// Pairs as they are judged: numbers, texts of numbers as Kayenta's clients may send them, and nothing for `null` and
+/// `"NaN"`.
+fn pairs(posted: Vec<PostedPair>) -> Result<Vec<Pair>, Problem> {
+    let points = |at: usize, side: &str, values: &[Value]| -> Result<Vec<Option<f64>>, Problem> {
+        let each = values.iter().enumerate().map(|(place, value)| {
+            point(value).ok_or_else(|| {
+                let detail = "a point must be a number, null or \"NaN\"";
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_POINT", detail)
+                    .field(format!("metricSetPairList[{at}].values.{side}[{place}]"))
+            })
+        });
+        each.collect()
+    };
+    let each = posted.into_iter().enumerate().map(|(at, pair)| {
+        Ok(Pair {
+            control: points(at, "control", &pair.values.control)?,
+            experiment: points(at, "experiment", &pair.values.experiment)?,
+            name: pair.name,
+            id: pair.id,
+            tags: pair.tags,
+        })
+    });
+    each.collect()
+}
+
+/// The value of a point, which may be none; nothing for what is no point.
+fn point(value: &Value) -> Option<Option<f64>> {
+    match value {
+        Value::Null => Some(None),
+        Value::Number(number) => Some(number.as_f64()),
+        Value::String(text) => {
+            text.trim().parse::<f64>().ok().map(|number| Some(number).filter(|n| n.is_finite()))
+        }
+        _ => None,
+    }
 }
 
 /// The judges.

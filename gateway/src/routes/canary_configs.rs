@@ -2,18 +2,21 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use troupe_actors::Kept;
 use troupe_actors::canaries::{DeleteConfig, PutConfig, StoredConfig};
-use troupe_judges::canary::CanaryConfig;
+use troupe_judges::canary::{CanaryConfig, Problem as Wrong};
 
-use super::canaries::{Asked, body, fresh_id, stored, wrong};
+use super::canaries::{Behind, body, fresh_id, stored, wrong};
 use crate::call::Call;
 use crate::canaries::tell;
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
+
+/// Longest id of a config.
+const ID_BYTES_MAX: usize = 128;
 
 /// Stores a canary config; its id is its own, or given.
 #[utoipa::path(post, path = "/canaryConfig", tag = "canaries", operation_id = "create_canary_config",
@@ -36,7 +39,13 @@ pub(crate) async fn create_config(
 }
 
 async fn put(edge: &Edge, call: &Call, id: &str, config: CanaryConfig) -> Result<Json<Value>, Problem> {
-    let problems = config.validate();
+    let mut problems = config.validate();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if id.is_empty() || id.len() > ID_BYTES_MAX || !id.chars().all(plain) {
+        let why =
+            format!("give 1 to {ID_BYTES_MAX} letters, digits, _, - and ., because it is part of paths");
+        problems.push(Wrong { path: "id".into(), why });
+    }
     if !problems.is_empty() {
         return Err(wrong(&problems));
     }
@@ -49,7 +58,7 @@ async fn put(edge: &Edge, call: &Call, id: &str, config: CanaryConfig) -> Result
 #[utoipa::path(get, path = "/canaryConfig", tag = "canaries", operation_id = "list_canary_configs",
     params(("application" = Option<String>, Query, description = "only of this application")),
     responses((status = 200, description = "ids, names and applications", body = serde_json::Value)))]
-pub(crate) async fn list_configs(State(edge): State<Edge>, Query(asked): Query<Asked>) -> Json<Value> {
+pub(crate) async fn list_configs(State(edge): State<Edge>, Behind(asked): Behind) -> Json<Value> {
     let all = edge.globals.all::<StoredConfig>();
     let listed = all.iter().filter_map(|(id, stored)| {
         let config = stored.config()?;

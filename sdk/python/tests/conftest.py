@@ -39,7 +39,11 @@ def configuration(ports):
         + "".join(f'{what} = "127.0.0.1:{ports[3 * (id - 1) + at]}"\n' for at, what in enumerate(["mesh", "gateway", "admin"]))
         for id in (1, 2, 3)
     ]
-    return "[cluster]\nshards = 4\n[serving]\nreplicas = 1\n[metadata]\ninactive_after = \"15s\"\n" + "\n".join(nodes)
+    settings = (
+        "[cluster]\nshards = 4\n[serving]\nreplicas = 1\n[metadata]\ninactive_after = \"15s\"\n"
+        f'[gateway]\nprometheus = "http://127.0.0.1:{ports[9]}"\n'
+    )
+    return settings + "\n".join(nodes)
 
 
 def is_ready(gateway):
@@ -61,14 +65,15 @@ def stop(cluster):
 
 def start(binary, stack):
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="troupe-python-")))
-    ports = free_ports(9)
+    ports = free_ports(10)
+    os.environ["TROUPE_PROMETHEUS_PORT"] = str(ports[9])
     (folder / "cluster.toml").write_text(configuration(ports))
     said = stack.enter_context(open(folder / "up.log", "w+"))
     cluster = subprocess.Popen(
         [binary, "up", "--config", str(folder / "cluster.toml")], cwd=folder, stdout=said, stderr=said
     )
     stack.callback(stop, cluster)
-    gateways = [f"http://127.0.0.1:{port}" for port in ports[1::3]]
+    gateways = [f"http://127.0.0.1:{port}" for port in ports[1:9:3]]
     deadline = monotonic() + READY_WITHIN
     while not all(is_ready(gateway) for gateway in gateways):
         if cluster.poll() is not None or monotonic() > deadline:
