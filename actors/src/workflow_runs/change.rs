@@ -47,6 +47,9 @@ pub struct Head {
     pub values: Ordered<Value>,
     /// When an instance has taken too long.
     pub until: Option<Timestamp>,
+    /// Nobody asks for it any more: it goes with its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unasked: bool,
     /// The metadata are told of this run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recorded: bool,
@@ -67,6 +70,7 @@ impl Default for Head {
             counts: Counts::default(),
             values: Ordered::new(),
             until: None,
+            unasked: false,
             recorded: false,
         }
     }

@@ -135,10 +135,13 @@ impl Decide<Stop> for WorkflowRun {
 
 impl Decide<Forget> for WorkflowRun {
     fn decide(&self, _ask: &Forget, ctx: &Context<'_>) -> Decision<Self, Forget> {
+        let Some(begun) = self.begun.as_deref() else { return Decision::unchanged().reply(()) };
         if self.goes_on() {
+            if !matches!(begun.kind.0, Kind::Instance { .. }) {
+                return self.forget_later();
+            }
             return Decision::refuse(Refused::new("RUNNING", "the run is not over: stop it first"));
         }
-        let Some(begun) = self.begun.as_deref() else { return Decision::unchanged().reply(()) };
         self.forget(begun, ctx)
     }
 }

@@ -75,8 +75,11 @@ impl WorkflowRun {
         keys.into_iter().fold(decision, |decision, key| decision.tell(Address::of::<Self>(key), &Forget {}))
     }
 
-    /// Goes on telling the leftovers of a run that is over.
+    /// Goes on telling the leftovers of a run that is over, and goes with them if nobody asks for it any more.
     pub(super) fn tidy<C: Command<Reply = ()>>(&self, ctx: &Context<'_>) -> Decision<Self, C> {
+        if let Some(begun) = self.begun.as_deref().filter(|_| self.live.0.head.unasked) {
+            return self.forget(begun, ctx);
+        }
         let mut left = self.live.0.clone();
         let keys = take(ctx.key, &mut left.leftovers, CHILDREN_A_TURN);
         let more = !left.leftovers.is_empty();
@@ -90,6 +93,16 @@ impl WorkflowRun {
             decision.cancel_timer(TIMER)
         };
         Self::told_to_go(decision, keys).reply(())
+    }
+
+    /// A loop's run that still goes on is to go: its stop may be on its way through runs of its own.
+    pub(super) fn forget_later<C: Command<Reply = ()>>(&self) -> Decision<Self, C> {
+        let mut later = self.live.0.clone();
+        later.head.unasked = true;
+        match Change::between(&self.live.0, &later, Vec::new()) {
+            Some(change) => Decision::event(Event::Changed(Box::new(Kept(change)))).reply(()),
+            None => Decision::unchanged().reply(()),
+        }
     }
 
     /// Forgets a run that is over, once the runs of all of its loops have been told to go.

@@ -185,6 +185,22 @@ fn a_run_that_is_over_goes_on_to_free_what_its_last_iteration_left() {
 }
 
 #[test]
+fn a_loop_s_run_that_is_to_go_while_it_goes_on_goes_with_its_end() {
+    let mut world = World::new();
+    let sleeps = json!([{ "step": { "id": "sleeps", "type": "Sleep",
+        "params": { "sleep_seconds": { "value": 600, "type": "LONG" } } } }]);
+    world.push(workflow("w", json!([each("outer", 2, json!([each("inner", 2, sleeps)]))]))).unwrap();
+    world.start("w", "a").unwrap();
+    let stretch = Address::of::<WorkflowRun>("w:1/0.0.1.0");
+    assert_eq!(alive(&mut world).len(), 4);
+    world.tell(&stretch, &super::Forget {}).unwrap();
+    assert_eq!(alive(&mut world).len(), 4, "it goes on");
+    world.until_over("w:1", |_| panic!("there is no task"));
+    while world.due() == Some(world.now) && world.step() {}
+    assert_eq!((alive(&mut world), world.dead.len()), (vec!["w:1".to_owned()], 0));
+}
+
+#[test]
 fn a_loop_of_many_stretches_is_forgotten_a_few_at_a_time() {
     let mut world = World::new();
     world.push(workflow("w", json!([long("loop")]))).unwrap();

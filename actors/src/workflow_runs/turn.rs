@@ -99,7 +99,7 @@ impl<'a> Turn<'a> {
             return Some(self.now);
         }
         if self.live.head.status.is_terminal() {
-            return None;
+            return self.live.head.unasked.then_some(self.now);
         }
         if self.live.head.more {
             return Some(self.now);
