@@ -1,5 +1,5 @@
 use serde_json::json;
-use troupe_runtime::Address;
+use troupe_runtime::{Address, Timestamp};
 use troupe_workflows::status::InstanceStatus;
 
 use super::{Activate, DeleteWorkflow, RestartInstance, SetProperties, Unblock, Workflow};
@@ -181,4 +181,20 @@ fn properties_change_without_a_version_and_a_deleted_workflow_leaves_only_its_nu
     assert_eq!(world.start("w", "c").unwrap_err().code, "NO_VERSION");
     assert_eq!(world.push(with("SEQUENTIAL")).unwrap(), 2);
     assert_eq!(world.start("w", "a").unwrap().instance, Some(3), "numbers are not given again");
+}
+
+#[test]
+fn the_example_retrains_for_alarms_of_what_has_moved_and_for_people_and_not_because_rows_have_stopped() {
+    use crate::signals::{Raise, Signal};
+    let example: serde_json::Value =
+        serde_json::from_str(include_str!("../../../examples/retrain.json")).unwrap();
+    for (what, instances) in [(Some("stale"), 0), (Some("value"), 1), (Some("errors"), 1), (None, 1)] {
+        let mut world = World::new();
+        world.push(example.clone()).unwrap();
+        let params = what.map(|what| ("what".to_owned(), what.to_owned())).into_iter().collect();
+        let raise = Raise { id: "1".into(), from: "t".into(), at: Timestamp(1), params };
+        world.tell(&Address::of::<Signal>("taste_moved"), &raise).unwrap();
+        let view = world.workflow("retrain-recommend");
+        assert_eq!(view.instances.len(), instances, "{what:?}: {:?}", view.timeline);
+    }
 }
