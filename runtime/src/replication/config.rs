@@ -48,7 +48,7 @@ impl Default for RaftConfig {
             log_kept_entries: 2_000,
             log_kept_bytes: 1 << 20,
             snapshot_bytes_max: 256 << 20,
-            snapshot_bytes_per_s: 16 << 20,
+            snapshot_bytes_per_s: 8 << 20,
             planted: Planted::NONE,
         }
     }

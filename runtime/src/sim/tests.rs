@@ -90,6 +90,12 @@ fn a_learner_that_nobody_speaks_to_asks_whether_it_belongs() {
     assert_eq!(one(49, &small()).failure, None);
 }
 
+/// Two jumps of a leader's wall clock made all kept answers too old, and a command that was tried again was done twice.
+#[test]
+fn a_clock_that_jumps_forgets_no_answer() {
+    assert_eq!(one(8_058, &Options { call_ms: 2_000, ..Options::default() }).failure, None);
+}
+
 #[test]
 fn a_snapshot_lost_on_its_way_is_sent_again() {
     for seed in [96, 158] {
