@@ -261,17 +261,30 @@ async fn ends(scene: &Scene, stations: &Stations, judged: u64, tally: &mut Tally
     let version = retrained(scene, stations, tally).await?;
     delivered(scene, stations, version, tally).await?;
     let execution = &stations.execution;
-    let listed = scene.client.ask("directory", "canaries", "get", &json!({})).await?;
     let prefix = format!("{execution}-");
-    let own = listed["entries"].as_array().cloned().unwrap_or_default();
-    let own =
-        own.iter().filter(|entry| entry["key"].as_str().is_some_and(|key| key.starts_with(&prefix))).count();
-    tally.doubled += u32::try_from(own.saturating_sub(1))?;
-    tally.lost += u32::from(own == 0);
+    let own = |view: &Value| {
+        let entries = view["entries"].as_array().cloned().unwrap_or_default();
+        entries
+            .iter()
+            .filter(|entry| entry["key"].as_str().is_some_and(|key| key.starts_with(&prefix)))
+            .count()
+    };
+    // The directory hears of it by an effect, which may still be on its way.
+    let listed = scene.until(("directory", "canaries"), STUCK_AFTER, |view| own(view) > 0).await?;
+    let count = listed.as_ref().map_or(0, own);
+    tally.doubled += u32::try_from(count.saturating_sub(1))?;
+    missing(tally, u32::from(count == 0), "its canary is not listed", stations);
     let canary = scene.client.ask("canaries", &format!("{execution}-canary-1"), "get", &json!({})).await?;
     let looks = canary["looks"].as_array().map_or(0, Vec::len) as u64;
-    tally.lost += u32::try_from(judged.saturating_sub(looks))?;
+    missing(tally, u32::try_from(judged.saturating_sub(looks))?, "a look is missing", stations);
     Ok(())
+}
+
+fn missing(tally: &mut Tally, count: u32, what: &str, stations: &Stations) {
+    tally.lost += count;
+    if count > 0 {
+        println!("loop: {}: {what}", stations.execution);
+    }
 }
 
 fn stuck(tally: &mut Tally, what: &str, view: Option<Value>) {
@@ -290,7 +303,7 @@ async fn retrained(scene: &Scene, stations: &Stations, tally: &mut Tally) -> any
     }
     let workflow = scene.client.ask("workflows", &stations.workflow, "get", &json!({})).await?;
     let started = workflow["started"].as_u64().unwrap_or(0);
-    tally.lost += u32::from(started < stations.number);
+    missing(tally, u32::from(started < stations.number), "its start is not counted", stations);
     tally.doubled += u32::from(started > stations.number);
     let over = |view: &Value| view["begun"].is_object() && view["standing"]["status"] != "running";
     match scene.until(("runs", &stations.recorded), STUCK_AFTER, over).await? {
