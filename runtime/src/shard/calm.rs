@@ -1,6 +1,6 @@
 //! Turns of a replica at rest, done by whoever brings it the time or a heartbeat.
 //!
-//! Half of what an idle node costs is waking actors for a turn that takes microseconds. A turn that holds nothing but ticks and
+//! An idle node would spend much of its time on waking actors for a turn that takes microseconds. A turn that holds nothing but ticks and
 //! heartbeats is done in place; whatever else comes of it, or takes long, is left to the actor.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -89,7 +89,10 @@ impl Mailbox {
 impl Replica {
     /// Whether a turn would find nothing that takes long.
     fn is_calm(&self, now: Mono) -> bool {
-        self.broken.is_none() && !self.passivates(now) && !self.checkpoint_is_due(now)
+        self.broken.is_none()
+            && !self.passivates(now)
+            && !self.checkpoint_wanted
+            && !self.checkpoint_is_due(now)
     }
 
     /// Whether these inputs bring heartbeats and answers to them, and no news.

@@ -185,7 +185,8 @@ impl Link {
         }
     }
 
-    /// Asks for a heartbeat to be sent, by itself where the peer would hear of nothing else; false when the peer has been silent for too long.
+    /// Asks for a heartbeat to be sent, by itself where the peer would hear of nothing else; false when the peer has been
+    /// silent for too long.
     pub(super) fn beat(&self, now: u64, silent_max: u64) -> bool {
         let mut flow = self.flow();
         if flow.session.is_none() {
@@ -262,8 +263,8 @@ impl Link {
         true
     }
 
-    /// Holds back what is sent until the end of the guard, which lets all of it go: a frame and a wake-up for each answer
-    /// to one frame is what an idle node would spend half of its time on.
+    /// Holds back what is sent until the end of the guard, which lets all of it go, instead of a frame and a wake-up for
+    /// each answer to one frame.
     fn hold(&self) -> Held<'_> {
         self.held.store(true, Ordering::Release);
         Held(self)
