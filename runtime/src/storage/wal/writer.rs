@@ -147,10 +147,15 @@ impl Wal {
     /// # Errors
     /// The disk, damage to this shard's records, or a closed log.
     pub fn reread(&self, shard: ShardId) -> Result<GroupLog, WalError> {
+        self.find(shard)?.read()
+    }
+
+    /// Where a shard's records are; until it is dropped no segment is freed.
+    pub(super) fn find(&self, shard: ShardId) -> Result<Place, WalError> {
         let closed = || WalError::Failed("it is closed".to_owned());
         let (sender, receiver) = sync_channel(1);
         self.0.jobs.send(Job::Find(shard, sender)).map_err(|_| closed())?;
-        receiver.recv().map_err(|_| closed())??.read()
+        receiver.recv().map_err(|_| closed())?
     }
 
     /// Writes what is queued, syncs, and ends the thread. Blocking.
