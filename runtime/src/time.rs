@@ -55,6 +55,12 @@ impl Clock {
         Self(std::time::Instant::now())
     }
 
+    /// A clock that has run for a while.
+    #[cfg(test)]
+    pub(crate) fn started_before(ago: Duration) -> Self {
+        Self(std::time::Instant::now() - ago)
+    }
+
     /// Microseconds since the start. It goes on while the process is stopped by a signal, so a lease runs out then.
     #[must_use]
     pub fn mono(&self) -> u64 {

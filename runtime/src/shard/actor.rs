@@ -11,16 +11,14 @@ use super::mailbox::{Mailbox, ReplyTo, SystemInput};
 use super::output::Outputs;
 use super::parts::ReplicaParts;
 use super::replica::Replica;
-use super::sending::send_parts;
 use super::store_thread::StoreJob;
 use super::world::{FindStart, ShardArguments, ShardWorld};
-use crate::address::{NodeId, ShardId};
+use crate::address::ShardId;
 use crate::background;
 use crate::observe::Lifecycle;
 use crate::replication::Start;
 use crate::storage::Record;
 use crate::time::Timestamp;
-use crate::transport::{Envelope, ReplyBatch, SnapshotChunk};
 
 /// What the actor is told; everything else lies in the mailbox.
 #[derive(Debug)]
@@ -57,12 +55,12 @@ pub struct Waiting {
 
 /// A running replica.
 pub struct Running {
-    replica: Arc<Mutex<Replica>>,
-    world: Arc<ShardWorld>,
-    mailbox: Arc<Mailbox>,
-    replies: HashMap<u64, ReplyTo>,
+    pub(super) replica: Arc<Mutex<Replica>>,
+    pub(super) world: Arc<ShardWorld>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) replies: HashMap<u64, ReplyTo>,
     actor: ractor::ActorId,
-    transfers: u64,
+    pub(super) transfers: u64,
     /// The group does without it.
     dismissed: bool,
     /// What the next replica of this shard begins with.
@@ -335,64 +333,6 @@ impl Running {
             self.world.journal.record(Lifecycle { at, node, subject, change, reason: note.reason });
         }
         Ok(())
-    }
-
-    fn send_raft(&self, messages: Vec<(NodeId, Vec<u8>)>) {
-        let mut by_node: Vec<(NodeId, Vec<Vec<u8>>)> = Vec::new();
-        for (node, message) in messages {
-            match by_node.iter_mut().find(|(to, _)| *to == node) {
-                Some((_, batch)) => batch.push(message),
-                None => by_node.push((node, vec![message])),
-            }
-        }
-        let shard = self.mailbox.shard();
-        for (node, messages) in by_node {
-            // What cannot be sent is lost, which Raft tolerates.
-            let _ = self.world.transport.send(node, Envelope::Raft { shard, messages });
-        }
-    }
-
-    fn reply(&mut self, token: u64, outcomes: Vec<crate::transport::Outcome>) {
-        match self.replies.remove(&token) {
-            Some(ReplyTo::Local(waiting)) => {
-                // A caller that gave up is no error.
-                let _ = waiting.send(outcomes);
-            }
-            Some(ReplyTo::Remote { node, call }) => {
-                let reply = Envelope::Reply(ReplyBatch { call, outcomes });
-                if let Err(error) = self.world.transport.send(node, reply) {
-                    tracing::debug!(node = node.0, call, %error, "a reply could not be sent");
-                }
-            }
-            None => {}
-        }
-    }
-
-    fn send_snapshot(&mut self, job: super::output::SnapshotJob) {
-        self.transfers += 1;
-        let (shard, to, transfer) = (job.shard, job.to, self.transfers);
-        let (mailbox, transport) = (self.mailbox.clone(), self.world.transport.clone());
-        let pace = self.world.raft.snapshot_bytes_per_s;
-        let done = move |blob: Result<Vec<u8>, String>| {
-            let failed = mailbox.clone();
-            let send =
-                move || {
-                    let sent =
-                        blob.and_then(|blob| {
-                            send_parts(&*transport, to.node(), &blob, pace, |part, parts, bytes| {
-                                SnapshotChunk { shard, transfer, part, parts, bytes }
-                            })
-                        });
-                    if let Err(why) = sent {
-                        mailbox.system(SystemInput::SnapshotFailed(to, why));
-                    }
-                };
-            // Not on the store's thread: the checkpoints of other shards would wait.
-            if let Err(error) = background::spawn("troupe-snapshot", send) {
-                failed.system(SystemInput::SnapshotFailed(to, error.to_string()));
-            }
-        };
-        self.world.store_thread.submit(StoreJob::Snapshot(job, Box::new(done)));
     }
 }
 

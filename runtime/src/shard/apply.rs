@@ -190,9 +190,17 @@ impl Replica {
 
     /// Whether time or log size ask for a checkpoint.
     pub(super) fn checkpoint_is_due(&self, now: Mono) -> bool {
-        let old = now.saturating_sub(self.checkpoint_at) >= self.checkpoint_every();
+        let old = self.checkpoint_turn(now) > self.checkpoint_turn(self.checkpoint_at);
         let heavy = self.group.log().bytes() as u64 >= self.config.checkpoint_log_bytes;
         self.applied > self.checkpoint && (old || heavy)
+    }
+
+    /// Which of the shard's turns that is. A node's shards take turns within each interval: together they would keep the disk,
+    /// and give back and want again the memory of all their logs, at one moment of it.
+    fn checkpoint_turn(&self, at: Mono) -> u64 {
+        let every = self.checkpoint_every();
+        let place = u64::from(self.group.shard().0) * every / (u64::from(self.shards) + 1);
+        (at + place) / every.max(1)
     }
 
     fn checkpoint_every(&self) -> u64 {

@@ -25,22 +25,25 @@ pub(super) struct Resident {
     bytes: u32,
 }
 
+/// Looked into several times for each message. Keys come from clients: the hash is seeded anew in each process.
+type Map<K, V> = HashMap<K, V, foldhash::quality::RandomState>;
+
 /// Resident entities by kind and key, and the way to those that are not.
 pub(super) struct Cells {
     shard: ShardId,
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
-    kinds: HashMap<&'static str, HashMap<Box<str>, Resident>>,
+    kinds: Map<&'static str, Map<Box<str>, Resident>>,
     bytes: u64,
 }
 
 impl Cells {
     pub(super) fn new(shard: ShardId, registry: Arc<Registry>, store: Arc<dyn Store>) -> Self {
-        Self { shard, registry, store, kinds: HashMap::new(), bytes: 0 }
+        Self { shard, registry, store, kinds: Map::default(), bytes: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.kinds.values().map(HashMap::len).sum()
+        self.kinds.values().map(Map::len).sum()
     }
 
     pub(super) const fn bytes(&self) -> u64 {

@@ -56,6 +56,14 @@ pub struct Answer {
     pub reply: Vec<u8>,
 }
 
+impl Item {
+    /// About as many bytes as it takes, without its rarer parts.
+    fn size(&self) -> usize {
+        let events: usize = self.events.iter().map(|event| event.len() + 4).sum();
+        self.to.kind.len() + self.to.key.len() + events + 8
+    }
+}
+
 impl Batch {
     /// Whether it would change nothing.
     #[must_use]
@@ -66,7 +74,8 @@ impl Batch {
     /// The entry's payload.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![if self.timers.is_empty() { FORMAT } else { FORMAT_WITH_TIMERS }];
+        let mut bytes = Vec::with_capacity(64 + self.items.iter().map(Item::size).sum::<usize>());
+        bytes.push(if self.timers.is_empty() { FORMAT } else { FORMAT_WITH_TIMERS });
         wire::encode_into(&(self.now, &self.items, &self.taken, &self.acked), &mut bytes);
         if !self.timers.is_empty() {
             wire::encode_into(&self.timers, &mut bytes);

@@ -34,6 +34,7 @@ mod replica;
 mod rest;
 mod sending;
 mod snapshot;
+mod speak;
 mod store_thread;
 mod ticker;
 mod timers;

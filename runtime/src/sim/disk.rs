@@ -163,7 +163,7 @@ type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A store in memory: what it holds is durable; of a batch that fails, or that a crash cuts short, some part.
 #[derive(Default)]
-pub(super) struct MemoryStore {
+pub(crate) struct MemoryStore {
     spaces: Mutex<BTreeMap<ShardId, Pairs>>,
     failing: AtomicBool,
     /// Batches that failed.

@@ -21,6 +21,8 @@ mod world;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+#[cfg(test)]
+pub(crate) use disk::MemoryStore;
 pub use options::Options;
 pub use plan::{Fault, Group, Timed, draw};
 

@@ -6,17 +6,20 @@
 //! file held in its earlier life is never taken for new.
 
 mod config;
+mod facts;
 mod frame;
+mod handle;
 pub(crate) mod properties;
 mod recover;
 mod segment;
+mod spares;
 mod torn;
 mod writer;
 
 pub use config::{Sync, WalConfig};
+pub use handle::{Wal, WalError, WalStats};
 pub use recover::{Recovered, TornTail};
 pub(crate) use torn::survivors;
-pub use writer::{Wal, WalError, WalStats};
 
 #[cfg(test)]
 mod tests;

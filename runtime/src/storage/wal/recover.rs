@@ -6,9 +6,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::facts::Facts;
 use super::frame::{self, Found, HEAD, HEADER};
+use super::handle::WalError;
 use super::segment;
-use super::writer::{Facts, WalError};
 use crate::address::ShardId;
 use crate::storage::{GroupLog, Record};
 

@@ -5,13 +5,17 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use super::frame;
+use super::handle::WalError;
 use super::recover::Contents;
-use super::writer::WalError;
 use crate::address::ShardId;
 use crate::storage::Record;
 
 const PREFIX: &str = "wal-";
 const SPARE: &str = "spare-";
+/// A spare that is not written out yet.
+const MAKING: &str = "making-";
+/// Set in the number of a spare that was never a segment, so that it meets no other's name.
+const MADE: u64 = 1 << 63;
 
 /// Segments in a directory, oldest first.
 pub(super) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, WalError> {
@@ -65,19 +69,43 @@ pub(super) fn create(
         sync_dir(dir)?;
         return Ok(Open { sequence, path, file, at: frame::HEADER as u64, bytes });
     }
-    let file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path).map_err(fail)?;
-    // Written out rather than left sparse: allocating blocks is what makes a sync of a growing file slow.
+    let file = write_out(&path, bytes).map_err(fail)?;
+    file.write_all_at(&frame::header(sequence), 0).and_then(|()| file.sync_all()).map_err(fail)?;
+    sync_dir(dir)?;
+    Ok(Open { sequence, path, file, at: frame::HEADER as u64, bytes })
+}
+
+/// A file of zeros. Written out rather than left sparse: allocating blocks is what makes a sync of a growing file slow.
+fn write_out(path: &Path, bytes: u64) -> std::io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
     let zeros = vec![0_u8; 1 << 20];
     let mut at = 0;
     while at < bytes {
         let count = usize::try_from((bytes - at).min(1 << 20)).unwrap_or(1 << 20);
-        file.write_all_at(&zeros[..count], at).map_err(fail)?;
+        file.write_all_at(&zeros[..count], at)?;
         at += count as u64;
     }
-    file.write_all_at(&frame::header(sequence), 0).and_then(|()| file.sync_all()).map_err(fail)?;
-    sync_dir(dir)?;
-    Ok(Open { sequence, path, file, at: frame::HEADER as u64, bytes })
+    Ok(file)
+}
+
+/// Makes a spare ahead of its need, while the segment `during` is written.
+pub(super) fn make_spare(dir: &Path, during: u64, bytes: u64) -> std::io::Result<PathBuf> {
+    let making = dir.join(format!("{MAKING}{during:016x}"));
+    let made = write_out(&making, bytes).and_then(|file| file.sync_all());
+    let spare = dir.join(format!("{SPARE}{:016x}", during | MADE));
+    made.and_then(|()| std::fs::rename(&making, &spare)).inspect_err(|_| {
+        // What there is of it would take room from the log.
+        let _ = std::fs::remove_file(&making);
+    })?;
+    Ok(spare)
+}
+
+/// Removes what a crash left of spares that were being made.
+pub(super) fn remove_unfinished(dir: &Path) -> Result<(), WalError> {
+    for (_, path) in named(dir, MAKING)? {
+        std::fs::remove_file(&path).map_err(|error| WalError::io(&path, &error))?;
+    }
+    Ok(())
 }
 
 /// Turns a segment that nobody needs into a spare.

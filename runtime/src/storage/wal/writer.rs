@@ -1,226 +1,32 @@
-//! The thread that writes, and the handle that feeds it.
+//! The thread that writes.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use super::config::{Sync, WalConfig};
+use super::facts::Facts;
 use super::frame;
-use super::recover::{Contents, Place, Recovered, read};
+use super::handle::{Counters, Done, Job, WalError};
+use super::recover::{Contents, Place, Read, Recovered};
 use super::segment;
+use super::spares::Spares;
 use crate::address::ShardId;
 use crate::planted::Bug;
-use crate::storage::{GroupLog, Record, Vote};
+use crate::storage::Record;
 
 /// Appends written and synced together at most.
 const BATCH_MAX: usize = 1_024;
-/// Retired segments kept for reuse.
-const SPARES_MAX: usize = 2;
+/// Bytes of a batch's buffer that are kept for the next.
+const BUFFER_KEPT: usize = 4 << 20;
 /// Full segments beyond which a group that a checkpoint covers gives up the entries that hold back the oldest.
 const OLDER_KEPT: usize = 4;
 
-/// Called once the records are durable, or could not be made so.
-pub(super) type Done = Box<dyn FnOnce(Result<(), WalError>) + Send>;
-
-/// Why the log could not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WalError {
-    /// The queue is full: the disk does not keep up.
-    #[error("the write-ahead log's queue is full")]
-    Full,
-    /// An earlier write failed, or the log is closed; nothing is written any more.
-    #[error("the write-ahead log has stopped: {0}")]
-    Failed(String),
-    /// The disk said no.
-    #[error("{0}")]
-    Io(String),
-    /// Something in the directory is no segment of this format.
-    #[error("{0}")]
-    Unreadable(String),
-}
-
-impl WalError {
-    pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::Io(format!("{}: {error}", path.display()))
-    }
-}
-
-/// Figures since the log was opened.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct WalStats {
-    /// Bytes written.
-    pub bytes: u64,
-    /// Batches synced.
-    pub syncs: u64,
-    /// Records written.
-    pub records: u64,
-    /// Duration of the last sync, in microseconds.
-    pub sync_us_last: u64,
-    /// Duration of the longest sync, in microseconds.
-    pub sync_us_max: u64,
-}
-
-#[derive(Default)]
-struct Counters {
-    bytes: AtomicU64,
-    syncs: AtomicU64,
-    records: AtomicU64,
-    last: AtomicU64,
-    max: AtomicU64,
-}
-
-enum Job {
-    Append(ShardId, Vec<Record>, Done),
-    Covered(ShardId, u64, u64),
-    Find(ShardId, SyncSender<Result<Place, WalError>>),
-    Close,
-}
-
-struct Shared {
-    jobs: SyncSender<Job>,
-    counters: Arc<Counters>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// The log's handle. Clones share one log.
-#[derive(Clone)]
-pub struct Wal(Arc<Shared>);
-
-impl Wal {
-    /// Opens the log in `dir`, which is created, and starts its thread.
-    ///
-    /// # Errors
-    /// The disk, or a directory that holds something else.
-    pub fn open(dir: &Path, config: &WalConfig) -> Result<(Self, Recovered), WalError> {
-        std::fs::create_dir_all(dir).map_err(|error| WalError::io(dir, &error))?;
-        let (recovered, reads) = read(dir)?;
-        let counters = Arc::new(Counters::default());
-        let mut writer = Writer {
-            dir: dir.to_owned(),
-            config: config.clone(),
-            next: reads.last().map_or(1, |read| read.sequence + 1),
-            open: None,
-            contents: Contents::new(),
-            older: reads.into_iter().map(|read| (read.sequence, read.path, read.contents)).collect(),
-            groups: recovered.groups.iter().map(|(shard, log)| (*shard, Facts::of(log))).collect(),
-            spares: segment::spares(dir)?,
-            readers: Arc::default(),
-            counters: counters.clone(),
-            failed: None,
-        };
-        writer.rotate()?;
-        let (jobs, queue) = sync_channel(config.queue_appends_max);
-        let thread = std::thread::Builder::new()
-            .name("troupe-wal".to_owned())
-            .spawn(move || writer.run(&queue))
-            .map_err(|error| WalError::io(dir, &error))?;
-        let shared = Shared { jobs, counters, thread: Mutex::new(Some(thread)) };
-        Ok((Self(Arc::new(shared)), recovered))
-    }
-
-    /// Takes records; never blocks. Records of one shard become durable in order.
-    ///
-    /// # Errors
-    /// [`WalError::Full`] at the bound, [`WalError::Failed`] after close; then `done` is not called.
-    pub fn append(&self, shard: ShardId, records: Vec<Record>, done: Done) -> Result<(), WalError> {
-        self.0.jobs.try_send(Job::Append(shard, records, done)).map_err(|error| match error {
-            TrySendError::Full(_) => WalError::Full,
-            TrySendError::Disconnected(_) => WalError::Failed("it is closed".to_owned()),
-        })
-    }
-
-    /// A durable checkpoint covers a shard up to the entry `index` of `term`. Those up to it stay for replicas that lag,
-    /// until they hold back a segment; then the log gives them up by itself.
-    pub fn covered(&self, shard: ShardId, index: u64, term: u64) {
-        // Lost when the queue is full: the next checkpoint says more.
-        let _ = self.0.jobs.try_send(Job::Covered(shard, index, term));
-    }
-
-    /// What the log holds of a shard now, of which nothing may be appended meanwhile. Blocking; others' records are
-    /// appended while it reads.
-    ///
-    /// # Errors
-    /// The disk, damage to this shard's records, or a closed log.
-    pub fn reread(&self, shard: ShardId) -> Result<GroupLog, WalError> {
-        self.find(shard)?.read()
-    }
-
-    /// Where a shard's records are; until it is dropped no segment is freed.
-    pub(super) fn find(&self, shard: ShardId) -> Result<Place, WalError> {
-        let closed = || WalError::Failed("it is closed".to_owned());
-        let (sender, receiver) = sync_channel(1);
-        self.0.jobs.send(Job::Find(shard, sender)).map_err(|_| closed())?;
-        receiver.recv().map_err(|_| closed())?
-    }
-
-    /// Writes what is queued, syncs, and ends the thread. Blocking.
-    pub fn close(&self) {
-        let _ = self.0.jobs.send(Job::Close);
-        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            let _ = thread.join();
-        }
-    }
-
-    /// Figures since it was opened.
-    #[must_use]
-    pub fn stats(&self) -> WalStats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counters = &self.0.counters;
-        WalStats {
-            bytes: read(&counters.bytes),
-            syncs: read(&counters.syncs),
-            records: read(&counters.records),
-            sync_us_last: read(&counters.last),
-            sync_us_max: read(&counters.max),
-        }
-    }
-}
-
-/// What must be known of a group besides its entries.
-#[derive(Default)]
-pub(super) struct Facts {
-    replica: Option<u64>,
-    vote: Vote,
-    pub(super) cut: (u64, u64),
-    /// Where the log may be cut: an entry that a durable checkpoint covers, and its term. Not part of the log.
-    covered: (u64, u64),
-}
-
-impl Facts {
-    const fn of(log: &GroupLog) -> Self {
-        Self { replica: log.replica, vote: log.vote, cut: log.cut, covered: (0, 0) }
-    }
-
-    pub(super) fn fold(&mut self, record: &Record) {
-        match record {
-            Record::Entry(_) => {}
-            Record::Vote(vote) => self.vote = *vote,
-            Record::Cut { index, term } => {
-                if *index > self.cut.0 {
-                    self.cut = (*index, *term);
-                }
-            }
-            Record::Reset { index, term } => (self.cut, self.covered) = ((*index, *term), (0, 0)),
-            Record::Replica { id } => *self = Self { replica: Some(*id), ..Self::default() },
-            Record::Gone => *self = Self::default(),
-            Record::Base { replica, vote, cut } => {
-                *self = Self { replica: *replica, vote: *vote, cut: *cut, covered: (0, 0) };
-            }
-        }
-    }
-
-    pub(super) const fn base(&self) -> Record {
-        Record::Base { replica: self.replica, vote: self.vote, cut: self.cut }
-    }
-}
-
-struct Writer {
+pub(super) struct Writer {
     dir: PathBuf,
     config: WalConfig,
     next: u64,
@@ -228,7 +34,9 @@ struct Writer {
     contents: Contents,
     older: Vec<(u64, PathBuf, Contents)>,
     groups: BTreeMap<ShardId, Facts>,
-    spares: Vec<PathBuf>,
+    spares: Spares,
+    /// Of the last batch, empty: memory that is there already.
+    buffer: Vec<u8>,
     /// Shared with each that reads segments.
     readers: Arc<()>,
     counters: Arc<Counters>,
@@ -236,7 +44,34 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, queue: &Receiver<Job>) {
+    /// Begins a segment of its own behind those that were read.
+    pub(super) fn open(
+        dir: &Path,
+        config: &WalConfig,
+        recovered: &Recovered,
+        reads: Vec<Read>,
+        counters: Arc<Counters>,
+    ) -> Result<Self, WalError> {
+        let mut writer = Self {
+            dir: dir.to_owned(),
+            config: config.clone(),
+            next: reads.last().map_or(1, |read| read.sequence + 1),
+            open: None,
+            contents: Contents::new(),
+            older: reads.into_iter().map(|read| (read.sequence, read.path, read.contents)).collect(),
+            groups: recovered.groups.iter().map(|(shard, log)| (*shard, Facts::of(log))).collect(),
+            spares: Spares::open(dir, config.segment_bytes)?,
+            buffer: Vec::new(),
+            readers: Arc::default(),
+            counters,
+            failed: None,
+        };
+        writer.rotate()?;
+        Ok(writer)
+    }
+
+    /// Works until it is told to end.
+    pub(super) fn run(mut self, queue: &Receiver<Job>) {
         let mut closing = false;
         while !closing {
             let Ok(first) = queue.recv() else { break };
@@ -299,19 +134,18 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
-        let mut buffer = Vec::new();
+        let mut buffer = std::mem::take(&mut self.buffer);
         for (shard, records) in batch {
             let sequence = self.open.as_ref().map_or(0, |open| open.sequence);
             let before = buffer.len();
             frame::push(&mut buffer, sequence, *shard, records);
             let room = self.open.as_ref().map_or(0, |open| open.bytes.saturating_sub(open.at));
             if (buffer.len() + frame::HEAD) as u64 > room {
-                let tail = buffer.split_off(before);
+                // Frames are sealed with their segment's number: this one belongs to the next.
+                buffer.truncate(before);
                 self.put(&buffer)?;
                 buffer.clear();
                 self.rotate()?;
-                // Frames are sealed with their segment's number: this one belongs to the next.
-                drop(tail);
                 let sequence = self.open.as_ref().map_or(0, |open| open.sequence);
                 frame::push(&mut buffer, sequence, *shard, records);
             }
@@ -327,6 +161,10 @@ impl Writer {
             self.counters.records.fetch_add(records.len() as u64, Ordering::Relaxed);
         }
         self.put(&buffer)?;
+        if buffer.capacity() <= BUFFER_KEPT {
+            buffer.clear();
+            self.buffer = buffer;
+        }
         self.sync()?;
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
         self.retire()
@@ -337,6 +175,7 @@ impl Writer {
         open.file.write_all_at(bytes, open.at).map_err(|error| WalError::io(&open.path, &error))?;
         open.at += bytes.len() as u64;
         self.counters.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.spares.filled(open.sequence, open.at);
         Ok(())
     }
 
@@ -364,8 +203,9 @@ impl Writer {
             self.older.push((open.sequence, open.path.clone(), contents));
             self.give_up();
         }
-        let open = segment::create(&self.dir, self.next, self.config.segment_bytes, self.spares.pop())?;
+        let open = segment::create(&self.dir, self.next, self.config.segment_bytes, self.spares.take())?;
         self.next += 1;
+        self.spares.begun(self.older.len() + 1);
         let mut bases = Vec::new();
         for (shard, facts) in &self.groups {
             frame::push(&mut bases, open.sequence, *shard, &[facts.base()]);
@@ -403,8 +243,7 @@ impl Writer {
                 break;
             }
             let (sequence, path, _) = self.older.remove(0);
-            let keep = self.spares.len() < SPARES_MAX;
-            self.spares.extend(segment::retire(&self.dir, sequence, &path, keep)?);
+            self.spares.keep(sequence, &path)?;
         }
         Ok(())
     }

@@ -1,0 +1,70 @@
+//! What a turn says to callers and to the other replicas.
+
+use super::actor::Running;
+use super::mailbox::{ReplyTo, SystemInput};
+use super::output::SnapshotJob;
+use super::sending::send_parts;
+use super::store_thread::StoreJob;
+use crate::address::NodeId;
+use crate::background;
+use crate::transport::{Envelope, Outcome, ReplyBatch, SnapshotChunk};
+
+impl Running {
+    pub(super) fn send_raft(&self, messages: Vec<(NodeId, Vec<u8>)>) {
+        let mut by_node: Vec<(NodeId, Vec<Vec<u8>>)> = Vec::new();
+        for (node, message) in messages {
+            match by_node.iter_mut().find(|(to, _)| *to == node) {
+                Some((_, batch)) => batch.push(message),
+                None => by_node.push((node, vec![message])),
+            }
+        }
+        let shard = self.mailbox.shard();
+        for (node, messages) in by_node {
+            // What cannot be sent is lost, which Raft tolerates.
+            let _ = self.world.transport.send(node, Envelope::Raft { shard, messages });
+        }
+    }
+
+    pub(super) fn reply(&mut self, token: u64, outcomes: Vec<Outcome>) {
+        match self.replies.remove(&token) {
+            Some(ReplyTo::Local(waiting)) => {
+                // A caller that gave up is no error.
+                let _ = waiting.send(outcomes);
+            }
+            Some(ReplyTo::Remote { node, call }) => {
+                let reply = Envelope::Reply(ReplyBatch { call, outcomes });
+                if let Err(error) = self.world.transport.send(node, reply) {
+                    tracing::debug!(node = node.0, call, %error, "a reply could not be sent");
+                }
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn send_snapshot(&mut self, job: SnapshotJob) {
+        self.transfers += 1;
+        let (shard, to, transfer) = (job.shard, job.to, self.transfers);
+        let (mailbox, transport) = (self.mailbox.clone(), self.world.transport.clone());
+        let pace = self.world.raft.snapshot_bytes_per_s;
+        let done = move |blob: Result<Vec<u8>, String>| {
+            let failed = mailbox.clone();
+            let send =
+                move || {
+                    let sent =
+                        blob.and_then(|blob| {
+                            send_parts(&*transport, to.node(), &blob, pace, |part, parts, bytes| {
+                                SnapshotChunk { shard, transfer, part, parts, bytes }
+                            })
+                        });
+                    if let Err(why) = sent {
+                        mailbox.system(SystemInput::SnapshotFailed(to, why));
+                    }
+                };
+            // Not on the store's thread: the checkpoints of other shards would wait.
+            if let Err(error) = background::spawn("troupe-snapshot", send) {
+                failed.system(SystemInput::SnapshotFailed(to, error.to_string()));
+            }
+        };
+        self.world.store_thread.submit(StoreJob::Snapshot(job, Box::new(done)));
+    }
+}

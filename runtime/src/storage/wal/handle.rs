@@ -1,0 +1,159 @@
+//! The log's handle, which feeds the thread that writes.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use super::config::WalConfig;
+use super::recover::{Place, Recovered, read};
+use super::writer::Writer;
+use crate::address::ShardId;
+use crate::storage::{GroupLog, Record};
+
+/// Called once the records are durable, or could not be made so.
+pub(super) type Done = Box<dyn FnOnce(Result<(), WalError>) + Send>;
+
+/// Why the log could not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WalError {
+    /// The queue is full: the disk does not keep up.
+    #[error("the write-ahead log's queue is full")]
+    Full,
+    /// An earlier write failed, or the log is closed; nothing is written any more.
+    #[error("the write-ahead log has stopped: {0}")]
+    Failed(String),
+    /// The disk said no.
+    #[error("{0}")]
+    Io(String),
+    /// Something in the directory is no segment of this format.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl WalError {
+    pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
+        Self::Io(format!("{}: {error}", path.display()))
+    }
+}
+
+/// Figures since the log was opened.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct WalStats {
+    /// Bytes written.
+    pub bytes: u64,
+    /// Batches synced.
+    pub syncs: u64,
+    /// Records written.
+    pub records: u64,
+    /// Duration of the last sync, in microseconds.
+    pub sync_us_last: u64,
+    /// Duration of the longest sync, in microseconds.
+    pub sync_us_max: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) bytes: AtomicU64,
+    pub(super) syncs: AtomicU64,
+    pub(super) records: AtomicU64,
+    pub(super) last: AtomicU64,
+    pub(super) max: AtomicU64,
+}
+
+/// What the thread is asked to do.
+pub(super) enum Job {
+    Append(ShardId, Vec<Record>, Done),
+    Covered(ShardId, u64, u64),
+    Find(ShardId, SyncSender<Result<Place, WalError>>),
+    Close,
+}
+
+struct Shared {
+    jobs: SyncSender<Job>,
+    counters: Arc<Counters>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The log's handle. Clones share one log.
+#[derive(Clone)]
+pub struct Wal(Arc<Shared>);
+
+impl Wal {
+    /// Opens the log in `dir`, which is created, and starts its thread.
+    ///
+    /// # Errors
+    /// The disk, or a directory that holds something else.
+    pub fn open(dir: &Path, config: &WalConfig) -> Result<(Self, Recovered), WalError> {
+        std::fs::create_dir_all(dir).map_err(|error| WalError::io(dir, &error))?;
+        let (recovered, reads) = read(dir)?;
+        let counters = Arc::new(Counters::default());
+        let writer = Writer::open(dir, config, &recovered, reads, counters.clone())?;
+        let (jobs, queue) = sync_channel(config.queue_appends_max);
+        let thread = std::thread::Builder::new()
+            .name("troupe-wal".to_owned())
+            .spawn(move || writer.run(&queue))
+            .map_err(|error| WalError::io(dir, &error))?;
+        let shared = Shared { jobs, counters, thread: Mutex::new(Some(thread)) };
+        Ok((Self(Arc::new(shared)), recovered))
+    }
+
+    /// Takes records; never blocks. Records of one shard become durable in order.
+    ///
+    /// # Errors
+    /// [`WalError::Full`] at the bound, [`WalError::Failed`] after close; then `done` is not called.
+    pub fn append(&self, shard: ShardId, records: Vec<Record>, done: Done) -> Result<(), WalError> {
+        self.0.jobs.try_send(Job::Append(shard, records, done)).map_err(|error| match error {
+            TrySendError::Full(_) => WalError::Full,
+            TrySendError::Disconnected(_) => WalError::Failed("it is closed".to_owned()),
+        })
+    }
+
+    /// A durable checkpoint covers a shard up to the entry `index` of `term`. Those up to it stay for replicas that lag,
+    /// until they hold back a segment; then the log gives them up by itself.
+    pub fn covered(&self, shard: ShardId, index: u64, term: u64) {
+        // Lost when the queue is full: the next checkpoint says more.
+        let _ = self.0.jobs.try_send(Job::Covered(shard, index, term));
+    }
+
+    /// What the log holds of a shard now, of which nothing may be appended meanwhile. Blocking; others' records are
+    /// appended while it reads.
+    ///
+    /// # Errors
+    /// The disk, damage to this shard's records, or a closed log.
+    pub fn reread(&self, shard: ShardId) -> Result<GroupLog, WalError> {
+        self.find(shard)?.read()
+    }
+
+    /// Where a shard's records are; until it is dropped no segment is freed.
+    pub(super) fn find(&self, shard: ShardId) -> Result<Place, WalError> {
+        let closed = || WalError::Failed("it is closed".to_owned());
+        let (sender, receiver) = sync_channel(1);
+        self.0.jobs.send(Job::Find(shard, sender)).map_err(|_| closed())?;
+        receiver.recv().map_err(|_| closed())?
+    }
+
+    /// Writes what is queued, syncs, and ends the thread. Blocking.
+    pub fn close(&self) {
+        let _ = self.0.jobs.send(Job::Close);
+        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+
+    /// Figures since it was opened.
+    #[must_use]
+    pub fn stats(&self) -> WalStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.0.counters;
+        WalStats {
+            bytes: read(&counters.bytes),
+            syncs: read(&counters.syncs),
+            records: read(&counters.records),
+            sync_us_last: read(&counters.last),
+            sync_us_max: read(&counters.max),
+        }
+    }
+}
