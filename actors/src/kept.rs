@@ -43,7 +43,7 @@ impl<'de, C, T: DeserializeOwned> BorrowDecode<'de, C> for Kept<T> {
 
 /// The last field of a state or a message, which builds before this one neither wrote nor know: nothing is written while it has
 /// nothing to say, and nothing read is nothing said.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Later<T>(pub(crate) T);
 

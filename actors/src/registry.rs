@@ -55,7 +55,7 @@ use crate::tasks::{
 use crate::traffic::{GetTraffic, GiveBack, SetTraffic, Traffic, TrafficSet};
 use crate::workflow_runs::{
     Act, Begin, Ended as RunEnded, Forget as ForgetRun, GetIterations, GetLoop, GetPastRun, GetRun, Restart,
-    Stop as StopRun, Tick as RunTick, WorkflowRun,
+    SetBreakpoints, Stop as StopRun, Tick as RunTick, WorkflowRun,
 };
 use crate::workflows::{
     Activate, DeleteWorkflow, Fire, GetInstance, GetWorkflow, Push, RestartInstance, SetBreakpoint,
@@ -296,6 +296,7 @@ fn delivering(registry: Registry) -> Registry {
         .command::<WorkflowRun, RunTick>()
         .command::<WorkflowRun, StopRun>()
         .command::<WorkflowRun, Act>()
+        .command::<WorkflowRun, SetBreakpoints>()
         .command::<WorkflowRun, Restart>()
         .command::<WorkflowRun, RunEnded>()
         .command::<WorkflowRun, Finished>()
@@ -345,7 +346,7 @@ mod tests {
         signals get.v1 raise.v1 spread.v1 subscribe.v1 unsubscribe.v1
         tasks beat.v1 claim.v1 finish.v1 get.v1 offer.v1 sweep.v1 waiting.v1 withdraw.v1
         traffic get.v1 give-back.v1 set.v1
-        workflow-runs act.v1 begin.v1 child-ended.v1 forget.v1 get.v1 heard.v1 iterations.v1 loop.v1 past-run.v1 permitted.v1 restart.v1 run-ended.v1 stop.v1 task-finished.v1 task-progress.v1 tick.v1
+        workflow-runs act.v1 begin.v1 breakpoints.v1 child-ended.v1 forget.v1 get.v1 heard.v1 iterations.v1 loop.v1 past-run.v1 permitted.v1 restart.v1 run-ended.v1 stop.v1 task-finished.v1 task-progress.v1 tick.v1
         workflows activate.v1 breakpoint.v1 delete.v1 fire.v1 get.v1 heard.v1 instance.v1 properties.v1 push.v1 restart.v1 run-ended.v1 start.v1 stop.v1 unblock.v1";
 
     #[test]

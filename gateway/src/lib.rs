@@ -11,6 +11,7 @@ mod canaries;
 mod config;
 mod domain;
 mod events;
+mod extract;
 mod json;
 mod kinds;
 mod listener;

@@ -7,7 +7,8 @@
 //! changes nothing. Everything that it waits for has a time after which the stage fails. Whatever its end, traffic that it
 //! held is given back, once: to the champion, unless all went well.
 //!
-//! - `definition` is what a pipeline is made of, `reading` makes it from Spinnaker's JSON, `kinds` each type of stage.
+//! - `definition` is what a pipeline is made of, `reading` makes it from Spinnaker's JSON, `kinds` each type of stage;
+//!   `unknown` names what nobody reads.
 //! - `run` is the state, a fold of changes; `turn` decides what a message comes to.
 //! - `stages` is how stages begin, `answers` what they are told.
 //! - `template` is the pipeline that a model gets where nobody wrote one.
@@ -26,6 +27,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unknown;
 
 pub use definition::{
     Analysis, Definition, Deploy, Does, OnFailure, Parameter, Poll, Stage, Trigger, Unwanted, Webhook, Whose,
@@ -35,3 +37,4 @@ pub use reading::read;
 pub use run::{Begun, Change, Hold, Note, Run, StageRun, Status, Target, Wait};
 pub use state::{Deployment, Event};
 pub use template::{Delivery, pipeline};
+pub use unknown::checked;

@@ -213,7 +213,7 @@ impl Decide<RestartStage> for Deployment {
             return Decision::refuse(Refused::field("UNKNOWN_STAGE", "stage", why));
         };
         if !turn.run.stages.get(&ask.stage).is_some_and(|held| held.status.is_over()) {
-            let why = format!("stage {:?} has not ended", ask.stage);
+            let why = format!("stage {:?} has not begun and ended: restart one before it", ask.stage);
             return Decision::refuse(Refused::field("NOT_ENDED", "stage", why));
         }
         if let Some(deploy) = turn.needs_deploy(&stage) {
@@ -300,8 +300,11 @@ impl Decide<Due> for Deployment {
             return Decision::unchanged().reply(());
         }
         if turn.run.until().is_some_and(|until| until <= ctx.now) {
-            let hours = turn.run.definition().map_or(0, |definition| definition.timeout_ms / 3_600_000);
-            let mut why = format!("it took longer than it may, {hours} hours");
+            let ms = turn.run.definition().map_or(0, |definition| definition.timeout_ms);
+            let mut why = match ms / 3_600_000 {
+                0 => format!("it took longer than it may, {} s", ms as f64 / 1_000.0),
+                hours => format!("it took longer than it may, {hours} hours"),
+            };
             let mut running = turn.run.stages.values().filter(|held| held.status == Status::Running);
             if let Some(waits) = running.find(|held| held.wait == Some(Wait::Turn)) {
                 why = format!("{why}: {}", waits.why);

@@ -11,7 +11,9 @@ use super::messages::{
     StartPipeline, Started, Summary,
 };
 use super::queue::{Executions, OPEN_MAX, TURNED_AWAY};
-use crate::deployments::{Begin, Begun, Cancel, ChildEnded, Definition, Deployment, Go, expression, read};
+use crate::deployments::{
+    Begin, Begun, Cancel, ChildEnded, Definition, Deployment, Go, checked, expression, read,
+};
 use crate::directory::{Directory, Enlist, Entry, Strike};
 use crate::kept::Kept;
 use crate::signals::{Heard, Signal, Subscribe, Unsubscribe};
@@ -275,7 +277,7 @@ impl Entity for Pipeline {
 
 impl Decide<PutPipeline> for Pipeline {
     fn decide(&self, ask: &PutPipeline, ctx: &Context<'_>) -> Decision<Self, PutPipeline> {
-        let definition = match read(&ask.definition.0) {
+        let definition = match checked(&ask.definition.0) {
             Ok(definition) => definition,
             Err(problems) => {
                 let said: Vec<String> =

@@ -54,7 +54,7 @@ impl<'a> Turn<'a> {
         if let Some(before) = self.step(lane, place).filter(|step| step.looping.is_some()).cloned() {
             self.leave_children(lane, place, &before);
         }
-        let paused = self.begun.breakpoints.iter().any(|id| id == self.graph.id(place));
+        let paused = self.pauses(place);
         let Some(step) = self.step(lane, place) else { return };
         if step.attempt > 0 && step.ended.is_some() {
             let past = Attempt {

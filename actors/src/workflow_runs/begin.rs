@@ -332,7 +332,7 @@ impl Turn<'_> {
         let head = &mut self.live.head;
         (head.status, head.ended, head.why, head.more) = (status, Some(self.now), why.clone(), false);
         head.until = None;
-        self.line(format!("run {} ends: {status} {why}", self.live.head.run));
+        self.line(format!("run {} ends: {status} {why}", self.live.head.run).trim_end());
         if let Some(parent) = &self.begun.parent {
             let ended = Ended {
                 id: parent.id.clone(),

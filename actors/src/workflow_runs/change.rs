@@ -53,6 +53,9 @@ pub struct Head {
     /// The metadata are told of this run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recorded: bool,
+    /// Steps that pause, since the run was told; before, those that it began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakpoints: Option<Vec<String>>,
 }
 
 impl Default for Head {
@@ -72,6 +75,7 @@ impl Default for Head {
             until: None,
             unasked: false,
             recorded: false,
+            breakpoints: None,
         }
     }
 }

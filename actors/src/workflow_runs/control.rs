@@ -97,13 +97,7 @@ impl Turn<'_> {
                     step.why = format!("skipped by {by}");
                 }
             }
-            ActOn::Resume if status == StepStatus::Paused => {
-                if let Some(step) = self.step(lane, place) {
-                    step.resumed = true;
-                    step.attempt -= 1;
-                }
-                self.start_step(lane, place);
-            }
+            ActOn::Resume if status == StepStatus::Paused => self.go_on(lane, place),
             // One that failed for good may be tried again as long as others keep the instance going.
             ActOn::Retry if status.is_failure() => self.start_step(lane, place),
             ActOn::Bypass if status == StepStatus::WaitingForSignals => {

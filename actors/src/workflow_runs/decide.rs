@@ -195,9 +195,9 @@ impl Decide<Restart> for WorkflowRun {
         let mut turn = Turn::new(&again, self.live.0.clone(), ctx);
         turn.live.shelve();
         turn.live.head.run = ask.run - 1;
-        turn.begin(Some(&ask.at));
         let by = if ask.by.is_empty() { "somebody" } else { &ask.by };
         turn.line(format!("restarted by {by}"));
+        turn.begin(Some(&ask.at));
         turn.decide(&self.live.0, Decision::unchanged()).reply(())
     }
 }

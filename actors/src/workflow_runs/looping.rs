@@ -164,7 +164,7 @@ impl Turn<'_> {
             initiator: self.begun.initiator.clone(),
             signals,
             parent: Some(self.parent(lane, place, number)),
-            breakpoints: self.begun.breakpoints.clone(),
+            breakpoints: self.breakpoints().to_vec(),
         };
         let key = self.child_key(lane, place, number);
         self.bytes += wire::encode(&begin).len();

@@ -11,6 +11,7 @@
 mod answers;
 mod attempt;
 mod begin;
+mod breakpoints;
 mod change;
 mod control;
 mod decide;
@@ -31,6 +32,8 @@ mod turn;
 #[cfg(test)]
 mod bounds_tests;
 #[cfg(test)]
+mod breakpoints_tests;
+#[cfg(test)]
 mod deploying_tests;
 #[cfg(test)]
 mod inside_tests;
@@ -46,7 +49,7 @@ pub(crate) use facts::carried;
 pub use lane::{Attempt, Lane, LoopRun, StepRun};
 pub use messages::{
     Act, ActOn, Begin, Counts, Ended, Forget, GetIterations, GetLoop, GetPastRun, GetRun, IterationsView,
-    Kind, LaneView, LoopView, Parent, Restart, RestartAt, RunView, StepView, Stop, Tick,
+    Kind, LaneView, LoopView, Parent, Restart, RestartAt, RunView, SetBreakpoints, StepView, Stop, Tick,
 };
 pub use recorded::{TAG as RECORDED_TAG, flow_of, recorded_as, run_key_of};
 pub use state::{Event, WorkflowRun, key_of};

@@ -233,7 +233,7 @@ fn people_skip_pause_and_kill_steps() {
     ]);
     world.push(workflow("w", steps)).unwrap();
     let w = Address::of::<Workflow>("w");
-    world.tell(&w, &crate::workflows::SetBreakpoint { step: "two".into(), on: true }).unwrap();
+    world.tell(&w, &crate::workflows::SetBreakpoint::at("two")).unwrap();
     world.start("w", "a").unwrap();
     let run = Address::of::<WorkflowRun>("w:1");
     let act = |step: &str, act| Act { step: step.into(), act, lane: 0, by: "t".into() };

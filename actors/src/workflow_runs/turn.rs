@@ -5,7 +5,7 @@ use troupe_runtime::{Address, Command, Context, Decision, Timestamp};
 use troupe_workflows::graph::Graph;
 
 use super::change::{Change, FAILURES_MAX, Live};
-use super::messages::{Begin, Ended, Forget, Stop, Tick};
+use super::messages::{Begin, Ended, Forget, SetBreakpoints, Stop, Tick};
 use super::recorded::{self, Record};
 use super::state::{Event, WorkflowRun};
 use crate::deployments::{Cancel, Deployment};
@@ -43,6 +43,7 @@ pub(super) enum Told {
     Record(Box<Record>),
     Deliver(String, Box<RunFor>),
     CallOff(String, Cancel),
+    Breakpoints(String, SetBreakpoints),
 }
 
 /// A run being carried on. What lives is copied and the graph built anew for each command: with 300 steps a millisecond of
@@ -150,6 +151,7 @@ fn tell<C: Command>(decision: Decision<WorkflowRun, C>, told: Told) -> Decision<
         Told::Ended(to, ended) => decision.tell(to, ended.as_ref()),
         Told::Record(record) => recorded::tell(decision, *record),
         Told::Deliver(pipeline, run) => decision.tell(Address::of::<Pipeline>(pipeline), run.as_ref()),
+        Told::Breakpoints(key, set) => decision.tell(run(key), &set),
         Told::CallOff(execution, cancel) => decision.tell(Address::of::<Deployment>(execution), &cancel),
     }
 }

@@ -94,7 +94,11 @@ impl Decide<Activate> for Workflow {
         }
         let mut desk = Desk::new(self, ctx);
         desk.note(Fact::Activated(ask.version));
-        desk.line(&format!("active version {:?} by {}", ask.version, ask.by));
+        let what = match ask.version {
+            Some(version) => format!("version {version} made active"),
+            None => "deactivated".to_owned(),
+        };
+        desk.line(&format!("{what} by {}", ask.by));
         desk.forget_heard(self.definition(known.active));
         let decision = desk.decide(Decision::unchanged());
         let (before, after) = (self.definition(known.active), self.definition(ask.version));
@@ -217,7 +221,8 @@ impl Decide<Unblock> for Workflow {
 impl Decide<SetBreakpoint> for Workflow {
     fn decide(&self, ask: &SetBreakpoint, ctx: &Context<'_>) -> Decision<Self, SetBreakpoint> {
         let known = &self.known.0;
-        if known.breakpoints.contains(&ask.step) == ask.on {
+        let held = known.breakpoints.contains(&ask.step);
+        if held && ask.on {
             return Decision::unchanged().reply(());
         }
         let newest = self.definition(Some(known.newest));
@@ -229,7 +234,10 @@ impl Decide<SetBreakpoint> for Workflow {
             return Decision::refuse(Refused::new("TOO_MANY", "take some breakpoints away first"));
         }
         let mut desk = Desk::new(self, ctx);
-        desk.note(Fact::Breakpoint(ask.step.clone(), ask.on));
+        if held != ask.on {
+            desk.note(Fact::Breakpoint(ask.step.clone(), ask.on));
+        }
+        desk.tell_breakpoints(!ask.on && !ask.stays.0);
         desk.decide(Decision::unchanged()).reply(())
     }
 }

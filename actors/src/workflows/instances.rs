@@ -14,7 +14,9 @@ use crate::directory::{Directory, Enlist, Entry};
 use crate::kept::Kept;
 use crate::permits::{Permit, SetPermit};
 use crate::workflow_runs::permits::of_workflow;
-use crate::workflow_runs::{Begin, Counts, Ended, Forget, Kind, Parent, Restart, Stop, WorkflowRun, key_of};
+use crate::workflow_runs::{
+    Begin, Counts, Ended, Forget, Kind, Parent, Restart, SetBreakpoints, Stop, WorkflowRun, key_of,
+};
 
 const REQUEST_BYTES_MAX: usize = 300;
 /// Bytes of a start: what it sets, who makes it, and which signals led to it.
@@ -32,6 +34,8 @@ pub(super) struct Desk<'a> {
     begins: Vec<(String, Box<Begin>)>,
     stops: Vec<(String, Stop)>,
     restarts: Vec<(String, Restart)>,
+    /// Runs that are told which steps pause.
+    pauses: Vec<(String, SetBreakpoints)>,
     ends: Vec<(Address, Box<Ended>)>,
     /// Runs of instances that are not known any more.
     gone: Vec<String>,
@@ -48,6 +52,7 @@ impl<'a> Desk<'a> {
             begins: Vec::new(),
             stops: Vec::new(),
             restarts: Vec::new(),
+            pauses: Vec::new(),
             ends: Vec::new(),
             gone: Vec::new(),
         }
@@ -188,6 +193,8 @@ impl<'a> Desk<'a> {
         if let Some(again) = instance.again.take() {
             (instance.status, instance.run) = (InstanceStatus::InProgress, instance.run + 1);
             let RestartInstance { at, params, by, .. } = *again;
+            // What was set or taken away while it was over, it has not heard.
+            self.pauses.push((key_of(self.key, number), self.breakpoints(false)));
             self.restarts.push((key_of(self.key, number), Restart { run: instance.run, at, params, by }));
             return self.set(number, instance);
         }
@@ -219,6 +226,19 @@ impl<'a> Desk<'a> {
         (instance.status, instance.run) = (InstanceStatus::InProgress, 1);
         self.set(number, instance);
         self.begins.push((key_of(self.key, number), Box::new(begin)));
+    }
+
+    fn breakpoints(&self, resume: bool) -> SetBreakpoints {
+        SetBreakpoints { steps: self.known.breakpoints.iter().cloned().collect(), resume }
+    }
+
+    /// Tells every instance that runs which steps pause now.
+    pub(super) fn tell_breakpoints(&mut self, resume: bool) {
+        let set = self.breakpoints(resume);
+        let run = |instance: &Instance| instance.run > 0 && instance.status == InstanceStatus::InProgress;
+        let running = self.known.instances.iter().filter(|(_, instance)| run(instance));
+        let keys: Vec<String> = running.map(|(number, _)| key_of(self.key, *number)).collect();
+        self.pauses.extend(keys.into_iter().map(|key| (key, set.clone())));
     }
 
     fn parent(&self, number: u64) -> Parent {
@@ -305,6 +325,9 @@ impl<'a> Desk<'a> {
         }
         for (key, begin) in &self.begins {
             decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), begin.as_ref());
+        }
+        for (key, set) in &self.pauses {
+            decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), set);
         }
         for (key, stop) in &self.stops {
             decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), stop);

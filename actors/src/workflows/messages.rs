@@ -9,7 +9,7 @@ use troupe_runtime::{Command, Query, Timestamp};
 use troupe_workflows::definition::{ParamDefinitions, ParamSource, Properties};
 use troupe_workflows::status::InstanceStatus;
 
-use crate::kept::Kept;
+use crate::kept::{Kept, Later};
 use crate::workflow_runs::{Counts, Parent, RestartAt};
 
 /// Adds a version, or with the definition of the newest none.
@@ -174,7 +174,7 @@ impl Command for Unblock {
     const REPEATABLE: bool = true;
 }
 
-/// Sets or takes away a breakpoint of instances that start from now on.
+/// Sets or takes away a breakpoint; instances that run are told.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetBreakpoint {
@@ -182,6 +182,23 @@ pub struct SetBreakpoint {
     pub step: String,
     /// Whether it pauses.
     pub on: bool,
+    /// Whether what is paused there stays so when the breakpoint is taken away.
+    #[serde(default)]
+    pub(crate) stays: Later<bool>,
+}
+
+impl SetBreakpoint {
+    /// A step is to pause.
+    #[must_use]
+    pub fn at(step: impl Into<String>) -> Self {
+        Self { step: step.into(), on: true, stays: Later(false) }
+    }
+
+    /// A step is not to pause any more, and what is paused there goes on or not.
+    #[must_use]
+    pub fn gone(step: impl Into<String>, resume: bool) -> Self {
+        Self { step: step.into(), on: false, stays: Later(!resume) }
+    }
 }
 
 impl Command for SetBreakpoint {

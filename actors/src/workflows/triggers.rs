@@ -9,7 +9,7 @@ use troupe_workflows::definition::{ParamSource, SignalTrigger, Workflow as Defin
 use troupe_workflows::params::{Facts, Lookup, Scope, Value};
 
 use super::instances::Desk;
-use super::messages::{Fire, StartWorkflow};
+use super::messages::{Fire, StartWorkflow, Started};
 use super::state::{Fact, HEARD_MAX, Raises, Workflow};
 use crate::kept::Kept;
 use crate::signals::{Heard, Signal, Subscribe, Unsubscribe};
@@ -225,7 +225,11 @@ impl Desk<'_> {
             notify: None,
         };
         match self.start(&start) {
-            Ok(started) => self.line(&format!("{} started instance {:?}", told.join(", "), started.instance)),
+            Ok(Started { instance: Some(number), fresh, .. }) => {
+                let what = if fresh { "started" } else { "started nothing new: it is that of" };
+                self.line(&format!("{} {what} instance {number}", told.join(", ")));
+            }
+            Ok(_) => {}
             Err(refused) => self.line(&format!("{} started nothing: {refused}", told.join(", "))),
         }
     }

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::path::ErrorKind;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 use troupe_runtime::address::Address;
@@ -16,6 +14,7 @@ use troupe_runtime::transport::AskOne;
 use troupe_runtime::{AskError, Registry};
 
 use crate::call::Call;
+use crate::extract::Path;
 use crate::json;
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
@@ -44,11 +43,10 @@ use crate::server::Edge;
 pub(crate) async fn ask(
     State(edge): State<Edge>,
     call: Call,
-    path: Result<Path<(String, String, String)>, PathRejection>,
+    Path((kind, key, verb)): Path<(String, String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(HeaderMap, Json<Value>), Problem> {
-    let Path((kind, key, verb)) = path.map_err(|rejection| bad_path(&rejection))?;
     let (kind, verb) = resolve(edge.router.registry(), &kind, &verb)?;
     let to = Address::parse_parts(kind.name, &key)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "BAD_KEY", error.to_string()).field("key"))?;
@@ -85,17 +83,6 @@ fn age_max(headers: &HeaderMap, verb: &VerbSpec) -> Result<Option<Duration>, Pro
     let ms = value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok());
     ms.map(|ms| Some(Duration::from_millis(ms)))
         .ok_or_else(|| bad("X-Max-Age-Ms must be milliseconds, a whole number"))
-}
-
-pub(super) fn bad_path(rejection: &PathRejection) -> Problem {
-    let problem = Problem::new(StatusCode::BAD_REQUEST, "BAD_PATH", rejection.body_text());
-    match rejection {
-        PathRejection::FailedToDeserializePathParams(failed) => match failed.kind() {
-            ErrorKind::InvalidUtf8InPathParam { key } => problem.field(key.clone()),
-            _ => problem,
-        },
-        _ => problem,
-    }
 }
 
 /// Finds the verb. `record` means its newest version.

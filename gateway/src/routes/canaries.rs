@@ -5,8 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, Path, Query, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,6 +20,7 @@ use troupe_runtime::{AskError, Timestamp};
 use crate::call::Call;
 use crate::canaries::request::{AdhocAnalysisRequest, AdhocRequest, AnalysisRequest, ExecutionRequest};
 use crate::canaries::{analyst, ask, render, tell};
+use crate::extract::{Path, Query};
 use crate::json;
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
@@ -39,36 +39,23 @@ pub(crate) struct Asked {
     marginal_threshold: Option<f64>,
 }
 
-/// What stands behind a path's question mark, or the problem that it is.
-pub(crate) struct Behind(pub(super) Asked);
-
-impl<S: Send + Sync> FromRequestParts<S> for Behind {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let found = Query::<Asked>::from_request_parts(parts, state).await;
-        found.map(|Query(asked)| Self(asked)).map_err(|rejection| {
-            let detail = rejection.body_text();
-            let problem = Problem::new(StatusCode::BAD_REQUEST, "BAD_PARAMETER", detail.clone());
-            // It says which parameter between two colons.
-            match detail.split(": ").nth(1) {
-                Some(field) => problem.field(field),
-                None => problem,
-            }
-        })
-    }
-}
-
 pub(super) fn fresh_id() -> String {
     // The hasher's keys are drawn from the system for each process, and differ for each state.
     format!("{:x}-{:016x}", Timestamp::wall().0, RandomState::new().build_hasher().finish())
 }
 
 pub(super) fn wrong(problems: &[Wrong]) -> Problem {
-    let said: Vec<String> =
-        problems.iter().map(|problem| format!("{}: {}", problem.path, problem.why)).collect();
+    // What is wrong with all of a body has no path.
+    let said: Vec<String> = problems
+        .iter()
+        .map(|problem| match problem.path.as_str() {
+            "" => problem.why.clone(),
+            path => format!("{path}: {}", problem.why),
+        })
+        .collect();
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_REQUEST", said.join("; "));
     match problems.first() {
+        Some(first) if first.path.is_empty() => problem.field("body"),
         Some(first) => problem.field(first.path.clone()),
         None => problem,
     }
@@ -103,7 +90,7 @@ pub(crate) async fn start(
     State(edge): State<Edge>,
     call: Call,
     Path(id): Path<String>,
-    Behind(asked): Behind,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -120,7 +107,7 @@ pub(crate) async fn start(
 pub(crate) async fn start_adhoc(
     State(edge): State<Edge>,
     call: Call,
-    Behind(asked): Behind,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -194,7 +181,7 @@ pub(crate) async fn get(
 pub(crate) async fn list(
     State(edge): State<Edge>,
     call: Call,
-    Behind(asked): Behind,
+    Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, Problem> {
     let Some(directory) = Directory::read::<Canary>(&edge.globals) else { return Ok(Json(json!([]))) };
     let limit = asked.limit.unwrap_or(20).min(LISTED_MAX);
@@ -225,7 +212,7 @@ pub(crate) async fn analyse(
     State(edge): State<Edge>,
     call: Call,
     Path(id): Path<String>,
-    Behind(asked): Behind,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -242,7 +229,7 @@ pub(crate) async fn analyse(
 pub(crate) async fn analyse_adhoc(
     State(edge): State<Edge>,
     call: Call,
-    Behind(asked): Behind,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -328,7 +315,7 @@ struct Posted {
 pub(crate) async fn judge_posted(
     State(edge): State<Edge>,
     call: Call,
-    Behind(asked): Behind,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Json<Value>, Problem> {

@@ -2,16 +2,17 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use troupe_actors::Kept;
 use troupe_actors::canaries::{DeleteConfig, PutConfig, StoredConfig};
 use troupe_judges::canary::{CanaryConfig, Problem as Wrong};
 
-use super::canaries::{Behind, body, fresh_id, stored, wrong};
+use super::canaries::{Asked, body, fresh_id, stored, wrong};
 use crate::call::Call;
 use crate::canaries::tell;
+use crate::extract::{Path, Query};
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
 
@@ -58,7 +59,7 @@ async fn put(edge: &Edge, call: &Call, id: &str, config: CanaryConfig) -> Result
 #[utoipa::path(get, path = "/canaryConfig", tag = "canaries", operation_id = "list_canary_configs",
     params(("application" = Option<String>, Query, description = "only of this application")),
     responses((status = 200, description = "ids, names and applications", body = serde_json::Value)))]
-pub(crate) async fn list_configs(State(edge): State<Edge>, Behind(asked): Behind) -> Json<Value> {
+pub(crate) async fn list_configs(State(edge): State<Edge>, Query(asked): Query<Asked>) -> Json<Value> {
     let all = edge.globals.all::<StoredConfig>();
     let listed = all.iter().filter_map(|(id, stored)| {
         let config = stored.config()?;

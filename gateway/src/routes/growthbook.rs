@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -20,6 +20,7 @@ use troupe_runtime::Timestamp;
 
 use super::unleash::tagged;
 use crate::call::Call;
+use crate::extract::Path;
 use crate::json;
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use troupe_runtime::{Address, AskError, Entity as _, Query as _, wire};
 use super::canaries::body;
 use crate::call::Call;
 use crate::canaries::tell;
+use crate::extract::{Path, Query};
 use crate::metadata::tasks::{self, With};
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use troupe_actors::serving::{Ask, Recommended, ServeError};
@@ -12,9 +11,9 @@ use troupe_actors::traffic::Role;
 use troupe_runtime::AskError;
 use utoipa::ToSchema;
 
-use super::actors::bad_path;
 use crate::call::Call;
 use crate::domain::Allocation;
+use crate::extract::{Path, Query};
 use crate::metrics::{self, Fate};
 use crate::problem::{Problem, ProblemBody};
 use crate::server::Edge;
@@ -99,12 +98,9 @@ pub(crate) struct Parameters {
 pub(crate) async fn recommend(
     State(edge): State<Edge>,
     call: Call,
-    path: Result<Path<String>, PathRejection>,
-    query: Result<Query<Parameters>, QueryRejection>,
+    Path(member): Path<String>,
+    Query(parameters): Query<Parameters>,
 ) -> Result<Json<Recommendations>, Problem> {
-    let Path(member) = path.map_err(|rejection| bad_path(&rejection))?;
-    let Query(parameters) = query
-        .map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, "BAD_PARAMETER", rejection.body_text()))?;
     let to = edge.domain.member(&member)?;
     let k = how_many(parameters.k.as_deref())?;
     let allocation = edge.domain.allocate(&edge.globals, &member, parameters.experiment.as_deref())?;

@@ -214,6 +214,38 @@ def test_a_breakpoint_pauses_a_step_until_it_is_taken_away_and_a_signal_lets_one
     assert call("GET", f"/api/v3/workflows/steps/breakpoints?{asked}")[1] == []
 
 
+def test_a_breakpoint_in_a_loop_is_listed_by_its_iterations_and_holds_nothing_up_once_it_is_gone(client):
+    over_three = {"type": "MAP", "value": {"i": {"type": "LONG_ARRAY", "value": [1, 2, 3]}}}
+    each = {"foreach": {"id": "each", "steps": [{"step": {"id": "in", "type": "NoOp"}}], "params": {"loop_params": over_three}}}
+    assert call("POST", "/api/v3/workflows", {"properties": {"owner": "t"}, "workflow": {"id": "sdk-loops", "steps": [each]}})[0] == 200
+    assert call("POST", "/api/v3/workflows/steps/breakpoints", {"workflow_id": "sdk-loops", "step_id": "in"})[0] == 200
+    number = client.start("sdk-loops")["workflow_instance_id"]
+    asked = "workflowId=sdk-loops&stepId=in"
+    listed = lambda: [one["step_id"] for one in call("GET", f"/api/v3/workflows/steps/breakpoints/paused-step-attempts?{asked}")[1]]
+    until("three pauses", lambda: sorted(listed()) == ["each[0].in", "each[1].in", "each[2].in"])
+    path = f"/api/v3/workflows/sdk-loops/instances/{number}/steps/each%5B1%5D.in/actions/resume"
+    assert call("PUT", path)[0] == 200
+    until("one less", lambda: sorted(listed()) == ["each[0].in", "each[2].in"])
+    assert call("DELETE", f"/api/v3/workflows/steps/breakpoints?{asked}")[1]["resumed"] == 2
+    assert over(client, "sdk-loops", number)["status"] == "SUCCEEDED"
+
+
+def test_what_a_restart_would_leave_undone_is_refused_and_a_parameter_in_the_path_is_named(client):
+    client.push_yaml(maestro.Workflow(id="sdk-undone").job(maestro.Job(id="a", type="NoOp")).to_yaml())
+    number = client.start("sdk-undone")["workflow_instance_id"]
+    over(client, "sdk-undone", number)
+    path = f"/api/v3/workflows/sdk-undone/instances/{number}/actions/restart"
+    status, refused = call("POST", path, {"step_run_params": {"a": {"x": {"value": "1", "type": "STRING"}}}})
+    assert (status, refused["field"]) == (422, "step_run_params"), refused
+    assert call("POST", path, {"step_run_params": {}})[0] == 200
+    for asked, field in [("/api/v3/workflows?limit=x", "limit"), ("/api/v3/workflows/steps/breakpoints?workflowId=a", "stepId")]:
+        status, refused = call("GET", asked)
+        assert (status, refused["code"], refused["field"]) == (400, "BAD_PARAMETER", field), refused
+    for route, body, field in [("signals", {"name": ""}, "name"), ("tag-permits", {"tag": "", "max_allowed": 1}, "tag")]:
+        status, refused = call("POST", f"/api/v3/{route}", body)
+        assert (status, refused["field"]) == (400, field), refused
+
+
 def test_a_tag_s_permit_bounds_what_runs_at_once_over_workflows(client):
     assert call("GET", "/api/v3/tag-permits/sdk-gpu")[0] == 404
     assert call("POST", "/api/v3/tag-permits", {"tag": "sdk-gpu", "max_allowed": 1})[1]["max_allowed"] == 1

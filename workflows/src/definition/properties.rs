@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use super::tags::tags;
 use super::{Tag, read_from_tree, words};
 use crate::bounds;
-use crate::tree::{Fields, Report, Tree};
+use crate::tree::{Fields, Problems, Report, Tree};
 
 words! {
     /// Which instances of a workflow run beside each other.
@@ -139,6 +139,16 @@ impl Properties {
         };
         fields.finish();
         Some(read)
+    }
+
+    /// Reads properties that stand alone.
+    ///
+    /// # Errors
+    /// With everything that is unknown or of the wrong sort, by path.
+    pub fn from_json(json: &serde_json::Value) -> Result<Self, Problems> {
+        let report = Report::default();
+        let read = Self::read(&Tree::from(json), "properties", &report);
+        report.finish(read)
     }
 
     /// These as a change to those before.

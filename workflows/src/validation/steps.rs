@@ -118,6 +118,10 @@ fn one(step: &Step, path: &str, around: &Names<'_>, report: &Report) {
             loops::while_loop(step, condition, steps, path, &inner, report);
             check(steps, &format!("{path}.steps"), &inner, report);
         }
+        StepKind::Template { .. } => {
+            let what = "names a job template, of which there are none here";
+            report.add(path, what, "write the step out: as step with its type, or as subworkflow");
+        }
         _ => {}
     }
 }

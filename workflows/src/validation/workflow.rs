@@ -17,9 +17,13 @@ pub(super) fn check(workflow: &Workflow, report: &Report) {
     if let Some(timeout) = &workflow.timeout {
         names::quantity(timeout, "workflow.timeout", report, 1, TIMEOUT_MS_MAX, true);
     }
-    if workflow.instance_step_concurrency.is_some_and(|many| many > INSTANCE_STEP_CONCURRENCY_MAX) {
+    let many = workflow.instance_step_concurrency;
+    if many.is_some_and(|many| many > INSTANCE_STEP_CONCURRENCY_MAX) {
         let what = format!("is more than {INSTANCE_STEP_CONCURRENCY_MAX}");
         report.add("workflow.instance_step_concurrency", what, "use less");
+    } else if many == Some(0) {
+        let fix = "use 1 or more, or leave it out; to hold up all instances, set step_concurrency of the properties to 0";
+        report.add("workflow.instance_step_concurrency", "is zero: no step would ever run", fix);
     }
     let bytes = serde_json::to_vec(workflow).map_or(0, |json| json.len());
     if bytes > DEFINITION_BYTES_MAX {

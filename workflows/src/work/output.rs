@@ -27,13 +27,19 @@ pub struct Output {
     pub retryable: Option<bool>,
 }
 
-/// The text between the last pair of marks.
+/// The text between the last pair of marks. A command that lists its environment marks nothing by that.
 #[must_use]
 pub fn marked(stdout: &str) -> Option<&str> {
-    let [(_, start), (_, end)] = OUTPUT_ENV;
-    let to = stdout.rfind(end)?;
-    let from = stdout.get(..to)?.rfind(start)? + start.len();
+    let [start, end] = OUTPUT_ENV;
+    let to = last(stdout, end)?;
+    let from = last(stdout.get(..to)?, start)? + start.1.len();
     stdout.get(from..to)
+}
+
+/// Where a mark stands for the last time, other than as the value of its variable.
+fn last(text: &str, (name, mark): (&str, &str)) -> Option<usize> {
+    let listed = |at: &usize| text[..*at].strip_suffix('=').is_some_and(|before| before.ends_with(name));
+    text.rmatch_indices(mark).map(|(at, _)| at).find(|at| !listed(at))
 }
 
 /// Reads an executor's answer: a command's `stdout`, or an object with `params` and `artifacts`. An answer with

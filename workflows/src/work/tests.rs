@@ -105,6 +105,9 @@ fn a_commands_output_stands_between_its_last_marks() {
     assert_eq!(marked(&format!("a {start}1{end} b {start}2{end} c")), Some("2"));
     assert_eq!(marked(&format!("{end} {start}")), None);
     assert_eq!(marked("nothing"), None);
+    let listed = format!("MAESTRO_OUTPUT_START={start}\nHOME=/\nMAESTRO_OUTPUT_END={end}\n");
+    assert_eq!(marked(&listed), None, "the environment as env lists it");
+    assert_eq!(marked(&format!("{start}3{end}\n{listed}")), Some("3"));
     let printed = json!({ "params": { "foo": { "value": "bar", "type": "STRING", "evaluated_result": "bar" } },
         "artifacts": { "maestro_retry": { "type": "RETRY", "retryable": false },
             "maestro_dynamic_output": { "signal_outputs": [

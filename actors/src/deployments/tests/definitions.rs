@@ -64,3 +64,32 @@ fn everything_that_is_wrong_with_a_definition_is_named_with_its_path() {
     );
     assert_eq!(read(&short()).map(|found| found.stages.len()), Ok(9));
 }
+
+#[test]
+fn a_field_that_nobody_reads_is_named_when_a_pipeline_is_written_and_not_when_one_is_read_again() {
+    let definition = json!({
+        "name": "p", "application": "a", "description": "words", "id": "p", "limitConcurent": true, "disabled": false,
+        "notifications": [], "triggers": [{ "type": "signal", "signal": "s", "when": "x" }],
+        "parameterConfig": [{ "name": "v", "label": "V" }, { "name": "v" }],
+        "stages": [
+            { "refId": "a", "type": "wait", "waitTime": 1, "failPipline": false, "comments": "words" },
+            { "refId": "b", "type": "kayentaCanary", "sendNotifications": false, "canaryConfig": {
+                "canaryConfigId": "c", "lifetimeDuration": "PT1M", "lookbackMin": 5 } },
+            { "refId": "c", "type": "bake", "package": "of somebody's" },
+        ],
+    });
+    let paths: Vec<String> =
+        checked(&definition).unwrap_err().into_iter().map(|problem| problem.path).collect();
+    assert_eq!(
+        paths,
+        [
+            "limitConcurent",
+            "triggers[0].when",
+            "parameterConfig[1].name",
+            "stages[0].failPipline",
+            "stages[1].canaryConfig.lookbackMin",
+        ]
+    );
+    assert!(read(&definition).is_ok(), "what was stored before is run as it was");
+    assert!(checked(&short()).is_ok() && checked(&pipeline(&Delivery::default())).is_ok());
+}

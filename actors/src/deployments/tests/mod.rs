@@ -9,7 +9,7 @@ mod world;
 use serde_json::{Value, json};
 use troupe_runtime::Timestamp;
 
-use super::{Cancel, Delivery, Judge, Pause, RestartStage, Resume, Status, pipeline, read};
+use super::{Cancel, Delivery, Judge, Pause, RestartStage, Resume, Status, checked, pipeline, read};
 use crate::canaries::{Canary, JudgeLook, Pair};
 use crate::deployments::Deployment;
 use crate::kept::Kept;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -12,6 +12,7 @@ use troupe_runtime::{AskError, Command, Decide};
 use super::{named, render, user, viewed};
 use crate::call::Call;
 use crate::canaries::{ask, tell};
+use crate::extract::{Path, Query};
 use crate::problem::{Problem, ProblemBody};
 use crate::routes::canaries::body;
 use crate::server::Edge;

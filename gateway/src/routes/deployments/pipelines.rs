@@ -2,17 +2,18 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use troupe_actors::Kept;
-use troupe_actors::deployments::read;
+use troupe_actors::deployments::checked;
 use troupe_actors::pipelines::{DeletePipeline, Pipeline, PutPipeline, StartPipeline};
 
 use super::{named, render, unknown, user, viewed};
 use crate::call::Call;
 use crate::canaries::tell;
+use crate::extract::{Path, Query};
 use crate::problem::{Problem, ProblemBody};
 use crate::routes::canaries::{body, fresh_id, wrong};
 use crate::server::Edge;
@@ -37,7 +38,7 @@ pub(crate) async fn put(
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
     let definition: Value = body(&edge, &call, &headers, raw).await?;
-    let name = match read(&definition) {
+    let name = match checked(&definition) {
         Ok(definition) => definition.name,
         Err(problems) => return Err(wrong(&problems)),
     };
@@ -58,7 +59,7 @@ pub(crate) async fn validate(
     raw: Body,
 ) -> Result<Json<Value>, Problem> {
     let definition: Value = body(&edge, &call, &headers, raw).await?;
-    let problems = read(&definition).err().unwrap_or_default();
+    let problems = checked(&definition).err().unwrap_or_default();
     let said: Vec<Value> =
         problems.iter().map(|problem| json!({ "path": problem.path, "why": problem.why })).collect();
     Ok(Json(json!({ "valid": said.is_empty(), "problems": said })))

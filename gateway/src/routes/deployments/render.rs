@@ -1,7 +1,7 @@
 //! What Spinnaker's clients are answered.
 
 use serde_json::{Value, json};
-use troupe_actors::deployments::{Run, Stage, Status};
+use troupe_actors::deployments::{Note, Run, Stage, Status};
 use troupe_actors::pipelines::{PipelineView, Summary};
 
 /// A pipeline's definition, with what is known of it besides.
@@ -64,6 +64,9 @@ pub(super) fn execution(id: &str, run: &Run) -> Option<Value> {
             json!({ "at": at.0, "weight": f64::from(*weight) / 100.0, "baseline": baseline })
         })
         .collect();
+    // Before traffic has answered, nobody knows what a version stands beside; a second note says it.
+    let known = |note: &&Note| !(note.what.starts_with("delivers ") && note.what.ends_with(" beside 0"));
+    let audit: Vec<&Note> = run.notes.iter().filter(known).collect();
     Some(json!({
         "id": id,
         "type": "PIPELINE",
@@ -86,7 +89,7 @@ pub(super) fn execution(id: &str, run: &Run) -> Option<Value> {
         "trigger": trigger(run),
         "stages": stages,
         "traffic": { "target": run.target, "weights": weights },
-        "audit": run.notes,
+        "audit": audit,
     }))
 }
 

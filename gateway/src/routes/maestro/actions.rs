@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -14,6 +14,7 @@ use troupe_workflows::status::InstanceStatus;
 
 use super::{Told, render, told, unknown_action, user, versioned, viewed};
 use crate::call::Call;
+use crate::extract::Path;
 use crate::problem::ProblemBody;
 use crate::routes::canaries::{body, fresh_id};
 use crate::server::Edge;

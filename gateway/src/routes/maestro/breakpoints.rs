@@ -2,24 +2,28 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use troupe_actors::workflow_runs::ActOn;
+use troupe_actors::workflow_runs::{ActOn, GetIterations, GetRun, RunView, WorkflowRun, key_of};
 use troupe_actors::workflows::{InstanceView, SetBreakpoint};
 use troupe_workflows::status::StepStatus;
 
 use super::failure::Failure;
 use super::steps::acted;
-use super::{Told, instance_number, render, run, told, user, viewed};
+use super::{Told, instance_number, render, told, user, viewed};
 use crate::call::Call;
+use crate::canaries::ask;
+use crate::extract::{Path, Query};
 use crate::problem::ProblemBody;
 use crate::routes::canaries::body;
 use crate::server::Edge;
 
 /// Instances that are asked for paused steps, the newest.
 const INSTANCES_MAX: usize = 100;
+/// Runs that are asked, those of loops included.
+const RUNS_MAX: usize = 500;
 
 /// What may stand behind a path's question mark.
 #[derive(Debug, Deserialize)]
@@ -44,7 +48,7 @@ fn shown(workflow: &str, step: &str) -> Value {
     json!({ "workflow_id": workflow, "step_id": step })
 }
 
-/// Lets a step pause in every instance that starts from now on.
+/// Lets a step pause in every instance from now on, iterations of loops included.
 #[utoipa::path(post, path = "/api/v3/workflows/steps/breakpoints", tag = "workflows", operation_id = "add_breakpoint",
     params(("user" = Option<String>, Header, description = "who, for people")),
     request_body(content = serde_json::Value, description = "`workflow_id` and `step_id`"),
@@ -59,8 +63,10 @@ pub(crate) async fn add(State(edge): State<Edge>, call: Call, headers: HeaderMap
         ));
     }
     viewed(&edge, &call, &wanted.workflow_id, (None, 0)).await?;
-    let set = SetBreakpoint { step: wanted.step_id.clone(), on: true };
-    told(&edge, &call, &wanted.workflow_id, &set).await?;
+    let set = SetBreakpoint::at(wanted.step_id.clone());
+    told(&edge, &call, &wanted.workflow_id, &set)
+        .await
+        .map_err(|failure| failure.called(&[("step", "step_id")]))?;
     let mut answer = shown(&wanted.workflow_id, &wanted.step_id);
     answer["created_by"] = json!({ "name": user(&headers) });
     Ok(Json(answer))
@@ -77,20 +83,51 @@ pub(crate) async fn list(State(edge): State<Edge>, call: Call, Query(asked): Que
     Ok(Json(set.map(|step| shown(&asked.workflow_id, step)).collect()))
 }
 
-/// Instances in which the step is paused now, with its attempt.
-async fn paused(edge: &Edge, call: &Call, asked: &Asked) -> Result<Vec<(InstanceView, u32)>, Failure> {
+/// A step that is paused.
+struct Paused {
+    known: InstanceView,
+    /// As routes name it: inside of loops with its iterations.
+    step: String,
+    attempt: u32,
+}
+
+/// Where the step is paused now, iterations of loops included.
+async fn paused(edge: &Edge, call: &Call, asked: &Asked) -> Result<Vec<Paused>, Failure> {
     let view = viewed(edge, call, &asked.workflow_id, (None, u32::MAX)).await?;
     let open = view.instances.into_iter().filter(|known| known.status.0.is_running()).take(INSTANCES_MAX);
-    let mut found = Vec::new();
+    let (mut found, mut left) = (Vec::new(), RUNS_MAX);
     for known in open {
-        let run = run(edge, call, &asked.workflow_id, known.instance).await?;
-        let steps = run.as_ref().and_then(|run| run.lanes.first()).map_or(&[][..], |lane| &lane.steps);
-        let step = steps.iter().find(|step| step.id == asked.step_id && step.status.0 == StepStatus::Paused);
-        if let Some(attempt) = step.map(|step| step.attempt) {
-            found.push((known, attempt));
+        let mut runs = vec![(key_of(&asked.workflow_id, known.instance), None)];
+        while let Some((key, within)) = runs.pop() {
+            let Some(less) = left.checked_sub(1) else { return Ok(found) };
+            left = less;
+            let run = ask::<WorkflowRun, GetRun>(&edge.router, &key, &GetRun {}, call.left()?).await?;
+            let first = match within {
+                Some(_) => first(edge, call, (&key, &run)).await?,
+                None => 0,
+            };
+            for lane in &run.lanes {
+                let around: String =
+                    within.iter().map(|of: &String| format!("{of}[{}].", first + lane.lane)).collect();
+                for step in &lane.steps {
+                    let name = format!("{around}{}", step.id);
+                    if step.id == asked.step_id && step.status.0 == StepStatus::Paused {
+                        found.push(Paused { known: known.clone(), step: name, attempt: step.attempt });
+                    } else if step.iterations.is_some() && step.sort != "subworkflow" {
+                        runs.extend(step.children.iter().map(|child| (child.clone(), Some(name.clone()))));
+                    }
+                }
+            }
         }
     }
     Ok(found)
+}
+
+/// The number of the first iteration that a loop's run carries.
+async fn first(edge: &Edge, call: &Call, (key, run): (&str, &RunView)) -> Result<u64, Failure> {
+    let view = ask::<WorkflowRun, GetIterations>(&edge.router, key, &GetIterations {}, call.left()?).await?;
+    let lane = run.lanes.first().map_or(0, |lane| lane.lane);
+    Ok(view.running.first().map_or(0, |number| number.saturating_sub(lane)))
 }
 
 /// Steps that are paused at a breakpoint, in the newest hundred instances that run.
@@ -101,8 +138,8 @@ async fn paused(edge: &Edge, call: &Call, asked: &Asked) -> Result<Vec<(Instance
         (status = "default", description = "why not", body = ProblemBody)))]
 pub(crate) async fn list_paused(State(edge): State<Edge>, call: Call, Query(asked): Query<Asked>) -> Told {
     let found = paused(&edge, &call, &asked).await?;
-    let listed = found.iter().map(|(known, attempt)| {
-        let mut answer = shown(&asked.workflow_id, &asked.step_id);
+    let listed = found.iter().map(|Paused { known, step, attempt }| {
+        let mut answer = shown(&asked.workflow_id, step);
         answer["workflow_instance_id"] = json!(known.instance);
         answer["workflow_run_id"] = json!(known.run.max(1));
         answer["workflow_version_id"] = json!(known.version);
@@ -112,7 +149,7 @@ pub(crate) async fn list_paused(State(edge): State<Edge>, call: Call, Query(aske
     Ok(Json(listed.collect()))
 }
 
-/// Takes a breakpoint away, and lets go on what pauses there unless told otherwise.
+/// Takes a breakpoint away, in what runs as well, and lets go on what pauses there unless told otherwise.
 #[utoipa::path(delete, path = "/api/v3/workflows/steps/breakpoints", tag = "workflows", operation_id = "remove_breakpoint",
     params(("workflowId" = String, Query, description = "the workflow"), ("stepId" = String, Query, description = "the step"),
         ("resume" = Option<bool>, Query, description = "whether paused steps go on; true if absent"),
@@ -126,19 +163,11 @@ pub(crate) async fn remove(
     headers: HeaderMap,
 ) -> Told {
     let found = paused(&edge, &call, &asked).await?;
-    let set = SetBreakpoint { step: asked.step_id.clone(), on: false };
+    let resume = asked.resume.unwrap_or(true);
+    let set = SetBreakpoint::gone(asked.step_id.clone(), resume);
     told(&edge, &call, &asked.workflow_id, &set).await?;
     let by = user(&headers);
-    let mut resumed = 0;
-    if asked.resume.unwrap_or(true) {
-        for (known, _) in found {
-            let act = (asked.step_id.as_str(), ActOn::Resume, "resume", by.clone());
-            // One that went on meanwhile is none that pauses.
-            if acted(&edge, &call, (&asked.workflow_id, known.instance), act).await.is_ok() {
-                resumed += 1;
-            }
-        }
-    }
+    let resumed = if resume { found.len() } else { 0 };
     let mut answer = shown(&asked.workflow_id, &asked.step_id);
     answer["resumed"] = json!(resumed);
     answer["timeline_event"] = render::event(&by, "removed the breakpoint");

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -15,6 +15,7 @@ use troupe_workflows::validation::validate;
 use super::failure::Failure;
 use super::{Told, render, told, user, versioned, viewed};
 use crate::call::Call;
+use crate::extract::{Path, Query};
 use crate::problem::{Problem, ProblemBody};
 use crate::routes::canaries::body;
 use crate::server::Edge;
@@ -218,8 +219,7 @@ pub(crate) async fn set_properties(
 ) -> Told {
     let given: Changes = body(&edge, &call, &headers, raw).await?;
     let plain = given.fields.get("properties").cloned().unwrap_or(Value::Object(given.fields));
-    let properties: Properties =
-        serde_json::from_value(plain).map_err(|error| Failure::wrong("properties", error.to_string()))?;
+    let properties = Properties::from_json(&plain)?;
     let set = SetProperties { properties: Kept(properties), by: user(&headers) };
     told(&edge, &call, &id, &set).await?;
     let view = viewed(&edge, &call, &id, (None, 0)).await?;

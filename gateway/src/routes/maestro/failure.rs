@@ -23,6 +23,19 @@ impl Failure {
     pub(super) fn wrong(field: &str, why: impl Into<String>) -> Self {
         Self::from(AskError::Refused(Refused::field("BAD_REQUEST", field, why.into())))
     }
+
+    /// The same, by the name that the client has for a field: entities have their own.
+    pub(super) fn called(mut self, names: &[(&str, &str)]) -> Self {
+        let problem = &mut self.0.0.0;
+        let own = problem.field.as_deref().and_then(|field| names.iter().find(|(own, _)| *own == field));
+        if let Some((own, written)) = own.copied() {
+            if let Some(rest) = problem.detail.strip_prefix(own).filter(|rest| rest.starts_with(' ')) {
+                problem.detail = format!("{written}{rest}");
+            }
+            problem.field = Some(written.to_owned());
+        }
+        self
+    }
 }
 
 impl From<Problem> for Failure {
@@ -49,9 +62,14 @@ impl From<AskError> for Failure {
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         let refused = Refused::new("BAD_DEFINITION", problems.to_string());
-        let field = problems.0.first().map(|problem| problem.path.clone());
+        let path = |path: &str| if path.is_empty() { "body".to_owned() } else { path.to_owned() };
+        let field = problems.0.first().map(|problem| path(&problem.path));
         let problem = Problem::from(AskError::Refused(Refused { field, ..refused }));
-        let each = problems.0.iter().map(|problem| json!(problem));
+        let each = problems.0.iter().map(|problem| {
+            let mut each = json!(problem);
+            each["path"] = json!(path(&problem.path));
+            each
+        });
         Self(Box::new((problem, each.collect())))
     }
 }
@@ -101,6 +119,16 @@ mod tests {
             let refused = AskError::Refused(Refused::field(code, "field", "why"));
             assert_eq!(Failure::from(refused).into_response().status(), status, "{code}");
         }
+    }
+
+    #[test]
+    fn a_field_is_called_what_the_client_calls_it() {
+        let refused = Refused::field("BAD_KEY", "key", "key must be 1 to 256 bytes");
+        let failure =
+            Failure::from(AskError::Refused(refused)).called(&[("id", "request_id"), ("key", "name")]);
+        let problem = &failure.0.0.0;
+        assert_eq!(problem.field.as_deref(), Some("name"));
+        assert_eq!(problem.detail, "name must be 1 to 256 bytes");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -14,6 +14,7 @@ use troupe_workflows::definition::ParamDefinitions;
 use super::failure::Failure;
 use super::{Told, instance, instance_number, render, told, unknown_action, user, viewed, whole};
 use crate::call::Call;
+use crate::extract::{Path, Query};
 use crate::problem::ProblemBody;
 use crate::routes::canaries::body;
 use crate::server::Edge;
@@ -132,7 +133,7 @@ pub(crate) async fn act(
     })))
 }
 
-/// A restart; what else Maestro's clients send along is left alone.
+/// A restart; what else Maestro's clients send along is left alone, unless it asks for something that is not done.
 #[derive(Debug, Deserialize)]
 pub(super) struct RestartRequest {
     #[serde(default)]
@@ -140,7 +141,32 @@ pub(super) struct RestartRequest {
     #[serde(default)]
     run_params: Option<ParamDefinitions>,
     #[serde(flatten)]
-    _more: Map<String, Value>,
+    more: Map<String, Value>,
+}
+
+/// What a restart of Maestro's may ask for besides, and what to do here.
+const NOT_DONE: [(&str, &str); 4] = [
+    ("step_run_params", "parameters are set for the instance: put them into run_params"),
+    ("restart_config", "restart the instance, or a step by its own route"),
+    ("restart_path", "restart the instance, or a step by its own route"),
+    ("skip_steps", "skip a step while the instance runs, by the step's own route"),
+];
+
+impl RestartRequest {
+    /// Refuses what would be left undone.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let empty = |value: &Value| match value {
+            Value::Null => true,
+            Value::Object(fields) => fields.is_empty(),
+            Value::Array(values) => values.is_empty(),
+            _ => false,
+        };
+        let asked = |(field, _): &&(&str, &str)| self.more.get(*field).is_some_and(|value| !empty(value));
+        match NOT_DONE.iter().find(asked) {
+            Some((field, fix)) => Err(Failure::wrong(field, format!("{field} is not known here: {fix}"))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Runs an instance anew that is over.
@@ -160,6 +186,7 @@ pub(crate) async fn restart(
     raw: Body,
 ) -> Told {
     let given: RestartRequest = body(&edge, &call, &headers, raw).await?;
+    given.check()?;
     let at = match given.restart_policy.as_deref().unwrap_or("RESTART_FROM_INCOMPLETE") {
         "RESTART_FROM_INCOMPLETE" => RestartAt::Incomplete,
         "RESTART_FROM_BEGINNING" => RestartAt::Beginning,

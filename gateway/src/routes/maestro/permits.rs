@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::{Told, render, user};
 use crate::call::Call;
 use crate::canaries::{ask, tell};
+use crate::extract::Path;
 use crate::problem::ProblemBody;
 use crate::routes::canaries::body;
 use crate::server::Edge;
@@ -44,7 +45,9 @@ async fn shown(edge: &Edge, call: &Call, tag: &str) -> Told {
 pub(crate) async fn set(State(edge): State<Edge>, call: Call, headers: HeaderMap, raw: Body) -> Told {
     let wanted: Wanted = body(&edge, &call, &headers, raw).await?;
     let set = SetPermit { most: Some(wanted.max_allowed), by: user(&headers) };
-    tell::<Permit, SetPermit>(&edge.router, &wanted.tag, &set, call.left()?).await?;
+    tell::<Permit, SetPermit>(&edge.router, &wanted.tag, &set, call.left()?)
+        .await
+        .map_err(|error| Failure::from(error).called(&[("key", "tag"), ("most", "max_allowed")]))?;
     shown(&edge, &call, &wanted.tag).await
 }
 

@@ -12,6 +12,9 @@ use crate::server::Edge;
 /// Loops inside each other that a path may name.
 const DEEP_MAX: usize = 8;
 
+/// Runs of a loop that are asked how far they are.
+const CHILDREN_MAX: usize = 64;
+
 /// An iteration of a loop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Iteration {
@@ -114,6 +117,20 @@ pub(super) async fn viewed(edge: &Edge, call: &Call, place: &Place) -> Result<St
         None => format!("iteration {number} of {of} has not begun, or it is not kept any more"),
     };
     Err(Failure::missing("step", why))
+}
+
+/// The same, with what the loop's runs that are not over have done so far: it is told of them when they end.
+pub(super) async fn counted(edge: &Edge, call: &Call, place: &Place) -> Result<StepView, Failure> {
+    let mut step = viewed(edge, call, place).await?;
+    if let Some((_, counts)) = step.iterations.as_mut().filter(|_| step.sort != "subworkflow") {
+        for key in step.children.iter().take(CHILDREN_MAX) {
+            let run = ask::<WorkflowRun, GetRun>(&edge.router, key, &GetRun {}, call.left()?).await?;
+            counts.succeeded += run.counts.succeeded;
+            counts.failed += run.counts.failed;
+            counts.stopped += run.counts.stopped;
+        }
+    }
+    Ok(step)
 }
 
 fn step_of<'v>(view: &'v RunView, place: &Place) -> Option<&'v StepView> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::{Told, number, user};
 use crate::call::Call;
 use crate::canaries::{ask, tell};
+use crate::extract::Path;
 use crate::problem::ProblemBody;
 use crate::routes::canaries::{body, fresh_id};
 use crate::server::Edge;
@@ -83,7 +84,9 @@ pub(crate) async fn announce(State(edge): State<Edge>, call: Call, headers: Head
         at: given.request_time.map_or_else(Timestamp::wall, Timestamp),
         params,
     };
-    let raised = tell::<Signal, Raise>(&edge.router, &given.name, &raise, call.left()?).await?;
+    let raised = tell::<Signal, Raise>(&edge.router, &given.name, &raise, call.left()?)
+        .await
+        .map_err(|error| Failure::from(error).called(&[("key", "name"), ("id", "request_id")]))?;
     let mut answer = shown(&given.name, raised.seq, &raise);
     answer["duplicate"] = json!(raised.duplicate);
     Ok(Json(answer))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use super::places::{self, Iteration, Named, Place, place};
 use super::{Told, instance, instance_number, number, render, unknown_action, user, whole};
 use crate::call::Call;
 use crate::canaries::{ask, tell};
+use crate::extract::{Path, Query};
 use crate::problem::ProblemBody;
 use crate::routes::canaries::body;
 use crate::server::Edge;
@@ -89,7 +90,7 @@ pub(crate) async fn get(
     let number = instance_number(&number)?;
     let known = instance(&edge, &call, &id, number).await?;
     let place = place(&edge, &call, (&id, number), &step).await?;
-    Ok(Json(render::step(&id, &known, &places::viewed(&edge, &call, &place).await?)))
+    Ok(Json(render::step(&id, &known, &places::counted(&edge, &call, &place).await?)))
 }
 
 /// One attempt of a step; those that are over are kept in short, the last 20.
@@ -145,7 +146,9 @@ pub(crate) async fn iterations(
 ) -> Told {
     let number = instance_number(&number)?;
     let known = instance(&edge, &call, &id, number).await?;
-    let Place { run, lane, step, .. } = place(&edge, &call, (&id, number), &step).await?;
+    let place = place(&edge, &call, (&id, number), &step).await?;
+    let so_far = places::counted(&edge, &call, &place).await?.iterations;
+    let Place { run, lane, step, .. } = place;
     let most = asked.limit.unwrap_or(ITERATIONS_MAX).min(ITERATIONS_MAX);
     let mut at = asked.from.unwrap_or(0);
     let mut listed: Vec<Value> = Vec::new();
@@ -157,8 +160,9 @@ pub(crate) async fn iterations(
             at = held.range.1;
             continue;
         }
-        break json!({ "total": held.total, "succeeded": held.counts.succeeded, "failed": held.counts.failed,
-            "stopped": held.counts.stopped });
+        let (total, counts) = so_far.unwrap_or((held.total, held.counts));
+        break json!({ "total": total, "succeeded": counts.succeeded, "failed": counts.failed,
+            "stopped": counts.stopped });
     };
     listed.truncate(most);
     Ok(Json(json!({ "step_id": step, "counts": counts, "iterations": listed })))
@@ -259,6 +263,7 @@ pub(crate) async fn restart(
     raw: Body,
 ) -> Told {
     let given: RestartRequest = body(&edge, &call, &headers, raw).await?;
+    given.check()?;
     let policies = [None, Some("RESTART_FROM_SPECIFIC"), Some("RESTART_FROM_INCOMPLETE")];
     if !policies.contains(&given.restart_policy.as_deref()) {
         return Err(Failure::wrong("restart_policy", "a step is restarted with RESTART_FROM_SPECIFIC"));

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::call::Call;
 use crate::canaries::tell;
+use crate::extract::Path;
 use crate::metadata::tasks::{self, With, short};
 use crate::metadata::values::filed;
 use crate::problem::ProblemBody;

@@ -20,6 +20,8 @@ const FIELDS: [&str; 9] = [
     "finished_at",
     "last_heartbeat_ts",
 ];
+/// What a run may be.
+const STATUSES: [&str; 3] = ["running", "completed", "failed"];
 const OPERATORS: [&str; 10] = ["eq", "ne", "lt", "le", "gt", "ge", "co", "sw", "ew", "is"];
 const LIMIT: u64 = 50;
 const LIMIT_MAX: u64 = 500;
@@ -73,6 +75,11 @@ impl Wanted {
                     let operator = if operator == "li" { "co" } else { operator };
                     if !OPERATORS.contains(&operator) {
                         let why = format!("{key} has no such operator: there are {} li", OPERATORS.join(" "));
+                        return Err(bad(key, why));
+                    }
+                    let strange = |value: &String| !STATUSES.contains(&value.as_str());
+                    if field == "status" && matches!(operator, "eq" | "ne") && values().iter().any(strange) {
+                        let why = format!("{key} must be of {}", STATUSES.join(", "));
                         return Err(bad(key, why));
                     }
                     let field = if field == "user" { "user_name" } else { field };
@@ -179,9 +186,14 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_is_refused_with_its_name() {
-        for (key, value) in
-            [("_limit", "0"), ("_limit", "501"), ("_cursor", "x"), ("status:of", "x"), ("colour", "red")]
-        {
+        for (key, value) in [
+            ("_limit", "0"),
+            ("_limit", "501"),
+            ("_cursor", "x"),
+            ("status:of", "x"),
+            ("status", "flying"),
+            ("colour", "red"),
+        ] {
             let refused = Wanted::read(&[(key.to_owned(), value.to_owned())]).unwrap_err();
             assert_eq!(refused.0.0.field.as_deref(), Some(key), "{key}");
         }

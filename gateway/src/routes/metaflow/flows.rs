@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::Value;
 use troupe_actors::directory::Directory;
@@ -13,6 +13,7 @@ use troupe_runtime::{Address, AskError, Query, wire};
 use super::{Maker, OfFlow, Trouble, exists, not_found, read, rows};
 use crate::call::Call;
 use crate::canaries::{ask, tell};
+use crate::extract::Path;
 use crate::metadata::tasks::short;
 use crate::problem::ProblemBody;
 use crate::server::Edge;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use troupe_actors::runs::run_key;
 use super::{MetadataCreated, OfRun, OfTask, Trouble, read, rows, tasks as task_routes};
 use crate::call::Call;
 use crate::canaries::tell;
+use crate::extract::Path;
 use crate::metadata::tasks::{self, With};
 use crate::problem::ProblemBody;
 use crate::server::Edge;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use super::filter::Wanted;
 use super::{Id, Maker, OfFlow, OfRun, Trouble, flows, read, rows};
 use crate::call::Call;
 use crate::canaries::{ask, tell};
+use crate::extract::{Path, Query};
 use crate::metadata::config::millis;
 use crate::metadata::{asks, tasks};
 use crate::problem::ProblemBody;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::Value;
 use troupe_actors::runs::{NewStep, Run, RunView, StepView, run_key};
@@ -10,6 +10,7 @@ use troupe_actors::runs::{NewStep, Run, RunView, StepView, run_key};
 use super::{Maker, OfRun, OfStep, Trouble, exists, not_found, read, rows};
 use crate::call::Call;
 use crate::canaries::tell;
+use crate::extract::Path;
 use crate::metadata::tasks::{self, short};
 use crate::problem::ProblemBody;
 use crate::server::Edge;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use regex::RegexBuilder;
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use super::runs::beaten;
 use super::{Id, Maker, OfStep, OfTask, Trouble, exists, not_found, read, rows, steps};
 use crate::call::Call;
 use crate::canaries::tell;
+use crate::extract::{Path, Query};
 use crate::metadata::asks;
 use crate::metadata::tasks::{self, With, short};
 use crate::problem::{Problem, ProblemBody};

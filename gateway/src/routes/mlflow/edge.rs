@@ -14,6 +14,7 @@ use utoipa::openapi::{ContentBuilder, RefOr};
 use utoipa::{IntoResponses, PartialSchema as _};
 
 use crate::call::Call;
+use crate::extract::bad_query;
 use crate::json;
 use crate::problem::Problem;
 use crate::routes::trouble::{self, Dialect};
@@ -101,7 +102,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Edge> for Queried<T> {
     ) -> Result<Self, Trouble> {
         let call = Call::from_request_parts(parts, edge).await?;
         let query = Query::try_from_uri(&parts.uri);
-        let Query(queried) = query.map_err(|error| bad("query", error.body_text()))?;
+        let Query(queried) = query.map_err(|error| bad_query(&error))?;
         Ok(Self(call, queried))
     }
 }

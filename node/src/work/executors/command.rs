@@ -48,7 +48,9 @@ pub(super) async fn run(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
             Outcome::Done { output: Kept(json!({ "code": 0, "stdout": ended.out, "result": result })) }
         }
         Some(code) => {
-            failed(format!("{program} ended with {code}: {}", tail(&ended.err)), of_its_output(&ended.out))
+            let said = tail(&ended.err);
+            let colon = if said.is_empty() { "" } else { ": " };
+            failed(format!("{program} ended with {code}{colon}{said}"), of_its_output(&ended.out))
         }
         None => failed(format!("{program} was ended by a signal"), Failure::Platform),
     }
