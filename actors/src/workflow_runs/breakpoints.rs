@@ -1,13 +1,31 @@
 //! Breakpoints: they are their workflow's, and a run is told of each change, with the loops that run in it. What a run began
 //! with holds until then.
 
-use troupe_runtime::{Context, Decide, Decision};
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use troupe_runtime::{Command, Context, Decide, Decision};
 use troupe_workflows::definition::StepKind;
 use troupe_workflows::status::StepStatus;
 
-use super::messages::SetBreakpoints;
 use super::state::WorkflowRun;
 use super::turn::{Told, Turn};
+
+/// Changes which steps pause, from now on and in the loops that run.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetBreakpoints {
+    /// All that pause.
+    pub steps: Vec<String>,
+    /// Whether those go on that are paused and should not be any more.
+    #[serde(default)]
+    pub resume: bool,
+}
+
+impl Command for SetBreakpoints {
+    const VERB: &'static str = "breakpoints.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
 
 impl Turn<'_> {
     /// Steps that pause when they come to start.

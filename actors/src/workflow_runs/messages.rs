@@ -206,23 +206,6 @@ impl Command for Act {
     const REPEATABLE: bool = true;
 }
 
-/// Changes which steps pause, from now on and in the loops that run.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SetBreakpoints {
-    /// All that pause.
-    pub steps: Vec<String>,
-    /// Whether those go on that are paused and should not be any more.
-    #[serde(default)]
-    pub resume: bool,
-}
-
-impl Command for SetBreakpoints {
-    const VERB: &'static str = "breakpoints.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Where a new run of an instance begins.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

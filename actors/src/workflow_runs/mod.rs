@@ -44,12 +44,13 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod world;
 
+pub use breakpoints::SetBreakpoints;
 pub use change::{Change, Head};
 pub(crate) use facts::carried;
 pub use lane::{Attempt, Lane, LoopRun, StepRun};
 pub use messages::{
     Act, ActOn, Begin, Counts, Ended, Forget, GetIterations, GetLoop, GetPastRun, GetRun, IterationsView,
-    Kind, LaneView, LoopView, Parent, Restart, RestartAt, RunView, SetBreakpoints, StepView, Stop, Tick,
+    Kind, LaneView, LoopView, Parent, Restart, RestartAt, RunView, StepView, Stop, Tick,
 };
 pub use recorded::{TAG as RECORDED_TAG, flow_of, recorded_as, run_key_of};
 pub use state::{Event, WorkflowRun, key_of};

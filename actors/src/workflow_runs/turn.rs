@@ -4,8 +4,9 @@ use troupe_runtime::entity::Timer;
 use troupe_runtime::{Address, Command, Context, Decision, Timestamp};
 use troupe_workflows::graph::Graph;
 
+use super::breakpoints::SetBreakpoints;
 use super::change::{Change, FAILURES_MAX, Live};
-use super::messages::{Begin, Ended, Forget, SetBreakpoints, Stop, Tick};
+use super::messages::{Begin, Ended, Forget, Stop, Tick};
 use super::recorded::{self, Record};
 use super::state::{Event, WorkflowRun};
 use crate::deployments::{Cancel, Deployment};
