@@ -279,7 +279,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_more_than_a_heartbeat_is_the_actors_and_waits_for_it_whole() {
         for more in
-            [beat(1), message(MessageType::MsgAppend, 0), message(MessageType::MsgTimeoutNow, 0), vec![1]]
+            [beat(2), message(MessageType::MsgAppend, 0), message(MessageType::MsgTimeoutNow, 0), vec![1]]
         {
             let mut shard = Fixture::new().await;
             assert_eq!(shard.turn(&[beat(0), more]).await, (0, true));
