@@ -7,7 +7,7 @@ use troupe_runtime::{Address, Command, Timestamp};
 
 use super::definition::{Analysis, Deploy, Does, Stage, Unwanted, Webhook, Whose};
 use super::expression::{filled, holds};
-use super::run::{Change, Hold, Target, Wait};
+use super::run::{Change, Hold, Run, Status, Target, Wait};
 use super::turn::{Turn, question};
 use crate::canaries::{Canary, Notify, StartCanary, StartFor, StoredConfig};
 use crate::kept::{Kept, Later};
@@ -272,6 +272,7 @@ fn promote<C: Command<Reply = ()>>(
     Ok(())
 }
 
+/// A version that is the champion by now is rolled back by the one that it has replaced.
 fn rollback<C: Command<Reply = ()>>(
     turn: &mut Turn<'_, C>,
     stage: &Stage,
@@ -284,9 +285,23 @@ fn rollback<C: Command<Reply = ()>>(
         turn.give_back(&model, false, "rolled back");
     }
     let id = question(&stage.ref_id, turn.attempt(&stage.ref_id), "model");
-    turn.set_aside(&model, version, to, &id);
+    match replaced_by(&turn.run, &model, version) {
+        Some(former) => turn.move_version(&model, former, models::Stage::Champion, id),
+        None => turn.set_aside(&model, version, to, &id),
+    }
     turn.wait(stage, Wait::Model, None);
     Ok(())
+}
+
+/// The champion whose place the version has taken in this execution.
+fn replaced_by(run: &Run, model: &str, version: u32) -> Option<u32> {
+    let promotes = |stage: &&Stage| matches!(&stage.does, Does::Promote(whose) if whose.model.is_none());
+    let done =
+        |stage: &Stage| run.stages.get(&stage.ref_id).is_some_and(|held| held.status == Status::Succeeded);
+    let promoted = run.definition()?.stages.iter().filter(promotes).any(done);
+    let target =
+        run.target.as_ref().filter(|target| (target.model.as_str(), target.canary) == (model, version));
+    target.filter(|_| promoted).map(|target| target.production)
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded by the line before")]

@@ -159,9 +159,6 @@ impl Model {
             let why = format!("the model is at revision {}, look again", self.revision);
             return Err(Refused::field("STALE", "seen", why));
         }
-        if found.stage == Stage::Archived {
-            return Err(Refused::new("ARCHIVED", "an archived version serves no more, publish it anew"));
-        }
         if found.stage == Stage::Champion {
             let why = "the champion steps down when another version is promoted to champion";
             return Err(Refused::new("IS_CHAMPION", why));

@@ -60,7 +60,8 @@ fn a_promotion_needs_the_current_revision_and_a_stage_that_can_be_reached() {
         ("again, unseen", 2, Champion, 5, Ok((vec![], 7))),
         ("stale", 4, Champion, 6, Err("STALE")),
         ("unknown", 5, Champion, 7, Err("NO_VERSION")),
-        ("archived", 1, Champion, 7, Err("ARCHIVED")),
+        ("rolled back", 1, Champion, 7, Ok((vec![promoted(1, Champion), promoted(2, Archived)], 9))),
+        ("taken back", 1, Staging, 7, Ok((vec![promoted(1, Staging)], 8))),
         ("champion without heir", 2, Archived, 7, Err("IS_CHAMPION")),
         ("champion to challenger", 2, Challenger, 7, Err("IS_CHAMPION")),
     ] {

@@ -108,7 +108,7 @@ impl Traffic {
                 return Err(Refused::field("NO_VERSION", format!("split.{field}"), why));
             }
             if field == "canary" && found.is_some_and(|found| found.stage == Stage::Archived) {
-                let why = format!("version {version} is archived: publish it anew");
+                let why = format!("version {version} is archived: move it to staging before");
                 return Err(Refused::field("ARCHIVED", "split.canary", why));
             }
         }

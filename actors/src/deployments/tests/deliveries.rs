@@ -53,6 +53,29 @@ fn a_bad_version_is_rolled_back_and_archived() {
 }
 
 #[test]
+fn a_version_that_was_promoted_is_rolled_back_by_the_champion_before_it() {
+    for again in [false, true] {
+        let mut world = World::new(4);
+        let mut stages = vec![
+            json!({ "refId": "d", "type": "deploy", "model": "recommend", "version": "${parameters.version}", "weight": 5 }),
+            json!({ "refId": "p", "type": "promote", "requisiteStageRefIds": ["d"] }),
+            json!({ "refId": "r", "type": "rollback", "requisiteStageRefIds": ["p"] }),
+        ];
+        if again {
+            stages.push(json!({ "refId": "s", "type": "rollback", "requisiteStageRefIds": ["r"] }));
+        }
+        put(&mut world, staged(json!(stages)));
+        world.start("p", "r1", 2);
+        world.end();
+        let run = world.run("p:1");
+        assert_eq!(run.status, Status::Succeeded, "{}", run.why);
+        assert_eq!((world.at(1), world.at(2)), (Stage::Champion, Stage::Archived));
+        assert_eq!((world.traffic().split(), world.traffic().by()), (None, None));
+        assert!(world.dead.is_empty(), "{:?}", world.dead);
+    }
+}
+
+#[test]
 fn a_canary_that_nobody_brings_points_ends_and_so_does_its_deployment() {
     let mut world = World::new(3);
     put(&mut world, short());
