@@ -235,17 +235,24 @@ mod tests {
 
         /// How many messages a turn over these says, and whether the actor was woken.
         async fn turn(&mut self, messages: &[Vec<u8>]) -> (usize, bool) {
+            (self.tell(messages), self.woken().await)
+        }
+
+        fn tell(&self, messages: &[Vec<u8>]) -> usize {
             self.mailbox.put(SystemInput::Raft(messages.to_vec()));
-            let mut said = 0;
-            self.mailbox
-                .turn_in_place(self.clock, RaftConfig::default().heartbeat_ticks, &mut |_, _| said += 1);
+            let (heartbeat_ticks, mut said) = (RaftConfig::default().heartbeat_ticks, 0);
+            self.mailbox.turn_in_place(self.clock, heartbeat_ticks, &mut |_, _| said += 1);
+            said
+        }
+
+        async fn woken(&mut self) -> bool {
             // Comes after whatever woke it.
             self.actor.cast(ShardMessage::Found(Box::new(Err("the test's own".to_owned())))).unwrap();
             let mut woken = false;
             while self.rings.recv().await.unwrap() {
                 woken = true;
             }
-            (said, woken)
+            woken
         }
 
         /// What the actor would find.
@@ -291,9 +298,11 @@ mod tests {
     async fn what_a_busy_replica_is_told_waits_for_the_actor() {
         let mut shard = Fixture::new().await;
         let replica = shard.replica.clone();
-        let busy = replica.lock().unwrap();
-        assert_eq!(shard.turn(&[beat(0)]).await, (0, true));
-        drop(busy);
+        let said = {
+            let _busy = replica.lock().unwrap();
+            shard.tell(&[beat(0)])
+        };
+        assert_eq!((said, shard.woken().await), (0, true));
         assert_eq!(shard.left(), 1);
     }
 
