@@ -141,6 +141,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_made_ahead_is_left_to_whoever_needs_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spares = Spares::open(dir.path(), BYTES).unwrap();
+        std::fs::remove_dir(dir.path()).unwrap();
+        spares.filled(3, BYTES);
+        assert!(spares.making.is_some());
+        assert_eq!(spares.take(), None);
+        std::fs::create_dir(dir.path()).unwrap();
+        spares.filled(4, BYTES);
+        assert!(spares.take().is_some(), "it is tried again with the next segment");
+    }
+
+    #[test]
     fn what_a_crash_left_half_made_is_no_spare() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("making-0000000000000007"), b"half").unwrap();
