@@ -354,7 +354,7 @@ mod tests {
         let registry = registry();
         let found: Vec<Vec<&str>> = registry
             .kinds()
-            .map(|kind| std::iter::once(kind.name).chain(kind.verbs.keys().copied()).collect())
+            .map(|kind| std::iter::once(kind.name).chain(kind.verbs.keys()).collect())
             .collect();
         let expected: Vec<Vec<&str>> =
             VERBS.trim().lines().map(|line| line.split_whitespace().collect()).collect();

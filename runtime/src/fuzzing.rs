@@ -4,7 +4,7 @@
 
 use crate::address::{Address, ShardId};
 use crate::entity::Effect;
-use crate::shard::{Answer, Batch, Item, Ledger};
+use crate::shard::{Answer, Batch, Item, Ledger, LentBatch};
 use crate::storage::{LogEntry, Record, Vote, wal_properties};
 use crate::time::Timestamp;
 use crate::transport::{AskBatch, AskOne, EffectBatch, Envelope, ReplyBatch, ServiceCall, frame};
@@ -52,8 +52,8 @@ pub fn wal(bytes: &[u8]) {
 
 /// An entry that decodes is written again as one that decodes to the same.
 pub fn entry(bytes: &[u8]) {
-    let Ok(batch) = Batch::from_bytes(bytes) else { return };
-    assert_eq!(Batch::from_bytes(&batch.to_bytes()), Ok(batch));
+    let Ok(batch) = LentBatch::from_bytes(bytes).map(LentBatch::into_owned) else { return };
+    assert_eq!(LentBatch::from_bytes(&batch.to_bytes()).map(LentBatch::into_owned), Ok(batch));
 }
 
 /// A ledger that decodes is written again as one that decodes to the same.
@@ -141,8 +141,10 @@ fn entries() -> Vec<Vec<u8>> {
 fn ledgers() -> Vec<Vec<u8>> {
     let mut ledger = Ledger::default();
     for (at, bytes) in entries().iter().enumerate() {
-        if let Ok(batch) = Batch::from_bytes(bytes) {
-            ledger.fold(at as u64 + 1, batch, &crate::shard::ShardConfig::default(), |_| ShardId(1));
+        if let Ok(batch) = LentBatch::from_bytes(bytes) {
+            ledger.fold(at as u64 + 1, batch.into_owned(), &crate::shard::ShardConfig::default(), |_| {
+                ShardId(1)
+            });
         }
     }
     let mut bytes = Vec::new();

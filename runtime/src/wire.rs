@@ -1,7 +1,7 @@
 //! The one binary encoding of the cluster: bincode, little endian, variable-length integers.
 
 use bincode::config::{Configuration, Limit};
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Decode, Encode};
 
 /// Largest value decoded, and so the bound on what a length prefix from outside can make us allocate.
 pub const DECODED_BYTES_MAX: usize = 64 << 20;
@@ -41,6 +41,14 @@ pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, String> {
         Ok((_, used)) => Err(format!("{} bytes left over", bytes.len() - used)),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Decodes a value from the start of `bytes`, some of which it may go on pointing to, and tells how many it took.
+///
+/// # Errors
+/// What did not fit, as text.
+pub fn decode_lent<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(T, usize), String> {
+    bincode::borrow_decode_from_slice(bytes, CONFIG).map_err(|error| error.to_string())
 }
 
 /// [`decode`] for a shard's snapshot, which has come whole and within its own bound.

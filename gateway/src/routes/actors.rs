@@ -105,9 +105,7 @@ fn resolve<'a>(
     };
     spec.verbs.get(verb).or_else(newest).map(|found| (spec, found)).ok_or_else(|| {
         let detail = format!("kind {kind:?} has no verb {:?}", short(verb));
-        Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_VERB", detail)
-            .field("verb")
-            .known(spec.verbs.keys().copied())
+        Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_VERB", detail).field("verb").known(spec.verbs.keys())
     })
 }
 

@@ -83,7 +83,7 @@ impl Directory {
                 }
             }
             Some(leader) => {
-                let _ = transport.send(leader, Envelope::Effects(batch));
+                let _ = transport.send(leader, &Envelope::Effects(batch));
             }
             None => {}
         }
@@ -119,7 +119,7 @@ impl Directory {
                 }
             }
             Some(leader) => {
-                let _ = transport.send(leader, Envelope::EffectsTaken { from, to: by, seq });
+                let _ = transport.send(leader, &Envelope::EffectsTaken { from, to: by, seq });
             }
             None => {}
         }

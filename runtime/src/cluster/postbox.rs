@@ -68,7 +68,7 @@ impl Postbox {
         let refuse = |error: AskError| {
             let outcomes = vec![Err(error); count];
             // The caller's deadline covers a refusal that does not arrive.
-            let _ = self.transport.send(from, Envelope::Reply(ReplyBatch { call, outcomes }));
+            let _ = self.transport.send(from, &Envelope::Reply(ReplyBatch { call, outcomes }));
         };
         let Some(mailbox) = self.directory.mailbox(shard) else {
             let hint = self.directory.leader(shard).map(|node| node.0);
@@ -156,7 +156,7 @@ impl Receiver for Postbox {
                 self.runtime.spawn(async move {
                     let outcome = services.answer(&call.service, call.body).await;
                     let reply = ServiceReply { call: call.call, outcome };
-                    let _ = transport.send(from, Envelope::CallReply(reply));
+                    let _ = transport.send(from, &Envelope::CallReply(reply));
                 });
             }
             Envelope::Tell(tell) => self.services.told(&tell.service, from, tell.body),

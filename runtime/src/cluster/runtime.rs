@@ -225,7 +225,7 @@ impl Runtime {
     /// See [`SendError`]: at the bound of the queue it is refused, and the sender decides what that means.
     pub fn tell(&self, node: NodeId, service: &str, body: Vec<u8>) -> Result<(), SendError> {
         let tell = ServiceTell { service: service.to_owned(), body };
-        self.world.transport.send(node, Envelope::Tell(tell))
+        self.world.transport.send(node, &Envelope::Tell(tell))
     }
 
     /// Bytes that this node has written to the network between nodes.
@@ -244,7 +244,7 @@ impl Runtime {
         }
         let (call, receiver) = self.calls.open(node, 1)?;
         let envelope = Envelope::Call(ServiceCall { call, service: service.to_owned(), body });
-        if let Err(error) = self.world.transport.send(node, envelope) {
+        if let Err(error) = self.world.transport.send(node, &envelope) {
             self.calls.forget(call);
             return Err(AskError::NotSent(format!("node {node}: {error}")));
         }

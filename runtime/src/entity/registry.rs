@@ -1,12 +1,11 @@
 //! The kinds a node can run, and how to reach their verbs without knowing their types.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::body::BodyError;
 use super::context::Context;
 use super::erased::{Cell, Decided, Resident};
+use super::names::Names;
 use super::traits::{Answer, Command, Decide, Entity, FaultPolicy, Placement, Query};
 use crate::error::Refused;
 use crate::wire;
@@ -70,13 +69,13 @@ pub struct KindSpec {
     /// An event as the console shows it.
     pub event_view: fn(&[u8]) -> Result<Value, String>,
     /// Its verbs by name.
-    pub verbs: BTreeMap<&'static str, VerbSpec>,
+    pub verbs: Names<VerbSpec>,
 }
 
 /// The kinds of a node. Built once at start and shared.
 #[derive(Default, Clone)]
 pub struct Registry {
-    kinds: BTreeMap<&'static str, KindSpec>,
+    kinds: Names<KindSpec>,
 }
 
 impl Registry {
@@ -93,10 +92,9 @@ impl Registry {
                 let event = wire::decode::<E::Event>(bytes)?;
                 serde_json::to_value(&event).map_err(|error| error.to_string())
             },
-            verbs: BTreeMap::new(),
+            verbs: Names::default(),
         };
-        let before = self.kinds.insert(E::KIND, spec);
-        assert!(before.is_none(), "kind {:?} registered twice", E::KIND);
+        assert!(self.kinds.add(E::KIND, spec), "kind {:?} registered twice", E::KIND);
         self
     }
 
@@ -127,8 +125,7 @@ impl Registry {
     fn verb<E: Entity>(mut self, verb: VerbSpec) -> Self {
         let kind = self.kinds.get_mut(E::KIND).expect("a kind is registered before its verbs");
         let name = verb.name;
-        let before = kind.verbs.insert(name, verb);
-        assert!(before.is_none(), "verb {name:?} of kind {:?} registered twice", E::KIND);
+        assert!(kind.verbs.add(name, verb), "verb {name:?} of kind {:?} registered twice", E::KIND);
         self
     }
 

@@ -76,6 +76,9 @@ impl Dispatch for ClusterDispatch {
     }
 }
 
+/// An attempt under way: the call, if it is at a peer, and what its answers come by.
+type Started = (Option<u64>, oneshot::Receiver<Vec<Outcome>>);
+
 /// Asks for one shard, with their places among all asks.
 struct Group {
     shard: ShardId,
@@ -127,16 +130,18 @@ impl ClusterDispatch {
     }
 
     /// Asks one shard until every ask has an answer that stands, or time is up.
-    async fn ask_shard(&self, shard: ShardId, asks: Vec<AskOne>, deadline: u64) -> Vec<Outcome> {
+    async fn ask_shard(&self, shard: ShardId, mut asks: Vec<AskOne>, deadline: u64) -> Vec<Outcome> {
         let mut attempts = Attempts::new(asks.len(), usize::from(self.here.0));
         while !attempts.left().is_empty() && self.clock.mono() < deadline {
             let to = attempts
                 .target(self.directory.leader(shard), |turn| self.peers.nth(turn).unwrap_or(self.here));
-            let batch: Vec<AskOne> = attempts.left().iter().map(|at| asks[*at].clone()).collect();
-            let repeatable = batch.iter().all(|ask| may_repeat(&self.registry, ask));
-            let patience = repeatable.then_some(ATTEMPT_MAX);
-            let answers = self.attempt(to, shard, batch, deadline, patience).await;
             let asked = attempts.left().len();
+            let repeatable = attempts.left().iter().all(|at| may_repeat(&self.registry, &asks[*at]));
+            let patience = repeatable.then_some(ATTEMPT_MAX);
+            let answers = match self.start(to, shard, &mut asks, attempts.left(), deadline) {
+                Ok(started) => self.wait(started, asked, deadline, patience).await,
+                Err(error) => vec![Err(error); asked],
+            };
             let pause = attempts.answered(to, answers, |at| may_repeat(&self.registry, &asks[at]));
             self.learn(shard, to, attempts.hint(), attempts.left().len() < asked);
             if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
@@ -158,22 +163,16 @@ impl ClusterDispatch {
         }
     }
 
-    /// One attempt at one node.
-    async fn attempt(
+    /// The answers to one attempt at one node.
+    async fn wait(
         &self,
-        to: NodeId,
-        shard: ShardId,
-        asks: Vec<AskOne>,
+        (call, receiver): Started,
+        count: usize,
         deadline: u64,
         patience: Option<Duration>,
     ) -> Vec<Outcome> {
-        let count = asks.len();
         let left = Duration::from_micros(deadline.saturating_sub(self.clock.mono()));
         let wait = patience.map_or(left, |patience| left.min(patience));
-        let (call, receiver) = match self.start(to, shard, asks, deadline) {
-            Ok(started) => started,
-            Err(error) => return vec![Err(error); count],
-        };
         match tokio::time::timeout(wait, receiver).await {
             Ok(Ok(outcomes)) => outcomes,
             Ok(Err(_)) => {
@@ -191,27 +190,39 @@ impl ClusterDispatch {
         }
     }
 
+    /// Sends those asks that are `left`. All of them go to a peer as they are, and are kept: only a replica here needs
+    /// asks of its own.
     fn start(
         &self,
         to: NodeId,
         shard: ShardId,
-        asks: Vec<AskOne>,
+        asks: &mut Vec<AskOne>,
+        left: &[usize],
         deadline: u64,
-    ) -> Result<(Option<u64>, oneshot::Receiver<Vec<Outcome>>), AskError> {
+    ) -> Result<Started, AskError> {
+        let copies = |asks: &[AskOne]| left.iter().map(|at| asks[*at].clone()).collect();
         if to == self.here {
             let mailbox = self
                 .directory
                 .mailbox(shard)
                 .ok_or_else(|| AskError::NotSent(format!("no replica of shard {shard} on this node")))?;
             let (reply, receiver) = oneshot::channel();
-            let request = Request { asks, deadline, reply: ReplyTo::Local(reply) };
+            let request = Request { asks: copies(asks), deadline, reply: ReplyTo::Local(reply) };
             mailbox.ask(request).map_err(|(error, _)| error)?;
             return Ok((None, receiver));
         }
-        let (call, receiver) = self.calls.open(to, asks.len())?;
-        let left = deadline.saturating_sub(self.clock.mono()) / 1_000;
-        let left_ms = u32::try_from(left).unwrap_or(u32::MAX);
-        let sent = self.transport.send(to, Envelope::Ask(AskBatch { call, shard, left_ms, asks }));
+        let (call, receiver) = self.calls.open(to, left.len())?;
+        let left_ms = deadline.saturating_sub(self.clock.mono()) / 1_000;
+        let left_ms = u32::try_from(left_ms).unwrap_or(u32::MAX);
+        let whole = left.len() == asks.len();
+        let these = if whole { std::mem::take(asks) } else { copies(asks) };
+        let envelope = Envelope::Ask(AskBatch { call, shard, left_ms, asks: these });
+        let sent = self.transport.send(to, &envelope);
+        if let Envelope::Ask(batch) = envelope
+            && whole
+        {
+            *asks = batch.asks;
+        }
         if let Err(error) = sent {
             self.calls.forget(call);
             return Err(match error {

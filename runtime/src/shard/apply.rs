@@ -3,7 +3,7 @@
 use raft::eraftpb::{Entry, EntryType};
 
 use super::cells::LEDGER_KEY;
-use super::entry::{Batch, Item};
+use super::entry::{Batch, Item, LentBatch, LentItem};
 use super::ledger::{decode_ledger, encode_ledger};
 use super::output::{CheckpointEnd, CheckpointJob};
 use super::parts::shard_of;
@@ -59,31 +59,29 @@ impl Replica {
         if entry.data.is_empty() {
             return Ok(());
         }
-        let batch = Batch::from_bytes(&entry.data)?;
+        let batch = LentBatch::from_bytes(&entry.data)?;
         self.apply_items(&batch, entry.index, now)?;
         if self.group.shard() == ShardId::CONTROL {
-            changed.extend(
-                batch.items.iter().filter(|item| !item.events.is_empty()).map(|item| item.to.clone()),
-            );
+            changed.extend(batch.items.iter().filter(|item| !item.events.is_empty()).map(LentItem::to));
         }
-        self.fold_ledger(entry.index, batch);
+        self.fold_ledger(entry.index, batch.into_ledger());
         Ok(())
     }
 
     /// Folds the events of one entry. A state from a newer checkpoint already holds the entry and is left alone; whether
     /// it does is known only before the entry's first item, as one entry may change an entity several times.
-    fn apply_items(&mut self, batch: &Batch, index: u64, now: Mono) -> Result<(), String> {
+    fn apply_items(&mut self, batch: &LentBatch<'_>, index: u64, now: Mono) -> Result<(), String> {
         let registry = self.registry.clone();
         let used = super::replica::seconds_of(now);
         let mut touched: Vec<(&'static str, &str)> = Vec::with_capacity(batch.items.len());
         for item in batch.items.iter().filter(|item| !item.events.is_empty()) {
             let kind = registry
-                .get(&item.to.kind)
-                .ok_or_else(|| format!("kind {:?} is unknown to this node: upgrade it", item.to.kind))?;
-            let cell = self.cells.activate(kind, &item.to.key, used)?;
+                .get(item.kind)
+                .ok_or_else(|| format!("kind {:?} is unknown to this node: upgrade it", item.kind))?;
+            let cell = self.cells.activate(kind, item.key, used)?;
             if cell.changed < index {
-                fold_events(kind, &item.to, cell.cell.as_mut(), item)?;
-                touched.push((kind.name, &item.to.key));
+                fold_events(kind, item.key, cell.cell.as_mut(), &item.events)?;
+                touched.push((kind.name, item.key));
             }
         }
         for (kind, key) in touched {
@@ -119,10 +117,10 @@ impl Replica {
             if entry.get_entry_type() != EntryType::EntryNormal || entry.data.is_empty() {
                 continue;
             }
-            let batch = Batch::from_bytes(&entry.data)?;
+            let batch = LentBatch::from_bytes(&entry.data)?;
             self.apply_items(&batch, entry.index, 0)?;
             if entry.index > from {
-                self.fold_ledger(entry.index, batch);
+                self.fold_ledger(entry.index, batch.into_ledger());
             }
         }
         Ok(())
@@ -141,8 +139,9 @@ impl Replica {
             if entry.get_entry_type() != EntryType::EntryNormal || entry.data.is_empty() {
                 continue;
             }
-            let batch = Batch::from_bytes(&entry.data)?;
-            let items: Vec<Item> = batch.items.into_iter().filter(|item| item.to == *to).collect();
+            let batch = LentBatch::from_bytes(&entry.data)?;
+            let of_it = batch.items.into_iter().filter(|item| item.is_of(to));
+            let items: Vec<Item> = of_it.map(LentItem::into_owned).collect();
             self.refold_items(kind, &items, entry.index)?;
         }
         let items: Vec<Item> = drafted.iter().filter(|item| item.to == *to).cloned().collect();
@@ -157,7 +156,7 @@ impl Replica {
             return Ok(());
         }
         for item in items {
-            fold_events(kind, &item.to, cell.cell.as_mut(), item)?;
+            fold_events(kind, &key, cell.cell.as_mut(), &item.events)?;
         }
         self.cells.touched(kind.name, &key, index);
         Ok(())
@@ -268,16 +267,18 @@ impl Replica {
 
 fn fold_events(
     kind: &KindSpec,
-    to: &Address,
+    key: &str,
     cell: &mut dyn crate::entity::Cell,
-    item: &Item,
+    events: &[impl AsRef<[u8]>],
 ) -> Result<(), String> {
-    for event in &item.events {
+    let name = kind.name;
+    for event in events {
+        let event = event.as_ref();
         let folded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cell.apply(event)));
         match folded {
-            Ok(folded) => folded.map_err(|error| format!("event of {to}: {error}"))?,
+            Ok(folded) => folded.map_err(|error| format!("event of {name}/{key}: {error}"))?,
             Err(_) => {
-                return Err(format!("folding an event of {to} panicked: kind {} is at fault", kind.name));
+                return Err(format!("folding an event of {name}/{key} panicked: kind {name} is at fault"));
             }
         }
     }

@@ -30,7 +30,7 @@ impl Mailbox {
             self.put(SystemInput::Raft(messages));
             self.turn_in_place(clock, heartbeat_ticks, &mut |node, envelope| {
                 // What cannot be sent is lost, which Raft tolerates.
-                let _ = transport.send(node, envelope);
+                let _ = transport.send(node, &envelope);
             });
         } else {
             self.system(SystemInput::Raft(messages));

@@ -72,19 +72,17 @@ impl Cells {
         key: &str,
         used: u32,
     ) -> Result<&mut Resident, String> {
-        let resident = self.kinds.get(kind.name).is_some_and(|cells| cells.contains_key(key));
-        if !resident {
-            let loaded = match self.load(kind, key)? {
+        let cells = self.kinds.entry(kind.name).or_default();
+        if !cells.contains_key(key) {
+            let loaded = match load(&*self.store, self.shard, kind, key)? {
                 Some(loaded) => loaded,
                 None => Resident { cell: (kind.create)(key), changed: 0, used, bytes: 0 },
             };
             let bytes = cell_bytes(loaded.cell.as_ref(), key);
             self.bytes += u64::from(bytes);
-            let cells = self.kinds.entry(kind.name).or_default();
-            cells.insert(key.into(), Resident { bytes, used, ..loaded });
+            cells.insert(key.into(), Resident { bytes, ..loaded });
         }
-        let found = self.kinds.get_mut(kind.name).and_then(|cells| cells.get_mut(key));
-        let found = found.expect("it was resident, or has just been inserted");
+        let found = cells.get_mut(key).expect("it was resident, or has just been inserted");
         found.used = used;
         Ok(found)
     }
@@ -98,7 +96,7 @@ impl Cells {
     ) -> Result<Result<&Resident, Box<dyn Cell>>, String> {
         let resident = self.kinds.get(kind.name).is_some_and(|cells| cells.contains_key(key));
         if !resident {
-            match self.load(kind, key)? {
+            match load(&*self.store, self.shard, kind, key)? {
                 None => return Ok(Err((kind.create)(key))),
                 Some(_) => return self.activate(kind, key, used).map(|found| Ok(&*found)),
             }
@@ -240,15 +238,14 @@ impl Cells {
         }
         Ok(found)
     }
+}
 
-    fn load(&self, kind: &KindSpec, key: &str) -> Result<Option<Resident>, String> {
-        let stored =
-            self.store.get(self.shard, &store_key(kind.name, key)).map_err(|error| error.to_string())?;
-        let Some(value) = stored else { return Ok(None) };
-        let (changed, used) = wire::decode_prefix::<u64>(&value)?;
-        let cell = (kind.restore)(&value[used..]).map_err(|error| format!("{}/{key}: {error}", kind.name))?;
-        Ok(Some(Resident { cell, changed, used: 0, bytes: 0 }))
-    }
+fn load(store: &dyn Store, shard: ShardId, kind: &KindSpec, key: &str) -> Result<Option<Resident>, String> {
+    let stored = store.get(shard, &store_key(kind.name, key)).map_err(|error| error.to_string())?;
+    let Some(value) = stored else { return Ok(None) };
+    let (changed, used) = wire::decode_prefix::<u64>(&value)?;
+    let cell = (kind.restore)(&value[used..]).map_err(|error| format!("{}/{key}: {error}", kind.name))?;
+    Ok(Some(Resident { cell, changed, used: 0, bytes: 0 }))
 }
 
 fn store_key(kind: &str, key: &str) -> Vec<u8> {

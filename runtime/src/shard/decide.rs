@@ -164,8 +164,8 @@ impl Replica {
                 self.complete(token, slot, Err(AskError::busy(full.unwrap_or_default(), RETRY_AFTER)));
             }
             Action::Command(run) => {
-                let asked = xxh3_64(&ask.body);
-                if let Some(key) = ask.key
+                let key = ask.key.map(|key| (key, xxh3_64(&ask.body)));
+                if let Some((key, asked)) = key
                     && self.answer_again(key, asked, token, slot, draft)
                 {
                     return;
@@ -187,7 +187,7 @@ impl Replica {
                     draft.batch.now,
                 );
                 self.note_number(token, slot, number);
-                self.settle(kind, &ask.to, decided, ask.key.map(|key| (key, asked)), (token, slot), draft);
+                self.settle(kind, &ask.to, decided, key, (token, slot), draft);
             }
         }
     }

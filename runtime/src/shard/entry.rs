@@ -1,6 +1,6 @@
 //! What one Raft entry of a shard says: everything that one batch of decisions changed.
 
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Decode, Encode};
 
 use super::timers::TimerChange;
 use crate::address::{Address, ShardId};
@@ -29,11 +29,35 @@ pub struct Batch {
     pub timers: Vec<TimerChange>,
 }
 
+/// A batch as it lies in an entry: who folds it needs most of it for a moment only.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LentBatch<'a> {
+    now: Timestamp,
+    /// What was decided, in order.
+    pub items: Vec<LentItem<'a>>,
+    taken: Vec<(ShardId, u64)>,
+    acked: Vec<(ShardId, u64)>,
+    timers: Vec<TimerChange>,
+}
+
 /// What every format begins with.
-type First = (Timestamp, Vec<Item>, Vec<(ShardId, u64)>, Vec<(ShardId, u64)>);
+type First<'a> = (Timestamp, Vec<LentItem<'a>>, Vec<(ShardId, u64)>, Vec<(ShardId, u64)>);
+
+/// An [`Item`] as it lies in an entry, field by field.
+#[derive(Debug, PartialEq, Eq, BorrowDecode)]
+pub struct LentItem<'a> {
+    /// Its kind.
+    pub kind: &'a str,
+    /// Its key.
+    pub key: &'a str,
+    /// Its events, encoded.
+    pub events: Vec<&'a [u8]>,
+    effects: Vec<Effect>,
+    answer: Option<Answer>,
+}
 
 /// One decision.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 pub struct Item {
     /// Who decided.
     pub to: Address,
@@ -82,27 +106,64 @@ impl Batch {
         }
         bytes
     }
+}
 
-    fn new((now, items, taken, acked): First, timers: Vec<TimerChange>) -> Self {
-        Self { now, items, taken, acked, timers }
-    }
-
+impl<'a> LentBatch<'a> {
     /// The batch in a payload.
     ///
     /// # Errors
     /// A newer format, or bytes that are no batch.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        match bytes.split_first() {
-            Some((&FORMAT, rest)) => Ok(Self::new(wire::decode(rest)?, Vec::new())),
-            Some((&FORMAT_WITH_TIMERS, rest)) => {
-                let (first, used) = wire::decode_prefix(rest)?;
-                Ok(Self::new(first, wire::decode(&rest[used..])?))
-            }
-            Some((&newer, _)) => {
-                Err(format!("entry format {newer} is newer than {FORMAT_WITH_TIMERS}, upgrade this node"))
-            }
-            None => Err("an entry without a payload".to_owned()),
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, String> {
+        let (&format, rest) = bytes.split_first().ok_or("an entry without a payload")?;
+        if !(FORMAT..=FORMAT_WITH_TIMERS).contains(&format) {
+            return Err(format!(
+                "entry format {format} is none of {FORMAT} to {FORMAT_WITH_TIMERS}: if it is newer, upgrade this node"
+            ));
         }
+        let ((now, items, taken, acked), used): (First<'a>, usize) = wire::decode_lent(rest)?;
+        let timers = match &rest[used..] {
+            [] if format == FORMAT => Vec::new(),
+            left if format == FORMAT => return Err(format!("{} bytes left over", left.len())),
+            timers => wire::decode(timers)?,
+        };
+        Ok(Self { now, items, taken, acked, timers })
+    }
+
+    /// Without the events: what the shard's ledger folds.
+    #[must_use]
+    pub fn into_ledger(self) -> Batch {
+        let Self { now, items, taken, acked, timers } = self;
+        let told = items.into_iter().filter(|item| !item.effects.is_empty() || item.answer.is_some());
+        let items = told.map(|item| Item { events: Vec::new(), ..item.into_owned() }).collect();
+        Batch { now, items, taken, acked, timers }
+    }
+
+    /// A batch of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Batch {
+        let Self { now, items, taken, acked, timers } = self;
+        Batch { now, items: items.into_iter().map(LentItem::into_owned).collect(), taken, acked, timers }
+    }
+}
+
+impl LentItem<'_> {
+    /// Whether it is of this entity.
+    #[must_use]
+    pub fn is_of(&self, to: &Address) -> bool {
+        self.kind == to.kind && self.key == to.key
+    }
+
+    /// Who decided.
+    #[must_use]
+    pub fn to(&self) -> Address {
+        Address { kind: self.kind.to_owned(), key: self.key.to_owned() }
+    }
+
+    /// An item of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Item {
+        let events = self.events.iter().map(|event| event.to_vec()).collect();
+        Item { to: self.to(), events, effects: self.effects, answer: self.answer }
     }
 }
 
@@ -149,10 +210,25 @@ mod tests {
     fn the_stored_bytes_of_an_entry_never_change() {
         let bytes: String = batch().to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(bytes, GOLDEN);
-        assert_eq!(Batch::from_bytes(&batch().to_bytes()), Ok(batch()));
+        assert_eq!(read(&batch().to_bytes()), Ok(batch()));
         let bytes: String = with_timers().to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(bytes, format!("02{}{TIMERS}", &GOLDEN[2..]));
-        assert_eq!(Batch::from_bytes(&with_timers().to_bytes()), Ok(with_timers()));
+        assert_eq!(read(&with_timers().to_bytes()), Ok(with_timers()));
+    }
+
+    fn read(bytes: &[u8]) -> Result<Batch, String> {
+        LentBatch::from_bytes(bytes).map(LentBatch::into_owned)
+    }
+
+    #[test]
+    fn the_ledger_is_given_what_it_folds_and_no_events() {
+        let mut whole = with_timers();
+        let plain = Item { effects: Vec::new(), answer: None, ..whole.items[0].clone() };
+        whole.items.push(plain);
+        let bytes = whole.to_bytes();
+        let ledger = LentBatch::from_bytes(&bytes).unwrap().into_ledger();
+        let first = Item { events: Vec::new(), ..whole.items[0].clone() };
+        assert_eq!(ledger, Batch { items: vec![first], ..whole });
     }
 
     const TIMERS: &str = "03076d656d62657273023432017400fd705ba62ecd00000001fb60ea020864656361792e76310108076d656d62\
@@ -165,10 +241,10 @@ mod tests {
     fn a_newer_or_broken_entry_is_refused() {
         let mut newer = batch().to_bytes();
         newer[0] = 3;
-        assert!(Batch::from_bytes(&newer).is_err_and(|error| error.contains("newer")));
+        assert!(read(&newer).is_err_and(|error| error.contains("newer")));
         for whole in [batch().to_bytes(), with_timers().to_bytes()] {
             for cut in 0..whole.len() {
-                assert!(Batch::from_bytes(&whole[..cut]).is_err(), "{cut}");
+                assert!(read(&whole[..cut]).is_err(), "{cut}");
             }
         }
     }

@@ -43,7 +43,7 @@ mod world;
 
 pub use actor::{ShardActor, ShardMessage};
 pub use config::ShardConfig;
-pub use entry::{Answer, Batch, Item};
+pub use entry::{Answer, Batch, Item, LentBatch};
 pub use ledger::{Ledger, Waiting};
 pub use mailbox::{Look, Mailbox, ReplyTo, Request, SystemInput};
 pub use output::{CheckpointEnd, CheckpointJob, Note, Outputs, Published, SnapshotJob};

@@ -31,7 +31,7 @@ pub(super) fn send_parts(
 /// Waits while the bulk lane is full; gives up after ten seconds without room.
 fn send_patiently(transport: &dyn Transport, to: NodeId, envelope: &Envelope) -> Result<(), String> {
     for _ in 0..1_000 {
-        match transport.send(to, envelope.clone()) {
+        match transport.send(to, envelope) {
             Ok(()) => return Ok(()),
             Err(SendError::Full) => {
                 std::thread::sleep(Duration::from_millis(10));

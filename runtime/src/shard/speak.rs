@@ -21,7 +21,7 @@ impl Running {
         let shard = self.mailbox.shard();
         for (node, messages) in by_node {
             // What cannot be sent is lost, which Raft tolerates.
-            let _ = self.world.transport.send(node, Envelope::Raft { shard, messages });
+            let _ = self.world.transport.send(node, &Envelope::Raft { shard, messages });
         }
     }
 
@@ -33,7 +33,7 @@ impl Running {
             }
             Some(ReplyTo::Remote { node, call }) => {
                 let reply = Envelope::Reply(ReplyBatch { call, outcomes });
-                if let Err(error) = self.world.transport.send(node, reply) {
+                if let Err(error) = self.world.transport.send(node, &reply) {
                     tracing::debug!(node = node.0, call, %error, "a reply could not be sent");
                 }
             }

@@ -31,7 +31,7 @@ pub(crate) fn tick_all(world: &Arc<ShardWorld>) {
             world.directory.mailboxes().for_each(|mailbox| mailbox.tick(beat, &world, &mut say));
             for (node, envelope) in said {
                 // What cannot be sent is lost, which Raft tolerates.
-                let _ = world.transport.send(node, envelope);
+                let _ = world.transport.send(node, &envelope);
             }
         }
     });

@@ -137,7 +137,7 @@ async fn deliver(slot: ReceiverSlot, mut frames: Queue<Vec<u8>>, mut gate: watch
 }
 
 impl Transport for MemoryTransport {
-    fn send(&self, to: NodeId, envelope: Envelope) -> Result<(), SendError> {
+    fn send(&self, to: NodeId, envelope: &Envelope) -> Result<(), SendError> {
         let net = self.network.net();
         // An earlier incarnation must not speak for its successor.
         if net.seats.get(&self.here).is_none_or(|seat| seat.incarnation != self.incarnation) {
@@ -155,7 +155,7 @@ impl Transport for MemoryTransport {
             beat: None,
             count: 1,
         };
-        let bytes = frame::encode(&head, &[wire::encode(&envelope)]);
+        let bytes = frame::encode(&head, &[wire::encode(envelope)]);
         seat.queue.try_send(bytes).map_err(|error| match error {
             TrySendError::Full(_) => SendError::Full,
             TrySendError::Closed(_) => SendError::Unreachable,

@@ -48,7 +48,7 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`SendError`].
-    fn send(&self, to: NodeId, envelope: Envelope) -> Result<(), SendError>;
+    fn send(&self, to: NodeId, envelope: &Envelope) -> Result<(), SendError>;
 
     /// How each peer looks from here.
     fn peers(&self) -> Vec<PeerView>;

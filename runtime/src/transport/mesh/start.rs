@@ -174,8 +174,8 @@ impl Mesh {
 }
 
 impl Transport for Mesh {
-    fn send(&self, to: NodeId, envelope: Envelope) -> Result<(), SendError> {
-        self.links.links.load().get(&to).ok_or(SendError::NoSuchPeer)?.send(&envelope)
+    fn send(&self, to: NodeId, envelope: &Envelope) -> Result<(), SendError> {
+        self.links.links.load().get(&to).ok_or(SendError::NoSuchPeer)?.send(envelope)
     }
 
     fn peers(&self) -> Vec<PeerView> {

@@ -115,7 +115,7 @@ async fn send(mesh: &Mesh, to: NodeId, calls: std::ops::Range<u64>, bytes: u64) 
         let body = vec![7; usize::try_from(bytes).unwrap()];
         let envelope = Envelope::Call(ServiceCall { call, service: service.to_owned(), body });
         loop {
-            match mesh.send(to, envelope.clone()) {
+            match mesh.send(to, &envelope) {
                 Ok(()) => break,
                 Err(SendError::Full) => tokio::time::sleep(Duration::from_millis(1)).await,
                 Err(error) => return say(&format!("refused {error}")),
