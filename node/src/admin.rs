@@ -94,7 +94,11 @@ pub(crate) async fn shards(target: &Target) -> anyhow::Result<()> {
 }
 
 pub(crate) async fn journal(target: &Target, about: Option<&str>, limit: u32) -> anyhow::Result<()> {
-    let journal = get(target, &format!("/api/journal?limit={limit}")).await?;
+    let mut url = reqwest::Url::parse(&format!("http://{}/api/journal", target.admin))?;
+    url.query_pairs_mut()
+        .append_pair("limit", &limit.to_string())
+        .extend_pairs(about.map(|about| ("about", about)));
+    let journal = get_url(url, &target.admin).await?;
     if target.json {
         return print_json(&journal);
     }
@@ -108,9 +112,6 @@ pub(crate) async fn journal(target: &Target, about: Option<&str>, limit: u32) ->
     // The newest last, where the eye is.
     for record in array(&journal, "records").iter().rev() {
         let subject = text(record, "/subject");
-        if about.is_some_and(|about| !subject.contains(about)) {
-            continue;
-        }
         let at = Duration::from_millis(record["at"].as_u64().unwrap_or(0));
         let at = humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + at);
         println!(

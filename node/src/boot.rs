@@ -21,7 +21,7 @@ use troupe_runtime::placement::Operator;
 use troupe_runtime::storage::Wal;
 use troupe_runtime::time::Clock;
 use troupe_runtime::transport::ReceiverSlot;
-use troupe_runtime::transport::mesh::{Mesh, MeshPeer, MeshSpec, ensure_certificates};
+use troupe_runtime::transport::mesh::{Mesh, MeshPeer, MeshSpec};
 use troupe_runtime::{Address, AskError, AskOptions, NodeId, Timestamp, wire};
 use troupe_supervision::console::{Console, ConsoleConfig, TreeSource};
 use troupe_supervision::{
@@ -32,7 +32,8 @@ use troupe_supervision::{
 use crate::config::Config;
 use crate::disk::open_disk;
 use crate::guard::guarded;
-use crate::owner::claim;
+use crate::owner::{Claim, claim};
+use crate::secrets;
 use crate::work::{Bench, Executors, Work};
 
 /// The service that counts what it is told, and answers how much that was.
@@ -310,6 +311,8 @@ struct Parts {
     declared: Arc<AtomicBool>,
     /// Where values of runs are filed.
     values_dir: Option<PathBuf>,
+    /// The data directory is this process's.
+    _claim: Claim,
 }
 
 async fn compose(
@@ -319,11 +322,9 @@ async fn compose(
     joins: bool,
 ) -> anyhow::Result<Parts> {
     let data = base.join(&config.cluster.data_dir).join(&own.name);
-    claim(config, own.id, &data)?;
+    let claim = claim(config, own.id, &data)?;
     let certs = base.join(&config.cluster.certs_dir);
-    let names: Vec<String> = config.nodes.iter().map(|node| node.name.clone()).collect();
-    ensure_certificates(&certs, &config.cluster.name, &names)?;
-    let cookie = cookie(&certs)?;
+    let cookie = secrets::ready(config, &certs)?;
     let journal = Arc::new(RingJournal::open(&data, Timestamp::wall()).context("the journal")?);
     let clock = Clock::start();
     let incarnation = Timestamp::wall().millis();
@@ -378,6 +379,7 @@ async fn compose(
         clock,
         declared: Arc::default(),
         values_dir,
+        _claim: claim,
     })
 }
 
@@ -402,21 +404,6 @@ async fn recommender_of(
 /// Where values of runs are filed: a client reads the path somewhere else than where this node was started.
 fn values_dir(config: &Config, base: &Path) -> Option<PathBuf> {
     std::path::absolute(base.join(&config.lake.dir).join(VALUES)).ok()
-}
-
-/// The shared secret: from the environment, or from a file beside the certificates that the first node makes.
-fn cookie(certs: &Path) -> anyhow::Result<String> {
-    if let Ok(cookie) = std::env::var("TROUPE_COOKIE") {
-        return Ok(cookie);
-    }
-    let path: PathBuf = certs.join("cookie");
-    let made: String = (0..32).map(|_| char::from(b"0123456789abcdef"[rand::random_range(0..16)])).collect();
-    let draft = certs.join(format!(".cookie-{}", std::process::id()));
-    std::fs::write(&draft, &made)?;
-    // A link fails where the name exists: the first of several nodes wins.
-    let _ = std::fs::hard_link(&draft, &path);
-    std::fs::remove_file(&draft)?;
-    std::fs::read_to_string(&path).with_context(|| format!("the cookie in {}", path.display()))
 }
 
 /// Declares the configured feature groups, once the control group has a leader. The same declaration changes nothing. An

@@ -6,10 +6,11 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use troupe_runtime::Timestamp;
 use troupe_runtime::transport::mesh::{
-    WARN_DAYS, ensure_certificates, read_certificates, retire_authorities, rotate_authority, rotate_nodes,
+    WARN_DAYS, nodes_with_certificates, read_certificates, retire_authorities, rotate_authority, rotate_nodes,
 };
 
 use crate::config::Config;
+use crate::secrets;
 
 /// Certificates of the mesh. Nodes that run take up what changes within a second; sessions that are there stay.
 #[derive(Debug, Args)]
@@ -27,7 +28,7 @@ enum What {
     Make,
     /// Lists authorities and certificates, and how many days they have left.
     Show,
-    /// Makes new certificates for the nodes.
+    /// Makes new certificates for every node that has one here, those included that joined later.
     Rotate {
         /// Only of this node.
         #[arg(long, conflicts_with = "authority")]
@@ -42,15 +43,17 @@ enum What {
 
 pub(crate) fn run(arguments: &Arguments, config: &Config, base: &Path) -> anyhow::Result<()> {
     let dir = base.join(&config.cluster.certs_dir);
-    let all: Vec<String> = config.nodes.iter().map(|node| node.name.clone()).collect();
-    let cluster = &config.cluster.name;
+    if matches!(arguments.what, What::Make) {
+        secrets::ready(config, &dir)?;
+    }
+    // Nodes that joined are in no file but their own.
+    let all = nodes_with_certificates(&dir).context("`troupe certs make` makes what is missing")?;
     match &arguments.what {
-        What::Make => ensure_certificates(&dir, cluster, &all)?,
-        What::Show => {}
-        What::Rotate { authority: true, .. } => rotate_authority(&dir, cluster)?,
+        What::Make | What::Show => {}
+        What::Rotate { authority: true, .. } => rotate_authority(&dir, &config.cluster.name)?,
         What::Rotate { node: Some(node), .. } => {
             let known = all.contains(node);
-            anyhow::ensure!(known, "--node {node}: the configuration has {}", all.join(", "));
+            anyhow::ensure!(known, "--node {node}: {} has certificates of {}", dir.display(), all.join(", "));
             rotate_nodes(&dir, std::slice::from_ref(node))?;
         }
         What::Rotate { node: None, .. } => rotate_nodes(&dir, &all)?,
@@ -62,14 +65,19 @@ pub(crate) fn run(arguments: &Arguments, config: &Config, base: &Path) -> anyhow
 fn show(dir: &Path, nodes: &[String]) -> anyhow::Result<()> {
     let now = Timestamp::wall();
     println!("{}", dir.display());
-    println!("{:<12} {:<40} {:<12} {:>9}", "FILE", "SUBJECT", "NAMES", "DAYS LEFT");
+    println!("{:<12} {:<40} {:<12} {:<17} {:>9}", "FILE", "SUBJECT", "NAMES", "SERIAL", "DAYS LEFT");
     let files = std::iter::once("ca.pem".to_owned()).chain(nodes.iter().map(|node| format!("{node}.pem")));
     for file in files {
-        let certificates = read_certificates(&dir.join(&file)).map_err(anyhow::Error::msg);
-        for one in certificates.context("`troupe certs make` makes what is missing")? {
+        for one in read_certificates(&dir.join(&file)).map_err(anyhow::Error::msg)? {
             let left = one.days_left(now);
-            let mark = if left < WARN_DAYS { "  expires soon" } else { "" };
-            println!("{:<12} {:<40} {:<12} {left:>9}{mark}", one.file, one.subject, one.names.join(","));
+            let mark = match left {
+                ..0 => "  has expired",
+                0..WARN_DAYS => "  expires soon",
+                _ => "",
+            };
+            let names = one.names.join(",");
+            let serial: String = one.serial.chars().take(16).collect();
+            println!("{:<12} {:<40} {names:<12} {serial:<17} {left:>9}{mark}", one.file, one.subject);
         }
     }
     Ok(())

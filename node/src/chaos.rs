@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use troupe_chaos::drill::{Job, Summary, page, play, totals};
 use troupe_chaos::nemesis::{SCENARIOS, Scenario};
 
-use crate::figures::{Goal, Report};
+use crate::figures::{Goal, Report, writable};
 use crate::local::stop_signal;
 
 /// `troupe chaos`.
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// For so long rounds of a scenario begin.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// Nodes of the cluster.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
@@ -48,6 +48,7 @@ pub(crate) struct Arguments {
 /// Plays what was asked for; an error when the cluster got anything wrong.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let scenarios = scenarios(&arguments.scenarios)?;
+    writable(arguments.json.iter().chain(&arguments.page))?;
     let mut summaries = Vec::new();
     for file in &arguments.with {
         summaries.extend(earlier(file)?);
@@ -87,7 +88,11 @@ async fn one(arguments: &Arguments, scenario: Scenario) -> anyhow::Result<Summar
     println!("{scenario}, seed {}: {}", arguments.seed, scenario.story());
     let scratch = tempfile::Builder::new().prefix("troupe-chaos-").tempdir()?;
     let dir = match &arguments.keep {
-        Some(keep) => keep.join(format!("{scenario}-{}", arguments.seed)),
+        Some(keep) => {
+            let dir = keep.join(format!("{scenario}-{}", arguments.seed));
+            std::fs::create_dir_all(&dir).with_context(|| format!("--keep {}", dir.display()))?;
+            dir
+        }
         None => scratch.path().to_owned(),
     };
     let job = Job {
@@ -118,15 +123,17 @@ async fn one(arguments: &Arguments, scenario: Scenario) -> anyhow::Result<Summar
 }
 
 fn scenarios(names: &[String]) -> anyhow::Result<Vec<Scenario>> {
-    if names.iter().any(|name| name == "all") {
-        return Ok(SCENARIOS.iter().map(|(scenario, _)| *scenario).collect());
-    }
-    names.iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect()
+    let (all, named): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| *name == "all");
+    let named: anyhow::Result<Vec<Scenario>> =
+        named.into_iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect();
+    let named = named?;
+    Ok(if all.is_empty() { named } else { SCENARIOS.iter().map(|(scenario, _)| *scenario).collect() })
 }
 
 fn earlier(file: &PathBuf) -> anyhow::Result<Vec<Summary>> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let mut json: serde_json::Value = serde_json::from_str(&text)?;
+    let mut json: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is no --json of chaos", file.display()))?;
     serde_json::from_value(json["runs"].take()).with_context(|| format!("{}: runs", file.display()))
 }
 

@@ -33,6 +33,25 @@ pub(crate) struct Report {
     figures: Vec<Figure>,
 }
 
+/// Whether a file can be written when all is measured, asked before anything is: an hour's figures are not lost to a typo.
+///
+/// # Errors
+/// It cannot; the text names the file.
+pub(crate) fn writable<'a>(paths: impl IntoIterator<Item = &'a std::path::PathBuf>) -> anyhow::Result<()> {
+    for path in paths {
+        let there = path.exists();
+        std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+        if !there {
+            std::fs::remove_file(path).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
 /// What a figure should reach.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
@@ -169,5 +188,23 @@ mod tests {
         let mut samples: Vec<u64> = (1..=100).map(|n| n * 1_000).rev().collect();
         assert_eq!((percentile_ms(&mut samples, 0.5), percentile_ms(&mut samples, 0.99)), (51.0, 100.0));
         assert_eq!(percentile_ms(&mut [], 0.5).to_bits(), 0.0_f64.to_bits());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_known_before_and_one_that_can_is_left_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (new, old) = (dir.path().join("new.json"), dir.path().join("old.json"));
+        std::fs::write(&old, "before").unwrap();
+        writable([&new, &old]).unwrap();
+        assert!(!new.exists());
+        assert_eq!(std::fs::read_to_string(&old).unwrap(), "before");
+        let nowhere = dir.path().join("nowhere/new.json");
+        let said = format!("{:#}", writable([&nowhere]).unwrap_err());
+        assert!(said.contains("nowhere/new.json cannot be written"), "{said}");
     }
 }

@@ -20,6 +20,7 @@ mod operate;
 mod owner;
 mod play;
 mod probe;
+mod secrets;
 mod sim;
 mod stage;
 mod work;

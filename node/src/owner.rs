@@ -1,5 +1,6 @@
 //! Whose a data directory is. What was written under other terms would be read wrongly, so it is not read at all.
 
+use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
@@ -12,6 +13,12 @@ use crate::config::Config;
 /// Version of the directory's layout. A newer one is refused; an older one is read.
 const FORMAT: u32 = 1;
 const FILE: &str = "owner.toml";
+/// Held by the process that works in the directory.
+const LOCK: &str = "owner.lock";
+
+/// A data directory that nobody else works in for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Claim(#[allow(dead_code, reason = "its lock ends with it")] File);
 
 /// What must not change under a data directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +34,21 @@ struct Owner {
 ///
 /// # Errors
 /// Another cluster's, another node's, made with other shards or another engine, or by a newer version: the error names
-/// the file, the key and the fix.
-pub(crate) fn claim(config: &Config, node: u16, data: &Path) -> anyhow::Result<()> {
+/// the file, the key and the fix. Or a process that works in it.
+pub(crate) fn claim(config: &Config, node: u16, data: &Path) -> anyhow::Result<Claim> {
+    check(config, node, data)?;
+    let path = data.join(LOCK);
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(Claim(file)),
+        Err(TryLockError::WouldBlock) => {
+            bail!("{}: another process runs node {node} on this directory: stop it first", path.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
+    }
+}
+
+fn check(config: &Config, node: u16, data: &Path) -> anyhow::Result<()> {
     let path = data.join(FILE);
     let (cluster, shards, engine) = (config.cluster.name.clone(), config.cluster.shards, config.store.engine);
     let ours = Owner { format: FORMAT, cluster, node, shards, engine };
@@ -99,7 +119,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("n1");
         let config = Config::default();
-        claim(&config, 1, &data).unwrap();
+        let held = claim(&config, 1, &data).unwrap();
+        let said = claim(&config, 1, &data).unwrap_err().to_string();
+        assert!(said.contains("another process runs node 1 on this directory"), "{said}");
+        drop(held);
         claim(&config, 1, &data).unwrap();
         let before = std::fs::read(data.join(FILE)).unwrap();
         let mut elsewhere = config.clone();

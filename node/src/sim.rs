@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use troupe_runtime::sim::{Group, Options, Timed, draw, run, shrink};
 
-use crate::figures::{Goal, Report};
+use crate::figures::{Goal, Report, writable};
 
 /// Runs that a failing plan is shrunk in.
 const SHRINK_RUNS: u32 = 200;
@@ -19,7 +19,8 @@ pub(crate) struct Arguments {
     /// Seeds, the last one excluded.
     #[arg(long, default_value = "0..20", value_parser = seeds)]
     seeds: Range<u64>,
-    /// Faults that may happen, by name: crash, pause, cut, lossy, disk, amnesia, clock, overload, drain. Without it, all.
+    /// Faults that may happen, by name: crash, pause, cut, lossy, disk, amnesia, clock, overload, drain, membership.
+    /// Without it, all.
     #[arg(long, value_delimiter = ',', value_parser = group)]
     faults: Option<Vec<Group>>,
     /// Nodes.
@@ -79,6 +80,7 @@ pub(crate) fn simulate(arguments: Arguments) -> anyhow::Result<()> {
     if !problems.is_empty() {
         bail!("{}", problems.join("; "));
     }
+    writable(&json)?;
     let replayed = replay.map(|file| {
         let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         serde_json::from_str::<Vec<Timed>>(&text).with_context(|| file.display().to_string())

@@ -173,6 +173,12 @@ async fn the_journal_merges_all_nodes_newest_first_up_to_the_limit() {
     assert_eq!((&records[0]["node"], &records[0]["reason"]), (&1.into(), &"boot".into()));
     assert!(records.is_sorted_by_key(|record| std::cmp::Reverse(record["at"].as_u64())));
     assert!(records.iter().any(|record| record["node"] == 2));
+    let about = console.json("/api/journal?limit=1&about=n1").await;
+    let subjects: Vec<&Value> =
+        about["records"].as_array().unwrap().iter().map(|one| &one["subject"]).collect();
+    assert_eq!(subjects, ["n1"], "one record about it is among the others: {about}");
+    let nothing = console.json("/api/journal?about=nobody").await;
+    assert_eq!(nothing["records"], serde_json::json!([]));
 }
 
 #[tokio::test]

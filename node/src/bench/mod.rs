@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::config::Config;
-use crate::figures::Report;
+use crate::figures::{Report, writable};
 use crate::local::stop_signal;
 use crate::play::{self, Play};
 
@@ -100,7 +100,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = ".deps/ml-100k")]
     data: PathBuf,
     /// Plays so many events made up by the seed, also where the data set is there.
-    #[arg(long, value_name = "EVENTS")]
+    #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u32).range(1..))]
     synthetic: Option<u32>,
     /// Seed of everything that is drawn.
     #[arg(long, default_value_t = 1)]
@@ -124,6 +124,7 @@ impl Arguments {
 
 /// Measures what was asked for; the cluster that it starts ends with it.
 pub(crate) async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
+    writable(&arguments.json)?;
     let play = play::load(&arguments.data, arguments.synthetic, arguments.seed)?;
     let mut report = Report::new("bench", arguments.seed, play.name);
     let mut stop = stop_signal(false);

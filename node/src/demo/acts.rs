@@ -16,7 +16,7 @@ use super::closing::Closing;
 use super::live::{Live, micros};
 use crate::audit::{Audit, Ledger};
 use crate::config::Config;
-use crate::figures::{Goal, Report, percentile_ms};
+use crate::figures::{Goal, Report, percentile_ms, writable};
 use crate::learn;
 use crate::learn::event_of;
 use crate::local::{Local, stop_signal};
@@ -60,6 +60,7 @@ pub(crate) struct Arguments {
 
 /// Plays all acts, and stops every child however that ends.
 pub(crate) async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
+    writable(&arguments.json)?;
     let play = play::load(&arguments.data, arguments.synthetic, arguments.seed)?;
     let stage = Stage::prepare(config)?;
     let mut stop = stop_signal(false);

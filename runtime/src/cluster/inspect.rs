@@ -22,7 +22,7 @@ pub(super) const SERVICE: &str = "inspect";
 /// How long a look waits.
 const WITHIN: Duration = Duration::from_secs(2);
 /// Lifecycle records in one answer.
-const JOURNAL_MAX: u32 = 1_000;
+const JOURNAL_MAX: u32 = 10_000;
 /// Keys in one answer of a shard.
 const KEYS_MAX: u32 = 100_000;
 

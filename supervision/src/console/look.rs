@@ -67,10 +67,15 @@ impl Looker {
         self.each(|node| self.trees.tree(node)).await
     }
 
-    pub(super) async fn journal(&self, limit: u32) -> JournalView {
+    /// The newest records, `about` subjects whose name contains it: those are looked for in all that each node keeps.
+    pub(super) async fn journal(&self, limit: u32, about: Option<&str>) -> JournalView {
         let nodes = self.inspect.nodes();
-        let looks = nodes.iter().map(|address| self.records(address.node, limit));
-        let looked = join_all(looks).await;
+        let asked = if about.is_some() { u32::MAX } else { limit };
+        let looks = nodes.iter().map(|address| self.records(address.node, asked));
+        let mut looked = join_all(looks).await;
+        if let Some(about) = about {
+            looked.iter_mut().flatten().for_each(|records| records.retain(|one| one.subject.contains(about)));
+        }
         merge(nodes.iter().map(|address| address.node).zip(looked.into_iter().map(unseen)), limit)
     }
 

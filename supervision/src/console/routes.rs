@@ -26,8 +26,10 @@ use crate::tree::TreeView;
 const KEYS_DEFAULT: u32 = 50;
 
 #[derive(Deserialize)]
-pub(super) struct Limit {
+pub(super) struct Records {
     limit: Option<u32>,
+    /// Only of subjects whose name contains this.
+    about: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -62,11 +64,11 @@ pub(super) async fn tree(State(desk): State<Desk>) -> Json<Vec<Seen<TreeView>>> 
 
 pub(super) async fn journal(
     State(desk): State<Desk>,
-    query: Result<Query<Limit>, QueryRejection>,
+    query: Result<Query<Records>, QueryRejection>,
 ) -> Result<Json<JournalView>, Problem> {
-    let Query(Limit { limit }) = query.map_err(bad_query)?;
+    let Query(Records { limit, about }) = query.map_err(bad_query)?;
     let most = desk.looker.config.journal_max;
-    Ok(Json(desk.looker.journal(limit.unwrap_or(most).min(most)).await))
+    Ok(Json(desk.looker.journal(limit.unwrap_or(most).min(most), about.as_deref()).await))
 }
 
 pub(super) async fn keys(

@@ -46,7 +46,10 @@ pub enum CertError {
     )]
     NotTrusted(String),
     /// Whoever has this certificate would be locked out.
-    #[error("{0} is not signed by the authority that is to stay ({1}): `troupe certs rotate` first")]
+    #[error(
+        "{0} is not signed by the authority that is to stay ({1}): `troupe certs rotate` first, or remove the file if \
+         that node is gone for good"
+    )]
     SignedByAnother(String, String),
     /// The directory holds certificates, but none for this node.
     #[error("{0} has no certificate for node {1:?}: add NAME.pem and NAME.key signed by its authority")]
@@ -131,16 +134,34 @@ pub fn retire_authorities(dir: &Path) -> Result<(), CertError> {
     }
     let key = KeyPair::from_pem(&authority_key(dir)?)?;
     let stays = own_authority(dir, &key)?;
-    for entry in fs::read_dir(dir).map_err(|error| CertError::Io(dir.display().to_string(), error))? {
-        let path = entry.map_err(|error| CertError::Io(dir.display().to_string(), error))?.path();
-        let draft = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.extension().is_some_and(|extension| extension == "pem") && !path.ends_with(TRUSTED) && !draft
-        {
-            signed_by(&path, &stays)
-                .map_err(|why| CertError::SignedByAnother(path.display().to_string(), why))?;
-        }
+    for node in nodes_with_certificates(dir)? {
+        let path = dir.join(format!("{node}.pem"));
+        signed_by(&path, &stays)
+            .map_err(|why| CertError::SignedByAnother(path.display().to_string(), why))?;
     }
     write(dir, TRUSTED, &stays)
+}
+
+/// Whether certificates can be made here.
+#[must_use]
+pub fn authority_at_hand(dir: &Path) -> bool {
+    dir.join(AUTHORITY_KEY).exists()
+}
+
+/// The nodes that have a certificate here, by name.
+///
+/// # Errors
+/// See [`CertError`].
+pub fn nodes_with_certificates(dir: &Path) -> Result<Vec<String>, CertError> {
+    let fail = |error| CertError::Io(dir.display().to_string(), error);
+    let mut nodes = Vec::new();
+    for entry in fs::read_dir(dir).map_err(fail)? {
+        let name = entry.map_err(fail)?.file_name().to_string_lossy().into_owned();
+        let draft = name.starts_with('.');
+        nodes.extend(name.strip_suffix(".pem").filter(|_| !draft && name != TRUSTED).map(str::to_owned));
+    }
+    nodes.sort_unstable();
+    Ok(nodes)
 }
 
 /// The trusted authorities, each as PEM.
@@ -260,6 +281,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         ensure_certificates(&certs, "test", &["n8".to_owned()]).unwrap();
         assert!(certs.join("n8.pem").exists(), "the development authority is at hand");
+        assert_eq!(nodes_with_certificates(&certs).unwrap(), ["n1", "n2", "n8"]);
         fs::remove_file(certs.join("ca.key")).unwrap();
         let error = ensure_certificates(&certs, "test", &["n9".to_owned()]).unwrap_err();
         assert!(error.to_string().contains("n9"), "{error}");

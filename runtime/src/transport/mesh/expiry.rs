@@ -26,6 +26,8 @@ pub struct Certificate {
     pub not_before: Timestamp,
     /// Until when.
     pub not_after: Timestamp,
+    /// Its serial number, in hexadecimal: two authorities may have the same name.
+    pub serial: String,
 }
 
 impl Certificate {
@@ -63,6 +65,7 @@ fn parse(path: &Path, certificate: &CertificateDer<'_>) -> Result<Certificate, S
         names: names.collect(),
         not_before: millis(parsed.validity().not_before.timestamp()),
         not_after: millis(parsed.validity().not_after.timestamp()),
+        serial: parsed.raw_serial_as_string().replace(':', ""),
     })
 }
 
@@ -99,6 +102,7 @@ mod tests {
             names: vec!["n1".into()],
             not_before: Timestamp(0),
             not_after,
+            serial: "00".into(),
         }
     }
 

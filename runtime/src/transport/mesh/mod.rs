@@ -21,6 +21,9 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use certs::{CertError, ensure_certificates, retire_authorities, rotate_authority, rotate_nodes};
+pub use certs::{
+    CertError, authority_at_hand, ensure_certificates, nodes_with_certificates, retire_authorities,
+    rotate_authority, rotate_nodes,
+};
 pub use expiry::{Certificate, WARN_DAYS, read_certificates};
 pub use start::{Mesh, MeshError, MeshPeer, MeshSpec};

@@ -23,6 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Tls {
     files: Arc<[PathBuf; 3]>,
+    node: Arc<str>,
     sides: Arc<ArcSwap<Sides>>,
 }
 
@@ -38,8 +39,8 @@ impl Tls {
     /// Loads the authorities and the node's own certificate.
     pub(super) fn load(dir: &Path, node: &str) -> Result<Self, String> {
         let files = [dir.join(TRUSTED), dir.join(format!("{node}.pem")), dir.join(format!("{node}.key"))];
-        let sides = Arc::new(ArcSwap::from_pointee(Sides::load(&files)?));
-        Ok(Self { files: Arc::new(files), sides })
+        let sides = Arc::new(ArcSwap::from_pointee(Sides::load(&files, node)?));
+        Ok(Self { files: Arc::new(files), node: node.into(), sides })
     }
 
     /// What new sessions use.
@@ -67,7 +68,7 @@ impl Tls {
             if stamp == seen {
                 continue;
             }
-            match Sides::load(&self.files) {
+            match Sides::load(&self.files, &self.node) {
                 Ok(sides) => {
                     self.sides.store(Arc::new(sides));
                     (seen, warned, complained) = (stamp, Warned::default(), String::new());
@@ -85,12 +86,19 @@ impl Tls {
 }
 
 impl Sides {
-    fn load([trusted, own, key_path]: &[PathBuf; 3]) -> Result<Self, String> {
+    fn load([trusted, own, key_path]: &[PathBuf; 3], node: &str) -> Result<Self, String> {
         let authority = certificates(trusted)?;
-        let own = certificates(own)?;
+        let (own_path, own) = (own, certificates(own)?);
         let key = || {
             PrivateKeyDer::from_pem_file(key_path).map_err(|error| format!("{}: {error}", key_path.display()))
         };
+        // Every peer would refuse it, and say so in a log that nobody here reads.
+        if name_of(&own[0], std::iter::once(node)).is_none() {
+            return Err(format!(
+                "{} is not of node {node}: a certificate names its node in a subject alternative name",
+                own_path.display()
+            ));
+        }
         let mut roots = RootCertStore::empty();
         for certificate in authority {
             roots.add(certificate).map_err(|error| error.to_string())?;
@@ -105,7 +113,7 @@ impl Sides {
             .map_err(|error| error.to_string())?
             .with_client_cert_verifier(verifier)
             .with_single_cert(own.clone(), key()?)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| format!("{} and {}: {error}", own_path.display(), key_path.display()))?;
         let client = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
@@ -138,6 +146,8 @@ pub(super) fn session_number<Side>(connection: &rustls::ConnectionCommon<Side>) 
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| format!("{}: {error}", path.display()))
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| error.to_string())
+        .and_then(|found| if found.is_empty() { Err("no certificate in it".to_owned()) } else { Ok(found) })
+        .map_err(|why| format!("{}: {why}", path.display()))
 }
