@@ -1,6 +1,7 @@
 //! What a node shows to its peers: its certificates, and the cookie.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -40,7 +41,9 @@ fn cookie(certs: &Path) -> anyhow::Result<String> {
     }
     let made: String = (0..32).map(|_| char::from(b"0123456789abcdef"[rand::random_range(0..16)])).collect();
     let draft = certs.join(format!(".cookie-{}", std::process::id()));
-    std::fs::write(&draft, &made).with_context(named)?;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&draft).with_context(named)?;
+    file.write_all(made.as_bytes()).and_then(|()| file.sync_all()).with_context(named)?;
     // A link fails where the name exists: the first of several nodes wins.
     let _ = std::fs::hard_link(&draft, &path);
     std::fs::remove_file(&draft).with_context(named)?;
@@ -60,6 +63,8 @@ mod tests {
         ensure_certificates(&certs, "test", &["n1".to_owned()]).unwrap();
         let made = cookie(&certs).unwrap();
         assert_eq!(cookie(&certs).unwrap(), made);
+        let mode = std::fs::metadata(certs.join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         std::fs::remove_file(certs.join("ca.key")).unwrap();
         assert_eq!(cookie(&certs).unwrap(), made);
         std::fs::remove_file(certs.join(FILE)).unwrap();

@@ -117,7 +117,13 @@ impl Postbox {
     }
 
     fn journal(&self, subject: String, change: &str, reason: String) {
-        tracing::info!(subject, change, reason, "lifecycle");
+        match change {
+            // They become an outage by themselves.
+            "certificate_expires" | "certificates_unreadable" => {
+                tracing::warn!(subject, change, reason, "lifecycle");
+            }
+            _ => tracing::info!(subject, change, reason, "lifecycle"),
+        }
         self.journal.record(Lifecycle {
             at: Timestamp::wall(),
             node: self.here,
