@@ -189,11 +189,6 @@ mod tests {
         assert_eq!((percentile_ms(&mut samples, 0.5), percentile_ms(&mut samples, 0.99)), (51.0, 100.0));
         assert_eq!(percentile_ms(&mut [], 0.5).to_bits(), 0.0_f64.to_bits());
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn a_file_that_cannot_be_written_is_known_before_and_one_that_can_is_left_as_it_was() {
