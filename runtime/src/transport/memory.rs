@@ -243,19 +243,19 @@ mod tests {
         let (one, heard_one) = join(&network, 1, 10);
         let (two, heard_two) = join(&network, 2, 20);
         for n in 0..1_000 {
-            one.send(NodeId(2), call(n)).unwrap();
+            one.send(NodeId(2), &call(n)).unwrap();
         }
         let heard = heard_two.until(1_001).await;
         assert_eq!(heard[0], "up 1 10");
         let expected: Vec<String> = (0..1_000).map(|n| format!("{n} from 1")).collect();
         assert_eq!(heard[1..], expected);
         network.cut_one_way(NodeId(1), NodeId(2));
-        assert_eq!(one.send(NodeId(2), call(1_000)), Ok(()), "a cut is silent");
+        assert_eq!(one.send(NodeId(2), &call(1_000)), Ok(()), "a cut is silent");
         assert!(!one.peers()[0].connected);
-        two.send(NodeId(1), call(7)).unwrap();
+        two.send(NodeId(1), &call(7)).unwrap();
         assert_eq!(heard_one.until(2).await, ["up 2 20", "7 from 2"]);
         network.heal(NodeId(1), NodeId(2));
-        one.send(NodeId(2), call(1_001)).unwrap();
+        one.send(NodeId(2), &call(1_001)).unwrap();
         assert_eq!(heard_two.until(1_002).await[1_001..], ["1001 from 1"]);
     }
 
@@ -265,13 +265,13 @@ mod tests {
         let (one, heard_one) = join(&network, 1, 10);
         let (two, heard_two) = join(&network, 2, 20);
         network.pause(NodeId(2), true);
-        one.send(NodeId(2), call(1)).unwrap();
+        one.send(NodeId(2), &call(1)).unwrap();
         network.kill(NodeId(2));
-        assert_eq!(one.send(NodeId(2), call(2)), Err(SendError::Unreachable));
-        assert_eq!(two.send(NodeId(1), call(3)), Err(SendError::Unreachable));
+        assert_eq!(one.send(NodeId(2), &call(2)), Err(SendError::Unreachable));
+        assert_eq!(two.send(NodeId(1), &call(3)), Err(SendError::Unreachable));
         let (_successor, heard_successor) = join(&network, 2, 21);
-        assert_eq!(two.send(NodeId(1), call(4)), Err(SendError::Unreachable), "an old incarnation");
-        one.send(NodeId(2), call(5)).unwrap();
+        assert_eq!(two.send(NodeId(1), &call(4)), Err(SendError::Unreachable), "an old incarnation");
+        one.send(NodeId(2), &call(5)).unwrap();
         assert_eq!(heard_successor.until(2).await, ["up 1 10", "5 from 1"]);
         assert_eq!(heard_one.until(3).await, ["up 2 20", "down 2", "up 2 21"]);
         assert_eq!(heard_two.until(1).await, ["up 1 10"], "what waited was dropped");
@@ -283,9 +283,9 @@ mod tests {
         let (one, _) = join(&network, 1, 10);
         let (_two, heard) = join(&network, 2, 20);
         network.pause(NodeId(2), true);
-        let taken = (0..).take_while(|n| one.send(NodeId(2), call(*n)).is_ok()).count();
+        let taken = (0..).take_while(|n| one.send(NodeId(2), &call(*n)).is_ok()).count();
         assert!((QUEUE_MAX..=QUEUE_MAX + 1).contains(&taken), "{taken}");
-        assert_eq!(one.send(NodeId(2), call(0)), Err(SendError::Full));
+        assert_eq!(one.send(NodeId(2), &call(0)), Err(SendError::Full));
         assert!(one.peers()[0].queued > 60_000);
         assert_eq!(heard.0.lock().unwrap().len(), 1);
         network.pause(NodeId(2), false);
