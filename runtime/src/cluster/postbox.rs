@@ -119,7 +119,7 @@ impl Postbox {
     fn journal(&self, subject: String, change: &str, reason: String) {
         match change {
             // They become an outage by themselves.
-            "certificate_expires" | "certificates_unreadable" => {
+            "certificate_expires" | "certificates_unreadable" | "certificate_of_another" => {
                 tracing::warn!(subject, change, reason, "lifecycle");
             }
             _ => tracing::info!(subject, change, reason, "lifecycle"),

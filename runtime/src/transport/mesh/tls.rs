@@ -39,7 +39,7 @@ impl Tls {
     /// Loads the authorities and the node's own certificate.
     pub(super) fn load(dir: &Path, node: &str) -> Result<Self, String> {
         let files = [dir.join(TRUSTED), dir.join(format!("{node}.pem")), dir.join(format!("{node}.key"))];
-        let sides = Arc::new(ArcSwap::from_pointee(Sides::load(&files, node)?));
+        let sides = Arc::new(ArcSwap::from_pointee(Sides::load(&files)?));
         Ok(Self { files: Arc::new(files), node: node.into(), sides })
     }
 
@@ -53,10 +53,25 @@ impl Tls {
         [of(&self.files[0]), of(&self.files[1]), of(&self.files[2])]
     }
 
+    /// Why every peer will refuse this node, and say so in a log that nobody looks at here.
+    fn of_another(&self) -> Option<String> {
+        let own = certificates(&self.files[1]).ok()?;
+        let known = name_of(own.first()?, std::iter::once(&*self.node)).is_some();
+        let (file, node) = (self.files[1].display(), &self.node);
+        (!known).then(|| {
+            format!(
+                "{file} is not of node {node}, which its subject alternative names must name: peers refuse it"
+            )
+        })
+    }
+
     /// Reads the files again whenever they have changed, and says when they are about to expire, for as long as the
     /// node runs. `say` gets a change and its reason.
     pub(super) async fn follow(self, say: impl Fn(&'static str, String)) {
         let (mut seen, mut warned, mut complained) = (self.stamp(), Warned::default(), String::new());
+        if let Some(why) = self.of_another() {
+            say("certificate_of_another", why);
+        }
         loop {
             let own =
                 [&self.files[0], &self.files[1]].map(|path| read_certificates(path).unwrap_or_default());
@@ -68,11 +83,14 @@ impl Tls {
             if stamp == seen {
                 continue;
             }
-            match Sides::load(&self.files, &self.node) {
+            match Sides::load(&self.files) {
                 Ok(sides) => {
                     self.sides.store(Arc::new(sides));
                     (seen, warned, complained) = (stamp, Warned::default(), String::new());
                     say("certificates_read", "new sessions use the files as they are now".to_owned());
+                    if let Some(why) = self.of_another() {
+                        say("certificate_of_another", why);
+                    }
                 }
                 // Certificate and key are two files: between them they do not fit, and are looked at again.
                 Err(why) if why != complained => {
@@ -86,19 +104,12 @@ impl Tls {
 }
 
 impl Sides {
-    fn load([trusted, own, key_path]: &[PathBuf; 3], node: &str) -> Result<Self, String> {
+    fn load([trusted, own, key_path]: &[PathBuf; 3]) -> Result<Self, String> {
         let authority = certificates(trusted)?;
         let (own_path, own) = (own, certificates(own)?);
         let key = || {
             PrivateKeyDer::from_pem_file(key_path).map_err(|error| format!("{}: {error}", key_path.display()))
         };
-        // Every peer would refuse it, and say so in a log that nobody here reads.
-        if name_of(&own[0], std::iter::once(node)).is_none() {
-            return Err(format!(
-                "{} is not of node {node}: a certificate names its node in a subject alternative name",
-                own_path.display()
-            ));
-        }
         let mut roots = RootCertStore::empty();
         for certificate in authority {
             roots.add(certificate).map_err(|error| error.to_string())?;
