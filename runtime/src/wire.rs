@@ -64,6 +64,16 @@ pub fn decode_snapshot<T: Decode<()>>(bytes: &[u8]) -> Result<T, String> {
     }
 }
 
+/// [`decode_prefix`] for what a shard holds, which was written here or has come whole and within its own bound. What is
+/// written must be read back, whatever its size: the bound of a message would make a loss of it.
+///
+/// # Errors
+/// What did not fit, as text.
+pub fn decode_snapshot_prefix<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), String> {
+    let config = bincode::config::standard().with_limit::<SNAPSHOT_BYTES_MAX>();
+    bincode::decode_from_slice(bytes, config).map_err(|error| error.to_string())
+}
+
 /// Decodes a value from the start of `bytes` and tells how many it took.
 ///
 /// # Errors

@@ -67,7 +67,7 @@ impl<E: Entity> Cell for Resident<E> {
 
     fn share(&self) -> Option<Arc<dyn Any + Send + Sync>> {
         // States are not `Clone`: a trip through the checkpoint's encoding copies them, and control entities are small.
-        let copy = wire::decode::<E>(&self.encode()).ok()?;
+        let copy = wire::decode_snapshot::<E>(&self.encode()).ok()?;
         Some(Arc::new(copy))
     }
 

@@ -87,7 +87,7 @@ impl Registry {
             placement: E::PLACEMENT,
             faults: E::FAULTS,
             create: |key| Box::new(Resident(E::create(key))),
-            restore: |bytes| Ok(Box::new(Resident(wire::decode::<E>(bytes)?))),
+            restore: |bytes| Ok(Box::new(Resident(wire::decode_snapshot::<E>(bytes)?))),
             event_view: |bytes| {
                 let event = wire::decode::<E::Event>(bytes)?;
                 serde_json::to_value(&event).map_err(|error| error.to_string())

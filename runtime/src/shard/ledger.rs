@@ -126,11 +126,11 @@ impl Ledger {
     /// # Errors
     /// Bytes that are no ledger.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let (first, used) = wire::decode_prefix::<First>(bytes)?;
+        let (first, used) = wire::decode_snapshot_prefix::<First>(bytes)?;
         let (now, outbox, taken, answers, answers_by_age) = first;
         let timers = match &bytes[used..] {
             [] => TimerTable::default(),
-            rest => wire::decode::<Vec<TimerChange>>(rest)?.into_iter().collect(),
+            rest => wire::decode_snapshot::<Vec<TimerChange>>(rest)?.into_iter().collect(),
         };
         Ok(Self { now, outbox, taken, answers, answers_by_age, timers })
     }
@@ -226,6 +226,33 @@ mod tests {
         fold(&mut ledger, 4, Batch { acked: vec![(ShardId(1), 4)], ..Batch::default() }, &config);
         fold(&mut ledger, 5, Batch { items: vec![item(2, None)], ..Batch::default() }, &config);
         assert_eq!(ledger.outbox[&ShardId(1)].waiting[0].seq, 5);
+    }
+
+    #[test]
+    fn a_ledger_is_read_back_however_large_it_has_become() {
+        let large = vec![0; 1 << 20];
+        let mut ledger = Ledger::default();
+        let mut many = item(70, None);
+        many.effects.iter_mut().for_each(|effect| effect.body.extend_from_slice(&large));
+        fold(&mut ledger, 1, Batch { items: vec![many], ..Batch::default() }, &ShardConfig::default());
+        let bytes = encode_ledger(&SnapshotMark::default(), &ledger);
+        let (_, read) = decode_ledger(&bytes).unwrap();
+        assert!(read == ledger, "what a checkpoint holds is read back");
+        let timers: Vec<TimerChange> = (0..600_000_u32).map(timer).collect();
+        ledger = Ledger { timers: timers.into_iter().collect(), ..Ledger::default() };
+        let bytes = encode_ledger(&SnapshotMark::default(), &ledger);
+        assert_eq!(decode_ledger(&bytes).map(|(_, read)| read.timers.len()), Ok(600_000));
+    }
+
+    fn timer(n: u32) -> TimerChange {
+        let due = Timestamp(u64::from(n));
+        let catch_up = crate::entity::CatchUp::One;
+        let timer = crate::entity::Timer { due, every_ms: None, catch_up, verb: "v".into(), body: vec![1] };
+        TimerChange {
+            of: Address { kind: "k".into(), key: n.to_string() },
+            name: "t".into(),
+            to: super::super::timers::TimerTo::Set(timer),
+        }
     }
 
     #[test]
