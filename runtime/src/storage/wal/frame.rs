@@ -13,6 +13,9 @@ pub(super) const HEADER: usize = 32;
 pub(super) const HEAD: usize = 16;
 /// Largest body: an entry is bounded far below it.
 pub(super) const BODY_MAX: usize = 32 << 20;
+/// Bytes of records after which a frame takes no more of them: what one append holds is not bounded, and what is larger than
+/// the largest body would not be read back.
+const RECORDS_BYTES: usize = 8 << 20;
 /// The shard number of an end mark.
 const END: u32 = u32::MAX;
 
@@ -58,15 +61,24 @@ pub(super) fn parse_header(bytes: &[u8]) -> Result<u64, String> {
     Ok(u64::from_le_bytes(word(bytes, 8)))
 }
 
-/// Appends a frame with these records.
+/// Appends frames with these records; a tear between two of them leaves the first records, as one between two appends does.
 pub(super) fn push(out: &mut Vec<u8>, sequence: u64, shard: ShardId, records: &[Record]) {
-    let start = out.len();
-    out.resize(start + HEAD, 0);
-    out.push(u8::try_from(FORMAT).unwrap_or(u8::MAX));
-    for record in records {
-        wire::encode_into(record, out);
+    let mut left = records.iter();
+    loop {
+        let start = out.len();
+        out.resize(start + HEAD, 0);
+        out.push(u8::try_from(FORMAT).unwrap_or(u8::MAX));
+        for record in left.by_ref() {
+            wire::encode_into(record, out);
+            if out.len() - start >= RECORDS_BYTES {
+                break;
+            }
+        }
+        seal(out, start, sequence, shard.0);
+        if left.len() == 0 {
+            return;
+        }
     }
-    seal(out, start, sequence, shard.0);
 }
 
 /// Appends the end mark.

@@ -49,6 +49,7 @@ pub(super) struct Read {
 /// Reads every segment in order, and cuts a torn tail off.
 pub(super) fn read(dir: &Path) -> Result<(Recovered, Vec<Read>), WalError> {
     let mut reader = Reader::default();
+    segment::remove_freed(dir)?;
     let segments = segment::list(dir)?;
     let newest = segments.len().saturating_sub(1);
     for (at, (sequence, path)) in segments.into_iter().enumerate() {
@@ -83,7 +84,14 @@ impl Place {
             let fail = |error: std::io::Error| WalError::io(path, &error);
             let mut bytes = Vec::new();
             File::open(path).and_then(|file| file.take(*end).read_to_end(&mut bytes)).map_err(fail)?;
-            read_one(&bytes, *sequence, path, Some(self.shard), &mut found);
+            let (_, end) = read_one(&bytes, *sequence, path, Some(self.shard), &mut found);
+            // All of it was written before it was asked for: what cannot be read may have been of any group.
+            if let End::Open(offset) = end
+                && offset < bytes.len()
+            {
+                let place = path.display();
+                return Err(WalError::Unreadable(format!("{place} is unreadable from byte {offset}")));
+            }
         }
         found.push(Piece::Record(self.shard, self.base, "what is known of it".to_owned()));
         let mut out = Recovered::default();

@@ -108,6 +108,27 @@ pub(super) fn remove_unfinished(dir: &Path) -> Result<(), WalError> {
     Ok(())
 }
 
+/// Removes segments that were free when power was lost, and whose new names were lost with it: one that was about to begin
+/// its next life says so, by a number that no segment has yet, and those before it had been freed before it.
+pub(super) fn remove_freed(dir: &Path) -> Result<(), WalError> {
+    let segments = list(dir)?;
+    let Some((newest, _)) = segments.last().cloned() else { return Ok(()) };
+    let mut last_freed = None;
+    for (at, (_, path)) in segments.iter().enumerate() {
+        let mut header = [0; frame::HEADER];
+        let read = File::open(path).and_then(|file| file.read_exact_at(&mut header, 0));
+        // One that cannot be read, or is no segment, is for who reads them all.
+        if read.is_ok() && frame::parse_header(&header).is_ok_and(|number| number > newest) {
+            last_freed = Some(at);
+        }
+    }
+    let Some(last_freed) = last_freed else { return Ok(()) };
+    for (_, path) in &segments[..=last_freed] {
+        std::fs::remove_file(path).map_err(|error| WalError::io(path, &error))?;
+    }
+    sync_dir(dir)
+}
+
 /// Turns a segment that nobody needs into a spare.
 pub(super) fn retire(
     dir: &Path,

@@ -273,6 +273,62 @@ fn any_history_reads_back_as_the_fold_of_its_records() {
     }
 }
 
+/// A follower that was held up takes in one turn whatever its leader could send meanwhile.
+#[test]
+fn what_is_appended_at_once_is_read_back_however_much_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
+    let mut records: Vec<Record> = (1..=9).map(|index| entry(index, 4 << 20)).collect();
+    records.push(Record::Vote(Vote { term: 1, voted_for: 2, committed: 8 }));
+    append(&wal, 1, records).unwrap();
+    append(&wal, 2, vec![entry(1, 8)]).unwrap();
+    assert_eq!(wal.reread(ShardId(1)).unwrap().entries.len(), 9);
+    wal.close();
+    let (_wal, recovered) = Wal::open(dir.path(), &config()).unwrap();
+    assert_eq!((recovered.gap, recovered.damaged), (None, BTreeMap::new()));
+    assert_eq!(recovered.groups[&ShardId(1)].entries.len(), 9);
+    assert_eq!(recovered.groups[&ShardId(1)].vote.voted_for, 2);
+}
+
+#[test]
+fn damage_at_the_end_of_what_was_written_is_no_shorter_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
+    append(&wal, 1, vec![entry(1, 8)]).unwrap();
+    append(&wal, 1, vec![entry(2, 40)]).unwrap();
+    let segment = only_segment(dir.path());
+    let file = std::fs::OpenOptions::new().write(true).open(&segment).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"flipped", written(&segment) as u64 - 10).unwrap();
+    let read = wal.reread(ShardId(1));
+    assert!(read.as_ref().is_err_and(|error| error.to_string().contains("unreadable")), "{read:?}");
+}
+
+/// A segment's file is given its next number before it is given its next name, and directories are written when they are.
+#[test]
+fn a_file_that_lost_power_between_two_lives_keeps_no_node_from_starting() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
+    for index in 1..=40 {
+        append(&wal, 1, vec![entry(index, 100 << 10)]).unwrap();
+    }
+    append(&wal, 1, vec![Record::Cut { index: 30, term: 1 }]).unwrap();
+    wal.close();
+    let (newest, _) = segment::list(dir.path()).unwrap().pop().unwrap();
+    // Two that were freed have their old names again, and one of them was to be the next.
+    for sequence in [1, 2] {
+        let name = |kind: &str| dir.path().join(format!("{kind}-{sequence:016x}"));
+        std::fs::rename(name("spare"), name("wal")).unwrap();
+    }
+    let next = std::fs::OpenOptions::new().write(true).open(dir.path().join("wal-0000000000000002")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&next, &frame::header(newest + 1), 0).unwrap();
+    for _ in 0..2 {
+        let (wal, recovered) = Wal::open(dir.path(), &config()).unwrap();
+        assert_eq!((recovered.gap, recovered.damaged), (None, BTreeMap::new()));
+        assert_eq!(recovered.groups[&ShardId(1)].entries.len(), 10);
+        wal.close();
+    }
+}
+
 #[test]
 fn a_newer_format_and_a_foreign_file_are_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
