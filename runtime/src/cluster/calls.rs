@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -19,6 +19,29 @@ struct Waiting {
     reply: oneshot::Sender<Vec<Outcome>>,
 }
 
+/// A call that was opened. It is forgotten when it is dropped, also by a caller that went away: whoever was to answer it may
+/// never do so.
+pub struct OpenCall {
+    number: u64,
+    calls: Arc<Calls>,
+    /// Where its replies come.
+    pub replies: oneshot::Receiver<Vec<Outcome>>,
+}
+
+impl OpenCall {
+    /// Its number.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        self.calls.waiting().remove(&self.number);
+    }
+}
+
 /// Calls by number. Replies are matched to them; a lost peer answers all of its calls with `Unknown`.
 #[derive(Default)]
 pub struct Calls {
@@ -31,19 +54,15 @@ impl Calls {
     ///
     /// # Errors
     /// `Busy` when too many wait.
-    pub fn open(
-        &self,
-        node: NodeId,
-        asks: usize,
-    ) -> Result<(u64, oneshot::Receiver<Vec<Outcome>>), AskError> {
+    pub fn open(self: &Arc<Self>, node: NodeId, asks: usize) -> Result<OpenCall, AskError> {
         let mut waiting = self.waiting();
         if waiting.len() >= WAITING_MAX {
             return Err(AskError::busy("pending calls", std::time::Duration::from_millis(100)));
         }
-        let call = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let (reply, receiver) = oneshot::channel();
-        waiting.insert(call, Waiting { node, asks, reply });
-        Ok((call, receiver))
+        let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let (reply, replies) = oneshot::channel();
+        waiting.insert(number, Waiting { node, asks, reply });
+        Ok(OpenCall { number, calls: self.clone(), replies })
     }
 
     /// A reply came.
@@ -59,11 +78,6 @@ impl Calls {
         if let Some(open) = found {
             let _ = open.reply.send(outcomes);
         }
-    }
-
-    /// The caller no longer waits.
-    pub fn forget(&self, call: u64) {
-        self.waiting().remove(&call);
     }
 
     /// The peer is gone, and with it every answer it owed.
@@ -91,23 +105,33 @@ mod tests {
 
     #[test]
     fn a_reply_reaches_its_caller_once_and_only_from_the_node_asked() {
-        let calls = Calls::default();
-        let (call, mut receiver) = calls.open(NodeId(2), 1).unwrap();
-        calls.reply(NodeId(3), call, vec![Ok(vec![1])]);
-        calls.reply(NodeId(2), call, vec![]);
-        assert!(receiver.try_recv().is_err(), "wrong node, wrong count");
-        calls.reply(NodeId(2), call, vec![Ok(vec![7])]);
-        assert_eq!(receiver.try_recv(), Ok(vec![Ok(vec![7])]));
+        let calls = Arc::new(Calls::default());
+        let mut call = calls.open(NodeId(2), 1).unwrap();
+        calls.reply(NodeId(3), call.number(), vec![Ok(vec![1])]);
+        calls.reply(NodeId(2), call.number(), vec![]);
+        assert!(call.replies.try_recv().is_err(), "wrong node, wrong count");
+        calls.reply(NodeId(2), call.number(), vec![Ok(vec![7])]);
+        assert_eq!(call.replies.try_recv(), Ok(vec![Ok(vec![7])]));
+    }
+
+    #[test]
+    fn a_call_is_forgotten_with_its_caller() {
+        let calls = Arc::new(Calls::default());
+        let call = calls.open(NodeId(2), 1).unwrap();
+        let number = call.number();
+        drop(call);
+        assert!(calls.waiting().is_empty());
+        calls.reply(NodeId(2), number, vec![Ok(vec![7])]);
     }
 
     #[test]
     fn a_lost_peer_leaves_its_calls_in_doubt_and_no_others() {
-        let calls = Calls::default();
-        let (_, mut lost) = calls.open(NodeId(2), 2).unwrap();
-        let (_, mut other) = calls.open(NodeId(3), 1).unwrap();
+        let calls = Arc::new(Calls::default());
+        let mut lost = calls.open(NodeId(2), 2).unwrap();
+        let mut other = calls.open(NodeId(3), 1).unwrap();
         calls.lost(NodeId(2));
-        let outcomes = lost.try_recv().unwrap();
+        let outcomes = lost.replies.try_recv().unwrap();
         assert!(outcomes.len() == 2 && outcomes.iter().all(|o| matches!(o, Err(AskError::Unknown(_)))));
-        assert!(other.try_recv().is_err());
+        assert!(other.replies.try_recv().is_err());
     }
 }

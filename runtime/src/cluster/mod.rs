@@ -15,7 +15,7 @@ mod runtime;
 mod services;
 mod spec;
 
-pub use calls::Calls;
+pub use calls::{Calls, OpenCall};
 pub use directory::Directory;
 pub use identity::{Facts, IdentityFile};
 pub use memory::MemoryDisk;

@@ -1,7 +1,7 @@
 //! What a node does with what its peers send.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::calls::Calls;
 use super::directory::Directory;
@@ -88,13 +88,15 @@ impl Postbox {
 
     fn snapshot(&self, from: NodeId, chunk: SnapshotChunk) {
         let key = (from, chunk.shard);
-        let mut assemblies = self.assemblies.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut assemblies = self.assemblies();
         if chunk.part == 0 {
             let fresh = Assembly { transfer: chunk.transfer, next: 0, bytes: Vec::new() };
             assemblies.insert(key, fresh);
         }
         let Some(assembly) = assemblies.get_mut(&key) else { return };
-        let fits = (assembly.bytes.len() + chunk.bytes.len()) as u64 <= self.raft.snapshot_bytes_max;
+        // What bounds a shard's state does not count lengths, which may be as much again where keys and values are short.
+        let fits = (assembly.bytes.len() + chunk.bytes.len()) as u64
+            <= self.raft.snapshot_bytes_max.saturating_mul(2);
         if assembly.transfer != chunk.transfer || assembly.next != chunk.part || !fits {
             // A piece is missing or too much came: the sender will try again from the start.
             assemblies.remove(&key);
@@ -110,6 +112,10 @@ impl Postbox {
         {
             mailbox.system(SystemInput::Snapshot(whole.bytes));
         }
+    }
+
+    fn assemblies(&self) -> MutexGuard<'_, HashMap<(NodeId, ShardId), Assembly>> {
+        self.assemblies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn record(&self, node: NodeId, change: &str, reason: String) {
@@ -180,6 +186,62 @@ impl Receiver for Postbox {
 
     fn peer_down(&self, node: NodeId, reason: &str) {
         self.calls.lost(node);
+        // Whoever sent it begins anew.
+        self.assemblies().retain(|(from, _), _| *from != node);
         self.record(node, "peer_down", reason.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Lifecycle;
+    use crate::shard::{Mailbox, ShardConfig};
+    use crate::transport::MemoryNetwork;
+
+    struct Silent;
+
+    impl Journal for Silent {
+        fn record(&self, _: Lifecycle) {}
+
+        fn newest(&self, _: usize) -> Vec<Lifecycle> {
+            Vec::new()
+        }
+    }
+
+    fn postbox(raft: RaftConfig) -> Postbox {
+        let mailbox = Mailbox::new(ShardId(1), &ShardConfig::default());
+        let transport = MemoryNetwork::default().join(NodeId(1), 1, Arc::default());
+        let directory = Arc::new(Directory::new(1, &[mailbox]));
+        let (calls, services) = (Arc::default(), Arc::default());
+        Postbox::new(NodeId(1), Clock::start(), directory, calls, services, transport, Arc::new(Silent), raft)
+    }
+
+    fn chunk(part: u32, parts: u32, bytes: usize) -> Envelope {
+        let bytes = vec![0; bytes];
+        Envelope::Snapshot(SnapshotChunk { shard: ShardId(1), transfer: 7, part, parts, bytes })
+    }
+
+    #[tokio::test]
+    async fn what_has_come_of_a_snapshot_is_forgotten_with_the_session_that_brought_it() {
+        let postbox = postbox(RaftConfig::default());
+        postbox.receive(NodeId(2), chunk(0, 3, 100));
+        postbox.receive(NodeId(3), chunk(0, 3, 100));
+        postbox.peer_down(NodeId(2), "it is silent");
+        let left: Vec<NodeId> = postbox.assemblies().keys().map(|(node, _)| *node).collect();
+        assert_eq!(left, [NodeId(3)]);
+    }
+
+    #[tokio::test]
+    async fn a_state_that_may_be_sent_is_taken_with_its_lengths() {
+        let postbox = postbox(RaftConfig { snapshot_bytes_max: 1 << 20, ..RaftConfig::default() });
+        for part in 0..6 {
+            postbox.receive(NodeId(2), chunk(part, 7, 256 << 10));
+        }
+        assert_eq!(postbox.assemblies().len(), 1);
+        for part in 6..9 {
+            postbox.receive(NodeId(2), chunk(part, 10, 256 << 10));
+        }
+        assert!(postbox.assemblies().is_empty(), "and no more than that");
     }
 }

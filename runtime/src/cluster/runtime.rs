@@ -242,18 +242,16 @@ impl Runtime {
         if node == self.spec.here {
             return self.services.answer(service, body).await;
         }
-        let (call, receiver) = self.calls.open(node, 1)?;
-        let envelope = Envelope::Call(ServiceCall { call, service: service.to_owned(), body });
-        if let Err(error) = self.world.transport.send(node, &envelope) {
-            self.calls.forget(call);
+        let mut open = self.calls.open(node, 1)?;
+        let call = ServiceCall { call: open.number(), service: service.to_owned(), body };
+        if let Err(error) = self.world.transport.send(node, &Envelope::Call(call)) {
             return Err(AskError::NotSent(format!("node {node}: {error}")));
         }
-        match tokio::time::timeout(within, receiver).await {
+        match tokio::time::timeout(within, &mut open.replies).await {
             Ok(Ok(mut outcomes)) => {
                 outcomes.pop().unwrap_or_else(|| Err(AskError::Unknown("no answer".into())))
             }
             Ok(Err(_)) | Err(_) => {
-                self.calls.forget(call);
                 Err(AskError::Unknown(format!("node {node} did not answer within {within:?}")))
             }
         }

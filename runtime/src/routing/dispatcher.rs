@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::attempts::{ATTEMPT_MAX, Attempts, may_repeat};
 use super::router::Dispatch;
 use crate::address::{Address, NodeId, ShardId};
-use crate::cluster::{Calls, Directory, Peers};
+use crate::cluster::{Calls, Directory, OpenCall, Peers};
 use crate::entity::{KindSpec, Placement, Registry, VerbSpec};
 use crate::error::AskError;
 use crate::shard::{NearAnswer, NearAsk, ReplyTo, Request, SystemInput};
@@ -76,14 +76,17 @@ impl Dispatch for ClusterDispatch {
     }
 }
 
-/// An attempt under way: the call, if it is at a peer, and what its answers come by.
-type Started = (Option<u64>, oneshot::Receiver<Vec<Outcome>>);
-
 /// Asks for one shard, with their places among all asks.
 struct Group {
     shard: ShardId,
     places: Vec<usize>,
     asks: Vec<AskOne>,
+}
+
+/// An attempt under way: where its answers come.
+enum Started {
+    Here(oneshot::Receiver<Vec<Outcome>>),
+    There(OpenCall),
 }
 
 impl ClusterDispatch {
@@ -166,14 +169,18 @@ impl ClusterDispatch {
     /// The answers to one attempt at one node.
     async fn wait(
         &self,
-        (call, receiver): Started,
+        mut started: Started,
         count: usize,
         deadline: u64,
         patience: Option<Duration>,
     ) -> Vec<Outcome> {
         let left = Duration::from_micros(deadline.saturating_sub(self.clock.mono()));
         let wait = patience.map_or(left, |patience| left.min(patience));
-        match tokio::time::timeout(wait, receiver).await {
+        let answers = match &mut started {
+            Started::Here(answers) => answers,
+            Started::There(open) => &mut open.replies,
+        };
+        match tokio::time::timeout(wait, answers).await {
             Ok(Ok(outcomes)) => outcomes,
             Ok(Err(_)) => {
                 vec![
@@ -181,12 +188,7 @@ impl ClusterDispatch {
                     count
                 ]
             }
-            Err(_) => {
-                if let Some(call) = call {
-                    self.calls.forget(call);
-                }
-                vec![Err(AskError::Unknown("no answer in time".into())); count]
-            }
+            Err(_) => vec![Err(AskError::Unknown("no answer in time".into())); count],
         }
     }
 
@@ -209,14 +211,14 @@ impl ClusterDispatch {
             let (reply, receiver) = oneshot::channel();
             let request = Request { asks: copies(asks), deadline, reply: ReplyTo::Local(reply) };
             mailbox.ask(request).map_err(|(error, _)| error)?;
-            return Ok((None, receiver));
+            return Ok(Started::Here(receiver));
         }
-        let (call, receiver) = self.calls.open(to, left.len())?;
+        let open = self.calls.open(to, left.len())?;
         let left_ms = deadline.saturating_sub(self.clock.mono()) / 1_000;
         let left_ms = u32::try_from(left_ms).unwrap_or(u32::MAX);
         let whole = left.len() == asks.len();
         let these = if whole { std::mem::take(asks) } else { copies(asks) };
-        let envelope = Envelope::Ask(AskBatch { call, shard, left_ms, asks: these });
+        let envelope = Envelope::Ask(AskBatch { call: open.number(), shard, left_ms, asks: these });
         let sent = self.transport.send(to, &envelope);
         if let Envelope::Ask(batch) = envelope
             && whole
@@ -224,12 +226,11 @@ impl ClusterDispatch {
             *asks = batch.asks;
         }
         if let Err(error) = sent {
-            self.calls.forget(call);
             return Err(match error {
                 SendError::Full => AskError::busy("peer", Duration::from_millis(50)),
                 other => AskError::NotSent(format!("node {to}: {other}")),
             });
         }
-        Ok((Some(call), receiver))
+        Ok(Started::There(open))
     }
 }
