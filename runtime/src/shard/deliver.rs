@@ -7,8 +7,10 @@ use crate::planted::Bug;
 use crate::replication::Mono;
 use crate::transport::EffectBatch;
 
-/// Effects in one delivery.
+/// Effects in one delivery, and bytes after which it takes no more of them: one that fits no envelope would be refused each
+/// time that it is sent again, and hold back all that come after it.
 const BATCH_MAX: usize = 512;
+const BATCH_BYTES_MAX: usize = 1 << 20;
 /// How long acknowledgements wait for an entry that would be made anyway.
 const ACK_DELAY: Mono = 200_000;
 
@@ -115,12 +117,52 @@ fn slice(
     committed: u64,
 ) -> Vec<(crate::address::Address, crate::entity::Effect)> {
     let skip = usize::try_from(next - first_waiting(outgoing)).unwrap_or(usize::MAX);
+    let mut bytes = 0;
     outgoing
         .waiting
         .iter()
         .skip(skip)
         .take_while(|waiting| waiting.seq <= until && waiting.index <= committed)
         .take(BATCH_MAX)
+        .take_while(|waiting| {
+            let fits = bytes < BATCH_BYTES_MAX;
+            bytes += waiting.effect.body.len();
+            fits
+        })
         .map(|waiting| (waiting.from.clone(), waiting.effect.clone()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger::Waiting;
+    use super::*;
+    use crate::address::Address;
+    use crate::entity::Effect;
+    use crate::transport::{ENVELOPE_BYTES_MAX, Envelope};
+    use crate::wire;
+
+    #[test]
+    fn what_waits_leaves_in_envelopes_that_are_taken() {
+        let address = |key: u64| Address { kind: "k".into(), key: key.to_string() };
+        let waiting = |seq| Waiting {
+            seq,
+            index: 1,
+            from: address(1),
+            effect: Effect { to: address(seq), verb: "v".into(), body: vec![0; 20 << 10] },
+        };
+        let outgoing = Outgoing { last: 600, waiting: (1..=600).map(waiting).collect() };
+        let mut next = 1;
+        while next <= 600 {
+            let effects = slice(&outgoing, next, 600, 1);
+            let keys: Vec<String> = effects.iter().map(|(_, effect)| effect.to.key.clone()).collect();
+            let expected: Vec<String> = (next..).take(keys.len()).map(|seq| seq.to_string()).collect();
+            assert!(!keys.is_empty());
+            assert_eq!(keys, expected);
+            let (first, count) = (next, keys.len() as u64);
+            let batch = EffectBatch { from: ShardId(1), to: ShardId(2), first, effects };
+            assert!(wire::encode(&Envelope::Effects(batch)).len() <= ENVELOPE_BYTES_MAX);
+            next += count;
+        }
+    }
 }

@@ -67,6 +67,7 @@ impl Replica {
         local.reverse();
         draft.bytes += events.iter().map(|event| event.len() + 4).sum::<usize>()
             + away.iter().map(|effect| effect.body.len() + 48).sum::<usize>()
+            + answer.as_ref().map_or(0, |answer| answer.reply.len() + 28)
             + to.key.len()
             + 16;
         draft.batch.items.push(Item { to, events, effects: away, answer });
@@ -136,11 +137,22 @@ impl Replica {
                 continue;
             }
             let skip = usize::try_from(have + 1 - first).unwrap_or(usize::MAX);
-            for (_, effect) in effects.into_iter().skip(skip) {
+            let mut left = effects.into_iter().skip(skip);
+            let mut taken = have;
+            while draft.bytes < self.config.batch_bytes_max as usize
+                && let Some((_, effect)) = left.next()
+            {
                 self.follow(effect, Caller::Shard(from.0), draft);
+                taken += 1;
             }
             draft.batch.taken.retain(|(shard, _)| *shard != from);
-            draft.batch.taken.push((from, last));
+            draft.batch.taken.push((from, taken));
+            if taken < last {
+                // What a few of them led to has filled the entry: the others are in the next.
+                let (first, effects) = (taken + 1, left.collect());
+                let rest = EffectBatch { from, to: self.group.shard(), first, effects };
+                self.waiting_effects.push_front(rest);
+            }
         }
     }
 }

@@ -8,7 +8,12 @@ use super::parts::shard_of;
 use super::replica::{Replica, seconds_of};
 use crate::address::{Address, ShardId};
 use crate::entity::{Ask, Context, Decided, Effect, KindSpec, Run, Timers};
-use crate::error::AskError;
+use crate::error::{AskError, Refused};
+
+/// Bytes of one decision, and of the entry that it would make with what is in it already. An entry that fits no envelope
+/// reaches no follower, and its leader would go on leading a group that commits nothing more.
+const DECISION_BYTES_MAX: usize = 6 << 20;
+const ENTRY_BYTES_MAX: usize = 7 << 20;
 
 impl Replica {
     /// Runs a command on its entity; a panic ends the incarnation, and its state is folded anew.
@@ -33,7 +38,19 @@ impl Replica {
         };
         let ctx = Context { now: draft.batch.now, seed, key: &to.key, globals: &self.globals, timers };
         match catch_unwind(AssertUnwindSafe(|| run(cell.cell.as_mut(), body, &ctx))) {
-            Ok(Ok(decided)) => Ok(decided),
+            Ok(Ok(decided)) => {
+                let bytes = bytes_of(&decided);
+                if bytes <= DECISION_BYTES_MAX && draft.bytes + bytes <= ENTRY_BYTES_MAX {
+                    return Ok(decided);
+                }
+                // Its events are folded into the state already.
+                self.begin_anew(kind, to, Some(draft));
+                let why = format!(
+                    "what it comes to takes {bytes} bytes, and an entry of the log has no room for that"
+                );
+                let reply = Err(Refused::new("TOO_LARGE", why));
+                Ok(Decided { events: Vec::new(), effects: Vec::new(), timers: Vec::new(), reply })
+            }
             Ok(Err(body)) => Err(AskError::BadBody(body.to_string())),
             Err(panic) => Err(self.fault(kind, to, &panic, Some(draft))),
         }
@@ -84,15 +101,20 @@ impl Replica {
             .unwrap_or_else(|| "a panic without a message".to_owned());
         let now = draft.map_or(0, |draft| draft.now);
         let given_up = self.faults.count(to, kind.faults, now);
+        self.begin_anew(kind, to, draft);
+        let change = if given_up { "given_up" } else { "fault" };
+        self.out.notes.push(super::output::Note { subject: to.to_string(), change, reason: why.clone() });
+        AskError::Fault(why)
+    }
+
+    /// Folds an entity's state anew from checkpoint, log and draft.
+    fn begin_anew(&mut self, kind: &KindSpec, to: &Address, draft: Option<&Draft>) {
         self.cells.evict(kind.name, &to.key);
         let drafted: &[Item] = draft.map_or(&[], |draft| &draft.batch.items);
         let index = draft.map_or(0, |draft| draft.index);
         if let Err(error) = self.refold(kind, to, drafted, index) {
             self.broken = Some(format!("{to} cannot be folded anew: {error}"));
         }
-        let change = if given_up { "given_up" } else { "fault" };
-        self.out.notes.push(super::output::Note { subject: to.to_string(), change, reason: why.clone() });
-        AskError::Fault(why)
     }
 
     pub(super) fn dead_letter(&mut self, effect: &Effect, why: &str) {
@@ -117,4 +139,14 @@ impl Replica {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
+}
+
+/// About as many bytes as a decision takes in an entry.
+fn bytes_of(decided: &Decided) -> usize {
+    let Decided { events, effects, timers, reply } = decided;
+    let timers = timers.iter().filter_map(|(_, timer)| timer.as_ref());
+    events.iter().map(Vec::len).sum::<usize>()
+        + effects.iter().map(|effect| effect.body.len() + effect.to.key.len()).sum::<usize>()
+        + timers.map(|timer| timer.body.len()).sum::<usize>()
+        + reply.as_ref().map_or(0, Vec::len)
 }

@@ -9,6 +9,10 @@ use crate::address::NodeId;
 use crate::background;
 use crate::transport::{Envelope, Outcome, ReplyBatch, SnapshotChunk};
 
+/// Bytes of Raft messages after which an envelope takes no more of them: one turn may say more to a follower that was away
+/// than any envelope holds.
+const RAFT_BYTES_MAX: usize = 1 << 20;
+
 impl Running {
     pub(super) fn send_raft(&self, messages: Vec<(NodeId, Vec<u8>)>) {
         let mut by_node: Vec<(NodeId, Vec<Vec<u8>>)> = Vec::new();
@@ -20,8 +24,10 @@ impl Running {
         }
         let shard = self.mailbox.shard();
         for (node, messages) in by_node {
-            // What cannot be sent is lost, which Raft tolerates.
-            let _ = self.world.transport.send(node, &Envelope::Raft { shard, messages });
+            for messages in parted(messages) {
+                // What cannot be sent is lost, which Raft tolerates.
+                let _ = self.world.transport.send(node, &Envelope::Raft { shard, messages });
+            }
         }
     }
 
@@ -66,5 +72,40 @@ impl Running {
             }
         };
         self.world.store_thread.submit(StoreJob::Snapshot(job, Box::new(done)));
+    }
+}
+
+/// The messages in their order, as many in each part as an envelope takes.
+fn parted(messages: Vec<Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
+    let mut parts: Vec<Vec<Vec<u8>>> = Vec::new();
+    let mut bytes = usize::MAX;
+    for message in messages {
+        if bytes >= RAFT_BYTES_MAX {
+            parts.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += message.len();
+        parts.last_mut().expect("one was begun for the first message").push(message);
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::ShardId;
+    use crate::transport::ENVELOPE_BYTES_MAX;
+    use crate::wire;
+
+    #[test]
+    fn what_a_follower_was_away_for_fits_the_envelopes_that_bring_it() {
+        let messages: Vec<Vec<u8>> = (0..64).map(|n| vec![n; 256 << 10]).collect();
+        let parts = parted(messages.clone());
+        assert_eq!(parts.concat(), messages, "in their order");
+        for messages in parts {
+            let envelope = Envelope::Raft { shard: ShardId(1), messages };
+            assert!(wire::encode(&envelope).len() <= ENVELOPE_BYTES_MAX);
+        }
+        assert_eq!(parted(vec![vec![1], vec![2]]), [[[1], [2]]], "little leaves in one");
     }
 }

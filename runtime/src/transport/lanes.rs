@@ -8,7 +8,7 @@ use super::frame::ENVELOPES_MAX;
 use crate::wire;
 
 /// Largest encoded envelope; a frame over 16 MiB would kill the whole session.
-pub(super) const ENVELOPE_BYTES_MAX: usize = 8 << 20;
+pub(crate) const ENVELOPE_BYTES_MAX: usize = 8 << 20;
 /// Bytes that wait in one lane, whatever the number of envelopes. The bulk lane's bound is its count.
 const LANE_BYTES_MAX: usize = 64 << 20;
 

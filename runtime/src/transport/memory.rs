@@ -7,6 +7,7 @@ use tokio::sync::mpsc::{Receiver as Queue, Sender, channel, error::TrySendError}
 use tokio::sync::watch;
 
 use super::frame::{self, Head};
+use super::lanes::ENVELOPE_BYTES_MAX;
 use super::{Envelope, ReceiverSlot, SendError, Transport};
 use crate::address::NodeId;
 use crate::observe::PeerView;
@@ -155,7 +156,11 @@ impl Transport for MemoryTransport {
             beat: None,
             count: 1,
         };
-        let bytes = frame::encode(&head, &[wire::encode(envelope)]);
+        let body = wire::encode(envelope);
+        if body.len() > ENVELOPE_BYTES_MAX {
+            return Err(SendError::TooLarge);
+        }
+        let bytes = frame::encode(&head, &[body]);
         seat.queue.try_send(bytes).map_err(|error| match error {
             TrySendError::Full(_) => SendError::Full,
             TrySendError::Closed(_) => SendError::Unreachable,

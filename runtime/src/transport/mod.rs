@@ -12,6 +12,8 @@ mod memory;
 pub mod mesh;
 
 pub use config::TransportConfig;
+#[cfg(test)]
+pub(crate) use lanes::ENVELOPE_BYTES_MAX;
 pub use memory::{MemoryNetwork, MemoryTransport};
 
 pub use envelope::{
