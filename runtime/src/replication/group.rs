@@ -8,7 +8,7 @@ use raft::{RawNode, StateRole};
 
 use super::config::RaftConfig;
 use super::log::{Log, SnapshotMark};
-use super::parts::{Ready, ReplicaId, Start, entry_from_record, rank, record_from_entry};
+use super::parts::{Ready, ReplicaId, Start, entry_from_record, rank, record_from_entry, term_at};
 use crate::address::ShardId;
 use crate::planted::Bug;
 use crate::storage::{Record, Vote};
@@ -49,6 +49,8 @@ pub struct Group {
     pub(super) snapshot_ticks: u32,
     /// Ticks without a leader after which this replica stands for election.
     stands_after: usize,
+    /// Its checkpoint is a snapshot's that its log knew nothing of.
+    begins_at_mark: bool,
 }
 
 impl Group {
@@ -85,9 +87,10 @@ impl Group {
         if config.planted.has(Bug::VoteForgotten) {
             vote.voted_for = 0;
         }
-        let last = entries.last().map_or(cut.0, |entry| entry.index);
-        if mark.index > last {
-            // A crash between the store's and the log's part of installing a snapshot: the store is whole.
+        // A crash between the store's and the log's part of installing a snapshot: the store is whole. The log may reach
+        // beyond it, with entries that another leader's have replaced.
+        let begins_at_mark = term_at(&entries, cut, mark.index) != Some(mark.term);
+        if begins_at_mark {
             entries.clear();
             cut = (mark.index, mark.term);
         }
@@ -117,9 +120,16 @@ impl Group {
             election_ticks: election,
             snapshot_ticks: snapshot_ticks(config),
             stands_after: election,
+            begins_at_mark,
         };
         group.stand_by_rank();
         Ok(group)
+    }
+
+    /// Whether what its log held was given up for its checkpoint, which the log is to be told.
+    #[must_use]
+    pub const fn begins_at_mark(&self) -> bool {
+        self.begins_at_mark
     }
 
     /// This replica's id.

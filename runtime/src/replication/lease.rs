@@ -29,6 +29,13 @@ impl Lease {
         Self { length, rounds: VecDeque::new(), next: 1, until: 0 }
     }
 
+    /// One whose first round has this name.
+    #[must_use]
+    pub fn beginning_at(length: Mono, first: u64) -> Self {
+        // Room for as many as anybody starts.
+        Self { next: (first >> 1) + 1, ..Self::new(length) }
+    }
+
     /// Starts a round and names it; `None` while too many are unanswered.
     pub fn start(&mut self, now: Mono) -> Option<u64> {
         if self.rounds.len() >= ROUNDS_MAX {

@@ -94,6 +94,14 @@ pub(super) fn record_from_entry(entry: Entry) -> LogEntry {
     LogEntry { index: entry.index, term: entry.term, kind, data: entry.data.to_vec() }
 }
 
+/// The term of an entry of a log that was cut after `cut`, if it is there.
+pub(super) fn term_at(entries: &[LogEntry], cut: (u64, u64), index: u64) -> Option<u64> {
+    match index.checked_sub(cut.0)? {
+        0 => Some(cut.1),
+        ahead => entries.get(usize::try_from(ahead - 1).ok()?).map(|entry| entry.term),
+    }
+}
+
 /// A replica's place in the order in which the group's replicas stand for election; each shard begins with another
 /// node, so that leadership spreads by itself.
 pub(super) fn rank(shard: ShardId, id: ReplicaId, voters: &[ReplicaId]) -> usize {

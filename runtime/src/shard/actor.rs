@@ -139,7 +139,7 @@ impl Waiting {
         let now = world.clock.mono();
         let seed = Timestamp::wall().millis() ^ (u64::from(world.here.0) << 48) ^ u64::from(shard.0) << 32;
         let fresh = start.log.replica.is_none();
-        let (id, last) = (start.id, start.log.last());
+        let id = start.id;
         let parts = ReplicaParts {
             start,
             shards: world.shards,
@@ -165,7 +165,7 @@ impl Waiting {
             };
             world.log.append(shard, records, Box::new(done))?;
         } else {
-            if let Some(reset) = replica.reset_after(last) {
+            if let Some(reset) = replica.reset() {
                 world.log.append(shard, vec![reset], Box::new(|_| {}))?;
             }
             recorded();
@@ -198,11 +198,12 @@ impl Drop for Running {
 
 impl Running {
     fn turn(&mut self) -> Result<(), ActorProcessingErr> {
-        let (ticks, beat) = self.mailbox.take_ticks(self.world.raft.heartbeat_ticks);
         // Held for the whole turn: those who would read past it wait their turn in the mailbox.
         let replica = self.replica.clone();
         let mut replica = replica.lock().map_err(|_| "the replica panicked in an earlier turn")?;
         let (system, requests) = self.mailbox.drain(replica.backlog());
+        // Counted after draining and before what was drained: a tick that passed before a heartbeat must not count after it.
+        let (ticks, beat) = self.mailbox.take_ticks(self.world.raft.heartbeat_ticks);
         // Read after draining: a query's answer is checked against a time at which it had been asked.
         let now = self.world.clock.mono();
         let wall = Timestamp::wall();
@@ -224,7 +225,7 @@ impl Running {
             Ok(())
         })?;
         let outputs = replica.outputs();
-        self.mailbox.set_backlog(replica.backlog());
+        self.mailbox.set_backlog(replica.backlog(), replica.backlog_bytes());
         self.mailbox.set_rest(replica.rest());
         let (leader, broken) = (replica.leader(), replica.broken().map(ToOwned::to_owned));
         drop(replica);

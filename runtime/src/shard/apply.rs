@@ -135,7 +135,9 @@ impl Replica {
         draft_index: u64,
     ) -> Result<(), String> {
         self.cells.activate(kind, &to.key, 0)?;
-        for entry in self.group.entries(self.checkpoint + 1, self.group.last()) {
+        // What is not applied is a leader's own; elsewhere another leader's may yet take its place.
+        let last = if self.decides() { self.group.last() } else { self.applied };
+        for entry in self.group.entries(self.checkpoint + 1, last) {
             if entry.get_entry_type() != EntryType::EntryNormal || entry.data.is_empty() {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! What waits for a shard's actor. Bounded in asks and bytes for users, with a lane of its own for the system.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +49,12 @@ pub struct Request {
     pub deadline: Mono,
     /// Whom to answer.
     pub reply: ReplyTo,
+}
+
+impl Request {
+    fn bytes(&self) -> u64 {
+        self.asks.iter().map(AskOne::bytes).sum()
+    }
 }
 
 /// A look into the replica, done in its own turn.
@@ -102,6 +108,7 @@ pub struct Mailbox {
     beat: AtomicBool,
     rest: AtomicU8,
     backlog: AtomicU32,
+    backlog_bytes: AtomicU64,
     asks_max: usize,
     bytes_max: u64,
     seat: ArcSwapOption<Seat>,
@@ -125,6 +132,7 @@ impl Mailbox {
             beat: AtomicBool::new(false),
             rest: AtomicU8::new(Rest::None.to_bits()),
             backlog: AtomicU32::new(0),
+            backlog_bytes: AtomicU64::new(0),
             asks_max: config.mailbox_asks_max as usize,
             bytes_max: config.mailbox_bytes_max,
             seat: ArcSwapOption::empty(),
@@ -146,21 +154,24 @@ impl Mailbox {
             let why = format!("shard {} is not running on this node", self.shard);
             return Err((AskError::NotSent(why), request));
         }
-        let bytes: u64 = request.asks.iter().map(|ask| ask.body.len() as u64 + 64).sum();
-        {
-            let mut lanes = self.lanes();
-            let asks = lanes.user_asks + self.backlog.load(Ordering::Relaxed) as usize;
-            // A request larger than the whole mailbox is taken when the mailbox is empty, or it never would be.
-            let full = asks > 0
-                && (asks + request.asks.len() > self.asks_max || lanes.user_bytes + bytes > self.bytes_max);
-            if full {
-                return Err((AskError::busy("mailbox", Duration::from_millis(50)), request));
-            }
-            lanes.user_asks += request.asks.len();
-            lanes.user_bytes += bytes;
-            lanes.user.push_back(request);
-        }
+        self.hold(request)?;
         self.wake();
+        Ok(())
+    }
+
+    fn hold(&self, request: Request) -> Result<(), (AskError, Request)> {
+        let bytes = request.bytes();
+        let mut lanes = self.lanes();
+        let asks = lanes.user_asks + self.backlog.load(Ordering::Relaxed) as usize;
+        let held = lanes.user_bytes + self.backlog_bytes.load(Ordering::Relaxed);
+        // A request larger than the whole mailbox is taken when the mailbox is empty, or it never would be.
+        let full = asks > 0 && (asks + request.asks.len() > self.asks_max || held + bytes > self.bytes_max);
+        if full {
+            return Err((AskError::busy("mailbox", Duration::from_millis(50)), request));
+        }
+        lanes.user_asks += request.asks.len();
+        lanes.user_bytes += bytes;
+        lanes.user.push_back(request);
         Ok(())
     }
 
@@ -275,7 +286,7 @@ impl Mailbox {
         if before.as_ref().is_none_or(|before| !Arc::ptr_eq(before, current)) {
             return;
         }
-        self.backlog.store(0, Ordering::Relaxed);
+        self.set_backlog(0, 0);
         let mut lanes = self.lanes();
         *lanes = Lanes::default();
     }
@@ -296,15 +307,15 @@ impl Mailbox {
             room = room.saturating_sub(front.asks.len());
             requests.extend(lanes.user.pop_front());
         }
-        if lanes.user.is_empty() {
-            lanes.user_bytes = 0;
-        }
+        lanes.user_bytes -= requests.iter().map(Request::bytes).sum::<u64>();
         lanes.user_asks = lanes.user.iter().map(|request| request.asks.len()).sum();
         (system, requests)
     }
 
-    pub(super) fn set_backlog(&self, backlog: usize) {
-        self.backlog.store(u32::try_from(backlog).unwrap_or(u32::MAX), Ordering::Relaxed);
+    /// What the replica holds of what it was given, in asks and in bytes.
+    pub(super) fn set_backlog(&self, asks: usize, bytes: u64) {
+        self.backlog.store(u32::try_from(asks).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.backlog_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// What waits, where nothing but system inputs of one sort does.
@@ -345,5 +356,36 @@ impl Mailbox {
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(asks: usize, bytes: usize) -> Request {
+        let to = Address { kind: "k".into(), key: "a".into() };
+        let one = AskOne { to, verb: "v".into(), body: vec![0; bytes], key: None };
+        Request { asks: vec![one; asks], deadline: 1, reply: ReplyTo::Remote { node: NodeId(1), call: 1 } }
+    }
+
+    #[test]
+    fn what_the_replica_still_holds_counts_against_the_bounds_and_what_it_has_taken_does_not() {
+        let config =
+            ShardConfig { mailbox_asks_max: 100, mailbox_bytes_max: 10_000, ..ShardConfig::default() };
+        let mailbox = Mailbox::new(ShardId(1), &config);
+        let full = |request| mailbox.hold(request).is_err();
+        assert!(!full(request(1, 6_000)) && full(request(1, 6_000)));
+        mailbox.drain(0);
+        mailbox.set_backlog(1, 6_064);
+        assert!(full(request(1, 6_000)), "it is held by the replica now");
+        assert!(!full(request(30, 0)));
+        // The replica has no room for it yet.
+        assert!(!full(request(1, 100)));
+        let (_, taken) = mailbox.drain(100);
+        assert!(taken.is_empty());
+        mailbox.drain(40);
+        mailbox.set_backlog(0, 0);
+        assert!(!full(request(1, 6_000)), "what was taken is not counted for ever");
     }
 }

@@ -41,6 +41,9 @@ mod timers;
 mod upkeep;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 pub use actor::{ShardActor, ShardMessage};
 pub use config::ShardConfig;
 pub use entry::{Answer, Batch, Item, LentBatch};

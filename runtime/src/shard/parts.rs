@@ -73,6 +73,9 @@ pub(super) struct Leading {
     pub(super) from: u64,
     pub(super) ready: bool,
     pub(super) since: Mono,
+    /// Somebody was told to stand for election, who may do so at any later time in this term: voters forget for him what
+    /// they promised, so a lease says nothing any more.
+    pub(super) handed: bool,
 }
 
 /// Counters since start.

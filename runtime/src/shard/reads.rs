@@ -57,8 +57,11 @@ pub(super) struct Near {
 }
 
 impl Near {
-    pub(super) fn new(round_length: Mono) -> Self {
-        Self { rounds: Lease::new(round_length), named: VecDeque::new(), fresh: None, waiting: Vec::new() }
+    /// The first round has another name after each start: an answer to one of an earlier life, which may come late, is not
+    /// taken for an answer to a later question.
+    pub(super) fn new(round_length: Mono, first: u64) -> Self {
+        let rounds = Lease::beginning_at(round_length, first);
+        Self { rounds, named: VecDeque::new(), fresh: None, waiting: Vec::new() }
     }
 
     /// The leader's commit index was at least this when the round began.
@@ -88,7 +91,7 @@ impl Replica {
         if self.reads.is_empty() || !self.decides() || !self.group.may_propose() {
             return;
         }
-        let proven = self.lease.holds(now) && !self.lease.ageing(now);
+        let proven = self.lease.holds(now) && !self.handed() && !self.lease.ageing(now);
         if proven || (self.lease.asking() && !self.lease.stale(now)) {
             return;
         }
@@ -115,7 +118,12 @@ impl Replica {
 
     /// Whether nobody else can lead.
     fn lease_holds(&self, now: Mono) -> bool {
-        self.lease.holds(now) || self.config.planted.has(Bug::LeaseUnchecked)
+        self.lease.holds(now) && !self.handed() || self.config.planted.has(Bug::LeaseUnchecked)
+    }
+
+    /// Whether somebody may stand for election without regard to a lease.
+    fn handed(&self) -> bool {
+        self.leading.as_ref().is_some_and(|leading| leading.handed)
     }
 
     /// Answers a query where it is asked, without the shard's turn: only when nothing waits, the entity is resident with

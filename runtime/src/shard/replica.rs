@@ -27,6 +27,9 @@ use crate::storage::{Store, StoreError};
 use crate::time::Timestamp;
 use crate::transport::{AskOne, EffectBatch, Outcome};
 
+/// Batches of effects that wait at most: as many as all that 64 shards may send before they hear of any.
+const WAITING_EFFECTS_MAX: usize = 1_024;
+
 /// One replica of one shard.
 pub struct Replica {
     pub(super) group: Group,
@@ -123,7 +126,7 @@ impl Replica {
             reads: Vec::new(),
             lease: Lease::new(lease),
             confirmed: 0,
-            near: Near::new(lease),
+            near: Near::new(lease, seed),
             delivery: BTreeMap::new(),
             faults: Faults::default(),
             counters: Counters::default(),
@@ -213,9 +216,10 @@ impl Replica {
         token
     }
 
-    /// Takes effects of another shard.
+    /// Takes effects of another shard. Beyond the bound they are dropped, and their sender sends them again: while entries
+    /// are slow, what waits is what was sent before, again and again.
     pub fn effects(&mut self, batch: EffectBatch) {
-        if self.leading.is_some() {
+        if self.leading.is_some() && self.waiting_effects.len() < WAITING_EFFECTS_MAX {
             self.waiting_effects.push_back(batch);
         }
     }
@@ -226,10 +230,19 @@ impl Replica {
         self.group.log().mark()
     }
 
-    /// Asks that wait to be decided: the shell holds back what would exceed the mailbox.
+    /// Asks that wait to be decided, or for proof that their answers may leave: the shell holds back what would exceed the
+    /// mailbox.
     #[must_use]
     pub fn backlog(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() + self.reads.len()
+    }
+
+    /// Bytes of them.
+    #[must_use]
+    pub fn backlog_bytes(&self) -> u64 {
+        let waiting = self.waiting.iter().map(|waiting| waiting.ask.bytes());
+        let read = |read: &HeldRead| read.outcome.as_ref().map_or(0, Vec::len) as u64;
+        waiting.chain(self.reads.iter().map(read)).sum()
     }
 
     /// Whether it leads and has applied everything before its term.
@@ -270,6 +283,7 @@ impl Replica {
         self.group.transfer(to);
         if let Some(leading) = &mut self.leading {
             leading.since = self.turned;
+            leading.handed = true;
         }
     }
 
@@ -352,7 +366,8 @@ impl Replica {
         }
         if leads && self.leading.is_none() {
             let from = self.group.last();
-            self.leading = Some(Leading { term, from, ready: self.applied >= from, since: now });
+            self.leading =
+                Some(Leading { term, from, ready: self.applied >= from, since: now, handed: false });
             self.lease.void();
             self.delivery.clear();
         }

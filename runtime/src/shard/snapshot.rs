@@ -90,12 +90,12 @@ impl Replica {
         }
     }
 
-    /// What a log must be told that ends before the checkpoint: a crash came between the store's part of a snapshot and the
-    /// log's, and the next entry would not follow the log's last.
+    /// What a log must be told that does not hold the checkpoint's last entry: a crash came between the store's part of a
+    /// snapshot and the log's, and the next entry would not follow what the log holds.
     #[must_use]
-    pub fn reset_after(&self, last: u64) -> Option<Record> {
+    pub fn reset(&self) -> Option<Record> {
         let mark = self.mark();
-        (mark.index > last).then_some(Record::Reset { index: mark.index, term: mark.term })
+        self.group.begins_at_mark().then_some(Record::Reset { index: mark.index, term: mark.term })
     }
 
     /// A snapshot could not be sent; raft-rs will ask again.

@@ -158,7 +158,7 @@ impl Node {
     pub(super) fn open(&mut self, shard: ShardId, log: GroupLog, s: &mut Shared) {
         let founders = s.options.placement(shard.0);
         let founders = founders.into_iter().map(|node| ReplicaId::new(NodeId(node), 0)).collect();
-        let (fresh, last) = (log.replica.is_none(), log.last());
+        let fresh = log.replica.is_none();
         let id = log.replica.map_or_else(|| ReplicaId::new(NodeId(self.number), 0), ReplicaId);
         let now = self.mono(s.now);
         let opened = Replica::open(
@@ -185,7 +185,7 @@ impl Node {
                 records.push(Record::Reset { index: mark.index, term: mark.term });
             }
             self.append(shard, records, Waits::Nobody);
-        } else if let Some(reset) = replica.reset_after(last) {
+        } else if let Some(reset) = replica.reset() {
             self.append(shard, vec![reset], Waits::Nobody);
         }
         self.opened += 1;

@@ -92,6 +92,14 @@ pub struct AskOne {
     pub key: Option<u128>,
 }
 
+impl AskOne {
+    /// About as many bytes as it takes while it waits.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.body.len() as u64 + 64
+    }
+}
+
 /// Bytes of a reply, or why there is none.
 pub type Outcome = Result<Vec<u8>, AskError>;
 

@@ -1,0 +1,147 @@
+//! What a replica may say, and what it holds.
+
+use super::*;
+
+#[test]
+fn a_follower_that_folds_an_entity_anew_leaves_out_what_is_not_committed() {
+    use MessageType::{MsgAppend, MsgAppendResponse};
+    let (mut group, leader) = Group::new(5);
+    let follower = group.others(&[leader])[0];
+    let majority = group.others(&[leader, follower]);
+    group.ask(leader, command(&Add(1)));
+    group.deliver(|_, _, _| true);
+    group.tick(&[1, 2, 3, 4, 5]);
+    group.deliver(|_, _, _| true);
+    // Reaches one follower alone, and is never committed.
+    group.ask(leader, command(&Add(2)));
+    group.deliver(|_, to, kind| to == follower && kind == MsgAppend);
+    let stumbled = group.near(follower, query(&Stumble {}), 60_000_000);
+    group.deliver(|_, _, kind| kind != MsgAppend && kind != MsgAppendResponse);
+    let answer = stumbled.blocking_recv().unwrap().unwrap();
+    assert!(matches!(answer.outcome, Err(AskError::Fault(_))), "{answer:?}");
+    let next = group.elect(&majority);
+    let token = group.ask(next, command(&Add(4)));
+    for _ in 0..8 {
+        group.deliver(|from, to, _| from != leader && to != leader);
+        group.tick(&group.others(&[leader]));
+    }
+    assert_eq!(group.answer::<u64>(next, token), Some(5));
+    let held = group.replica(next).held().unwrap();
+    assert!(group.replica(follower).held().unwrap() == held, "the follower holds what was never committed");
+}
+
+#[test]
+fn a_leader_whose_successor_may_still_stand_trusts_no_lease() {
+    let (mut group, leader) = Group::new(3);
+    let (successor, voter) = (group.others(&[leader])[0], group.others(&[leader])[1]);
+    group.ask(leader, command(&Add(1)));
+    group.deliver(|_, _, _| true);
+    let to = group.replica(successor).id_and_term().0;
+    group.replica(leader).transfer(to);
+    group.turn(leader);
+    // The successor stands still, and what it was told waits for it.
+    let late = group.deliver(|_, to, _| to != successor);
+    let late: Vec<Mail> =
+        late.into_iter().filter(|mail| mail.message.get_msg_type() == MessageType::MsgTimeoutNow).collect();
+    assert_eq!(late.len(), 1);
+    let apart = |one: u16, other: u16| {
+        move |from: u16, to: u16, _| (from, to) == (one, other) || (from, to) == (other, one)
+    };
+    for _ in 0..30 {
+        group.tick(&[leader, voter]);
+        group.deliver(apart(leader, voter));
+    }
+    assert!(group.replica(leader).decides(), "the hand-over was given up");
+    let token = group.ask(leader, query(&Get {}));
+    for _ in 0..4 {
+        group.deliver(apart(leader, voter));
+        group.tick(&[leader, voter]);
+    }
+    assert_eq!(group.answer::<u64>(leader, token), Some(1), "it still answers");
+    group.deliver(apart(leader, voter));
+    group.arrive(&late[0]);
+    group.deliver(apart(successor, voter));
+    assert!(group.replica(successor).decides(), "elected without regard to promises");
+    let token = group.ask(successor, command(&Add(10)));
+    group.deliver(apart(successor, voter));
+    assert_eq!(group.answer::<u64>(successor, token), Some(11));
+    // The leader of before has not heard of it.
+    let (kinds, now) = (registry(), group.now);
+    let kind = kinds.get(Sum::KIND).unwrap();
+    let verb = kind.verbs.get(Get::VERB).unwrap();
+    let here =
+        group.replica(leader).answer_here(&sum(), (kind, verb), &wire::encode(&Get {}), now, Timestamp(1));
+    assert_eq!(here, None, "a stale answer");
+    let token = group.ask(leader, query(&Get {}));
+    assert_eq!(group.answer::<u64>(leader, token), None, "a stale answer");
+}
+
+#[test]
+fn an_answer_to_a_question_of_an_earlier_life_makes_no_state_young() {
+    use MessageType::{MsgAppend, MsgReadIndex, MsgReadIndexResp};
+    let (mut group, leader) = Group::new(3);
+    let (follower, voter) = (group.others(&[leader])[0], group.others(&[leader])[1]);
+    group.ask(leader, command(&Add(1)));
+    group.deliver(|_, _, _| true);
+    drop(group.near(follower, query(&Get {}), 0));
+    let mut late = group.deliver(|_, _, kind| kind != MsgReadIndexResp);
+    late.retain(|mail| mail.message.get_msg_type() == MsgReadIndexResp);
+    assert_eq!(late.len(), 1);
+    let Place { store, log, .. } = group.places.remove(&follower).unwrap();
+    group.open(follower, 3, store, log);
+    for _ in 0..8 {
+        group.tick(&[1, 2, 3]);
+        group.deliver(|_, _, _| true);
+    }
+    let token = group.ask(leader, command(&Add(2)));
+    group.deliver(|from, to, _| from != follower && to != follower);
+    assert_eq!(group.answer::<u64>(leader, token), Some(3));
+    let _ = voter;
+    let mut near = group.near(follower, query(&Get {}), 0);
+    group.deliver(|_, to, kind| kind != MsgReadIndex && !(to == follower && kind == MsgAppend));
+    group.arrive(&late[0]);
+    assert!(near.try_recv().is_err(), "it was told the age of an earlier answer");
+}
+
+#[test]
+fn a_log_that_reaches_beyond_a_snapshot_with_other_entries_is_begun_anew() {
+    let (mut group, leader) = Group::new(3);
+    let (follower, donor) = (group.others(&[leader])[0], group.others(&[leader])[1]);
+    let all = [1, 2, 3];
+    // Another term than that of the log that is to be overtaken.
+    let next = group.elect(&[follower, donor]);
+    for n in 0..4 {
+        group.ask(next, command(&Add(n)));
+        group.deliver(|_, _, _| true);
+    }
+    group.replica(next).checkpoint_wanted = true;
+    group.tick(&all);
+    group.deliver(|_, _, _| true);
+    let mark = group.replica(next).mark().clone();
+    assert!(mark.index > 4 && mark.term > 2, "{mark:?}");
+    // A replica that had all of the snapshot in its store when its node died, and nothing of it in its log.
+    let store = group.places[&next].store.clone();
+    let copy = Arc::new(MemoryStore::default());
+    let mut pairs = Vec::new();
+    store
+        .scan(SHARD, &[], &mut |key, value| {
+            pairs.push((key.to_vec(), value.to_vec()));
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    copy.write(SHARD, crate::storage::StoreBatch { puts: pairs, deletes: Vec::new() }).unwrap();
+    let Place { log, .. } = group.places.remove(&leader).unwrap();
+    let entry = |index| LogEntry { index, term: 2, kind: 0, data: Vec::new() };
+    let entries = (2..mark.index + 4).map(entry).collect();
+    let log = GroupLog { replica: log.replica, vote: log.vote, cut: (1, 1), entries };
+    group.open(leader, 3, copy, log);
+    assert_eq!(group.replica(leader).reset(), Some(Record::Reset { index: mark.index, term: mark.term }));
+    group.ask(next, command(&Add(100)));
+    for _ in 0..8 {
+        group.tick(&all);
+        group.deliver(|_, _, _| true);
+    }
+    let held = group.replica(next).held().unwrap();
+    assert!(group.replica(leader).held().unwrap() == held);
+    assert_eq!(group.replica(leader).applied(), group.replica(next).applied());
+}
