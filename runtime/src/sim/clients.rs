@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::Rng as _;
 
+use super::bystanders::{NearRead, check_near};
 use super::kinds::{Append, Get, List, Put, Read, Register, Swap};
 use super::network::Mail;
 use super::shared::{Event, Shared};
@@ -335,7 +336,7 @@ impl Clients {
     }
 
     /// Everything that was told, against what can be.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self, nears: &[NearRead]) -> Result<(), String> {
         let mut last: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for (key, calls) in &self.lists {
             let reads = calls.iter().filter_map(|call| match &call.step {
@@ -353,6 +354,17 @@ impl Clients {
                 return Err(format!("the history of register r{key} is not linearizable"));
             }
         }
+        for key in 0..KEYS {
+            let (calls, last) = (self.lists.get(&key), last.get(&key));
+            let reads: Vec<&NearRead> = nears.iter().filter(|read| read.key == key).collect();
+            check_near(&reads, calls.map_or(&[], Vec::as_slice), last.map_or(&[], Vec::as_slice))
+                .map_err(|why| format!("list l{key}: {why}"))?;
+        }
+        self.check_effects(&last)
+    }
+
+    /// What was sent on is there once, and in the order in which it was sent.
+    fn check_effects(&self, last: &BTreeMap<u64, Vec<u64>>) -> Result<(), String> {
         for (id, from, to) in &self.sent_on {
             let count =
                 |key: &u64| last.get(key).map_or(0, |list| list.iter().filter(|has| *has == id).count());
@@ -361,6 +373,17 @@ impl Clients {
                 return Err(format!(
                     "{id} is {cause} times in list l{from}, and its effect {effect} times in l{to}"
                 ));
+            }
+        }
+        let sent: BTreeMap<u64, (u64, u64)> =
+            self.sent_on.iter().map(|(id, from, to)| (*id, (*from, *to))).collect();
+        for (from, to) in (0..KEYS).flat_map(|from| (0..KEYS).map(move |to| (from, to))) {
+            let order = |key: &u64| -> Vec<u64> {
+                let list = last.get(key).into_iter().flatten();
+                list.copied().filter(|id| sent.get(id) == Some(&(from, to))).collect()
+            };
+            if order(&from) != order(&to) {
+                return Err(format!("effects of list l{from} are in another order in l{to}"));
             }
         }
         Ok(())

@@ -1,12 +1,16 @@
 //! What simulated clients work on: registers, whose histories are checked one by one, and lists, whose states tell their
 //! own order and to which effects append.
 
+use std::time::Duration;
+
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::Address;
-use crate::entity::{Answer, Command, Context, Decide, Decision, Entity, Query, Registry};
+use crate::entity::{
+    Answer, Command, Context, Decide, Decision, Entity, FaultPolicy, Query, Registry, Timer,
+};
 use crate::error::Refused;
+use crate::{Address, Timestamp};
 
 /// A value; zero until it is written.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
@@ -29,8 +33,44 @@ impl Entity for Register {
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub(super) struct List(Vec<u64>);
 
+/// Timers that were set, those that have fired, and how many of them too early.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+pub(super) struct Alarms {
+    pub(super) set: Vec<u64>,
+    pub(super) rang: Vec<u64>,
+    pub(super) early: u64,
+}
+
+/// What happens to one of them.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(super) enum Alarmed {
+    Set(u64),
+    Rang(u64, bool),
+}
+
+impl Entity for Alarms {
+    const KIND: &'static str = "alarms";
+    type Event = Alarmed;
+
+    fn create(_key: &str) -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, event: &Alarmed) {
+        match event {
+            Alarmed::Set(id) => self.set.push(*id),
+            Alarmed::Rang(id, early) => {
+                self.rang.push(*id);
+                self.early += u64::from(*early);
+            }
+        }
+    }
+}
+
 impl Entity for List {
     const KIND: &'static str = "lists";
+    /// Its panics are planted: it is never given up.
+    const FAULTS: FaultPolicy = FaultPolicy { faults_max: u32::MAX, period: Duration::from_secs(1) };
     type Event = u64;
 
     fn create(_key: &str) -> Self {
@@ -64,6 +104,12 @@ message!(/// Appends here and, as an effect, to another list; answers the length
     Append { id: u64, then: Option<String> });
 message!(/// Reads the whole list.
     Read {});
+message!(/// Panics.
+    Stumble {});
+message!(/// Sets a timer.
+    SetAlarm { id: u64, after_ms: u64 });
+message!(/// It is due.
+    Ring { id: u64, due: u64 });
 
 impl Command for Put {
     const VERB: &'static str = "put.v1";
@@ -129,7 +175,45 @@ impl Answer<Read> for List {
     }
 }
 
-/// Both kinds.
+impl Query for Stumble {
+    const VERB: &'static str = "stumble.v1";
+    type Reply = ();
+}
+
+impl Answer<Stumble> for List {
+    fn answer(&self, _ask: &Stumble, _ctx: &Context<'_>) -> Result<(), Refused> {
+        // As a panic, and without a line for each.
+        std::panic::resume_unwind(Box::new("planted"))
+    }
+}
+
+impl Command for SetAlarm {
+    const VERB: &'static str = "set-alarm.v1";
+    type Reply = ();
+}
+
+impl Decide<SetAlarm> for Alarms {
+    fn decide(&self, ask: &SetAlarm, ctx: &Context<'_>) -> Decision<Self, SetAlarm> {
+        let due = Timestamp(ctx.now.0 + ask.after_ms);
+        let ring = Ring { id: ask.id, due: due.0 };
+        Decision::event(Alarmed::Set(ask.id))
+            .set_timer(&ask.id.to_string(), Timer::once(due, &ring))
+            .reply(())
+    }
+}
+
+impl Command for Ring {
+    const VERB: &'static str = "ring.v1";
+    type Reply = ();
+}
+
+impl Decide<Ring> for Alarms {
+    fn decide(&self, ask: &Ring, ctx: &Context<'_>) -> Decision<Self, Ring> {
+        Decision::event(Alarmed::Rang(ask.id, ctx.now.0 < ask.due)).reply(())
+    }
+}
+
+/// All kinds.
 pub(super) fn registry() -> Registry {
     Registry::default()
         .kind::<Register>()
@@ -139,4 +223,8 @@ pub(super) fn registry() -> Registry {
         .kind::<List>()
         .command::<List, Append>()
         .query::<List, Read>()
+        .query::<List, Stumble>()
+        .kind::<Alarms>()
+        .command::<Alarms, SetAlarm>()
+        .command::<Alarms, Ring>()
 }

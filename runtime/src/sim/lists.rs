@@ -21,6 +21,17 @@ pub(super) struct Call {
     pub(super) step: Step,
 }
 
+impl Call {
+    /// When it was answered, and the version that was shown by then.
+    pub(super) fn acknowledged(&self) -> Option<(u64, usize)> {
+        let version = match &self.step {
+            Step::Append(_, length) => usize::try_from((*length)?).ok()?,
+            Step::Read(seen) => seen.len(),
+        };
+        Some((self.to?, version))
+    }
+}
+
 /// Checks a list's calls against its last state.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Whole clusters in one thread under a seed: production replicas, a simulated network, disks and clocks, and clients
 //! whose histories are checked.
 
+mod bystanders;
 mod clients;
 mod disk;
 mod inbox;

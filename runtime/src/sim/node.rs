@@ -6,6 +6,7 @@ use std::sync::Arc;
 use protobuf::Message as _;
 use raft::eraftpb::{Message, MessageType};
 
+use super::bystanders::NearCall;
 use super::disk::{Disk, Waits};
 use super::network::Mail;
 use super::shared::{Event, Inner, Shared};
@@ -55,7 +56,9 @@ pub(super) struct Node {
     clock: Skewed,
     pub(super) globals: Arc<Globals>,
     opened: u64,
-    ticks: u64,
+    pub(super) ticks: u64,
+    /// Reads of its followers.
+    pub(super) nears: Vec<NearCall>,
     here: VecDeque<Mail>,
     pub(super) dirty: BTreeSet<u32>,
     out: BTreeMap<u16, Vec<Mail>>,
@@ -80,6 +83,7 @@ impl Node {
             globals: Arc::default(),
             opened: 0,
             ticks: 0,
+            nears: Vec::new(),
             here: VecDeque::new(),
             dirty: BTreeSet::new(),
             out: BTreeMap::new(),
@@ -128,6 +132,7 @@ impl Node {
         self.frozen = false;
         self.boot += 1;
         self.held.clear();
+        self.nears.clear();
         self.here.clear();
         self.dirty.clear();
         self.out.clear();
@@ -256,6 +261,7 @@ impl Node {
         if self.ticks.is_multiple_of(WISHES_EVERY) {
             self.follow_wishes(s);
         }
+        self.stand_by(s);
         let rate = u64::try_from(1_000_000 + i64::from(self.clock.ppm)).unwrap_or(1_000_000);
         s.after(25_000 * 1_000_000 / rate, self.event(Inner::Tick));
     }

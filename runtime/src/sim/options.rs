@@ -24,6 +24,8 @@ pub struct Options {
     pub call_ms: u64,
     /// Faults that may happen.
     pub faults: Vec<Group>,
+    /// Whether followers are read, queries panic and timers are set, besides what clients ask.
+    pub bystanders: bool,
     /// A bug to be caught.
     pub planted: Planted,
 }
@@ -38,6 +40,7 @@ impl Default for Options {
             clients: 8,
             call_ms: 6_000,
             faults: Group::ALL.to_vec(),
+            bystanders: true,
             planted: Planted::NONE,
         }
     }

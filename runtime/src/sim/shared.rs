@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use rand::Rng as _;
 use rand::rngs::SmallRng;
+use rand::{Rng as _, SeedableRng as _};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::bystanders::NearRead;
 use super::network::{Mail, Network};
 use super::options::Options;
 use super::watch::Watch;
@@ -85,6 +86,14 @@ pub(super) struct Shared {
     /// Microseconds since the start.
     pub(super) now: u64,
     pub(super) rng: SmallRng,
+    /// Of what goes on beside the clients' calls.
+    pub(super) dice: SmallRng,
+    /// What followers said.
+    pub(super) nears: Vec<NearRead>,
+    /// Timers that were asked for.
+    pub(super) alarms: u64,
+    /// No fault is left, and nothing new is asked for.
+    pub(super) healed: bool,
     pub(super) network: Network,
     pub(super) watch: Watch,
     pub(super) options: Options,
@@ -107,7 +116,11 @@ impl Shared {
         let backlog_max = options.shard().mailbox_asks_max as usize + BURST_MAX;
         Self {
             now: 0,
+            dice: SmallRng::from_rng(&mut rng.clone()),
             rng,
+            nears: Vec::new(),
+            alarms: 0,
+            healed: false,
             network: Network::new(options.nodes),
             watch: Watch::new(options.shards, backlog_max),
             placement: (0..=options.shards).map(|shard| options.placement(shard)).collect(),

@@ -1,7 +1,12 @@
 use super::*;
 
 fn small() -> Options {
-    Options { nodes: 3, shards: 3, seconds: 8, clients: 6, ..Options::default() }
+    Options { nodes: 3, shards: 3, seconds: 8, clients: 6, ..alone() }
+}
+
+/// Clients and nothing else: with it each seed is the run that it was when it was found to fail.
+fn alone() -> Options {
+    Options { bystanders: false, ..Options::default() }
 }
 
 fn one(seed: u64, options: &Options) -> Outcome {
@@ -18,6 +23,14 @@ fn nothing_that_must_hold_is_broken_under_any_of_these_seeds() {
     assert_eq!(first_failing(&small(), 0..200), None);
     let wide = Options { nodes: 5, shards: 5, seconds: 6, ..small() };
     assert_eq!(first_failing(&wide, 1_000..1_050), None);
+}
+
+#[test]
+fn followers_timers_and_panics_keep_what_is_said_of_them_under_every_fault() {
+    let options = Options { bystanders: true, ..small() };
+    assert_eq!(first_failing(&options, 70_000..70_060), None);
+    let options = Options { bystanders: true, ..restless(5) };
+    assert_eq!(first_failing(&options, 71_000..71_020), None);
 }
 
 /// Shards go from node to node the whole time, while everything else befalls them.
@@ -45,7 +58,7 @@ fn who_gives_up_early_is_not_told_that_what_may_have_happened_did_not() {
 fn restless(nodes: u16) -> Options {
     let moves = [Group::Membership; 8];
     let faults: Vec<Group> = Group::ALL.into_iter().chain(moves).collect();
-    Options { nodes, shards: 4, seconds: 12, clients: 6, faults, ..Options::default() }
+    Options { nodes, shards: 4, seconds: 12, clients: 6, faults, ..alone() }
 }
 
 /// A checkpoint taken before a snapshot came, and written after it, brought back what acknowledged writes had replaced.
@@ -78,8 +91,7 @@ fn newcomers_stand_for_election_one_after_the_other() {
 #[test]
 fn a_replica_goes_only_after_the_joint_membership_is_left() {
     let faults = vec![Group::Membership, Group::Membership, Group::Overload, Group::Disk];
-    let options =
-        Options { nodes: 5, replicas: 2, shards: 4, seconds: 12, clients: 6, faults, ..Options::default() };
+    let options = Options { nodes: 5, replicas: 2, shards: 4, seconds: 12, clients: 6, faults, ..alone() };
     assert_eq!(first_failing(&options, 60_000..60_040), None);
 }
 
@@ -93,7 +105,7 @@ fn a_learner_that_nobody_speaks_to_asks_whether_it_belongs() {
 /// Two jumps of a leader's wall clock made all kept answers too old, and a command that was tried again was done twice.
 #[test]
 fn a_clock_that_jumps_forgets_no_answer() {
-    assert_eq!(one(8_058, &Options { call_ms: 2_000, ..Options::default() }).failure, None);
+    assert_eq!(one(8_058, &Options { call_ms: 2_000, ..alone() }).failure, None);
 }
 
 #[test]

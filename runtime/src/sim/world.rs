@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 
+use super::bystanders::check_alarms;
 use super::clients::{Clients, home};
 use super::kinds::registry;
 use super::network::{Mail, Weather};
@@ -67,7 +68,7 @@ impl World {
         self.clients.read_all(&mut self.s);
         self.settle(last + WELL_WITHIN)?;
         self.agree()?;
-        self.clients.check()
+        self.clients.check(&self.s.nears)
     }
 
     fn until(&mut self, until: u64) -> Result<(), String> {
@@ -369,6 +370,7 @@ impl World {
     /// Everything works again.
     fn heal(&mut self) {
         self.s.network.heal();
+        self.s.healed = true;
         self.plan.clear();
         for at in 0..self.nodes.len() {
             let number = u16::try_from(at + 1).unwrap_or(1);
@@ -379,6 +381,10 @@ impl World {
             node.disk.store.fail(false);
             let now = self.s.now;
             self.nodes[at].set_rate(now, 0);
+            if self.s.options.bystanders {
+                // No shard's time is ahead of it any more, however clocks have jumped: timers are due.
+                self.nodes[at].wall = 3_600_000;
+            }
             self.thaw(number);
         }
     }
@@ -405,6 +411,9 @@ impl World {
                 if held.ledger.outbox.values().any(|outgoing| !outgoing.waiting.is_empty()) {
                     return Err(format!("effects of shard {shard} are on their way"));
                 }
+                if held.ledger.timers.len() > 0 {
+                    return Err(format!("timers of shard {shard} are set"));
+                }
             }
         }
         Ok(())
@@ -418,6 +427,7 @@ impl World {
                 let slot = &self.nodes[usize::from(*node) - 1].slots[shard];
                 let Some(replica) = &slot.replica else { continue };
                 let held = replica.held()?;
+                check_alarms(&held).map_err(|why| format!("shard {shard}: {why}"))?;
                 if *first.get_or_insert_with(|| held.clone()) != held {
                     return Err(format!("replicas of shard {shard} hold different states"));
                 }
