@@ -109,6 +109,7 @@ fn judge(summary: &mut Summary, (history, effects, unanswered): Gone, tally: &Ta
     summary.effects = effects.acknowledged;
     summary.lost = findings.lost + effects.lost;
     summary.duplicates = findings.duplicates + effects.duplicates;
+    summary.disordered = effects.disordered;
     summary.stale = findings.stale;
     summary.denied = findings.denied + effects.denied;
     summary.double_deciders = deciders.doubled + findings.forked;

@@ -61,6 +61,9 @@ pub struct Summary {
     pub lost: u64,
     /// Writes and effects that happened twice.
     pub duplicates: u64,
+    /// Keys in which effects are in another order than they were sent in.
+    #[serde(default)]
+    pub disordered: u64,
     /// Answers from the past.
     pub stale: u64,
     /// Writes that happened though their clients were told that they had not.
@@ -111,6 +114,7 @@ impl Summary {
         [
             (self.lost, "acknowledged writes lost"),
             (self.duplicates, "duplicates"),
+            (self.disordered, "keys with effects out of order"),
             (self.stale, "stale answers"),
             (self.denied, "writes denied that happened"),
             (self.double_deciders, "double deciders"),

@@ -109,7 +109,8 @@ impl Client {
             self.scene.tally.success(Success { client: self.number, roams: self.roams, sent, at: *at });
         }
         if let (Some(to), Some(value)) = (&next.forward, next.call.written()) {
-            self.scene.effect(Effect { to: to.clone(), value, end: end.clone() });
+            let from = next.key.clone();
+            self.scene.effect(Effect { from, to: to.clone(), value, end: end.clone() });
             if end != End::Fail {
                 // When it gets there nobody is told.
                 let (key, call) = (to.clone(), Call::Append(value));

@@ -63,6 +63,7 @@ impl Excuses {
 /// An append that was to be done by another key too.
 #[derive(Debug, Clone)]
 pub(super) struct Effect {
+    pub(super) from: String,
     pub(super) to: String,
     pub(super) value: u64,
     pub(super) end: End,
@@ -96,8 +97,10 @@ impl Scene {
 pub struct Effects {
     /// Acknowledged.
     pub acknowledged: u64,
-    /// Of them, not there.
+    /// Of them, and of appends in doubt that happened, not there.
     pub lost: u64,
+    /// Keys in which they are in another order than in the key that sent them.
+    pub disordered: u64,
     /// There more than once.
     pub duplicates: u64,
     /// There, though their clients were told that nothing happened.
@@ -195,9 +198,9 @@ impl Crowd {
     pub async fn disperse(&mut self) -> Gone {
         self.stopped.store(true, Ordering::Relaxed);
         while self.clients.join_next().await.is_some() {}
-        let mut effects: HashMap<String, Vec<Effect>> = HashMap::new();
+        let mut effects: HashMap<(String, String), Vec<Effect>> = HashMap::new();
         for effect in self.scene.effects.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            effects.entry(effect.to.clone()).or_default().push(effect);
+            effects.entry((effect.from.clone(), effect.to.clone())).or_default().push(effect);
         }
         let mut silent = Vec::new();
         let keys: Vec<(String, Call)> = self
@@ -214,12 +217,18 @@ impl Crowd {
         let looked: Vec<(String, bool)> = looks.buffer_unordered(LOOKS).collect().await;
         silent.extend(looked.into_iter().filter(|(_, seen)| !seen).map(|(key, _)| key));
         let mut judged = Effects::default();
-        for (to, effects) in effects {
-            let expected: BTreeSet<u64> = acknowledged(&effects);
+        for ((from, to), effects) in effects {
+            let Some(sent) = self.last(&from, &Call::Read, |_| true).await else {
+                silent.push(from);
+                continue;
+            };
+            // What is there has sent its effect, whatever its client was told.
+            let mut expected: BTreeSet<u64> = acknowledged(&effects);
+            expected.extend(&sent);
             // Effects may be on their way a moment longer than the answers of those that caused them.
             let whole = |values: &[u64]| expected.iter().all(|value| values.contains(value));
             match self.last(&to, &Call::Read, whole).await {
-                Some(values) => judge(&effects, &expected, &values, &mut judged),
+                Some(values) => judge(&effects, &expected, (&sent, &values), &mut judged),
                 None => silent.push(to),
             }
         }
@@ -257,18 +266,29 @@ fn acknowledged(effects: &[Effect]) -> BTreeSet<u64> {
     ok.map(|effect| effect.value).collect()
 }
 
-fn judge(effects: &[Effect], expected: &BTreeSet<u64>, values: &[u64], judged: &mut Effects) {
+/// What became of the effects that one key sent to another, by what is in both at the end.
+fn judge(
+    effects: &[Effect],
+    expected: &BTreeSet<u64>,
+    (sent, values): (&[u64], &[u64]),
+    judged: &mut Effects,
+) {
     let mut there: HashMap<u64, u64> = HashMap::new();
     for value in values {
         *there.entry(*value).or_default() += 1;
     }
-    judged.acknowledged += expected.len() as u64;
+    judged.acknowledged += acknowledged(effects).len() as u64;
     let lost: Vec<u64> = expected.iter().copied().filter(|value| !there.contains_key(value)).collect();
     judged.lost += lost.len() as u64;
     if let Some(effect) = effects.first().filter(|_| !lost.is_empty()) {
         judged.lost_from.insert(effect.to.clone(), lost);
     }
     judged.duplicates += there.values().filter(|count| **count > 1).count() as u64;
+    let arrived: Vec<u64> = sent.iter().copied().filter(|value| there.contains_key(value)).collect();
+    let mut once = BTreeSet::new();
+    let order: Vec<u64> =
+        values.iter().copied().filter(|value| sent.contains(value) && once.insert(*value)).collect();
+    judged.disordered += u64::from(arrived != order);
     let denied = effects.iter().filter(|effect| effect.end == End::Fail && there.contains_key(&effect.value));
     judged.denied += denied.count() as u64;
 }
@@ -278,8 +298,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn effects_are_each_there_once_or_counted() {
-        let effect = |value, end| Effect { to: "to".to_owned(), value, end };
+    fn effects_are_each_there_once_and_in_order_or_counted() {
+        let effect = |value, end| Effect { from: "from".to_owned(), to: "to".to_owned(), value, end };
         let ok = || End::Ok { at: 1, answer: Answer::Length(1) };
         let effects = [
             effect(1, ok()),
@@ -288,19 +308,23 @@ mod tests {
             effect(4, End::Fail),
             effect(5, End::Fail),
         ];
-        let expected = acknowledged(&effects);
-        for (values, lost, duplicates, denied) in [
-            (&[1, 2][..], 0, 0, 0),
-            (&[2, 1, 3], 0, 0, 0),
-            (&[1, 3], 1, 0, 0),
-            (&[1, 2, 2], 0, 1, 0),
-            (&[1, 2, 4], 0, 0, 1),
+        for (sent, values, lost, duplicates, denied, disordered) in [
+            (&[1, 2][..], &[1, 2][..], 0, 0, 0, 0),
+            (&[1, 2], &[2, 1], 0, 0, 0, 1),
+            (&[1, 3, 2], &[1, 3, 2], 0, 0, 0, 0),
+            (&[1, 3, 2], &[1, 2], 1, 0, 0, 0),
+            (&[1, 2], &[1, 3], 1, 0, 0, 0),
+            (&[1, 2], &[1, 2, 2], 0, 1, 0, 0),
+            (&[1, 2], &[1, 2, 4], 0, 0, 1, 0),
         ] {
             let mut judged = Effects::default();
-            judge(&effects, &expected, values, &mut judged);
+            let mut expected = acknowledged(&effects);
+            expected.extend(sent);
+            judge(&effects, &expected, (sent, values), &mut judged);
             assert_eq!(judged.lost_from.contains_key("to"), lost > 0, "{values:?}");
             judged.lost_from.clear();
-            let expected = Effects { acknowledged: 2, lost, duplicates, denied, ..Effects::default() };
+            let expected =
+                Effects { acknowledged: 2, lost, duplicates, denied, disordered, ..Effects::default() };
             assert_eq!(judged, expected, "{values:?}");
         }
     }
