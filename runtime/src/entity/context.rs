@@ -110,9 +110,10 @@ impl Globals {
         *self.version.borrow()
     }
 
-    /// Forgets everything, before the control group is loaded anew.
-    pub fn clear(&self) {
-        self.published.store(Arc::default());
+    /// These states and no others, after the control group was loaded anew.
+    pub fn replace(&self, states: Vec<(&'static str, String, Arc<dyn Any + Send + Sync>)>) {
+        let states = states.into_iter().map(|(kind, key, state)| ((kind, key), state));
+        self.published.store(Arc::new(states.collect()));
         self.version.send_modify(|version| *version += 1);
     }
 }

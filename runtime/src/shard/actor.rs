@@ -139,7 +139,6 @@ impl Waiting {
         let now = world.clock.mono();
         let seed = Timestamp::wall().millis() ^ (u64::from(world.here.0) << 48) ^ u64::from(shard.0) << 32;
         let fresh = start.log.replica.is_none();
-        let id = start.id;
         let parts = ReplicaParts {
             start,
             shards: world.shards,
@@ -151,13 +150,9 @@ impl Waiting {
             seed,
         };
         let mut replica = Replica::open(parts, now)?;
+        let records = replica.first_records(fresh);
         if fresh {
             // From here on a log of this group exists: an empty one found later means that it was lost.
-            let mark = replica.mark();
-            let mut records = vec![Record::Replica { id: id.0 }];
-            if mark.index > 0 {
-                records.push(Record::Reset { index: mark.index, term: mark.term });
-            }
             let done = move |outcome: Result<(), String>| {
                 if outcome.is_ok() {
                     recorded();
@@ -165,8 +160,8 @@ impl Waiting {
             };
             world.log.append(shard, records, Box::new(done))?;
         } else {
-            if let Some(reset) = replica.reset() {
-                world.log.append(shard, vec![reset], Box::new(|_| {}))?;
+            if !records.is_empty() {
+                world.log.append(shard, records, Box::new(|_| {}))?;
             }
             recorded();
         }

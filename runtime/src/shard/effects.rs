@@ -38,8 +38,10 @@ impl Replica {
         while let Some(effect) = local.pop() {
             followed += 1;
             if followed > LOCAL_EFFECTS_MAX {
-                self.dead_letter(&effect, "the chain of effects is too long");
-                break;
+                for effect in local.into_iter().chain([effect]) {
+                    self.dead_letter(&effect, "the chain of effects is too long");
+                }
+                return;
             }
             local.extend(self.run_effect(effect, Caller::Neighbour, draft));
         }

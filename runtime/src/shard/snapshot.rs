@@ -14,6 +14,7 @@ use super::ledger::decode_ledger;
 use super::output::ledger_batch;
 use super::replica::Replica;
 use crate::address::ShardId;
+use crate::replication::SnapshotMark;
 use crate::storage::{Record, Store, StoreBatch};
 use crate::wire;
 
@@ -90,12 +91,15 @@ impl Replica {
         }
     }
 
-    /// What a log must be told that does not hold the checkpoint's last entry: a crash came between the store's part of a
-    /// snapshot and the log's, and the next entry would not follow what the log holds.
+    /// What its log must be told before anything else: that there is a replica, where it is `fresh`, and where the log
+    /// begins. That is also said to one that does not hold the checkpoint's last entry: a crash came between the store's part
+    /// of a snapshot and the log's, and the next entry would not follow what the log holds.
     #[must_use]
-    pub fn reset(&self) -> Option<Record> {
-        let mark = self.mark();
-        self.group.begins_at_mark().then_some(Record::Reset { index: mark.index, term: mark.term })
+    pub fn first_records(&self, fresh: bool) -> Vec<Record> {
+        let SnapshotMark { index, term, .. } = *self.mark();
+        let replica = fresh.then_some(Record::Replica { id: self.group.id().0 });
+        let begins = fresh && index > 0 || self.group.begins_at_mark();
+        replica.into_iter().chain(begins.then_some(Record::Reset { index, term })).collect()
     }
 
     /// A snapshot could not be sent; raft-rs will ask again.
@@ -145,8 +149,9 @@ impl Replica {
         self.checkpoint_pending = None;
         self.note("snapshot_installed", format!("up to entry {}", mark.index));
         if shard == ShardId::CONTROL {
-            self.globals.clear();
             self.publish_all()?;
+            // All at once: whoever reads them meanwhile must not find a cluster without experiments, models and nodes.
+            self.globals.replace(std::mem::take(&mut self.out.published));
         }
         Ok(())
     }

@@ -183,15 +183,12 @@ impl Node {
             Ok(replica) => replica,
             Err(why) => return s.watch.fail(s.now, format!("node {} shard {shard}: {why}", self.number)),
         };
-        if fresh {
-            let mark = replica.mark();
-            let mut records = vec![Record::Replica { id: id.0 }];
-            if mark.index > 0 {
-                records.push(Record::Reset { index: mark.index, term: mark.term });
-            }
-            self.append(shard, records, Waits::Nobody);
-        } else if let Some(reset) = replica.reset() {
-            self.append(shard, vec![reset], Waits::Nobody);
+        let records = replica.first_records(fresh);
+        if !records.is_empty() && self.disk.append(shard, records, Waits::Nobody).is_err() {
+            // Its log has not been told what it begins with.
+            self.dying = self.fragile.take();
+            self.slots[shard.0 as usize] = Slot { restarting: true, ..Slot::default() };
+            return s.after(RESTARTED_AFTER, self.event(Inner::Restart(shard)));
         }
         self.opened += 1;
         self.slots[shard.0 as usize] =

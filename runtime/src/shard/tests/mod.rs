@@ -178,12 +178,8 @@ impl Group {
             seed: self.now * u64::from(node),
         };
         let replica = Replica::open(parts, self.now).unwrap();
-        let (index, term) = (replica.mark().index, replica.mark().term);
-        if fresh {
-            log.fold(SHARD, Record::Replica { id: id(node).0 }).unwrap();
-            log.fold(SHARD, Record::Reset { index, term }).unwrap();
-        } else if let Some(reset) = replica.reset() {
-            log.fold(SHARD, reset).unwrap();
+        for record in replica.first_records(fresh) {
+            log.fold(SHARD, record).unwrap();
         }
         self.places.insert(node, Place { replica, store, log });
         self.turn(node);

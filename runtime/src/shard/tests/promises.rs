@@ -135,7 +135,10 @@ fn a_log_that_reaches_beyond_a_snapshot_with_other_entries_is_begun_anew() {
     let entries = (2..mark.index + 4).map(entry).collect();
     let log = GroupLog { replica: log.replica, vote: log.vote, cut: (1, 1), entries };
     group.open(leader, 3, copy, log);
-    assert_eq!(group.replica(leader).reset(), Some(Record::Reset { index: mark.index, term: mark.term }));
+    assert_eq!(
+        group.replica(leader).first_records(false),
+        [Record::Reset { index: mark.index, term: mark.term }]
+    );
     group.ask(next, command(&Add(100)));
     for _ in 0..8 {
         group.tick(&all);
@@ -144,4 +147,34 @@ fn a_log_that_reaches_beyond_a_snapshot_with_other_entries_is_begun_anew() {
     let held = group.replica(next).held().unwrap();
     assert!(group.replica(leader).held().unwrap() == held);
     assert_eq!(group.replica(leader).applied(), group.replica(next).applied());
+}
+
+/// Of the control group.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+struct Flag(u64);
+
+impl Entity for Flag {
+    const KIND: &'static str = "flags";
+    const PLACEMENT: crate::entity::Placement = crate::entity::Placement::Control;
+    type Event = u64;
+
+    fn create(_key: &str) -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, event: &u64) {
+        self.0 = *event;
+    }
+}
+
+#[test]
+fn who_reads_the_control_groups_states_finds_those_before_a_snapshot_or_those_after_it() {
+    let globals = crate::entity::Globals::default();
+    let state = |value| -> Arc<dyn std::any::Any + Send + Sync> { Arc::new(Flag(value)) };
+    globals.publish(vec![(Flag::KIND, "a".into(), state(1)), (Flag::KIND, "b".into(), state(1))]);
+    let versions = globals.version();
+    globals.replace(vec![(Flag::KIND, "a".into(), state(2))]);
+    assert_eq!(globals.version(), versions + 1, "in one step");
+    assert_eq!(globals.get::<Flag>("a").map(|flag| flag.0), Some(2));
+    assert!(globals.get::<Flag>("b").is_none());
 }
