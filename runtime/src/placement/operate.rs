@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, join_all};
 use serde::{Deserialize, Serialize};
 
 use super::asks::{GetCluster, Join, NOT_FOUNDED, Place, Remove, Task};
-use super::cluster::{Cluster, Duty};
+use super::cluster::{Cluster, Duty, NodeState};
 use crate::address::{Address, NodeId, ShardId};
 use crate::cluster::{NodeSpec, Runtime};
 use crate::entity::Command;
@@ -145,6 +145,11 @@ impl Operate for Operator {
                 Some(member) if member.duty != Duty::Full => {
                     let why = format!("node {to} is {:?}: uncordon it first", member.duty).to_lowercase();
                     return Err(refuse("NODE_CLOSED", why));
+                }
+                // Its shard would wait for it, and with it everything else that is to be moved.
+                Some(member) if member.state != NodeState::Up => {
+                    let why = format!("node {to} is {:?}: it must be up to be given a shard", member.state);
+                    return Err(refuse("NODE_NOT_UP", why.to_lowercase()));
                 }
                 Some(_) => {}
             }

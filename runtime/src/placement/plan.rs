@@ -15,7 +15,7 @@ const LEAD_SLACK: f64 = 0.25;
 /// What a look at the cluster found.
 #[derive(Debug, Clone, Default)]
 pub struct Sight {
-    /// How long each node has been silent, in microseconds, and the incarnation heard last.
+    /// How long each node has been silent, in microseconds, and the incarnation heard last: zero before any was.
     pub nodes: BTreeMap<NodeId, (u64, u64)>,
     /// Nodes that vote in each shard, by its leader; none where it is not known.
     pub voters: BTreeMap<ShardId, BTreeSet<NodeId>>,
@@ -67,9 +67,15 @@ pub fn plan(cluster: &Cluster, sight: &Sight, config: &PlacementConfig) -> Vec<O
         let voters = sight.voters.get(&shard_id(shard));
         voters.is_none_or(|voters| voters.len() != set.len() || !set.iter().all(|node| voters.contains(node)))
     };
+    let place = Placer::new(cluster, sight, config);
+    // What is turned back is on the move already and so needs no room: else shards on their way to a node that is gone
+    // would take all of it for as long as that node stays away.
+    while let Some((shard, set, why)) = place.off(&sets, &|shard, node| place.empty(shard, node)) {
+        orders.push(Order::Place(shard_id(shard), set.clone(), why));
+        sets[shard] = set;
+    }
     let on_the_move = sets.iter().enumerate().filter(|(shard, set)| moving(*shard, set)).count();
     let mut room = usize::from(config.moves_max).saturating_sub(on_the_move);
-    let place = Placer::new(cluster, sight, config);
     while room > 0
         && let Some((shard, set, why)) = place.next_move(&sets, &moving)
     {
@@ -98,7 +104,9 @@ fn states(cluster: &Cluster, sight: &Sight, config: &PlacementConfig) -> Vec<Ord
             silent if silent >= down => NodeState::Down,
             silent if silent >= suspect && member.state != NodeState::Joining => NodeState::Suspect,
             silent if silent >= suspect => NodeState::Joining,
-            _ => NodeState::Up,
+            _ if incarnation > 0 => NodeState::Up,
+            // Who leads the control group since a moment ago waits for it, and believes what was seen before.
+            _ => member.state,
         };
         // What is down stays so until it is heard again; growing silence does not make it suspect once more.
         let back = state == NodeState::Suspect && member.state == NodeState::Down;
@@ -111,6 +119,7 @@ fn states(cluster: &Cluster, sight: &Sight, config: &PlacementConfig) -> Vec<Ord
 
 struct Placer<'a> {
     cluster: &'a Cluster,
+    sight: &'a Sight,
     /// Nodes that may be given replicas.
     open: Vec<&'a Member>,
     /// Nodes whose replicas shall go elsewhere, and why.
@@ -119,7 +128,7 @@ struct Placer<'a> {
 }
 
 impl<'a> Placer<'a> {
-    fn new(cluster: &'a Cluster, sight: &Sight, config: &PlacementConfig) -> Self {
+    fn new(cluster: &'a Cluster, sight: &'a Sight, config: &PlacementConfig) -> Self {
         let replace = u64::try_from(config.replace_after.as_micros()).unwrap_or(u64::MAX);
         let open = cluster.nodes.values();
         let open = open.filter(|member| member.state == NodeState::Up && member.duty == Duty::Full).collect();
@@ -132,7 +141,41 @@ impl<'a> Placer<'a> {
                 leaving.insert(id, "its node is down");
             }
         }
-        Self { cluster, open, leaving, replicas: usize::from(config.replicas) }
+        Self { cluster, sight, open, leaving, replicas: usize::from(config.replicas) }
+    }
+
+    /// The next replica that must leave a node, of those that `may`: a shard on its way to a node that is to go is turned back
+    /// at once, settled or not.
+    fn off(
+        &self,
+        sets: &[Vec<NodeId>],
+        may: &dyn Fn(usize, NodeId) -> bool,
+    ) -> Option<(usize, Vec<NodeId>, &'static str)> {
+        let loads = self.loads(sets);
+        let unplaced = |shard: &usize| sets[*shard] == self.cluster.sets[*shard];
+        (0..sets.len()).filter(unplaced).find_map(|shard| {
+            let mut next = sets[shard].clone();
+            let leaver = |node: &NodeId| may(shard, *node) && self.reason(shard, *node).is_some();
+            let at = next.iter().position(leaver)?;
+            let why = self.reason(shard, next[at])?;
+            next[at] = self.candidate(shard, &sets[shard], Some(next[at]), &loads)?;
+            Some((shard, next, why))
+        })
+    }
+
+    /// Why a node shall not hold a shard that is placed on it.
+    fn reason(&self, shard: usize, node: NodeId) -> Option<&'static str> {
+        if let Some(why) = self.leaving.get(&node) {
+            return Some(why);
+        }
+        // Whoever has nothing of it yet is not waited for as long as one that has.
+        let down = self.cluster.nodes.get(&node).is_some_and(|member| member.state == NodeState::Down);
+        (down && self.empty(shard, node)).then_some("its node went down before it held it")
+    }
+
+    /// Whether a node is known not to vote in a shard.
+    fn empty(&self, shard: usize, node: NodeId) -> bool {
+        self.sight.voters.get(&shard_id(shard)).is_some_and(|voters| !voters.contains(&node))
     }
 
     /// The next replica to move: first those that must leave a node, then those that a group lacks, then for balance.
@@ -145,22 +188,12 @@ impl<'a> Placer<'a> {
         // One step at a time for each shard: the next begins when the members are as wished.
         let settled =
             |shard: &usize| sets[*shard] == self.cluster.sets[*shard] && !moving(*shard, &sets[*shard]);
-        for (shard, set) in sets.iter().enumerate() {
-            // A shard on its way to a node that is to go is turned back at once, settled or not.
-            let leaver = set.iter().position(|node| self.leaving.contains_key(node));
-            if let Some(at) = leaver
-                && sets[shard] == self.cluster.sets[shard]
-                && let Some(to) = self.candidate(set, Some(set[at]), &loads)
-            {
-                let mut next = set.clone();
-                let why = self.leaving[&next[at]];
-                next[at] = to;
-                return Some((shard, next, why));
-            }
+        if let Some(off) = self.off(sets, &|_, _| true) {
+            return Some(off);
         }
         for shard in (0..sets.len()).filter(settled) {
             if sets[shard].len() < self.replicas
-                && let Some(to) = self.candidate(&sets[shard], None, &loads)
+                && let Some(to) = self.candidate(shard, &sets[shard], None, &loads)
             {
                 let mut next = sets[shard].clone();
                 next.push(to);
@@ -234,9 +267,11 @@ impl<'a> Placer<'a> {
         Some((shard, set))
     }
 
-    /// The open node that suits a set best in the place of one of its nodes: another zone, then the least loaded.
+    /// The open node that suits a set best in the place of one of its nodes: another zone, then one that votes there still
+    /// and so needs no snapshot, then the least loaded.
     fn candidate(
         &self,
+        shard: usize,
         set: &[NodeId],
         instead: Option<NodeId>,
         loads: &BTreeMap<NodeId, usize>,
@@ -247,8 +282,11 @@ impl<'a> Placer<'a> {
             .open
             .iter()
             .filter(|m| !set.contains(&m.record.id) && !self.leaving.contains_key(&m.record.id));
-        free.min_by_key(|m| (zones.contains(m.record.zone.as_str()), loads[&m.record.id], m.record.id))
-            .map(|member| member.record.id)
+        let key = |m: &&&Member| {
+            let id = m.record.id;
+            (zones.contains(m.record.zone.as_str()), self.empty(shard, id), loads[&id], id)
+        };
+        free.min_by_key(key).map(|member| member.record.id)
     }
 
     /// Replicas that each node shall hold.

@@ -210,6 +210,59 @@ fn silence_makes_a_node_suspect_then_down_and_in_time_it_is_replaced() {
 }
 
 #[test]
+fn a_new_leader_believes_what_was_seen_of_a_node_until_it_hears_it() {
+    let config = PlacementConfig::default();
+    for state in [NodeState::Joining, NodeState::Suspect, NodeState::Down] {
+        let mut cluster = founded(&["", "", ""]);
+        cluster.apply(&ClusterEvent::Joined(node(4, "")));
+        cluster.apply(&ClusterEvent::Seen { node: NodeId(4), state, incarnation: 0 });
+        let mut sight = content(&cluster);
+        // A leader that has just begun to listen counts silence from then on.
+        sight.nodes.insert(NodeId(4), (0, 0));
+        assert_eq!(plan(&cluster, &sight, &config), [], "{state:?}");
+        sight.nodes.insert(NodeId(4), (0, 7));
+        let orders = plan(&cluster, &sight, &config);
+        assert_eq!(orders.first(), Some(&Order::See(NodeId(4), NodeState::Up, 7)), "{state:?}");
+    }
+}
+
+#[test]
+fn shards_on_their_way_to_a_node_that_is_gone_are_turned_back_and_keep_nobody_waiting() {
+    let mut cluster = founded(&["", "", "", "", ""]);
+    let before = cluster.sets.clone();
+    let config = PlacementConfig::default();
+    let mut sight = content(&cluster);
+    // As many as may move are on their way to the last node, which had nothing of them.
+    let lost: Vec<usize> = (1..before.len())
+        .filter(|s| !before[*s].contains(&NodeId(5)) && before[*s][0] != NodeId(4))
+        .take(2)
+        .collect();
+    for shard in &lost {
+        cluster.sets[*shard][0] = NodeId(5);
+    }
+    let silent = |seconds: u64| (seconds * 1_000_000, 1);
+    sight.nodes.insert(NodeId(5), silent(20));
+    cluster.apply(&ClusterEvent::Seen { node: NodeId(5), state: NodeState::Suspect, incarnation: 1 });
+    assert_eq!(held(plan(&cluster, &sight, &config)), [], "it may be back in a moment");
+    let mut drained = cluster.clone();
+    drained.apply(&ClusterEvent::Tasked { node: NodeId(5), duty: Duty::Draining });
+    sight.nodes.insert(NodeId(5), silent(31));
+    cluster.apply(&ClusterEvent::Seen { node: NodeId(5), state: NodeState::Down, incarnation: 1 });
+    for (mut cluster, what) in [(cluster, "down"), (drained, "drained")] {
+        // Another node waits for its turn.
+        cluster.apply(&ClusterEvent::Tasked { node: NodeId(4), duty: Duty::Draining });
+        let orders = plan(&cluster, &sight, &config);
+        orders.iter().for_each(|order| apply(&mut cluster, order));
+        let sorted = |nodes: &[NodeId]| nodes.iter().copied().collect::<BTreeSet<_>>();
+        for shard in &lost {
+            assert_eq!(sorted(&cluster.sets[*shard]), sorted(&before[*shard]), "{what}: {orders:?}");
+        }
+        let moved = (0..before.len()).filter(|s| sorted(&cluster.sets[*s]) != sorted(&before[*s])).count();
+        assert_eq!(moved, usize::from(config.moves_max), "{what}: {orders:?}");
+    }
+}
+
+#[test]
 fn leading_is_spread_by_load() {
     let mut cluster = founded(&["", "", ""]);
     let hot: Vec<ShardId> =
