@@ -49,7 +49,7 @@ pub(crate) async fn status(target: &Target) -> anyhow::Result<()> {
     for node in array(&cluster, "nodes") {
         let name = text(node, "/name");
         let Some(view) = node.get("view").filter(|view| !view.is_null()) else {
-            println!("{name:<6} {:<12} {}", "unreachable", text(node, "/unseen/reason"));
+            println!("{name:<6} {:<12} {}", standing(&cluster, node), text(node, "/unseen/reason"));
             continue;
         };
         let shards = array(view, "shards");
@@ -66,11 +66,25 @@ pub(crate) async fn status(target: &Target) -> anyhow::Result<()> {
             .collect();
         println!(
             "{name:<6} {:<12} {leads:>8} {entities:>8} {memory:>6} MiB {cpu:>9}  {}",
-            "up",
+            standing(&cluster, node),
             peers.join(", ")
         );
     }
     Ok(())
+}
+
+/// A node as the cluster sees it, in a word: what is wanted of it where it is up. Consoles of a former version know only who
+/// answers.
+fn standing<'a>(cluster: &'a Value, node: &Value) -> &'a str {
+    let answers = node.get("view").is_some_and(|view| !view.is_null());
+    let member = array(cluster, "members").iter().find(|member| member["record"]["id"] == node["node"]);
+    let told = |key: &str| member.and_then(|member| member[key].as_str());
+    match (told("state"), told("duty")) {
+        (Some("up") | None, Some("full") | None) if answers => "up",
+        (Some("up") | None, _) if !answers => "unreachable",
+        (Some("up"), Some(duty)) => duty,
+        (state, _) => state.unwrap_or("up"),
+    }
 }
 
 pub(crate) async fn shards(target: &Target) -> anyhow::Result<()> {
@@ -129,7 +143,10 @@ pub(crate) async fn tree(target: &Target) -> anyhow::Result<()> {
     if target.json {
         return print_json(&tree);
     }
-    for node in array(&tree, "nodes") {
+    for node in tree.as_array().map(Vec::as_slice).unwrap_or_default() {
+        if let Some(why) = node.pointer("/unseen/reason").and_then(Value::as_str) {
+            println!("{}: not seen, {why}", text(node, "/name"));
+        }
         for actor in node.get("view").map(|tree| array(tree, "actors")).unwrap_or_default() {
             let path = text(actor, "/path");
             let depth = path.matches('/').count();

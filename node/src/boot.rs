@@ -32,7 +32,7 @@ use troupe_supervision::{
 use crate::config::Config;
 use crate::disk::open_disk;
 use crate::guard::guarded;
-use crate::owner::{Claim, claim};
+use crate::owner::{Claim, claim, may_join};
 use crate::secrets;
 use crate::work::{Bench, Executors, Work};
 
@@ -136,7 +136,10 @@ impl Node {
             bail!("node {name:?} is not in the configuration; there are {}", names.join(", "));
         };
         let config = match join {
-            Some(admin) => crate::join::ask(config, &own, admin).await?,
+            Some(admin) => {
+                may_join(&data_of(&config, &own, crate::config::base_of(file)))?;
+                crate::join::ask(config, &own, admin).await?
+            }
             None => config,
         };
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
@@ -315,14 +318,18 @@ struct Parts {
     _claim: Claim,
 }
 
+fn data_of(config: &Config, own: &crate::config::NodeTable, base: &Path) -> PathBuf {
+    base.join(&config.cluster.data_dir).join(&own.name)
+}
+
 async fn compose(
     config: &Config,
     own: &crate::config::NodeTable,
     base: &Path,
     joins: bool,
 ) -> anyhow::Result<Parts> {
-    let data = base.join(&config.cluster.data_dir).join(&own.name);
-    let claim = claim(config, own.id, &data)?;
+    let data = data_of(config, own, base);
+    let claim = claim(config, own.id, &data, joins)?;
     let certs = base.join(&config.cluster.certs_dir);
     let cookie = secrets::ready(config, &certs)?;
     let journal = Arc::new(RingJournal::open(&data, Timestamp::wall()).context("the journal")?);

@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
 /// Plays what was asked for; an error when the cluster got anything wrong.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let scenarios = scenarios(&arguments.scenarios)?;
+    if let Some(previous) = &arguments.previous {
+        anyhow::ensure!(previous.is_file(), "--previous {}: there is no such file", previous.display());
+    }
     writable(arguments.json.iter().chain(&arguments.page))?;
     let mut summaries = Vec::new();
     for file in &arguments.with {

@@ -22,8 +22,13 @@ struct Welcome {
 /// Asks to be let in, and returns the configuration with the cluster's nodes in it.
 pub(crate) async fn ask(mut config: Config, own: &NodeTable, admin: &str) -> anyhow::Result<Config> {
     let client = reqwest::Client::builder().no_proxy().timeout(WITHIN).build()?;
-    let url = format!("http://{admin}/api/nodes");
-    let asked = client.post(&url).json(&own.spec()).send().await;
+    let mut url = reqwest::Url::parse(&format!("http://{admin}/api/nodes"))
+        .with_context(|| format!("--join {admin}"))?;
+    // What it is to agree on is said first: whoever is let in and does not come stays a node that is waited for.
+    url.query_pairs_mut()
+        .append_pair("cluster", &config.cluster.name)
+        .append_pair("shards", &config.cluster.shards.to_string());
+    let asked = client.post(url).json(&own.spec()).send().await;
     let answer =
         asked.with_context(|| format!("--join {admin}: no console there; name a node's admin address"))?;
     if !answer.status().is_success() {

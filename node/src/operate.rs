@@ -150,6 +150,11 @@ impl Act {
     fn told(&self, reply: &Value) -> String {
         let count = |key: &str| reply["remaining"][key].as_array().map_or(0, Vec::len);
         match self {
+            Self::Drain(OnNode { node, .. })
+                if reply["done"] == false && count("leads") + count("votes") == 0 =>
+            {
+                format!("{node} has nothing yet of {} shards that are on their way to it", count("wished"))
+            }
             Self::Drain(OnNode { node, .. }) => match (count("leads"), count("votes")) {
                 (0, 0) => format!("{node} holds nothing any more: it can be stopped, or removed"),
                 (0, votes) => format!(

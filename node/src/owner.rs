@@ -28,6 +28,9 @@ struct Owner {
     node: u16,
     shards: u32,
     engine: Engine,
+    /// Whether its node founded a cluster with nobody else in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    alone: bool,
 }
 
 /// Checks that the directory is this node's, or makes it so when nobody has been there. Nothing in it is touched before.
@@ -35,8 +38,8 @@ struct Owner {
 /// # Errors
 /// Another cluster's, another node's, made with other shards or another engine, or by a newer version: the error names
 /// the file, the key and the fix. Or a process that works in it.
-pub(crate) fn claim(config: &Config, node: u16, data: &Path) -> anyhow::Result<Claim> {
-    check(config, node, data)?;
+pub(crate) fn claim(config: &Config, node: u16, data: &Path, joins: bool) -> anyhow::Result<Claim> {
+    check(config, node, data, joins)?;
     let path = data.join(LOCK);
     let file = File::create(&path).with_context(|| path.display().to_string())?;
     match file.try_lock() {
@@ -48,10 +51,11 @@ pub(crate) fn claim(config: &Config, node: u16, data: &Path) -> anyhow::Result<C
     }
 }
 
-fn check(config: &Config, node: u16, data: &Path) -> anyhow::Result<()> {
+fn check(config: &Config, node: u16, data: &Path, joins: bool) -> anyhow::Result<()> {
     let path = data.join(FILE);
     let (cluster, shards, engine) = (config.cluster.name.clone(), config.cluster.shards, config.store.engine);
-    let ours = Owner { format: FORMAT, cluster, node, shards, engine };
+    let alone = !joins && config.nodes.len() == 1;
+    let ours = Owner { format: FORMAT, cluster, node, shards, engine, alone };
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -82,6 +86,23 @@ fn check(config: &Config, node: u16, data: &Path) -> anyhow::Result<()> {
                 path.display()
             );
         }
+    }
+    Ok(())
+}
+
+/// Checks that a node with this directory can come to a cluster of others.
+///
+/// # Errors
+/// It has founded a cluster of its own: it would go on as that, and confirm what the others never see.
+pub(crate) fn may_join(data: &Path) -> anyhow::Result<()> {
+    let path = data.join(FILE);
+    let found = std::fs::read_to_string(&path).ok().and_then(|text| toml::from_str::<Owner>(&text).ok());
+    if found.is_some_and(|owner| owner.alone) {
+        bail!(
+            "--join: {}: this node was started without --join before and founded a cluster of its own. Where that is the \
+             one to go on, leave --join away; where nothing in it is wanted, give this node an empty directory",
+            path.display()
+        );
     }
     Ok(())
 }
@@ -119,11 +140,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("n1");
         let config = Config::default();
-        let held = claim(&config, 1, &data).unwrap();
-        let said = claim(&config, 1, &data).unwrap_err().to_string();
+        let held = claim(&config, 1, &data, false).unwrap();
+        let said = claim(&config, 1, &data, false).unwrap_err().to_string();
         assert!(said.contains("another process runs node 1 on this directory"), "{said}");
         drop(held);
-        claim(&config, 1, &data).unwrap();
+        claim(&config, 1, &data, false).unwrap();
         let before = std::fs::read(data.join(FILE)).unwrap();
         let mut elsewhere = config.clone();
         elsewhere.cluster.name = "elsewhere".to_owned();
@@ -137,15 +158,31 @@ mod tests {
             (&wider, 1, "cluster.shards"),
             (&other, 1, "store.engine = sled"),
         ] {
-            let said = claim(config, node, &data).unwrap_err().to_string();
+            let said = claim(config, node, &data, false).unwrap_err().to_string();
             assert!(said.contains(key) && said.contains("owner.toml"), "{said}");
         }
         assert_eq!(std::fs::read(data.join(FILE)).unwrap(), before);
         std::fs::write(data.join(FILE), "format = 2\nwhatever = 3\n").unwrap();
-        let said = claim(&config, 1, &data).unwrap_err().to_string();
+        let said = claim(&config, 1, &data, false).unwrap_err().to_string();
         assert!(said.contains("newer version"), "{said}");
         std::fs::write(data.join(FILE), "no toml").unwrap();
-        let said = format!("{:#}", claim(&config, 1, &data).unwrap_err());
+        let said = format!("{:#}", claim(&config, 1, &data, false).unwrap_err());
         assert!(said.contains("owner.toml"), "{said}");
+    }
+
+    #[test]
+    fn who_founded_a_cluster_alone_cannot_join_another_with_that_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let three = Config::default();
+        let mut one = three.clone();
+        one.nodes.truncate(1);
+        for (config, joins, may) in [(&one, false, false), (&one, true, true), (&three, false, true)] {
+            let data = dir.path().join(format!("{}-{joins}", config.nodes.len()));
+            may_join(&data).unwrap();
+            claim(config, 1, &data, joins).unwrap();
+            // Later starts do not change how it began.
+            claim(config, 1, &data, !joins).unwrap();
+            assert_eq!(may_join(&data).is_ok(), may, "{} nodes, joins: {joins}", config.nodes.len());
+        }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Address, NodeId, ShardId};
 use crate::deaths::{Death, Subject};
 use crate::error::AskError;
+use crate::placement::Member;
 use crate::time::Timestamp;
 
 /// A replica's part in its shard.
@@ -204,6 +205,9 @@ pub trait Inspect: Send + Sync + 'static {
 
     /// Every configured node: number, name, admin address.
     fn nodes(&self) -> Vec<NodeAddress>;
+
+    /// How the cluster sees its nodes and what is wanted of them, as far as it is known here: also without a quorum.
+    fn members(&self) -> Vec<Member>;
 
     /// A node's own view of itself, wherever it is.
     fn node(&self, node: NodeId) -> futures::future::BoxFuture<'static, Result<NodeView, AskError>>;

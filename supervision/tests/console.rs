@@ -200,6 +200,31 @@ async fn an_entity_is_shown_with_its_state_as_json_and_keys_are_found_by_prefix(
 }
 
 #[tokio::test]
+async fn who_takes_the_cluster_for_another_is_told_before_it_is_let_in() {
+    let console = Running::start(quick()).await;
+    let node = serde_json::json!({
+        "id": 4, "name": "n4", "mesh": "127.0.0.1:7104", "gateway": "127.0.0.1:8084", "admin": "127.0.0.1:9094"
+    });
+    let client = reqwest::Client::new();
+    for (belief, status, says) in [
+        ("?cluster=other&shards=12", 409, "set it to that"),
+        ("?cluster=synthetic&shards=13", 409, "this cluster has 12"),
+        ("?colour=red", 400, "colour"),
+        ("?cluster=synthetic&shards=12", 200, ""),
+        ("", 200, ""),
+    ] {
+        let url = format!("{}/api/nodes{belief}", console.url);
+        let answer = client.post(url).json(&node).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{belief}");
+        assert!(answer.text().await.unwrap().contains(says), "{belief}");
+        let cluster = console.json("/api/cluster").await;
+        let joined =
+            cluster["members"].as_array().unwrap().iter().any(|member| member["record"]["name"] == "n4");
+        assert_eq!(joined, status == 200, "{belief}: {cluster}");
+    }
+}
+
+#[tokio::test]
 async fn errors_are_problems_with_a_code_and_a_status() {
     let console = Running::start(quick()).await;
     let long = format!("/api/entity/members/{}", "k".repeat(300));

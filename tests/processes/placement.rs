@@ -75,6 +75,8 @@ async fn a_node_joins_by_command_and_another_is_drained_stopped_and_removed_with
         assert!(start.elapsed() < Duration::from_secs(30), "it takes no share: {}", site.log(fourth));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    let (_, tree) = act(&admin, &["tree"]).await;
+    assert!(tree.contains("node-4: running"), "{tree}");
     let (done, said) = act(&admin, &["cordon", "n9", "--yes"]).await;
     assert!(!done && said.contains("there are n1, n2, n3, n4"), "{said}");
     let (done, said) = act(&admin, &["remove", "n1", "--yes"]).await;
@@ -83,6 +85,8 @@ async fn a_node_joins_by_command_and_another_is_drained_stopped_and_removed_with
     assert!(!done && said.contains("--yes"), "it did not ask: {said}");
     let (done, said) = act(&admin, &["drain", "n1", "--yes", "--wait", "60s"]).await;
     assert!(done && said.contains("can be stopped"), "{said}\n{}", site.log(0));
+    let (_, said) = act(&admin, &["status"]).await;
+    assert!(said.lines().any(|line| line.starts_with("n1") && line.contains("draining")), "{said}");
     site.stop(0);
     let (done, said) = act(&admin, &["remove", "n1", "--yes"]).await;
     assert!(done, "{said}");
@@ -136,4 +140,6 @@ async fn a_node_is_not_let_in_under_anothers_name_or_into_another_cluster() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(expected), "{expected}: {said}");
     }
+    let (_, said) = act(&site.admins[0], &["status"]).await;
+    assert!(!said.contains("n4"), "a node that was not let in is waited for: {said}");
 }

@@ -12,6 +12,7 @@ use crate::address::{Address, NodeId, ShardId};
 use crate::deaths::{Death, Subject};
 use crate::error::AskError;
 use crate::observe::{EntityView, Inspect, KeyRange, Lifecycle, NodeAddress, NodeView, Role, ShardView};
+use crate::placement::{Cluster, Member};
 use crate::replication::Mono;
 use crate::shard::{Mailbox, Replica, SystemInput};
 use crate::transport::Outcome;
@@ -150,6 +151,11 @@ impl Inspect for ClusterInspect {
 
     fn nodes(&self) -> Vec<NodeAddress> {
         self.0.nodes().iter().map(super::spec::NodeSpec::address).collect()
+    }
+
+    fn members(&self) -> Vec<Member> {
+        let cluster = self.0.globals().get::<Cluster>(Cluster::KEY);
+        cluster.map(|cluster| cluster.nodes.values().cloned().collect()).unwrap_or_default()
     }
 
     fn node(&self, node: NodeId) -> BoxFuture<'static, Result<NodeView, AskError>> {

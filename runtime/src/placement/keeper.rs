@@ -43,6 +43,8 @@ pub(crate) struct Keeping {
     handled: BTreeMap<ShardId, u64>,
     sight: Sight,
     led: bool,
+    /// Whether it was said that this node is not of the cluster any more.
+    parted: bool,
 }
 
 /// It is time to look.
@@ -71,6 +73,7 @@ impl Actor for Keeper {
             handled: BTreeMap::new(),
             sight: Sight::default(),
             led: false,
+            parted: false,
         })
     }
 
@@ -95,6 +98,12 @@ impl Keeping {
             self.runtime.set_nodes(nodes);
         }
         let here = self.runtime.spec().here;
+        if !self.parted && cluster.as_ref().is_some_and(|c| c.founded() && !c.nodes.contains_key(&here)) {
+            self.parted = true;
+            let why = "it was taken off the cluster, and no other node speaks to it: stop it";
+            tracing::warn!(node = %here, why, "this node is removed");
+            self.note(format!("node-{here}"), "removed", why.to_owned());
+        }
         let leads = self.runtime.directory().leader(ShardId::CONTROL) == Some(here);
         let now = self.runtime.world().clock.mono();
         if leads && !self.led {

@@ -7,6 +7,7 @@ use super::replica::Replica;
 use crate::address::{Address, NodeId};
 use crate::error::AskError;
 use crate::observe::{EntityView, KeyRange, Role, ShardView, TimerView};
+use crate::placement::Cluster;
 use crate::replication::{Mono, ReplicaId};
 
 impl Replica {
@@ -37,7 +38,9 @@ impl Replica {
         };
         let replicas = nodes(&mut members.voters.iter().chain(&members.learners));
         let voters = nodes(&mut members.voters.iter());
-        let follows = self.wishes.learners.contains(&self.group.id().node());
+        // Read here, because only a leader keeps its wishes up to date.
+        let wishes = self.globals.get::<Cluster>(Cluster::KEY).and_then(|c| c.wishes(self.group.shard()));
+        let follows = wishes.is_some_and(|wishes| wishes.learners.contains(&self.group.id().node()));
         let passing = match self.role() {
             Role::Learner if !follows => Some("learns from its peers, and does not vote yet".to_owned()),
             _ if self.group.is_joint() => Some("its membership is changing".to_owned()),

@@ -44,6 +44,14 @@ pub(super) struct MoveTo {
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
+/// What a new node takes the cluster for. One of a former version does not say, and checks the answer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Belief {
+    cluster: Option<String>,
+    shards: Option<u32>,
+}
+
 /// Every node, and what a new one must agree with.
 #[derive(Serialize)]
 pub(super) struct Welcome {
@@ -94,13 +102,30 @@ pub(super) async fn placement(State(desk): State<Desk>) -> Result<Json<Cluster>,
 
 pub(super) async fn join(
     State(desk): State<Desk>,
+    query: Result<Query<Belief>, QueryRejection>,
     body: Result<Json<NodeSpec>, JsonRejection>,
 ) -> Result<Json<Welcome>, Problem> {
+    let Query(belief) = query.map_err(|rejection| bad("BAD_QUERY", rejection.body_text()))?;
     let Json(node) = body.map_err(|rejection| bad("BAD_NODE", rejection.body_text()))?;
+    let (ours, cluster) = (&desk.cluster, desk.operate.cluster().await?);
+    let count = |cluster: &Cluster| u32::try_from(cluster.sets.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    // Before it is let in: it would stay a node that is waited for and never comes.
+    let other = match belief {
+        Belief { cluster: Some(theirs), .. } if theirs != *ours => {
+            Some(format!("its cluster.name is {theirs:?}, and this cluster is {ours:?}: set it to that"))
+        }
+        Belief { shards: Some(theirs), .. } if cluster.founded() && theirs != count(&cluster) => {
+            let ours = count(&cluster);
+            Some(format!("its cluster.shards is {theirs}, and this cluster has {ours}: set it to that"))
+        }
+        _ => None,
+    };
+    if let Some(what) = other {
+        return Err(Problem::new(StatusCode::CONFLICT, "OTHER_CLUSTER", what));
+    }
     let nodes = desk.operate.join(node).await?;
-    let cluster = desk.operate.cluster().await?;
-    let shards = u32::try_from(cluster.sets.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    Ok(Json(Welcome { cluster: desk.cluster.clone(), shards, nodes }))
+    let shards = count(&desk.operate.cluster().await?);
+    Ok(Json(Welcome { cluster: ours.clone(), shards, nodes }))
 }
 
 pub(super) async fn node(

@@ -86,6 +86,7 @@ impl Looker {
             here: self.inspect.here(),
             health: health::judge(&nodes),
             nodes,
+            members: self.inspect.members(),
             rates: Vec::new(),
         }
     }

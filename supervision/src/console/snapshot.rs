@@ -3,6 +3,7 @@
 use serde::Serialize;
 use troupe_runtime::AskError;
 use troupe_runtime::observe::{Lifecycle, NodeAddress, NodeView};
+use troupe_runtime::placement::Member;
 use troupe_runtime::{NodeId, Timestamp};
 
 use super::health::Health;
@@ -70,6 +71,8 @@ pub struct ClusterView {
     pub health: Health,
     /// The nodes, as configured.
     pub nodes: Vec<Seen<NodeView>>,
+    /// How the cluster sees them and what is wanted of them, as the node that looked knows it.
+    pub members: Vec<Member>,
     /// Commands and queries per second; only in snapshots, from the second one on.
     pub rates: Vec<NodeRates>,
 }

@@ -9,7 +9,7 @@ use troupe_runtime::deaths::{Death, Ending, Subject};
 use troupe_runtime::observe::{
     EntityView, Inspect, KeyRange, Lifecycle, MessageView, NodeAddress, NodeView, PeerView, Role, ShardView,
 };
-use troupe_runtime::placement::{Cluster, ClusterEvent, Duty, Operate, Remaining};
+use troupe_runtime::placement::{Cluster, ClusterEvent, Duty, Member, Operate, Remaining};
 use troupe_runtime::{Address, AskError, Entity, NodeId, ShardId, Timestamp};
 use troupe_supervision::console::TreeSource;
 use troupe_supervision::{ChildState, TreeNode, TreeView};
@@ -191,6 +191,10 @@ impl Inspect for Synthetic {
                 admin: format!("127.0.0.1:{}", 9090 + node),
             })
             .collect()
+    }
+
+    fn members(&self) -> Vec<Member> {
+        self.now().nodes.into_values().collect()
     }
 
     fn node(&self, node: NodeId) -> BoxFuture<'static, Result<NodeView, AskError>> {
