@@ -90,9 +90,9 @@ impl Name {
 /// `troupe bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What to measure.
+    /// What to measure, one or several.
     #[arg(value_enum, default_value = "all")]
-    name: Name,
+    names: Vec<Name>,
     /// The cluster's configuration.
     #[arg(long, default_value = "cluster.toml")]
     pub(crate) config: PathBuf,
@@ -118,7 +118,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     fn wants(&self, name: Name) -> bool {
-        self.name == Name::All || self.name == name
+        self.names.contains(&Name::All) || self.names.contains(&name)
     }
 }
 
