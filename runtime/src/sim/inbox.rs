@@ -4,6 +4,7 @@ use super::disk::Waits;
 use super::network::Mail;
 use super::node::Node;
 use super::shared::{Inner, Shared};
+use super::slot::Rejoin;
 use crate::replication::ReplicaId;
 use crate::shard::Replica;
 use crate::storage::{Record, Store as _};
@@ -152,12 +153,20 @@ impl Node {
         if let Err(why) = self.disk.store.clear(shard) {
             s.watch.fail(s.now, why.to_string());
         }
-        if self.append(shard, vec![Record::Replica { id: id.0 }], Waits::Opening) {
-            let told = self.disk.sync_all();
-            self.tell(told, s);
-            if self.replica(shard).is_none() {
-                let log = self.disk.log(shard);
-                self.open(shard, log, s);
+        match self.disk.append(shard, vec![Record::Replica { id: id.0 }], Waits::Opening) {
+            Ok(false) => {}
+            Ok(true) => {
+                let told = self.disk.sync_all();
+                self.tell(told, s);
+                if self.replica(shard).is_none() {
+                    let log = self.disk.log(shard);
+                    self.open(shard, log, s);
+                }
+            }
+            Err(_) => {
+                // The node dies of it, or asks again.
+                self.dying = self.fragile.take();
+                self.slots[shard.0 as usize].rejoin = Some(Rejoin::default());
             }
         }
     }

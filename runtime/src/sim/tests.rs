@@ -108,6 +108,13 @@ fn a_clock_that_jumps_forgets_no_answer() {
     assert_eq!(one(8_058, &Options { call_ms: 2_000, ..alone() }).failure, None);
 }
 
+/// A node whose log failed as it noted a replica's new id lived on in the simulation, and never asked for it again.
+#[test]
+fn a_replica_whose_new_id_could_not_be_noted_asks_again() {
+    let options = Options { nodes: 5, shards: 8, seconds: 20, clients: 8, call_ms: 2_000, ..alone() };
+    assert_eq!(one(500_728, &options).failure, None);
+}
+
 #[test]
 fn a_snapshot_lost_on_its_way_is_sent_again() {
     for seed in [96, 158] {
