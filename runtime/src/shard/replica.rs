@@ -17,13 +17,12 @@ use super::parts::{Counters, HeldRead, Inflight, Leading, Open, ReplicaParts, Wa
 use super::reads::Near;
 use super::recent::Recent;
 use super::timers::Pace;
-use super::world::Unread;
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
 use crate::placement::Wishes;
 use crate::replication::{Group, Lease, Mono, ReplicaId, SnapshotMark};
-use crate::storage::{Store, StoreError};
+use crate::storage::Store;
 use crate::time::Timestamp;
 use crate::transport::{AskOne, EffectBatch, Outcome};
 
@@ -182,21 +181,6 @@ impl Replica {
         self.send(messages);
     }
 
-    /// What a shard's checkpoint in the store covers; index zero where there is none.
-    ///
-    /// # Errors
-    /// A store that cannot be read now, or a checkpoint that is damaged.
-    pub fn stored_mark(store: &dyn Store, shard: ShardId) -> Result<SnapshotMark, Unread> {
-        let unread = |error: StoreError| match error.corrupt {
-            true => Unread::Lost(error.to_string()),
-            false => Unread::Unavailable(error.to_string()),
-        };
-        match store.get(shard, LEDGER_KEY).map_err(unread)? {
-            Some(bytes) => decode_ledger(&bytes).map(|(mark, _)| mark).map_err(Unread::Lost),
-            None => Ok(SnapshotMark::default()),
-        }
-    }
-
     /// Takes a request; it is answered in [`Outputs::answers`] under the token returned.
     pub fn ask(&mut self, asks: Vec<AskOne>, deadline: Mono, now: Mono) -> u64 {
         let token = self.next_token;
@@ -330,11 +314,17 @@ impl Replica {
 
     /// Handles one `Ready`; false when there was none.
     fn drain_ready(&mut self, now: Mono) -> bool {
+        if self.broken.is_some() {
+            return false;
+        }
         let Some(ready) = self.group.ready() else { return false };
         if let Some(snapshot) = &ready.snapshot
             && let Err(error) = self.install(snapshot)
         {
+            // Its log must not be told of a snapshot that the store has not: that is how a replica looks that has lost its
+            // state, and nobody but a leader can take such a one back.
             self.broken = Some(format!("snapshot cannot be installed: {error}"));
+            return false;
         }
         if ready.number > 0 {
             self.out.append.push((ready.number, ready.records));

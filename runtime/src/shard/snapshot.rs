@@ -13,9 +13,10 @@ use super::cells::LEDGER_KEY;
 use super::ledger::decode_ledger;
 use super::output::ledger_batch;
 use super::replica::Replica;
+use super::world::Unread;
 use crate::address::ShardId;
 use crate::replication::SnapshotMark;
-use crate::storage::{Record, Store, StoreBatch};
+use crate::storage::{Record, Store, StoreBatch, StoreError};
 use crate::wire;
 
 /// Format of the blob.
@@ -106,6 +107,21 @@ impl Replica {
     pub fn snapshot_failed(&mut self, to: crate::replication::ReplicaId, why: String) {
         self.group.snapshot_failed(to);
         self.note("snapshot_failed", format!("to node {}: {why}", to.node()));
+    }
+
+    /// What a shard's checkpoint in the store covers; index zero where there is none.
+    ///
+    /// # Errors
+    /// A store that cannot be read now, or a checkpoint that is damaged.
+    pub fn stored_mark(store: &dyn Store, shard: ShardId) -> Result<SnapshotMark, Unread> {
+        let unread = |error: StoreError| match error.corrupt {
+            true => Unread::Lost(error.to_string()),
+            false => Unread::Unavailable(error.to_string()),
+        };
+        match store.get(shard, LEDGER_KEY).map_err(unread)? {
+            Some(bytes) => decode_ledger(&bytes).map(|(mark, _)| mark).map_err(Unread::Lost),
+            None => Ok(SnapshotMark::default()),
+        }
     }
 
     /// Replaces the state by a snapshot that raft-rs accepted. The ledger goes in last: without it the store vouches

@@ -115,6 +115,15 @@ fn a_replica_whose_new_id_could_not_be_noted_asks_again() {
     assert_eq!(one(500_728, &options).failure, None);
 }
 
+/// The store failed as a snapshot was to be installed, and the log was told of it all the same: with another replica's disk
+/// gone at that time, the group had lost its majority for ever.
+#[test]
+fn a_snapshot_that_the_store_does_not_take_costs_no_vote() {
+    let options =
+        Options { nodes: 5, shards: 8, seconds: 20, clients: 8, call_ms: 2_000, ..Options::default() };
+    assert_eq!(one(602_967, &options).failure, None);
+}
+
 #[test]
 fn a_snapshot_lost_on_its_way_is_sent_again() {
     for seed in [96, 158] {
