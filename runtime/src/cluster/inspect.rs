@@ -24,6 +24,8 @@ pub(super) const SERVICE: &str = "inspect";
 const WITHIN: Duration = Duration::from_secs(2);
 /// Lifecycle records in one answer.
 const JOURNAL_MAX: u32 = 10_000;
+/// Their bytes: an answer that fits no envelope would not come at all.
+const JOURNAL_BYTES_MAX: usize = 4 << 20;
 /// Keys in one answer of a shard.
 const KEYS_MAX: u32 = 100_000;
 
@@ -57,7 +59,8 @@ impl ClusterInspect {
                 self.own_keys(&shards, range).await.map(|keys| wire::encode(&keys))
             }
             Question::Journal { limit } => {
-                Ok(wire::encode(&self.0.journal().newest(limit.min(JOURNAL_MAX) as usize)))
+                let newest = self.0.journal().newest(limit.min(JOURNAL_MAX) as usize);
+                Ok(wire::encode(&first_of(newest, JOURNAL_BYTES_MAX)))
             }
         }
     }
@@ -260,4 +263,36 @@ fn process_figures() -> (u64, u64) {
         .unwrap_or(0);
     // Linux on every architecture we build for: pages of 4 KiB, a hundred clock ticks a second.
     (pages * 4096, ticks * 10)
+}
+
+/// The first of these, as many as take no more than so many bytes.
+fn first_of(records: Vec<Lifecycle>, bytes_max: usize) -> Vec<Lifecycle> {
+    let mut bytes = 0;
+    let fits = |record: &Lifecycle| {
+        bytes += record.subject.len() + record.change.len() + record.reason.len() + 16;
+        bytes <= bytes_max
+    };
+    records.into_iter().take_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn an_answer_takes_the_newest_records_that_fit_it() {
+        let record = |at: u64| Lifecycle {
+            at: Timestamp(at),
+            node: NodeId(1),
+            subject: "s".into(),
+            change: "c".into(),
+            reason: "r".repeat(982),
+        };
+        let newest: Vec<Lifecycle> = (0..9).rev().map(record).collect();
+        let kept = |bytes| first_of(newest.clone(), bytes).iter().map(|one| one.at.0).collect::<Vec<_>>();
+        assert_eq!(kept(3_500), [8, 7, 6]);
+        assert_eq!(kept(9_000).len(), 9);
+        assert!(kept(999).is_empty());
+    }
 }

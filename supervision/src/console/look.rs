@@ -67,7 +67,8 @@ impl Looker {
         self.each(|node| self.trees.tree(node)).await
     }
 
-    /// The newest records, `about` subjects whose name contains it: those are looked for in all that each node keeps.
+    /// The newest records, `about` subjects whose name contains it: those are looked for in all that a node keeps, as
+    /// far as that fits one answer.
     pub(super) async fn journal(&self, limit: u32, about: Option<&str>) -> JournalView {
         let nodes = self.inspect.nodes();
         let asked = if about.is_some() { u32::MAX } else { limit };
