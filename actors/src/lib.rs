@@ -1,39 +1,17 @@
-//! The domain: one folder per kind of entity, pure state in each, and the node's own model services.
+//! The domain: one folder for each container of the platform, one folder in it for each entity, pure state in each.
 
-pub mod canaries;
-pub mod catalog;
-pub mod clients;
-pub mod content;
-pub mod deployments;
-pub mod directory;
-pub mod experiments;
-pub mod exposures;
-pub mod features;
-pub mod flags;
-pub mod flows;
-mod kept;
-pub mod lake;
-pub mod lineage;
-pub mod members;
+pub mod canary_analysis;
+pub mod coordination;
+pub mod delivery;
+pub mod experimentation;
+pub mod feature_store;
+pub mod metadata;
 pub mod models;
-pub mod monitors;
-pub mod outcomes;
-pub mod participants;
-pub mod permits;
-pub mod pipelines;
-pub mod probes;
-pub mod registered;
+pub mod observability;
+pub mod orchestrator;
+pub mod profiles;
 mod registry;
-pub mod run_curves;
-pub mod run_tasks;
-pub mod runs;
-pub mod series;
-pub mod serving;
-pub mod signals;
-pub mod tasks;
-pub mod traffic;
-pub mod workflow_runs;
-pub mod workflows;
+pub(crate) mod stored;
 
-pub use kept::Kept;
 pub use registry::registry;
+pub use stored::NamedFields;

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use troupe_actors::probes::{Get, Probe, Put};
+use troupe_actors::coordination::probes::{Get, Probe, Put};
 use troupe_runtime::cluster::RuntimeConfig;
 use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;

@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use troupe_actors::catalog::{Catalog, Declare, GroupSpec};
-use troupe_actors::features::{Features, Lookup};
-use troupe_actors::members::{Member, Record};
+use troupe_actors::feature_store::catalog::{Catalog, Declare, GroupSpec};
+use troupe_actors::feature_store::values::{Features, Lookup};
+use troupe_actors::profiles::members::{Member, Record};
 use troupe_runtime::cluster::RuntimeConfig;
 use troupe_runtime::{Address, AskOptions, Timestamp};
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use troupe_actors::members::{Member, Record};
+use troupe_actors::profiles::members::{Member, Record};
 use troupe_runtime::cluster::RuntimeConfig;
 use troupe_runtime::placement::PlacementConfig;
 use troupe_runtime::replication::RaftConfig;

@@ -4,8 +4,8 @@
 //! here. Everything in it is pure: the edge does the asking.
 
 use serde_json::Value;
-use troupe_actors::serving::Recommended;
-use troupe_actors::traffic::Role;
+use troupe_actors::delivery::traffic::Role;
+use troupe_inference::Recommended;
 use troupe_runtime::entity::Globals;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError};

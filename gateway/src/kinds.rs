@@ -1,14 +1,14 @@
 //! The platform's kinds behind the edge's seam.
 
 use serde_json::Value as Json;
-use troupe_actors::catalog::{Catalog, EntityKey};
-use troupe_actors::content::{Content, ContentView, GetContent};
-use troupe_actors::experiments::Experiment;
-use troupe_actors::features::{Features, LookedUp, Lookup, Status};
-use troupe_actors::members::{GetInputs, Inputs, Member, Record, Recorded, Remember};
+use troupe_actors::delivery::traffic::{Role, Traffic};
+use troupe_actors::experimentation::experiments::Experiment;
+use troupe_actors::feature_store::catalog::{Catalog, EntityKey};
+use troupe_actors::feature_store::values::{Features, LookedUp, Lookup, Status};
 use troupe_actors::models::{Model, Stage};
-use troupe_actors::serving::Recommended;
-use troupe_actors::traffic::{Role, Traffic};
+use troupe_actors::profiles::content::{Content, ContentView, GetContent};
+use troupe_actors::profiles::members::{GetInputs, Inputs, Member, Record, Recorded, Remember};
+use troupe_inference::Recommended;
 use troupe_runtime::entity::Globals;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Command, Entity, Query, Refused, Timestamp, wire};
@@ -121,7 +121,7 @@ impl Domain for Platform {
 
     fn groups(&self, globals: &Globals) -> Vec<Group> {
         let Some(catalog) = globals.get::<Catalog>(Catalog::KEY) else { return Vec::new() };
-        let group = |spec: &troupe_actors::catalog::GroupSpec| Group {
+        let group = |spec: &troupe_actors::feature_store::catalog::GroupSpec| Group {
             name: spec.name.clone(),
             by: match &spec.entity {
                 EntityKey::Member => "member".to_owned(),
@@ -143,7 +143,7 @@ impl Domain for Platform {
     }
 
     fn looked_up(&self, reply: &[u8]) -> Result<Vec<FeatureValue>, AskError> {
-        let value = |value: troupe_actors::features::Value| FeatureValue {
+        let value = |value: troupe_actors::feature_store::values::Value| FeatureValue {
             value: value.value.map_or(Json::Null, Json::from),
             status: match value.status {
                 Status::Present => "PRESENT",
@@ -193,9 +193,11 @@ fn decoded<T: bincode::Decode<()>>(reply: &[u8]) -> Result<T, AskError> {
 mod tests {
     use std::sync::Arc;
 
-    use troupe_actors::Kept;
-    use troupe_actors::experiments::{self, ExperimentSpec, Variation};
-    use troupe_actors::traffic::{self, Change, Split};
+    use troupe_actors::NamedFields;
+    use troupe_actors::delivery::traffic;
+    use troupe_actors::delivery::traffic::{Change, Split};
+    use troupe_actors::experimentation::experiments;
+    use troupe_actors::experimentation::experiments::{ExperimentSpec, Variation};
 
     use super::*;
 
@@ -210,7 +212,7 @@ mod tests {
         };
         let mut traffic = Traffic::create("recommend");
         let change = Change { at: Timestamp(1), by: "d:1".into(), split: Some(split), why: String::new() };
-        traffic.apply(&traffic::Event::Set(Kept(change)));
+        traffic.apply(&traffic::Event::Set(NamedFields(change)));
         traffic
     }
 

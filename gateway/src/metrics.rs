@@ -129,7 +129,7 @@ pub(crate) enum Fate {
     Rejected,
     Failed,
     Dropped,
-    Kept,
+    NamedFields,
     Read,
 }
 
@@ -141,7 +141,7 @@ impl Fate {
             Self::Rejected => "rejected",
             Self::Failed => "failed",
             Self::Dropped => "dropped",
-            Self::Kept => "kept",
+            Self::NamedFields => "kept",
             Self::Read => "read",
         }
     }

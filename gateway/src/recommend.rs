@@ -1,7 +1,7 @@
 //! What the edge needs of the room that runs models, so that a test can stand in for it.
 
 use futures::future::BoxFuture;
-use troupe_actors::serving::{Ask, Recommended, Recommender, ServeError};
+use troupe_inference::{Ask, Recommended, Recommender, ServeError};
 
 /// Ranks contents.
 pub trait Recommend: Send + Sync + 'static {

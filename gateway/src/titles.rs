@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 /// A bounded cache: when it is full the oldest entry goes, and an entry older than its age is read again.
 pub(crate) struct Titles {
-    kept: Mutex<Kept>,
+    kept: Mutex<NamedFields>,
     titles_max: usize,
     age_max: Duration,
 }
 
 #[derive(Default)]
-struct Kept {
+struct NamedFields {
     titles: HashMap<String, (String, Instant)>,
     /// Contents in the order in which they were first kept.
     order: VecDeque<String>,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use serde_json::json;
-use troupe_actors::members::HISTORY_MAX;
+use troupe_actors::profiles::members::HISTORY_MAX;
 use troupe_sdk::{Client, Event};
 
 /// Content and time name an event of a member.

@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 
 use anyhow::{Context as _, anyhow};
 use serde_json::{Value, json};
-use troupe_actors::lake::{Lake, Sha256};
-use troupe_actors::serving::{Engine, ScoringModel, Vocabulary};
+use troupe_inference::{Engine, ScoringModel, Vocabulary};
+use troupe_lake::{Lake, Sha256};
 use troupe_sdk::Client;
 use troupe_training::data::Interaction;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 use troupe_actors::models::{Model, Publish};
-use troupe_actors::serving::Recommender;
+use troupe_inference::Recommender;
 use troupe_runtime::placement::{Cluster, GetCluster};
 use troupe_runtime::routing::Dispatch;
 use troupe_runtime::transport::{AskOne, Outcome};

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use troupe_actors::Kept;
-use troupe_actors::canaries::{Canary, GetCanary, JudgeLook, Pair};
-use troupe_actors::deployments::{Delivery, Deployment, GetDeployment, Run, Status, pipeline};
-use troupe_actors::directory::{Directory, GetDirectory};
-use troupe_actors::lake::Sha256;
+use troupe_actors::NamedFields;
+use troupe_actors::canary_analysis::{Canary, GetCanary, JudgeLook, Pair};
+use troupe_actors::coordination::directory::{Directory, GetDirectory};
+use troupe_actors::delivery::executions::{Delivery, Deployment, GetDeployment, Run, Status, pipeline};
+use troupe_actors::delivery::pipelines::{Pipeline, PutPipeline, StartPipeline};
+use troupe_actors::delivery::traffic::{GetTraffic, Traffic};
 use troupe_actors::models::{GetModel, Lineage, Model, Promote, Publish, Stage};
-use troupe_actors::pipelines::{Pipeline, PutPipeline, StartPipeline};
-use troupe_actors::traffic::{GetTraffic, Traffic};
+use troupe_lake::Sha256;
 use troupe_runtime::observe::Role;
 use troupe_runtime::{Address, AskOptions, Command, Router};
 
@@ -69,8 +69,8 @@ fn start(request: &str) -> StartPipeline {
     StartPipeline {
         request: request.into(),
         by: "ann".into(),
-        parameters: Kept(parameters),
-        trigger: Kept::default(),
+        parameters: NamedFields(parameters),
+        trigger: NamedFields::default(),
     }
 }
 
@@ -80,7 +80,7 @@ async fn delivers(good: bool) {
     publish(&router).await;
     let delivery = Delivery { lifetime_s: 60, interval_s: 30, step_s: 0, ..Delivery::default() };
     let deliver = Address::of::<Pipeline>("deliver");
-    let put = PutPipeline { definition: Kept(pipeline(&delivery)), by: "ann".into() };
+    let put = PutPipeline { definition: NamedFields(pipeline(&delivery)), by: "ann".into() };
     told(&router, &deliver, &put).await;
     let started = told(&router, &deliver, &start("r1")).await;
     assert_eq!((started.execution.as_str(), started.duplicate), ("deliver:1", false));

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use troupe_actors::flows::{CreateFlow, Flow, ListRuns, RunSummary, StartRun, Started};
-use troupe_actors::run_tasks::{
-    AddArtifacts, BeatTask, GetTasks, NewArtifact, NewRecord, NoteTask, TaskView, Tasks, block_of,
-};
-use troupe_actors::runs::{
+use troupe_actors::metadata::flows::{CreateFlow, Flow, ListRuns, RunSummary, StartRun, Started};
+use troupe_actors::metadata::runs::{
     Beat, Begin, GetRun, Log, MutateTags, NewStep, NewTask, Point, Run, RunView, Status, Value, run_key,
+};
+use troupe_actors::metadata::tasks::{
+    AddArtifacts, BeatTask, GetTasks, NewArtifact, NewRecord, NoteTask, TaskView, Tasks, block_of,
 };
 use troupe_runtime::observe::Role;
 use troupe_runtime::{Address, AskOptions, Command, NodeId, Router, Timestamp};

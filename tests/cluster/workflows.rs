@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use troupe_actors::Kept;
-use troupe_actors::signals::{GetSignal, Signal};
-use troupe_actors::tasks::{Claim, Finish, Grant, Outcome, queue_of, queues};
-use troupe_actors::workflow_runs::{GetRun, RunView, WorkflowRun, key_of};
-use troupe_actors::workflows::{GetWorkflow, Push, StartWorkflow, Workflow};
+use troupe_actors::NamedFields;
+use troupe_actors::coordination::signals::{GetSignal, Signal};
+use troupe_actors::coordination::work_queues::{Claim, Finish, Grant, Outcome, queue_of, queues};
+use troupe_actors::orchestrator::runs::{GetRun, RunView, WorkflowRun, key_of};
+use troupe_actors::orchestrator::workflows::{GetWorkflow, Push, StartWorkflow, Workflow};
 use troupe_runtime::observe::Role;
 use troupe_runtime::{Address, AskOptions, Command, Router};
 use troupe_workflows::status::{InstanceStatus, StepStatus};
@@ -46,7 +46,7 @@ async fn claim(router: &Router) -> Vec<Grant> {
 
 /// Ends a task; whether it counts.
 async fn finish(router: &Router, grant: &Grant) -> bool {
-    let outcome = Outcome::Done { output: Kept(json!({ "status": 200 })) };
+    let outcome = Outcome::Done { output: NamedFields(json!({ "status": 200 })) };
     let finish = Finish { id: grant.id.clone(), fence: grant.fence, outcome };
     told(router, &queue_of(&grant.id), &finish).await
 }
@@ -78,7 +78,7 @@ async fn a_workflow_whose_leader_dies_in_the_middle_ends_as_defined_and_each_ste
     let mut world = World::of(troupe_actors::registry(), 3, config()).await;
     let mut router = world.router();
     let workflow = Address::of::<Workflow>("w");
-    told(&router, &workflow, &Push { definition: Kept(definition()), by: "t".into() }).await;
+    told(&router, &workflow, &Push { definition: NamedFields(definition()), by: "t".into() }).await;
     let start: StartWorkflow =
         serde_json::from_value(json!({ "request_id": "r", "version": "latest" })).unwrap();
     assert_eq!(told(&router, &workflow, &start).await.instance, Some(1));

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use troupe_actors::lake::{Lake, Sha256};
-use troupe_actors::serving::Vocabulary;
+use troupe_inference::Vocabulary;
+use troupe_lake::{Lake, Sha256};
 use troupe_training::{Algorithm, SyntheticSpec, Trained, synthetic, train};
 
 use super::bad_input::{assert_problem, cluster};

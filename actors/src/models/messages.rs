@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Address, Command, Query, Timestamp};
 
-use crate::lake::Sha256;
+use troupe_lake::Sha256;
 
 /// Where a version stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use troupe_runtime::{Context, Decide, Decision, Entity, Refused, Timestamp};
 use super::messages::{
     Advance, Advanced, GetModel, ModelView, Promote, Promoted, Publish, Published, Stage, VersionView,
 };
-use crate::lineage::{model_node, relate};
+use crate::metadata::lineage::{model_node, relate};
 
 /// Versions kept of a model.
 pub(super) const VERSIONS_MAX: usize = 1_000;

@@ -4,7 +4,7 @@ use troupe_runtime::entity::Globals;
 use troupe_runtime::{Context, Decide, Entity, Timestamp, wire};
 
 use super::{Event, Lineage, Model, Promote, Promoted, Publish, Published, Stage};
-use crate::lake::Sha256;
+use troupe_lake::Sha256;
 
 fn publish(artifact: u8) -> Publish {
     Publish {

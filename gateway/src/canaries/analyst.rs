@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
-use troupe_actors::canaries::{Canary, GetCanary, GiveUp, JudgeLook};
-use troupe_actors::directory::Directory;
-use troupe_judges::canary::CanaryConfig;
+use troupe_actors::canary_analysis::{Canary, GetCanary, GiveUp, JudgeLook};
+use troupe_actors::coordination::directory::Directory;
 use troupe_runtime::entity::Globals;
 use troupe_runtime::{AskError, Timestamp};
+use troupe_statistics::canary::CanaryConfig;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::fetch::Fetch;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use troupe_actors::canaries::Pair;
-use troupe_actors::series::{Range, Series};
-use troupe_judges::canary::{CanaryConfig, Metric, Problem};
+use troupe_actors::canary_analysis::Pair;
+use troupe_actors::observability::series::{Range, Series};
 use troupe_runtime::{Address, Entity as _, Router, Timestamp};
+use troupe_statistics::canary::{CanaryConfig, Metric, Problem};
 
 use super::prometheus::{Prometheus, promql};
 use super::request::{Side, Sides};

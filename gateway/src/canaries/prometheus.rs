@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use troupe_judges::canary::CanaryConfig;
+use troupe_statistics::canary::CanaryConfig;
 
 use super::request::Side;
 

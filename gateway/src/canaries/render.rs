@@ -1,7 +1,7 @@
 //! What Kayenta's clients are answered.
 
 use serde_json::{Value, json};
-use troupe_actors::canaries::{CanaryView, LookView};
+use troupe_actors::canary_analysis::{CanaryView, LookView};
 
 use super::request::iso;
 
@@ -83,10 +83,10 @@ pub(crate) fn analysis(id: &str, view: &CanaryView) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use troupe_actors::Kept;
-    use troupe_actors::canaries::{StartCanary, Verdict};
-    use troupe_judges::canary::{CanaryConfig, Thresholds};
+    use troupe_actors::NamedFields;
+    use troupe_actors::canary_analysis::{StartCanary, Verdict};
     use troupe_runtime::Timestamp;
+    use troupe_statistics::canary::{CanaryConfig, Thresholds};
 
     use super::*;
 
@@ -96,7 +96,7 @@ mod tests {
             at: Timestamp(at),
             window: None,
             score,
-            result: Kept::default(),
+            result: NamedFields::default(),
             metrics: Vec::new(),
         };
         for (name, outcome, looks, expected) in [
@@ -111,10 +111,10 @@ mod tests {
             let view = CanaryView {
                 started: Some(StartCanary {
                     application: String::new(),
-                    config: Kept(CanaryConfig::default()),
-                    thresholds: Kept(Thresholds { pass: 90.0, marginal: 50.0 }),
+                    config: NamedFields(CanaryConfig::default()),
+                    thresholds: NamedFields(Thresholds { pass: 90.0, marginal: 50.0 }),
                     lifetime: None,
-                    request: Kept::default(),
+                    request: NamedFields::default(),
                 }),
                 at: Timestamp(0),
                 looks,

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use troupe_judges::canary::lifetime::Lifetime;
-use troupe_judges::canary::{CanaryConfig, Problem, Thresholds};
+use troupe_statistics::canary::lifetime::Lifetime;
+use troupe_statistics::canary::{CanaryConfig, Problem, Thresholds};
 
 /// Seconds of a step where a request names none.
 const STEP_S: u64 = 60;

@@ -2,8 +2,8 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
-use troupe_actors::flows::{Flow, StartRun, Started};
-use troupe_actors::runs::{Begin, NewTask, Run, TaskMade, run_key};
+use troupe_actors::metadata::flows::{Flow, StartRun, Started};
+use troupe_actors::metadata::runs::{Begin, NewTask, Run, TaskMade, run_key};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Command, Entity, wire};
 

@@ -1,8 +1,8 @@
 //! The tasks of a run, from its blocks.
 
 use axum::http::StatusCode;
-use troupe_actors::run_tasks::{GetTasks, TaskView, Tasks, block_of};
-use troupe_actors::runs::{GetRun, Run, RunView, run_key};
+use troupe_actors::metadata::runs::{GetRun, Run, RunView, run_key};
+use troupe_actors::metadata::tasks::{GetTasks, TaskView, Tasks, block_of};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query, wire};
 

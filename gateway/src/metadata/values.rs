@@ -9,8 +9,8 @@ use std::io;
 use std::path::Path;
 
 use serde_json::Value;
-use troupe_actors::lake::Sha256;
-use troupe_actors::run_tasks::{Artifact, TaskView, VALUE};
+use troupe_actors::metadata::tasks::{Artifact, TaskView, VALUE};
+use troupe_lake::Sha256;
 
 use super::pickle::pickled;
 use crate::server::Edge;

@@ -9,13 +9,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::Kept;
-use troupe_actors::canaries::{
+use troupe_actors::NamedFields;
+use troupe_actors::canary_analysis::{
     Canary, CanaryView, GetCanary, JudgeLook, Pair, StartCanary, StoredConfig, check_pairs,
 };
-use troupe_actors::directory::Directory;
-use troupe_judges::canary::{CanaryConfig, Problem as Wrong, Thresholds, judge, sequential};
+use troupe_actors::coordination::directory::Directory;
 use troupe_runtime::{AskError, Timestamp};
+use troupe_statistics::canary::{CanaryConfig, Problem as Wrong, Thresholds, judge, sequential};
 
 use crate::call::Call;
 use crate::canaries::request::{AdhocAnalysisRequest, AdhocRequest, AnalysisRequest, ExecutionRequest};
@@ -135,10 +135,10 @@ async fn execute(
     let thresholds = request.thresholds.or(config.classifier.score_thresholds).unwrap_or_default();
     let start = StartCanary {
         application: application.unwrap_or_default(),
-        config: Kept(config.clone()),
-        thresholds: Kept(thresholds),
+        config: NamedFields(config.clone()),
+        thresholds: NamedFields(thresholds),
         lifetime: None,
-        request: Kept(json!(request)),
+        request: NamedFields(json!(request)),
     };
     tell::<Canary, StartCanary>(&edge.router, &id, &start, call.left()?).await?;
     // The points may take longer than the caller waits: the canary is known from here on, and ends by itself.
@@ -253,10 +253,12 @@ async fn begin(
     let id = fresh_id();
     let start = StartCanary {
         application: application.unwrap_or_default(),
-        thresholds: Kept(request.thresholds.or(config.classifier.score_thresholds).unwrap_or_default()),
-        config: Kept(config),
-        lifetime: Some(Kept(lifetime)),
-        request: Kept(json!(request)),
+        thresholds: NamedFields(
+            request.thresholds.or(config.classifier.score_thresholds).unwrap_or_default(),
+        ),
+        config: NamedFields(config),
+        lifetime: Some(NamedFields(lifetime)),
+        request: NamedFields(json!(request)),
     };
     tell::<Canary, StartCanary>(&edge.router, &id, &start, call.left()?).await?;
     Ok(Json(json!({ "canaryAnalysisExecutionId": id })))
@@ -342,10 +344,10 @@ pub(crate) async fn judge_posted(
     let id = fresh_id();
     let start = StartCanary {
         application: asked.application.unwrap_or_default(),
-        config: Kept(config),
-        thresholds: Kept(thresholds),
+        config: NamedFields(config),
+        thresholds: NamedFields(thresholds),
         lifetime: None,
-        request: Kept(Value::Null),
+        request: NamedFields(Value::Null),
     };
     tell::<Canary, StartCanary>(&edge.router, &id, &start, call.left()?).await?;
     let look = JudgeLook { look: 0, pairs };

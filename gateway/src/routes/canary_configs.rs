@@ -5,9 +5,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use troupe_actors::Kept;
-use troupe_actors::canaries::{DeleteConfig, PutConfig, StoredConfig};
-use troupe_judges::canary::{CanaryConfig, Problem as Wrong};
+use troupe_actors::NamedFields;
+use troupe_actors::canary_analysis::{DeleteConfig, PutConfig, StoredConfig};
+use troupe_statistics::canary::{CanaryConfig, Problem as Wrong};
 
 use super::canaries::{Asked, body, fresh_id, stored, wrong};
 use crate::call::Call;
@@ -50,8 +50,13 @@ async fn put(edge: &Edge, call: &Call, id: &str, config: CanaryConfig) -> Result
     if !problems.is_empty() {
         return Err(wrong(&problems));
     }
-    tell::<StoredConfig, PutConfig>(&edge.router, id, &PutConfig { config: Kept(config) }, call.left()?)
-        .await?;
+    tell::<StoredConfig, PutConfig>(
+        &edge.router,
+        id,
+        &PutConfig { config: NamedFields(config) },
+        call.left()?,
+    )
+    .await?;
     Ok(Json(json!({ "canaryConfigId": id })))
 }
 

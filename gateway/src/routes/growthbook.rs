@@ -14,8 +14,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use troupe_actors::flags;
-use troupe_judges::growthbook::{Context, Dialect, Features};
+use troupe_actors::experimentation::flags;
+use troupe_flags::growthbook::{Context, Dialect, Features};
 use troupe_runtime::Timestamp;
 
 use super::unleash::tagged;

@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use troupe_actors::lineage::{GetLineage, Lineage, LineageView, Link, Relate, check_node};
-use troupe_actors::runs::Run;
+use troupe_actors::metadata::lineage::{GetLineage, Lineage, LineageView, Link, Relate, check_node};
+use troupe_actors::metadata::runs::Run;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Entity as _, Query as _, wire};
 

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use troupe_actors::serving::{Ask, Recommended, ServeError};
-use troupe_actors::traffic::Role;
+use troupe_actors::delivery::traffic::Role;
+use troupe_inference::{Ask, Recommended, ServeError};
 use troupe_runtime::AskError;
 use utoipa::ToSchema;
 
@@ -183,7 +183,7 @@ async fn titles(edge: &Edge, call: &Call, recommended: &Recommended) -> Result<V
         recommended.items.iter().map(|(content, _)| edge.titles.get(content, now)).collect();
     let missing: Vec<usize> =
         (0..titles.len()).filter(|position| titles.get(*position).is_some_and(Option::is_none)).collect();
-    metrics::titles(Fate::Kept, titles.len() - missing.len());
+    metrics::titles(Fate::NamedFields, titles.len() - missing.len());
     metrics::titles(Fate::Read, missing.len());
     if !missing.is_empty() {
         let contents = || missing.iter().filter_map(|position| Some(&recommended.items.get(*position)?.0));

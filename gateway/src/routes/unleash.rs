@@ -7,9 +7,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use troupe_actors::Kept;
-use troupe_actors::clients::{Clients, Register, Report};
-use troupe_actors::flags;
+use troupe_actors::NamedFields;
+use troupe_actors::experimentation::clients::{Clients, Register, Report};
+use troupe_actors::experimentation::flags;
 use troupe_runtime::{Address, Command, wire};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -61,7 +61,7 @@ pub(crate) async fn register(
     body: Body,
 ) -> Result<StatusCode, Problem> {
     let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
-    tell(&edge, &call, &Register(Kept(json::read(&body)?))).await
+    tell(&edge, &call, &Register(NamedFields(json::read(&body)?))).await
 }
 
 /// A client says how often flags were on for it.
@@ -78,7 +78,7 @@ pub(crate) async fn metrics(
     body: Body,
 ) -> Result<StatusCode, Problem> {
     let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
-    tell(&edge, &call, &Report(Kept(json::read(&body)?))).await
+    tell(&edge, &call, &Report(NamedFields(json::read(&body)?))).await
 }
 
 async fn tell<C: Command>(edge: &Edge, call: &Call, command: &C) -> Result<StatusCode, Problem> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use troupe_actors::traffic::Role;
+use troupe_actors::delivery::traffic::Role;
 
 use super::histogram::Histogram;
 

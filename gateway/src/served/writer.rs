@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
-use troupe_actors::series::{Append, Series};
-use troupe_actors::traffic::{Role, Traffic};
+use troupe_actors::delivery::traffic::{Role, Traffic};
+use troupe_actors::observability::series::{Append, Series};
 use troupe_runtime::entity::Globals;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, Command, Router, Timestamp, wire};

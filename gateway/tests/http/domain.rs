@@ -3,9 +3,9 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use troupe_actors::serving::Recommended;
-use troupe_actors::traffic::Role;
+use troupe_actors::delivery::traffic::Role;
 use troupe_gateway::{Allocation, Domain, Fault, FeatureValue, Group, Line, Problem};
+use troupe_inference::Recommended;
 use troupe_runtime::entity::{Answer, Globals};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{

@@ -8,8 +8,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use troupe_actors::serving::{Ask, Recommended, ServeError};
 use troupe_gateway::{Gateway, GatewayConfig, MetadataConfig, Readiness, Ready, Recommend};
+use troupe_inference::{Ask, Recommended, ServeError};
 use troupe_runtime::Router;
 use troupe_runtime::entity::Globals;
 

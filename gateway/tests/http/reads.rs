@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use troupe_actors::serving::{Ask, Recommended, ServeError, Timing};
 use troupe_gateway::{Gateway, GatewayConfig, Recommend};
+use troupe_inference::{Ask, Recommended, ServeError, Timing};
 use troupe_runtime::routing::Solo;
 
 use super::domain::registry;

@@ -1,6 +1,6 @@
 //! Figures that need no cluster.
 
-use troupe_actors::catalog::{Anchor, EntityKey, FeatureSpec, GroupSpec, Of, Op};
+use troupe_actors::feature_store::catalog::{Anchor, EntityKey, FeatureSpec, GroupSpec, Of, Op};
 
 use crate::figures::{Goal, Report, percentile};
 use crate::play::Play;

@@ -8,9 +8,8 @@ use std::time::Instant;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
-use troupe_judges::canary::{CanaryConfig, MetricPair, Thresholds, judge};
-use troupe_judges::growthbook::{Context, Dialect, Features};
-use troupe_judges::vectors;
+use troupe_flags::growthbook::{Context, Dialect, Features};
+use troupe_statistics::canary::{CanaryConfig, MetricPair, Thresholds, judge};
 
 use super::{looking, monitoring};
 use crate::figures::{Goal, Report};
@@ -88,13 +87,13 @@ pub(super) fn measure(seed: u64, report: &mut Report) -> anyhow::Result<()> {
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 fn reproduced(report: &mut Report) {
     let (mut cases, mut failed) = (0, 0);
-    for file in vectors::files() {
+    for file in troupe_reference::files() {
         let path = Path::new(VECTORS).join(file).with_extension("json");
         let Ok(text) = std::fs::read_to_string(&path) else {
             let why = format!("{} cannot be read: run this in the repository", path.display());
             return report.missing("vectors.failed", "cases", &why);
         };
-        let tally = vectors::try_all(file, &text);
+        let tally = troupe_reference::try_all(file, &text);
         tally.failed.iter().for_each(|why| println!("judges: {file}: {why}"));
         (cases, failed) = (cases + tally.cases, failed + tally.failed.len());
     }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use troupe_actors::experiments::{self, Experiment, ExperimentSpec, Method, MetricSpec, Of, Plan};
-use troupe_actors::outcomes::{Enrol, Event, LookNow, Outcome, Tally};
-use troupe_actors::participants::Change;
+use troupe_actors::experimentation::experiments;
+use troupe_actors::experimentation::experiments::{Experiment, ExperimentSpec, Method, MetricSpec, Of, Plan};
+use troupe_actors::experimentation::outcomes::{Enrol, Event, LookNow, Outcome, Tally};
+use troupe_actors::experimentation::participants::Change;
 use troupe_runtime::entity::Globals;
 use troupe_runtime::{Context, Decide, Entity as _, Timestamp};
 

@@ -6,11 +6,11 @@ use std::time::Instant;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
-use troupe_actors::Kept;
-use troupe_actors::monitors::{Alarm, DefineMonitor, Monitor, MonitorSpec, Observe, Row};
-use troupe_judges::drift::monitor::Feature;
+use troupe_actors::NamedFields;
+use troupe_actors::observability::monitors::{Alarm, DefineMonitor, Monitor, MonitorSpec, Observe, Row};
 use troupe_runtime::entity::Globals;
 use troupe_runtime::{Command, Context, Decide, Entity as _, Timestamp};
+use troupe_statistics::drift::monitor::Feature;
 
 use super::judging::gauss;
 use crate::figures::{Goal, Report};
@@ -60,8 +60,12 @@ impl Watched {
         let errors = DETECTORS.map(|kind| serde_json::from_value(json!({ "kind": kind })));
         let errors = errors.into_iter().collect::<Result<_, _>>()?;
         let reference_rows = Some(u32::try_from(REFERENCE)?);
-        let spec =
-            Kept(MonitorSpec { features: features(), errors, reference_rows, ..MonitorSpec::default() });
+        let spec = NamedFields(MonitorSpec {
+            features: features(),
+            errors,
+            reference_rows,
+            ..MonitorSpec::default()
+        });
         let mut watched = Self { monitor: Monitor::create("bench"), globals: Globals::default(), now: 1 };
         watched.tell(&DefineMonitor { spec, reference: None })?;
         for _ in 0..REFERENCE / BATCH {

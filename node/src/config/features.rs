@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use troupe_actors::catalog::{Anchor, FeatureConfig, FeatureGroupConfig, Of, Op};
+use troupe_actors::feature_store::catalog::{Anchor, FeatureConfig, FeatureGroupConfig, Of, Op};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use serde::Serialize;
-use troupe_actors::catalog::FeatureGroupConfig;
-use troupe_actors::lake::LakeConfig;
-use troupe_actors::serving::ServingConfig;
+use troupe_actors::feature_store::catalog::FeatureGroupConfig;
 use troupe_gateway::{GatewayConfig, MetadataConfig};
+use troupe_inference::ServingConfig;
+use troupe_lake::LakeConfig;
 use troupe_runtime::placement::PlacementConfig;
 use troupe_runtime::replication::RaftConfig;
 use troupe_runtime::shard::ShardConfig;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
-use troupe_actors::catalog::{FeatureConfig, FeatureGroupConfig};
+use troupe_actors::feature_store::catalog::{FeatureConfig, FeatureGroupConfig};
 use troupe_runtime::config::{Problem, Section};
 
 use super::features;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use troupe_actors::tasks::{Claim, Grant, Waiting, queues};
+use troupe_actors::coordination::work_queues::{Claim, Grant, Waiting, queues};
 use troupe_runtime::cluster::Runtime;
 use troupe_runtime::{Address, AskOptions, Router};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use troupe_actors::tasks::{Beat, Failure, Finish, Grant, Outcome, queue_of};
+use troupe_actors::coordination::work_queues::{Beat, Failure, Finish, Grant, Outcome, queue_of};
 use troupe_runtime::{AskOptions, Router, Timestamp};
 
 use super::executors::Executors;

@@ -42,7 +42,7 @@ pub struct Outgoing {
 
 /// An answer, and the entry that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Kept {
+pub struct NamedFields {
     /// The answer.
     pub answer: Answer,
     /// Its entry.
@@ -58,7 +58,7 @@ pub struct Ledger {
     pub outbox: BTreeMap<ShardId, Outgoing>,
     /// The last effect taken from each sending shard.
     pub taken: BTreeMap<ShardId, u64>,
-    answers: BTreeMap<u128, Kept>,
+    answers: BTreeMap<u128, NamedFields>,
     answers_by_age: VecDeque<(Timestamp, u128)>,
     /// Timers of its entities.
     pub timers: TimerTable,
@@ -69,7 +69,7 @@ type First = (
     Timestamp,
     BTreeMap<ShardId, Outgoing>,
     BTreeMap<ShardId, u64>,
-    BTreeMap<u128, Kept>,
+    BTreeMap<u128, NamedFields>,
     VecDeque<(Timestamp, u128)>,
 );
 
@@ -103,7 +103,7 @@ impl Ledger {
             }
             if let Some(answer) = item.answer {
                 self.answers_by_age.push_back((self.now, answer.key));
-                self.answers.insert(answer.key, Kept { answer, index });
+                self.answers.insert(answer.key, NamedFields { answer, index });
             }
         }
         for change in &batch.timers {
@@ -137,7 +137,7 @@ impl Ledger {
 
     /// The answer kept for a key.
     #[must_use]
-    pub fn answer(&self, key: u128) -> Option<&Kept> {
+    pub fn answer(&self, key: u128) -> Option<&NamedFields> {
         self.answers.get(&key)
     }
 

@@ -5,7 +5,7 @@
 //! that never repeat what may have happened unless something protects it.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), troupe_sdk::Error> {
+//! # async fn example() -> Result<(), crate::Error> {
 //! use troupe_sdk::{Client, Event};
 //!
 //! let client = Client::builder().endpoints(["http://127.0.0.1:8101", "http://127.0.0.1:8102"]).build()?;

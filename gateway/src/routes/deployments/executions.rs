@@ -6,7 +6,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use troupe_actors::deployments::{Cancel, Deployment, GetDeployment, Judge, Pause, RestartStage, Resume};
+use troupe_actors::delivery::executions::{
+    Cancel, Deployment, GetDeployment, Judge, Pause, RestartStage, Resume,
+};
 use troupe_runtime::{AskError, Command, Decide};
 
 use super::{named, render, user, viewed};

@@ -7,8 +7,8 @@ mod render;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use troupe_actors::directory::Directory;
-use troupe_actors::pipelines::{GetPipeline, Pipeline, PipelineView};
+use troupe_actors::coordination::directory::Directory;
+use troupe_actors::delivery::pipelines::{GetPipeline, Pipeline, PipelineView};
 use troupe_runtime::AskError;
 
 use crate::canaries::ask;

@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use troupe_actors::Kept;
-use troupe_actors::deployments::checked;
-use troupe_actors::pipelines::{DeletePipeline, Pipeline, PutPipeline, StartPipeline};
+use troupe_actors::NamedFields;
+use troupe_actors::delivery::executions::checked;
+use troupe_actors::delivery::pipelines::{DeletePipeline, Pipeline, PutPipeline, StartPipeline};
 
 use super::{named, render, unknown, user, viewed};
 use crate::call::Call;
@@ -42,7 +42,7 @@ pub(crate) async fn put(
         Ok(definition) => definition.name,
         Err(problems) => return Err(wrong(&problems)),
     };
-    let put = PutPipeline { definition: Kept(definition), by: user(&headers) };
+    let put = PutPipeline { definition: NamedFields(definition), by: user(&headers) };
     let revision = tell::<Pipeline, PutPipeline>(&edge.router, &name, &put, call.left()?).await?;
     Ok(Json(json!({ "id": name, "name": name, "revision": revision })))
 }
@@ -171,8 +171,8 @@ pub(crate) async fn start(
     let start = StartPipeline {
         request: given.correlation_id.or(key).unwrap_or_else(fresh_id),
         by: given.user.unwrap_or_else(|| user(&headers)),
-        parameters: Kept(given.parameters),
-        trigger: Kept(given.more),
+        parameters: NamedFields(given.parameters),
+        trigger: NamedFields(given.more),
     };
     let started = tell::<Pipeline, StartPipeline>(&edge.router, &name, &start, call.left()?).await?;
     let answer = json!({

@@ -1,8 +1,8 @@
 //! What Spinnaker's clients are answered.
 
 use serde_json::{Value, json};
-use troupe_actors::deployments::{Note, Run, Stage, Status};
-use troupe_actors::pipelines::{PipelineView, Summary};
+use troupe_actors::delivery::executions::{Note, Run, Stage, Status};
+use troupe_actors::delivery::pipelines::{PipelineView, Summary};
 
 /// A pipeline's definition, with what is known of it besides.
 pub(super) fn pipeline(name: &str, view: &PipelineView) -> Option<Value> {

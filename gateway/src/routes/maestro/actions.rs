@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use troupe_actors::Kept;
-use troupe_actors::workflows::{Activate, StartWorkflow, StopInstance, Unblock, Workflow};
+use troupe_actors::NamedFields;
+use troupe_actors::orchestrator::workflows::{Activate, StartWorkflow, StopInstance, Unblock, Workflow};
 use troupe_runtime::{Command as _, Entity as _};
 use troupe_workflows::definition::{ParamDefinitions, ParamSource};
 use troupe_workflows::status::InstanceStatus;
@@ -64,9 +64,9 @@ pub(crate) async fn start(
     let start = StartWorkflow {
         request_id: request_id.clone(),
         version,
-        params: Kept(given.run_params.unwrap_or_default()),
-        source: Kept(ParamSource::Launch),
-        initiator: Kept(Value::Object(initiator)),
+        params: NamedFields(given.run_params.unwrap_or_default()),
+        source: NamedFields(ParamSource::Launch),
+        initiator: NamedFields(Value::Object(initiator)),
         signals: std::collections::BTreeMap::new(),
         notify: None,
     };

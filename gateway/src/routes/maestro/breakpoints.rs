@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use troupe_actors::workflow_runs::{ActOn, GetIterations, GetRun, RunView, WorkflowRun, key_of};
-use troupe_actors::workflows::{InstanceView, SetBreakpoint};
+use troupe_actors::orchestrator::runs::{ActOn, GetIterations, GetRun, RunView, WorkflowRun, key_of};
+use troupe_actors::orchestrator::workflows::{InstanceView, SetBreakpoint};
 use troupe_workflows::status::StepStatus;
 
 use super::failure::Failure;

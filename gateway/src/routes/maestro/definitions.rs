@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use troupe_actors::Kept;
-use troupe_actors::directory::Directory;
-use troupe_actors::workflows::{DeleteWorkflow, Push, SetProperties, Workflow};
+use troupe_actors::NamedFields;
+use troupe_actors::coordination::directory::Directory;
+use troupe_actors::orchestrator::workflows::{DeleteWorkflow, Push, SetProperties, Workflow};
 use troupe_workflows::definition::{Properties, Submission};
 use troupe_workflows::validation::validate;
 
@@ -55,7 +55,7 @@ async fn pushed(edge: &Edge, call: &Call, headers: &HeaderMap, read: (Body, bool
     let submission = submission(edge, call, headers, read).await?;
     let id = submission.workflow.id.clone();
     let definition = serde_json::to_value(&submission).unwrap_or_default();
-    let push = Push { definition: Kept(definition), by: user(headers) };
+    let push = Push { definition: NamedFields(definition), by: user(headers) };
     let pushed = told(edge, call, &id, &push).await?;
     let view = viewed(edge, call, &id, (Some(pushed.version), 0)).await?;
     Ok(Json(json!({ "workflow_definition": render::definition(&id, &view) })))
@@ -220,7 +220,7 @@ pub(crate) async fn set_properties(
     let given: Changes = body(&edge, &call, &headers, raw).await?;
     let plain = given.fields.get("properties").cloned().unwrap_or(Value::Object(given.fields));
     let properties = Properties::from_json(&plain)?;
-    let set = SetProperties { properties: Kept(properties), by: user(&headers) };
+    let set = SetProperties { properties: NamedFields(properties), by: user(&headers) };
     told(&edge, &call, &id, &set).await?;
     let view = viewed(&edge, &call, &id, (None, 0)).await?;
     Ok(Json(render::properties(&id, &view)))

@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use troupe_actors::Kept;
-use troupe_actors::workflow_runs::RestartAt;
-use troupe_actors::workflows::{RestartInstance, StopInstance, Unblock};
+use troupe_actors::NamedFields;
+use troupe_actors::orchestrator::runs::RestartAt;
+use troupe_actors::orchestrator::workflows::{RestartInstance, StopInstance, Unblock};
 use troupe_workflows::definition::ParamDefinitions;
 
 use super::failure::Failure;
@@ -211,8 +211,13 @@ pub(super) async fn again(
     (at, params, by): (RestartAt, ParamDefinitions, String),
 ) -> Told {
     let known = instance(edge, call, id, number).await?;
-    let restart =
-        RestartInstance { instance: number, seen: known.run, at, params: Kept(params), by: by.clone() };
+    let restart = RestartInstance {
+        instance: number,
+        seen: known.run,
+        at,
+        params: NamedFields(params),
+        by: by.clone(),
+    };
     let run = told(edge, call, id, &restart).await?;
     Ok(Json(json!({
         "workflow_id": id,

@@ -17,8 +17,10 @@ pub(crate) mod steps;
 use axum::Json;
 use axum::http::HeaderMap;
 use serde_json::Value;
-use troupe_actors::workflow_runs::{GetPastRun, GetRun, RunView, WorkflowRun, key_of};
-use troupe_actors::workflows::{GetInstance, GetWorkflow, InstanceView, Workflow, WorkflowView};
+use troupe_actors::orchestrator::runs::{GetPastRun, GetRun, RunView, WorkflowRun, key_of};
+use troupe_actors::orchestrator::workflows::{
+    GetInstance, GetWorkflow, InstanceView, Workflow, WorkflowView,
+};
 use troupe_runtime::{Command, Decide, Refused};
 
 use self::failure::Failure;

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use troupe_actors::permits::{GetPermit, Permit, SetPermit};
+use troupe_actors::orchestrator::permits::{GetPermit, Permit, SetPermit};
 
 use super::failure::Failure;
 use super::{Told, render, user};

@@ -2,7 +2,9 @@
 //!
 //! A step in a loop is named by its iterations, numbered from 0: `outer[3].inner`, and deeper ones the same way.
 
-use troupe_actors::workflow_runs::{GetIterations, GetLoop, GetRun, RunView, StepView, WorkflowRun, key_of};
+use troupe_actors::orchestrator::runs::{
+    GetIterations, GetLoop, GetRun, RunView, StepView, WorkflowRun, key_of,
+};
 
 use super::failure::Failure;
 use crate::call::Call;

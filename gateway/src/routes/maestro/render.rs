@@ -1,8 +1,8 @@
 //! What Maestro's clients are answered.
 
 use serde_json::{Map, Value, json};
-use troupe_actors::workflow_runs::{LaneView, RunView, StepView};
-use troupe_actors::workflows::{InstanceView, WorkflowView};
+use troupe_actors::orchestrator::runs::{LaneView, RunView, StepView};
+use troupe_actors::orchestrator::workflows::{InstanceView, WorkflowView};
 use troupe_runtime::Timestamp;
 
 /// What a client is told of something that was done.

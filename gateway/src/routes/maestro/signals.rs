@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use troupe_actors::signals::{GetSignal, Raise, Signal};
+use troupe_actors::coordination::signals::{GetSignal, Raise, Signal};
 use troupe_runtime::{Command as _, Entity as _, Timestamp};
 
 use super::failure::Failure;

@@ -8,10 +8,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::workflow_runs::{
+use troupe_actors::orchestrator::runs::{
     Act, ActOn, GetIterations, GetLoop, GetRun, RestartAt, RunView, StepView, WorkflowRun,
 };
-use troupe_actors::workflows::InstanceView;
+use troupe_actors::orchestrator::workflows::InstanceView;
 
 use super::failure::Failure;
 use super::instances::{RestartRequest, again};

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::run_tasks::{AddArtifacts, Artifact, NewArtifact, TaskView, Tasks, block_of};
-use troupe_actors::runs::run_key;
+use troupe_actors::metadata::runs::run_key;
+use troupe_actors::metadata::tasks::{AddArtifacts, Artifact, NewArtifact, TaskView, Tasks, block_of};
 
 use super::{
     ArtifactsCreated, Maker, OfArtifact, OfArtifactAttempt, OfAttempt, OfRun, OfStep, OfTask, Trouble,

@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::Value;
-use troupe_actors::directory::Directory;
-use troupe_actors::flows::{CreateFlow, Flow, FlowView, GetFlow};
+use troupe_actors::coordination::directory::Directory;
+use troupe_actors::metadata::flows::{CreateFlow, Flow, FlowView, GetFlow};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query, wire};
 

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
-use troupe_actors::run_tasks::{NewRecord, NoteTask, Tasks, block_of};
-use troupe_actors::runs::run_key;
+use troupe_actors::metadata::runs::run_key;
+use troupe_actors::metadata::tasks::{NewRecord, NoteTask, Tasks, block_of};
 
 use super::{MetadataCreated, OfRun, OfTask, Trouble, read, rows, tasks as task_routes};
 use crate::call::Call;

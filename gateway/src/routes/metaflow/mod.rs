@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use troupe_actors::flows::Made;
+use troupe_actors::metadata::flows::Made;
 use utoipa::IntoParams;
 
 use crate::call::Call;

@@ -1,9 +1,9 @@
 //! Rows, as Metaflow's clients know them.
 
 use serde_json::{Value, json};
-use troupe_actors::flows::{FlowView, RunSummary};
-use troupe_actors::run_tasks::{Artifact, Record, TaskView};
-use troupe_actors::runs::{RunView, StepView};
+use troupe_actors::metadata::flows::{FlowView, RunSummary};
+use troupe_actors::metadata::runs::{RunView, StepView};
+use troupe_actors::metadata::tasks::{Artifact, Record, TaskView};
 use troupe_runtime::Timestamp;
 
 /// Records of one block have ids below this: their sum with the task's is unlike that of any other of the run.

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::flows::{Flow, ListRuns, RunSummary, StartRun};
-use troupe_actors::runs::{Beat, GetStanding, MutateTags, Run, StandingView, Status, run_key};
+use troupe_actors::metadata::flows::{Flow, ListRuns, RunSummary, StartRun};
+use troupe_actors::metadata::runs::{Beat, GetStanding, MutateTags, Run, StandingView, Status, run_key};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, wire};
 

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::Value;
-use troupe_actors::runs::{NewStep, Run, RunView, StepView, run_key};
+use troupe_actors::metadata::runs::{NewStep, Run, RunView, StepView, run_key};
 
 use super::{Maker, OfRun, OfStep, Trouble, exists, not_found, read, rows};
 use crate::call::Call;

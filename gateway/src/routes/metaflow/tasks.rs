@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, StatusCode};
 use regex::RegexBuilder;
 use serde::Deserialize;
 use serde_json::Value;
-use troupe_actors::run_tasks::{BeatTask, TaskView, Tasks, block_of};
-use troupe_actors::runs::{NewTask, run_key};
+use troupe_actors::metadata::runs::{NewTask, run_key};
+use troupe_actors::metadata::tasks::{BeatTask, TaskView, Tasks, block_of};
 
 use super::runs::beaten;
 use super::{Id, Maker, OfStep, OfTask, Trouble, exists, not_found, read, rows, steps};

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::json;
-use troupe_actors::directory::Directory;
-use troupe_actors::flows::{CreateFlow, DescribeFlow, DropFlowNote, Flow, FlowView, GetFlow};
+use troupe_actors::coordination::directory::Directory;
+use troupe_actors::metadata::flows::{CreateFlow, DescribeFlow, DropFlowNote, Flow, FlowView, GetFlow};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, Timestamp, wire};
 
@@ -26,7 +26,7 @@ pub(super) async fn viewed(edge: &Edge, call: &Call, experiment: &str) -> Result
     let mut view = ask::<Flow, GetFlow>(&edge.router, flow, &GetFlow {}, call.left()?).await?;
     if view.made.is_none() && flow == ids::DEFAULT {
         view.at = Timestamp::wall();
-        view.made = Some(troupe_actors::flows::Made::default());
+        view.made = Some(troupe_actors::metadata::flows::Made::default());
     }
     match view.made {
         Some(_) => Ok(view),

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use troupe_actors::runs::run_key;
+use troupe_actors::metadata::runs::run_key;
 
 use super::{Trouble, bad};
 

@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::json;
-use troupe_actors::directory::Directory;
-use troupe_actors::models::{GetModel, Model, Promote, Stage};
-use troupe_actors::registered::{
+use troupe_actors::coordination::directory::Directory;
+use troupe_actors::metadata::registered_models::{
     DescribeModel, DropAlias, GetRegistered, Register, Registered, RegisteredView, SetAlias,
 };
+use troupe_actors::models::{GetModel, Model, Promote, Stage};
 
 use super::list::{limit, page};
 use super::{Answer, Queried, Tag, Told, Trouble, Whole, bad, exists, filter, not_found, render};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use troupe_actors::flows::FlowView;
+use troupe_actors::metadata::flows::FlowView;
+use troupe_actors::metadata::registered_models::{RegisteredView, STAGE, VersionRow};
+use troupe_actors::metadata::runs::{Point, RunView, Status};
 use troupe_actors::models::{Model, Stage, VersionView};
-use troupe_actors::registered::{RegisteredView, STAGE, VersionRow};
-use troupe_actors::runs::{Point, RunView, Status};
 
 use super::ids;
 

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::flows::{Flow, GetFlow, Made, StartRun};
-use troupe_actors::run_curves::{Curves, GetCurve, bucket_of};
-use troupe_actors::runs::{DropNote, Finish, Log, Point, Run, Status, Value as Named};
+use troupe_actors::metadata::flows::{Flow, GetFlow, Made, StartRun};
+use troupe_actors::metadata::metrics::{Curves, GetCurve, bucket_of};
+use troupe_actors::metadata::runs::{DropNote, Finish, Log, Point, Run, Status, Value as Named};
 use troupe_runtime::Timestamp;
 
 use super::list::{no_token, token};

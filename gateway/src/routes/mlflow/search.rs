@@ -9,8 +9,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::flows::{Flow, FlowView, ListRuns, RunSummary};
-use troupe_actors::runs::{GetRun, Run, RunView, run_key};
+use troupe_actors::metadata::flows::{Flow, FlowView, ListRuns, RunSummary};
+use troupe_actors::metadata::runs::{GetRun, Run, RunView, run_key};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, wire};
 

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use troupe_actors::metadata::registered_models::{MoveStage, Registered};
 use troupe_actors::models::Stage;
-use troupe_actors::registered::{MoveStage, Registered};
 
 use super::models::{Found, find, promote, served};
 use super::versions::{number, shown};

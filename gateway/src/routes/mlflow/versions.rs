@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::registered::{AddVersion, DescribeVersion, Registered};
+use troupe_actors::metadata::registered_models::{AddVersion, DescribeVersion, Registered};
 
 use super::list::{limit, page};
 use super::models::{Found, Search, all, find, served};

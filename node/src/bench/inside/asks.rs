@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use troupe_actors::probes::{Get, Put};
+use troupe_actors::coordination::probes::{Get, Put};
 use troupe_runtime::transport::SendError;
 use troupe_runtime::{Address, AskOptions, Router, wire};
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use troupe_actors::probes::{Keep, Probe};
+use troupe_actors::coordination::probes::{Keep, Probe};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, Command as _, Entity as _, ShardId, wire};
 

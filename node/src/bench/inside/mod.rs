@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use troupe_actors::probes::Probe;
+use troupe_actors::coordination::probes::Probe;
 use troupe_runtime::cluster::Runtime;
 use troupe_runtime::observe::Role;
 use troupe_runtime::placement::Operator;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use troupe_actors::probes::{Get, Keep, Probe, Put};
+use troupe_actors::coordination::probes::{Get, Keep, Probe, Put};
 use troupe_runtime::observe::Role;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskOptions, Command as _, Entity as _, NodeId, Router, wire};

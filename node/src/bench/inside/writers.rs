@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use troupe_actors::probes::Put;
+use troupe_actors::coordination::probes::Put;
 use troupe_runtime::{Address, AskOptions, Router, ShardId};
 
 use super::Inside;

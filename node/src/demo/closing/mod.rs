@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use troupe_actors::deployments::Deployment;
+use troupe_actors::delivery::executions::Deployment;
 use troupe_runtime::Address;
 use troupe_sdk::Client;
 use troupe_training::data::Interaction;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::Value;
-use troupe_actors::workflow_runs::run_key_of;
+use troupe_actors::orchestrator::runs::run_key_of;
 use troupe_sdk::Client;
 
 use super::watching::until;

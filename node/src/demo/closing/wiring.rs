@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use troupe_actors::deployments::{Delivery, pipeline};
+use troupe_actors::delivery::executions::{Delivery, pipeline};
 use troupe_sdk::Client;
 
 /// The model.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::Kept;
-use troupe_actors::tasks::{Failure, Grant, Outcome};
+use troupe_actors::NamedFields;
+use troupe_actors::coordination::work_queues::{Failure, Grant, Outcome};
 use troupe_runtime::{Address, AskOptions};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -37,7 +37,7 @@ pub(super) async fn run(bench: &Bench, grant: &Grant) -> Outcome {
     let verb = if spec.verb.contains(".v") { spec.verb } else { format!("{}.v1", spec.verb) };
     let options = AskOptions { key: Some(xxh3_128(grant.id.as_bytes())), ..AskOptions::within(WITHIN) };
     match bench.router.ask_json(to, &verb, &spec.body.unwrap_or_else(|| json!({})), options).await {
-        Ok(reply) => Outcome::Done { output: Kept(reply) },
+        Ok(reply) => Outcome::Done { output: NamedFields(reply) },
         Err(error) => asked(&error),
     }
 }

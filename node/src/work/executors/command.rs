@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
-use troupe_actors::Kept;
-use troupe_actors::tasks::{Failure, Grant, Outcome};
+use troupe_actors::NamedFields;
+use troupe_actors::coordination::work_queues::{Failure, Grant, Outcome};
 
 use super::super::progress::Told;
 use super::super::task::failed;
@@ -45,7 +45,7 @@ pub(super) async fn run(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
         Some(0) => {
             let last = ended.out.lines().last().unwrap_or_default();
             let result: Value = serde_json::from_str(last).unwrap_or(Value::Null);
-            Outcome::Done { output: Kept(json!({ "code": 0, "stdout": ended.out, "result": result })) }
+            Outcome::Done { output: NamedFields(json!({ "code": 0, "stdout": ended.out, "result": result })) }
         }
         Some(code) => {
             let said = tail(&ended.err);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::Kept;
-use troupe_actors::tasks::{Failure, Grant, Outcome};
+use troupe_actors::NamedFields;
+use troupe_actors::coordination::work_queues::{Failure, Grant, Outcome};
 
 use super::super::task::failed;
 use super::{Bench, spec};
@@ -92,7 +92,7 @@ fn judged(spec: &Spec, status: u16, body: Value) -> Outcome {
         expect => expect.contains(&status),
     };
     if good {
-        return Outcome::Done { output: Kept(json!({ "status": status, "body": body })) };
+        return Outcome::Done { output: NamedFields(json!({ "status": status, "body": body })) };
     }
     let kind = if matches!(status, 408 | 425 | 429 | 500..) { Failure::Platform } else { Failure::User };
     let said: String = body.to_string().chars().take(200).collect();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::Command;
-use troupe_actors::Kept;
-use troupe_actors::tasks::{Failure, Grant, Outcome};
+use troupe_actors::NamedFields;
+use troupe_actors::coordination::work_queues::{Failure, Grant, Outcome};
 
 use super::super::progress::Told;
 use super::super::task::failed;
@@ -121,7 +121,7 @@ async fn ourselves(bench: &Bench, arguments: Vec<String>, told: Told) -> Outcome
         Err(error) => return failed(error.to_string(), Failure::Platform),
     };
     match (ended.code, ended.out.lines().last().map(serde_json::from_str::<Value>)) {
-        (Some(0), Some(Ok(output))) => Outcome::Done { output: Kept(output) },
+        (Some(0), Some(Ok(output))) => Outcome::Done { output: NamedFields(output) },
         (Some(0), _) => failed("it ended without a result", Failure::Platform),
         (Some(BAD_USAGE), _) => failed(tail(&ended.err), Failure::Fatal),
         (Some(_), _) => failed(tail(&ended.err), Failure::User),

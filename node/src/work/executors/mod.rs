@@ -10,7 +10,7 @@ mod publish;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use troupe_actors::tasks::{Failure, Grant, Outcome};
+use troupe_actors::coordination::work_queues::{Failure, Grant, Outcome};
 use troupe_runtime::Router;
 
 use super::config::WorkConfig;

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use troupe_actors::Kept;
-use troupe_actors::lineage::{Lineage, Relate, model_node, run_node};
+use troupe_actors::NamedFields;
+use troupe_actors::coordination::work_queues::{Failure, Grant, Outcome};
+use troupe_actors::metadata::lineage::{Lineage, Relate, model_node, run_node};
 use troupe_actors::models::{Model, Publish};
-use troupe_actors::tasks::{Failure, Grant, Outcome};
-use troupe_actors::workflow_runs::WorkflowRun;
+use troupe_actors::orchestrator::runs::WorkflowRun;
 use troupe_runtime::{Address, AskError, AskOptions, Entity as _, Timestamp};
 
 use super::super::task::failed;
@@ -53,7 +53,9 @@ pub(super) async fn run(bench: &Bench, grant: &Grant) -> Outcome {
                     return asked(&error);
                 }
             }
-            Outcome::Done { output: Kept(json!({ "model": spec.model, "version": published.version })) }
+            Outcome::Done {
+                output: NamedFields(json!({ "model": spec.model, "version": published.version })),
+            }
         }
         Err(error) => asked(&error),
     }

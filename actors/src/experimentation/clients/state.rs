@@ -1,0 +1,104 @@
+//! Clients: which client SDKs ask for flags, and what they say they served. One entity for each door.
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use troupe_flags::unleash::metrics::{Counted, Joined, MetricsPost, Registration, Usage};
+use troupe_runtime::entity::Answer;
+use troupe_runtime::{Command, Context, Decide, Decision, Entity, Query, Refused};
+
+use crate::stored::NamedFields;
+
+/// The clients of one door, keyed by its name: `unleash`.
+#[derive(Debug, Default, Encode, Decode, Serialize)]
+pub struct Clients {
+    usage: NamedFields<Usage>,
+}
+
+/// What happened to clients.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+pub enum Event {
+    /// One came.
+    Joined(NamedFields<Joined>),
+    /// One said what it served.
+    Counted(NamedFields<Counted>),
+}
+
+/// A client says who it is.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Register(pub NamedFields<Registration>);
+
+impl Command for Register {
+    const VERB: &'static str = "register.v1";
+    type Reply = ();
+    const REPEATABLE: bool = true;
+}
+
+/// A client says how often flags were on for it.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Report(pub NamedFields<MetricsPost>);
+
+impl Command for Report {
+    const VERB: &'static str = "report.v1";
+    type Reply = ();
+}
+
+/// Asks for everything.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub struct GetClients {}
+
+impl Query for GetClients {
+    const VERB: &'static str = "get.v1";
+    type Reply = NamedFields<Usage>;
+}
+
+impl Entity for Clients {
+    const KIND: &'static str = "clients";
+    type Event = Event;
+
+    fn create(_key: &str) -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Joined(joined) => self.usage.0.join(&joined.0),
+            Event::Counted(counted) => self.usage.0.count(&counted.0),
+        }
+    }
+
+    fn size(&self) -> usize {
+        let usage = &self.usage.0;
+        size_of::<Self>() + usage.applications().len() * 256 + usage.features().len() * 1_024
+    }
+}
+
+fn refused(refused: troupe_flags::unleash::Refused) -> Refused {
+    Refused::field("BAD_BODY", refused.path.clone(), refused.to_string())
+}
+
+impl Decide<Register> for Clients {
+    fn decide(&self, ask: &Register, ctx: &Context<'_>) -> Decision<Self, Register> {
+        match self.usage.0.joined(&ask.0.0, ctx.now.0) {
+            Ok(joined) => Decision::event(Event::Joined(NamedFields(joined))).reply(()),
+            Err(error) => Decision::refuse(refused(error)),
+        }
+    }
+}
+
+impl Decide<Report> for Clients {
+    fn decide(&self, ask: &Report, ctx: &Context<'_>) -> Decision<Self, Report> {
+        match self.usage.0.counted(&ask.0.0, ctx.now.0) {
+            Ok(Some(counted)) => Decision::event(Event::Counted(NamedFields(counted))).reply(()),
+            Ok(None) => Decision::unchanged().reply(()),
+            Err(error) => Decision::refuse(refused(error)),
+        }
+    }
+}
+
+impl Answer<GetClients> for Clients {
+    fn answer(&self, _ask: &GetClients, _ctx: &Context<'_>) -> Result<NamedFields<Usage>, Refused> {
+        Ok(self.usage.clone())
+    }
+}

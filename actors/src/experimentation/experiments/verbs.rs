@@ -1,0 +1,20 @@
+//! The verbs of this kind.
+
+use troupe_runtime::Registry;
+
+use super::{Climb, Conclude, Deal, Define, Experiment, GetExperiment, GetPower, PlanAhead, Start, Stop};
+
+/// Registers the kind and its verbs.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .kind::<Experiment>()
+        .command::<Experiment, Define>()
+        .command::<Experiment, PlanAhead>()
+        .command::<Experiment, Start>()
+        .command::<Experiment, Conclude>()
+        .command::<Experiment, Climb>()
+        .command::<Experiment, Stop>()
+        .command::<Experiment, Deal>()
+        .query::<Experiment, GetExperiment>()
+        .query::<Experiment, GetPower>()
+}

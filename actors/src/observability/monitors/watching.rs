@@ -1,0 +1,331 @@
+//! The judges behind a monitor, and what they have to say.
+
+use serde::{Deserialize, Serialize};
+use troupe_runtime::Timestamp;
+use troupe_statistics::drift::DriftError;
+use troupe_statistics::drift::agreement::{Agreement, ErrorWindow};
+use troupe_statistics::drift::alert::{Alert, AlertEvent, AlertPolicy, Silence, Verdict};
+use troupe_statistics::drift::level::Level;
+use troupe_statistics::drift::monitor::{Monitor as Windows, WindowReport};
+use troupe_statistics::drift::performance::{LabelJoin, LabelJoinOptions, Prediction, estimate};
+use troupe_statistics::drift::stream::{AnyDetector, DetectorSpec};
+
+use super::messages::Row;
+use super::spec::MonitorSpec;
+use super::window::{Alarm, Window};
+
+/// Windows whose estimated accuracy tells how much it varies while all is well.
+const ESTIMATES: usize = 10;
+/// Predictions of a window that its estimate rests on.
+const PREDICTIONS_MAX: usize = 10_000;
+const LABEL_HORIZON_MS: u64 = 7 * 24 * 3_600 * 1_000;
+/// Alarms that are not of a feature, by their names.
+pub(super) const OTHERS: [&str; 4] = ["errors", "estimated_accuracy", "stale", "accuracy"];
+
+/// One bad look is enough where what is judged is no matter of chance.
+pub(super) fn at_once(spec: &MonitorSpec) -> AlertPolicy {
+    AlertPolicy { enter: 1, of: 1, leave: 1, cooldown_ms: spec.options.alert.cooldown_ms }
+}
+
+/// Of memories from before there was this alert.
+fn usual() -> Alert {
+    Alert::new(AlertPolicy::default()).expect("the default policy can rise and fall")
+}
+
+/// All that a monitor remembers once it has a reference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Watching {
+    windows: Windows,
+    began: Timestamp,
+    errors: Vec<AnyDetector>,
+    #[serde(default)]
+    agreement: Agreement,
+    error_sum: f64,
+    error_count: u64,
+    labels: Option<LabelJoin>,
+    predictions: Vec<Prediction>,
+    estimates: Vec<f64>,
+    on_errors: Alert,
+    on_estimate: Alert,
+    on_stale: Alert,
+    /// Right answers among those whose labels came.
+    #[serde(default)]
+    right: Level,
+    #[serde(default = "usual")]
+    on_accuracy: Alert,
+}
+
+/// What came of a fold.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) windows: Vec<Window>,
+    pub(super) alarms: Vec<Alarm>,
+}
+
+impl Watching {
+    pub(super) fn new(spec: &MonitorSpec, columns: &[Vec<f64>], now: Timestamp) -> Result<Self, DriftError> {
+        let labels = spec.labels.map(|capacity| {
+            let horizon_ms = spec.label_horizon_ms.unwrap_or(LABEL_HORIZON_MS);
+            LabelJoin::new(LabelJoinOptions { capacity: capacity as usize, horizon_ms })
+        });
+        Ok(Self {
+            windows: Windows::new(spec.features.clone(), columns, spec.options)?,
+            began: now,
+            errors: spec.errors.iter().map(|spec| DetectorSpec::build(*spec)).collect::<Result<_, _>>()?,
+            agreement: Agreement::default(),
+            error_sum: 0.0,
+            error_count: 0,
+            labels: labels.transpose()?,
+            predictions: Vec::new(),
+            estimates: Vec::new(),
+            on_errors: Alert::new(spec.options.alert)?,
+            on_estimate: Alert::new(spec.options.alert)?,
+            on_stale: Alert::new(at_once(spec))?,
+            right: Level::default(),
+            on_accuracy: Alert::new(spec.options.alert)?,
+        })
+    }
+
+    /// Whether a batch can lead to anything that must be told.
+    pub(super) fn may_speak(&self, spec: &MonitorSpec, rows: usize) -> bool {
+        let full = self.windows.observed() + rows as u64 >= u64::from(spec.options.window);
+        full || self.on_stale.is_raised()
+    }
+
+    /// Goes on with what was said of rows that did not come while the reference was learned.
+    pub(super) fn go_on(&mut self, on_stale: &Alert) {
+        self.on_stale = on_stale.clone();
+    }
+
+    pub(super) fn observe(&mut self, rows: &[Row], now: Timestamp) -> Said {
+        let mut said = Said::default();
+        said.fresh(&mut self.on_stale, now);
+        let mut values = Vec::new();
+        for row in rows {
+            self.follow(row, now);
+            values.clear();
+            values.extend(row.values.iter().map(|value| value.unwrap_or(f64::NAN)));
+            // The batch was checked: rows that do not fit never come here.
+            if let Ok(Some(report)) = self.windows.observe(&values, now.0) {
+                self.ended(&report, now, &mut said);
+            }
+        }
+        said
+    }
+
+    /// Errors and predictions of one row.
+    fn follow(&mut self, row: &Row, now: Timestamp) {
+        if let Some(error) = row.error {
+            self.error_sum += error;
+            self.error_count += 1;
+            self.agreement.observe(&mut self.errors, error);
+        }
+        if let Some(predicted) = &row.predicted {
+            let positive = predicted.positive.unwrap_or(predicted.probability >= 0.5);
+            if let Some(labels) = &mut self.labels {
+                labels.predicted(&predicted.key, positive, now.0);
+            }
+            if self.predictions.len() < PREDICTIONS_MAX {
+                let probability = predicted.probability;
+                self.predictions.push(Prediction { score: probability, probability, positive });
+            }
+        }
+    }
+
+    /// Ends the window by time, and tells what silences and cool-downs have kept back.
+    pub(super) fn tick(&mut self, spec: &MonitorSpec, last: Option<Timestamp>, now: Timestamp) -> Said {
+        let mut said = Said::default();
+        for event in self.windows.tick(now.0) {
+            said.alarm(&event.feature, Some(event.event), now, || "kept back until now".to_owned());
+        }
+        for (what, alert) in self.others().into_iter().filter(|(what, _)| *what != "stale") {
+            let event = alert.tick(now.0);
+            said.alarm(what, event, now, || "kept back until now".to_owned());
+        }
+        said.stale(&mut self.on_stale, spec, last.unwrap_or(self.began), now);
+        let over = spec.window_ms.is_some_and(|ms| now.0.saturating_sub(self.began.0) >= ms);
+        if over
+            && self.windows.observed() > 0
+            && let Ok(report) = self.windows.close(now.0)
+        {
+            self.ended(&report, now, &mut said);
+        }
+        said
+    }
+
+    fn ended(&mut self, report: &WindowReport, now: Timestamp, said: &mut Said) {
+        self.began = now;
+        for event in &report.events {
+            said.alarm(&event.feature, Some(event.event), now, || why(report, &event.feature));
+        }
+        let mut window = Window::of(report);
+        #[allow(clippy::cast_possible_truncation, reason = "for a picture, single precision is plenty")]
+        {
+            window.error = (self.error_count > 0).then(|| (self.error_sum / self.error_count as f64) as f32);
+            let confusion = self.labels.as_mut().map(LabelJoin::take_confusion);
+            window.accuracy = confusion.and_then(|confusion| confusion.accuracy()).map(|share| share as f32);
+            window.estimated_accuracy = self.estimate(now, said).map(|share| share as f32);
+        }
+        (self.error_sum, self.error_count) = (0.0, 0);
+        self.judge_errors(now, said);
+        self.judge_labelled(now, said);
+        said.windows.push(window);
+    }
+
+    fn judge_errors(&mut self, now: Timestamp, said: &mut Said) {
+        if self.errors.is_empty() {
+            return;
+        }
+        let ErrorWindow { verdict, signalled, moved } = self.agreement.close(self.errors.len());
+        let event = self.on_errors.observe(now.0, verdict);
+        said.alarm("errors", event, now, || {
+            let of = self.errors.len();
+            match moved {
+                Some(moved) => format!(
+                    "{signalled} of {of} detectors; errors {:.3} against {:.3}, p {:.1e}",
+                    moved.share, moved.reference, moved.p_value
+                ),
+                None => format!("{signalled} of {of} detectors"),
+            }
+        });
+    }
+
+    /// What labels say: only a fall is bad.
+    fn judge_labelled(&mut self, now: Timestamp, said: &mut Said) {
+        let moved = self.right.close();
+        let verdict = match moved {
+            None => Verdict::NoData,
+            Some(moved) if moved.is_believed() && moved.share < moved.reference => Verdict::Bad,
+            Some(_) => Verdict::Good,
+        };
+        let event = self.on_accuracy.observe(now.0, verdict);
+        said.alarm("accuracy", event, now, || {
+            moved.map_or_else(String::new, |moved| {
+                format!("{:.4} against {:.4}, p {:.1e}", moved.share, moved.reference, moved.p_value)
+            })
+        });
+    }
+
+    /// The accuracy that the window's probabilities promise, against the first windows' mean and three standard
+    /// deviations around it (NannyML's rule for CBPE).
+    fn estimate(&mut self, now: Timestamp, said: &mut Said) -> Option<f64> {
+        let accuracy = estimate(&self.predictions).ok().and_then(|estimate| estimate.accuracy);
+        self.predictions.clear();
+        let accuracy = accuracy?;
+        if self.estimates.len() < ESTIMATES {
+            self.estimates.push(accuracy);
+            return Some(accuracy);
+        }
+        let n = self.estimates.len() as f64;
+        let mean = self.estimates.iter().sum::<f64>() / n;
+        let variance = self.estimates.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let reach = 3.0 * variance.sqrt();
+        let verdict = if (accuracy - mean).abs() > reach { Verdict::Bad } else { Verdict::Good };
+        let event = self.on_estimate.observe(now.0, verdict);
+        said.alarm("estimated_accuracy", event, now, || {
+            format!("{accuracy:.4} against {mean:.4} within {reach:.4}")
+        });
+        Some(accuracy)
+    }
+
+    /// Labels that met their prediction and are not judged yet.
+    pub(super) fn labelled(&self) -> u64 {
+        self.right.open()
+    }
+
+    /// Judges the labels that have come though no row ends their window.
+    pub(super) fn close_labels(&mut self, features: usize, now: Timestamp) -> Said {
+        let mut said = Said::default();
+        let confusion = self.labels.as_mut().map(LabelJoin::take_confusion);
+        let accuracy = confusion.and_then(|confusion| confusion.accuracy());
+        self.judge_labelled(now, &mut said);
+        said.windows.push(Window::of_labels(features, accuracy, now));
+        said
+    }
+
+    pub(super) fn label(&mut self, key: &str, positive: bool, now: Timestamp) {
+        if let Some(joined) = self.labels.as_mut().and_then(|labels| labels.labelled(key, positive, now.0)) {
+            self.right.fold(f64::from(u8::from(joined.positive == joined.truth)));
+        }
+    }
+
+    pub(super) fn silence(&mut self, feature: Option<&str>, silence: Silence) {
+        self.windows.silence(feature, silence);
+        for (name, alert) in self.others() {
+            if feature.is_none_or(|feature| feature == name) {
+                alert.silence(silence);
+            }
+        }
+    }
+
+    pub(super) fn lift(&mut self, feature: Option<&str>, silence: Silence) {
+        self.windows.lift(feature, silence);
+        for (name, alert) in self.others() {
+            if feature.is_none_or(|feature| feature == name) {
+                alert.lift(silence);
+            }
+        }
+    }
+
+    /// In the order of [`OTHERS`].
+    fn others(&mut self) -> [(&'static str, &mut Alert); 4] {
+        let alerts = [&mut self.on_errors, &mut self.on_estimate, &mut self.on_stale, &mut self.on_accuracy];
+        let mut names = OTHERS.into_iter();
+        alerts.map(|alert| (names.next().unwrap_or_default(), alert))
+    }
+
+    pub(super) fn firing(&self) -> Vec<String> {
+        let alerts = [&self.on_errors, &self.on_estimate, &self.on_stale, &self.on_accuracy];
+        let others = OTHERS.into_iter().zip(alerts).filter(|(_, alert)| alert.is_firing());
+        self.windows.firing().chain(others.map(|(name, _)| name)).map(str::to_owned).collect()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.labels.as_ref().map_or(0, LabelJoin::waiting)
+    }
+
+    pub(super) fn joins_labels(&self) -> bool {
+        self.labels.is_some()
+    }
+
+    pub(super) fn waits_for(&self, key: &str) -> bool {
+        self.labels.as_ref().is_some_and(|labels| labels.waits_for(key))
+    }
+}
+
+impl Said {
+    pub(super) fn merge(&mut self, other: Self) {
+        self.windows.extend(other.windows);
+        self.alarms.extend(other.alarms);
+    }
+
+    pub(super) fn alarm(
+        &mut self,
+        what: &str,
+        event: Option<AlertEvent>,
+        now: Timestamp,
+        why: impl FnOnce() -> String,
+    ) {
+        let (fired, since_ms) = match event {
+            None => return,
+            Some(AlertEvent::Fired { since_ms }) => (true, since_ms),
+            Some(AlertEvent::Resolved { since_ms }) => (false, since_ms),
+        };
+        let since = Timestamp(since_ms);
+        self.alarms.push(Alarm { at: now, what: what.to_owned(), fired, since, why: why() });
+    }
+}
+
+fn why(report: &WindowReport, name: &str) -> String {
+    let Some(feature) = report.features.iter().find(|feature| feature.name == name) else {
+        return String::new();
+    };
+    let mut words = match feature.comparison {
+        Some(c) => format!("PSI {:.4} against {:.4}, p {:.2e}", c.psi, c.psi_threshold, c.p_value),
+        None => "no data".to_owned(),
+    };
+    for unmet in &feature.unmet {
+        words.push_str(&format!("; {unmet:?}"));
+    }
+    words
+}
