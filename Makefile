@@ -7,30 +7,30 @@ VENV := .deps/venv
 
 # The main job: set up, build, run.
 demo: setup
-	cargo build --release -p troupe-node
+	cargo build --release -p troupe-cli
 	$(CARGO_TARGET_DIR)/release/troupe demo $(ARGS)
 
 # Everything that is tested.
 test: setup $(VENV)/ready
 	bash scripts/previous.sh > /dev/null
-	cargo build -p troupe-node
+	cargo build -p troupe-cli
 	TROUPE_PREVIOUS=$$(bash scripts/previous.sh) cargo test --workspace
 	cargo test -p troupe-runtime --features planted --lib sim::tests::planted
 	TROUPE_BIN=$(CARGO_TARGET_DIR)/debug/troupe $(VENV)/bin/python -m pytest -q sdk/python/tests
 
 # Every figure beside its baseline: `make bench ARGS="events --json figures.json"`.
 bench: setup $(VENV)/bench
-	cargo build --release -p troupe-node
+	cargo build --release -p troupe-cli
 	$(CARGO_TARGET_DIR)/release/troupe bench $(ARGS)
 
 # Faults against real processes: `make chaos ARGS="F1 F3 --seed 2 --page chaos.md"`.
 chaos: setup
-	cargo build --release -p troupe-node
+	cargo build --release -p troupe-cli
 	$(CARGO_TARGET_DIR)/release/troupe chaos $(or $(ARGS),all)
 
 # Whole clusters under seeds: `make sim ARGS="--seeds 0..1000 --json figures.json"`.
 sim:
-	cargo build --release -p troupe-node
+	cargo build --release -p troupe-cli
 	$(CARGO_TARGET_DIR)/release/troupe sim $(ARGS)
 
 # The decoders under libFuzzer, each for a while: `make fuzz FUZZ_SECONDS=600`. The same properties run in `make test`.

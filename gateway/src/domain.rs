@@ -10,8 +10,8 @@ use troupe_runtime::entity::Globals;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError};
 
-use crate::events::{Fault, Line};
-use crate::problem::Problem;
+use crate::apis::platform::events::{Fault, Line};
+use crate::edge::problem::Problem;
 
 /// What answers for a member.
 #[derive(Debug, Clone, PartialEq, Eq)]

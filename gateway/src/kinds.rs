@@ -13,9 +13,9 @@ use troupe_runtime::entity::Globals;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Command, Entity, Query, Refused, Timestamp, wire};
 
+use crate::apis::platform::events::{Fault, Line};
 use crate::domain::{Allocation, Domain, FeatureValue, Group};
-use crate::events::{Fault, Line};
-use crate::problem::Problem;
+use crate::edge::problem::Problem;
 
 /// The model that answers where no experiment chooses another.
 const DEFAULT_MODEL: &str = "recommend";

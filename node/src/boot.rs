@@ -1,5 +1,6 @@
 //! One node, from its configuration to its last farewell.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use troupe_lake::Lake;
 use troupe_runtime::cluster::{Runtime, RuntimeConfig, RuntimeSpec};
 use troupe_runtime::placement::Operator;
 use troupe_runtime::storage::Wal;
+use troupe_runtime::supervised::ChildSpec;
 use troupe_runtime::time::Clock;
 use troupe_runtime::transport::ReceiverSlot;
 use troupe_runtime::transport::mesh::{Mesh, MeshPeer, MeshSpec};
@@ -30,14 +32,15 @@ use troupe_supervision::{
 };
 
 use crate::config::Config;
+use crate::data_dir::{Claim, claim, may_join};
 use crate::disk::open_disk;
 use crate::guard::guarded;
-use crate::owner::{Claim, claim, may_join};
 use crate::secrets;
-use crate::work::{Bench, Executors, Work};
+use troupe_workers::canaries::{Fetch, Prometheus};
+use troupe_workers::{Bench, Executors, Work};
 
 /// The service that counts what it is told, and answers how much that was.
-pub(crate) const PROBE_SERVICE: &str = "probe";
+pub const PROBE_SERVICE: &str = "probe";
 /// Time for all supervised actors of a node to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// Where values of runs are filed, below the lake.
@@ -86,7 +89,7 @@ impl TreeSource for Trees {
 }
 
 /// Runs a node until `stop` says so.
-pub(crate) async fn run(
+pub async fn run(
     config: Config,
     name: &str,
     file: &Path,
@@ -111,7 +114,7 @@ pub(crate) async fn run(
 }
 
 /// A node that runs.
-pub(crate) struct Node {
+pub struct Node {
     parts: Parts,
     name: String,
     supervisor: ActorRef<SupervisorMessage>,
@@ -125,12 +128,7 @@ pub(crate) struct Node {
 impl Node {
     /// Starts the node of this name, with everything that belongs to it. `file` is where the configuration was read; what it
     /// names is beside it.
-    pub(crate) async fn start(
-        config: Config,
-        name: &str,
-        file: &Path,
-        join: Option<&str>,
-    ) -> anyhow::Result<Self> {
+    pub async fn start(config: Config, name: &str, file: &Path, join: Option<&str>) -> anyhow::Result<Self> {
         let Some(own) = config.nodes.iter().find(|node| node.name == name).cloned() else {
             let names: Vec<&str> = config.nodes.iter().map(|node| node.name.as_str()).collect();
             bail!("node {name:?} is not in the configuration; there are {}", names.join(", "));
@@ -147,10 +145,14 @@ impl Node {
         troupe_inference::metrics::describe();
         let parts = compose(&config, &own, crate::config::base_of(file), join.is_some()).await?;
         let work = work_of(&parts, &config, file);
-        let supervisor = supervised(&parts, NodeId(own.id), &config.supervision, work).await?;
+        let fetch = fetch_of(&parts, &config);
+        let analyst = troupe_workers::canaries::child(fetch.clone(), parts.runtime.globals(), salt());
+        let services: Vec<ChildSpec> =
+            [parts.recommender.child(), analyst].into_iter().chain(work.map(Work::child)).collect();
+        let supervisor = supervised(&parts, NodeId(own.id), &config.supervision, services).await?;
         let draining = Arc::new(AtomicBool::new(false));
         let close = watch::Sender::new(false);
-        let gateway = gateway_of(&parts, &config, draining.clone(), metrics.clone());
+        let gateway = gateway_of(&parts, &config, fetch, draining.clone(), metrics.clone());
         let console = console_of(&parts, metrics);
         let doors = [
             tokio::spawn(gateway.serve(listen(own.gateway, "gateway").await?, stopped(close.subscribe()))),
@@ -162,7 +164,7 @@ impl Node {
     }
 
     /// Hands over what it leads, answers what it was asked, and stops.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+    pub async fn stop(self) -> anyhow::Result<()> {
         self.draining.store(true, Ordering::Relaxed);
         tracing::info!(node = self.name, "draining");
         self.declaring.abort();
@@ -190,7 +192,7 @@ impl Node {
     }
 
     /// What it runs on.
-    pub(crate) fn runtime(&self) -> &Arc<Runtime> {
+    pub fn runtime(&self) -> &Arc<Runtime> {
         &self.parts.runtime
     }
 }
@@ -200,7 +202,7 @@ async fn supervised(
     parts: &Parts,
     here: NodeId,
     config: &SupervisionConfig,
-    work: Option<Work>,
+    services: Vec<ChildSpec>,
 ) -> anyhow::Result<ActorRef<SupervisorMessage>> {
     let supervision = Supervision {
         journal: parts.runtime.journal().clone(),
@@ -223,12 +225,7 @@ async fn supervised(
     let root = format!("node-{here}");
     let shards =
         supervisor_spec(&format!("{root}/shards"), parts.runtime.children(), options, supervision.clone());
-    let services = supervisor_spec(
-        &format!("{root}/services"),
-        std::iter::once(parts.recommender.child()).chain(work.map(Work::child)).collect(),
-        options,
-        supervision.clone(),
-    );
+    let services = supervisor_spec(&format!("{root}/services"), services, options, supervision.clone());
     Ok(supervise(&root, vec![shards, services], of_groups, supervision, None).await?)
 }
 
@@ -249,6 +246,19 @@ fn work_of(parts: &Parts, config: &Config, file: &Path) -> Option<Work> {
     })
 }
 
+/// Brings the points of canaries.
+fn fetch_of(parts: &Parts, config: &Config) -> Fetch {
+    Fetch {
+        router: guarded(parts.runtime.router(), parts.recommender.clone(), config.cluster.shards),
+        prometheus: config.gateway.prometheus.clone().map(Prometheus::new),
+    }
+}
+
+/// Differs from process to process: the hasher's keys are drawn from the system.
+fn salt() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 fn serve_probe(runtime: &Runtime) {
     let told = Arc::new(AtomicU64::new(0));
     let count = told.clone();
@@ -267,6 +277,7 @@ fn serve_probe(runtime: &Runtime) {
 fn gateway_of(
     node: &Parts,
     config: &Config,
+    fetch: Fetch,
     draining: Arc<AtomicBool>,
     metrics: metrics_exporter_prometheus::PrometheusHandle,
 ) -> Gateway {
@@ -283,6 +294,7 @@ fn gateway_of(
         }),
         metrics,
         config: config.gateway.clone(),
+        fetch,
         metadata: config.metadata.clone(),
         values_dir: node.values_dir.clone(),
     }

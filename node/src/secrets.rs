@@ -16,7 +16,7 @@ const VARIABLE: &str = "TROUPE_COOKIE";
 ///
 /// # Errors
 /// Files that are missing and cannot be made here, or that cannot be read; the text names them.
-pub(crate) fn ready(config: &Config, certs: &Path) -> anyhow::Result<String> {
+pub fn ready(config: &Config, certs: &Path) -> anyhow::Result<String> {
     let names: Vec<String> = config.nodes.iter().map(|node| node.name.clone()).collect();
     ensure_certificates(certs, &config.cluster.name, &names)?;
     match std::env::var(VARIABLE) {

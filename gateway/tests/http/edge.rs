@@ -12,6 +12,7 @@ use troupe_gateway::{Gateway, GatewayConfig, MetadataConfig, Readiness, Ready, R
 use troupe_inference::{Ask, Recommended, ServeError};
 use troupe_runtime::Router;
 use troupe_runtime::entity::Globals;
+use troupe_workers::canaries::Fetch;
 
 use super::domain::Ears;
 
@@ -45,6 +46,7 @@ pub(crate) const READY: Ready =
 
 pub(crate) fn gateway((router, globals): (Router, Arc<Globals>)) -> Gateway {
     Gateway {
+        fetch: Fetch { router: router.clone(), prometheus: None },
         router,
         globals,
         domain: Arc::new(Ears),

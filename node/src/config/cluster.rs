@@ -8,15 +8,15 @@ use troupe_runtime::config::{Problem, Section};
 /// What all nodes of a cluster have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct ClusterSection {
+pub struct ClusterSection {
     /// The cluster's name.
-    pub(crate) name: String,
+    pub name: String,
     /// Data shards; fixed when the cluster is founded, because addresses are placed by it.
-    pub(crate) shards: u32,
+    pub shards: u32,
     /// Where nodes keep their data, each in a folder of its name. Relative paths start at the configuration file.
-    pub(crate) data_dir: PathBuf,
+    pub data_dir: PathBuf,
     /// Certificates and the cookie of the mesh, made for development when the folder does not exist.
-    pub(crate) certs_dir: PathBuf,
+    pub certs_dir: PathBuf,
 }
 
 impl Default for ClusterSection {

@@ -18,27 +18,27 @@ use super::cluster::ClusterSection;
 use super::features;
 use super::log::LogSection;
 use super::nodes::NodeTable;
-use crate::work::WorkConfig;
+use troupe_workers::WorkConfig;
 
 /// Every table of `cluster.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Config {
-    pub(crate) cluster: ClusterSection,
-    pub(crate) log: LogSection,
-    pub(crate) raft: RaftConfig,
-    pub(crate) shard: ShardConfig,
-    pub(crate) placement: PlacementConfig,
-    pub(crate) supervision: SupervisionConfig,
-    pub(crate) wal: WalConfig,
-    pub(crate) store: StoreConfig,
-    pub(crate) transport: TransportConfig,
-    pub(crate) gateway: GatewayConfig,
-    pub(crate) metadata: MetadataConfig,
-    pub(crate) serving: ServingConfig,
-    pub(crate) lake: LakeConfig,
-    pub(crate) work: WorkConfig,
-    pub(crate) nodes: Vec<NodeTable>,
-    pub(crate) features: Vec<FeatureGroupConfig>,
+pub struct Config {
+    pub cluster: ClusterSection,
+    pub log: LogSection,
+    pub raft: RaftConfig,
+    pub shard: ShardConfig,
+    pub placement: PlacementConfig,
+    pub supervision: SupervisionConfig,
+    pub wal: WalConfig,
+    pub store: StoreConfig,
+    pub transport: TransportConfig,
+    pub gateway: GatewayConfig,
+    pub metadata: MetadataConfig,
+    pub serving: ServingConfig,
+    pub lake: LakeConfig,
+    pub work: WorkConfig,
+    pub nodes: Vec<NodeTable>,
+    pub features: Vec<FeatureGroupConfig>,
 }
 
 impl Default for Config {
@@ -66,7 +66,7 @@ impl Default for Config {
 
 impl Config {
     /// With everything that is written moved under another folder, as a throw-away cluster wants it.
-    pub(crate) fn moved_to(mut self, dir: &Path) -> Self {
+    pub fn moved_to(mut self, dir: &Path) -> Self {
         self.cluster.data_dir = dir.to_owned();
         self.cluster.certs_dir = dir.join("certs");
         self.lake.dir = dir.join("lake");

@@ -7,9 +7,9 @@ use troupe_runtime::config::{Problem, Section};
 /// What a node writes to standard error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct LogSection {
+pub struct LogSection {
     /// A level, or directives as `info,troupe_runtime=debug`.
-    pub(crate) filter: String,
+    pub filter: String,
 }
 
 impl Default for LogSection {

@@ -13,6 +13,6 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use file::Config;
-pub(crate) use nodes::NodeTable;
-pub(crate) use read::{base_of, load};
+pub use file::Config;
+pub use nodes::NodeTable;
+pub use read::{base_of, load};

@@ -13,25 +13,25 @@ use super::cluster::{NAME_RULE, is_name};
 /// One node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NodeTable {
+pub struct NodeTable {
     /// Its number, from one; it never changes while the name does not.
-    pub(crate) id: u16,
+    pub id: u16,
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// Where other nodes reach it.
-    pub(crate) mesh: SocketAddr,
+    pub mesh: SocketAddr,
     /// Where clients reach it.
-    pub(crate) gateway: SocketAddr,
+    pub gateway: SocketAddr,
     /// Where people reach it: the console.
-    pub(crate) admin: SocketAddr,
+    pub admin: SocketAddr,
     /// Its failure domain.
     #[serde(default)]
-    pub(crate) zone: String,
+    pub zone: String,
 }
 
 impl NodeTable {
     /// Number `id` of a cluster on this machine.
-    pub(crate) fn local(id: u16) -> Self {
+    pub fn local(id: u16) -> Self {
         let at = |base: u16| SocketAddr::from(([127, 0, 0, 1], base + id));
         Self {
             id,
@@ -44,7 +44,7 @@ impl NodeTable {
     }
 
     /// The node as the runtime knows it.
-    pub(crate) fn spec(&self) -> NodeSpec {
+    pub fn spec(&self) -> NodeSpec {
         NodeSpec {
             id: NodeId(self.id),
             name: self.name.clone(),
@@ -56,7 +56,7 @@ impl NodeTable {
     }
 
     /// Its three addresses, with the keys that name them.
-    pub(crate) fn addresses(&self) -> [(&'static str, SocketAddr); 3] {
+    pub fn addresses(&self) -> [(&'static str, SocketAddr); 3] {
         [("mesh", self.mesh), ("gateway", self.gateway), ("admin", self.admin)]
     }
 }

@@ -33,7 +33,7 @@ const TABLES: [&str; 16] = [
 ];
 
 /// Reads a configuration; absent tables and keys have their defaults.
-pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {
+pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         vec![Problem::new(path.display().to_string(), format!("cannot be read: {error}"))]
     })?;
@@ -44,7 +44,7 @@ pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {
 }
 
 /// The folder that a configuration's relative paths start from: the file's own.
-pub(crate) fn base_of(file: &Path) -> &Path {
+pub fn base_of(file: &Path) -> &Path {
     file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -4,8 +4,10 @@ mod attempts;
 mod dispatcher;
 mod router;
 mod solo;
+mod typed;
 
 pub use attempts::{ATTEMPT_MAX, Attempts, may_repeat};
 pub use dispatcher::ClusterDispatch;
 pub use router::{Aged, AskOptions, Dispatch, Router};
 pub use solo::Solo;
+pub use typed::{ask, tell};

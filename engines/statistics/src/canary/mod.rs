@@ -14,6 +14,7 @@ pub mod lifetime;
 mod mann_whitney;
 pub mod score;
 pub mod sequential;
+mod sides;
 mod transform;
 mod walk;
 
@@ -26,4 +27,5 @@ pub use config::{
 };
 pub use judge::{JudgeResult, MetricPair, judge};
 pub use mann_whitney::{Interval, mann_whitney, wilcoxon_difference};
+pub use sides::{Side, Sides};
 pub use transform::{iqr_outliers, ksigma_outliers, percentile};

@@ -1,0 +1,207 @@
+//! Versions of models.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use troupe_actors::metadata::registered_models::{AddVersion, DescribeVersion, Registered};
+
+use super::list::{limit, page};
+use super::models::{Found, Search, all, find, served};
+use super::{Answer, Queried, Tag, Told, Trouble, Whole, bad, filter, ids, not_found, render};
+use crate::apis::runs::asks;
+use crate::apis::runs::tasks::short;
+use crate::edge::call::Call;
+use crate::edge::state::GatewayState;
+use troupe_runtime::routing::tell;
+
+const LIMIT: i64 = 10_000;
+
+/// What is asked of a version.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    name: String,
+    version: Option<Whole>,
+    source: String,
+    run_id: Option<String>,
+    description: Option<String>,
+    tags: Vec<Tag>,
+    key: String,
+    value: String,
+}
+
+pub(super) fn number(version: Option<&Whole>) -> Result<u32, Trouble> {
+    let version = version.ok_or_else(|| bad("version", "version must be a number from 1"))?;
+    u32::try_from(version.read("version")?).map_err(|_| bad("version", "version must be a number from 1"))
+}
+
+pub(super) async fn shown(
+    edge: &GatewayState,
+    call: &Call,
+    name: &str,
+    version: u32,
+) -> Result<Value, Trouble> {
+    let found = match find(edge, call, name).await? {
+        Found::Registered(view) => {
+            view.versions.get(&version).map(|row| render::version(name, row, &view.aliases))
+        }
+        Found::Served(model) => model.version(version).map(|held| render::served_version(name, held)),
+    };
+    found.ok_or_else(|| not_found("version", format!("model {:?} has no version {version}", short(name))))
+}
+
+/// Adds a version of a model; it is linked with the run that it came of.
+#[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/create", tag = "mlflow", operation_id = "mlflow_create_version",
+    request_body(content = serde_json::Value, description = "`name`, `source`, `run_id`, `description`, `tags`"),
+    responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
+pub(crate) async fn create(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+    if asked.name.is_empty() {
+        return Err(bad("name", "name must not be empty"));
+    }
+    if served(&edge, &asked.name).is_some() {
+        let why =
+            "the cluster serves this model: publish the version with troupe train, or register another name";
+        return Err(bad("name", why));
+    }
+    // `runs:/ID/PATH` says both where the artifact is and whose it is.
+    let by_source =
+        asked.source.strip_prefix("runs:/").map(|rest| rest.split_once('/').unwrap_or((rest, "")));
+    let run_id = asked.run_id.filter(|id| !id.is_empty());
+    let run_id = run_id.or_else(|| by_source.map(|(id, _)| id.to_owned())).unwrap_or_default();
+    let marker = format!("{run_id}/artifacts/");
+    let path = match by_source {
+        Some((_, path)) => path,
+        None if !run_id.is_empty() => asked.source.split_once(&marker).map_or("", |(_, path)| path),
+        None => "",
+    };
+    let add = AddVersion {
+        // A run of another tracking server is no reason to refuse a model.
+        run: ids::key(&run_id).ok(),
+        run_id,
+        path: path.trim_matches('/').to_owned(),
+        source: asked.source.clone(),
+        description: asked.description.unwrap_or_default(),
+        tags: asked.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+    };
+    let added = asks::tell_once::<Registered, AddVersion>(&edge, &call, &asked.name, &add).await?;
+    Ok(Json(json!({ "model_version": shown(&edge, &call, &asked.name, added.version).await? })))
+}
+
+/// Which version.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Which {
+    name: String,
+    version: Option<Whole>,
+}
+
+/// A version.
+#[utoipa::path(get, path = "/api/2.0/mlflow/model-versions/get", tag = "mlflow", operation_id = "mlflow_get_version",
+    params(("name" = String, Query, description = "the model"), ("version" = String, Query, description = "its number")),
+    responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
+pub(crate) async fn get(State(edge): State<GatewayState>, Queried(call, which): Queried<Which>) -> Answer {
+    let version = number(which.version.as_ref())?;
+    Ok(Json(json!({ "model_version": shown(&edge, &call, &which.name, version).await? })))
+}
+
+/// Where the artifact of a version is.
+#[utoipa::path(get, path = "/api/2.0/mlflow/model-versions/get-download-uri", tag = "mlflow", operation_id = "mlflow_version_uri",
+    params(("name" = String, Query, description = "the model"), ("version" = String, Query, description = "its number")),
+    responses((status = 200, description = "`artifact_uri`", body = serde_json::Value), Trouble))]
+pub(crate) async fn download_uri(
+    State(edge): State<GatewayState>,
+    Queried(call, which): Queried<Which>,
+) -> Answer {
+    let version = shown(&edge, &call, &which.name, number(which.version.as_ref())?).await?;
+    Ok(Json(json!({ "artifact_uri": version["source"] })))
+}
+
+async fn describe(
+    edge: &GatewayState,
+    call: &Call,
+    name: &str,
+    version: Option<&Whole>,
+    told: DescribeVersion,
+) -> Result<u32, Trouble> {
+    if served(edge, name).is_some() {
+        return Err(bad("name", "the cluster serves this model: it is not described here"));
+    }
+    let version = number(version)?;
+    let told = DescribeVersion { version, ..told };
+    tell::<Registered, DescribeVersion>(&edge.router, name, &told, call.left()?).await?;
+    Ok(version)
+}
+
+/// Describes a version anew.
+#[utoipa::path(patch, path = "/api/2.0/mlflow/model-versions/update", tag = "mlflow", operation_id = "mlflow_update_version",
+    request_body(content = serde_json::Value, description = "`name`, `version`, `description`"),
+    responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
+pub(crate) async fn update(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+    let told = DescribeVersion { description: asked.description, ..DescribeVersion::default() };
+    let version = describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
+    Ok(Json(json!({ "model_version": shown(&edge, &call, &asked.name, version).await? })))
+}
+
+/// Takes a version out.
+#[utoipa::path(delete, path = "/api/2.0/mlflow/model-versions/delete", tag = "mlflow", operation_id = "mlflow_delete_version",
+    request_body(content = serde_json::Value, description = "`name`, `version`"),
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+    let told = DescribeVersion { delete: true, ..DescribeVersion::default() };
+    describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
+    Ok(Json(json!({})))
+}
+
+/// Says a value of a version.
+#[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/set-tag", tag = "mlflow", operation_id = "mlflow_set_version_tag",
+    request_body(content = serde_json::Value, description = "`name`, `version`, `key`, `value`"),
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn set_tag(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+    let told = DescribeVersion { tags: [(asked.key, asked.value)].into(), ..DescribeVersion::default() };
+    describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
+    Ok(Json(json!({})))
+}
+
+/// Takes a value of a version away.
+#[utoipa::path(delete, path = "/api/2.0/mlflow/model-versions/delete-tag", tag = "mlflow", operation_id = "mlflow_delete_version_tag",
+    request_body(content = serde_json::Value, description = "`name`, `version`, `key`"),
+    responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
+pub(crate) async fn delete_tag(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+    let told = DescribeVersion { drop: vec![asked.key], ..DescribeVersion::default() };
+    describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
+    Ok(Json(json!({})))
+}
+
+/// Versions that a filter takes, newest first.
+#[utoipa::path(get, path = "/api/2.0/mlflow/model-versions/search", tag = "mlflow", operation_id = "mlflow_search_versions",
+    params(("filter" = Option<String>, Query, description = "as `name = 'movies'`"),
+        ("max_results" = Option<i64>, Query, description = "at most so many"),
+        ("page_token" = Option<String>, Query, description = "where the page begins")),
+    responses((status = 200, description = "`model_versions` and `next_page_token`", body = serde_json::Value), Trouble))]
+pub(crate) async fn search(
+    State(edge): State<GatewayState>,
+    Queried(call, search): Queried<Search>,
+) -> Answer {
+    let conditions = filter::read(search.filter.as_deref().unwrap_or_default())?;
+    let limit = limit(search.max_results.as_ref(), LIMIT, 200_000)?;
+    let mut rows: Vec<Value> = Vec::new();
+    for (name, model) in all(&edge, &call).await? {
+        rows.extend(match model {
+            Found::Registered(view) => render::versions(&name, &view),
+            Found::Served(model) => render::served_versions(&name, &model),
+        });
+    }
+    rows.retain(|row| {
+        conditions.iter().all(|one| {
+            let key = if one.key == "version_number" { "version" } else { &one.key };
+            match one.of.as_str() {
+                "tags" => one.holds(render::tag(row, &one.key).as_ref()),
+                _ => one.holds(row.get(key)),
+            }
+        })
+    });
+    rows.sort_by_cached_key(|row| std::cmp::Reverse(row["last_updated_timestamp"].as_u64()));
+    let (rows, next) = page(rows, search.page_token.as_deref(), limit)?;
+    Ok(Json(json!({ "model_versions": rows, "next_page_token": next })))
+}

@@ -1,0 +1,168 @@
+//! Feature values, by column.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use troupe_runtime::transport::AskOne;
+use utoipa::ToSchema;
+
+use super::state::PlatformState;
+use crate::apis::platform::events::{ID_BYTES_MAX, is_id};
+use crate::domain::Group;
+use crate::edge::call::Call;
+use crate::edge::json;
+use crate::edge::problem::{Problem, ProblemBody};
+
+/// What is looked up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lookup {
+    /// `group:feature`, at most 200.
+    #[schema(example = json!(["member_recent:count_1h"]))]
+    features: Vec<String>,
+    /// What identifies each entity: `member`, `content`, or a circumstance such as `device`; at most 1000.
+    #[schema(example = json!([{"member": "42"}]))]
+    entities: Vec<BTreeMap<String, String>>,
+}
+
+/// Names of the columns.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Metadata {
+    feature_names: Vec<String>,
+}
+
+/// One feature of every entity, in their order.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct Column {
+    /// The values; null where there is none.
+    values: Vec<Value>,
+    /// `PRESENT`, `NOT_FOUND`, `OUTSIDE_MAX_AGE` or `NULL_VALUE`.
+    statuses: Vec<String>,
+    /// Time of the newest event in each, in milliseconds since the epoch; null where there is none.
+    event_timestamps: Vec<Option<u64>>,
+}
+
+/// The columns, in the order of the features asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Columns {
+    metadata: Metadata,
+    results: Vec<Column>,
+}
+
+/// One group, the features wanted of it, and the columns they fill.
+struct Wanted {
+    group: Group,
+    names: Vec<String>,
+    columns: Vec<usize>,
+}
+
+/// Looks up features of many entities. What an acknowledged event changed is in the answer.
+#[utoipa::path(post, path = "/v1/features:lookup", tag = "features", operation_id = "lookup_features",
+    params(
+        ("X-Deadline-Ms" = Option<i64>, Header, description = "milliseconds left; 5000 where absent"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context"),
+    ),
+    request_body(content = Lookup),
+    responses(
+        (status = 200, description = "values by column", body = Columns),
+        (status = "default", description = "why there are none", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn lookup(
+    State(edge): State<PlatformState>,
+    call: Call,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Columns>, Problem> {
+    let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
+    let lookup: Lookup = json::read(&body)?;
+    within("features", lookup.features.len(), edge.config.lookup_features_max)?;
+    within("entities", lookup.entities.len(), edge.config.lookup_entities_max)?;
+    let wanted = by_group(&edge, &lookup.features)?;
+    let asks = asks(&edge, &wanted, &lookup.entities)?;
+    let outcomes = edge.router.ask_many(asks, call.left()?).await;
+    let mut results: Vec<Column> = lookup.features.iter().map(|_| Column::default()).collect();
+    let mut outcomes = outcomes.into_iter();
+    for wanted in &wanted {
+        for outcome in outcomes.by_ref().take(lookup.entities.len()) {
+            let found = edge.own.domain.looked_up(&outcome?)?;
+            for (column, value) in wanted.columns.iter().zip(found) {
+                if let Some(column) = results.get_mut(*column) {
+                    column.values.push(value.value);
+                    column.statuses.push(value.status);
+                    column.event_timestamps.push(value.at);
+                }
+            }
+        }
+    }
+    Ok(Json(Columns { metadata: Metadata { feature_names: lookup.features }, results }))
+}
+
+fn within(field: &str, count: usize, max: usize) -> Result<(), Problem> {
+    if (1..=max).contains(&count) {
+        return Ok(());
+    }
+    let detail = format!("{field} must have 1 to {max} entries, not {count}");
+    Err(Problem::new(StatusCode::BAD_REQUEST, "BAD_LOOKUP", detail).field(field))
+}
+
+/// The features by group, so that each entity is asked once for each group.
+fn by_group(edge: &PlatformState, features: &[String]) -> Result<Vec<Wanted>, Problem> {
+    let groups = edge.own.domain.groups(&edge.globals);
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for (column, feature) in features.iter().enumerate() {
+        let at = format!("features[{column}]");
+        let Some((name, feature_name)) = feature.split_once(':') else {
+            let detail = format!("feature {feature:?} must be group:feature");
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "BAD_LOOKUP", detail).field(at));
+        };
+        let Some(group) = groups.iter().find(|group| group.name == name) else {
+            let known = groups.iter().map(|group| group.name.as_str());
+            let detail = format!("no feature group {name:?}");
+            return Err(Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_GROUP", detail).field(at).known(known));
+        };
+        if !group.features.iter().any(|known| known == feature_name) {
+            let known = group.features.iter().map(String::as_str);
+            let detail = format!("group {name:?} has no feature {feature_name:?}");
+            return Err(Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_FEATURE", detail)
+                .field(at)
+                .known(known));
+        }
+        let place = wanted.iter().position(|wanted| wanted.group.name == name).unwrap_or_else(|| {
+            wanted.push(Wanted { group: group.clone(), names: Vec::new(), columns: Vec::new() });
+            wanted.len() - 1
+        });
+        wanted[place].names.push(feature_name.to_owned());
+        wanted[place].columns.push(column);
+    }
+    Ok(wanted)
+}
+
+/// One ask for each group and entity, entities within groups.
+fn asks(
+    edge: &PlatformState,
+    wanted: &[Wanted],
+    entities: &[BTreeMap<String, String>],
+) -> Result<Vec<AskOne>, Problem> {
+    let mut asks = Vec::with_capacity(wanted.len() * entities.len());
+    for Wanted { group, names, .. } in wanted {
+        for (row, entity) in entities.iter().enumerate() {
+            let Some(id) = entity.get(&group.by).filter(|id| is_id(id)) else {
+                let detail = format!(
+                    "group {:?} needs the {} of each entity, 1 to {ID_BYTES_MAX} bytes without control characters and \
+                     braces",
+                    group.name, group.by
+                );
+                return Err(Problem::new(StatusCode::BAD_REQUEST, "BAD_LOOKUP", detail)
+                    .field(format!("entities[{row}].{}", group.by)));
+            };
+            asks.push(edge.own.domain.lookup(group, id, names));
+        }
+    }
+    Ok(asks)
+}

@@ -1,7 +1,0 @@
-//! The main job: three nodes learn from real interactions, serve, and lose nothing when one is killed.
-
-mod acts;
-mod closing;
-mod live;
-
-pub(crate) use acts::{Arguments, run};

@@ -1,0 +1,13 @@
+//! A cluster of processes on this machine, for tests, measurements and the demo.
+//!
+//! - [`processes`] starts, kills and stops nodes; [`throwaway_cluster`] puts them in a folder that goes when the run does.
+//! - [`admin`] asks the console of a node.
+//! - [`audit`] and [`probe`] record what was sent and acknowledged; [`dataset`] is what is played; [`figures`] is what is reported.
+
+pub mod admin;
+pub mod audit;
+pub mod dataset;
+pub mod figures;
+pub mod probe;
+pub mod processes;
+pub mod throwaway_cluster;
