@@ -1,4 +1,7 @@
-//! What the public edge may not do: publish an artifact that does not load, or change the cluster itself.
+//! What no client may do: publish an artifact that does not load, or change the cluster itself.
+//!
+//! The guard stands in front of the router of every entrance: the gateway's APIs and the tasks of workers. It looks at
+//! commands alone; queries pass it on the short way that the router gives them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +10,12 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 use troupe_actors::models::{Model, Publish};
 use troupe_inference::Recommender;
+use troupe_runtime::entity::{KindSpec, VerbSpec};
 use troupe_runtime::placement::{Cluster, GetCluster};
 use troupe_runtime::routing::Dispatch;
+use troupe_runtime::shard::NearAnswer;
 use troupe_runtime::transport::{AskOne, Outcome};
-use troupe_runtime::{AskError, Command, Entity, Query as _, Refused, Router, wire};
+use troupe_runtime::{Address, AskError, Command, Entity, Query as _, Refused, Router, ShardId, wire};
 
 /// A router that tries artifacts before it publishes them.
 pub(crate) struct Guard {
@@ -51,6 +56,26 @@ impl Dispatch for Guard {
             outcomes
         })
     }
+
+    fn answer_here(
+        &self,
+        to: &Address,
+        shard: ShardId,
+        verb: (&KindSpec, &VerbSpec),
+        body: &[u8],
+    ) -> Option<Outcome> {
+        self.inner.dispatch().answer_here(to, shard, verb, body)
+    }
+
+    fn ask_near(
+        &self,
+        ask: AskOne,
+        shard: ShardId,
+        age_max: Duration,
+        within: Duration,
+    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
+        self.inner.dispatch().ask_near(ask, shard, age_max, within)
+    }
 }
 
 async fn verify(recommender: &Recommender, ask: &AskOne) -> Result<(), AskError> {
@@ -70,4 +95,96 @@ async fn verify(recommender: &Recommender, ask: &AskOne) -> Result<(), AskError>
 pub(crate) fn guarded(inner: Router, recommender: Recommender, shards: u32) -> Router {
     let registry = inner.registry().clone();
     Router::new(Arc::new(Guard { inner, recommender }), registry, shards)
+}
+
+#[cfg(test)]
+mod tests {
+    use troupe_actors::profiles::members::{GetProfile, Member, ProfileView};
+    use troupe_inference::{Engine, ServingConfig};
+    use troupe_lake::{Lake, LakeConfig};
+    use troupe_runtime::NodeId;
+    use troupe_runtime::entity::Globals;
+
+    use super::*;
+
+    /// Answers queries only in the caller's task, and follower reads only from here.
+    struct Near;
+
+    fn profile() -> Vec<u8> {
+        wire::encode(&ProfileView { profile: None, recorded: 7, exposures: Vec::new() })
+    }
+
+    impl Dispatch for Near {
+        fn ask_many(&self, asks: Vec<AskOne>, _: Duration) -> BoxFuture<'static, Vec<Outcome>> {
+            let long_way = || Err(AskError::NotSent("the long way".to_owned()));
+            Box::pin(std::future::ready(asks.iter().map(|_| long_way()).collect()))
+        }
+
+        fn answer_here(
+            &self,
+            _: &Address,
+            _: ShardId,
+            _: (&KindSpec, &VerbSpec),
+            _: &[u8],
+        ) -> Option<Outcome> {
+            Some(Ok(profile()))
+        }
+
+        fn ask_near(
+            &self,
+            _: AskOne,
+            _: ShardId,
+            _: Duration,
+            _: Duration,
+        ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
+            Box::pin(std::future::ready(Some(Ok(NearAnswer { outcome: Ok(profile()), age: 7_000 }))))
+        }
+    }
+
+    fn guarded_near(lake: &std::path::Path) -> Router {
+        let config = ServingConfig::default();
+        let lake = LakeConfig { dir: lake.to_owned(), ..LakeConfig::default() };
+        let lake = Lake::with_config(&lake).expect("a lake");
+        let engine = Engine::load(&config, None);
+        let globals = Arc::new(Globals::default());
+        let recommender = Recommender::new(NodeId(1), engine, lake, config, globals, None);
+        let inner = Router::new(Arc::new(Near), Arc::new(troupe_actors::registry()), 4);
+        guarded(inner, recommender, 4)
+    }
+
+    /// Without the forwarding every query of an HTTP client would travel through mailboxes, and no follower would answer.
+    #[tokio::test]
+    async fn queries_behind_the_guard_keep_the_short_way_and_the_followers() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let router = guarded_near(dir.path());
+        let (to, within) = (Address::of::<Member>("42"), Duration::from_secs(1));
+        router.query(&to, &GetProfile {}, within).await.expect("answered in place");
+        let ask = || AskOne {
+            to: to.clone(),
+            verb: GetProfile::VERB.to_owned(),
+            body: wire::encode(&GetProfile {}),
+            key: None,
+        };
+        let many = router.ask_many(vec![ask(), ask()], within).await;
+        assert_eq!(many, vec![Ok(profile()), Ok(profile())]);
+        let near = router.query_near(&to, &GetProfile {}, within, within).await.expect("a follower's answer");
+        assert_eq!(near.age, Duration::from_millis(7));
+    }
+
+    #[tokio::test]
+    async fn commands_behind_the_guard_are_checked_and_take_the_mailbox() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let router = guarded_near(dir.path());
+        let ask = |kind: &str, verb: &str| AskOne {
+            to: Address { kind: kind.to_owned(), key: "main".to_owned() },
+            verb: verb.to_owned(),
+            body: Vec::new(),
+            key: None,
+        };
+        let within = Duration::from_secs(1);
+        let command = router.ask_raw(ask(Member::KIND, "set-profile.v1"), within).await;
+        assert!(matches!(command, Err(AskError::NotSent(_))), "{command:?}");
+        let garbled = router.ask_raw(ask(Model::KIND, Publish::VERB), within).await;
+        assert!(matches!(garbled, Err(AskError::BadBody(_))), "{garbled:?}");
+    }
 }

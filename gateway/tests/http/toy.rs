@@ -6,10 +6,13 @@ use std::time::Duration;
 use bincode::{Decode, Encode};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use troupe_runtime::entity::{Answer, Globals};
+use troupe_runtime::entity::{Answer, Globals, KindSpec, VerbSpec};
 use troupe_runtime::routing::{Dispatch, Solo};
+use troupe_runtime::shard::NearAnswer;
 use troupe_runtime::transport::{AskOne, Outcome};
-use troupe_runtime::{Command, Context, Decide, Decision, Entity, Query, Refused, Registry, Router};
+use troupe_runtime::{
+    Address, AskError, Command, Context, Decide, Decision, Entity, Query, Refused, Registry, Router, ShardId,
+};
 
 #[derive(Encode, Decode, Serialize)]
 pub(crate) struct Note {
@@ -107,6 +110,20 @@ impl<F: Fn(&AskOne) -> Outcome + Send + Sync + 'static> Dispatch for Scripted<F>
         let outcomes = asks.iter().map(&self.0).collect();
         Box::pin(std::future::ready(outcomes))
     }
+
+    fn answer_here(&self, _: &Address, _: ShardId, _: (&KindSpec, &VerbSpec), _: &[u8]) -> Option<Outcome> {
+        None
+    }
+
+    fn ask_near(
+        &self,
+        _: AskOne,
+        _: ShardId,
+        _: Duration,
+        _: Duration,
+    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// A router over a script.
@@ -124,5 +141,19 @@ impl Dispatch for Stuck {
     fn ask_many(&self, _asks: Vec<AskOne>, _within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
         self.0.notify_one();
         Box::pin(std::future::pending())
+    }
+
+    fn answer_here(&self, _: &Address, _: ShardId, _: (&KindSpec, &VerbSpec), _: &[u8]) -> Option<Outcome> {
+        None
+    }
+
+    fn ask_near(
+        &self,
+        _: AskOne,
+        _: ShardId,
+        _: Duration,
+        _: Duration,
+    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
+        Box::pin(std::future::ready(None))
     }
 }

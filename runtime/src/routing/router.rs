@@ -12,6 +12,9 @@ use crate::shard::NearAnswer;
 use crate::transport::{AskOne, Outcome};
 use crate::wire;
 
+/// Queries of one call that are answered in the caller's task, which they hold for their sum.
+const INLINE_QUERIES_MAX: usize = 256;
+
 /// How one logical call is made.
 #[derive(Debug, Clone, Copy)]
 pub struct AskOptions {
@@ -40,29 +43,25 @@ pub trait Dispatch: Send + Sync + 'static {
     /// Answers in the order of the asks; each succeeds or fails on its own.
     fn ask_many(&self, asks: Vec<AskOne>, within: Duration) -> BoxFuture<'static, Vec<Outcome>>;
 
-    /// Answers a query at once, where that takes no message; the general way is open to every ask.
+    /// Answers a query in the caller's task if its entity is led on this node and nothing is in its way. `None` leaves
+    /// the query to [`Dispatch::ask_many`].
     fn answer_here(
         &self,
         to: &Address,
         shard: ShardId,
         verb: (&KindSpec, &VerbSpec),
         body: &[u8],
-    ) -> Option<Outcome> {
-        let _ = (to, shard, verb, body);
-        None
-    }
+    ) -> Option<Outcome>;
 
-    /// Asks a query of a replica on this node, from a state of at most this age; none where there is none, or it leads.
+    /// A follower read: asks a query of the replica on this node, from a state of at most this age. `None` if this node
+    /// has no replica of the shard, or leads it.
     fn ask_near(
         &self,
         ask: AskOne,
         shard: ShardId,
         age_max: Duration,
         within: Duration,
-    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
-        let _ = (ask, shard, age_max, within);
-        Box::pin(std::future::ready(None))
-    }
+    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>>;
 }
 
 /// A reply, and how old the state was that gave it, when it was asked for: everything acknowledged by then is in it.
@@ -87,6 +86,12 @@ impl Router {
     #[must_use]
     pub fn new(dispatch: Arc<dyn Dispatch>, registry: Arc<Registry>, shards: u32) -> Self {
         Self { dispatch, registry, shards }
+    }
+
+    /// What carries its asks, for a dispatcher that decorates it.
+    #[must_use]
+    pub fn dispatch(&self) -> &dyn Dispatch {
+        self.dispatch.as_ref()
     }
 
     /// The kinds it can reach.
@@ -214,16 +219,22 @@ impl Router {
             .unwrap_or_else(|| Err(AskError::Unknown("the dispatcher gave no answer".into())))
     }
 
-    /// Many asks at once, one message to each shard concerned; answers in their order.
+    /// Many asks at once, one message to each shard concerned; answers in their order. Where all of them are queries,
+    /// those that need no message are answered at once.
     pub async fn ask_many(&self, asks: Vec<AskOne>, within: Duration) -> Vec<Outcome> {
-        // What cannot be asked is answered here, so that a typing error costs no message.
+        let inline = self.only_queries(&asks);
+        // An ask that fails its check is answered here and costs no message.
         let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(asks.len());
         let mut sound = Vec::with_capacity(asks.len());
         for ask in asks {
             match self.check(&ask) {
                 Ok(()) => {
-                    outcomes.push(None);
-                    sound.push(ask);
+                    let inline = inline && outcomes.len() < INLINE_QUERIES_MAX;
+                    let answered = inline.then(|| self.answer_here(&ask.to, &ask.verb, &ask.body)).flatten();
+                    if answered.is_none() {
+                        sound.push(ask);
+                    }
+                    outcomes.push(answered);
                 }
                 Err(error) => outcomes.push(Some(Err(error))),
             }
@@ -259,6 +270,11 @@ impl Router {
         let ask = AskOne { to, verb: verb.to_owned(), body, key: options.key };
         let reply = self.ask_raw(ask, options.within).await?;
         (spec.reply_to_json)(&reply).map_err(|error| AskError::Fault(error.to_string()))
+    }
+
+    /// A query behind a command of the same call must see what the command did, so it keeps its place in the mailbox.
+    fn only_queries(&self, asks: &[AskOne]) -> bool {
+        asks.iter().all(|ask| self.verb(&ask.to, &ask.verb).is_ok_and(|verb| !verb.is_command()))
     }
 
     fn check(&self, ask: &AskOne) -> Result<(), AskError> {

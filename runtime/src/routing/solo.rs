@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::router::{Dispatch, Router};
-use crate::address::Address;
-use crate::entity::{Action, Cell, Context, Effect, Globals, Placement, Registry};
+use crate::address::{Address, ShardId};
+use crate::entity::{Action, Cell, Context, Effect, Globals, KindSpec, Placement, Registry, VerbSpec};
 use crate::error::AskError;
+use crate::shard::NearAnswer;
 use crate::time::Timestamp;
 use crate::transport::{AskOne, Outcome};
 
@@ -85,5 +86,19 @@ impl Dispatch for Solo {
     fn ask_many(&self, asks: Vec<AskOne>, _within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
         let outcomes = asks.into_iter().map(|ask| self.run(ask)).collect();
         Box::pin(std::future::ready(outcomes))
+    }
+
+    fn answer_here(&self, _: &Address, _: ShardId, _: (&KindSpec, &VerbSpec), _: &[u8]) -> Option<Outcome> {
+        None
+    }
+
+    fn ask_near(
+        &self,
+        _: AskOne,
+        _: ShardId,
+        _: Duration,
+        _: Duration,
+    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
+        Box::pin(std::future::ready(None))
     }
 }
