@@ -1,8 +1,6 @@
-//! The project's one test binary beyond the crates' own: several nodes in one process, real processes, short
-//! drills, and the house rules.
+//! The tests of the whole: several nodes in one process, real processes, and short drills.
 #![cfg(test)]
 
 mod chaos;
 mod cluster;
-mod house;
 mod processes;

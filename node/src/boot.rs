@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,29 +13,22 @@ use ractor::ActorRef;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use troupe_actors::feature_store::catalog::{Catalog, Declare};
-use troupe_gateway::{Gateway, Platform, Readiness, Ready};
-use troupe_inference::{Engine, Recommender};
-use troupe_lake::Lake;
-use troupe_runtime::cluster::{Runtime, RuntimeConfig, RuntimeSpec};
+use troupe_gateway::{Gateway, Platform};
+use troupe_runtime::cluster::Runtime;
 use troupe_runtime::placement::Operator;
-use troupe_runtime::storage::Wal;
 use troupe_runtime::supervised::ChildSpec;
-use troupe_runtime::time::Clock;
-use troupe_runtime::transport::ReceiverSlot;
-use troupe_runtime::transport::mesh::{Mesh, MeshPeer, MeshSpec};
-use troupe_runtime::{Address, AskError, AskOptions, NodeId, Timestamp, wire};
+use troupe_runtime::{AskError, NodeId, wire};
 use troupe_supervision::console::{Console, ConsoleConfig, TreeSource};
 use troupe_supervision::{
-    Options, RingJournal, Strategy, Supervision, SupervisionConfig, SupervisorMessage, Tree, TreeView,
-    supervise, supervisor_spec,
+    Options, Strategy, Supervision, SupervisionConfig, SupervisorMessage, Tree, TreeView, supervise,
+    supervisor_spec,
 };
 
 use crate::config::Config;
-use crate::data_dir::{Claim, claim, may_join};
-use crate::disk::open_disk;
+use crate::data_dir::may_join;
 use crate::guard::guarded;
-use crate::secrets;
+use crate::parts::{Parts, compose, data_of};
+use crate::readiness::{NodeReadiness, declare_features};
 use troupe_workers::canaries::{Fetch, Prometheus};
 use troupe_workers::{Bench, Executors, Work};
 
@@ -43,37 +36,12 @@ use troupe_workers::{Bench, Executors, Work};
 pub const PROBE_SERVICE: &str = "probe";
 /// Time for all supervised actors of a node to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// Where values of runs are filed, below the lake.
-const VALUES: &str = "metaflow";
 /// The service that answers with a node's supervision tree.
 const TREE_SERVICE: &str = "tree";
 /// Exit status of a node that cannot write any more: `EX_IOERR` of sysexits.h.
 const EXIT_LOG_FAILED: i32 = 74;
-/// Between two looks for what the control group has decided.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long a planned stop may take to hand over leadership.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
-
-struct NodeReadiness {
-    runtime: Arc<Runtime>,
-    recommender: Recommender,
-    declared: Arc<AtomicBool>,
-    draining: Arc<AtomicBool>,
-}
-
-impl Readiness for NodeReadiness {
-    fn ready(&self) -> Ready {
-        let shards = self.runtime.spec().config.shards + 1;
-        let led = self.runtime.led();
-        Ready {
-            shards,
-            shards_led: led,
-            model_loaded: !self.recommender.view().is_empty(),
-            features_declared: self.declared.load(Ordering::Relaxed),
-            draining: self.draining.load(Ordering::Relaxed),
-        }
-    }
-}
 
 struct Trees(Arc<Runtime>);
 
@@ -310,140 +278,6 @@ fn console_of(node: &Parts, metrics: metrics_exporter_prometheus::PrometheusHand
         metrics: Arc::new(move || metrics.render()),
         config: ConsoleConfig::default(),
     }
-}
-
-/// A node's parts, before anything of it is supervised.
-struct Parts {
-    runtime: Arc<Runtime>,
-    recommender: Recommender,
-    journal: Arc<RingJournal>,
-    mesh: Arc<Mesh>,
-    wal: Wal,
-    /// Why the log has stopped.
-    failure: watch::Receiver<Option<String>>,
-    clock: Clock,
-    /// Whether events find the configured feature groups here.
-    declared: Arc<AtomicBool>,
-    /// Where values of runs are filed.
-    values_dir: Option<PathBuf>,
-    /// The data directory is this process's.
-    _claim: Claim,
-}
-
-fn data_of(config: &Config, own: &crate::config::NodeTable, base: &Path) -> PathBuf {
-    base.join(&config.cluster.data_dir).join(&own.name)
-}
-
-async fn compose(
-    config: &Config,
-    own: &crate::config::NodeTable,
-    base: &Path,
-    joins: bool,
-) -> anyhow::Result<Parts> {
-    let data = data_of(config, own, base);
-    let claim = claim(config, own.id, &data, joins)?;
-    let certs = base.join(&config.cluster.certs_dir);
-    let cookie = secrets::ready(config, &certs)?;
-    let journal = Arc::new(RingJournal::open(&data, Timestamp::wall()).context("the journal")?);
-    let clock = Clock::start();
-    let incarnation = Timestamp::wall().millis();
-    let failure = watch::Sender::new(None);
-    let stopped = failure.subscribe();
-    let (wal, disk) = open_disk(config, &data, &journal, NodeId(own.id), failure)?;
-    let slot = ReceiverSlot::default();
-    let mesh = Mesh::start(
-        MeshSpec {
-            here: NodeId(own.id),
-            name: own.name.clone(),
-            incarnation,
-            cookie,
-            listen: own.mesh,
-            peers: config
-                .nodes
-                .iter()
-                .filter(|node| node.id != own.id)
-                .map(|node| MeshPeer { node: NodeId(node.id), name: node.name.clone(), addr: node.mesh })
-                .collect(),
-            certs,
-            config: config.transport.clone(),
-        },
-        clock,
-        slot.clone(),
-    )
-    .await?;
-    let spec = RuntimeSpec {
-        cluster: config.cluster.name.clone(),
-        here: NodeId(own.id),
-        incarnation,
-        nodes: config.nodes.iter().map(crate::config::NodeTable::spec).collect(),
-        config: RuntimeConfig {
-            shards: config.cluster.shards,
-            raft: config.raft.clone(),
-            shard: config.shard.clone(),
-            placement: config.placement.clone(),
-        },
-        joins,
-    };
-    let registry = Arc::new(troupe_actors::registry());
-    let runtime = Runtime::open(spec, registry, journal.clone(), mesh.clone(), &slot, disk)?;
-    let recommender = recommender_of(config, own, base, &runtime, &journal).await?;
-    let values_dir = values_dir(config, base);
-    Ok(Parts {
-        runtime,
-        recommender,
-        journal,
-        mesh,
-        wal,
-        failure: stopped,
-        clock,
-        declared: Arc::default(),
-        values_dir,
-        _claim: claim,
-    })
-}
-
-/// Runs the models of the lake.
-async fn recommender_of(
-    config: &Config,
-    own: &crate::config::NodeTable,
-    base: &Path,
-    runtime: &Runtime,
-    journal: &Arc<RingJournal>,
-) -> anyhow::Result<Recommender> {
-    let serving = config.serving.clone();
-    let beside = base.to_owned();
-    let engine = tokio::task::spawn_blocking(move || Engine::load(&serving, Some(&beside))).await?;
-    let mut lake = config.lake.clone();
-    lake.dir = base.join(&lake.dir);
-    let lake = Lake::with_config(&lake)?;
-    let (node, serving) = (NodeId(own.id), config.serving.clone());
-    Ok(Recommender::new(node, engine, lake, serving, runtime.globals(), Some(journal.clone())))
-}
-
-/// Where values of runs are filed: a client reads the path somewhere else than where this node was started.
-fn values_dir(config: &Config, base: &Path) -> Option<PathBuf> {
-    std::path::absolute(base.join(&config.lake.dir).join(VALUES)).ok()
-}
-
-/// Declares the configured feature groups, once the control group has a leader. The same declaration changes nothing. An
-/// event that came before its group would never count in it, so the node is ready only once they are known here.
-async fn declare_features(runtime: Arc<Runtime>, config: Config, declared: Arc<AtomicBool>) {
-    let (router, globals) = (runtime.router(), runtime.globals());
-    for group in &config.features {
-        let declare = Declare { group: group.spec() };
-        let to = Address::of::<Catalog>(Catalog::KEY);
-        let within = AskOptions::within(Duration::from_secs(60));
-        if let Err(error) = router.ask(&to, &declare, within).await {
-            tracing::error!(group = group.group, %error, "a configured feature group was not declared");
-            continue;
-        }
-        let known =
-            || globals.get::<Catalog>(Catalog::KEY).is_some_and(|all| all.get(&group.group).is_some());
-        while !known() {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-    declared.store(true, Ordering::Relaxed);
 }
 
 async fn listen(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {

@@ -6,4 +6,6 @@ mod data_dir;
 mod disk;
 mod guard;
 mod join;
+mod parts;
+mod readiness;
 pub mod secrets;

@@ -1,6 +1,8 @@
 //! Rules of the house that no other tool holds.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use troupe_house_rules::sources::{Source, repository, sources};
 
 /// Lines after which a file has outgrown its one noun; tests apart.
 const LINES_MAX: usize = 450;
@@ -19,44 +21,24 @@ const NOT_HERE: [(&str, &str); 10] = [
     ("static.crates", ".io"),
 ];
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-/// Files that people write: no build outputs, no fetched data, no lock files, no vectors of other systems.
-fn written(dir: &Path, out: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let skipped = matches!(name, ".git" | ".deps" | "target" | "data" | "vectors" | "__pycache__")
-            && !path.ends_with("training/src/data");
-        if path.is_dir() && !skipped {
-            written(&path, out);
-        } else if let Some("rs" | "py" | "sh" | "toml" | "md" | "js" | "css" | "html") =
-            path.extension().and_then(|extension| extension.to_str())
-        {
-            out.push(path);
-        }
-    }
-}
+/// The endings of files that people write.
+const WRITTEN: [&str; 8] = [".rs", ".py", ".sh", ".toml", ".md", ".js", ".css", ".html"];
 
 #[test]
 fn files_stay_small_finished_and_free_of_this_machine() {
-    let mut files = Vec::new();
-    written(&repository(), &mut files);
+    let files = sources(&WRITTEN);
     assert!(files.len() > 200, "only {} files found", files.len());
     let mut wrong = Vec::new();
-    for path in files {
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+    for Source { path, text } in files {
         let lines = text.lines().count();
-        let is_test = path.components().any(|part| part.as_os_str() == "tests");
+        let is_test = path.split('/').any(|part| part == "tests");
         if lines > LINES_MAX && !is_test {
-            wrong.push(format!("{}: {lines} lines, {LINES_MAX} at most: split it", path.display()));
+            wrong.push(format!("{path}: {lines} lines, {LINES_MAX} at most: split it"));
         }
         for (first, second) in NOT_HERE {
             let word = format!("{first}{second}");
             if let Some(line) = text.lines().position(|line| line.contains(&word)) {
-                wrong.push(format!("{}:{}: {word:?}", path.display(), line + 1));
+                wrong.push(format!("{path}:{}: {word:?}", line + 1));
             }
         }
     }
@@ -84,9 +66,8 @@ fn every_script_of_a_page_parses() {
         eprintln!("skipped: no node at hand to check the page's scripts");
         return;
     }
-    let mut files = Vec::new();
-    written(&repository(), &mut files);
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "js"));
+    let files: Vec<PathBuf> =
+        sources(&[".js"]).into_iter().map(|source| repository().join(source.path)).collect();
     assert!(!files.is_empty(), "no scripts found");
     for path in files {
         let script = std::fs::File::open(&path).unwrap();
