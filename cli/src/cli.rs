@@ -11,6 +11,7 @@ use troupe_learning::{evaluate, train};
 use troupe_local_cluster::{admin, processes};
 use troupe_node::boot;
 use troupe_node::config::{Config, base_of, load};
+use troupe_runtime::Registry;
 
 /// Failed.
 const FAILED: u8 = 1;
@@ -130,8 +131,9 @@ impl Command {
     }
 }
 
-/// Parses the command line and does what it says.
-pub(crate) fn run() -> ExitCode {
+/// Runs the command line of a binary whose nodes have these kinds. `troupe` is [`troupe_actors::registry`]; a binary of
+/// one's own adds its kinds to it.
+pub fn run(registry: fn() -> Registry) -> ExitCode {
     let cli = Cli::parse();
     if cli.command.only_prints() {
         // `troupe shards | head` ends quietly. A node must not: it writes to sockets.
@@ -155,7 +157,7 @@ pub(crate) fn run() -> ExitCode {
             let file = file.clone();
             runtime()?.block_on(async move {
                 let stop = processes::stop_signal(with_parent);
-                boot::run(config, &name, &file, join.as_deref(), stop).await
+                boot::run(registry(), config, &name, &file, join.as_deref(), stop).await
             })
         }),
         Command::Up { config } => {

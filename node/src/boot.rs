@@ -17,7 +17,7 @@ use troupe_gateway::{Gateway, Platform};
 use troupe_runtime::cluster::Runtime;
 use troupe_runtime::placement::Operator;
 use troupe_runtime::supervised::ChildSpec;
-use troupe_runtime::{AskError, NodeId, wire};
+use troupe_runtime::{AskError, NodeId, Registry, wire};
 use troupe_supervision::console::{Console, ConsoleConfig, TreeSource};
 use troupe_supervision::{
     Options, Strategy, Supervision, SupervisionConfig, SupervisorMessage, Tree, TreeView, supervise,
@@ -56,15 +56,19 @@ impl TreeSource for Trees {
     }
 }
 
-/// Runs a node until `stop` says so.
+/// Runs a node with these kinds until `stop` says so.
+///
+/// # Errors
+/// What keeps a node from starting, and a supervision tree that gave up.
 pub async fn run(
+    registry: Registry,
     config: Config,
     name: &str,
     file: &Path,
     join: Option<&str>,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let node = Node::start(config, name, file, join).await?;
+    let node = Node::start(registry, config, name, file, join).await?;
     let mut failure = node.parts.failure.clone();
     tokio::select! {
         () = stopped(stop) => return node.stop().await,
@@ -94,9 +98,18 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts the node of this name, with everything that belongs to it. `file` is where the configuration was read; what it
-    /// names is beside it.
-    pub async fn start(config: Config, name: &str, file: &Path, join: Option<&str>) -> anyhow::Result<Self> {
+    /// Starts the node of this name with these kinds. `file` is where the configuration was read; relative paths in it
+    /// start there.
+    ///
+    /// # Errors
+    /// A name that is not in the configuration, an address in use, a data directory of another node, a broken store.
+    pub async fn start(
+        registry: Registry,
+        config: Config,
+        name: &str,
+        file: &Path,
+        join: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let Some(own) = config.nodes.iter().find(|node| node.name == name).cloned() else {
             let names: Vec<&str> = config.nodes.iter().map(|node| node.name.as_str()).collect();
             bail!("node {name:?} is not in the configuration; there are {}", names.join(", "));
@@ -111,7 +124,7 @@ impl Node {
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
         troupe_gateway::metrics::describe();
         troupe_inference::metrics::describe();
-        let parts = compose(&config, &own, crate::config::base_of(file), join.is_some()).await?;
+        let parts = compose(registry, &config, &own, crate::config::base_of(file), join.is_some()).await?;
         let work = work_of(&parts, &config, file);
         let fetch = fetch_of(&parts, &config);
         let analyst = troupe_workers::canaries::child(fetch.clone(), parts.runtime.globals(), salt());

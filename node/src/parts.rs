@@ -13,7 +13,7 @@ use troupe_runtime::storage::Wal;
 use troupe_runtime::time::Clock;
 use troupe_runtime::transport::ReceiverSlot;
 use troupe_runtime::transport::mesh::{Mesh, MeshPeer, MeshSpec};
-use troupe_runtime::{NodeId, Timestamp};
+use troupe_runtime::{NodeId, Registry, Timestamp};
 use troupe_supervision::RingJournal;
 
 use crate::config::Config;
@@ -47,6 +47,7 @@ pub(crate) fn data_of(config: &Config, own: &crate::config::NodeTable, base: &Pa
 }
 
 pub(crate) async fn compose(
+    registry: Registry,
     config: &Config,
     own: &crate::config::NodeTable,
     base: &Path,
@@ -96,8 +97,7 @@ pub(crate) async fn compose(
         },
         joins,
     };
-    let registry = Arc::new(troupe_actors::registry());
-    let runtime = Runtime::open(spec, registry, journal.clone(), mesh.clone(), &slot, disk)?;
+    let runtime = Runtime::open(spec, Arc::new(registry), journal.clone(), mesh.clone(), &slot, disk)?;
     let recommender = recommender_of(config, own, base, &runtime, &journal).await?;
     let values_dir = values_dir(config, base);
     Ok(Parts {

@@ -3,6 +3,9 @@
 //! A request travels `routing` -> `transport` -> `shard` -> `replication` -> `storage` and back; each of these rooms
 //! keeps its state machine pure and leaves clocks, sockets and disks to a thin shell.
 
+// The attributes of messages name the crate.
+extern crate self as troupe_runtime;
+
 pub mod address;
 mod background;
 pub mod cluster;
@@ -32,3 +35,4 @@ pub use entity::{Command, Context, Decide, Decision, Entity, Query, Registry};
 pub use error::{AskError, Refused};
 pub use routing::{AskOptions, Router};
 pub use time::Timestamp;
+pub use troupe_derive::{command, query};

@@ -46,7 +46,7 @@ pub(super) async fn measure(
     let stage = Stage::prepare(config)?;
     let here = stage.config.nodes.first().context("a node")?.name.clone();
     let mut local = Local::start_beside(&stage.config, &stage.file, Some(&here))?;
-    let node = Node::start(stage.config.clone(), &here, &stage.file, None).await?;
+    let node = Node::start(troupe_actors::registry(), stage.config.clone(), &here, &stage.file, None).await?;
     let runtime = node.runtime().clone();
     let ready = local.until_ready().await;
     let mut inside = Inside { stage, local, runtime };
