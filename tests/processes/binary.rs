@@ -1,17 +1,22 @@
 //! The binary under test, and configurations on free ports.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 use std::time::{Duration, Instant};
+
+use troupe_local_cluster::node_process::{Launch, NodeProcess};
+use troupe_local_cluster::ports::free_port;
 
 /// The `troupe` that was built beside this test.
 pub(crate) fn troupe() -> Command {
+    Command::new(binary())
+}
+
+fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let binary = test.parent().unwrap().parent().unwrap().join("troupe");
     assert!(binary.exists(), "{} is missing: `make test` builds it", binary.display());
-    Command::new(binary)
+    binary
 }
 
 /// A configuration with free ports, in a folder of its own.
@@ -19,7 +24,7 @@ pub(crate) struct Site {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) gateways: Vec<String>,
     pub(crate) admins: Vec<String>,
-    nodes: Vec<(String, Option<Child>)>,
+    nodes: Vec<(String, Option<NodeProcess>)>,
 }
 
 impl Site {
@@ -58,19 +63,14 @@ impl Site {
     }
 
     fn run(&mut self, node: usize, config: &Path, more: &[&str], environment: &[(&str, &str)]) {
-        let (name, child) = &mut self.nodes[node];
-        let log = std::fs::File::create(self.dir.path().join(format!("{name}.log"))).unwrap();
-        let started = troupe()
-            .args(["node", "--name", name, "--config"])
-            .arg(config)
-            .args(more)
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        *child = Some(started);
+        let (name, process) = &mut self.nodes[node];
+        let log = self.dir.path().join(format!("{name}.log"));
+        // A log is of one life.
+        std::fs::write(&log, "").unwrap();
+        let mut launch = Launch::new(&binary(), config, name, &log);
+        launch.arguments = more.iter().map(Into::into).collect();
+        launch.environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        *process = Some(launch.start().unwrap());
     }
 
     /// Three nodes that serve.
@@ -110,19 +110,14 @@ impl Site {
 
     /// SIGTERM, and the end that it leads to.
     pub(crate) fn stop(&mut self, node: usize) {
-        if let Some(mut child) = self.nodes[node].1.take() {
-            let ended = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-            assert!(ended.success());
-            assert!(child.wait().unwrap().success(), "{}", self.log(node));
+        if let Some(process) = self.nodes[node].1.take() {
+            assert!(process.terminate().unwrap().success(), "{}", self.log(node));
         }
     }
 
     /// SIGKILL.
     pub(crate) fn kill(&mut self, node: usize) {
-        if let Some(mut child) = self.nodes[node].1.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        drop(self.nodes[node].1.take());
     }
 
     pub(crate) fn log(&self, node: usize) -> String {
@@ -138,30 +133,6 @@ impl Site {
         while !client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
             assert!(start.elapsed() < Duration::from_secs(60), "not ready: {}", self.log(node));
             tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-/// A port below those that the system gives to outgoing connections: between this test's look and the node's start, one
-/// of those can be taken by any connection on the machine.
-fn free_port() -> u16 {
-    const FIRST: u32 = 10_000;
-    const COUNT: u32 = 20_000;
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        // Test processes that run side by side begin in different places.
-        let at = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(101));
-        let port = u16::try_from(FIRST + at % COUNT).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        for node in 0..self.nodes.len() {
-            self.kill(node);
         }
     }
 }

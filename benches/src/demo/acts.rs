@@ -18,11 +18,11 @@ use troupe_learning::train as learning;
 use troupe_learning::train::event_of;
 use troupe_local_cluster::audit::{Audit, Ledger};
 use troupe_local_cluster::dataset;
-use troupe_local_cluster::dataset::Play;
+use troupe_local_cluster::dataset::Dataset;
 use troupe_local_cluster::figures::{Goal, Report, percentile_ms, writable};
 use troupe_local_cluster::probe::Probe;
 use troupe_local_cluster::processes::{Local, stop_signal};
-use troupe_local_cluster::throwaway_cluster::Stage;
+use troupe_local_cluster::throwaway_cluster::ThrowawayCluster;
 use troupe_node::config::Config;
 
 /// Share of the events that are the past.
@@ -63,7 +63,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     writable(&arguments.json)?;
     let play = dataset::load(&arguments.data, arguments.synthetic, arguments.seed)?;
-    let stage = Stage::prepare(config)?;
+    let stage = ThrowawayCluster::prepare(config)?;
     let mut stop = stop_signal(false);
     let mut local = Local::start(&stage.config, &stage.file)?;
     let outcome = tokio::select! {
@@ -82,7 +82,12 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     outcome
 }
 
-async fn acts(arguments: &Arguments, stage: &Stage, play: &Play, local: &mut Local) -> anyhow::Result<()> {
+async fn acts(
+    arguments: &Arguments,
+    stage: &ThrowawayCluster,
+    play: &Dataset,
+    local: &mut Local,
+) -> anyhow::Result<()> {
     let start = Instant::now();
     let mut report = Report::new("demo", arguments.seed, play.name);
     println!("Act 1. Three nodes start, found a cluster and elect leaders.");
@@ -133,7 +138,7 @@ async fn acts(arguments: &Arguments, stage: &Stage, play: &Play, local: &mut Loc
 }
 
 /// Tells the cluster what the contents are.
-async fn describe(client: &Client, play: &Play) -> anyhow::Result<()> {
+async fn describe(client: &Client, play: &Dataset) -> anyhow::Result<()> {
     let titles = futures::stream::iter(&play.items)
         .map(|item| async move {
             let body = json!({ "title": item.title, "year": item.year, "genres": item.genres });
@@ -188,7 +193,7 @@ async fn ingest(
 
 async fn learn_from_the_cluster(
     arguments: &Arguments,
-    stage: &Stage,
+    stage: &ThrowawayCluster,
     client: &Client,
     report: &mut Report,
 ) -> anyhow::Result<()> {
@@ -208,7 +213,12 @@ async fn learn_from_the_cluster(
 }
 
 /// Kills the busiest node halfway, and starts it again later.
-async fn act_five(stage: &Stage, local: &mut Local, live: &Live, total: usize) -> anyhow::Result<String> {
+async fn act_five(
+    stage: &ThrowawayCluster,
+    local: &mut Local,
+    live: &Live,
+    total: usize,
+) -> anyhow::Result<String> {
     let bar = bar(total as u64);
     let mut killed: Option<String> = None;
     let mut back = false;

@@ -2,7 +2,7 @@
 
 use troupe_actors::feature_store::catalog::{Anchor, EntityKey, FeatureSpec, GroupSpec, Of, Op};
 
-use troupe_local_cluster::dataset::Play;
+use troupe_local_cluster::dataset::Dataset;
 use troupe_local_cluster::figures::{Goal, Report, percentile};
 
 /// Members whose memory is measured, and the events of each.
@@ -97,7 +97,7 @@ pub(super) async fn features(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) async fn quality(play: &Play, seed: u64, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn quality(play: &Dataset, seed: u64, report: &mut Report) -> anyhow::Result<()> {
     println!("quality: three random splits 8:1:1 of {}", play.name);
     let interactions = play.interactions.clone();
     let found = tokio::task::spawn_blocking(move || troupe_training::quality(&interactions, seed)).await??;

@@ -10,16 +10,16 @@ use troupe_sdk::{Client, RetryPolicy};
 use super::{Arguments, Name, failover, http, live, metadata, rolling};
 use troupe_learning::train as learning;
 use troupe_local_cluster::audit::Ledger;
-use troupe_local_cluster::dataset::Play;
+use troupe_local_cluster::dataset::Dataset;
 use troupe_local_cluster::figures::{Goal, Report};
 use troupe_local_cluster::processes::Local;
-use troupe_local_cluster::throwaway_cluster::Stage;
+use troupe_local_cluster::throwaway_cluster::ThrowawayCluster;
 use troupe_node::config::Config;
 
 /// What every measurement over HTTP has at hand.
 pub(super) struct Scene<'a> {
-    pub(super) stage: &'a Stage,
-    pub(super) play: &'a Play,
+    pub(super) stage: &'a ThrowawayCluster,
+    pub(super) play: &'a Dataset,
     pub(super) client: Client,
     /// The same calls to a server that does next to nothing.
     pub(super) floor: Client,
@@ -30,11 +30,11 @@ pub(super) struct Scene<'a> {
 pub(super) async fn measure(
     arguments: &Arguments,
     config: Config,
-    play: &Play,
+    play: &Dataset,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     println!("three nodes start");
-    let stage = Stage::prepare(config)?;
+    let stage = ThrowawayCluster::prepare(config)?;
     let mut local = Local::start(&stage.config, &stage.file)?;
     let measured = Box::pin(with_cluster(arguments, &stage, &mut local, play, report)).await;
     local.stop().await;
@@ -43,9 +43,9 @@ pub(super) async fn measure(
 
 async fn with_cluster(
     arguments: &Arguments,
-    stage: &Stage,
+    stage: &ThrowawayCluster,
     local: &mut Local,
-    play: &Play,
+    play: &Dataset,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     local.until_ready().await?;
@@ -90,7 +90,7 @@ async fn with_cluster(
 }
 
 impl<'a> Scene<'a> {
-    async fn new(stage: &'a Stage, play: &'a Play) -> anyhow::Result<Self> {
+    async fn new(stage: &'a ThrowawayCluster, play: &'a Dataset) -> anyhow::Result<Self> {
         let client = stage.client()?;
         let floor = Floor::start(Answers::default()).await?;
         let ledger = Arc::default();

@@ -12,7 +12,7 @@ use troupe_sdk::{Client, Event};
 use super::alone::wide_group;
 use super::cluster::Scene;
 use troupe_learning::train::event_of;
-use troupe_local_cluster::dataset::Play;
+use troupe_local_cluster::dataset::Dataset;
 use troupe_local_cluster::figures::{Goal, Report, percentile_ms};
 
 /// Events in one call, and calls in flight.
@@ -32,7 +32,7 @@ const FRESH: usize = 300;
 const FRESH_FEATURE: &str = "member_taste:events";
 
 /// The members of what is played.
-pub(super) fn members(play: &Play) -> impl Iterator<Item = &String> {
+pub(super) fn members(play: &Dataset) -> impl Iterator<Item = &String> {
     let distinct: std::collections::BTreeSet<&String> =
         play.interactions.iter().map(|one| &one.member).collect();
     distinct.into_iter()

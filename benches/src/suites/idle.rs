@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use troupe_local_cluster::figures::{Goal, Report};
 use troupe_local_cluster::processes::Local;
-use troupe_local_cluster::throwaway_cluster::Stage;
+use troupe_local_cluster::throwaway_cluster::ThrowawayCluster;
 use troupe_node::config::Config;
 
 /// Data shards: with the control group 64 groups on every node.
@@ -21,7 +21,7 @@ const TICKS_A_SECOND: f64 = 100.0;
 pub(super) async fn measure(mut config: Config, report: &mut Report) -> anyhow::Result<()> {
     println!("idle: three nodes with {} groups each", SHARDS + 1);
     config.cluster.shards = SHARDS;
-    let stage = Stage::prepare(config)?;
+    let stage = ThrowawayCluster::prepare(config)?;
     let mut local = Local::start(&stage.config, &stage.file)?;
     let measured = shares(&stage, &mut local).await;
     local.stop().await;
@@ -30,7 +30,7 @@ pub(super) async fn measure(mut config: Config, report: &mut Report) -> anyhow::
     Ok(())
 }
 
-async fn shares(stage: &Stage, local: &mut Local) -> anyhow::Result<Vec<f64>> {
+async fn shares(stage: &ThrowawayCluster, local: &mut Local) -> anyhow::Result<Vec<f64>> {
     local.until_ready().await?;
     tokio::time::sleep(REST).await;
     let names: Vec<String> = stage.config.nodes.iter().map(|node| node.name.clone()).collect();

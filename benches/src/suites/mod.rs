@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use troupe_local_cluster::dataset;
-use troupe_local_cluster::dataset::Play;
+use troupe_local_cluster::dataset::Dataset;
 use troupe_local_cluster::figures::{Report, writable};
 use troupe_local_cluster::processes::stop_signal;
 use troupe_node::config::Config;
@@ -146,7 +146,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
 async fn measure(
     arguments: &Arguments,
     config: Config,
-    play: &Play,
+    play: &Dataset,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     // Memory first: what others leave behind in this process would be counted.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use tokio::io::AsyncReadExt as _;
-use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use crate::node_process::{Launch, NodeProcess};
 use troupe_node::config::{Config, NodeTable, base_of};
 
 /// How long nodes may take to be ready.
@@ -22,7 +21,7 @@ pub struct Local {
     path: PathBuf,
     nodes: Vec<NodeTable>,
     logs: PathBuf,
-    children: BTreeMap<String, Child>,
+    children: BTreeMap<String, NodeProcess>,
 }
 
 impl Local {
@@ -66,22 +65,9 @@ impl Local {
     }
 
     fn start_node(&mut self, name: &str, path: &Path, more: &[&str]) -> anyhow::Result<()> {
-        let log = self.log_of(name);
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        let child = Command::new(std::env::current_exe()?)
-            .args(["node", "--with-parent", "--name", name, "--config"])
-            .arg(path)
-            .args(more)
-            // When we are gone, however that came, the pipe closes and the node stops.
-            .stdin(Stdio::piped())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .kill_on_drop(true)
-            // Ctrl-C is for us; nodes are stopped in order.
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("node {name}"))?;
-        self.children.insert(name.to_owned(), child);
+        let mut launch = Launch::new(&std::env::current_exe()?, path, name, &self.log_of(name));
+        launch.arguments = more.iter().map(Into::into).collect();
+        self.children.insert(name.to_owned(), launch.start()?);
         Ok(())
     }
 
@@ -99,7 +85,7 @@ impl Local {
             let Some(child) = self.children.get_mut(&node.name) else { continue };
             let url = format!("http://{}/readyz", node.gateway);
             while !client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
-                if let Some(status) = child.try_wait()? {
+                if let Some(status) = child.ended()? {
                     bail!("node {} ended with {status}: see {}", node.name, log.display());
                 }
                 if tokio::time::Instant::now() > deadline {
@@ -113,7 +99,7 @@ impl Local {
 
     /// SIGKILL.
     pub async fn kill(&mut self, name: &str) -> anyhow::Result<()> {
-        if let Some(mut child) = self.children.remove(name) {
+        if let Some(child) = self.children.remove(name) {
             child.kill().await?;
         }
         Ok(())
@@ -122,31 +108,24 @@ impl Local {
     /// The process of a node that runs.
     pub fn pid(&self, name: &str) -> anyhow::Result<u32> {
         let child = self.children.get(name).with_context(|| format!("node {name} does not run"))?;
-        child.id().with_context(|| format!("node {name} has ended"))
+        Ok(child.pid())
     }
 
     /// Stops one node as it is stopped for an upgrade, and waits until it has.
     pub async fn retire(&mut self, name: &str) -> anyhow::Result<()> {
-        let mut child = self.children.remove(name).with_context(|| format!("node {name} does not run"))?;
-        drop(child.stdin.take());
-        tokio::time::timeout(STOP_WITHIN, child.wait())
-            .await
-            .with_context(|| format!("node {name} does not stop"))??;
+        let child = self.children.remove(name).with_context(|| format!("node {name} does not run"))?;
+        ensure!(child.stop(STOP_WITHIN).await?, "node {name} does not stop");
         Ok(())
     }
 
     /// Stops every node in order: closing its standard input asks it to drain.
     pub async fn stop(&mut self) {
-        let mut leaving = std::mem::take(&mut self.children);
-        for child in leaving.values_mut() {
-            drop(child.stdin.take());
-        }
-        for (name, child) in &mut leaving {
-            if tokio::time::timeout(STOP_WITHIN, child.wait()).await.is_err() {
-                eprintln!("node {name} does not stop, killing it");
-                let _ = child.kill().await;
+        let leaving = std::mem::take(&mut self.children).into_iter().map(|(name, child)| async move {
+            if !child.stop(STOP_WITHIN).await.unwrap_or(false) {
+                eprintln!("node {name} did not stop and was killed");
             }
-        }
+        });
+        futures::future::join_all(leaving).await;
     }
 }
 

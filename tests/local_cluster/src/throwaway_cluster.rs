@@ -12,14 +12,14 @@ use troupe_sdk::{Budget, Client, RetryPolicy};
 use crate::admin;
 use troupe_node::config::Config;
 
-pub struct Stage {
+pub struct ThrowawayCluster {
     pub config: Config,
     pub file: PathBuf,
     pub lake: PathBuf,
     _dir: tempfile::TempDir,
 }
 
-impl Stage {
+impl ThrowawayCluster {
     pub fn prepare(config: Config) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().prefix("troupe-stage-").tempdir()?;
         let config = config.moved_to(dir.path());

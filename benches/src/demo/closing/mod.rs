@@ -22,7 +22,7 @@ use self::wiring::{DELIVER, EXPERIMENT, MODEL, MONITOR, REFERENCE, RETRAIN, SLOW
 use troupe_learning::train as learning;
 use troupe_local_cluster::figures::{Goal, Report};
 use troupe_local_cluster::processes::Local;
-use troupe_local_cluster::throwaway_cluster::Stage;
+use troupe_local_cluster::throwaway_cluster::ThrowawayCluster;
 
 /// Workers who bring the members.
 const WORKERS: usize = 6;
@@ -42,7 +42,7 @@ const WITHIN: Duration = Duration::from_secs(90);
 /// What the loop works with.
 pub(super) struct Closing<'a> {
     pub(super) client: &'a Client,
-    pub(super) stage: &'a Stage,
+    pub(super) stage: &'a ThrowawayCluster,
     pub(super) past: &'a [Interaction],
     pub(super) seed: u64,
 }

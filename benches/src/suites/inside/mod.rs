@@ -21,7 +21,7 @@ use troupe_runtime::{Address, Entity as _, NodeId, Router, ShardId};
 use super::{Arguments, Name};
 use troupe_local_cluster::figures::Report;
 use troupe_local_cluster::processes::Local;
-use troupe_local_cluster::throwaway_cluster::Stage;
+use troupe_local_cluster::throwaway_cluster::ThrowawayCluster;
 use troupe_node::boot::Node;
 use troupe_node::config::Config;
 
@@ -32,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The cluster, and the node that is here.
 struct Inside {
-    stage: Stage,
+    stage: ThrowawayCluster,
     local: Local,
     runtime: Arc<Runtime>,
 }
@@ -43,7 +43,7 @@ pub(super) async fn measure(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     println!("three nodes start, one of them in this process");
-    let stage = Stage::prepare(config)?;
+    let stage = ThrowawayCluster::prepare(config)?;
     let here = stage.config.nodes.first().context("a node")?.name.clone();
     let mut local = Local::start_beside(&stage.config, &stage.file, Some(&here))?;
     let node = Node::start(troupe_actors::registry(), stage.config.clone(), &here, &stage.file, None).await?;

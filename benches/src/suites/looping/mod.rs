@@ -12,7 +12,7 @@ use troupe_sdk::Client;
 
 use troupe_local_cluster::figures::Report;
 use troupe_local_cluster::processes::Local;
-use troupe_local_cluster::throwaway_cluster::Stage;
+use troupe_local_cluster::throwaway_cluster::ThrowawayCluster;
 use troupe_node::config::Config;
 
 /// Between two looks at what is waited for.
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The cluster, and what speaks to it.
 struct Scene {
-    stage: Stage,
+    stage: ThrowawayCluster,
     client: Client,
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn measure(
     println!("loop: three nodes start");
     // What Maestro's samples run.
     config.work.commands = ["/bin/sh", "/bin/echo"].map(str::to_owned).into();
-    let stage = Stage::prepare(config)?;
+    let stage = ThrowawayCluster::prepare(config)?;
     let mut local = Local::start(&stage.config, &stage.file)?;
     let client = stage.client()?;
     let scene = Scene { stage, client };
