@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::{certs, chaos, operate, sim, workflow};
+use crate::{certs, chaos, operate, reference, sim, workflow};
 use troupe_benches::{demo, suites};
 use troupe_learning::{evaluate, train};
 use troupe_local_cluster::{admin, processes};
@@ -104,6 +104,9 @@ enum Command {
     Act(operate::Act),
     /// Certificates of the mesh: made, listed, and replaced while the cluster runs.
     Certs(certs::Arguments),
+    /// Writes the pages of the reference.
+    #[command(hide = true)]
+    Reference(reference::Arguments),
     /// Reads a configuration and lists every problem.
     CheckConfig {
         /// The file.
@@ -126,9 +129,15 @@ impl Command {
                 | Self::Workflow(_)
                 | Self::Act(_)
                 | Self::Certs(_)
+                | Self::Reference(_)
                 | Self::CheckConfig { .. }
         )
     }
+}
+
+/// The parser, for the reference.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command line of a binary whose nodes have these kinds. `troupe` is [`troupe_actors::registry`]; a binary of
@@ -180,6 +189,7 @@ pub fn run(registry: fn() -> Registry) -> ExitCode {
             let path = arguments.config.clone();
             with_config(&path, |config, base| certs::run(&arguments, &config, &base))
         }
+        Command::Reference(arguments) => finish(reference::write(&arguments)),
         Command::Sim(arguments) => finish(sim::simulate(arguments)),
         Command::Bench(arguments) => {
             let path = arguments.config.clone();

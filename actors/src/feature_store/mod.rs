@@ -1,11 +1,7 @@
 //! Amber: what is declared as a feature, and its values as of any time.
 
 pub mod catalog;
+mod entities;
 pub mod values;
 
-use troupe_runtime::Registry;
-
-/// Registers every entity of this container.
-pub fn register(registry: Registry) -> Registry {
-    values::register(catalog::register(registry))
-}
+pub use entities::register;

@@ -1,11 +1,7 @@
 //! ML observability: monitors over rows and labels, and the series that the platform keeps of itself.
 
+mod entities;
 pub mod monitors;
 pub mod series;
 
-use troupe_runtime::Registry;
-
-/// Registers every entity of this container.
-pub fn register(registry: Registry) -> Registry {
-    series::register(monitors::register(registry))
-}
+pub use entities::register;

@@ -1,12 +1,8 @@
 //! Maestro: definitions of workflows, their runs, and the permits that bound them.
 
+mod entities;
 pub mod permits;
 pub mod runs;
 pub mod workflows;
 
-use troupe_runtime::Registry;
-
-/// Registers every entity of this container.
-pub fn register(registry: Registry) -> Registry {
-    workflows::register(runs::register(permits::register(registry)))
-}
+pub use entities::register;

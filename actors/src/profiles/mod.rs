@@ -1,11 +1,7 @@
 //! Members and contents: what they did, and what is known of them.
 
 pub mod content;
+mod entities;
 pub mod members;
 
-use troupe_runtime::Registry;
-
-/// Registers every entity of this container.
-pub fn register(registry: Registry) -> Registry {
-    members::register(content::register(registry))
-}
+pub use entities::register;

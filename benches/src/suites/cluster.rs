@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use serde_json::json;
 use troupe_sdk::{Client, RetryPolicy};
 
-use super::{Arguments, Name, failover, http, live, metadata, rolling};
+use super::{Arguments, Name, failover, http, live, metadata, near, rolling};
 use troupe_learning::train as learning;
 use troupe_local_cluster::audit::Ledger;
 use troupe_local_cluster::dataset::Dataset;
@@ -64,6 +64,9 @@ async fn with_cluster(
             .await?;
         scene.floor_answers(Answers { features, ..Answers::default() }).await?;
         http::features(&scene, report).await?;
+    }
+    if arguments.wants(Name::Near) {
+        near::measure(&scene, report).await?;
     }
     if arguments.wants(Name::Recommend) {
         train(&scene, arguments.seed).await?;

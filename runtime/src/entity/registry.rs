@@ -39,6 +39,10 @@ pub struct VerbSpec {
     pub action: Action,
     /// See [`Command::REPEATABLE`]; true for queries.
     pub repeatable: bool,
+    /// The path of its message's type, which says where its fields are described.
+    pub message: &'static str,
+    /// The path of its reply's type.
+    pub reply: &'static str,
     /// From a client's JSON to the message's bytes.
     pub body_from_json: FromJson,
     /// From the reply's bytes to JSON.
@@ -105,6 +109,8 @@ impl Registry {
             name: C::VERB,
             action: Action::Command(run::<E, C>),
             repeatable: C::REPEATABLE,
+            message: std::any::type_name::<C>(),
+            reply: std::any::type_name::<C::Reply>(),
             body_from_json: from_json::<C>,
             reply_to_json: to_json::<C::Reply>,
         })
@@ -117,6 +123,8 @@ impl Registry {
             name: Q::VERB,
             action: Action::Query(ask::<E, Q>),
             repeatable: true,
+            message: std::any::type_name::<Q>(),
+            reply: std::any::type_name::<Q::Reply>(),
             body_from_json: from_json::<Q>,
             reply_to_json: to_json::<Q::Reply>,
         })

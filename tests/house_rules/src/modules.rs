@@ -21,9 +21,13 @@ pub fn logic(source: &Source) -> Vec<String> {
     if !matches!(name, "mod.rs" | "lib.rs") || source.is_test() {
         return Vec::new();
     }
-    let lines = source.code().lines().enumerate();
+    let lines: Vec<&str> = source.code().lines().collect();
+    // A macro's entrance has to stand in the root of its crate.
+    let entrance = |at: usize| at > 0 && lines[at - 1].starts_with("#[proc_macro");
     lines
-        .filter(|(_, line)| ITEM.is_match(line))
+        .iter()
+        .enumerate()
+        .filter(|(at, line)| ITEM.is_match(line) && !entrance(*at))
         .map(|(at, line)| format!("{}:{}: {line}", source.path, at + 1))
         .collect()
 }

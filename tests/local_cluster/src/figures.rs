@@ -58,6 +58,8 @@ pub enum Goal {
     None,
     AtMost(f64),
     AtLeast(f64),
+    /// Of the ratio to the baseline.
+    RatioAtMost(f64),
 }
 
 impl Report {
@@ -94,12 +96,13 @@ impl Report {
             Ok(value) => (Some(value), None),
             Err(why) => (None, Some(why)),
         };
+        let ratio = value.zip(baseline).map(|(value, baseline)| value / baseline);
         let (goal, pass) = match goal {
             Goal::None => (None, None),
             Goal::AtMost(most) => (Some(format!("<= {most:.3}")), value.map(|value| value <= most)),
             Goal::AtLeast(least) => (Some(format!(">= {least:.3}")), value.map(|value| value >= least)),
+            Goal::RatioAtMost(most) => (Some(format!("<= {most:.2} x")), ratio.map(|ratio| ratio <= most)),
         };
-        let ratio = value.zip(baseline).map(|(value, baseline)| value / baseline);
         self.figures.push(Figure { id: id.to_owned(), value, unit, baseline, ratio, goal, pass, why });
     }
 
