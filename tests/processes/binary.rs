@@ -9,12 +9,12 @@ use troupe_local_cluster::ports::free_port;
 
 /// The `troupe` that was built beside this test.
 pub(crate) fn troupe() -> Command {
-    Command::new(binary())
+    Command::new(binary_of("troupe"))
 }
 
-fn binary() -> PathBuf {
+fn binary_of(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let binary = test.parent().unwrap().parent().unwrap().join("troupe");
+    let binary = test.parent().unwrap().parent().unwrap().join(name);
     assert!(binary.exists(), "{} is missing: `make test` builds it", binary.display());
     binary
 }
@@ -24,11 +24,17 @@ pub(crate) struct Site {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) gateways: Vec<String>,
     pub(crate) admins: Vec<String>,
+    binary: PathBuf,
     nodes: Vec<(String, Option<NodeProcess>)>,
 }
 
 impl Site {
     pub(crate) fn new() -> Self {
+        Self::of("troupe")
+    }
+
+    /// Nodes of another binary that was built beside this test.
+    pub(crate) fn of(binary: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports: Vec<u16> = (0..9).map(|_| free_port()).collect();
         let mut text = String::from("[cluster]\nshards = 4\n[serving]\nreplicas = 1\n");
@@ -44,6 +50,7 @@ impl Site {
         Self {
             admins: ports.chunks(3).map(|three| format!("http://127.0.0.1:{}", three[2])).collect(),
             gateways: ports.chunks(3).map(|three| format!("http://127.0.0.1:{}", three[1])).collect(),
+            binary: binary_of(binary),
             nodes: (1..=3).map(|id| (format!("n{id}"), None)).collect(),
             dir,
         }
@@ -67,7 +74,7 @@ impl Site {
         let log = self.dir.path().join(format!("{name}.log"));
         // A log is of one life.
         std::fs::write(&log, "").unwrap();
-        let mut launch = Launch::new(&binary(), config, name, &log);
+        let mut launch = Launch::new(&self.binary, config, name, &log);
         launch.arguments = more.iter().map(Into::into).collect();
         launch.environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         *process = Some(launch.start().unwrap());

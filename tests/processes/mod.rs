@@ -8,6 +8,7 @@ mod certs;
 mod command_line;
 mod console_page;
 mod demo;
+mod entity_example;
 mod http;
 mod judge_pages;
 mod outage;

@@ -53,7 +53,8 @@ fn walk(root: &Path, dir: &Path, endings: &[&str], out: &mut Vec<Source>) {
         if path.is_dir() {
             let skipped = [".git", ".deps", "target", "vectors", "book", "__pycache__", "node_modules"];
             // `data` is a cluster's data directory at the root, and a module elsewhere.
-            if !skipped.contains(&name) && !(name == "data" && dir == root) {
+            let data = name == "data" && dir == root;
+            if !skipped.contains(&name) && !data {
                 walk(root, &path, endings, out);
             }
         } else if endings.iter().any(|ending| name.ends_with(ending))
