@@ -39,7 +39,7 @@ async fn main() -> std::io::Result<()> {
         cluster: "synthetic".to_owned(),
         trees: cluster,
         journal,
-        metrics: Arc::new(|| "# the synthetic cluster counts nothing\n".to_owned()),
+        metrics: Arc::new(|| "# the synthetic cluster has no metrics\n".to_owned()),
         config: ConsoleConfig::default(),
     };
     let listener = TcpListener::bind(&address).await?;

@@ -7,28 +7,29 @@ use troupe_runtime::config::{Problem, Section};
 
 use crate::strategy::{Options, Strategy};
 
-/// How a node's supervisors restart what fails.
+/// How a node's supervisors restart failed actors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SupervisionConfig {
-    /// Restarts that one supervisor may make within `period` before it gives up and fails itself.
+    /// Restarts that one supervisor may make within `period`; at one more it gives up and fails.
     pub restarts_max: u32,
-    /// The sliding period of `restarts_max`.
+    /// The sliding window of `restarts_max`.
     #[serde(with = "humantime_serde")]
     pub period: Duration,
-    /// Pause before an actor's first restart; each further one in a row is twice as long, less a share of up to a half.
+    /// Backoff before an actor's first restart. Each further restart in a row doubles it. Jitter subtracts up to
+    /// half.
     #[serde(with = "humantime_serde")]
     pub backoff_min: Duration,
-    /// Longest pause.
+    /// Upper bound on the backoff.
     #[serde(with = "humantime_serde")]
     pub backoff_max: Duration,
-    /// An actor that ran for this long is taken for healthy: its pauses start over.
+    /// Run time after which an actor counts as healthy: its backoff starts over.
     #[serde(with = "humantime_serde")]
     pub healthy_after: Duration,
-    /// Time for one actor to start; one that takes longer has failed to.
+    /// Start timeout of one actor; at the timeout the start has failed.
     #[serde(with = "humantime_serde")]
     pub start_within: Duration,
-    /// Time for one actor to stop; one that takes longer is killed.
+    /// Stop timeout of one actor; at the timeout the actor is killed.
     #[serde(with = "humantime_serde")]
     pub stop_within: Duration,
 }

@@ -1,4 +1,4 @@
-//! What happened of late: bounded by count and by a day.
+//! The lifecycle journal of one node, bounded by count and by one day.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -11,15 +11,15 @@ use troupe_runtime::observe::{Journal, Lifecycle};
 
 use crate::journal_file::JournalFile;
 
-/// Records kept.
+/// Upper bound on records.
 const RECORDS_MAX: usize = 10_000;
-/// How long they are kept.
+/// Retention of records.
 const AGE_MAX: Duration = Duration::from_secs(24 * 3_600);
 
-/// Records a slow subscriber may be behind before it misses some.
+/// Records that a slow subscriber may lag behind before it misses some.
 const BEHIND_MAX: usize = 256;
 
-/// The journal of one node, in memory, and on disk where it was opened in a folder.
+/// The journal of one node, in memory; also on disk if it was opened in a folder.
 #[derive(Debug)]
 pub struct RingJournal {
     records: Mutex<VecDeque<Lifecycle>>,
@@ -34,10 +34,10 @@ impl Default for RingJournal {
 }
 
 impl RingJournal {
-    /// A journal that goes on where it ended, as far as that was within a day of `now`.
+    /// Opens a journal in a folder, with its records of the last day before `now`.
     ///
     /// # Errors
-    /// The disk.
+    /// The folder or its files cannot be read or written.
     pub fn open(dir: &Path, now: Timestamp) -> std::io::Result<Self> {
         let (file, kept) = JournalFile::open(dir)?;
         let young = kept.into_iter().filter(|record| now.since(record.at) <= AGE_MAX);
@@ -46,7 +46,7 @@ impl RingJournal {
         Ok(Self { records: Mutex::new(records), file: Some(file), ..Self::default() })
     }
 
-    /// Records from now on. A subscriber that is too slow is told how many it missed.
+    /// Subscribes to records from now on. A subscriber that is too slow receives the number of records it missed.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Lifecycle> {
         self.feed.subscribe()
@@ -67,7 +67,7 @@ impl Journal for RingJournal {
         if let Some(file) = &self.file {
             file.record(record.clone());
         }
-        // An error means that nobody listens.
+        // An error means that there are currently 0 subscribers.
         let _ = self.feed.send(record);
     }
 

@@ -1,4 +1,4 @@
-//! The journal on disk: what happened in the last day is known after a restart, which is when it is asked for most.
+//! The journal on disk: after a restart, the records of the last day are still available, when they are needed most.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -7,24 +7,25 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use troupe_runtime::observe::Lifecycle;
 
-/// Bytes after which a file becomes the older one, in place of the one before it.
+/// File size at which the current file replaces the older one and a new file starts.
 const FILE_BYTES_MAX: u64 = 8 << 20;
-/// Bytes written at once.
+/// Bytes per write.
 const WRITE_BYTES: usize = 64 << 10;
-/// Records on their way to the disk; beyond that they are in memory alone.
+/// Upper bound on records queued for the disk; further records are kept in memory only.
 const WAITING_MAX: usize = 4_096;
 
-/// Two files, the older and the newer, a record in JSON on each line. Written by a thread of its own, which ends with it.
+/// Two files, the older and the current, with one JSON record per line. A thread of its own writes them; it ends when
+/// this value is dropped.
 #[derive(Debug)]
 pub(crate) struct JournalFile {
     queue: SyncSender<Lifecycle>,
 }
 
 impl JournalFile {
-    /// Opens or makes it in a folder, and gives what it holds, the oldest first.
+    /// Opens or creates the journal in a folder, and returns its records, oldest first.
     ///
     /// # Errors
-    /// The disk.
+    /// The folder or its files cannot be read or written.
     pub(crate) fn open(dir: &Path) -> std::io::Result<(Self, Vec<Lifecycle>)> {
         std::fs::create_dir_all(dir)?;
         let (older, newer) = (dir.join("journal.1.jsonl"), dir.join("journal.jsonl"));
@@ -37,20 +38,20 @@ impl JournalFile {
         Ok((Self { queue }, records))
     }
 
-    /// Passes a record on; a disk that is too slow for it keeps it from nobody but itself.
+    /// Queues a record. A slow disk never blocks the caller: at the bound the record is not written.
     pub(crate) fn record(&self, record: Lifecycle) {
         let _ = self.queue.try_send(record);
     }
 }
 
-/// What a file holds. A line that is no record was cut off by a crash, or is of a newer version: others are not.
+/// The records of a file. A line that does not decode was cut off by a crash or is of a newer version; it is skipped.
 fn read(path: &PathBuf) -> Vec<Lifecycle> {
     let Ok(file) = File::open(path) else { return Vec::new() };
     let lines = BufReader::new(file).split(b'\n').map_while(Result::ok);
     lines.filter_map(|line| serde_json::from_slice(&line).ok()).collect()
 }
 
-/// The newer file, and what is on its way into it.
+/// The current file, and the lines not yet written.
 struct Writer<'a> {
     file: File,
     older: &'a Path,
@@ -69,7 +70,7 @@ impl Writer<'_> {
     }
 
     fn write(&mut self) {
-        // A full disk: what happens meanwhile is in memory, and later records may fit.
+        // On a full disk the record stays in memory only; later records may fit again.
         let written = self.file.write_all(&self.lines).is_ok();
         self.bytes += if written { self.lines.len() as u64 } else { 0 };
         self.lines.clear();
@@ -84,7 +85,7 @@ impl Writer<'_> {
 
 fn write_all(file: File, older: &Path, newer: &Path, records: &Receiver<Lifecycle>) {
     let bytes = file.metadata().map_or(0, |meta| meta.len());
-    // A line that a crash has cut off ends here, so that it does not spoil the next.
+    // A newline ends a line that a crash cut off, so that it does not corrupt the next one.
     let lines: Vec<u8> = if bytes > 0 { vec![b'\n'] } else { Vec::new() };
     let mut writer = Writer { file, older, newer, bytes, lines };
     while let Ok(first) = records.recv() {
@@ -144,7 +145,7 @@ mod tests {
         let (journal, _) = JournalFile::open(dir.path()).unwrap();
         let last = 2_500;
         for at in 1..=last {
-            // The queue's bound is for a disk that is too slow; here every record counts.
+            // The queue's bound is for slow disks; this test needs every record, so it retries.
             let mut next = Lifecycle { reason: "r".repeat(10_000), ..record(at) };
             while let Err(full) = journal.queue.try_send(next) {
                 let std::sync::mpsc::TrySendError::Full(back) = full else { panic!("the writer ended") };
@@ -152,7 +153,7 @@ mod tests {
                 std::thread::park_timeout(Duration::from_millis(1));
             }
         }
-        // The last may be what the file was turned over for.
+        // The last record may have triggered the rotation and be in the current file.
         let older = dir.path().join("journal.1.jsonl");
         let newest = |path: &PathBuf| read(path).last().is_some_and(|record| record.at == Timestamp(last));
         until("the last", || newest(&path) || newest(&older));

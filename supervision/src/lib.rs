@@ -1,7 +1,8 @@
-//! Who starts what again, when, and how anyone can see it.
+//! Supervision: restarts of failed actors, and the console that shows them.
 //!
-//! [`strategy`] decides and touches nothing; [`supervise`] carries its decisions out in an actor. The [`Tree`] is what they leave to look at, the
-//! [`RingJournal`] what happened of late, and the console shows both, of the whole cluster, on a port of its own.
+//! [`strategy`] decides and has no side effects. [`supervise`] starts an actor that executes the decisions. The
+//! [`Tree`] holds the current state of all supervised actors, and the [`RingJournal`] the recent events. The console
+//! shows both for the whole cluster, on a port of its own.
 
 mod config;
 pub mod console;

@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use troupe_runtime::deaths::{Census, Ending};
 use troupe_runtime::{NodeId, Timestamp};
 
-/// How a child is.
+/// State of a supervised actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChildState {
-    /// Runs.
+    /// Running.
     Running,
-    /// Waits to be started again.
+    /// Waiting for a restart.
     Restarting,
-    /// Has ended and stays so.
+    /// Ended, and not restarted.
     Stopped,
-    /// Its supervisor gave up.
+    /// Ended, after its supervisor gave up.
     GaveUp,
 }
 
@@ -27,15 +27,15 @@ pub enum ChildState {
 pub struct TreeNode {
     /// Names from the root: `node/shards/shard-7`.
     pub path: String,
-    /// How it is.
+    /// State.
     pub state: ChildState,
-    /// Times it was started again.
+    /// Number of restarts.
     pub restarts: u32,
-    /// Restarts its supervisor has left within the period.
+    /// Restarts that its supervisor has left within the period.
     pub left: u32,
-    /// Why it ended the last time.
+    /// Reason of its last end.
     pub last_reason: Option<String>,
-    /// Since when it is as it is.
+    /// Time of its last change of state.
     pub since: Timestamp,
 }
 
@@ -48,7 +48,7 @@ pub struct TreeView {
     pub actors: Vec<TreeNode>,
 }
 
-/// The living tree. Supervisors write it, anyone reads it.
+/// The current tree. Supervisors write it; any thread may read it.
 pub struct Tree {
     node: NodeId,
     actors: Mutex<BTreeMap<String, TreeNode>>,
@@ -67,7 +67,7 @@ impl Tree {
         self.node
     }
 
-    /// Notes a change of one actor.
+    /// Records a change of one actor.
     pub fn note(&self, path: &str, state: ChildState, left: u32, reason: Option<&str>, restarted: bool) {
         let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
         let actor = actors.entry(path.to_owned()).or_insert_with(|| TreeNode {
@@ -89,12 +89,12 @@ impl Tree {
         }
     }
 
-    /// How the actor at `path` ended, if it is not there and nobody starts it again.
+    /// How the actor at `path` ended; `None` while it runs or waits for a restart.
     #[must_use]
     pub fn gone(&self, path: &str) -> Option<(Ending, String)> {
         let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(actor) = actors.get(path) else {
-            return Some((Ending::Missing, "there is no actor of that path".to_owned()));
+            return Some((Ending::Missing, "no actor has this path".to_owned()));
         };
         let ending = match actor.state {
             ChildState::Running | ChildState::Restarting => return None,
@@ -104,7 +104,7 @@ impl Tree {
         Some((ending, actor.last_reason.clone().unwrap_or_default()))
     }
 
-    /// The tree now.
+    /// A copy of the current tree.
     #[must_use]
     pub fn view(&self) -> TreeView {
         let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The console, spoken to over real HTTP, on top of a synthetic cluster.
+//! The console over real HTTP, on top of a synthetic cluster.
 #![cfg(test)]
 
 mod synthetic;
@@ -100,7 +100,7 @@ impl Stream {
             }
         };
         let found = tokio::time::timeout(Duration::from_secs(20), searching).await;
-        found.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+        found.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
     }
 }
 
@@ -113,7 +113,7 @@ fn quick() -> ConsoleConfig {
 }
 
 #[tokio::test]
-async fn an_end_is_waited_for_by_name_and_what_names_nothing_is_refused() {
+async fn a_death_is_awaited_by_name_and_an_unknown_name_is_refused() {
     let console = Running::start(quick()).await;
     let waited = console.json("/api/death?of=members/42&wait_ms=5000").await;
     assert_eq!(waited["death"]["ending"], "failed");
@@ -127,7 +127,7 @@ async fn an_end_is_waited_for_by_name_and_what_names_nothing_is_refused() {
 }
 
 #[tokio::test]
-async fn the_cluster_shows_every_configured_node_and_says_how_it_is() {
+async fn the_cluster_shows_every_configured_node_and_its_health() {
     let console = Running::start(quick()).await;
     let cluster = console.json("/api/cluster").await;
     assert_eq!(cluster["here"], 1);
@@ -140,7 +140,7 @@ async fn the_cluster_shows_every_configured_node_and_says_how_it_is() {
 }
 
 #[tokio::test]
-async fn a_node_that_never_answers_is_shown_with_the_reason_and_holds_nobody_up() {
+async fn a_node_that_never_answers_is_shown_with_the_reason_and_delays_no_other_node() {
     let console = Running::start(quick()).await;
     console.cluster.hang(NodeId(3));
     let asked = Instant::now();
@@ -177,7 +177,7 @@ async fn the_journal_merges_all_nodes_newest_first_up_to_the_limit() {
     let subjects: Vec<&Value> =
         about["records"].as_array().unwrap().iter().map(|one| &one["subject"]).collect();
     assert_eq!(subjects, ["n1"], "one record about it is among the others: {about}");
-    let nothing = console.json("/api/journal?about=nobody").await;
+    let nothing = console.json("/api/journal?about=unknown").await;
     assert_eq!(nothing["records"], serde_json::json!([]));
 }
 
@@ -200,14 +200,14 @@ async fn an_entity_is_shown_with_its_state_as_json_and_keys_are_found_by_prefix(
 }
 
 #[tokio::test]
-async fn who_takes_the_cluster_for_another_is_told_before_it_is_let_in() {
+async fn a_node_that_expects_another_cluster_is_refused_before_it_joins() {
     let console = Running::start(quick()).await;
     let node = serde_json::json!({
         "id": 4, "name": "n4", "mesh": "127.0.0.1:7104", "gateway": "127.0.0.1:8084", "admin": "127.0.0.1:9094"
     });
     let client = reqwest::Client::new();
     for (belief, status, says) in [
-        ("?cluster=other&shards=12", 409, "set it to that"),
+        ("?cluster=other&shards=12", 409, "this cluster is"),
         ("?cluster=synthetic&shards=13", 409, "this cluster has 12"),
         ("?colour=red", 400, "colour"),
         ("?cluster=synthetic&shards=12", 200, ""),
@@ -247,7 +247,7 @@ async fn errors_are_problems_with_a_code_and_a_status() {
 }
 
 #[tokio::test]
-async fn the_stream_tells_snapshots_with_rates_and_goes_on_when_a_node_dies() {
+async fn the_stream_sends_snapshots_with_rates_and_continues_when_a_node_dies() {
     let console = Running::start(quick()).await;
     let mut stream = console.watch().await;
     let busy = |snapshot: &Value| {
@@ -267,19 +267,19 @@ async fn the_stream_tells_snapshots_with_rates_and_goes_on_when_a_node_dies() {
 }
 
 #[tokio::test]
-async fn the_poller_rests_when_nobody_watches_and_starts_afresh() {
+async fn the_poller_stops_without_clients_and_starts_again_without_old_rates() {
     let console = Running::start(quick()).await;
     let rates = |snapshot: &Value| snapshot["cluster"]["rates"].as_array().unwrap().len();
     console.watch().await.until("rates of all nodes", |snapshot| rates(snapshot) == 3).await;
     let afresh = async {
-        // A poller that went on would know rates at once; one that starts has nothing to compare with.
+        // A poller that had continued would know rates at once; a new one has no earlier counters.
         while console.watch().await.next().await.map(|(_, snapshot)| rates(&snapshot)) != Some(0) {}
     };
-    tokio::time::timeout(Duration::from_secs(20), afresh).await.expect("the poller starts afresh");
+    tokio::time::timeout(Duration::from_secs(20), afresh).await.expect("a new poller starts");
 }
 
 #[tokio::test]
-async fn more_pages_than_allowed_are_turned_away() {
+async fn more_streams_than_allowed_are_refused() {
     let console = Running::start(ConsoleConfig { streams_max: 1, ..quick() }).await;
     let mut first = console.watch().await;
     assert_eq!(first.next().await.map(|(event, _)| event).as_deref(), Some("snapshot"));
@@ -290,7 +290,7 @@ async fn more_pages_than_allowed_are_turned_away() {
 }
 
 #[tokio::test]
-async fn the_page_needs_nothing_from_elsewhere_and_metrics_are_text() {
+async fn the_page_loads_only_its_own_files_and_metrics_are_text() {
     let console = Running::start(quick()).await;
     let page = console.get("/").await;
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();

@@ -1,6 +1,6 @@
-//! Routes that act on the cluster: nodes in and out of service, shards from node to node.
+//! Routes that change the cluster: they put nodes in and out of service and move shards between nodes.
 //!
-//! Each takes JSON alone, so that a page of somebody else's cannot make a browser send it.
+//! Each route accepts only JSON, so that a page of another origin cannot make a browser send the request.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use troupe_runtime::placement::{Cluster, Duty, Operate, Remaining};
 use troupe_runtime::{Address, NodeId, ShardId};
 
 use super::problem::Problem;
-use super::server::Desk;
+use super::state::ConsoleState;
 
-/// Longest time a call waits for what it asked for.
+/// Upper bound on the wait of one call.
 const WAIT_MAX: Duration = Duration::from_secs(600);
-/// Time between two looks at what remains.
+/// Interval of the checks while a call waits.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// How long to wait.
+/// How long to wait, in milliseconds; default 0.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wait {
@@ -30,7 +30,7 @@ pub(super) struct Wait {
     wait_ms: u64,
 }
 
-/// Where to move a shard, and how long to wait for it.
+/// The target node of a shard, and how long to wait for the move.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MoveTo {
@@ -39,12 +39,13 @@ pub(super) struct MoveTo {
     wait_ms: u64,
 }
 
-/// An empty object: these routes take their arguments from their path.
+/// An empty object: these routes take their arguments from the path.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
-/// What a new node takes the cluster for. One of a former version does not say, and checks the answer.
+/// The cluster name and shard count that a joining node expects. A node of an older version sends neither and checks
+/// the answer itself.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Belief {
@@ -52,7 +53,7 @@ pub(super) struct Belief {
     shards: Option<u32>,
 }
 
-/// Every node, and what a new one must agree with.
+/// Every node, with the settings that a joining node must match.
 #[derive(Serialize)]
 pub(super) struct Welcome {
     cluster: String,
@@ -60,76 +61,76 @@ pub(super) struct Welcome {
     nodes: Vec<NodeSpec>,
 }
 
-/// Ends an entity's incarnation; answers with what it is then.
+/// Ends an entity's incarnation and answers with the view of the next one.
 pub(super) async fn restart(
-    State(desk): State<Desk>,
+    State(console): State<ConsoleState>,
     path: Result<Path<(String, String)>, PathRejection>,
     body: Result<Json<Nothing>, JsonRejection>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     let Path((kind, key)) = path.map_err(|rejection| bad("BAD_PATH", rejection.body_text()))?;
     let Json(Nothing {}) = body.map_err(|rejection| bad("BAD_BODY", rejection.body_text()))?;
     let address = Address::parse_parts(&kind, &key).map_err(|error| bad("BAD_KEY", error.to_string()))?;
-    super::routes::shown(desk.looker.within(desk.looker.inspect.restart(address)).await?)
+    super::routes::shown(console.looker.within(console.looker.inspect.restart(address)).await?)
 }
 
-/// What came of an act on a node.
+/// The result of a node operation.
 #[derive(Serialize)]
 pub(super) struct Outcome {
     node: String,
-    /// Whether nothing remains to be waited for.
+    /// Whether the operation is complete.
     done: bool,
     remaining: Remaining,
 }
 
-/// What came of a move.
+/// The result of a shard move.
 #[derive(Serialize)]
 pub(super) struct Moved {
     shard: ShardId,
-    /// Nodes that shall hold it, its leader first.
+    /// The nodes that will hold the shard, its leader first.
     nodes: Vec<NodeId>,
     done: bool,
 }
 
-/// A shard that is left to the balance again.
+/// A shard that the balancer places again.
 #[derive(Serialize)]
 pub(super) struct Released {
     shard: ShardId,
 }
 
-pub(super) async fn placement(State(desk): State<Desk>) -> Result<Json<Cluster>, Problem> {
-    Ok(Json(desk.operate.cluster().await?))
+pub(super) async fn placement(State(console): State<ConsoleState>) -> Result<Json<Cluster>, Problem> {
+    Ok(Json(console.operate.cluster().await?))
 }
 
 pub(super) async fn join(
-    State(desk): State<Desk>,
+    State(console): State<ConsoleState>,
     query: Result<Query<Belief>, QueryRejection>,
     body: Result<Json<NodeSpec>, JsonRejection>,
 ) -> Result<Json<Welcome>, Problem> {
     let Query(belief) = query.map_err(|rejection| bad("BAD_QUERY", rejection.body_text()))?;
     let Json(node) = body.map_err(|rejection| bad("BAD_NODE", rejection.body_text()))?;
-    let (ours, cluster) = (&desk.cluster, desk.operate.cluster().await?);
+    let (ours, cluster) = (&console.cluster, console.operate.cluster().await?);
     let count = |cluster: &Cluster| u32::try_from(cluster.sets.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    // Before it is let in: it would stay a node that is waited for and never comes.
+    // Checked before the node joins: a node with other settings would join, never start, and stay a missing member.
     let other = match belief {
         Belief { cluster: Some(theirs), .. } if theirs != *ours => {
-            Some(format!("its cluster.name is {theirs:?}, and this cluster is {ours:?}: set it to that"))
+            Some(format!("its cluster.name is {theirs:?}, but this cluster is {ours:?}: set it to {ours:?}"))
         }
         Belief { shards: Some(theirs), .. } if cluster.founded() && theirs != count(&cluster) => {
             let ours = count(&cluster);
-            Some(format!("its cluster.shards is {theirs}, and this cluster has {ours}: set it to that"))
+            Some(format!("its cluster.shards is {theirs}, but this cluster has {ours}: set it to {ours}"))
         }
         _ => None,
     };
     if let Some(what) = other {
         return Err(Problem::new(StatusCode::CONFLICT, "OTHER_CLUSTER", what));
     }
-    let nodes = desk.operate.join(node).await?;
-    let shards = count(&desk.operate.cluster().await?);
+    let nodes = console.operate.join(node).await?;
+    let shards = count(&console.operate.cluster().await?);
     Ok(Json(Welcome { cluster: ours.clone(), shards, nodes }))
 }
 
 pub(super) async fn node(
-    State(desk): State<Desk>,
+    State(console): State<ConsoleState>,
     path: Result<Path<(String, String)>, PathRejection>,
     query: Result<Query<Wait>, QueryRejection>,
     body: Result<Json<Nothing>, JsonRejection>,
@@ -137,16 +138,16 @@ pub(super) async fn node(
     let Path((name, act)) = path.map_err(|rejection| bad("BAD_PATH", rejection.body_text()))?;
     let Query(Wait { wait_ms }) = query.map_err(|rejection| bad("BAD_QUERY", rejection.body_text()))?;
     let Json(Nothing {}) = body.map_err(|rejection| bad("BAD_BODY", rejection.body_text()))?;
-    let cluster = desk.operate.cluster().await?;
+    let cluster = console.operate.cluster().await?;
     let id = named(&cluster, &name)?;
-    let operate = &desk.operate;
+    let operate = &console.operate;
     match act.as_str() {
         "drain" => operate.task(id, Duty::Draining).await?,
         "cordon" => operate.task(id, Duty::Cordoned).await?,
         "uncordon" => operate.task(id, Duty::Full).await?,
         "remove" => operate.remove(id).await?,
         other => {
-            let what = format!("no act {other:?}: there are drain, cordon, uncordon and remove");
+            let what = format!("unknown operation {other:?}: use drain, cordon, uncordon or remove");
             return Err(Problem::new(StatusCode::NOT_FOUND, "NO_SUCH_ACT", what));
         }
     }
@@ -162,7 +163,7 @@ pub(super) async fn node(
     }
 }
 
-/// Whether a node has given away all that others can take: with no node to spare, its followers stay.
+/// Whether a node has handed off everything that other nodes can take. Without a spare node its followers stay.
 async fn drained(operate: &dyn Operate, node: NodeId, remaining: &Remaining) -> Result<bool, Problem> {
     if !remaining.leads.is_empty() {
         return Ok(false);
@@ -183,7 +184,7 @@ async fn drained(operate: &dyn Operate, node: NodeId, remaining: &Remaining) -> 
 }
 
 pub(super) async fn move_shard(
-    State(desk): State<Desk>,
+    State(console): State<ConsoleState>,
     path: Result<Path<u32>, PathRejection>,
     query: Result<Query<MoveTo>, QueryRejection>,
     body: Result<Json<Nothing>, JsonRejection>,
@@ -192,11 +193,11 @@ pub(super) async fn move_shard(
     let Query(MoveTo { to, wait_ms }) = query.map_err(|rejection| bad("BAD_QUERY", rejection.body_text()))?;
     let Json(Nothing {}) = body.map_err(|rejection| bad("BAD_BODY", rejection.body_text()))?;
     let shard = ShardId(shard);
-    let id = named(&desk.operate.cluster().await?, &to)?;
-    let nodes = desk.operate.move_shard(shard, id).await?;
+    let id = named(&console.operate.cluster().await?, &to)?;
+    let nodes = console.operate.move_shard(shard, id).await?;
     let until = Instant::now() + Duration::from_millis(wait_ms).min(WAIT_MAX);
     loop {
-        let done = desk.operate.remaining(id).await?.leads.contains(&shard);
+        let done = console.operate.remaining(id).await?.leads.contains(&shard);
         if done || Instant::now() >= until {
             let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
             return Ok((status, Json(Moved { shard, nodes, done })));
@@ -206,20 +207,20 @@ pub(super) async fn move_shard(
 }
 
 pub(super) async fn release(
-    State(desk): State<Desk>,
+    State(console): State<ConsoleState>,
     path: Result<Path<u32>, PathRejection>,
     body: Result<Json<Nothing>, JsonRejection>,
 ) -> Result<Json<Released>, Problem> {
     let Path(shard) = path.map_err(|rejection| bad("BAD_PATH", rejection.body_text()))?;
     let Json(Nothing {}) = body.map_err(|rejection| bad("BAD_BODY", rejection.body_text()))?;
-    desk.operate.release(ShardId(shard)).await?;
+    console.operate.release(ShardId(shard)).await?;
     Ok(Json(Released { shard: ShardId(shard) }))
 }
 
 fn named(cluster: &Cluster, name: &str) -> Result<NodeId, Problem> {
     cluster.by_name(name).map(|member| member.record.id).ok_or_else(|| {
         let names: Vec<&str> = cluster.nodes.values().map(|member| member.record.name.as_str()).collect();
-        let what = format!("no node {name:?}: there are {}", names.join(", "));
+        let what = format!("unknown node {name:?}: the nodes are {}", names.join(", "));
         Problem::new(StatusCode::NOT_FOUND, "NO_SUCH_NODE", what)
     })
 }

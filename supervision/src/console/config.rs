@@ -9,19 +9,19 @@ use troupe_runtime::config::{Problem, Section};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConsoleConfig {
-    /// Time for a node to answer a look; one that takes longer is shown as not seen.
+    /// Timeout of one view request; a node that does not answer in time is shown as not seen.
     #[serde(with = "humantime_serde")]
     pub look_timeout: Duration,
-    /// Time between two snapshots of the stream.
+    /// Interval of the stream's snapshots.
     #[serde(with = "humantime_serde")]
     pub period: Duration,
-    /// Most lifecycle records in one answer or snapshot.
+    /// Upper bound on the lifecycle records in one answer or snapshot.
     pub journal_max: u32,
-    /// Most keys in one answer.
+    /// Upper bound on the keys in one answer.
     pub keys_max: u32,
-    /// Pages that may watch the stream at once; the next one is answered 503.
+    /// Upper bound on concurrent streams; a further one is answered with 503.
     pub streams_max: usize,
-    /// Time for requests in work to end after a stop was asked for.
+    /// Time that running requests have to end after a stop.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
 }

@@ -1,4 +1,4 @@
-//! Waits for the end of a node, an actor or an entity.
+//! The death watch route: waits for the end of a node, an actor or an entity.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use troupe_runtime::deaths::{Death, Subject};
 
 use super::problem::Problem;
-use super::server::Desk;
+use super::state::ConsoleState;
 
-/// Longest time that a call waits; whoever wants to wait longer calls again.
+/// Upper bound on the wait of one call; a client that waits longer calls again.
 const WAIT_MAX: Duration = Duration::from_secs(600);
 
 /// What to watch, and how long to wait for its end.
@@ -24,29 +24,29 @@ pub(super) struct Watch {
     wait_ms: u64,
 }
 
-/// What came of the wait.
+/// The result of the wait.
 #[derive(Serialize)]
 pub(super) struct Waited {
-    /// As it was asked for, in full.
+    /// The subject, in its full form.
     of: String,
-    /// None while it lives, as far as the node asked knows.
+    /// The death; `None` while the subject lives, as far as this node knows.
     death: Option<Death>,
 }
 
 pub(super) async fn death(
-    State(desk): State<Desk>,
+    State(console): State<ConsoleState>,
     query: Result<Query<Watch>, QueryRejection>,
 ) -> Result<Json<Waited>, Problem> {
     let bad = |what: String| Problem::new(StatusCode::BAD_REQUEST, "BAD_QUERY", what);
     let Query(Watch { of, wait_ms }) = query.map_err(|rejection| bad(rejection.body_text()))?;
-    let named = desk.looker.inspect.nodes().into_iter().find(|node| node.name == of);
+    let named = console.looker.inspect.nodes().into_iter().find(|node| node.name == of);
     let subject = match named {
         Some(node) => Subject::Node(node.node),
         None => of.parse().map_err(|error: troupe_runtime::deaths::NotASubject| bad(error.to_string()))?,
     };
     let of = subject.to_string();
     let within = Duration::from_millis(wait_ms).min(WAIT_MAX);
-    let death = match tokio::time::timeout(within, desk.looker.inspect.death(subject)).await {
+    let death = match tokio::time::timeout(within, console.looker.inspect.death(subject)).await {
         Ok(death) => Some(death?),
         Err(_) => None,
     };

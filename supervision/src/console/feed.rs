@@ -1,4 +1,4 @@
-//! The stream's poller: one for all who watch, at rest when nobody does.
+//! The stream's poller: all clients of the stream share one, and it stops while no client is connected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +11,13 @@ use troupe_runtime::{NodeId, Timestamp};
 
 use super::look::{Look, Looker, merge};
 use super::rates::{Counters, NodeRates};
-use super::snapshot::{Seen, Snapshot, Unseen};
+use super::seen::{Seen, Unseen};
+use super::snapshot::Snapshot;
 
-/// A snapshot as JSON, once for all who watch.
+/// A snapshot as JSON, encoded once for all clients.
 pub(super) type Frame = Option<Arc<str>>;
 
-/// Hands out snapshots.
+/// Publishes snapshots to the stream's clients.
 pub(super) struct Feed {
     looker: Looker,
     frames: watch::Sender<Frame>,
@@ -28,7 +29,7 @@ impl Feed {
         Arc::new(Self { looker, frames: watch::channel(None).0, polling: Mutex::new(false) })
     }
 
-    /// Snapshots from now on; none when too many watch already.
+    /// Subscribes to snapshots from now on; `None` at `streams_max`.
     pub(super) fn watch(self: &Arc<Self>) -> Option<watch::Receiver<Frame>> {
         let mut polling = self.polling.lock().unwrap_or_else(PoisonError::into_inner);
         if self.frames.receiver_count() >= self.looker.config.streams_max {
@@ -37,15 +38,15 @@ impl Feed {
         let frames = self.frames.subscribe();
         if !*polling {
             *polling = true;
-            // A page must not begin with what was true when the last one closed.
+            // A new client must not start with a snapshot from before the poller's pause.
             self.frames.send_replace(None);
             tokio::spawn(self.clone().poll());
         }
         Some(frames)
     }
 
-    /// Looks at every node once a period. A look that takes longer holds neither the others nor the snapshot up:
-    /// until it ends, the node is shown as it was.
+    /// Requests the view of every node once per period. A slow node delays neither the other nodes nor the snapshot:
+    /// until it answers, its last view is shown.
     async fn poll(self: Arc<Self>) {
         let mut seen = Latest::default();
         let mut looks = FuturesUnordered::new();
@@ -74,7 +75,7 @@ impl Feed {
                     asked.remove(&node);
                     seen.note(node, look);
                     if begin && asked.is_empty() {
-                        // All have answered: the first snapshot need not wait for the period.
+                        // All nodes have answered: the first snapshot does not wait for the period.
                         begin = false;
                         self.publish(&seen);
                     }
@@ -83,7 +84,7 @@ impl Feed {
         }
     }
 
-    /// Whether nobody watches any more; then the next to come starts another poller.
+    /// Whether no client is connected. The poller then stops, and the next client starts another one.
     fn rest(&self) -> bool {
         let mut polling = self.polling.lock().unwrap_or_else(PoisonError::into_inner);
         *polling = self.frames.receiver_count() > 0;
@@ -95,12 +96,12 @@ impl Feed {
             Ok(json) => {
                 self.frames.send_replace(Some(json.into()));
             }
-            Err(error) => tracing::error!(%error, "a snapshot could not be written as JSON"),
+            Err(error) => tracing::error!(%error, "a snapshot could not be encoded as JSON"),
         }
     }
 }
 
-/// What each node showed last.
+/// The last view of each node.
 #[derive(Default)]
 struct Latest {
     looks: BTreeMap<NodeId, Look>,

@@ -1,4 +1,4 @@
-//! The cluster's health in words: what a person should know first.
+//! The health of the cluster, as a level, a sentence and a list of problems.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use serde::Serialize;
 use troupe_runtime::ShardId;
 use troupe_runtime::observe::{NodeView, Role, ShardView};
 
-use super::snapshot::{Seen, Unseen};
+use super::seen::{Seen, Unseen};
 
-/// How bad it is.
+/// Severity of the cluster's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Everything serves.
     Ok,
-    /// Everything serves, with less to spare.
+    /// Everything serves, with reduced redundancy.
     Degraded,
     /// Part of the data cannot be reached.
     Down,
@@ -23,21 +23,21 @@ pub enum Level {
 /// The cluster's health.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Health {
-    /// How bad it is.
+    /// Severity.
     pub level: Level,
-    /// In one sentence.
+    /// Summary, as one sentence.
     pub words: String,
-    /// What is wrong, worst first.
+    /// Problems, worst first.
     pub problems: Vec<String>,
 }
 
-/// Judges from what the nodes showed.
+/// Derives the health from the nodes' views.
 pub(super) fn judge(nodes: &[Seen<NodeView>]) -> Health {
     let mut shards: BTreeMap<ShardId, Vec<&ShardView>> = BTreeMap::new();
     for shard in nodes.iter().filter_map(|node| node.view.as_ref()).flat_map(|view| &view.shards) {
         shards.entry(shard.shard).or_default().push(shard);
     }
-    // Before every node was asked once, what is missing says nothing.
+    // Until every node was asked once, a missing view is not a problem.
     let asking = nodes.iter().filter(|node| node.unseen.as_ref().is_some_and(Unseen::asking)).count();
     if asking > 0 {
         let words = format!("Looking: {} of {} answered.", nodes.len() - asking, plural(nodes.len(), "node"));
@@ -79,7 +79,7 @@ pub(super) fn judge(nodes: &[Seen<NodeView>]) -> Health {
 fn words(level: Level, seen: usize, nodes: usize, shards: usize) -> String {
     match level {
         Level::Ok => format!(
-            "All is well: {} up, and every one of {} has a leader.",
+            "Healthy: {} up; every one of {} has a leader.",
             plural(nodes, "node"),
             plural(shards, "shard")
         ),
@@ -113,7 +113,7 @@ fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("{count} {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// The first few, so that a sentence stays one.
+/// The first names and a count of the rest, to keep the sentence short.
 fn list(names: &[String]) -> String {
     const NAMED_MAX: usize = 8;
     let named = names.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
@@ -186,7 +186,7 @@ mod tests {
                 "well",
                 vec![seen(1, led())],
                 Level::Ok,
-                "All is well: 1 node up, and every one of 2 shards has a leader.",
+                "Healthy: 1 node up; every one of 2 shards has a leader.",
             ),
             (
                 "one away",
@@ -206,9 +206,9 @@ mod tests {
                 Level::Down,
                 "Part of the data cannot be reached; 1 of 2 nodes can be seen.",
             ),
-            ("nobody", vec![unseen(1, "NOT_SENT")], Level::Down, "No node can be seen."),
+            ("no node", vec![unseen(1, "NOT_SENT")], Level::Down, "No node can be seen."),
             (
-                "too early to say",
+                "some not asked yet",
                 vec![seen(1, vec![shard(1, Follower)]), unseen(2, "ASKING")],
                 Level::Degraded,
                 "Looking: 1 of 2 nodes answered.",

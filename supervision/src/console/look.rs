@@ -1,4 +1,4 @@
-//! Looks at other nodes, each within a bounded time.
+//! Requests of the views of other nodes, each with a timeout.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,24 +10,25 @@ use troupe_runtime::{AskError, NodeId, Timestamp};
 
 use super::config::ConsoleConfig;
 use super::health;
-use super::snapshot::{ClusterView, JournalView, Seen, Unseen};
+use super::seen::{Seen, Unseen};
+use super::snapshot::{ClusterView, JournalView};
 use crate::journal::RingJournal;
 use crate::tree::TreeView;
 
-/// Fetches supervision trees.
+/// A source of supervision trees.
 pub trait TreeSource: Send + Sync + 'static {
-    /// A node's tree, wherever it is.
+    /// The tree of any node of the cluster.
     fn tree(&self, node: NodeId) -> BoxFuture<'static, Result<TreeView, AskError>>;
 }
 
-/// Everything one node showed.
+/// All views of one node.
 pub(super) struct Look {
     pub(super) node: Result<NodeView, Unseen>,
     pub(super) tree: Result<TreeView, Unseen>,
     pub(super) journal: Result<Vec<Lifecycle>, Unseen>,
 }
 
-/// Looks at nodes. Cheap to clone.
+/// Requests views of nodes. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Looker {
     pub(super) inspect: Arc<dyn Inspect>,
@@ -37,7 +38,7 @@ pub(super) struct Looker {
 }
 
 impl Looker {
-    /// The result of an ask, or an error once the time for a look is over.
+    /// Awaits an ask, or fails at the look timeout.
     pub(super) async fn within<T>(
         &self,
         asked: impl Future<Output = Result<T, AskError>>,
@@ -45,7 +46,7 @@ impl Looker {
         bounded(self.config.look_timeout, asked).await
     }
 
-    /// Asks a node for all it has.
+    /// Requests all views of a node.
     pub(super) fn look(&self, node: NodeId) -> BoxFuture<'static, Look> {
         let limit = self.config.look_timeout;
         let view = bounded(limit, self.inspect.node(node));
@@ -67,8 +68,8 @@ impl Looker {
         self.each(|node| self.trees.tree(node)).await
     }
 
-    /// The newest records, `about` subjects whose name contains it: those are looked for in all that a node keeps, as
-    /// far as that fits one answer.
+    /// The newest records of all nodes. With `about`, only subjects that contain it, searched in all records of a
+    /// node that fit one answer.
     pub(super) async fn journal(&self, limit: u32, about: Option<&str>) -> JournalView {
         let nodes = self.inspect.nodes();
         let asked = if about.is_some() { u32::MAX } else { limit };
@@ -80,7 +81,7 @@ impl Looker {
         merge(nodes.iter().map(|address| address.node).zip(looked.into_iter().map(unseen)), limit)
     }
 
-    /// A cluster without rates.
+    /// A cluster view without rates.
     pub(super) fn assemble(&self, nodes: Vec<Seen<NodeView>>) -> ClusterView {
         ClusterView {
             at: Timestamp::wall(),
@@ -109,7 +110,7 @@ impl Looker {
     }
 }
 
-/// The newest records of all nodes, and the nodes that told none.
+/// Merges the newest records of all nodes, and lists the nodes that did not answer.
 pub(super) fn merge(
     looked: impl Iterator<Item = (NodeId, Result<Vec<Lifecycle>, Unseen>)>,
     limit: u32,

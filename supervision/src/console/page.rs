@@ -1,4 +1,4 @@
-//! The page's files, built into the binary: the console needs nothing but the node itself.
+//! The page's files, compiled into the binary: the console has no external dependency.
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -37,7 +37,8 @@ pub(super) const ASSETS: &[Asset] = assets![
     "/workflow.js" "workflow.js" "text/javascript; charset=utf-8",
 ];
 
-/// Nothing but the console's own files may run or be loaded, whatever an entity's state holds.
+/// Content security policy: the browser runs and loads only the console's own files, even if an entity's state
+/// contains markup.
 const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 impl Asset {

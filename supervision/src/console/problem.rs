@@ -1,4 +1,4 @@
-//! What every error of the console looks like: `application/problem+json` (RFC 9457), with the fields of the gateway's.
+//! The error format of the console: `application/problem+json` (RFC 9457), with the same fields as the gateway's.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,27 +8,27 @@ use troupe_runtime::AskError;
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProblemBody {
-    /// `urn:troupe:problem:` and the code in lower case.
+    /// `urn:troupe:problem:` followed by the code in lower case.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The status in words.
+    /// Name of the HTTP status.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// What was wrong and what to do.
+    /// The cause, and what to do about it.
     pub detail: String,
-    /// Stable, for programs.
+    /// Stable code, for programs.
     pub code: String,
-    /// Whether the same call may succeed later without any change to it.
+    /// Whether the same call may succeed later unchanged.
     pub retryable: bool,
 }
 
-/// An error on its way to the browser. Boxed, so that results stay small.
+/// An error response. Boxed, so that results stay small.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem(pub Box<ProblemBody>);
 
 impl Problem {
-    /// A problem that no retry mends.
+    /// A problem that a retry does not solve.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         Self(Box::new(ProblemBody {
             kind: format!("urn:troupe:problem:{}", code.to_ascii_lowercase().replace('_', "-")),
@@ -40,7 +40,7 @@ impl Problem {
         }))
     }
 
-    /// Says that the same call may succeed later.
+    /// Marks that the same call may succeed later.
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.0.retryable = true;

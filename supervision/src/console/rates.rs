@@ -6,7 +6,7 @@ use serde::Serialize;
 use troupe_runtime::observe::NodeView;
 use troupe_runtime::{NodeId, ShardId, Timestamp};
 
-/// Work per second.
+/// Requests per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Rate {
     /// Commands decided per second.
@@ -15,25 +15,25 @@ pub struct Rate {
     pub queries: f64,
 }
 
-/// The work of one replica.
+/// The rate of one replica.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ShardRate {
     /// Its shard.
     pub shard: ShardId,
-    /// Its work.
+    /// The replica's rate.
     #[serde(flatten)]
     pub rate: Rate,
 }
 
-/// The work of one node.
+/// The rates of one node.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodeRates {
     /// The node.
     pub node: NodeId,
-    /// All of it.
+    /// The sum over all replicas.
     #[serde(flatten)]
     pub rate: Rate,
-    /// Each replica's part.
+    /// The rate of each replica.
     pub shards: Vec<ShardRate>,
 }
 
@@ -48,7 +48,7 @@ struct Counted {
 pub(super) struct Counters(BTreeMap<NodeId, Counted>);
 
 impl Counters {
-    /// Notes a look; the rates since the one before, if that was of the same incarnation.
+    /// Stores a node's counters, and returns the rates since the previous ones of the same incarnation.
     pub(super) fn note(&mut self, view: &NodeView, at: Timestamp) -> Option<NodeRates> {
         let totals = view.shards.iter().map(|s| (s.shard, (s.commands_total, s.queries_total))).collect();
         let counted = Counted { incarnation: view.incarnation, at, totals };
@@ -57,7 +57,7 @@ impl Counters {
         rates
     }
 
-    /// Forgets a node that could not be seen: what it did meanwhile belongs to no second.
+    /// Forgets a node that was not seen: its counters after the gap would be spread over the wrong period.
     pub(super) fn forget(&mut self, node: NodeId) {
         self.0.remove(&node);
     }
@@ -71,7 +71,8 @@ fn between(node: NodeId, before: &Counted, now: &Counted) -> Option<NodeRates> {
     let mut rates = NodeRates { node, rate: Rate::default(), shards: Vec::with_capacity(now.totals.len()) };
     for (shard, (commands, queries)) in &now.totals {
         let Some((commands_before, queries_before)) = before.totals.get(shard) else { continue };
-        // A replica that was started again counts from zero: its counters go back, and its rate is taken for zero once.
+        // The counters of a restarted replica begin at zero. They appear to go back, and its rate counts as zero
+        // once.
         let rate = Rate {
             commands: commands.saturating_sub(*commands_before) as f64 / seconds,
             queries: queries.saturating_sub(*queries_before) as f64 / seconds,
@@ -95,8 +96,8 @@ mod tests {
     #[test]
     fn rates_are_counters_over_time_and_none_across_a_restart() {
         for (name, now, expected) in [
-            ("half a second", counted(1, 1_500, 20), Some((40.0, 40.0))),
-            ("the same moment", counted(1, 1_000, 20), None),
+            ("half a second later", counted(1, 1_500, 20), Some((40.0, 40.0))),
+            ("at the same time", counted(1, 1_000, 20), None),
             ("another incarnation", counted(2, 2_000, 20), None),
             ("a replica restarted", counted(1, 2_000, 5), Some((0.0, 0.0))),
         ] {

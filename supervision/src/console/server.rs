@@ -1,8 +1,7 @@
-//! The console as a whole: what it needs, how its routes are composed, how it starts and stops.
+//! The console's server: its dependencies, its routes, its start and stop.
 
 use std::future::Future;
 use std::io;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::routing::{get, post};
@@ -18,17 +17,18 @@ use super::feed::Feed;
 use super::look::{Looker, TreeSource};
 use super::page::ASSETS;
 use super::routes;
+use super::state::{ConsoleState, Shared};
 use crate::journal::RingJournal;
 
-/// The console of one node, showing all of them.
+/// The console of one node, which shows all nodes.
 pub struct Console {
-    /// Looks into the cluster.
+    /// Reads views of the cluster.
     pub inspect: Arc<dyn Inspect>,
-    /// Acts on it.
+    /// Changes the cluster.
     pub operate: Arc<dyn Operate>,
     /// The cluster's name.
     pub cluster: String,
-    /// Fetches supervision trees.
+    /// Reads supervision trees.
     pub trees: Arc<dyn TreeSource>,
     /// This node's journal.
     pub journal: Arc<RingJournal>,
@@ -38,31 +38,9 @@ pub struct Console {
     pub config: ConsoleConfig,
 }
 
-/// What handlers share.
-pub(super) struct Shared {
-    pub(super) looker: Looker,
-    pub(super) operate: Arc<dyn Operate>,
-    pub(super) cluster: String,
-    pub(super) feed: Arc<Feed>,
-    pub(super) metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    pub(super) stopping: watch::Receiver<bool>,
-}
-
-/// A handle on what handlers share; cheap to clone.
-#[derive(Clone)]
-pub(super) struct Desk(Arc<Shared>);
-
-impl Deref for Desk {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
-}
-
 impl Console {
-    /// Serves until `shutdown` resolves, then ends the streams, lets other requests end for at most `config.drain`, and
-    /// returns.
+    /// Serves until `shutdown` resolves. Then it ends the streams, gives other requests at most `config.drain` to
+    /// end, and returns.
     ///
     /// # Errors
     /// The listener failed.
@@ -79,7 +57,7 @@ impl Console {
             let _ = stop.send(true);
         });
         let overdue = async move {
-            // An error means that the server ended first, and with it this wait.
+            // An error means that the server ended first, and this wait with it.
             if stopping.wait_for(|stopping| *stopping).await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -88,7 +66,7 @@ impl Console {
         tokio::select! {
             served = serving => served,
             () = overdue => {
-                tracing::warn!(?drain, "requests of the console were still in work when the time was over");
+                tracing::warn!(?drain, "console requests were still running at the drain timeout");
                 Ok(())
             }
         }
@@ -97,14 +75,14 @@ impl Console {
     fn app(self, stopping: watch::Receiver<bool>) -> axum::Router {
         let Self { inspect, operate, cluster, trees, journal, metrics, config } = self;
         let looker = Looker { inspect, trees, journal, config };
-        let desk = Desk(Arc::new(Shared {
+        let console = ConsoleState::new(Shared {
             feed: Feed::new(looker.clone()),
             looker,
             operate,
             cluster,
             metrics,
             stopping,
-        }));
+        });
         let api = axum::Router::new()
             .route("/api/cluster", get(routes::cluster))
             .route("/api/health", get(routes::health))
@@ -126,6 +104,6 @@ impl Console {
             .fold(api, |app, asset| app.route(asset.path, get(|| async { asset.respond() })))
             .fallback(routes::not_found)
             .method_not_allowed_fallback(routes::method_not_allowed)
-            .with_state(desk)
+            .with_state(console)
     }
 }

@@ -1,17 +1,17 @@
-//! How long to wait before a start.
+//! Backoff before a restart.
 
 use std::time::Duration;
 
 use super::Options;
 
-/// The pause before the `attempt`-th start in a row, counted from one, without jitter.
+/// The backoff before the `attempt`-th start in a row, counted from one, without jitter.
 pub(super) fn ceiling(options: &Options, attempt: u32) -> Duration {
     let doubled = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
     options.backoff_min.saturating_mul(doubled).min(options.backoff_max)
 }
 
-/// The pause with jitter: between half of [`ceiling`] and all of it, decided by `seed` alone. What failed together for
-/// one cause does not come back in step.
+/// The backoff with jitter: between half of [`ceiling`] and all of it, determined by `seed` alone. Jitter keeps
+/// children that failed together from restarting at the same time.
 pub(super) fn pause(options: &Options, attempt: u32, seed: u64) -> Duration {
     let ceiling = ceiling(options, attempt);
     let share = u32::try_from(mix(seed) % 1_025).unwrap_or(0);

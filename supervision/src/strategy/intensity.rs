@@ -1,19 +1,18 @@
-//! How many restarts are too many.
+//! The limit on restarts per period.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Options;
 
-/// Restarts within the period. Bounded by `restarts_max`.
+/// Times of the restarts within the period. Bounded by `restarts_max`.
 ///
-/// A supervisor that restarts more often gives up: the fault is not in the child's state, and a restart will not mend
-/// it.
+/// A supervisor above the limit gives up: the fault is outside the child's state, so a further restart does not help.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Recent(VecDeque<Duration>);
 
 impl Recent {
-    /// Counts a restart at `now`; false when it would be one too many.
+    /// Counts a restart at `now`; false if it exceeds the limit.
     pub(super) fn allow(&mut self, options: &Options, now: Duration) -> bool {
         // A restart exactly one period ago still counts, as in OTP's `supervisor`.
         while self.0.front().is_some_and(|at| now.saturating_sub(*at) > options.period) {

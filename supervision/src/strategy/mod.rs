@@ -1,7 +1,7 @@
-//! What to do when a child ends: pure, so that every rule is a row in a table.
+//! What to do when a child ends, as pure functions that tests check in tables.
 //!
-//! It owns who waits for what, the counting of restarts and the length of pauses. It never starts or stops anything,
-//! reads no clock and draws no randomness: time and the seed of the jitter arrive as inputs.
+//! This module decides which children wait for which pause, counts restarts and computes backoffs. It never starts or
+//! stops an actor, reads no clock and draws no random numbers: time and the seed of the jitter are inputs.
 
 mod backoff;
 mod intensity;

@@ -1,36 +1,36 @@
-//! What one supervisor goes by.
+//! The options of one supervisor.
 
 use std::time::Duration;
 
-/// Whom the failure of one child concerns.
+/// Which children the failure of one child affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
-    /// That child alone.
+    /// Only the failed child.
     OneForOne,
-    /// All its siblings: none is of use without the others.
+    /// All siblings: they depend on each other.
     OneForAll,
-    /// Those started after it: each depends on those before.
+    /// The children started after it: each depends on those before.
     RestForOne,
 }
 
 /// The rules and bounds of one supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Whom the failure of one child concerns.
+    /// Which children the failure of one child affects.
     pub strategy: Strategy,
-    /// Restarts allowed within `period`; one more, and the supervisor gives up and fails itself.
+    /// Restarts allowed within `period`; at one more the supervisor gives up and fails.
     pub restarts_max: u32,
     /// The sliding window in which restarts are counted.
     pub period: Duration,
-    /// Pause before a child's first restart; each further one in a row is twice as long, less a share of up to a half.
+    /// Backoff before a child's first restart. Each further restart in a row doubles it. Jitter subtracts up to half.
     pub backoff_min: Duration,
-    /// Longest pause.
+    /// Upper bound on the backoff.
     pub backoff_max: Duration,
-    /// A child that ran for this long is taken for healthy: its pauses start over.
+    /// Run time after which a child counts as healthy: its backoff starts over.
     pub healthy_after: Duration,
-    /// Time for one child to start; one that takes longer has failed to.
+    /// Start timeout of one child; at the timeout the start has failed.
     pub start_within: Duration,
-    /// Time for one child to stop; one that takes longer is killed.
+    /// Stop timeout of one child; at the timeout the child is killed.
     pub stop_within: Duration,
 }
 

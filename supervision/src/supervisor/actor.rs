@@ -1,4 +1,4 @@
-//! Carries out what the plan decides.
+//! The supervisor actor: executes the decisions of the plan.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,18 +8,17 @@ use tokio::task::AbortHandle;
 use troupe_runtime::Timestamp;
 use troupe_runtime::supervised::ChildSpec;
 
-use super::Supervision;
-use super::record::Change;
+use super::record::{Change, Supervision};
 use crate::strategy::{Ending, Options, Plan, Verdict};
 use crate::tree::ChildState;
 
-/// What ractor says of an actor that was killed while it had nothing to do.
+/// The reason that ractor gives for an actor killed while idle.
 const KILLED: &str = "killed";
 
-/// What a supervisor is told.
+/// A message to a supervisor.
 #[derive(Debug)]
 pub enum SupervisorMessage {
-    /// A pause is over: start who waits for it.
+    /// A pause is over: start the children that wait for this round.
     Due(u64),
     /// Stop every child, last started first, then end.
     StopAll,
@@ -39,7 +38,7 @@ pub(super) struct Arguments {
 struct Slot {
     spec: ChildSpec,
     path: String,
-    /// Its actor. Let go before the actor is stopped, so that an ending which was asked for concerns nobody.
+    /// The child's actor; taken before the supervisor stops it, so that a requested stop does not count as a failure.
     cell: Option<ActorCell>,
     ran_before: bool,
 }
@@ -133,7 +132,7 @@ impl State {
         Duration::from_micros(self.shared.clock.mono())
     }
 
-    /// Starts who waits for this round, one after the other.
+    /// Starts the children that wait for this round, one after the other.
     async fn start(
         &mut self,
         round: u64,
@@ -149,8 +148,8 @@ impl State {
                     self.started(place, cell);
                     continue;
                 }
-                Ok(Err(error)) => format!("it does not start: {error}"),
-                Err(_) => format!("it did not start within {within:?}"),
+                Ok(Err(error)) => format!("start failed: {error}"),
+                Err(_) => format!("start timed out after {within:?}"),
             };
             self.ended(place, Ending::NotStarted, &reason, myself).await?;
         }
@@ -166,7 +165,7 @@ impl State {
         self.tell(place, ChildState::Running, change, "");
     }
 
-    /// Does what the plan decides about an ending; an error ends the supervisor.
+    /// Executes the plan's decision about an ending; an error ends the supervisor.
     async fn ended(
         &mut self,
         place: usize,
@@ -186,7 +185,7 @@ impl State {
                         if self.plan.waits(other) { ChildState::Restarting } else { ChildState::Stopped };
                     self.stop(other, state).await;
                 }
-                // Ending as many timers as it makes, it never has more of them than children.
+                // Aborts timers without children, so that there are never more timers than children.
                 self.pauses.retain(|round, pause| {
                     let awaited = self.plan.due(*round).is_some();
                     if !awaited {
@@ -208,7 +207,7 @@ impl State {
         Ok(())
     }
 
-    /// Stops all that runs, the last started first, and forgets all that was to start.
+    /// Stops all running children, the last started first, and cancels all pending starts.
     async fn stop_everything(&mut self) {
         for (_, pause) in std::mem::take(&mut self.pauses) {
             pause.abort();
@@ -222,15 +221,15 @@ impl State {
         let within = self.options.stop_within;
         let slot = &mut self.slots[place];
         let Some(cell) = slot.cell.take() else { return };
-        let asked = Some("its supervisor stops it".to_owned());
+        let asked = Some("stopped by its supervisor".to_owned());
         let reason = match cell.stop_and_wait(asked, Some(within)).await {
             Err(ractor::RactorErr::Timeout) => {
                 cell.kill();
-                format!("killed by its supervisor, since it did not stop within {within:?}")
+                format!("killed by its supervisor: it did not stop within {within:?}")
             }
             _ => "by its supervisor".to_owned(),
         };
-        // One that was ending already, or was killed, may still run: its successor must not meet it.
+        // The actor may still run although it was ending or killed: its successor must not run at the same time.
         if cell.wait(Some(within)).await.is_err() {
             tracing::warn!(path = self.slots[place].path, ?within, "a killed actor still holds its thread");
         }

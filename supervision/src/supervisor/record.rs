@@ -1,12 +1,25 @@
-//! Where a supervisor tells what became of its children: the tree, the journal, the log.
+//! Where a supervisor reports changes of its children: the tree, the journal and the log.
+
+use std::sync::Arc;
 
 use troupe_runtime::Timestamp;
-use troupe_runtime::observe::Lifecycle;
+use troupe_runtime::observe::{Journal, Lifecycle};
+use troupe_runtime::time::Clock;
 
-use super::Supervision;
-use crate::tree::ChildState;
+use crate::tree::{ChildState, Tree};
 
-/// What became of one actor.
+/// Shared state of all supervisors of a node.
+#[derive(Clone)]
+pub struct Supervision {
+    /// Receives their lifecycle events.
+    pub journal: Arc<dyn Journal>,
+    /// Receives the state of their children.
+    pub tree: Arc<Tree>,
+    /// The process's clock.
+    pub clock: Clock,
+}
+
+/// A change of one actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
     Started,
@@ -29,13 +42,14 @@ impl Change {
 }
 
 impl Supervision {
-    /// Notes how the actor at `path` is now, with `left` restarts of its supervisor, and what brought it there.
+    /// Records the state of the actor at `path`, the restarts its supervisor has `left`, and the change that led to
+    /// it.
     pub(super) fn tell(&self, path: &str, state: ChildState, left: u32, change: Change, reason: &str) {
         let why = Some(reason).filter(|reason| !reason.is_empty());
         self.tree.note(path, state, left, why, change == Change::Restarted);
         let word = change.word();
         match change {
-            // The first start of every shard of a node would fill the journal with the obvious.
+            // Not recorded: the first starts of all shards of a node would fill the journal.
             Change::Started => return,
             Change::Failed | Change::GaveUp => {
                 tracing::warn!(path, change = word, error = reason, "supervision")

@@ -1,23 +1,26 @@
 //! Supervisors over real actors.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ractor::{Actor, ActorProcessingErr};
+use futures::future::FutureExt as _;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use troupe_runtime::NodeId;
+use troupe_runtime::supervised::{ChildSpec, Restart};
+use troupe_runtime::time::Clock;
 
 use super::*;
 use crate::journal::RingJournal;
-use crate::strategy::Strategy;
-use crate::tree::ChildState;
+use crate::strategy::{Options, Strategy};
+use crate::tree::{ChildState, Tree};
 
 struct Worker;
 
 enum Work {
     Panic,
     Finish,
-    /// Never come back from this message.
+    /// Never return from this message.
     Hang,
 }
 
@@ -43,7 +46,7 @@ impl Actor for Worker {
         _: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match work {
-            Work::Panic => panic!("told to"),
+            Work::Panic => panic!("on request"),
             Work::Finish => myself.stop(None),
             Work::Hang => std::future::pending().await,
         }
@@ -64,9 +67,9 @@ impl Actor for Worker {
 struct Crew {
     actors: Mutex<Vec<Option<ActorRef<Work>>>>,
     starts: Vec<AtomicU32>,
-    /// Starts to refuse, from now on.
+    /// Number of starts to refuse from now on.
     refused: Vec<AtomicU32>,
-    /// Who stopped, in order.
+    /// Children that stopped, in order.
     stopped: Mutex<Vec<usize>>,
 }
 
@@ -137,7 +140,7 @@ fn shared() -> Supervision {
 async fn until(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(10), "waited in vain: {what}");
+        assert!(start.elapsed() < Duration::from_secs(10), "timed out waiting for {what}");
         tokio::task::yield_now().await;
     }
 }
@@ -155,18 +158,18 @@ async fn a_panicking_child_is_started_again_and_its_siblings_by_strategy() {
         let supervisor = supervise("node", specs, options, shared.clone(), None).await.unwrap();
         crew.tell(1, Work::Panic);
         until("restarts", || crew.starts() == expected).await;
-        // The crew counts a start before its supervisor has noted it.
+        // The crew counts a start before its supervisor has recorded it.
         let noted = || shared.tree.view().actors.iter().any(|a| a.path == "node/w1" && a.restarts > 0);
         until("the tree", noted).await;
         let view = shared.tree.view();
         let w1 = view.actors.iter().find(|actor| actor.path == "node/w1").unwrap();
-        assert_eq!((w1.restarts, w1.last_reason.as_deref()), (1, Some("told to")), "{strategy:?}");
+        assert_eq!((w1.restarts, w1.last_reason.as_deref()), (1, Some("on request")), "{strategy:?}");
         supervisor.stop_and_wait(None, None).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_child_that_has_done_its_work_is_left_alone() {
+async fn a_child_that_has_finished_is_not_restarted() {
     let (crew, specs) = crew(1, Restart::Transient);
     let shared = shared();
     let supervisor = supervise("node", specs, Options::default(), shared.clone(), None).await.unwrap();
@@ -178,7 +181,7 @@ async fn a_child_that_has_done_its_work_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_supervisor_that_gives_up_fails_and_its_own_supervisor_starts_it_anew() {
+async fn a_supervisor_that_gives_up_fails_and_its_own_supervisor_restarts_it() {
     let (crew, specs) = crew(1, Restart::Permanent);
     let shared = shared();
     let narrow = Options { restarts_max: 1, ..Options::default() };
@@ -187,7 +190,7 @@ async fn a_supervisor_that_gives_up_fails_and_its_own_supervisor_starts_it_anew(
     crew.tell(0, Work::Panic);
     until("the first restart", || crew.starts() == [2]).await;
     crew.tell(0, Work::Panic);
-    until("a new supervisor starts it anew", || crew.starts() == [3]).await;
+    until("a new supervisor starts it again", || crew.starts() == [3]).await;
     let changes: Vec<String> =
         shared.journal.newest(99).into_iter().rev().map(|record| record.change).collect();
     assert!(changes.contains(&"gave_up".to_owned()), "{changes:?}");
@@ -195,7 +198,7 @@ async fn a_supervisor_that_gives_up_fails_and_its_own_supervisor_starts_it_anew(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn stopping_all_stops_each_in_reverse_order_at_every_depth_and_starts_none_again() {
+async fn stopping_all_stops_each_in_reverse_order_at_every_depth_and_restarts_none() {
     let (crew, mut specs) = crew(4, Restart::Permanent);
     let shared = shared();
     let inner = supervisor_spec("node/inner", specs.split_off(1), Options::default(), shared.clone());
@@ -244,7 +247,7 @@ async fn a_child_that_does_not_stop_in_time_is_killed_before_its_successor_start
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn starts_that_fail_are_tried_again_and_too_many_end_the_supervisor_with_a_failure() {
+async fn failed_starts_are_retried_and_too_many_end_the_supervisor_with_a_failure() {
     let narrow = Options { restarts_max: 2, ..Options::default() };
     let (patient, specs) = crew(2, Restart::Permanent);
     patient.refused[0].store(2, Ordering::SeqCst);
@@ -258,15 +261,15 @@ async fn starts_that_fail_are_tried_again_and_too_many_end_the_supervisor_with_a
     let outer = supervise("node", vec![inner], narrow, shared.clone(), None).await.unwrap();
     crew.refused[1].store(u32::MAX, Ordering::SeqCst);
     crew.tell(1, Work::Panic);
-    // Each new supervisor gives up in its turn, until the root does.
+    // Each new supervisor gives up too, until the root gives up.
     outer.wait(Some(Duration::from_secs(20))).await.unwrap();
     assert_eq!(shared.state("node"), Some(ChildState::GaveUp));
     assert_eq!(crew.actor(0).get_status(), ractor::ActorStatus::Stopped, "a sibling is left behind");
-    assert_eq!(crew.starts(), [3, 1], "one start of the whole for each restart that the root allows");
+    assert_eq!(crew.starts(), [3, 1], "one start of the group for each restart that the root allows");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_supervisor_that_stops_forgets_who_was_to_start() {
+async fn a_supervisor_that_stops_cancels_pending_starts() {
     let (crew, specs) = crew(1, Restart::Permanent);
     let shared = shared();
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();

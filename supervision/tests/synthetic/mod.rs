@@ -1,4 +1,4 @@
-//! A cluster made of numbers: three nodes, twelve shards, the same for the same seed and age.
+//! A synthetic cluster of three nodes and twelve shards, the same for the same seed and age.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,7 @@ use troupe_supervision::{ChildState, TreeNode, TreeView};
 const NODES: u16 = 3;
 const SHARDS: u32 = 12;
 
-/// The synthetic cluster. A node among `hung` never answers.
+/// The synthetic cluster. A node in `hung` never answers.
 pub(crate) struct Synthetic {
     seed: u64,
     started: Timestamp,
@@ -57,7 +57,7 @@ impl Synthetic {
         }
     }
 
-    /// A number below `below` for these coordinates.
+    /// A pseudo-random number below `below` for these coordinates.
     fn number(&self, a: u64, b: u64, below: u64) -> u64 {
         let mut z = self.seed ^ a.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ b.wrapping_mul(0xD1B5_4A32_D192_ED03);
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -75,7 +75,7 @@ impl Synthetic {
         let leads = Self::leader(shard) == node;
         let second = age.as_secs();
         let per_s = (20 + self.number(id, 1, 180)) as f64;
-        // Swings by two thirds, and never goes back: the slope of 2 sin(t / 3) stays above minus one.
+        // Varies by two thirds, and never decreases: the slope of 2 sin(t / 3) stays above minus one.
         let swing = 2.0 * (age.as_secs_f64() / 3.0 + id as f64).sin();
         let commands_total = (per_s * (age.as_secs_f64() + 2.0 + swing)) as u64;
         let committed = 10_000 + id * 131 + commands_total;
@@ -119,7 +119,7 @@ impl Synthetic {
     }
 }
 
-/// Everything that is asked for is done at once.
+/// Every operation completes at once.
 impl Operate for Synthetic {
     fn cluster(&self) -> BoxFuture<'static, Result<Cluster, AskError>> {
         futures::future::ready(Ok(self.now())).boxed()

@@ -1,4 +1,4 @@
-// A canary analysis: the score of each look, and each metric with both its samples.
+// A canary analysis: the score of each look, and each metric with the samples of baseline and canary.
 
 import { chart, figure, framed } from '/charts.js';
 import { make } from '/dom.js';

@@ -1,4 +1,4 @@
-// Pictures of numbers over time: lines, bands, thresholds, marks and spans, as SVG without any library.
+// Charts of numbers over time as SVG: lines, bands, thresholds, marks and spans.
 
 import { clock, make, makeSvg } from '/dom.js';
 
@@ -13,17 +13,17 @@ export const figure = (number, digits = 3) => (number === null || number === und
     : String(Number(number.toPrecision(digits))));
 
 // `x`: one for each value. `lines`: [{ values, tone }], `bands`: [{ low, high, tone }], `marks`: [{ x, tone, words }],
-// `spans`: [{ from, to, words }]. A null is a gap. `label` names the picture for those who do not see it.
+// `spans`: [{ from, to, words }]. A null is a gap. `label` describes the chart for screen readers.
 export function chart({ label, x, lines = [], bands = [], marks = [], spans = [], zero = false, format = figure, ticks = clock }) {
   const svg = makeSvg('svg', { class: 'chart', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label });
   const values = [...lines.flatMap((line) => line.values), ...bands.flatMap((band) => [...band.low, ...band.high])]
     .filter((value) => Number.isFinite(value));
   if (x.length === 0 || values.length === 0) {
-    svg.append(makeSvg('text', { x: LEFT, y: HEIGHT / 2, class: 'none' }, 'nothing yet'));
+    svg.append(makeSvg('text', { x: LEFT, y: HEIGHT / 2, class: 'none' }, 'no data yet'));
     return svg;
   }
   let [low, high] = [Math.min(...values, ...(zero ? [0] : [])), Math.max(...values, ...(zero ? [0] : []))];
-  // The first looks of a band are so wide that nothing else could be seen: what is shown is some widths of the newest.
+  // The first looks of a band are very wide. The range is limited to a few widths of the newest band, so that it stays visible.
   const newest = bands.map((band) => [band.low.findLast(Number.isFinite), band.high.findLast(Number.isFinite)]).find(([from]) => from !== undefined);
   if (newest && newest[1] > newest[0]) {
     const width = newest[1] - newest[0];
@@ -65,7 +65,7 @@ export function chart({ label, x, lines = [], bands = [], marks = [], spans = []
   return svg;
 }
 
-// Indices in a row for which something holds.
+// Runs of consecutive indices for which `holds` is true.
 function runs(holds) {
   const found = [];
   holds.forEach((good, index) => {

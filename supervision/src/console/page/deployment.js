@@ -1,4 +1,4 @@
-// One execution of a pipeline: its stages as a graph, who answered over time, what the canary scored, and who did what.
+// One execution of a pipeline: its stages as a graph, the traffic over time, the canary scores, and the operations log.
 
 import { chart, figure, framed, table } from '/charts.js';
 import { clock, duration, make, makeSvg } from '/dom.js';
@@ -15,10 +15,10 @@ const HEIGHT = 54;
 const GAP_X = 34;
 const GAP_Y = 14;
 
-// An enum as it is stored: a name alone, or an object with one.
+// A stored enum is a name, or an object with the name as its only key.
 const kind = (does) => WORDS[(typeof does === 'string' ? does : Object.keys(does)[0]).toLowerCase()] ?? '';
 
-// The longest way from a stage without requisites: its column.
+// A stage's column: the length of the longest path from a stage without prerequisites.
 function columns(stages) {
   const column = new Map();
   const of = (stage) => {
@@ -33,7 +33,7 @@ function columns(stages) {
   return column;
 }
 
-// What stages are called and coloured by is the caller's, where it is no pipeline.
+// `tones` and `words` name the colour of a status and the label of a stage; the defaults are those of pipelines.
 export function graph(stages, held, now, { tones = TONES, words = ({ does }) => kind(does) } = {}) {
   const column = columns(stages);
   const rows = new Map();
@@ -58,7 +58,7 @@ export function graph(stages, held, now, { tones = TONES, words = ({ does }) => 
     const { left, top } = place.get(stage.ref_id);
     const run = held[stage.ref_id] ?? { status: 'NOT_STARTED' };
     const took = run.began ? duration((run.ended ?? now) - run.began) : '';
-    const attempt = run.attempt > 1 ? `, try ${run.attempt}` : '';
+    const attempt = run.attempt > 1 ? `, attempt ${run.attempt}` : '';
     svg.append(makeSvg('g', { class: `stage ${tones[run.status] ?? ''}`, transform: `translate(${left},${top})` },
       makeSvg('title', {}, `${stage.ref_id}: ${run.status}${run.why ? `, ${run.why}` : ''}`),
       makeSvg('rect', { width: WIDTH, height: HEIGHT, rx: 6 }),
@@ -71,7 +71,7 @@ export function graph(stages, held, now, { tones = TONES, words = ({ does }) => 
 
 const short = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
-// Who answered: each change holds until the next one.
+// The share of each role over time: a share holds until the next change.
 function traffic(run, now) {
   const weights = run.weights ?? [];
   if (weights.length === 0) return null;
@@ -114,18 +114,18 @@ async function scores(stages, held, entity) {
       lines: [{ values: canary.looks.map((look) => look.score) },
         { values: canary.looks.map(() => canary.thresholds.pass), tone: 'threshold' },
         { values: canary.looks.map(() => canary.thresholds.marginal), tone: 'threshold' }],
-    }), make('a', { href: `#canaries/${encodeURIComponent(id)}` }, `${id}: each metric`)));
+    }), make('a', { href: `#canaries/${encodeURIComponent(id)}` }, `${id}: all metrics`)));
   }
   return drawn;
 }
 
 export async function drawDeployment(state, key, entity) {
   const run = state.run;
-  if (!run?.begun) return [make('p', {}, 'It has not been made.')];
+  if (!run?.begun) return [make('p', {}, 'This deployment does not exist.')];
   const now = Date.now();
   const { definition, by, number, pipeline } = run.begun;
   const target = run.target ? `${run.target.model}@${run.target.canary} beside ${run.target.production || 'the champion'}` : 'nothing yet';
-  const since = run.started ? `${duration((run.ended ?? now) - run.started)} since ${clock(run.started)}` : 'waits for its turn';
+  const since = run.started ? `${duration((run.ended ?? now) - run.started)} since ${clock(run.started)}` : 'queued';
   return [
     make('p', {}, make('strong', { class: TONES[run.status] ?? '' }, run.status), ` ${since}. Execution ${number} of `,
       make('a', { href: `#pipelines/${encodeURIComponent(pipeline)}` }, pipeline), `, started by ${by}. Delivers ${target}.`,
@@ -134,7 +134,7 @@ export async function drawDeployment(state, key, entity) {
     make('div', { class: 'legend' }, make('span', {}, make('i', { class: 'key production' }), 'production'),
       make('span', {}, make('i', { class: 'key baseline' }), 'baseline'), make('span', {}, make('i', { class: 'key canary' }), 'canary')),
     make('div', { class: 'figures' }, ...[traffic(run, now), ...await scores(definition.stages, run.stages, entity)].filter(Boolean)),
-    table(['When', 'Who', 'What', 'Why'], [...run.notes].reverse().map((note) => [clock(note.at), note.who, note.what, note.why])),
+    table(['When', 'User', 'Action', 'Reason'], [...run.notes].reverse().map((note) => [clock(note.at), note.who, note.what, note.why])),
   ];
 }
 
@@ -143,9 +143,9 @@ export function drawPipeline(state, key) {
   const rows = [...(executions?.held ?? [])].reverse().slice(0, 100);
   const link = (number) => make('a', { href: `#deployments/${encodeURIComponent(`${key}:${number}`)}` }, `${key}:${number}`);
   return [
-    make('p', {}, definition ? `Application ${definition.application}, revision ${state.revision}. Starts for ${definition.triggers.map(({ signal }) => signal).join(', ') || 'people alone'}.` : 'There is no definition.'),
+    make('p', {}, definition ? `Application ${definition.application}, revision ${state.revision}. Triggers: ${definition.triggers.map(({ signal }) => signal).join(', ') || 'manual start only'}.` : 'This pipeline has no definition.'),
     definition ? make('div', { class: 'scroll' }, graph(definition.stages, {}, Date.now())) : null,
-    table(['Execution', 'Status', 'By', 'When', 'Why'], rows.map((row) => [link(row.number), { text: row.status, tone: TONES[row.status] ?? '' },
+    table(['Execution', 'Status', 'Started by', 'When', 'Reason'], rows.map((row) => [link(row.number), { text: row.status, tone: TONES[row.status] ?? '' },
       row.by, clock(row.at), row.why])),
   ].filter((part) => part !== null);
 }

@@ -1,4 +1,4 @@
-// Elements from data. Text only ever becomes text nodes, so that no state, key or reason can become markup.
+// Builds elements from data. Text only becomes text nodes, so that a state, key or reason cannot inject markup.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -21,7 +21,7 @@ function fill(element, attributes, children) {
 
 export const byId = (id) => document.getElementById(id);
 
-// Writes only what changed: selections and scroll positions survive the next snapshot.
+// Writes only changes, so that selections and scroll positions survive the next snapshot.
 export function setText(element, text) {
   if (element.textContent !== String(text)) element.textContent = text;
 }
@@ -30,7 +30,7 @@ export function setClass(element, name) {
   if (element.className !== name) element.className = name;
 }
 
-// Makes `parent`'s children those of `items`, keeping the element of each key, so that focus, hover and open folds stay.
+// Makes the children of `parent` match `items`. Elements are kept by key, so that focus, hover and open folds stay.
 export function reconcile(parent, items, keyOf, create, update) {
   const kept = new Map();
   for (const child of [...parent.children]) {

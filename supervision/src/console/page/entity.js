@@ -1,11 +1,11 @@
-// Finds one entity by kind and key. The address of the page remembers it, so that a look can be passed on.
+// Shows one entity by kind and key. The page's URL contains both, so that the link can be shared.
 
 import { byId, bytes, clock, facts, make, micros, setText } from '/dom.js';
 import { draw, isDrawn } from '/judges.js';
 import { nodeName } from '/nodes.js';
 
 const KEYS_MAX = 20;
-// Of the messages' table.
+// Columns of the table of messages.
 const COLUMNS = 6;
 
 export function listenForEntity() {
@@ -44,13 +44,13 @@ async function fetchJson(path) {
   return body;
 }
 
-// An integer beyond 2^53 stays as it was written: rounded, an id would be another one's.
+// An integer above 2^53 keeps its original digits: rounding would turn one id into another.
 function exact(_, value, context) {
   const rounded = typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '');
   return rounded && JSON.rawJSON ? JSON.rawJSON(context.source) : value;
 }
 
-// Only the newest look is shown, in whatever order the answers come.
+// Numbers the requests: only the answer to the newest one is shown, even if answers arrive out of order.
 let newest = 0;
 
 async function look(kind, key) {
@@ -71,12 +71,12 @@ async function look(kind, key) {
   }
 }
 
-// Looks again at what is drawn: numbers over time are looked at for a while.
+// Refreshes an entity that is drawn, because its charts change over time.
 export function lookAgain() {
   if (shown && isDrawn(shown.address.kind)) look(shown.address.kind, shown.address.key);
 }
 
-// The look at the entity that is shown; the page may come to know the node's name only after it.
+// The entity that is shown. The node's name may become known later, so the facts are drawn again.
 let shown = null;
 
 export function showEntityFacts() {
@@ -86,7 +86,7 @@ export function showEntityFacts() {
     ['entity', `${entity.address.kind}/${entity.address.key}`],
     ['shard', entity.shard], ['node', nodeName(entity.node)], ['role', entity.role], ['term', entity.term],
     ['bytes', bytes(entity.bytes)], ['faults', entity.given_up ? `${entity.faults}, given up` : entity.faults],
-    ['resident', entity.resident ? 'yes' : 'loaded for this look'],
+    ['resident', entity.resident ? 'yes' : 'loaded for this request'],
   ]);
 }
 
@@ -99,7 +99,7 @@ function show(entity) {
     make('td', { class: 'at' }, clock(message.at)), make('td', {}, message.verb), make('td', {}, message.caller),
     make('td', { class: 'n' }, message.took_us ? micros(message.took_us) : ''), make('td', { class: 'n' }, message.events),
     make('td', { class: 'bad' }, message.error ?? '')));
-  const none = make('tr', {}, make('td', { class: 'empty', colspan: COLUMNS }, 'None of the messages that the shard remembers.'));
+  const none = make('tr', {}, make('td', { class: 'empty', colspan: COLUMNS }, 'No messages among the recent ones of the shard.'));
   byId('entity-messages').tBodies[0].replaceChildren(...(messages.length > 0 ? messages : [none]));
 }
 
@@ -113,7 +113,7 @@ async function suggest({ kind, key }) {
     const { keys } = await fetchJson(query);
     if (query === asked) byId('entity-keys').replaceChildren(...keys.map((value) => make('option', { value })));
   } catch {
-    // Suggestions are a convenience: the look itself says what is wrong.
+    // Suggestions are optional: the request for the entity shows the error.
     byId('entity-keys').replaceChildren();
   }
 }

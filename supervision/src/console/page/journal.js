@@ -1,4 +1,4 @@
-// What happened lately on all nodes.
+// The newest lifecycle records of all nodes.
 
 import { byId, clock, make, reconcile, setText } from '/dom.js';
 import { nodeName } from '/nodes.js';
@@ -9,7 +9,7 @@ const GOOD = new Set(['became_leader', 'peer_up', 'started']);
 export function showJournal(journal) {
   const missing = journal.missing.map(nodeName).join(', ');
   setText(byId('journal-missing'), missing ? `without ${missing}` : '');
-  // Several records may be equal in every field; the count keeps their keys apart.
+  // Several records may have the same fields; a count makes their keys unique.
   const seen = new Map();
   const records = journal.records.map((record) => {
     const key = [record.at, record.node, record.subject, record.change].join(' ');

@@ -1,4 +1,4 @@
-// The judges: what there is to look at, and the picture of the one that is looked at.
+// Judges, deliveries and workflows: the lists, and the drawing of the selected entity.
 
 import { byId, make } from '/dom.js';
 import { drawCanary } from '/canary.js';
@@ -34,7 +34,7 @@ async function entity(kind, key) {
 
 export const isDrawn = (kind) => Object.hasOwn(DRAWN, kind);
 
-// Draws the entity that is shown; what cannot be drawn is left to its JSON.
+// Draws the selected entity; other kinds are shown as JSON only.
 export async function draw(kind, key, state) {
   const place = byId('entity-drawn');
   if (!isDrawn(kind) || !state) {

@@ -1,4 +1,4 @@
-// What came of what: a node with what lies before and behind it, a column for each step.
+// Lineage: a node with its sources to the left and its results to the right, one column per step.
 
 import { make, makeSvg } from '/dom.js';
 
@@ -11,7 +11,7 @@ const GAP_Y = 10;
 
 const short = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
-// The entity behind a node, where the console can draw it.
+// The entity that a node stands for, if the console can draw it.
 function behind(node) {
   const rest = node.slice(node.indexOf(':') + 1);
   if (node.startsWith('run:')) return ['runs', rest];
@@ -49,7 +49,7 @@ async function walked(node, entity) {
 
 export async function lineageGraph(node, entity) {
   const { columns, edges, dropped } = await walked(node, entity);
-  if (columns.size === 1) return make('p', { class: 'quiet' }, 'Nothing is known to have come of it, nor it of anything.');
+  if (columns.size === 1) return make('p', { class: 'quiet' }, 'No lineage is recorded for this node.');
   const first = Math.min(...columns.values());
   const rows = new Map();
   const place = new Map([...columns].map(([name, column]) => {
@@ -75,15 +75,15 @@ export async function lineageGraph(node, entity) {
       makeSvg('text', { x: 10, y: 31, class: 'kind' }, short(name.slice(cut + 1), 32)));
     svg.append(makeSvg('g', { class: name === node ? 'running' : '', 'data-node': name, transform: `translate(${left},${top})` }, link));
   }
-  const more = dropped > 0 ? make('p', { class: 'quiet' }, `${dropped} edges were dropped for want of room.`) : null;
+  const more = dropped > 0 ? make('p', { class: 'quiet' }, `${dropped} edges were dropped at the limit of a node.`) : null;
   return make('div', {}, svg, more);
 }
 
 export async function drawLineage(_, key, entity) {
   const [kind, name] = behind(key);
   return [
-    make('p', {}, `What ${key} came of, and what came of it. `, kind === 'lineage' ? null
-      : make('a', { href: `#${kind}/${encodeURIComponent(name)}` }, 'What it is')),
+    make('p', {}, `The sources and results of ${key}. `, kind === 'lineage' ? null
+      : make('a', { href: `#${kind}/${encodeURIComponent(name)}` }, 'Show the entity')),
     make('div', { class: 'scroll', 'data-testid': 'lineage' }, await lineageGraph(key, entity)),
   ];
 }

@@ -1,4 +1,4 @@
-// Listens to the stream and hands each snapshot to the parts of the page.
+// Reads the stream and passes each snapshot to the parts of the page.
 
 import { byId, clock, make, reconcile, setClass, setText } from '/dom.js';
 import { listenForEntity, lookAgain, showEntityFacts } from '/entity.js';
@@ -8,7 +8,7 @@ import { showNodes } from '/nodes.js';
 import { showShards } from '/shards.js';
 import { showTree } from '/tree.js';
 
-// A stream that is silent for longer than this is as good as lost.
+// A stream without a snapshot for this long counts as lost.
 const SILENT_MS = 8000;
 
 let last = 0;
@@ -51,7 +51,7 @@ function lost() {
   byId('banner').hidden = false;
 }
 
-// The browser reconnects by itself after a cut, but not after an error answer, nor when packets just stop coming.
+// The browser reconnects after a closed connection, but not after an error answer or when packets stop arriving.
 setInterval(() => {
   if (source.readyState === EventSource.CLOSED || (last > 0 && Date.now() - last > SILENT_MS)) {
     lost();

@@ -1,4 +1,4 @@
-// A monitor: drift of each feature against its threshold, alarms and silences.
+// A monitor: drift of each feature and its threshold, alarms and silences.
 
 import { chart, figure, framed, table } from '/charts.js';
 import { clock, make } from '/dom.js';
@@ -32,6 +32,6 @@ export function drawMonitor(state) {
   return [
     make('p', {}, `${spec.subject || 'a monitor'}: `, make('strong', { class: phase === 'failed' ? 'bad' : '' }, words)),
     make('div', { class: 'figures' }, ...features, ...others),
-    make('h3', {}, 'Alarms'), rows.length > 0 ? table(['Told', 'What', '', 'Since', 'Why'], rows) : make('p', { class: 'quiet' }, 'None.'),
+    make('h3', {}, 'Alarms'), rows.length > 0 ? table(['At', 'Subject', 'State', 'Since', 'Reason'], rows) : make('p', { class: 'quiet' }, 'None.'),
   ];
 }

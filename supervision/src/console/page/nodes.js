@@ -1,8 +1,8 @@
-// One card for each configured node.
+// One card per configured node.
 
 import { byId, bytes, duration, facts, make, makeSvg, micros, reconcile, setClass, setText, whole } from '/dom.js';
 
-// Snapshots that a sparkline reaches back.
+// Length of a sparkline, in snapshots.
 const POINTS = 90;
 const history = new Map();
 let names = new Map();
@@ -17,7 +17,7 @@ export function showNodes(cluster) {
     (card, node) => update(card, node, cluster, rates.get(node.node), rtts.get(node.node)));
 }
 
-// A node's round trip as the node that looks measures it; its own is none.
+// Round trips as measured by the node that serves this page; it has no entry for itself.
 function roundTrips({ nodes, here }) {
   const peers = nodes.find((node) => node.node === here)?.view?.peers ?? [];
   return new Map(peers.map((peer) => [peer.node, peer]));
@@ -54,7 +54,7 @@ function shown(view, cluster, rate, peer) {
     ['commands', rate ? `${whole(rate.commands)}/s` : '…'],
     ['queries', rate ? `${whole(rate.queries)}/s` : '…'],
     ['cpu time', duration(view.cpu_ms)],
-    // Last, because it is long: it has the rest of the row to itself.
+    // Last, because it is long: it takes the rest of the row.
     ['incarnation', view.incarnation],
   ];
 }

@@ -1,4 +1,4 @@
-// An experiment: its arms, and where each effect lies at each look, with the look that decided.
+// An experiment: its arms, the interval of each effect at each look, and the look that decided.
 
 import { chart, figure, framed, table } from '/charts.js';
 import { clock, make } from '/dom.js';
@@ -8,7 +8,7 @@ const percent = (share) => (share === null || share === undefined ? '–' : `${(
 const signed = (number) => (number === null || number === undefined ? '–' : `${number > 0 ? '+' : ''}${figure(number)}`);
 const range = ([low, high], format) => `${format(low)} to ${format(high)}`;
 
-// What is shown of an effect: in parts of the first variation where it is relative to that, else in the metric's own unit.
+// An effect is shown relative to the first variation if a relative interval exists, else in the metric's own unit.
 const relative = { of: (one) => one.effect, within: (one) => one.interval, format: percent };
 const absolute = { of: (one) => one.difference, within: (one) => one.difference_interval, format: signed };
 const shownBy = (one) => (one.interval || !one.difference_interval ? relative : absolute);
@@ -16,7 +16,7 @@ const shownBy = (one) => (one.interval || !one.difference_interval ? relative : 
 export function drawOutcome(state) {
   const { looks, decided, arms, mixed } = state;
   const last = looks.at(-1);
-  const members = arms.map((arm) => `${arm.variation}: ${arm.members.toLocaleString('en')}`).join(', ') || 'nobody yet';
+  const members = arms.map((arm) => `${arm.variation}: ${arm.members.toLocaleString('en')}`).join(', ') || 'none yet';
   const marks = decided ? [{ x: decided.at, tone: 'decided', words: decided.words }] : [];
   const x = looks.map((look) => look.at);
   const series = (last?.measured ?? []).map(({ metric, variation }) => {
@@ -34,13 +34,13 @@ export function drawOutcome(state) {
   const rows = (last?.measured ?? []).map((one) => [one.metric, one.variation, one.n, one.baseline, one.value, both(one, absolute),
     both(one, relative), one.p, { text: one.verdict, tone: TONES[one.verdict] }, one.why]);
   return [
-    make('p', {}, `Members: ${members}. In two variations, and so in none: ${mixed}.`),
+    make('p', {}, `Members: ${members}. Excluded, because seen in two variations: ${mixed}.`),
     make('p', {}, decided
       ? make('strong', { class: decided.verdict === 'winner' ? 'good' : 'bad' }, `${decided.verdict}, decided ${clock(decided.at)}: ${decided.words}`)
-      : last?.words ?? 'No look was taken yet.'),
-    make('p', { class: 'quiet' }, `${state.looked} looks. That arms of this size come from their weights has p ${figure(last?.imbalance_p)}.`),
+      : last?.words ?? 'No look yet.'),
+    make('p', { class: 'quiet' }, `${state.looked} looks. Sample ratio mismatch: p ${figure(last?.imbalance_p)}.`),
     make('div', { class: 'figures' }, ...series),
-    rows.length > 0 ? table(['Metric', 'Variation', 'n', 'First', 'Here', 'Difference', 'Of the first', 'p', '', 'Why'], rows) : null,
+    rows.length > 0 ? table(['Metric', 'Variation', 'n', 'Baseline', 'Value', 'Difference', 'Relative', 'p', 'Verdict', 'Reason'], rows) : null,
   ].filter((part) => part !== null);
 }
 

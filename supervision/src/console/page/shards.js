@@ -1,8 +1,8 @@
-// The shard map: a row for each shard, a column for each node.
+// The shard map: one row per shard, one column per node.
 
 import { byId, bytes, facts, make, reconcile, setClass, setText, whole } from '/dom.js';
 
-// The replica last pointed at. Until someone points, the first in trouble, or else the first.
+// The selected replica. Until the user selects one: the first replica in trouble, else the first.
 let chosen = null;
 let latest = null;
 
@@ -61,7 +61,7 @@ function showDetail() {
 }
 
 function detail(replica, cluster) {
-  const leader = cluster.nodes.find((node) => node.node === replica.leader)?.name ?? 'none known';
+  const leader = cluster.nodes.find((node) => node.node === replica.leader)?.name ?? 'unknown';
   const ahead = Math.max(replica.committed, ...cluster.nodes.map((node) => find(node, replica.shard)?.committed ?? 0));
   const rate = cluster.rates.find((node) => node.node === chosen.node)?.shards.find((one) => one.shard === replica.shard);
   return [

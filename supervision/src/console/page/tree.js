@@ -1,8 +1,8 @@
-// The supervision trees of all nodes, folded where all is well and large.
+// The supervision trees of all nodes; large branches without problems are folded.
 
 import { byId, duration, make, reconcile, setClass, setText } from '/dom.js';
 
-// More children than this are folded at first, unless one of them is not well.
+// A branch with more children is folded initially, unless one of them is not running.
 const OPEN_MAX = 8;
 
 export function showTree(trees, now) {
@@ -12,7 +12,7 @@ export function showTree(trees, now) {
   });
 }
 
-// The list holds parents before children; a path's parent is the path without its last name.
+// Parents come before children in the list; a path's parent is the path without its last name.
 function nest(actors) {
   const known = new Map();
   const roots = [];
@@ -58,7 +58,7 @@ function branch(element, node, now) {
   setText(line.querySelector('.quiet'), facts.join(' · '));
   setText(line.querySelector('.why'), node.last_reason ?? '');
   if (element.tagName !== 'DETAILS') return;
-  // The kind of element is part of the key: an actor that gets children becomes a fold.
+  // The key contains the kind of element: an actor that gets children becomes a foldable branch.
   reconcile(element.lastElementChild, node.children, (child) => `${child.children.length > 0 ? '+' : '-'}${child.path}`, create,
     (below, child) => branch(below, child, now));
 }

@@ -1,4 +1,4 @@
-// A workflow with its versions and instances, and one instance: its steps as a graph, its attempts over time, its loops.
+// A workflow with its versions and instances; and one instance: steps as a graph, attempts over time, loops.
 
 import { table } from '/charts.js';
 import { graph } from '/deployment.js';
@@ -16,13 +16,13 @@ const ROW = 20;
 const ROWS_MAX = 60;
 const LANES_MAX = 100;
 const INSTANCES_MAX = 100;
-// Keys of loops' runs that are longer are told by a sum that this page does not reckon.
+// Longer keys of loop runs contain a hash, which this page does not compute.
 const KEY_SPELLED = 160;
 
 const tone = (status) => TONES[status] ?? '';
 const short = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
-// A step as it is defined: an object whose one key says what it is.
+// A step's definition is an object with its type as the only key.
 function opened(step) {
   const [sort, body] = Object.entries(step)[0];
   return { ...body, sort: sort === 'step' ? body.type ?? 'step' : sort, next: Object.keys(body.transition?.successors ?? {}) };
@@ -34,7 +34,7 @@ function stages(defined) {
   }));
 }
 
-// The steps of one lane by id, as a graph wants them.
+// The steps of one lane by id, in the form that `graph` takes.
 function held(defined, lane) {
   return Object.fromEntries(defined.map((step, place) => {
     const run = lane?.steps[place];
@@ -45,7 +45,7 @@ function held(defined, lane) {
 const drawnGraph = (defined, lane) => make('div', { class: 'scroll', 'data-testid': 'steps' },
   graph(stages(defined), held(defined, lane), Date.now(), { tones: TONES, words: ({ sort }) => sort }));
 
-// Each step's attempts as bars between the first beginning and the last end, or now.
+// Each step's attempts as bars, from the first start to the last end or to now.
 function bars(defined, lane, now) {
   const rows = defined.map((step, place) => ({ step, run: lane.steps[place] })).filter(({ run }) => run?.started).slice(0, ROWS_MAX);
   if (rows.length === 0) return null;
@@ -60,7 +60,7 @@ function bars(defined, lane, now) {
     for (const span of spans[row]) {
       const end = span.ended ?? now;
       svg.append(makeSvg('rect', { class: `bar ${tone(span.status)}`, x: left(span.started), y: row * ROW + 3, rx: 2, width: Math.max(2, left(end) - left(span.started)), height: ROW - 6 },
-        makeSvg('title', {}, `${step.id}, try ${span.attempt}: ${span.status} ${duration(end - span.started)}${span.why ? `, ${span.why}` : ''}`)));
+        makeSvg('title', {}, `${step.id}, attempt ${span.attempt}: ${span.status} ${duration(end - span.started)}${span.why ? `, ${span.why}` : ''}`)));
     }
   });
   svg.append(makeSvg('text', { x: NAME_WIDTH, y: height - 4, class: 'tick' }, clock(from)),
@@ -68,7 +68,7 @@ function bars(defined, lane, now) {
   return make('div', { class: 'scroll', 'data-testid': 'attempts' }, svg);
 }
 
-// How far a loop is: what ended well, badly, what is begun, what is still to come.
+// Progress of a loop: succeeded, failed or stopped, and remaining iterations, with links to the running ones.
 function progress(key, laneNumber, defined, lane) {
   const drawn = [];
   defined.forEach((step, place) => {
@@ -93,19 +93,19 @@ function progress(key, laneNumber, defined, lane) {
   return drawn.length > 0 ? make('ul', { class: 'loops', 'data-testid': 'loops' }, ...drawn) : null;
 }
 
-// Which instance, where it stands, and since when.
+// The instance, its status, and since when.
 function words(state, key) {
   const { head } = state.live;
   const { workflow, instance, version, initiator } = state.begun;
   const since = head.started ? ` ${duration((head.ended ?? Date.now()) - head.started)} since ${clock(head.started)}.` : '';
-  const by = initiator?.user ?? initiator?.type ?? 'somebody';
+  const by = initiator?.user ?? initiator?.type ?? 'an unknown user';
   return make('p', {}, make('strong', { class: tone(head.status), 'data-testid': 'run-status' }, head.status), since, ` Instance ${instance} of `,
     make('a', { href: `#workflows/${encodeURIComponent(workflow)}` }, workflow), `, version ${version}, run ${head.run}, started by ${by}.`,
     key.includes('/') ? make('span', {}, ' Part of ', make('a', { href: `#workflow-runs/${encodeURIComponent(key.slice(0, key.indexOf('/')))}` }, key.slice(0, key.indexOf('/'))), '.') : '',
     head.why ? make('span', { class: 'bad' }, ` ${head.why}`) : '');
 }
 
-// Iterations that run, a row for each: its values and where its steps are.
+// One row per running iteration: its values and the status of its steps.
 function iterations(defined, lanes) {
   const rows = lanes.slice(0, LANES_MAX).map(([number, lane]) => [number, short(JSON.stringify(lane.values), 80),
     ...defined.map((_, place) => ({ text: lane.steps[place]?.status ?? '', tone: tone(lane.steps[place]?.status) }))]);
@@ -113,17 +113,17 @@ function iterations(defined, lanes) {
 }
 
 export function drawWorkflowRun(state, key) {
-  if (!state.begun) return [make('p', {}, 'It has not begun.')];
+  if (!state.begun) return [make('p', {}, 'This run has not started.')];
   const kind = state.begun.kind;
   const defined = (state.begun.steps.length > 0 ? state.begun.steps : kind.instance?.workflow.steps ?? []).map(opened);
   const { counts, status } = state.live.head;
   const lanes = Object.entries(state.live.lanes);
-  const timeline = table(['When', 'What'], [...state.live.timeline].reverse().map(([at, what]) => [clock(at), what]));
+  const timeline = table(['When', 'Event'], [...state.live.timeline].reverse().map(([at, what]) => [clock(at), what]));
   if (!kind.instance) {
     const total = kind.foreach ? ` of ${kind.foreach.values.length}` : '';
-    const ended = `${counts.succeeded} iterations${total} ended well, ${counts.failed} badly, ${counts.stopped} were stopped; ${lanes.length} run.`;
+    const ended = `${counts.succeeded} iterations${total} succeeded, ${counts.failed} failed, ${counts.stopped} stopped; ${lanes.length} running.`;
     return [words(state, key), make('p', {}, ended), drawnGraph(defined, lanes[0]?.[1]),
-      table(['Iteration', 'Why'], state.live.failures.map(([lane, why]) => [String(lane), why])), iterations(defined, lanes), timeline];
+      table(['Iteration', 'Reason'], state.live.failures.map(([lane, why]) => [String(lane), why])), iterations(defined, lanes), timeline];
   }
   const [number, lane] = lanes[0] ?? ['0', { steps: [] }];
   const steps = defined.map((step, place) => {
@@ -131,8 +131,8 @@ export function drawWorkflowRun(state, key) {
     return [step.id, step.sort, { text: run?.status ?? 'NOT_CREATED', tone: tone(run?.status) }, run?.attempt ? String(run.attempt) : '', run?.progress?.[0] ?? '', run?.why ?? ''];
   });
   return [words(state, key), drawnGraph(defined, lane), bars(defined, lane, Date.now()), progress(key, number, defined, lane),
-    table(['Step', 'Type', 'Status', 'Try', 'Progress', 'Why'], steps), timeline,
-    status === 'CREATED' ? make('p', {}, 'It waits for its turn.') : null].filter((part) => part !== null);
+    table(['Step', 'Type', 'Status', 'Attempt', 'Progress', 'Reason'], steps), timeline,
+    status === 'CREATED' ? make('p', {}, 'This instance is queued.') : null].filter((part) => part !== null);
 }
 
 export function drawWorkflow(state, key) {
@@ -144,11 +144,11 @@ export function drawWorkflow(state, key) {
     { text: one.status, tone: tone(one.status) }, String(one.version), String(one.run), one.initiator?.user ?? one.initiator?.type ?? '',
     clock(one.created), one.ended ? duration(one.ended - one.created) : '', one.why]);
   return [
-    make('p', {}, version ? (active ? `Version ${active} is active` : `No version is active; ${newest} is the newest`) : 'It was never pushed, or deleted',
+    make('p', {}, version ? (active ? `Version ${active} is active` : `No active version; the newest is ${newest}`) : 'This workflow was never pushed, or was deleted',
       `. ${started} instances so far, ${strategy}.`, properties.owner ? ` Owned by ${properties.owner}.` : '',
       breakpoints.length > 0 ? ` Pauses at ${breakpoints.join(', ')}.` : ''),
     version ? drawnGraph(version.workflow.steps.map(opened), null) : null,
-    make('div', { 'data-testid': 'instances' }, table(['Instance', 'Status', 'Version', 'Run', 'By', 'Created', 'Took', 'Why'], rows)),
-    table(['When', 'What'], [...timeline].reverse().map(([at, what]) => [clock(at), what])),
+    make('div', { 'data-testid': 'instances' }, table(['Instance', 'Status', 'Version', 'Run', 'Started by', 'Created', 'Duration', 'Reason'], rows)),
+    table(['When', 'Event'], [...timeline].reverse().map(([at, what]) => [clock(at), what])),
   ].filter((part) => part !== null);
 }

@@ -9,7 +9,7 @@ fn options(strategy: Strategy) -> Options {
     Options { strategy, restarts_max: 3, period: Duration::from_secs(10), ..Options::default() }
 }
 
-/// A plan whose children all run.
+/// A plan with all children running.
 fn running(strategy: Strategy, children: &[Restart]) -> Plan {
     let mut plan = Plan::new(options(strategy), children.iter().copied(), 1);
     assert_eq!(start_all(&mut plan, Plan::FIRST, Duration::ZERO), (0..children.len()).collect::<Vec<_>>());
@@ -21,14 +21,14 @@ fn start_all(plan: &mut Plan, round: u64, now: Duration) -> Vec<usize> {
     std::iter::from_fn(|| due(plan)).collect()
 }
 
-/// Who is stopped, and who is started after the pause.
+/// The children that are stopped, and the children that are started after the pause.
 fn stopped_and_started(plan: &mut Plan, verdict: Verdict) -> (Vec<usize>, Vec<usize>) {
     let Verdict::Restart { stop, round, .. } = verdict else { panic!("{verdict:?}") };
     (stop, start_all(plan, round, Duration::ZERO))
 }
 
 #[test]
-fn the_kind_of_restart_decides_whether_an_ended_child_comes_back() {
+fn the_kind_of_restart_decides_whether_an_ended_child_restarts() {
     for (restart, ending, back) in [
         (PERMANENT, Ending::Normal, true),
         (PERMANENT, Ending::Failed, true),
@@ -46,7 +46,7 @@ fn the_kind_of_restart_decides_whether_an_ended_child_comes_back() {
 }
 
 #[test]
-fn the_strategy_decides_who_is_stopped_and_started_and_in_which_order() {
+fn the_strategy_decides_which_children_are_stopped_and_started_in_which_order() {
     for (strategy, child, stop, start) in [
         (Strategy::OneForOne, 1, vec![], vec![1]),
         (Strategy::OneForAll, 1, vec![3, 2, 0], vec![0, 1, 2, 3]),
@@ -60,7 +60,7 @@ fn the_strategy_decides_who_is_stopped_and_started_and_in_which_order() {
 }
 
 #[test]
-fn a_temporary_sibling_is_stopped_with_the_group_and_stays_away() {
+fn a_temporary_sibling_is_stopped_with_the_group_and_does_not_restart() {
     let mut plan = running(Strategy::OneForAll, &[PERMANENT, TEMPORARY, PERMANENT]);
     for expected in [(vec![2, 1], vec![0, 2]), (vec![2], vec![0, 2])] {
         let verdict = plan.ended(0, Ending::Failed, Duration::ZERO);
@@ -69,7 +69,7 @@ fn a_temporary_sibling_is_stopped_with_the_group_and_stays_away() {
 }
 
 #[test]
-fn a_transient_sibling_that_had_finished_begins_again_with_its_group() {
+fn a_finished_transient_sibling_restarts_with_its_group() {
     let mut plan = running(Strategy::RestForOne, &[PERMANENT, TRANSIENT, PERMANENT]);
     assert_eq!(plan.ended(1, Ending::Normal, Duration::ZERO), Verdict::Leave);
     let verdict = plan.ended(0, Ending::Failed, Duration::ZERO);
@@ -94,7 +94,7 @@ fn a_child_that_does_not_start_holds_back_those_that_depend_on_it() {
 }
 
 #[test]
-fn a_pause_that_a_later_failure_overtook_finds_nobody_due() {
+fn a_pause_replaced_by_a_later_failure_has_no_child_due() {
     let mut plan = running(Strategy::RestForOne, &[PERMANENT; 3]);
     let Verdict::Restart { round: first, .. } = plan.ended(2, Ending::Failed, Duration::ZERO) else {
         panic!()
@@ -105,7 +105,7 @@ fn a_pause_that_a_later_failure_overtook_finds_nobody_due() {
 }
 
 #[test]
-fn too_many_restarts_within_the_period_escalate_whoever_fails_and_old_ones_do_not_count() {
+fn too_many_restarts_of_any_children_within_the_period_escalate_and_old_ones_do_not_count() {
     let mut plan = running(Strategy::OneForOne, &[PERMANENT; 4]);
     for child in 0..3 {
         let verdict = plan.ended(child, Ending::Failed, Duration::from_secs(1));
@@ -129,16 +129,16 @@ fn pauses_grow_while_a_child_keeps_failing_and_start_over_after_a_healthy_run() 
     }
 }
 
-/// A supervisor without actors: does what the plan says, and knows by itself what has to hold.
+/// A simulated supervisor without actors: executes the plan and checks its invariants independently.
 struct World {
     plan: Plan,
     options: Options,
     restarts: Vec<Restart>,
     runs: Vec<bool>,
     starts: Vec<u32>,
-    /// Pauses that are not over.
+    /// Rounds of the pauses that are not over.
     pauses: Vec<u64>,
-    /// When restarts happened.
+    /// Times of the restarts.
     history: Vec<Duration>,
     now: Duration,
     dice: u64,
@@ -170,7 +170,7 @@ impl World {
         self.dice % sides
     }
 
-    /// One thing happens; false when the supervisor gives up or nothing can happen any more.
+    /// Simulates one event; false if the supervisor gives up or no event is possible.
     fn step(&mut self) -> bool {
         self.now += Duration::from_millis(self.dice % 3_000);
         let running: Vec<usize> = (0..self.runs.len()).filter(|child| self.runs[*child]).collect();
@@ -257,7 +257,7 @@ impl World {
 }
 
 #[test]
-fn no_history_breaks_the_promises_of_a_strategy() {
+fn no_history_breaks_the_invariants_of_a_strategy() {
     let (mut gave_up, mut restarts) = (0, 0);
     for seed in 0..3_000 {
         let mut world = World::new(seed);
@@ -273,7 +273,7 @@ fn no_history_breaks_the_promises_of_a_strategy() {
     }
     assert!(
         gave_up > 100 && restarts > 10_000,
-        "{gave_up} gave up, {restarts} restarts: the dice are loaded"
+        "{gave_up} gave up, {restarts} restarts: the random choices are biased"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Which children an ending concerns, and when they start again: the rules of Erlang/OTP's `supervisor`, with pauses.
+//! Which children an ending affects, and when they restart: the rules of Erlang/OTP's `supervisor`, with backoff.
 
 use std::time::Duration;
 
@@ -8,47 +8,48 @@ use super::backoff::{mix, pause};
 use super::intensity::Recent;
 use super::{Options, Strategy};
 
-/// How a child came to an end.
+/// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It stopped of its own accord.
+    /// It stopped by itself.
     Normal,
     /// It panicked, returned an error or was killed.
     Failed,
-    /// It did not get as far as running.
+    /// Its start failed.
     NotStarted,
 }
 
-/// What follows from an ending. Children are numbered in the order of their start.
+/// The decision after an ending. Children are numbered in the order of their start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing: this child has done its work.
+    /// Do nothing: the child has finished.
     Leave,
-    /// Stop `stop` now; after the pause, start whoever [`Plan::due`] names for this round.
+    /// Stop the children in `stop` now. After the pause, start the children that [`Plan::due`] returns for this
+    /// round.
     Restart {
-        /// Children that run and are to be stopped, the last started first.
+        /// Running children to stop, the last started first.
         stop: Vec<usize>,
-        /// Names the pause. A later decision may empty it: then nobody is due.
+        /// Number of the pause. A later decision may move its children to another round; then `due` returns `None`.
         round: u64,
-        /// How long the pause is.
+        /// Length of the pause.
         after: Duration,
     },
-    /// Too many restarts: stop everything and fail, so that the parent decides.
+    /// The restart limit is exceeded: stop all children and fail, so that the parent decides.
     Escalate,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// To be started when this round is over.
+    /// Starts when this round is over.
     Waits {
         round: u64,
     },
     Runs {
         since: Duration,
     },
-    /// Has done its work; comes back only with its group.
+    /// Has finished; restarts only together with its group.
     Rests,
-    /// Ended for good.
+    /// Ended and never restarts.
     Gone,
 }
 
@@ -60,7 +61,7 @@ struct Child {
     attempts: u32,
 }
 
-/// The rules of one supervisor and its memory.
+/// The rules and the state of one supervisor.
 #[derive(Debug, Clone)]
 pub struct Plan {
     options: Options,
@@ -71,7 +72,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The round that children wait for before their first start.
+    /// The round of the first start.
     pub const FIRST: u64 = 0;
 
     /// A plan for children that start in this order, all due in [`Self::FIRST`].
@@ -82,14 +83,14 @@ impl Plan {
         Self { options, children, recent: Recent::default(), round: Self::FIRST, seed }
     }
 
-    /// The next child to start in a round that is over. Each has to be told of with [`Self::started`] or
-    /// [`Self::ended`] before the next one is asked for: one that does not start may hold back those after it.
+    /// The next child to start in a round that is over. Report each with [`Self::started`] or [`Self::ended`] before
+    /// the next call: a child that fails to start may hold back those after it.
     #[must_use]
     pub fn due(&self, round: u64) -> Option<usize> {
         self.children.iter().position(|child| child.phase == Phase::Waits { round })
     }
 
-    /// Notes that a child runs since `now`, a time since any fixed start.
+    /// Records that a child runs since `now`, measured from any fixed start.
     pub fn started(&mut self, child: usize, now: Duration) {
         if let Some(child) = self.children.get_mut(child) {
             child.phase = Phase::Runs { since: now };
@@ -128,7 +129,7 @@ impl Plan {
         }
     }
 
-    /// Whether a child waits for another start.
+    /// Whether a child waits for a restart.
     #[must_use]
     pub fn waits(&self, child: usize) -> bool {
         self.children.get(child).is_some_and(|child| matches!(child.phase, Phase::Waits { .. }))
@@ -140,7 +141,7 @@ impl Plan {
         self.recent.left(&self.options)
     }
 
-    /// Lets everyone whom the failure concerns wait for the current round; says who of them runs, last started first.
+    /// Moves every affected child to the current round; returns those that still run, last started first.
     fn regroup(&mut self, failed: usize) -> Vec<usize> {
         let concerned = match self.options.strategy {
             Strategy::OneForOne => failed..failed + 1,
@@ -157,7 +158,7 @@ impl Plan {
             }
             child.phase = match child.phase {
                 Phase::Gone => Phase::Gone,
-                // Stopped with its siblings, a temporary child does not come back with them.
+                // A temporary child that was stopped with its siblings does not restart.
                 Phase::Runs { .. } if child.restart == Restart::Temporary => Phase::Gone,
                 _ => Phase::Waits { round },
             };
