@@ -1,4 +1,4 @@
-//! Every kind of the platform, and its verbs.
+//! Every kind of the platform, with its verbs.
 
 use troupe_runtime::Registry;
 
@@ -7,7 +7,7 @@ use crate::{
     orchestrator, profiles,
 };
 
-/// The kinds that a node runs, container by container.
+/// The kinds that a node runs, by container.
 #[must_use]
 pub fn registry() -> Registry {
     [
@@ -30,7 +30,7 @@ pub fn registry() -> Registry {
 mod tests {
     use super::registry;
 
-    /// The platform's protocol: a verb that leaves this table breaks every client and every stored outbox.
+    /// The platform's protocol: a verb removed from this table breaks every client and every stored outbox.
     const VERBS: &str = "
         canaries cancel.v1 get.v1 give-up.v1 judge.v1 overdue.v1 start-for.v1 start.v1
         canary-configs delete.v1 get.v1 put.v1
@@ -85,8 +85,8 @@ mod tests {
             .filter(|(_, verb)| !verb.repeatable)
             .map(|(kind, verb)| format!("{kind} {}", verb.name))
             .collect();
-        // These are effects: the outbox's own high-water marks keep them from counting twice. Probes count each decision on
-        // purpose: their clients protect themselves with idempotency keys, which is what is probed.
+        // These are effects: the outbox's high-water marks keep them from counting twice. Probes count each decision
+        // on purpose. Their clients use idempotency keys, which is what the probes test.
         let effects = [
             "clients report.v1",
             "content count.v1",
@@ -101,14 +101,14 @@ mod tests {
         ];
         let probes =
             ["append", "cas", "forward", "keep", "put", "take"].map(|verb| format!("probes {verb}.v1"));
-        // A claim that is lost leaves a lease that runs out.
+        // A lost claim leaves a lease that expires.
         let claims = ["tasks claim.v1".to_owned()];
-        // These draw a number: the edge sends each under a key of its own.
+        // These draw a number; the gateway sends each with an idempotency key.
         let numbers =
             ["flows start-run.v1", "registered-models add-version.v1", "runs new-task.v1"].map(str::to_owned);
         let mut expected: Vec<String> =
             effects.map(str::to_owned).into_iter().chain(probes).chain(claims).chain(numbers).collect();
-        // As kinds come: in the order of their names.
+        // The registry lists kinds by name.
         expected.sort();
         assert_eq!(once, expected);
     }

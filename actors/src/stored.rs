@@ -1,4 +1,4 @@
-//! How the judges' types are stored and sent: by field name, so that a later build can add to them.
+//! Storage format of the judges' types: by field name, so that a later build can add fields.
 
 use bincode::de::{BorrowDecode, BorrowDecoder, Decoder};
 use bincode::enc::Encoder;
@@ -7,13 +7,13 @@ use bincode::{Decode, Encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A value of the judges in the middle of what bincode encodes. Inside it is MessagePack with field names: what a
-/// judge remembers grows from version to version, and an older memory must still be read.
+/// A judge's value inside a bincode encoding. The inner format is MessagePack with field names: a judge's state grows
+/// from version to version, and a later build must still read older state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NamedFields<T>(pub T);
 
-/// Bytes that a value takes so.
+/// Bytes of the value in this format.
 pub(crate) fn kept_bytes<T: Serialize>(value: &T) -> usize {
     rmp_serde::to_vec_named(value).map_or(usize::MAX, |bytes| bytes.len())
 }
@@ -41,8 +41,8 @@ impl<'de, C, T: DeserializeOwned> BorrowDecode<'de, C> for NamedFields<T> {
     }
 }
 
-/// The last field of a state or a message, which builds before this one neither wrote nor know: nothing is written while it has
-/// nothing to say, and nothing read is nothing said.
+/// The last field of a state or a message, added by a later build. A default value writes no bytes, and missing bytes
+/// decode as the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct OptionalTail<T>(pub(crate) T);

@@ -1,11 +1,11 @@
-//! ABlaze: who sees what, what came of it, and the flags that clients evaluate.
+//! ABlaze: the allocation of members to variations, the outcomes of experiments, and the flags that clients evaluate.
 
 pub mod clients;
-mod entities;
 pub mod experiments;
 pub mod exposures;
 pub mod flags;
+mod kinds;
 pub mod outcomes;
 pub mod participants;
 
-pub use entities::register;
+pub use kinds::register;

@@ -1,7 +1,7 @@
-//! Amber: what is declared as a feature, and its values as of any time.
+//! Amber, the feature store: the catalogue of feature groups, and feature values at any event time.
 
 pub mod catalog;
-mod entities;
+mod kinds;
 pub mod values;
 
-pub use entities::register;
+pub use kinds::register;

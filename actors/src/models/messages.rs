@@ -1,4 +1,4 @@
-//! What a model can be told and asked.
+//! Messages of a model.
 
 use std::collections::BTreeMap;
 
@@ -8,48 +8,48 @@ use troupe_runtime::{Address, Command, Query, Timestamp};
 
 use troupe_lake::Sha256;
 
-/// Where a version stands.
+/// Stage of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Published, and not yet serving.
+    /// Published, not serving.
     Staging,
-    /// Answers when nothing else is asked for. There is at most one.
+    /// Serves by default. A model has at most one.
     Champion,
-    /// Serves beside the champion, for an experiment to compare. There is at most one.
+    /// Serves beside the champion, for an experiment. A model has at most one.
     Challenger,
-    /// Served once, or never will.
+    /// Retired, or never to be served.
     Archived,
 }
 
-/// Where a version comes from.
+/// Origin of a version.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lineage {
-    /// Events that it was trained on.
+    /// Number of events in the training data.
     pub events: u64,
-    /// Event time of the first of them, in milliseconds since the epoch.
+    /// Event time of the first event, in milliseconds since the epoch.
     pub from_ms: u64,
-    /// Of the last.
+    /// Event time of the last event, in milliseconds since the epoch.
     pub to_ms: u64,
     /// Hyperparameters.
     pub parameters: BTreeMap<String, f64>,
     /// The trainer's seed.
     pub seed: u64,
-    /// Seconds that training took.
+    /// Duration of the training, in seconds.
     pub seconds: f64,
-    /// Where the events came from: `cluster`, `ml-100k`.
+    /// Origin of the events: `cluster`, `ml-100k`.
     pub dataset: String,
-    /// When training ended.
+    /// Time when the training ended.
     pub trained_at: Option<Timestamp>,
 }
 
-/// Publishes a version. Whoever publishes has loaded the artifact and run it once: one that does not load is refused
-/// before it gets here.
+/// Publishes a version. The publisher has loaded the artifact and run it once: an artifact that does not load is
+/// refused before this message.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
-    /// How it was trained: `ease`, `ials`.
+    /// Training algorithm: `ease`, `ials`.
     pub algorithm: String,
     /// The ONNX object in the lake.
     pub artifact: Sha256,
@@ -57,10 +57,10 @@ pub struct Publish {
     pub vocabulary: Sha256,
     /// Contents in the vocabulary.
     pub items: u32,
-    /// What it reached, by name: `ndcg@10`.
+    /// Quality metrics by name: `ndcg@10`.
     #[serde(default)]
     pub metrics: BTreeMap<String, f64>,
-    /// Where it comes from.
+    /// Origin of the version.
     #[serde(default)]
     pub lineage: Lineage,
 }
@@ -68,7 +68,7 @@ pub struct Publish {
 /// The answer to [`Publish`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Published {
-    /// The version; that of an earlier publication of the same artifact, if there was one and it is not archived.
+    /// The version. If the same artifact was published before and is not archived, its version.
     pub version: u32,
 }
 
@@ -78,7 +78,7 @@ impl Command for Publish {
     const REPEATABLE: bool = true;
 }
 
-/// Moves a version to another stage. Whoever held the stage of champion or challenger before is archived.
+/// Moves a version to another stage. The previous champion or challenger is archived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promote {
@@ -86,14 +86,14 @@ pub struct Promote {
     pub version: u32,
     /// Its new stage.
     pub to: Stage,
-    /// The revision the caller last saw; a newer one here refuses the call.
+    /// The revision that the caller last read; a newer revision refuses the call.
     pub seen: u64,
 }
 
 /// The answer to [`Promote`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Promoted {
-    /// The model's revision from here on.
+    /// The new revision of the model.
     pub revision: u64,
 }
 
@@ -103,8 +103,8 @@ impl Command for Promote {
     const REPEATABLE: bool = true;
 }
 
-/// Moves a version to another stage on behalf of an entity, whatever the revision. It is never refused: the owner is told by
-/// an [`Advanced`] what became of it.
+/// Moves a version to another stage on behalf of an entity, regardless of the revision. It is never refused: the
+/// owner receives the result as an [`Advanced`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Advance {
@@ -112,9 +112,9 @@ pub struct Advance {
     pub version: u32,
     /// Its new stage.
     pub to: Stage,
-    /// Who is told.
+    /// The entity that receives the result.
     pub owner: Address,
-    /// By which the owner knows its question.
+    /// The owner's id of the request.
     pub id: String,
 }
 
@@ -124,13 +124,13 @@ impl Command for Advance {
     const REPEATABLE: bool = true;
 }
 
-/// Tells an owner what became of its [`Advance`].
+/// The result of an [`Advance`], sent to its owner.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Advanced {
-    /// The owner's question.
+    /// The owner's id of the request.
     pub id: String,
-    /// Why the version is not at that stage; none if it is.
+    /// Why the version is not at that stage; `None` if it is.
     pub refused: Option<String>,
 }
 
@@ -140,7 +140,7 @@ impl Command for Advanced {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for everything.
+/// Reads the whole state.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetModel {}
 
@@ -149,18 +149,18 @@ pub struct GetModel {}
 pub struct VersionView {
     /// Its number.
     pub version: u32,
-    /// Where it stands.
+    /// Stage.
     pub stage: Stage,
-    /// When it was published.
+    /// Time of publication.
     pub at: Timestamp,
-    /// What was published.
+    /// The publication.
     pub published: Publish,
 }
 
 /// The answer to [`GetModel`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct ModelView {
-    /// Counts changes.
+    /// Number of changes.
     pub revision: u64,
     /// All versions, oldest first.
     pub versions: Vec<VersionView>,

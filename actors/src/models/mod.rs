@@ -1,4 +1,4 @@
-//! Models: their published versions, and which of them answer.
+//! Models: their published versions, and the stage of each.
 
 mod messages;
 mod state;

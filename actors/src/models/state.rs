@@ -1,4 +1,4 @@
-//! How a model decides.
+//! State and decisions of a model.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -10,9 +10,9 @@ use super::messages::{
 };
 use crate::metadata::lineage::{model_node, relate};
 
-/// Versions kept of a model.
+/// Upper bound on the versions of a model.
 pub(super) const VERSIONS_MAX: usize = 1_000;
-/// Metrics of a version, and parameters in its lineage.
+/// Upper bound on the metrics of a version and on the parameters in its lineage.
 pub(super) const FIGURES_MAX: usize = 256;
 /// Longest name of an algorithm, data set, metric or parameter, in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 64;
@@ -24,7 +24,7 @@ pub struct Model {
     versions: Vec<VersionView>,
 }
 
-/// What happened to a model.
+/// An event of a model.
 #[allow(clippy::large_enum_variant, reason = "a model has few events, and they are not kept")]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
@@ -32,9 +32,9 @@ pub enum Event {
     Published {
         /// Its number.
         version: u32,
-        /// What was published.
+        /// The publication.
         published: Publish,
-        /// When.
+        /// Time of publication.
         at: Timestamp,
     },
     /// A version changed its stage.
@@ -47,7 +47,7 @@ pub enum Event {
 }
 
 impl Model {
-    /// The version at a stage that only one can have.
+    /// The version at a stage that holds at most one.
     #[must_use]
     pub fn at(&self, stage: Stage) -> Option<&VersionView> {
         self.versions.iter().find(|version| version.stage == stage)
@@ -58,7 +58,7 @@ impl Model {
         self.versions.iter()
     }
 
-    /// A version by its number.
+    /// A version by number.
     #[must_use]
     pub fn version(&self, version: u32) -> Option<&VersionView> {
         self.versions.iter().find(|found| found.version == version)
@@ -97,7 +97,8 @@ impl Decide<Publish> for Model {
         if let Err(refused) = check(ask) {
             return Decision::refuse(refused);
         }
-        // An archived version is no answer: a deterministic trainer that reaches the same artifact again wants it served.
+        // Archived versions do not match: a deterministic trainer may produce the same artifact again, and it must be
+        // able to serve.
         let same = |held: &&VersionView| {
             held.stage != Stage::Archived
                 && held.published.artifact == ask.artifact
@@ -112,7 +113,7 @@ impl Decide<Publish> for Model {
         }
         let version = self.versions.last().map_or(1, |last| last.version + 1);
         let decision = Decision::event(Event::Published { version, published: ask.clone(), at: ctx.now });
-        // One that names no data set has no such node to come of.
+        // A version without a data set has no such lineage node; `relate` leaves that edge out.
         relate(decision, &format!("dataset:{}", ask.lineage.dataset), model_node(ctx.key, version), "trained")
             .reply(Published { version })
     }
@@ -146,21 +147,21 @@ fn check(ask: &Publish) -> Result<(), Refused> {
 }
 
 impl Model {
-    /// What moves a version to a stage; `seen` is the revision that the caller looked at, if it did.
+    /// The events that move a version to a stage. `seen` is the revision that the caller read, if any.
     fn promoted(&self, version: u32, to: Stage, seen: Option<u64>) -> Result<Vec<Event>, Refused> {
         let Some(found) = self.version(version) else {
-            let why = format!("there is no version {version}");
+            let why = format!("the model has no version {version}");
             return Err(Refused::field("NO_VERSION", "version", why));
         };
         if found.stage == to {
             return Ok(Vec::new());
         }
         if seen.is_some_and(|seen| seen != self.revision) {
-            let why = format!("the model is at revision {}, look again", self.revision);
+            let why = format!("the model is at revision {}: read it again", self.revision);
             return Err(Refused::field("STALE", "seen", why));
         }
         if found.stage == Stage::Champion {
-            let why = "the champion steps down when another version is promoted to champion";
+            let why = "the champion leaves its stage only when another version is promoted to champion";
             return Err(Refused::new("IS_CHAMPION", why));
         }
         let mut events = vec![Event::Promoted { version, to }];

@@ -62,7 +62,7 @@ fn a_promotion_needs_the_current_revision_and_a_stage_that_can_be_reached() {
         ("unknown", 5, Champion, 7, Err("NO_VERSION")),
         ("rolled back", 1, Champion, 7, Ok((vec![promoted(1, Champion), promoted(2, Archived)], 9))),
         ("taken back", 1, Staging, 7, Ok((vec![promoted(1, Staging)], 8))),
-        ("champion without heir", 2, Archived, 7, Err("IS_CHAMPION")),
+        ("champion without a successor", 2, Archived, 7, Err("IS_CHAMPION")),
         ("champion to challenger", 2, Challenger, 7, Err("IS_CHAMPION")),
     ] {
         let model = four();
@@ -85,7 +85,7 @@ fn a_promotion_needs_the_current_revision_and_a_stage_that_can_be_reached() {
 }
 
 #[test]
-fn versions_count_up_and_the_same_artifact_is_one_version() {
+fn versions_are_numbered_and_the_same_artifact_is_one_version() {
     let globals = Globals::default();
     let ctx = Context::at(Timestamp(5), "movies", &globals);
     let model = four();
@@ -97,13 +97,14 @@ fn versions_count_up_and_the_same_artifact_is_one_version() {
     assert!(again.events().is_empty());
     assert_eq!(again.outcome().unwrap(), Some(&Published { version: 2 }));
 
-    // Version 1 is archived: the same artifact is published anew, or it could never serve again.
+    // Version 1 is archived: publishing the same artifact creates a new version, otherwise it could never serve
+    // again.
     let revived = model.decide(&publish(1), &ctx);
     assert_eq!(revived.outcome().unwrap(), Some(&Published { version: 5 }));
 }
 
 #[test]
-fn a_publication_that_says_nothing_is_refused_with_its_field() {
+fn an_incomplete_publication_is_refused_with_its_field() {
     let globals = Globals::default();
     let ctx = Context::at(Timestamp(5), "movies", &globals);
     let metrics = |name: &str, value| BTreeMap::from([(name.to_owned(), value)]);

@@ -1,7 +1,7 @@
-//! Members and contents: what they did, and what is known of them.
+//! Members and contents: interactions, profiles and descriptions.
 
 pub mod content;
-mod entities;
+mod kinds;
 pub mod members;
 
-pub use entities::register;
+pub use kinds::register;

@@ -1,6 +1,6 @@
 //! Figures that need no cluster.
 
-use troupe_actors::feature_store::catalog::{Anchor, EntityKey, FeatureSpec, GroupSpec, Of, Op};
+use troupe_actors::feature_store::catalog::{Anchor, EntityKey, FeatureSpec, GroupSpec, Op, Source};
 
 use troupe_local_cluster::dataset::Dataset;
 use troupe_local_cluster::figures::{Goal, Report, percentile};
@@ -39,9 +39,9 @@ pub(super) fn wide_group() -> GroupSpec {
     let ops = [Op::Count, Op::Sum, Op::Mean, Op::Last];
     let mut features: Vec<FeatureSpec> = ops
         .into_iter()
-        .flat_map(|op| windows.into_iter().map(move |window| (op, Of::Value, window)))
-        .chain(windows.into_iter().map(|window| (Op::Distinct, Of::Content, window)))
-        .chain([2, 3, 5, 14, 21].map(|days| (Op::Count, Of::Value, days * day)))
+        .flat_map(|op| windows.into_iter().map(move |window| (op, Source::Value, window)))
+        .chain(windows.into_iter().map(|window| (Op::Distinct, Source::Content, window)))
+        .chain([2, 3, 5, 14, 21].map(|days| (Op::Count, Source::Value, days * day)))
         .map(|(op, of, window_ms)| FeatureSpec {
             name: format!("{op:?}_{}", window_ms / day).to_lowercase(),
             op,

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use troupe_actors::experimentation::experiments;
-use troupe_actors::experimentation::experiments::{Experiment, ExperimentSpec, Method, MetricSpec, Of, Plan};
-use troupe_actors::experimentation::outcomes::{Enrol, Event, LookNow, Outcome, Tally};
+use troupe_actors::experimentation::experiments::{
+    Aggregation, Experiment, ExperimentSpec, Method, MetricSpec, Plan,
+};
+use troupe_actors::experimentation::outcomes::{AddMembers, AddSums, Event, LookNow, Outcome};
 use troupe_actors::experimentation::participants::Change;
 use troupe_runtime::entity::Globals;
 use troupe_runtime::{Context, Decide, Entity as _, Timestamp};
@@ -43,7 +45,7 @@ fn visits(random: &mut SmallRng) -> [f64; 2] {
 
 struct Case {
     name: &'static str,
-    of: Of,
+    of: Aggregation,
     ratio: bool,
     /// Of the first variation.
     weight: f64,
@@ -51,22 +53,46 @@ struct Case {
 }
 
 const CASES: [Case; 8] = [
-    Case { name: "exponential", of: Of::Sum, ratio: false, weight: 0.5, draw: exponential },
-    Case { name: "exponential, 5 % control", of: Of::Sum, ratio: false, weight: SMALL, draw: exponential },
-    Case { name: "lognormal of deviation 2", of: Of::Sum, ratio: false, weight: 0.5, draw: lognormal },
+    Case { name: "exponential", of: Aggregation::Sum, ratio: false, weight: 0.5, draw: exponential },
+    Case {
+        name: "exponential, 5 % control",
+        of: Aggregation::Sum,
+        ratio: false,
+        weight: SMALL,
+        draw: exponential,
+    },
+    Case {
+        name: "lognormal of deviation 2",
+        of: Aggregation::Sum,
+        ratio: false,
+        weight: 0.5,
+        draw: lognormal,
+    },
     Case {
         name: "lognormal of deviation 2, 5 % control",
-        of: Of::Sum,
+        of: Aggregation::Sum,
         ratio: false,
         weight: SMALL,
         draw: lognormal,
     },
-    Case { name: "2 % rare, 5 % variation", of: Of::Any, ratio: false, weight: 1.0 - SMALL, draw: rare },
-    Case { name: "ratio to visits", of: Of::Sum, ratio: true, weight: 0.5, draw: visits },
-    Case { name: "ratio to visits, 5 % control", of: Of::Sum, ratio: true, weight: SMALL, draw: visits },
+    Case {
+        name: "2 % rare, 5 % variation",
+        of: Aggregation::Any,
+        ratio: false,
+        weight: 1.0 - SMALL,
+        draw: rare,
+    },
+    Case { name: "ratio to visits", of: Aggregation::Sum, ratio: true, weight: 0.5, draw: visits },
+    Case {
+        name: "ratio to visits, 5 % control",
+        of: Aggregation::Sum,
+        ratio: true,
+        weight: SMALL,
+        draw: visits,
+    },
     Case {
         name: "ratio to visits, 5 % variation",
-        of: Of::Sum,
+        of: Aggregation::Sum,
         ratio: true,
         weight: 1.0 - SMALL,
         draw: visits,
@@ -128,8 +154,12 @@ fn called(seed: u64, case: &Case, method: Method) -> anyhow::Result<f64> {
             let change = Change { x, xx: x * x, z, zz: z * z, xz: x * z, ..Change::default() };
             let changes = vec![(0, change)];
             let covariates = Vec::new();
-            outcome.apply(&Event::Enrolled(Enrol { revision, variation: variation.clone(), covariates }));
-            outcome.apply(&Event::Tallied(Tally { revision, variation, changes, values: Vec::new() }));
+            outcome.apply(&Event::MembersAdded(AddMembers {
+                revision,
+                variation: variation.clone(),
+                covariates,
+            }));
+            outcome.apply(&Event::SumsAdded(AddSums { revision, variation, changes, values: Vec::new() }));
             // A fixed test has no least number of members of its own: both methods begin at the same.
             if member < 100 {
                 continue;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use troupe_actors::feature_store::catalog::{Anchor, FeatureConfig, FeatureGroupConfig, Of, Op};
+use troupe_actors::feature_store::catalog::{Anchor, FeatureConfig, FeatureGroupConfig, Op, Source};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -14,37 +14,37 @@ pub(super) fn defaults() -> Vec<FeatureGroupConfig> {
             "member_recent",
             "member",
             vec![
-                feature("events_1d", Op::Count, Of::Value, Some(DAY)),
-                feature("events_7d", Op::Count, Of::Value, Some(7 * DAY)),
-                feature("events_28d", Op::Count, Of::Value, Some(28 * DAY)),
-                feature("last_value", Op::Last, Of::Value, None),
+                feature("events_1d", Op::Count, Source::Value, Some(DAY)),
+                feature("events_7d", Op::Count, Source::Value, Some(7 * DAY)),
+                feature("events_28d", Op::Count, Source::Value, Some(28 * DAY)),
+                feature("last_value", Op::Last, Source::Value, None),
             ],
         ),
         group(
             "member_taste",
             "member",
             vec![
-                feature("events", Op::Count, Of::Value, None),
-                feature("mean_value", Op::Mean, Of::Value, None),
-                feature("contents", Op::Distinct, Of::Content, None),
+                feature("events", Op::Count, Source::Value, None),
+                feature("mean_value", Op::Mean, Source::Value, None),
+                feature("contents", Op::Distinct, Source::Content, None),
             ],
         ),
         group(
             "content_popularity",
             "content",
             vec![
-                feature("events_7d", Op::Count, Of::Value, Some(7 * DAY)),
-                feature("events", Op::Count, Of::Value, None),
-                feature("mean_value", Op::Mean, Of::Value, None),
-                feature("members", Op::Distinct, Of::Member, None),
+                feature("events_7d", Op::Count, Source::Value, Some(7 * DAY)),
+                feature("events", Op::Count, Source::Value, None),
+                feature("mean_value", Op::Mean, Source::Value, None),
+                feature("members", Op::Distinct, Source::Member, None),
             ],
         ),
         group(
             "ctx_device",
             "context:device",
             vec![
-                feature("events_7d", Op::Count, Of::Value, Some(7 * DAY)),
-                feature("mean_value", Op::Mean, Of::Value, None),
+                feature("events_7d", Op::Count, Source::Value, Some(7 * DAY)),
+                feature("mean_value", Op::Mean, Source::Value, None),
             ],
         ),
     ]
@@ -60,6 +60,6 @@ fn group(name: &str, entity: &str, features: Vec<FeatureConfig>) -> FeatureGroup
     }
 }
 
-fn feature(name: &str, op: Op, of: Of, window: Option<Duration>) -> FeatureConfig {
+fn feature(name: &str, op: Op, of: Source, window: Option<Duration>) -> FeatureConfig {
     FeatureConfig { name: name.to_owned(), op, of, window }
 }

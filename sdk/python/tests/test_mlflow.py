@@ -79,7 +79,7 @@ def test_a_run_is_logged_and_read_back(client, experiment):
     assert read.data.params == {"lr": "0.1", "depth": "3", "loss": "bpr"}
     assert (read.data.metrics["ndcg"], read.data.metrics["auc"]) == (0.95, 0.9) and math.isnan(read.data.metrics["odd"])
     assert (read.data.tags["kind"], read.data.tags["note"]) == ("probe", "läuft")
-    assert read.data.tags["troupe.status_reason"].startswith("its client said FINISHED at ")
+    assert read.data.tags["troupe.status_reason"].startswith("its client reported FINISHED at ")
     history = client.get_metric_history(run.info.run_id, "ndcg")
     assert [(point.step, point.value) for point in history] == [(step, step / 20) for step in range(20)]
     client.delete_tag(run.info.run_id, "note")
@@ -166,4 +166,4 @@ def test_what_one_door_began_the_other_shows(client, experiment):
     with urllib.request.urlopen(f"{GATEWAYS[0]}/metaflow/flows/{path}/runs", timeout=10) as answer:
         [row] = json.loads(answer.read())
     assert (row["run_number"], row["status"]) == (1, "failed")
-    assert row["status_reason"].startswith("its client said KILLED at ")
+    assert row["status_reason"].startswith("its client reported KILLED at ")

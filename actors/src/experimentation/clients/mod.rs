@@ -1,4 +1,4 @@
-//! Clients: which client SDKs ask for flags, and what they say they served. One entity for each door.
+//! Clients: the client SDKs that fetch flags, and the counts they report. One entity for each flag API (`Door`).
 
 mod state;
 mod verbs;

@@ -1,4 +1,4 @@
-//! Clients: which client SDKs ask for flags, and what they say they served. One entity for each door.
+//! State of the client registry: the SDKs that fetch flags, and the counts they report.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -8,22 +8,22 @@ use troupe_runtime::{Command, Context, Decide, Decision, Entity, Query, Refused}
 
 use crate::stored::NamedFields;
 
-/// The clients of one door, keyed by its name: `unleash`.
+/// The clients of one flag API, keyed by its name: `unleash`.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Clients {
     usage: NamedFields<Usage>,
 }
 
-/// What happened to clients.
+/// An event of the client registry.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// One came.
+    /// A client registered.
     Joined(NamedFields<Joined>),
-    /// One said what it served.
+    /// A client reported its counts.
     Counted(NamedFields<Counted>),
 }
 
-/// A client says who it is.
+/// A client registers itself.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Register(pub NamedFields<Registration>);
@@ -34,7 +34,7 @@ impl Command for Register {
     const REPEATABLE: bool = true;
 }
 
-/// A client says how often flags were on for it.
+/// A client reports how often flags were on for it.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Report(pub NamedFields<MetricsPost>);
@@ -44,7 +44,7 @@ impl Command for Report {
     type Reply = ();
 }
 
-/// Asks for everything.
+/// Reads all clients and counts.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetClients {}
 

@@ -1,4 +1,4 @@
-//! Whom an experiment puts where: by itself, and as its clients do.
+//! Allocation of members to variations: inside the cluster, and as a feature that clients evaluate.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,17 @@ use troupe_flags::growthbook::{
 use troupe_runtime::Timestamp;
 use troupe_runtime::entity::Globals;
 
-use super::messages::Variation;
+use super::spec::Variation;
 use super::state::Experiment;
 use crate::experimentation::flags::{Door, Flag};
 
-/// Flags that one experiment may depend on, those that they depend on included.
+/// Upper bound on the flags an experiment depends on, transitive ones included.
 const REQUIRED_MAX: usize = 100;
-/// A name that no flag can have, for the question whether a member is let in.
+/// Name of the synthetic flag that answers whether a member is admitted; no real flag can have it.
 const GATE: &str = "\u{1}";
 
 impl Experiment {
-    /// The variation that a member is in at a time; none when the experiment does not run or does not cover the member.
+    /// The member's variation at a time; `None` if the experiment does not run or does not cover the member.
     #[must_use]
     pub fn allocate(&self, member: &str, now: Timestamp) -> Option<&Variation> {
         let spec = self.running()?;
@@ -41,8 +41,8 @@ impl Experiment {
         spec.variations.get(choose_variation(n, &ranges)?)
     }
 
-    /// Whether the experiment's targeting lets a member in of whom nothing but its id is known: a condition on anything
-    /// else does not hold, and a flag that it requires (a holdout, say) is evaluated as clients do.
+    /// Whether the experiment's targeting admits a member, given only the member's id. A condition on any other
+    /// attribute fails. A required flag (a holdout, for example) is evaluated as clients evaluate it.
     #[must_use]
     pub fn admits(&self, globals: &Globals, member: &str) -> bool {
         let plan = self.plan();
@@ -63,7 +63,7 @@ impl Experiment {
         })
     }
 
-    /// Writes who is let in into a rule.
+    /// Writes the experiment's targeting into a rule.
     fn gate(&self, rule: &mut Value) {
         let plan = self.plan();
         let condition = plan.condition.as_ref().and_then(|text| serde_json::from_str::<Value>(text).ok());
@@ -75,8 +75,8 @@ impl Experiment {
         }
     }
 
-    /// The experiment as a feature of GrowthBook's clients, while it runs: they allocate as [`Self::allocate`] does, by
-    /// the attribute `id`.
+    /// The running experiment as a GrowthBook feature. Clients allocate by the attribute `id`, with the same result
+    /// as [`Self::allocate`].
     #[must_use]
     pub fn feature(&self, key: &str) -> Option<Value> {
         let spec = self.running()?;
@@ -96,7 +96,8 @@ impl Experiment {
             "seed": spec.seed.as_deref().unwrap_or(key),
         });
         match &self.later.0.batch.0 {
-            // An experiment for each variation, all of it that variation's: clients count its members as exposed.
+            // One experiment rule for each variation, with all its weight on that variation: clients then report its
+            // members as exposed.
             Some(batch) => rules.extend((0..names.len()).map(|place| {
                 let mut rule = rule.clone();
                 let members: Vec<&str> = batch.of(place).collect();
@@ -114,7 +115,7 @@ impl Experiment {
         Some(json!({ "defaultValue": Value::Null, "rules": rules }))
     }
 
-    /// The rule by which a hash alone decides.
+    /// The rule for allocation by hash alone.
     fn hashed(&self, mut rule: Value) -> Value {
         let (Some(spec), plan) = (self.spec(), self.plan()) else { return rule };
         rule["coverage"] = json!(plan.coverage(spec.coverage, self.later.0.ramped.unwrap_or_default()));
@@ -129,7 +130,7 @@ impl Experiment {
     }
 }
 
-/// The flags and experiments that a rule depends on, by way of others too.
+/// The flags and experiments that a rule depends on, transitive ones included.
 fn required(globals: &Globals, rule: &Value) -> Map<String, Value> {
     let parents = |rule: &Value| -> Vec<String> {
         let parents = rule["parentConditions"].as_array().into_iter().flatten();

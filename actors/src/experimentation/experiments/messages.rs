@@ -1,64 +1,24 @@
-//! What an experiment can be told and asked.
+//! Messages of an experiment.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Command, Query, Timestamp};
 
 use super::plan::Plan;
+use super::spec::ExperimentSpec;
 
-/// One arm.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Variation {
-    /// Its name.
-    pub name: String,
-    /// The version of the experiment's model that answers in it; the champion when absent.
-    #[serde(default)]
-    pub version: Option<u32>,
-}
-
-/// What is tried.
-#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExperimentSpec {
-    /// The model.
-    pub model: String,
-    /// Its arms.
-    pub variations: Vec<Variation>,
-    /// Their shares; equal when absent.
-    #[serde(default)]
-    pub weights: Option<Vec<f64>>,
-    /// The share of members that take part.
-    #[serde(default = "whole")]
-    pub coverage: f64,
-    /// Seed of the hash; the experiment's key when absent.
-    #[serde(default)]
-    pub seed: Option<String>,
-    /// 1 or 2.
-    #[serde(default = "newest")]
-    pub hash_version: u8,
-}
-
-const fn whole() -> f64 {
-    1.0
-}
-
-const fn newest() -> u8 {
-    2
-}
-
-/// Whether it allocates.
+/// Lifecycle state of an experiment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Never defined.
     #[default]
     Undefined,
-    /// Defined, and not started.
+    /// Defined, not started.
     Draft,
-    /// Allocates.
+    /// Allocates members.
     Running,
-    /// Allocates no more.
+    /// No longer allocates members.
     Stopped,
 }
 
@@ -66,7 +26,7 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Define {
-    /// What is tried.
+    /// What the experiment compares.
     pub spec: ExperimentSpec,
 }
 
@@ -76,7 +36,7 @@ impl Command for Define {
     const REPEATABLE: bool = true;
 }
 
-/// Begins to allocate.
+/// Starts the allocation.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Start {}
 
@@ -86,7 +46,7 @@ impl Command for Start {
     const REPEATABLE: bool = true;
 }
 
-/// Ceases to allocate.
+/// Stops the allocation.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Stop {}
 
@@ -96,7 +56,7 @@ impl Command for Stop {
     const REPEATABLE: bool = true;
 }
 
-/// Sets what the experiment measures and how it is judged; refused while it runs.
+/// Sets the metrics and the method of judging; refused while the experiment runs.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanAhead {
@@ -110,7 +70,7 @@ impl Command for PlanAhead {
     const REPEATABLE: bool = true;
 }
 
-/// The next step of the ramp begins; its own timer tells it.
+/// The next step of the ramp begins. The experiment's own timer sends it.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Climb {}
 
@@ -120,19 +80,19 @@ impl Command for Climb {
     const REPEATABLE: bool = true;
 }
 
-/// What its outcome says of it; the outcome itself tells it.
+/// The verdict on the experiment, sent by its outcome.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conclude {
-    /// Of which definition.
+    /// The definition that was judged.
     pub revision: u64,
-    /// When.
+    /// Time of the verdict.
     pub at: Timestamp,
-    /// In a word: `winner`, `loser`, `harm`, `imbalance`.
+    /// One of `winner`, `loser`, `harm`, `imbalance`.
     pub verdict: String,
-    /// In a sentence, with the figures.
+    /// The verdict as one sentence, with the figures.
     pub words: String,
-    /// Whether the experiment stops because of it.
+    /// Whether the verdict stops the experiment.
     pub stops: bool,
 }
 
@@ -142,26 +102,26 @@ impl Command for Conclude {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for everything.
+/// Reads the whole state.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetExperiment {}
 
 /// The answer to [`GetExperiment`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct ExperimentView {
-    /// Whether it allocates.
+    /// Lifecycle state.
     pub state: State,
-    /// What is tried.
+    /// What the experiment compares.
     pub spec: Option<ExperimentSpec>,
-    /// What it measures, and how it is judged.
+    /// What it measures and how it is judged.
     pub plan: Plan,
-    /// Counts definitions.
+    /// Number of definitions so far.
     pub revision: u64,
-    /// When it was last started, if it has a plan.
+    /// Time of the last start; `None` without a plan.
     pub started: Option<Timestamp>,
-    /// What was last concluded of it.
+    /// The last verdict.
     pub conclusion: Option<Conclude>,
-    /// Members that were dealt out beforehand.
+    /// Members that were assigned in advance.
     pub dealt: u64,
 }
 
@@ -170,53 +130,54 @@ impl Query for GetExperiment {
     type Reply = ExperimentView;
 }
 
-/// A member of a set that is known beforehand, with the strata in which its arms shall be in balance: country and device,
-/// say, in one order for all members.
+/// A member of a set known in advance, with its strata, within which the arms are balanced: for example country and
+/// device. The order of the strata is the same for all members.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
-    /// The member.
+    /// The member's id.
     pub id: String,
-    /// Its values of the attributes that make the strata.
+    /// The member's values of the attributes that make up the strata.
     #[serde(default)]
     pub strata: Vec<String>,
 }
 
-/// Deals members out to the variations by their weights, in balance in every stratum; nobody else takes part then. No
-/// members take the batch back. Refused while the experiment runs.
+/// Assigns members to the variations by weight, balanced within every stratum. No other member takes part then. An
+/// empty list removes the batch. Refused while the experiment runs.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Deal {
-    /// At most 5,000, of 100 KiB together.
+pub struct Stratify {
+    /// At most 5,000 members, with ids of at most 100 KiB in total.
     pub members: Vec<Candidate>,
 }
 
-impl Command for Deal {
+impl Command for Stratify {
     const VERB: &'static str = "deal.v1";
-    type Reply = Dealt;
+    type Reply = Stratified;
     const REPEATABLE: bool = true;
 }
 
-/// The answer to [`Deal`].
+/// The answer to [`Stratify`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-pub struct Dealt {
-    /// Members of each variation, in the experiment's order.
+pub struct Stratified {
+    /// Variation and number of members, in the experiment's order.
     pub members: Vec<(String, u64)>,
 }
 
-/// Asks what two arms of one size can see: how many members an effect needs, or which effect members show.
+/// Computes the power of two arms of equal size: the members that an effect needs, or the effect that members can
+/// show.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GetPower {
-    /// The standard deviation of a member's value; of a share p, the root of p (1 - p).
+    /// The standard deviation of a member's value; for a proportion p, the square root of p (1 - p).
     pub deviation: f64,
-    /// A difference between the arms, in the value's unit.
+    /// The difference between the arms, in the value's unit.
     #[serde(default)]
     pub effect: Option<f64>,
     /// Members of each arm.
     #[serde(default)]
     pub members: Option<f64>,
-    /// The chance to see what is there; .8 if absent.
+    /// The wanted power; default 0.8.
     #[serde(default)]
     pub power: Option<f64>,
 }
@@ -224,11 +185,11 @@ pub struct GetPower {
 /// The answer to [`GetPower`], for one look at the plan's alpha.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Power {
-    /// Members that each arm needs to see the effect.
+    /// Members that each arm needs to show the effect.
     pub members_needed: Option<f64>,
-    /// The least effect that so many members show.
+    /// The smallest effect that the given members show.
     pub least_effect: Option<f64>,
-    /// The chance that so many members show the effect.
+    /// The power of the given members for the effect.
     pub chance: Option<f64>,
 }
 

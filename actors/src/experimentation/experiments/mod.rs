@@ -1,21 +1,25 @@
-//! Experiments: which variation a member is in, decided by a hash alone, so that every node and every SDK agrees; or dealt
-//! out beforehand to a set of members that is known.
+//! Experiments: the assignment of members to variations. Either a hash alone decides, so that every node and every
+//! SDK agrees, or a set of members known in advance is assigned as one balanced batch.
 
 mod allocation;
 mod batch;
 mod messages;
 mod plan;
+mod power;
+mod spec;
 mod starting;
 mod state;
+mod stratify;
 #[cfg(test)]
 mod tests;
 mod verbs;
 
 pub use batch::Batch;
 pub use messages::{
-    Candidate, Climb, Conclude, Deal, Dealt, Define, ExperimentSpec, ExperimentView, GetExperiment, GetPower,
-    PlanAhead, Power, Start, State, Stop, Variation,
+    Candidate, Climb, Conclude, Define, ExperimentView, GetExperiment, GetPower, PlanAhead, Power, Start,
+    State, Stop, Stratified, Stratify,
 };
-pub use plan::{Correction, Good, Layer, Method, MetricSpec, Of, Plan};
+pub use plan::{Aggregation, Correction, Direction, Layer, Method, MetricSpec, Plan};
+pub use spec::{ExperimentSpec, Variation};
 pub use state::{Event, Experiment};
 pub use verbs::register;

@@ -1,36 +1,35 @@
-//! What an experiment measures, and how it is judged.
+//! What an experiment measures and how it is judged.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Refused, Timestamp};
 
-use super::messages::ExperimentSpec;
-use super::state::{NAME_BYTES_MAX, is_name, name_rule};
+use super::spec::{ExperimentSpec, NAME_BYTES_MAX, is_name, name_rule};
 
-/// Members of one experiment who are forced.
+/// Upper bound on the forced members of one experiment.
 const FORCED_MAX: usize = 1_000;
-/// Steps of a ramp.
+/// Upper bound on the steps of a ramp.
 const RAMP_MAX: usize = 32;
-/// Metrics of one experiment.
+/// Upper bound on the metrics of one experiment.
 const METRICS_MAX: usize = 20;
 
-/// What is counted of a member's events.
+/// How a member's events become one number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Of {
-    /// How many there are.
+pub enum Aggregation {
+    /// The number of events.
     #[default]
     Count,
-    /// The sum of their values; an event without one adds nothing.
+    /// The sum of their values; an event without a value adds nothing.
     Sum,
-    /// Whether there is any.
+    /// 1 if there is any event, else 0.
     Any,
 }
 
-/// Which way is good.
+/// The direction in which a metric improves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Good {
+pub enum Direction {
     /// More is better.
     #[default]
     Up,
@@ -38,122 +37,122 @@ pub enum Good {
     Down,
 }
 
-/// One metric: a number for each member, or with a denominator a ratio of two.
+/// One metric: a number for each member, or with a denominator the ratio of two numbers.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricSpec {
-    /// Its name.
+    /// The metric's name.
     pub name: String,
-    /// The type of event that feeds it.
+    /// The type of event that the metric measures.
     pub event: String,
-    /// What is counted of them.
+    /// How the events become one number.
     #[serde(default)]
-    pub of: Of,
-    /// A member's total is cut to this.
+    pub of: Aggregation,
+    /// Upper bound on a member's total; larger totals are cut to it.
     #[serde(default)]
     pub cap: Option<f64>,
-    /// The type of event whose number each total is divided by: then the ratio of sums is judged, by the delta method.
+    /// The type of event that the denominator counts. The metric is then a ratio of sums, judged by the delta method.
     #[serde(default)]
     pub per: Option<String>,
-    /// A quantile, 0 to 1, of the members' first values, instead of the mean of their totals: later values of a member
-    /// are like its first, and no further evidence.
+    /// A quantile, 0 to 1, of the members' first values, instead of the mean of their totals. Later values of a
+    /// member are correlated with its first and add no evidence.
     #[serde(default)]
     pub quantile: Option<f64>,
-    /// Which way is good.
+    /// The direction in which the metric improves.
     #[serde(default)]
-    pub good: Good,
-    /// Whether it only guards: it must not become worse by more than `margin`.
+    pub good: Direction,
+    /// Whether the metric is a guardrail: it must not become worse by more than `margin`.
     #[serde(default)]
     pub guardrail: bool,
     /// How much worse a guardrail may become, relative to the first variation.
     #[serde(default)]
     pub margin: f64,
-    /// Whether what a member did before its exposure makes the interval narrower (CUPED).
+    /// Whether the member's events before the exposure reduce the variance (CUPED).
     #[serde(default)]
     pub cuped: bool,
 }
 
-/// By which method looks are judged.
+/// The statistical method of the looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// Valid however often one looks.
+    /// Sequential test: valid at every look.
     #[default]
     Sequential,
-    /// Valid for one look at the end.
+    /// Fixed horizon: valid for one look, at the end.
     Fixed,
-    /// Chances and risks under a prior.
+    /// Probabilities and risks under a prior.
     Bayesian,
 }
 
-/// What makes up for many tests at once.
+/// Correction for multiple tests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Correction {
-    /// Nothing.
+    /// No correction.
     #[default]
     None,
-    /// Holm's: the chance of any false discovery.
+    /// Holm's: bounds the chance of any false discovery.
     Holm,
-    /// Benjamini and Hochberg's: the share of false discoveries.
+    /// Benjamini and Hochberg's: bounds the share of false discoveries.
     BenjaminiHochberg,
 }
 
-/// What an experiment measures, and how it is judged.
+/// What an experiment measures and how it is judged.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plan {
     /// At most 20.
     pub metrics: Vec<MetricSpec>,
-    /// By which method.
+    /// The statistical method.
     pub method: Method,
-    /// The chance of a false discovery; .05 if absent.
+    /// The chance of a false discovery; default 0.05.
     pub alpha: Option<f64>,
-    /// What makes up for many metrics; nothing does under the Bayesian method, whose chances are no p-values.
+    /// Correction for multiple metrics. The Bayesian method has no p-values and ignores it.
     pub correction: Correction,
-    /// Milliseconds between looks, at least 1,000; a minute if absent.
+    /// Milliseconds between looks, at least 1,000; default one minute.
     pub look_every_ms: Option<u64>,
-    /// Whether a broken guardrail, or arms of the wrong size, stop the experiment.
+    /// Whether a broken guardrail or a sample ratio mismatch stops the experiment.
     pub stops_on_harm: bool,
-    /// Its layer: members of one layer are in one of its experiments at most.
+    /// The experiment's layer: a member is in at most one experiment of a layer.
     pub layer: Option<Layer>,
-    /// Members who see a variation whatever their hash says: member and variation. They are not measured.
+    /// Members with a fixed variation, regardless of the hash: member id and variation. They are not measured.
     pub forced: Vec<(String, String)>,
-    /// Coverage over time instead of the experiment's own: from when, and how much.
+    /// Coverage over time, which replaces the experiment's own: start time and coverage.
     pub ramp: Vec<(Timestamp, f64)>,
-    /// Whom clients let in, by attributes: a condition as GrowthBook writes it, in JSON. What the cluster allocates by
-    /// itself knows a member's `id` and no other attribute: a condition on another one does not hold then.
+    /// Targeting by attributes: a GrowthBook condition, in JSON. Allocation inside the cluster knows only a member's
+    /// `id`; a condition on any other attribute fails there.
     pub condition: Option<String>,
-    /// A flag on which it depends, as a holdout does: only those are let in for whom it is true.
+    /// A flag that the experiment requires, for example a holdout: only members with the value `true` are admitted.
     pub requires: Option<String>,
 }
 
-/// The part of a layer that is an experiment's.
+/// The part of a layer that the experiment occupies.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// The layer's name.
     pub name: String,
-    /// Where the part begins, 0 to 1.
+    /// Start of the part, 0 to 1.
     pub from: f64,
-    /// Where the part ends, 0 to 1.
+    /// End of the part, 0 to 1.
     pub to: f64,
 }
 
 impl Plan {
-    /// The chance of a false discovery.
+    /// The chance of a false discovery; default 0.05.
     #[must_use]
     pub fn alpha(&self) -> f64 {
         self.alpha.unwrap_or(0.05)
     }
 
-    /// Milliseconds between looks.
+    /// Milliseconds between looks; default 60,000.
     #[must_use]
     pub fn look_every_ms(&self) -> u64 {
         self.look_every_ms.unwrap_or(60_000)
     }
 
-    /// How much of the members takes part at a time.
+    /// The share of members that takes part at a time.
     #[must_use]
     pub fn coverage(&self, own: f64, now: Timestamp) -> f64 {
         match self.ramp.iter().take_while(|(from, _)| *from <= now).last() {
@@ -163,7 +162,7 @@ impl Plan {
         }
     }
 
-    /// The types of event that feed it, each once.
+    /// The types of event that the metrics measure, sorted and without duplicates.
     #[must_use]
     pub fn events(&self) -> Vec<String> {
         let fed = |metric: &MetricSpec| [Some(metric.event.clone()), metric.per.clone()];
@@ -173,10 +172,10 @@ impl Plan {
         events
     }
 
-    /// What cannot be measured or judged, with the field at fault.
+    /// Checks that the plan can be measured and judged.
     ///
     /// # Errors
-    /// The first problem.
+    /// The first field at fault.
     pub fn check(&self) -> Result<(), Refused> {
         let bad = |field: String, why: String| Err(Refused::field("BAD_PLAN", format!("plan.{field}"), why));
         if self.metrics.len() > METRICS_MAX {
@@ -191,10 +190,7 @@ impl Plan {
         if let Some(layer) = &self.layer
             && !(is_name(&layer.name) && 0.0 <= layer.from && layer.from < layer.to && layer.to <= 1.0)
         {
-            return bad(
-                "layer".into(),
-                "give a name and a part of 0 to 1, with its end after its begin".into(),
-            );
+            return bad("layer".into(), "give a name and a part of 0 to 1 that ends after it begins".into());
         }
         if self.forced.len() > FORCED_MAX {
             return bad("forced".into(), format!("forced members must be at most {FORCED_MAX}"));
@@ -202,12 +198,15 @@ impl Plan {
         if let Some(at) =
             (1..self.forced.len()).find(|at| self.forced[..*at].iter().any(|one| one.0 == self.forced[*at].0))
         {
-            return bad(format!("forced[{at}]"), format!("{:?} is there twice", self.forced[at].0));
+            return bad(format!("forced[{at}]"), format!("{:?} is listed twice", self.forced[at].0));
         }
         let share = |(_, coverage): &(Timestamp, f64)| (0.0..=1.0).contains(coverage);
         let rises = self.ramp.windows(2).all(|pair| pair[0].0 < pair[1].0);
         if self.ramp.len() > RAMP_MAX || !rises || !self.ramp.iter().all(share) {
-            return bad("ramp".into(), format!("give at most {RAMP_MAX} shares of 0 to 1, in order of time"));
+            return bad(
+                "ramp".into(),
+                format!("give at most {RAMP_MAX} shares of 0 to 1, in ascending order of time"),
+            );
         }
         if let Some(condition) = &self.condition {
             let checked = serde_json::from_str::<serde_json::Value>(condition)
@@ -223,7 +222,7 @@ impl Plan {
         }
         self.metrics.iter().enumerate().try_for_each(|(at, metric)| {
             if self.metrics[..at].iter().any(|other| other.name == metric.name) {
-                return bad(format!("metrics[{at}].name"), format!("{:?} is there twice", metric.name));
+                return bad(format!("metrics[{at}].name"), format!("{:?} is listed twice", metric.name));
             }
             metric.check(at)
         })
@@ -231,13 +230,13 @@ impl Plan {
 }
 
 impl Plan {
-    /// Says which member is forced into a variation that there is not.
+    /// Refuses a member that is forced into an unknown variation.
     pub(super) fn check_forced(&self, spec: &ExperimentSpec) -> Result<(), Refused> {
         let names: Vec<&str> = spec.variations.iter().map(|variation| variation.name.as_str()).collect();
         let Some(at) = self.forced.iter().position(|(_, name)| !names.contains(&name.as_str())) else {
             return Ok(());
         };
-        let why = format!("no variation {:?}: give one of {}", self.forced[at].1, names.join(", "));
+        let why = format!("unknown variation {:?}: give one of {}", self.forced[at].1, names.join(", "));
         Err(Refused::field("BAD_PLAN", format!("plan.forced[{at}]"), why))
     }
 }
@@ -263,13 +262,13 @@ impl MetricSpec {
             return bad("per", "a quantile has no denominator");
         }
         if self.cuped && (self.per.is_some() || self.quantile.is_some()) {
-            return bad("cuped", "what came before is known of numbers, not of ratios or quantiles");
+            return bad("cuped", "covariates exist for numbers, not for ratios or quantiles");
         }
         if self.cap.is_some_and(|cap| !(cap.is_finite() && cap > 0.0)) {
             return bad("cap", "a cap must be a number above 0");
         }
         if !(0.0..=1.0).contains(&self.margin) {
-            return bad("margin", "a margin must be 0 to 1, as .02 for two percent");
+            return bad("margin", "a margin must be 0 to 1, for example .02 for two percent");
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! How an experiment begins: only where what it says can be done beside what runs.
+//! The start of an experiment, after checks against flags and running experiments.
 
 use troupe_flags::growthbook::layers;
 use troupe_flags::growthbook::wire::ExperimentDefinition;
@@ -17,11 +17,11 @@ impl Experiment {
         Some(ExperimentDefinition { key: key.to_owned(), namespace, ..ExperimentDefinition::default() })
     }
 
-    /// Members of one layer are in one of its experiments at most: a part that another one takes is refused.
+    /// Refuses a part of a layer that overlaps the part of a running experiment.
     fn check_layer(&self, ctx: &Context<'_>) -> Result<(), Refused> {
         let (Some(own), Some(layer)) = (self.part(ctx.key), &self.plan().layer) else { return Ok(()) };
         if self.later.0.batch.0.is_some() {
-            let why = "members that were dealt out take part whatever their hash says: take the layer away, or the batch back";
+            let why = "members of a batch take part regardless of their hash: remove the layer or the batch";
             return Err(Refused::field("BATCH_IN_LAYER", "plan.layer", why));
         }
         let others = ctx.globals.all::<Self>();
@@ -38,16 +38,16 @@ impl Experiment {
         let other = &parts[if met.pair.0 == at { met.pair.1 } else { met.pair.0 }];
         let (_, from, to) = other.namespace.clone().unwrap_or_default();
         let fix = free.map_or_else(
-            || "no other part of this size is free: stop one, or take less".to_owned(),
+            || "no other part of this size is free: stop an experiment or take a smaller part".to_owned(),
             |(from, to)| format!("{from} to {to} is free"),
         );
-        let why = format!("{from} to {to} of the layer {:?} is {:?}'s: {fix}", layer.name, other.key);
+        let why = format!("{:?} uses {from} to {to} of the layer {:?}: {fix}", other.key, layer.name);
         Err(Refused::field("OVERLAP", "plan.layer", why))
     }
 }
 
 impl Experiment {
-    /// What would start and do nothing, or something else than it says.
+    /// Refuses an experiment that would start and admit no member, or that clients would not see.
     fn check_start(&self, ctx: &Context<'_>) -> Result<(), Refused> {
         let Some(spec) = self.spec() else {
             return Err(Refused::new("UNDEFINED", "define the experiment first"));
@@ -56,27 +56,24 @@ impl Experiment {
         self.check_requires(ctx)?;
         self.check_layer(ctx)?;
         if ctx.global::<Flag>(ctx.key).is_some_and(|flag| flag.served(Door::Growthbook).is_some()) {
-            let why =
-                "a flag of GrowthBook's clients has this name: they would see it instead; switch it off";
+            let why = "a GrowthBook flag has this name and clients would see it instead: switch it off";
             return Err(Refused::field("BAD_NAME", "key", why));
         }
         Ok(())
     }
 
-    /// A flag that is not there lets nobody in, and neither does one that waits for this very experiment.
+    /// Refuses a required flag that is missing or that depends on this experiment: no member would be admitted.
     fn check_requires(&self, ctx: &Context<'_>) -> Result<(), Refused> {
         let Some(name) = &self.plan().requires else { return Ok(()) };
         let refused = |code: &str, why: String| Err(Refused::field(code, "plan.requires", why));
         if ctx.global::<Flag>(name).is_none_or(|flag| flag.defined(Door::Growthbook).is_none()) {
             let why =
-                format!("no flag {name:?} of GrowthBook's clients: define it first, or nobody is let in");
+                format!("unknown GrowthBook flag {name:?}: define it first, otherwise no member is admitted");
             return refused("UNKNOWN_FLAG", why);
         }
         let own = serde_json::json!({ "rules": [{ "parentConditions": [{ "id": name }] }] });
         match circle(ctx.globals, ctx.key, &own) {
-            Some(_) => {
-                refused("CIRCLE", format!("{name:?} waits for {:?} itself: break the circle", ctx.key))
-            }
+            Some(_) => refused("CIRCLE", format!("{name:?} depends on {:?}: break the circle", ctx.key)),
             None => Ok(()),
         }
     }
@@ -92,7 +89,7 @@ impl Decide<Start> for Experiment {
         }
         match self.state {
             State::Undefined | State::Running => Decision::unchanged().reply(()),
-            // Without a plan it is what builds before this one know.
+            // Without a plan, the event is the one that older builds know.
             State::Draft | State::Stopped
                 if self.plan() == &Plan::default() && self.later.0.batch.0.is_none() =>
             {

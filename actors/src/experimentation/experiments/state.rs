@@ -1,4 +1,4 @@
-//! How an experiment decides, and whom it puts where.
+//! State and decisions of an experiment.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -6,18 +6,12 @@ use troupe_runtime::entity::{Answer, Placement, Timer};
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::batch::Batch;
-use super::messages::{
-    Climb, Conclude, Define, ExperimentSpec, ExperimentView, GetExperiment, PlanAhead, State, Stop,
-};
+use super::messages::{Climb, Conclude, Define, ExperimentView, GetExperiment, PlanAhead, State, Stop};
 use super::plan::Plan;
+use super::spec::{ExperimentSpec, is_name, name_rule};
 use crate::coordination::directory::{Directory, Enlist, Entry};
 use crate::experimentation::outcomes::{Follow, Outcome};
 use crate::stored::OptionalTail;
-
-/// Arms of one experiment.
-pub(super) const VARIATIONS_MAX: usize = 16;
-/// Longest name of an experiment or variation, and longest seed, in bytes.
-pub(super) const NAME_BYTES_MAX: usize = 64;
 
 /// The timer of the ramp's next step.
 const RAMP: &str = "ramp";
@@ -27,62 +21,63 @@ const RAMP: &str = "ramp";
 pub struct Experiment {
     pub(super) state: State,
     pub(super) spec: Option<ExperimentSpec>,
-    /// Its key, which seeds the hash.
+    /// The experiment's key, the default seed of the hash.
     pub(super) key: String,
     pub(super) later: OptionalTail<Planned>,
 }
 
-/// What builds before this one did not know of an experiment.
+/// Fields of an experiment that older builds do not know.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize)]
 pub(super) struct Planned {
     pub(super) plan: Plan,
-    /// Counts definitions: what was measured under another one is not mixed in.
+    /// Number of definitions so far; measurements under another definition are not mixed in.
     pub(super) revision: u64,
-    /// When it was last started.
+    /// Time of the last start.
     pub(super) started: Option<Timestamp>,
-    /// What was last concluded of it.
+    /// The last verdict.
     pub(super) conclusion: Option<Conclude>,
-    /// The newest step of its ramp that clients were told.
+    /// The newest step of the ramp that clients received.
     pub(super) ramped: Option<Timestamp>,
-    /// Members that were dealt out beforehand; nobody else takes part then.
+    /// Members assigned in advance; no other member takes part then.
     pub(super) batch: OptionalTail<Option<Batch>>,
 }
 
-/// What happened to an experiment.
+/// An event of an experiment.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It was defined.
+    /// The experiment was defined.
     Defined(ExperimentSpec),
-    /// It began.
+    /// The experiment was started, without a plan.
     Started,
-    /// It ended.
+    /// The experiment was stopped.
     Stopped,
-    /// What it measures was set.
+    /// The plan was set.
     Planned(Plan),
-    /// It began, and when.
+    /// The experiment was started, at this time.
     Began(Timestamp),
-    /// Its outcome was judged.
+    /// A verdict was received from the outcome.
     Concluded(Conclude),
-    /// A step of its ramp began.
+    /// A step of the ramp began.
     Ramped(Timestamp),
-    /// Members were dealt out to its variations; taken back if none.
-    Dealt(Option<Batch>),
+    /// Members were assigned to the variations; `None` removes the batch.
+    #[serde(rename = "Dealt")]
+    Stratified(Option<Batch>),
 }
 
 impl Experiment {
-    /// What it measures, and how it is judged.
+    /// What the experiment measures and how it is judged.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.later.0.plan
     }
 
-    /// Counts definitions of what is tried and measured.
+    /// Number of definitions so far.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.later.0.revision
     }
 
-    /// What is tried, whether it runs or not.
+    /// What the experiment compares, running or not.
     #[must_use]
     pub fn spec(&self) -> Option<&ExperimentSpec> {
         self.spec.as_ref()
@@ -106,13 +101,13 @@ impl Experiment {
         decision.tell(Directory::of::<Self>(), &Enlist { entry })
     }
 
-    /// Whether it runs and measures whoever it is shown to.
+    /// Whether the experiment runs and measures its members.
     #[must_use]
     pub fn measures(&self) -> bool {
         self.running().is_some() && !self.plan().metrics.is_empty()
     }
 
-    /// What is tried, while it runs.
+    /// What the experiment compares, while it runs.
     #[must_use]
     pub fn running(&self) -> Option<&ExperimentSpec> {
         self.spec.as_ref().filter(|_| self.state == State::Running)
@@ -133,7 +128,7 @@ impl Entity for Experiment {
             Event::Defined(spec) => {
                 self.spec = Some(spec.clone());
                 self.state = State::Draft;
-                // Who was dealt out was dealt to other variations.
+                // A batch was assigned to the variations of the old definition.
                 self.later.0.batch = OptionalTail::default();
                 self.begin_anew();
             }
@@ -149,7 +144,7 @@ impl Entity for Experiment {
             }
             Event::Ramped(at) => self.later.0.ramped = Some(*at),
             Event::Concluded(conclusion) => self.later.0.conclusion = Some(conclusion.clone()),
-            Event::Dealt(batch) => {
+            Event::Stratified(batch) => {
                 self.later.0.batch = OptionalTail(batch.clone());
                 self.begin_anew();
             }
@@ -193,7 +188,7 @@ impl Decide<PlanAhead> for Experiment {
             return Decision::unchanged().reply(());
         }
         if self.state == State::Running {
-            let why = "what a running experiment measures cannot be changed: stop it, or its looks would not be valid";
+            let why = "the plan of a running experiment cannot be changed, as its looks would become invalid: stop it first";
             return Decision::refuse(Refused::new("RUNNING", why));
         }
         Decision::event(Event::Planned(ask.plan.clone())).reply(())
@@ -202,7 +197,7 @@ impl Decide<PlanAhead> for Experiment {
 
 impl Decide<Conclude> for Experiment {
     fn decide(&self, ask: &Conclude, ctx: &Context<'_>) -> Decision<Self, Conclude> {
-        // What was concluded of another definition is about nothing that is here.
+        // A verdict on another definition does not apply.
         if ask.revision != self.revision() || self.later.0.conclusion.as_ref() == Some(ask) {
             return Decision::unchanged().reply(());
         }
@@ -225,69 +220,19 @@ impl Decide<Define> for Experiment {
             let why = format!("an experiment's name {}", name_rule());
             return Decision::refuse(Refused::field("BAD_NAME", "key", why));
         }
-        if let Err(refused) = check(&ask.spec) {
+        if let Err(refused) = ask.spec.check() {
             return Decision::refuse(refused);
         }
         if self.spec.as_ref() == Some(&ask.spec) {
             return Decision::unchanged().reply(());
         }
         if self.state == State::Running {
-            let why = "a running experiment cannot be redefined: stop it, or its members would change arms";
+            let why =
+                "a running experiment cannot be redefined, as its members would change arms: stop it first";
             return Decision::refuse(Refused::new("RUNNING", why));
         }
         Decision::event(Event::Defined(ask.spec.clone())).reply(())
     }
-}
-
-fn check(spec: &ExperimentSpec) -> Result<(), Refused> {
-    if spec.variations.len() < 2 || spec.variations.len() > VARIATIONS_MAX {
-        let why = format!("variations must be 2 to {VARIATIONS_MAX}");
-        return Err(Refused::field("BAD_VARIATIONS", "spec.variations", why));
-    }
-    for (at, variation) in spec.variations.iter().enumerate() {
-        let field = format!("spec.variations[{at}].name");
-        if !is_name(&variation.name) {
-            return Err(Refused::field("BAD_NAME", field, format!("a variation's name {}", name_rule())));
-        }
-        if spec.variations[..at].iter().any(|other| other.name == variation.name) {
-            return Err(Refused::field("BAD_NAME", field, format!("{:?} is there twice", variation.name)));
-        }
-    }
-    if spec.model.is_empty() || spec.model.len() > NAME_BYTES_MAX {
-        let why = format!("model must be 1 to {NAME_BYTES_MAX} bytes");
-        return Err(Refused::field("BAD_NAME", "spec.model", why));
-    }
-    if spec.seed.as_ref().is_some_and(|seed| seed.len() > NAME_BYTES_MAX) {
-        let why = format!("seed must be at most {NAME_BYTES_MAX} bytes");
-        return Err(Refused::field("TOO_LONG", "spec.seed", why));
-    }
-    if !(0.0..=1.0).contains(&spec.coverage) {
-        return Err(Refused::field("BAD_COVERAGE", "spec.coverage", "coverage must be 0 to 1"));
-    }
-    if let Some(weights) = &spec.weights {
-        let sum: f64 = weights.iter().sum();
-        let sound = weights.len() == spec.variations.len()
-            && weights.iter().all(|weight| (0.0..=1.0).contains(weight))
-            && (sum - 1.0).abs() <= 0.01;
-        if !sound {
-            let why = "weights must be one for each variation, 0 to 1, and sum to 1";
-            return Err(Refused::field("BAD_WEIGHTS", "spec.weights", why));
-        }
-    }
-    if !matches!(spec.hash_version, 1 | 2) {
-        return Err(Refused::field("BAD_HASH_VERSION", "spec.hash_version", "hash_version must be 1 or 2"));
-    }
-    Ok(())
-}
-
-/// Names make up the keys of the exposure counters: without a colon, so that two pairs never share one.
-pub(super) fn is_name(name: &str) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
-    !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(plain)
-}
-
-pub(super) fn name_rule() -> String {
-    format!("must be 1 to {NAME_BYTES_MAX} bytes of letters, digits, spaces, _, - and .")
 }
 
 impl Decide<Stop> for Experiment {

@@ -4,8 +4,8 @@ use troupe_runtime::entity::{Answer, Globals};
 use troupe_runtime::{Context, Decide, Entity, Timestamp, wire};
 
 use super::{
-    Candidate, Deal, Dealt, Define, Event, Experiment, ExperimentSpec, GetPower, Layer, Plan, Start, State,
-    Stop, Variation,
+    Candidate, Define, Event, Experiment, ExperimentSpec, GetPower, Layer, Plan, Start, State, Stop,
+    Stratified, Stratify, Variation,
 };
 use crate::experimentation::flags::{Door, Event as FlagEvent, Flag};
 use crate::stored::NamedFields;
@@ -169,7 +169,7 @@ fn clients_of_growthbook_allocate_every_member_as_the_cluster_does() {
         inside += u32::from(own.is_some());
     }
     assert!((1_200..1_700).contains(&inside), "{inside} of 3000 in .8 of a layer at .6");
-    assert!(experiment.allocate("123", Timestamp(0)).is_none(), "nobody is in before the ramp begins");
+    assert!(experiment.allocate("123", Timestamp(0)).is_none(), "no member is in before the ramp begins");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_plan_that_means_nothing_is_refused_with_its_field() {
         (Plan { condition: Some("{".into()), ..Plan::default() }, "plan.condition"),
         (Plan { condition: Some(r#"{"a": {"$near": 1}}"#.into()), ..Plan::default() }, "plan.condition"),
         (Plan { condition: Some(r#"{"$near": 1}"#.into()), ..Plan::default() }, "plan.condition"),
-        (Plan { forced: vec![("1".into(), "nobody".into())], ..Plan::default() }, "plan.forced[0]"),
+        (Plan { forced: vec![("1".into(), "unknown".into())], ..Plan::default() }, "plan.forced[0]"),
         (
             Plan {
                 forced: vec![("1".into(), "champion".into()), ("1".into(), "challenger".into())],
@@ -214,7 +214,7 @@ fn published(entities: Vec<(&str, Experiment)>) -> Globals {
 }
 
 #[test]
-fn a_part_of_a_layer_that_another_experiment_takes_is_refused_with_one_that_is_free() {
+fn a_part_of_a_layer_that_overlaps_another_experiment_is_refused_with_a_free_part() {
     let planned = |key: &str, name: &str, from, to| {
         let layer = Some(Layer { name: name.into(), from, to });
         folded(key, &[Event::Defined(spec()), Event::Planned(Plan { layer, ..Plan::default() })])
@@ -243,7 +243,7 @@ fn a_part_of_a_layer_that_another_experiment_takes_is_refused_with_one_that_is_f
 }
 
 #[test]
-fn what_would_start_and_let_nobody_in_is_refused_with_its_field() {
+fn a_start_that_would_admit_no_member_is_refused_with_its_field() {
     let flag = |definition| {
         let mut flag = Flag::default();
         flag.apply(&FlagEvent::Defined(Door::Growthbook, NamedFields(definition)));
@@ -258,7 +258,7 @@ fn what_would_start_and_let_nobody_in_is_refused_with_its_field() {
         (Flag::KIND, "taken".into(), std::sync::Arc::new(flag(json!({})))),
     ]);
     let requires = |name: &str| Plan { requires: Some(name.into()), ..Plan::default() };
-    let forced = Plan { forced: vec![("1".into(), "nobody".into())], ..Plan::default() };
+    let forced = Plan { forced: vec![("1".into(), "unknown".into())], ..Plan::default() };
     for (key, plan, expected) in [
         ("movies", requires("open"), None),
         ("movies", requires("shut"), Some(("UNKNOWN_FLAG", "plan.requires"))),
@@ -278,18 +278,18 @@ fn what_would_start_and_let_nobody_in_is_refused_with_its_field() {
 }
 
 #[test]
-fn members_who_are_dealt_out_are_in_balance_and_clients_agree_on_them() {
+fn members_assigned_in_advance_are_balanced_and_clients_agree_on_them() {
     let candidate =
         |at: u32| Candidate { id: format!("m{at}"), strata: vec![["tv", "phone"][at as usize % 2].into()] };
-    let deal = Deal { members: (0..100).map(candidate).collect() };
+    let deal = Stratify { members: (0..100).map(candidate).collect() };
     let globals = Globals::default();
     let ctx = Context::at(Timestamp(1), "movies", &globals);
     let mut experiment = folded("movies", &[Event::Defined(spec())]);
     let decision = experiment.decide(&deal, &ctx);
-    let dealt = Dealt { members: vec![("champion".into(), 50), ("challenger".into(), 50)] };
+    let dealt = Stratified { members: vec![("champion".into(), 50), ("challenger".into(), 50)] };
     assert_eq!(decision.outcome(), Ok(Some(&dealt)));
     decision.events().iter().for_each(|event| experiment.apply(event));
-    assert!(experiment.decide(&deal, &ctx).events().is_empty(), "once is enough");
+    assert!(experiment.decide(&deal, &ctx).events().is_empty(), "a repeat changes nothing");
     experiment.apply(&Event::Began(Timestamp(1)));
     let payload = json!({ "features": { "movies": experiment.feature("movies").unwrap() } });
     let features = Features::compile(&payload.to_string(), Dialect::default()).unwrap();
@@ -306,7 +306,7 @@ fn members_who_are_dealt_out_are_in_balance_and_clients_agree_on_them() {
     }
     assert_eq!(on_tv, 25);
     assert_eq!(experiment.decide(&deal, &ctx).outcome().unwrap_err().code, "RUNNING");
-    let twice = Deal { members: vec![candidate(1), candidate(1)] };
+    let twice = Stratify { members: vec![candidate(1), candidate(1)] };
     let draft = folded("movies", &[Event::Defined(spec())]);
     assert_eq!(draft.decide(&twice, &ctx).outcome().unwrap_err().field.as_deref(), Some("members"));
     let state: Experiment = wire::decode(&wire::encode(&experiment)).unwrap();
@@ -314,7 +314,7 @@ fn members_who_are_dealt_out_are_in_balance_and_clients_agree_on_them() {
 }
 
 #[test]
-fn who_is_held_out_or_not_targeted_is_let_in_by_nobody() {
+fn a_held_out_or_untargeted_member_is_admitted_neither_by_the_cluster_nor_by_clients() {
     let plan = Plan {
         requires: Some("open".into()),
         condition: Some(r#"{"id": {"$ne": "7"}}"#.into()),
@@ -326,7 +326,7 @@ fn who_is_held_out_or_not_targeted_is_let_in_by_nobody() {
     let mut flag = Flag::create("open");
     flag.apply(&FlagEvent::Defined(Door::Growthbook, NamedFields(held)));
     let globals = Globals::default();
-    assert!(!experiment.admits(&globals, "1"), "a flag that is not there holds everybody out");
+    assert!(!experiment.admits(&globals, "1"), "a missing flag holds every member out");
     globals.publish(vec![(Flag::KIND, "open".into(), std::sync::Arc::new(flag))]);
     let payload = json!({ "features": {
         "movies": experiment.feature("movies").unwrap(),
@@ -346,13 +346,13 @@ fn who_is_held_out_or_not_targeted_is_let_in_by_nobody() {
 }
 
 #[test]
-fn what_arms_can_see_is_said_before_they_are_filled() {
+fn power_is_known_before_members_are_allocated() {
     let experiment = folded("movies", &[Event::Defined(spec())]);
     let globals = Globals::default();
     let ctx = Context::at(Timestamp(1), "movies", &globals);
     let ask = GetPower { deviation: 1.0, effect: Some(0.1), members: Some(1_570.0), power: None };
     let said = experiment.answer(&ask, &ctx).unwrap();
-    // Two sides at .05 and a chance of .8: 2 (1.96 + .8416)^2 / .1^2.
+    // Two-sided at alpha 0.05 and power 0.8: 2 (1.96 + .8416)^2 / .1^2.
     assert_eq!(said.members_needed, Some(1_570.0));
     assert!((said.least_effect.unwrap() - 0.1).abs() < 1e-3 && (said.chance.unwrap() - 0.8).abs() < 1e-3);
     let nothing = GetPower { deviation: 0.0, ..ask.clone() };

@@ -2,7 +2,7 @@
 
 use troupe_runtime::Registry;
 
-use super::{Climb, Conclude, Deal, Define, Experiment, GetExperiment, GetPower, PlanAhead, Start, Stop};
+use super::{Climb, Conclude, Define, Experiment, GetExperiment, GetPower, PlanAhead, Start, Stop, Stratify};
 
 /// Registers the kind and its verbs.
 pub fn register(registry: Registry) -> Registry {
@@ -14,7 +14,7 @@ pub fn register(registry: Registry) -> Registry {
         .command::<Experiment, Conclude>()
         .command::<Experiment, Climb>()
         .command::<Experiment, Stop>()
-        .command::<Experiment, Deal>()
+        .command::<Experiment, Stratify>()
         .query::<Experiment, GetExperiment>()
         .query::<Experiment, GetPower>()
 }

@@ -1,14 +1,14 @@
-//! What a counter of exposures can be told and asked.
+//! Messages of an exposure counter.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Command, Query, Timestamp};
 
-/// Counts one; sent by a member, once in effect.
+/// Counts one exposure. A member sends it as an effect, so it counts once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CountExposure {
-    /// When.
+    /// Time of the exposure.
     pub at: Timestamp,
 }
 
@@ -17,7 +17,7 @@ impl Command for CountExposure {
     type Reply = ();
 }
 
-/// Asks for the count.
+/// Reads the count.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetExposures {}
 

@@ -1,5 +1,5 @@
-//! Counters of experiment exposures, a few for each variation so that none is hot. A member counts once: it remembers
-//! the variations it was in, and tells a counter only of a new one.
+//! Counters of experiment exposures. Each variation has several buckets, so that no counter is a hot spot. A member
+//! counts once: it remembers its variations and sends only a new one to a counter.
 
 mod messages;
 mod state;

@@ -1,4 +1,4 @@
-//! How a counter of exposures decides.
+//! State and decisions of an exposure counter.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::messages::{CountExposure, GetExposures};
 
-/// Counters of one variation.
+/// Buckets of one variation.
 pub const BUCKETS: u64 = 16;
 
 /// One counter, keyed `EXPERIMENT:VARIATION:BUCKET`.
@@ -18,21 +18,21 @@ pub struct Exposures {
     last: Option<Timestamp>,
 }
 
-/// What happened to a counter.
+/// An event of an exposure counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// A member was in the variation for the first time.
+    /// A member entered the variation for the first time.
     Counted(Timestamp),
 }
 
 impl Exposures {
-    /// The counter for a member in a variation.
+    /// The counter that a member's exposure to a variation goes to.
     #[must_use]
     pub fn address(experiment: &str, variation: &str, member: &str) -> Address {
         Self::bucket(experiment, variation, xxh3_64(member.as_bytes()) % BUCKETS)
     }
 
-    /// Every counter of a variation: their sum is its exposures.
+    /// Every counter of a variation; the sum of their counts is its exposures.
     #[must_use]
     pub fn all(experiment: &str, variation: &str) -> Vec<Address> {
         (0..BUCKETS).map(|bucket| Self::bucket(experiment, variation, bucket)).collect()

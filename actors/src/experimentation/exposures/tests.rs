@@ -16,7 +16,7 @@ fn a_member_always_counts_in_the_same_bucket_of_its_variation() {
 }
 
 #[test]
-fn a_counter_counts_what_it_is_told() {
+fn a_counter_counts_every_exposure_it_receives() {
     let globals = Globals::default();
     let ctx = Context::at(Timestamp(9), "movies:a:0", &globals);
     let mut counter = Exposures::create("movies:a:0");

@@ -1,4 +1,4 @@
-//! What a flag can be told and asked.
+//! Messages of a flag.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -7,14 +7,14 @@ use troupe_runtime::{Command, Query};
 
 use crate::stored::NamedFields;
 
-/// Whose clients evaluate it.
+/// The client API that evaluates a flag.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
-    /// GrowthBook's.
+    /// GrowthBook SDKs.
     #[default]
     Growthbook,
-    /// Unleash's.
+    /// Unleash SDKs.
     Unleash,
 }
 
@@ -22,10 +22,10 @@ pub enum Door {
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefineFlag {
-    /// Whose clients evaluate it.
+    /// The client API that evaluates it.
     pub door: Door,
-    /// The flag as the door's clients know it: a GrowthBook feature, an Unleash feature, or for Unleash an
-    /// `{"experiment": ...}` that is translated into one.
+    /// The flag in the API's own format: a GrowthBook feature or an Unleash feature. For Unleash, an `{"experiment":
+    /// ...}` object is translated into a feature.
     pub definition: NamedFields<Value>,
 }
 
@@ -35,7 +35,7 @@ impl Command for DefineFlag {
     const REPEATABLE: bool = true;
 }
 
-/// The kill switch: off, nobody is served the flag; its definition stays.
+/// The kill switch: a flag that is off is not served. Its definition stays.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Switch {
@@ -49,18 +49,18 @@ impl Command for Switch {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for the definition.
+/// Reads the definition.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetFlag {}
 
 /// The answer to [`GetFlag`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct FlagView {
-    /// Whose clients evaluate it.
+    /// The client API that evaluates it.
     pub door: Door,
     /// Whether it is served.
     pub on: bool,
-    /// As the clients get it; null if it was never defined.
+    /// In the form that clients receive; null if the flag was never defined.
     pub definition: NamedFields<Value>,
 }
 

@@ -1,8 +1,8 @@
-//! Flags: what client SDKs of GrowthBook and Unleash evaluate for themselves.
+//! Flags that client SDKs of GrowthBook and Unleash evaluate themselves.
 //!
-//! One entity for each flag, in the control group: every node serves all of them without asking. A definition is
-//! compiled by the judges before it is taken, so that what a client would silently leave off is refused here with the
-//! path of the field. What a flag allocates is decided by its door's own hash, bit for bit.
+//! Each flag is one entity in the control group, so every node serves all flags without asking another node. The flag
+//! engine compiles a definition before it is accepted. A definition that a client would silently ignore is refused
+//! with the path of the field. Allocation uses the hash function of the flag's own API, bit for bit.
 
 mod messages;
 mod prerequisites;

@@ -1,4 +1,4 @@
-//! On what a definition depends, by way of others too.
+//! Prerequisites of a definition, direct and transitive.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::messages::Door;
 use super::state::Flag;
 use crate::experimentation::experiments::Experiment;
 
-/// The prerequisites of a feature, each with its path in it.
+/// The direct prerequisites of a feature, each with its path in the definition.
 pub(crate) fn parents(feature: &Value) -> Vec<(String, String)> {
     let each = |list: &Value| -> Vec<Value> { list.as_array().cloned().unwrap_or_default() };
     let mut found = Vec::new();
@@ -23,14 +23,14 @@ pub(crate) fn parents(feature: &Value) -> Vec<(String, String)> {
     found
 }
 
-/// A feature by its name: a flag, switched on or not, or an experiment that runs.
+/// A feature by name: a flag, even one that is switched off, or a running experiment.
 fn known(globals: &Globals, name: &str) -> Option<Value> {
     let flag = globals.get::<Flag>(name).and_then(|flag| flag.defined(Door::Growthbook).cloned());
     flag.or_else(|| globals.get::<Experiment>(name)?.feature(name))
 }
 
-/// The path of the first prerequisite by way of which a feature would depend on itself. Clients give nobody a value
-/// there. What is switched off counts: it may be switched on.
+/// The path of the first prerequisite through which a feature would depend on itself; clients give such a feature no
+/// value. A flag that is off counts too, because it may be switched on later.
 pub(crate) fn circle(globals: &Globals, name: &str, feature: &Value) -> Option<String> {
     parents(feature).into_iter().find(|(_, parent)| leads(globals, parent, name)).map(|(path, _)| path)
 }

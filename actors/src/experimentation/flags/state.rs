@@ -1,4 +1,4 @@
-//! How a flag decides.
+//! State and decisions of a flag.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -12,9 +12,9 @@ use super::prerequisites::{circle, parents};
 use crate::experimentation::experiments::Experiment;
 use crate::stored::NamedFields;
 
-/// Flags of a cluster.
+/// Upper bound on flags in a cluster.
 pub const FLAGS_MAX: usize = 2_000;
-/// Bytes of one definition.
+/// Upper bound on the bytes of one definition.
 const DEFINITION_BYTES_MAX: usize = 256 << 10;
 const NAME_BYTES_MAX: usize = 128;
 
@@ -26,31 +26,31 @@ pub struct Flag {
     definition: NamedFields<Value>,
 }
 
-/// What happened to a flag.
+/// An event of a flag.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It was defined, as the clients get it.
+    /// The flag was defined, in the form that clients receive.
     Defined(Door, NamedFields<Value>),
-    /// It was switched on or off.
+    /// The flag was switched on or off.
     Switched(bool),
 }
 
 impl Flag {
-    /// Its definition, served or not; none if it is of another door or was never defined.
+    /// The definition, served or not; `None` if the flag is of another API or was never defined.
     #[must_use]
     pub fn defined(&self, door: Door) -> Option<&Value> {
         (self.door == door && !self.definition.0.is_null()).then_some(&self.definition.0)
     }
 
-    /// What is served to clients of a door; none if it is off or of another one.
+    /// The definition that clients of this API receive; `None` if the flag is off or of another API.
     #[must_use]
     pub fn served(&self, door: Door) -> Option<&Value> {
         self.defined(door).filter(|_| self.on)
     }
 }
 
-/// The features of GrowthBook's clients: flags of their door, and every experiment that runs under its own name, with
-/// the names of its variations as values.
+/// The features that GrowthBook clients receive: GrowthBook flags, and every running experiment under its own name.
+/// The values of an experiment are the names of its variations.
 #[must_use]
 pub fn growthbook_features(globals: &Globals) -> Map<String, Value> {
     let mut features = Map::new();
@@ -107,7 +107,7 @@ impl Decide<DefineFlag> for Flag {
         if self.definition.0.is_null() && ctx.globals.all::<Self>().len() >= FLAGS_MAX {
             return Decision::refuse(Refused::new(
                 "TOO_MANY",
-                format!("{FLAGS_MAX} flags are all there can be"),
+                format!("a cluster holds at most {FLAGS_MAX} flags"),
             ));
         }
         let compiled = match ask.door {
@@ -126,18 +126,17 @@ impl Decide<DefineFlag> for Flag {
 
 fn for_growthbook(ctx: &Context<'_>, definition: &Value) -> Result<(), Refused> {
     if ctx.global::<Experiment>(ctx.key).is_some_and(|experiment| experiment.running().is_some()) {
-        let why =
-            format!("an experiment {:?} runs, which clients know by this name: give another one", ctx.key);
+        let why = format!("a running experiment is served to clients as {:?}: choose another name", ctx.key);
         return Err(Refused::field("BAD_NAME", "key", why));
     }
     checked(ctx.key, definition)?;
     let Some(path) = circle(ctx.globals, ctx.key, definition) else { return Ok(()) };
-    let why = format!("it leads back to {:?}: break the circle of prerequisites", ctx.key);
+    let why = format!("the prerequisite depends on {:?}: break the circle of prerequisites", ctx.key);
     Err(Refused::field("CIRCLE", format!("definition.{path}"), why))
 }
 
-/// Refuses a feature that GrowthBook's clients would mend, leave off or fail at. On what others it depends is not looked
-/// at: they may come later.
+/// Refuses a feature that GrowthBook clients would repair, ignore or fail on. Prerequisites need not exist yet: they
+/// may be defined later.
 pub(crate) fn checked(name: &str, definition: &Value) -> Result<(), Refused> {
     let mut features = Map::from_iter([(name.to_owned(), definition.clone())]);
     for (_, parent) in parents(definition) {
@@ -152,7 +151,7 @@ pub(crate) fn checked(name: &str, definition: &Value) -> Result<(), Refused> {
         })?;
     let own = format!("features.{name}.");
     let problems = growthbook::validate(payload, growthbook::Dialect::default());
-    // A circle is named by the flag that closes it, where all flags are known.
+    // A circle is reported for the flag that closes it, where all flags are known.
     match problems.iter().find_map(|problem| Some((problem.path.strip_prefix(&own)?, problem))) {
         None => Ok(()),
         Some((path, problem)) => {
@@ -181,14 +180,13 @@ fn for_unleash(name: &str, definition: &Value) -> Result<Value, Refused> {
         None => serde_path_to_error::deserialize(definition).map_err(|error| unfit("definition", &error))?,
     };
     if feature.name != name {
-        let why =
-            format!("the definition is of {:?} and the flag is {name:?}: give both one name", feature.name);
+        let why = format!("the definition names {:?} but the flag is {name:?}: use one name", feature.name);
         return Err(Refused::field("BAD_NAME", "definition.name", why));
     }
     let alone = unleash::Features { version: 2, features: vec![feature], segments: Vec::new() };
     let toggles = unleash::Toggles::compile(&alone).map_err(refused)?;
     if let Some((_, why)) = toggles.held_off().next() {
-        let why = format!("clients would leave the whole flag off: {why}");
+        let why = format!("clients would ignore the whole flag: {why}");
         return Err(Refused::field("BAD_DEFINITION", "definition", why));
     }
     serde_json::to_value(&alone.features[0])

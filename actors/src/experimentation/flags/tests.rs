@@ -27,7 +27,7 @@ fn unleash_feature(rollout: &str) -> Value {
 }
 
 #[test]
-fn a_flag_may_wait_for_others_and_not_for_itself() {
+fn a_flag_may_depend_on_others_and_not_on_itself() {
     let waits = |for_whom: &str| {
         json!({ "defaultValue": false, "rules": [{ "force": true, "parentConditions": [
         { "id": for_whom, "condition": { "value": true } } ] }] })
@@ -50,10 +50,10 @@ fn a_flag_may_wait_for_others_and_not_for_itself() {
     two["rules"][0]["parentConditions"].as_array_mut().unwrap().push(near);
     let circle = |at| Err(("CIRCLE", format!("definition.rules[0].parentConditions[{at}].id")));
     for (name, definition, expected) in [
-        ("one that is there", waits("open"), Ok(())),
-        ("one that may come later", waits("nobody"), Ok(())),
+        ("a prerequisite that exists", waits("open"), Ok(())),
+        ("a prerequisite that may be defined later", waits("later"), Ok(())),
         ("itself", waits("stream"), circle(0)),
-        ("one that waits for it, by way of one that is off", two, circle(1)),
+        ("a prerequisite that depends on it through one that is off", two, circle(1)),
     ] {
         let define = DefineFlag { door: Door::Growthbook, definition: NamedFields(definition) };
         let decision = Flag::default().decide(&define, &Context::at(Timestamp(1), "stream", &globals));
@@ -64,7 +64,7 @@ fn a_flag_may_wait_for_others_and_not_for_itself() {
 }
 
 #[test]
-fn a_feature_that_clients_would_mend_is_refused_with_its_path() {
+fn a_feature_that_clients_would_repair_is_refused_with_its_path() {
     for (rule, field) in [
         (json!({ "variations": [0, 1], "weights": [0.5, 0.6] }), "rules[0].weights"),
         (json!({ "variations": [0, 1], "ranges": [[0, 0.6], [0.5, 1]] }), "rules[0].ranges"),
@@ -81,7 +81,7 @@ fn a_feature_that_clients_would_mend_is_refused_with_its_path() {
 }
 
 #[test]
-fn a_flag_does_not_take_the_name_of_an_experiment_that_runs() {
+fn a_flag_cannot_take_the_name_of_a_running_experiment() {
     let arm = |name: &str| Variation { name: name.into(), version: None };
     let spec = ExperimentSpec {
         model: "m".into(),
@@ -119,7 +119,7 @@ fn a_flag_is_served_by_its_own_door_until_it_is_switched_off() {
 }
 
 #[test]
-fn what_a_client_would_leave_off_is_refused_with_its_path() {
+fn a_definition_that_a_client_would_ignore_is_refused_with_its_path() {
     for (definition, expected) in [
         (unleash_feature("101"), "BAD_DEFINITION definition.strategies[0].parameters.rollout"),
         (json!({ "name": "another", "enabled": true, "strategies": [] }), "BAD_NAME definition.name"),

@@ -1,19 +1,20 @@
-//! One look: from sums to what may be said.
+//! One look: from sums to verdicts.
 
 use troupe_runtime::Timestamp;
 use troupe_statistics::analysis;
 use troupe_statistics::analysis::{CountProcess, adjusted, srm_p};
 
-use super::measure::{Found, measure};
+use super::measure::{Measurement, measure};
 use super::messages::{LookView, Measured};
 use super::sums::Arm;
 use crate::experimentation::experiments::{Correction, ExperimentSpec, Method, MetricSpec, Plan};
 
-/// Below this, arms of the wrong size stop every other conclusion: Kohavi's and GrowthBook's threshold.
+/// p-value of the arms' sizes below which a sample ratio mismatch overrides every other verdict: the threshold of
+/// Kohavi and of GrowthBook.
 const IMBALANCE_P: f64 = 0.001;
-/// How much is put on shares as meant, in members.
+/// Prior weight of the intended shares, in members.
 const CONCENTRATION: f64 = 100.0;
-/// The chance from which on the Bayesian method speaks.
+/// The probability at which the Bayesian method decides.
 const CHANCE: f64 = 0.95;
 
 /// Judges every metric in every variation against the first.
@@ -38,7 +39,7 @@ pub(super) fn judge(
         }
     }
     correct(&mut found, plan);
-    let judged = |(metric, one): (&MetricSpec, Found)| {
+    let judged = |(metric, one): (&MetricSpec, Measurement)| {
         let verdict = verdict(&one, metric, plan).to_owned();
         Measured { verdict, ..one.shown }
     };
@@ -47,9 +48,9 @@ pub(super) fn judge(
     LookView { at: now, members, imbalance_p, measured, verdict: verdict.to_owned(), words }
 }
 
-/// The p-value of the arms' sizes; under the sequential method one that is valid at every look. The process is asked for
-/// its evidence now: a running minimum would need the looks that were thinned out, and leaving it out only makes the
-/// gate slower.
+/// The p-value of the arms' sizes. Under the sequential method it is valid at every look. It uses the evidence of the
+/// current counts only: a running minimum would need the looks that were thinned out. Without it the gate is only
+/// slower.
 fn imbalance(spec: &ExperimentSpec, method: Method, members: &[u64]) -> Option<f64> {
     #[allow(clippy::cast_precision_loss, reason = "a handful of variations")]
     let equal = vec![1.0 / spec.variations.len() as f64; spec.variations.len()];
@@ -66,9 +67,9 @@ fn imbalance(spec: &ExperimentSpec, method: Method, members: &[u64]) -> Option<f
     Some((-process.log_evidence(&members)).exp().min(1.0))
 }
 
-/// Replaces p-values by those that make up for their number; guardrails keep their own, so that harm is seen. Chances
-/// of the Bayesian method are no p-values and stay what they are, as GrowthBook leaves them.
-fn correct(found: &mut [(&MetricSpec, Found)], plan: &Plan) {
+/// Corrects the p-values for multiple tests. Guardrails keep their own p-values, so that harm is seen. Probabilities
+/// of the Bayesian method are not p-values and stay as they are, as in GrowthBook.
+fn correct(found: &mut [(&MetricSpec, Measurement)], plan: &Plan) {
     let correction = match plan.correction {
         _ if plan.method == Method::Bayesian => return,
         Correction::None => return,
@@ -83,7 +84,7 @@ fn correct(found: &mut [(&MetricSpec, Found)], plan: &Plan) {
     }
 }
 
-fn verdict(one: &Found, metric: &MetricSpec, plan: &Plan) -> &'static str {
+fn verdict(one: &Measurement, metric: &MetricSpec, plan: &Plan) -> &'static str {
     let Some(p) = one.shown.p else { return if one.shown.value.is_some() { "open" } else { "no_data" } };
     if metric.guardrail {
         return one.guarded;
@@ -104,30 +105,28 @@ fn verdict(one: &Found, metric: &MetricSpec, plan: &Plan) -> &'static str {
 
 fn whole(plan: &Plan, measured: &[Measured], imbalance_p: Option<f64>, runs: bool) -> (&'static str, String) {
     if let Some(p) = imbalance_p.filter(|p| *p < IMBALANCE_P) {
-        let words =
-            format!("arms of this size come from these weights with p {p:.1e}: look for lost exposures");
+        let words = format!(
+            "sample ratio mismatch: arms of this size have p {p:.1e} under these weights; look for lost exposures"
+        );
         return ("imbalance", words);
     }
     let guards =
         |one: &Measured| plan.metrics.iter().any(|metric| metric.guardrail && metric.name == one.metric);
     let said = |one: &Measured| {
-        let whose = format!("{} in {}", one.metric, one.variation);
+        let subject = format!("{} in {}", one.metric, one.variation);
         match (one.effect.zip(one.interval), one.difference.zip(one.difference_interval)) {
             (Some((effect, (low, high))), _) => {
-                format!("{whose}: {effect:+.4} in {low:+.4} to {high:+.4}")
+                format!("{subject}: {effect:+.4} in {low:+.4} to {high:+.4}")
             }
             (None, Some((difference, (low, high)))) => {
-                format!("{whose}: a difference of {difference:+.4} in {low:+.4} to {high:+.4}")
+                format!("{subject}: a difference of {difference:+.4} in {low:+.4} to {high:+.4}")
             }
-            (None, None) => whose,
+            (None, None) => subject,
         }
     };
-    // One look at the end: what is seen before is shown, and decides nothing.
+    // A fixed horizon allows one look, at the end. Earlier looks are shown and decide nothing.
     if plan.method == Method::Fixed && runs {
-        return (
-            "open",
-            "a test of fixed horizon decides when the experiment is stopped, not before".to_owned(),
-        );
+        return ("open", "a fixed-horizon test decides once the experiment is stopped".to_owned());
     }
     if let Some(harm) = measured.iter().find(|one| guards(one) && one.verdict == "worse") {
         return ("harm", format!("a guardrail is broken: {}", said(harm)));
@@ -141,7 +140,7 @@ fn whole(plan: &Plan, measured: &[Measured], imbalance_p: Option<f64>, runs: boo
     }
     if !measured.is_empty() && tested.all(|one| one.verdict == "no_data") {
         let why = measured.iter().map(|one| one.why.as_str()).find(|why| !why.is_empty());
-        return ("no_data", why.unwrap_or("there is nothing to judge yet").to_owned());
+        return ("no_data", why.unwrap_or("no data to judge yet").to_owned());
     }
-    ("open", "nothing can be said yet".to_owned())
+    ("open", "no decision yet".to_owned())
 }

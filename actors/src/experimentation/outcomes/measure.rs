@@ -1,4 +1,4 @@
-//! What may be said of one metric in one variation, against the first.
+//! The measurement of one metric in one variation, against the first variation.
 
 use troupe_statistics::analysis::{
     AnalysisError, Contrast, Effect, Joint, SAMPLES_TUNED_FOR, Shape, Side, dkw_epsilon, posterior,
@@ -7,27 +7,27 @@ use troupe_statistics::analysis::{
 
 use super::messages::Measured;
 use super::sums::{Arm, Sums, Values};
-use crate::experimentation::experiments::{Good, Method, MetricSpec, Of, Plan};
+use crate::experimentation::experiments::{Aggregation, Direction, Method, MetricSpec, Plan};
 
-/// Members that each arm needs before a look at any time may decide: the sequence holds for means that are nearly
-/// normal, and those of fewer members are not.
+/// Members that each arm needs before a sequential look may decide: the confidence sequence assumes nearly normal
+/// means, which smaller arms do not have.
 pub(super) const MEMBERS_LEAST: u64 = 50;
 
-/// What was found: what is shown of it, and what decides.
-pub(super) struct Found {
+/// The published figures of a measurement, and the figures that decide.
+pub(super) struct Measurement {
     pub(super) shown: Measured,
-    /// The absolute difference; above 0 where it is good.
+    /// The absolute difference; positive if it is an improvement.
     pub(super) good: f64,
-    /// `better` where a guardrail holds for sure, `worse` where it is broken for sure, else `open`.
+    /// State of a guardrail: `better` if it certainly holds, `worse` if it is certainly broken, else `open`.
     pub(super) guarded: &'static str,
 }
 
-impl Found {
+impl Measurement {
     fn nothing(n: u64, why: String) -> Self {
         Self { shown: Measured { n, why, ..Measured::default() }, good: 0.0, guarded: "open" }
     }
 
-    /// All members of both variations have this value: there is no difference, and nothing to tell how sure that is.
+    /// All members of both variations have the same value: the difference is 0 and has no interval.
     fn alike(n: u64, value: f64) -> Self {
         let mut found = Self::nothing(n, format!("all members of both variations have {value}"));
         (found.shown.value, found.shown.baseline) = (Some(value), Some(value));
@@ -36,7 +36,7 @@ impl Found {
     }
 }
 
-/// A member's sums as the analysis takes them.
+/// An arm's sums in the form of the analysis.
 fn joint(arm: Option<&Arm>, place: usize) -> Joint {
     let none = Sums::default();
     let Some(arm) = arm else { return Joint::default() };
@@ -49,37 +49,37 @@ fn joint(arm: Option<&Arm>, place: usize) -> Joint {
     joint
 }
 
-/// Judges the metric at this place.
+/// Measures the metric at this position.
 pub(super) fn measure(
     first: Option<&Arm>,
     second: Option<&Arm>,
     place: usize,
     metric: &MetricSpec,
     plan: &Plan,
-) -> Found {
+) -> Measurement {
     if let Some(q) = metric.quantile {
         return of_quantile(first, second, place, q, metric, plan);
     }
     let (a, b) = (joint(first, place), joint(second, place));
     let least = a.n.min(b.n);
     if plan.method == Method::Sequential && least < MEMBERS_LEAST {
-        let why = format!("an arm has {least} members: looks decide from {MEMBERS_LEAST} on");
-        return Found::nothing(b.n, why);
+        let why = format!("an arm has {least} members: looks decide from {MEMBERS_LEAST} members on");
+        return Measurement::nothing(b.n, why);
     }
     of_members(&a, &b, metric, plan).unwrap_or_else(|error| match error {
-        AnalysisError::Alike { value } => Found::alike(b.n, value),
-        error => Found::nothing(b.n, error.to_string()),
+        AnalysisError::Alike { value } => Measurement::alike(b.n, value),
+        error => Measurement::nothing(b.n, error.to_string()),
     })
 }
 
-/// What a method says of a difference: the chance of error, where it is, and how many standard deviations that reaches.
-struct Said {
+/// A method's result for a difference: p-value, interval, and half its width in standard deviations.
+struct Reading {
     p: f64,
     interval: (f64, f64),
     reach: f64,
 }
 
-fn said(seen: &Effect, metric: &MetricSpec, plan: &Plan) -> Result<Said, AnalysisError> {
+fn said(seen: &Effect, metric: &MetricSpec, plan: &Plan) -> Result<Reading, AnalysisError> {
     let alpha = plan.alpha();
     let (p, low, high) = match plan.method {
         Method::Sequential => {
@@ -92,26 +92,27 @@ fn said(seen: &Effect, metric: &MetricSpec, plan: &Plan) -> Result<Said, Analysi
         }
         Method::Bayesian => {
             let said = posterior(seen, None, alpha)?;
-            let better = if metric.good == Good::Up { said.chance } else { 1.0 - said.chance };
+            let better = if metric.good == Direction::Up { said.chance } else { 1.0 - said.chance };
             (1.0 - better, said.low, said.high)
         }
     };
-    Ok(Said { p, interval: (low, high), reach: (high - low) / 2.0 / seen.variance.sqrt() })
+    Ok(Reading { p, interval: (low, high), reach: (high - low) / 2.0 / seen.variance.sqrt() })
 }
 
-/// Decisions are those of the absolute difference, whose law is known; the relative interval is made of them.
-fn of_members(a: &Joint, b: &Joint, metric: &MetricSpec, plan: &Plan) -> Result<Found, AnalysisError> {
+/// Measures totals of members. The absolute difference decides, because its distribution is known; the relative
+/// interval is derived from it.
+fn of_members(a: &Joint, b: &Joint, metric: &MetricSpec, plan: &Plan) -> Result<Measurement, AnalysisError> {
     let shape = match (&metric.per, metric.of) {
         (Some(_), _) => Shape::Ratio,
-        (None, Of::Any) if !metric.cuped => Shape::Proportion,
+        (None, Aggregation::Any) if !metric.cuped => Shape::Proportion,
         (None, _) => Shape::Mean,
     };
     let cuped = metric.cuped && metric.per.is_none();
     let contrast = Contrast::of(a, b, shape, cuped, plan.method == Method::Sequential)?;
     let seen = contrast.beyond(0.0);
-    let Said { p, interval: absolute, reach } = said(&seen, metric, plan)?;
-    // How far the second arm is better than the first with the margin taken off.
-    let sign = if metric.good == Good::Up { 1.0 } else { -1.0 };
+    let Reading { p, interval: absolute, reach } = said(&seen, metric, plan)?;
+    // The improvement of the second arm, plus the allowed margin.
+    let sign = if metric.good == Direction::Up { 1.0 } else { -1.0 };
     let allowed = contrast.beyond(-sign * metric.margin * seen.baseline.signum());
     let (better, width) = (sign * allowed.difference, reach * allowed.variance.sqrt());
     let guarded = held((better - width, better + width));
@@ -119,7 +120,8 @@ fn of_members(a: &Joint, b: &Joint, metric: &MetricSpec, plan: &Plan) -> Result<
     let interval = contrast.ratios(reach);
     let why = match interval {
         Some(_) => String::new(),
-        None => "the first variation cannot be told from 0, and no effect is relative to that".to_owned(),
+        None => "the first variation does not differ significantly from 0, so no relative effect exists"
+            .to_owned(),
     };
     let shown = Measured {
         n: b.n,
@@ -133,10 +135,10 @@ fn of_members(a: &Joint, b: &Joint, metric: &MetricSpec, plan: &Plan) -> Result<
         why,
         ..Measured::default()
     };
-    Ok(Found { shown, good: sign * seen.difference, guarded })
+    Ok(Measurement { shown, good: sign * seen.difference, guarded })
 }
 
-/// Harm is a whole interval beyond the margin; safety a whole interval before it.
+/// `worse` if the whole interval is beyond the margin, `better` if the whole interval is inside it.
 fn held((worst, best): (f64, f64)) -> &'static str {
     match () {
         () if best < 0.0 => "worse",
@@ -145,8 +147,8 @@ fn held((worst, best): (f64, f64)) -> &'static str {
     }
 }
 
-/// Quantiles differ where their bands, each at half of alpha and valid at all times, do. The p-value is the least alpha
-/// at which they do, to one part in a hundred.
+/// Measures a quantile. Quantiles differ if their bands do not overlap; each band takes half of alpha and is valid at
+/// all times. The p-value is the smallest alpha at which the bands are apart, with a relative error of 1 %.
 fn of_quantile(
     a: Option<&Arm>,
     b: Option<&Arm>,
@@ -154,12 +156,12 @@ fn of_quantile(
     q: f64,
     metric: &MetricSpec,
     plan: &Plan,
-) -> Found {
+) -> Measurement {
     let empty = Values::default();
     let values = |arm: Option<&'_ Arm>| arm.and_then(|arm| arm.values.get(place)).unwrap_or(&empty).clone();
     let (a, b) = (values(a), values(b));
     let (Some(baseline), Some(value)) = (a.quantile(q), b.quantile(q)) else {
-        return Found::nothing(b.count, "no member of an arm has a value yet".to_owned());
+        return Measurement::nothing(b.count, "no member of an arm has a value yet".to_owned());
     };
     let band = |values: &Values, alpha: f64| {
         let epsilon = dkw_epsilon(values.count, alpha / 2.0).unwrap_or(1.0);
@@ -177,14 +179,14 @@ fn of_quantile(
         }
         high
     };
-    let sign = if metric.good == Good::Up { 1.0 } else { -1.0 };
+    let sign = if metric.good == Direction::Up { 1.0 } else { -1.0 };
     let finite = |band: &(f64, f64)| band.0.is_finite() && band.1.is_finite();
     let known = bands(plan.alpha()).filter(|(a, b)| finite(a) && finite(b));
     let guarded = known.map_or("open", |(a, b)| {
-        // What the second arm may come down to, or up to.
+        // The worst allowed value of the second arm, as a multiple of the first.
         let times = 1.0 - sign * metric.margin * baseline.signum();
         let (low, high) = (b.0 - times * a.1, b.1 - times * a.0);
-        held(if metric.good == Good::Up { (low, high) } else { (-high, -low) })
+        held(if metric.good == Direction::Up { (low, high) } else { (-high, -low) })
     });
     let why = match known {
         Some(_) => String::new(),
@@ -202,10 +204,11 @@ fn of_quantile(
         why,
         ..Measured::default()
     };
-    Found { shown, good: sign * (value - baseline), guarded }
+    Measurement { shown, good: sign * (value - baseline), guarded }
 }
 
-/// Where a value of the second band lies above one of the first, in parts of the first's size; none if that may be 0.
+/// The interval of the second band above the first, relative to the first's absolute value; `None` if the first band
+/// contains 0.
 fn ratios(first: (f64, f64), second: (f64, f64)) -> Option<(f64, f64)> {
     let (least, most, own) = match first {
         (low, high) if low > 0.0 => (low, high, 1.0),

@@ -1,4 +1,4 @@
-//! What an outcome can be told and asked.
+//! Messages of an outcome.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -6,32 +6,32 @@ use troupe_runtime::{Command, Query, Timestamp};
 
 use crate::experimentation::participants::Change;
 
-/// A member was exposed for the first time; its participant tells it.
+/// A member was exposed for the first time. Its participant sends this.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Enrol {
-    /// Which definition of the experiment.
+pub struct AddMembers {
+    /// The experiment's definition, by revision.
     pub revision: u64,
     /// The variation.
     pub variation: String,
-    /// What the member did before, for each metric.
+    /// The member's total before the exposure, for each metric.
     pub covariates: Vec<f64>,
 }
 
-impl Command for Enrol {
+impl Command for AddMembers {
     const VERB: &'static str = "enrol.v1";
     type Reply = ();
 }
 
-/// A member was seen in a second variation and is taken out of its first.
+/// A member was seen in a second variation and is removed from its first.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Withdraw {
-    /// Which definition of the experiment.
+    /// The experiment's definition, by revision.
     pub revision: u64,
     /// The first variation.
     pub variation: String,
-    /// What goes with it, for each metric.
+    /// The change of the sums, for each metric.
     pub changes: Vec<Change>,
 }
 
@@ -43,27 +43,27 @@ impl Command for Withdraw {
 /// An event of a member changed an arm's sums.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tally {
-    /// Which definition of the experiment.
+pub struct AddSums {
+    /// The experiment's definition, by revision.
     pub revision: u64,
     /// The variation.
     pub variation: String,
-    /// By place of the metric.
+    /// Position of the metric, and change of its sums.
     pub changes: Vec<(u16, Change)>,
-    /// Values for the quantiles, by place of the metric.
+    /// Position of the metric, and a value for its quantile.
     pub values: Vec<(u16, f64)>,
 }
 
-impl Command for Tally {
+impl Command for AddSums {
     const VERB: &'static str = "tally.v1";
     type Reply = ();
 }
 
-/// The experiment began or ended.
+/// The experiment started or stopped.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Follow {
-    /// Whether it runs.
+    /// Whether the experiment runs.
     pub runs: bool,
 }
 
@@ -73,7 +73,7 @@ impl Command for Follow {
     const REPEATABLE: bool = true;
 }
 
-/// Looks now; its own timer tells it, and whoever does not want to wait.
+/// Takes a look now. The outcome's own timer sends it; a client may send it to look at once.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct LookNow {}
 
@@ -83,35 +83,36 @@ impl Command for LookNow {
     const REPEATABLE: bool = true;
 }
 
-/// What a look said of one metric in one variation, against the first.
+/// The result of a look for one metric in one variation, against the first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// The metric.
     pub metric: String,
     /// The variation.
     pub variation: String,
-    /// Members of the variation; of a quantile, those with a value.
+    /// Members of the variation; for a quantile, members with a value.
     pub n: u64,
-    /// The variation's mean, ratio or quantile; none without data.
+    /// The variation's mean, ratio or quantile; `None` without data.
     pub value: Option<f64>,
-    /// The first variation's.
+    /// The same for the first variation.
     pub baseline: Option<f64>,
-    /// How far it is above the first, in the metric's unit: what is decided. None where nothing can be said.
+    /// The difference to the first variation, in the metric's unit; the verdict rests on it. `None` without a result.
     #[serde(default)]
     pub difference: Option<f64>,
-    /// Where that lies, with the plan's confidence; none where nothing varies.
+    /// The interval of the difference at the plan's confidence; `None` without variance.
     #[serde(default)]
     pub difference_interval: Option<(f64, f64)>,
-    /// How far it is above the first, in parts of the first's size; none where that is 0 or nothing can be said.
+    /// The difference relative to the first variation's absolute value; `None` if that is 0, or without a result.
     pub effect: Option<f64>,
-    /// Where that lies, with the plan's confidence. It is made of the decisions on absolute differences and never says
-    /// otherwise: 0 lies outside exactly where the difference is decided. None where the first cannot be told from 0.
+    /// The interval of the effect at the plan's confidence. It is derived from the decisions on absolute differences,
+    /// so it excludes 0 exactly if the difference is decided. `None` if the first variation does not differ
+    /// significantly from 0.
     pub interval: Option<(f64, f64)>,
-    /// The p-value, valid as the method says; of the Bayesian method, the chance to be the worse one.
+    /// The p-value, valid as the method defines; for the Bayesian method, the probability of being the worse one.
     pub p: Option<f64>,
     /// `better`, `worse`, `open` or `no_data`.
     pub verdict: String,
-    /// Why there is no number, or no relative one.
+    /// Why a number, or the relative effect, is missing.
     #[serde(default)]
     pub why: String,
 }
@@ -119,51 +120,51 @@ pub struct Measured {
 /// One look.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LookView {
-    /// When.
+    /// Time of the look.
     pub at: Timestamp,
     /// Members of each variation, in the experiment's order.
     pub members: Vec<u64>,
-    /// The p-value that arms of this size come from these weights; valid at every look.
+    /// The p-value of the arms' sizes under the weights; valid at every look under the sequential method.
     pub imbalance_p: Option<f64>,
     /// By metric, then by variation from the second on.
     pub measured: Vec<Measured>,
     /// `winner`, `loser`, `harm`, `imbalance`, `open` or `no_data`.
     pub verdict: String,
-    /// In a sentence.
+    /// The verdict as one sentence.
     pub words: String,
 }
 
 /// The look that decided.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Decided {
-    /// When.
+    /// Time of the look.
     pub at: Timestamp,
-    /// What.
+    /// The verdict.
     pub verdict: String,
-    /// In a sentence.
+    /// The verdict as one sentence.
     pub words: String,
 }
 
-/// Asks for everything.
+/// Reads the whole state.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetOutcome {}
 
 /// The answer to [`GetOutcome`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutcomeView {
-    /// Which definition of the experiment.
+    /// The experiment's definition, by revision.
     pub revision: u64,
     /// Whether looks are taken.
     pub runs: bool,
-    /// Members of each variation.
+    /// Variation and number of its members.
     pub members: Vec<(String, u64)>,
-    /// Members seen in more than one variation, who count in none.
+    /// Members seen in more than one variation; they count in neither.
     pub mixed: u64,
-    /// Whether one may look as often as one likes.
+    /// Whether looks are valid at any time: true for the sequential method.
     pub looks_are_free: bool,
-    /// Looks taken, those not kept included.
+    /// Number of looks taken, including those that were thinned out.
     pub looked: u64,
-    /// Oldest first; of many, ever fewer of the older ones.
+    /// Oldest first; older looks are thinned out.
     pub looks: Vec<LookView>,
     /// The look that decided.
     pub decided: Option<Decided>,

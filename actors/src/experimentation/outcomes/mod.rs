@@ -1,7 +1,8 @@
-//! Outcomes: what an experiment's arms have come to, and what may be said of it.
+//! Outcomes: the sums of an experiment's arms, and the verdicts on them.
 //!
-//! One for each experiment. Participants tell it how the sums over their arms change; its timer looks at them, keeps each
-//! look, and tells the experiment what is decided. The first look that decided stays marked, however the later ones fall.
+//! Each experiment has one outcome. Participants send it the changes of their arm's sums. A timer takes looks at the
+//! sums, and the outcome keeps each look and sends a decision to the experiment. The first look with a decision stays
+//! marked, even if later looks differ.
 
 mod judge;
 mod measure;
@@ -14,7 +15,7 @@ mod tests;
 mod verbs;
 
 pub use messages::{
-    Decided, Enrol, Follow, GetOutcome, LookNow, LookView, Measured, OutcomeView, Tally, Withdraw,
+    AddMembers, AddSums, Decided, Follow, GetOutcome, LookNow, LookView, Measured, OutcomeView, Withdraw,
 };
 pub use state::{Event, Outcome};
 pub use verbs::register;

@@ -1,4 +1,4 @@
-//! How an outcome decides.
+//! State and decisions of an outcome.
 
 use std::time::Duration;
 
@@ -8,17 +8,20 @@ use troupe_runtime::entity::{Answer, CatchUp, Timer};
 use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::judge::judge;
-use super::messages::{Decided, Enrol, Follow, GetOutcome, LookNow, LookView, OutcomeView, Tally, Withdraw};
+use super::messages::{
+    AddMembers, AddSums, Decided, Follow, GetOutcome, LookNow, LookView, OutcomeView, Withdraw,
+};
 use super::sums::Arm;
 use crate::experimentation::experiments::{Conclude, Experiment, Method};
 
-/// Looks kept; when they are too many, every second of the older half goes.
+/// Upper bound on the looks kept; above it, every second look of the older half is dropped.
 pub(super) const LOOKS_MAX: usize = 400;
-/// Arms and metrics are bounded where experiments are defined; this is for what is told by hand.
+/// Upper bound on arms. Experiments bound arms and metrics where they are defined; this one bounds messages that a
+/// client sends directly.
 const ARMS_MAX: usize = 16;
 const METRICS_MAX: usize = 20;
 const TIMER: &str = "look";
-/// Between an experiment's end and its last look.
+/// Milliseconds between the experiment's end and the last look.
 const SETTLE_MS: u64 = 2_000;
 
 /// The outcome of one experiment, keyed by it.
@@ -33,23 +36,25 @@ pub struct Outcome {
     pub(super) decided: Option<Decided>,
 }
 
-/// What happened to an outcome.
+/// An event of an outcome.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// The experiment began or ended.
+    /// The experiment started or stopped.
     Followed(bool),
-    /// A member was enrolled.
-    Enrolled(Enrol),
-    /// A member was taken out.
+    /// A member was added to an arm.
+    #[serde(rename = "Enrolled")]
+    MembersAdded(AddMembers),
+    /// A member was removed from its arm.
     Withdrawn(Withdraw),
-    /// Sums changed.
-    Tallied(Tally),
-    /// It was looked.
+    /// An arm's sums changed.
+    #[serde(rename = "Tallied")]
+    SumsAdded(AddSums),
+    /// A look was taken.
     Looked(Box<LookView>),
 }
 
 impl Outcome {
-    /// Everything begins anew with another definition of the experiment.
+    /// Resets the state for another definition of the experiment.
     fn turn_to(&mut self, revision: u64) {
         if revision > self.revision {
             *self = Self { revision, runs: self.runs, ..Self::default() };
@@ -100,11 +105,11 @@ impl Entity for Outcome {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Followed(runs) => self.runs = *runs,
-            Event::Enrolled(enrol) => {
-                self.turn_to(enrol.revision);
-                let Some(arm) = self.arm(&enrol.variation) else { return };
+            Event::MembersAdded(added) => {
+                self.turn_to(added.revision);
+                let Some(arm) = self.arm(&added.variation) else { return };
                 arm.members += 1;
-                for (place, y) in enrol.covariates.iter().enumerate() {
+                for (place, y) in added.covariates.iter().enumerate() {
                     let sums = &mut arm.sums(place).0;
                     sums.y += y;
                     sums.yy += y * y;
@@ -116,14 +121,14 @@ impl Entity for Outcome {
                 arm.members = arm.members.saturating_sub(1);
                 for (place, change) in withdraw.changes.iter().enumerate() {
                     match arm.values.get_mut(place).filter(|values| values.count > 0) {
-                        // A quantile's total is its member's value and, if there is one, a one beside it.
+                        // In a quantile metric, `x` is the member's value and `z` is 1 once there is one.
                         Some(values) if change.z < 0.0 => values.remove(-change.x),
                         Some(_) => {}
                         None => arm.sums(place).add(change),
                     }
                 }
             }
-            Event::Tallied(tally) => {
+            Event::SumsAdded(tally) => {
                 let Some(arm) = self.arm(&tally.variation) else { return };
                 for (place, change) in &tally.changes {
                     arm.sums(usize::from(*place)).add(change);
@@ -147,11 +152,12 @@ impl Decide<Follow> for Outcome {
     fn decide(&self, ask: &Follow, ctx: &Context<'_>) -> Decision<Self, Follow> {
         let decision = Decision::event(Event::Followed(ask.runs));
         if !ask.runs {
-            // A last look, at which a plan of fixed horizon decides, once what was on its way is there.
+            // The last look, at which a fixed-horizon plan decides, waits until events in flight have arrived.
             let last = Timer::once(Timestamp(ctx.now.0 + SETTLE_MS), &LookNow {});
             return decision.set_timer(TIMER, last).reply(());
         }
-        // The experiment's own shard may be ahead of what this node has applied of it: the first look comes later anyway.
+        // The experiment's shard may be ahead of this node's copy of it. The default of a minute then applies to the
+        // first look.
         let every = ctx.global::<Experiment>(ctx.key).map_or(60_000, |e| e.plan().look_every_ms());
         let due = Timestamp(ctx.now.0 + every);
         let timer = Timer::every(due, Duration::from_millis(every), CatchUp::One, &LookNow {});
@@ -163,12 +169,12 @@ fn fits(metrics: usize) -> bool {
     metrics <= METRICS_MAX
 }
 
-impl Decide<Enrol> for Outcome {
-    fn decide(&self, ask: &Enrol, _ctx: &Context<'_>) -> Decision<Self, Enrol> {
+impl Decide<AddMembers> for Outcome {
+    fn decide(&self, ask: &AddMembers, _ctx: &Context<'_>) -> Decision<Self, AddMembers> {
         if ask.revision < self.revision || !fits(ask.covariates.len()) {
             return Decision::unchanged().reply(());
         }
-        Decision::event(Event::Enrolled(ask.clone())).reply(())
+        Decision::event(Event::MembersAdded(ask.clone())).reply(())
     }
 }
 
@@ -181,14 +187,14 @@ impl Decide<Withdraw> for Outcome {
     }
 }
 
-impl Decide<Tally> for Outcome {
-    fn decide(&self, ask: &Tally, _ctx: &Context<'_>) -> Decision<Self, Tally> {
+impl Decide<AddSums> for Outcome {
+    fn decide(&self, ask: &AddSums, _ctx: &Context<'_>) -> Decision<Self, AddSums> {
         let far =
             ask.changes.iter().map(|(place, _)| *place).chain(ask.values.iter().map(|(place, _)| *place));
         if ask.revision != self.revision || !fits(far.max().map_or(0, |place| usize::from(place) + 1)) {
             return Decision::unchanged().reply(());
         }
-        Decision::event(Event::Tallied(ask.clone())).reply(())
+        Decision::event(Event::SumsAdded(ask.clone())).reply(())
     }
 }
 
@@ -196,14 +202,11 @@ impl Decide<LookNow> for Outcome {
     fn decide(&self, _ask: &LookNow, ctx: &Context<'_>) -> Decision<Self, LookNow> {
         let experiment = ctx.global::<Experiment>(ctx.key);
         let Some((experiment, spec)) = experiment.as_ref().and_then(|e| Some((e, e.spec()?))) else {
-            return Decision::refuse(Refused::new(
-                "UNKNOWN_EXPERIMENT",
-                "there is no experiment of this name",
-            ));
+            return Decision::refuse(Refused::new("UNKNOWN_EXPERIMENT", "unknown experiment"));
         };
         if experiment.revision() != self.revision {
-            // Nobody was exposed to this definition: there is nothing to see, and nothing to keep.
-            let words = "no member was exposed yet".to_owned();
+            // No member was exposed under this definition: there is nothing to judge and nothing to keep.
+            let words = "no member has been exposed yet".to_owned();
             let none = LookView { at: ctx.now, verdict: "no_data".to_owned(), words, ..LookView::default() };
             return Decision::unchanged().reply(none);
         }

@@ -1,8 +1,8 @@
-//! How looks are stored and sent: first in the shape that builds before this one know, and behind everything else what
-//! those did not know, the differences in the metrics' own units.
+//! Storage format of looks. The shape that older builds know comes first; the differences in the metrics' own units,
+//! which they do not know, come last.
 //!
-//! The looks of builds that knew none have what can be told of them: a quantile's effect was such a difference once, and
-//! is read as one.
+//! Looks stored by older builds have no differences. The effect of a quantile was such a difference then, and is read
+//! as one.
 
 use bincode::de::{BorrowDecode, BorrowDecoder, Decoder};
 use bincode::enc::Encoder;
@@ -13,7 +13,7 @@ use super::messages::{Decided, LookView, Measured, OutcomeView};
 use super::state::Outcome;
 use crate::stored::OptionalTail;
 
-/// What is stored last: of each look and each thing measured, the difference and where it lies.
+/// The field stored last: for each look and each measurement, the difference and its interval.
 type Differences = OptionalTail<Vec<Vec<(Option<f64>, Option<(f64, f64)>)>>>;
 
 fn differences(looks: &[LookView]) -> Differences {
@@ -35,8 +35,8 @@ fn restore(looks: &mut [LookView], differences: Differences) {
     }
 }
 
-/// Tells a quantile's effect of old from a relative one: it is the difference to the last bit. Where both are 0 nothing
-/// tells them apart, and the interval is given up.
+/// Converts a stored quantile effect that is a difference: it equals the difference to the last bit. If both are 0
+/// the two cases are the same, and the interval is dropped.
 fn of_old(one: &mut Measured) {
     let (Some(value), Some(baseline), Some(effect)) = (one.value, one.baseline, one.effect) else { return };
     if effect != value - baseline || baseline.abs() == 1.0 {
@@ -48,7 +48,7 @@ fn of_old(one: &mut Measured) {
     one.effect = (baseline != 0.0).then(|| effect / baseline.abs());
 }
 
-/// Looks without what is stored last.
+/// A look in the shape that older builds know.
 struct Known<T>(T);
 
 impl Encode for Known<&Measured> {
@@ -159,7 +159,7 @@ impl<C> Decode<C> for Outcome {
     }
 }
 
-/// What is borrowed is read like what is not: none of these borrows.
+/// Borrowed decoding equals owned decoding: these types borrow nothing.
 macro_rules! borrowed {
     ($($name:ty),*) => {$(
         impl<'de, C> BorrowDecode<'de, C> for $name {

@@ -1,11 +1,11 @@
-//! What is kept of an arm: sums, whatever the number of members.
+//! The state of an arm: sums, of a size independent of the number of members.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
 use crate::experimentation::participants::Change;
 
-/// Values of a quantile are kept to one part in fifty, over twelve decades.
+/// Values of a quantile have a relative resolution of 2 %, over twelve decades.
 const STEPS_PER_OCTAVE: f64 = 35.0;
 const STEPS_MAX: i32 = 2_800;
 
@@ -32,9 +32,9 @@ impl Sums {
 pub(super) struct Arm {
     pub(super) variation: String,
     pub(super) members: u64,
-    /// By place of the metric.
+    /// By position of the metric.
     pub(super) sums: Vec<Sums>,
-    /// By place of the metric; empty for those that are no quantile.
+    /// By position of the metric; empty for metrics that are not quantiles.
     pub(super) values: Vec<Values>,
 }
 
@@ -54,7 +54,7 @@ impl Arm {
     }
 }
 
-/// How often values came, by steps of two percent of their size: enough for a quantile and its band.
+/// A histogram of values, in steps of 2 % of their size: precise enough for a quantile and its band.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize)]
 pub(super) struct Values {
     pub(super) count: u64,
@@ -72,7 +72,7 @@ impl Values {
         }
     }
 
-    /// Takes back a value that was added; another one changes nothing.
+    /// Removes a value that was added; a value that was not added changes nothing.
     pub(super) fn remove(&mut self, value: f64) {
         let step = step_of(value);
         if let Ok(at) = self.steps.binary_search_by_key(&step, |(step, _)| *step) {
@@ -84,8 +84,8 @@ impl Values {
         }
     }
 
-    /// The value below which a share `q` of all lies, to one part in fifty. None if there is none, an infinity beyond
-    /// the shares 0 and 1.
+    /// The q-quantile, with a relative error of 2 %. `None` for an empty sample; +-infinity if `q` is not between 0
+    /// and 1.
     pub(super) fn quantile(&self, q: f64) -> Option<f64> {
         if self.count == 0 {
             return None;

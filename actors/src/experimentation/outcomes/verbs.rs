@@ -2,15 +2,15 @@
 
 use troupe_runtime::Registry;
 
-use super::{Enrol, Follow, GetOutcome, LookNow, Outcome, Tally, Withdraw};
+use super::{AddMembers, AddSums, Follow, GetOutcome, LookNow, Outcome, Withdraw};
 
 /// Registers the kind and its verbs.
 pub fn register(registry: Registry) -> Registry {
     registry
         .kind::<Outcome>()
-        .command::<Outcome, Enrol>()
+        .command::<Outcome, AddMembers>()
         .command::<Outcome, Withdraw>()
-        .command::<Outcome, Tally>()
+        .command::<Outcome, AddSums>()
         .command::<Outcome, Follow>()
         .command::<Outcome, LookNow>()
         .query::<Outcome, GetOutcome>()

@@ -1,4 +1,4 @@
-//! What a participant can be told and asked.
+//! Messages of a participant.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,8 @@ pub struct Expose {
 /// The answer to [`Expose`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Exposed {
-    /// Whether the member had not been in the experiment before, and counts in it from now on. A member who is forced
-    /// does not.
+    /// Whether this is the member's first exposure to the experiment, so that it counts from now on. `false` for a
+    /// forced member.
     pub first: bool,
 }
 
@@ -28,17 +28,17 @@ impl Command for Expose {
     const REPEATABLE: bool = true;
 }
 
-/// An event of the member for which experiments wait; its member tells it, once in effect.
+/// An event of a type that running experiments measure. The member sends it as an effect, so it counts once.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
-    /// What happened: `rating`, `play`.
+    /// Type of the event: `rating`, `play`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// How much of it.
+    /// Value of the event.
     #[serde(default)]
     pub value: Option<f32>,
-    /// When.
+    /// Event time.
     pub at: Timestamp,
 }
 
@@ -47,46 +47,46 @@ impl Command for Measure {
     type Reply = ();
 }
 
-/// How the sums over an arm's members change when one member's totals do: `x` is the metric, or the numerator of a
-/// ratio; `z` its denominator; `y` the covariate, the same metric before the exposure.
+/// Change of the sums over an arm's members when one member's totals change. `x` is the metric or the numerator of a
+/// ratio, `z` the denominator, `y` the covariate: the same metric before the exposure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Change {
-    /// Of the sum of `x`.
+    /// Change of the sum of `x`.
     pub x: f64,
-    /// Of the sum of its squares.
+    /// Change of the sum of `x` squared.
     pub xx: f64,
-    /// Of the sum of `z`.
+    /// Change of the sum of `z`.
     pub z: f64,
-    /// Of the sum of its squares.
+    /// Change of the sum of `z` squared.
     pub zz: f64,
-    /// Of the sum of `x` times `z`.
+    /// Change of the sum of `x` times `z`.
     pub xz: f64,
-    /// Of the sum of `y`.
+    /// Change of the sum of `y`.
     pub y: f64,
-    /// Of the sum of its squares.
+    /// Change of the sum of `y` squared.
     pub yy: f64,
-    /// Of the sum of `x` times `y`.
+    /// Change of the sum of `x` times `y`.
     pub xy: f64,
 }
 
-/// What a member brings to one experiment.
+/// A member's totals in one experiment.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Stake {
     /// The experiment.
     pub experiment: String,
-    /// Which definition of it.
+    /// The experiment's definition, by revision.
     pub revision: u64,
     /// The variation.
     pub variation: String,
-    /// When the member was first shown it.
+    /// Time of the first exposure.
     pub since: Timestamp,
-    /// Whether it was shown another one, too: then it counts in neither.
+    /// Whether the member saw another variation too; it then counts in neither.
     pub mixed: bool,
-    /// For each metric, in the experiment's order: the total, the denominator's, and the covariate.
+    /// For each metric, in the experiment's order: total, denominator, covariate.
     pub totals: Vec<(f64, f64, f64)>,
 }
 
-/// Asks for everything.
+/// Reads the whole state.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetParticipant {}
 
@@ -95,7 +95,7 @@ pub struct GetParticipant {}
 pub struct ParticipantView {
     /// Oldest first.
     pub stakes: Vec<Stake>,
-    /// By type of event: how many there were, and the sum of their values.
+    /// For each type of event: type, count, sum of the values.
     pub before: Vec<(String, f64, f64)>,
 }
 

@@ -1,9 +1,9 @@
-//! Participants: what a member brings to the experiments that it takes part in.
+//! Participants: a member's totals in the experiments that it takes part in.
 //!
-//! A participant lives in its member's shard, so that an exposure or an event reaches it in the entry that caused it.
-//! It knows the member's totals of every metric since the exposure, because an analysis is over members and not over
-//! events: a change of one total is told to the outcome as the change of the sums it makes. An exposure counts once; a
-//! member seen in two variations of one experiment is taken out of both.
+//! A participant lives in its member's shard, so that an exposure or an event reaches it in the log entry that caused
+//! it. It keeps the member's totals of every metric since the exposure, because the analysis is over members and not
+//! over events. When a total changes, the participant sends the change of the arm's sums to the outcome. An exposure
+//! counts once. A member seen in two variations of one experiment is removed from both.
 
 mod messages;
 mod state;

@@ -1,4 +1,4 @@
-//! How a participant decides.
+//! State and decisions of a participant.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -6,13 +6,13 @@ use troupe_runtime::entity::Answer;
 use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused};
 
 use super::messages::{Change, Expose, Exposed, GetParticipant, Measure, ParticipantView, Stake};
-use crate::experimentation::experiments::{Experiment, MetricSpec, Of, Plan};
-use crate::experimentation::outcomes::{Enrol, Outcome, Tally, Withdraw};
+use crate::experimentation::experiments::{Aggregation, Experiment, MetricSpec, Plan};
+use crate::experimentation::outcomes::{AddMembers, AddSums, Outcome, Withdraw};
 
-/// Experiments that a member takes part in at once. Beyond it one that is over is forgotten; where all of them run, the
-/// member is not taken into another one, because who is forgotten would be counted twice.
+/// Upper bound on the experiments of one member. At the bound, one that has stopped is forgotten. If all of them run,
+/// a further exposure is refused: a forgotten running experiment would count the member twice.
 pub(super) const STAKES_MAX: usize = 64;
-/// Types of event whose totals are known for the time before an exposure.
+/// Upper bound on the event types with totals from before an exposure.
 const BEFORE_MAX: usize = 32;
 
 /// One member's part in experiments, keyed by the member.
@@ -22,23 +22,23 @@ pub struct Participant {
     before: Vec<(String, f64, f64)>,
 }
 
-/// What happened to a participant.
+/// An event of a participant.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It was exposed for the first time.
+    /// The member was exposed for the first time.
     Exposed(Stake),
-    /// It was exposed to a second variation.
+    /// The member was exposed to a second variation.
     Mixed(String),
-    /// An event was measured, and these totals of these experiments are new.
+    /// An event was measured and changed these totals.
     Measured {
-        /// What happened.
+        /// Type of the event.
         kind: String,
-        /// How much of it.
+        /// Value of the event.
         value: f64,
-        /// By place among the stakes, then by place among the metrics.
+        /// Position of the experiment, position of the metric, new total, new denominator.
         totals: Vec<(u16, u16, f64, f64)>,
     },
-    /// What it brought to an experiment that is over was forgotten.
+    /// The totals of a stopped experiment were forgotten.
     Forgotten(String),
 }
 
@@ -90,7 +90,7 @@ impl Entity for Participant {
 }
 
 impl Participant {
-    /// What must be forgotten so that there is room for another experiment, if anything must.
+    /// The experiment to forget so that another one fits; `None` while there is room.
     fn room(&self, experiment: &str, ctx: &Context<'_>) -> Result<Option<String>, Refused> {
         let others = || self.stakes.iter().filter(|stake| stake.experiment != experiment);
         if others().count() < STAKES_MAX {
@@ -103,7 +103,7 @@ impl Participant {
         let over = others().find(is_over).map(|stake| stake.experiment.clone());
         over.map(Some).ok_or_else(|| {
             let why = format!(
-                "the member is in {STAKES_MAX} experiments that run, and no more are measured: stop one"
+                "the member is in {STAKES_MAX} running experiments, the most that are measured: stop one"
             );
             Refused::field("TOO_MANY", "experiment", why)
         })
@@ -116,9 +116,9 @@ impl Participant {
             .find(|(kind, _, _)| *kind == metric.event)
             .map_or((0.0, 0.0), |(_, count, sum)| (*count, *sum));
         let x = match metric.of {
-            Of::Count => count,
-            Of::Sum => sum,
-            Of::Any => f64::from(u8::from(count > 0.0)),
+            Aggregation::Count => count,
+            Aggregation::Sum => sum,
+            Aggregation::Any => f64::from(u8::from(count > 0.0)),
         };
         cut(metric, x)
     }
@@ -133,8 +133,8 @@ fn outcome(experiment: &str) -> Address {
 }
 
 impl Participant {
-    /// Takes the member in, in the place of an experiment that is over where there is no other.
-    fn enrol(
+    /// Adds the member to an experiment, in place of the stopped experiment `over` if there is one.
+    fn add_member(
         &self,
         ask: &Expose,
         experiment: &Experiment,
@@ -144,7 +144,7 @@ impl Participant {
         let revision = experiment.revision();
         let covariates: Vec<f64> =
             experiment.plan().metrics.iter().map(|metric| self.covariate(metric)).collect();
-        let enrol = Enrol { revision, variation: ask.variation.clone(), covariates: covariates.clone() };
+        let add = AddMembers { revision, variation: ask.variation.clone(), covariates: covariates.clone() };
         let stake = Stake {
             experiment: ask.experiment.clone(),
             revision,
@@ -158,7 +158,7 @@ impl Participant {
             Some(over) => Decision::event(Event::Forgotten(over)).and(exposed),
             None => Decision::event(exposed),
         };
-        decision.tell(outcome(&ask.experiment), &enrol).reply(Exposed { first: true })
+        decision.tell(outcome(&ask.experiment), &add).reply(Exposed { first: true })
     }
 }
 
@@ -178,13 +178,14 @@ impl Decide<Expose> for Participant {
         let revision = experiment.revision();
         let known = self.stakes.iter().find(|s| s.experiment == ask.experiment && s.revision == revision);
         let Some(known) = known else {
-            // Whose variation people chose says nothing of those that a hash chose.
+            // People chose the variation of a forced member. It says nothing about the members that the hash
+            // assigned.
             if experiment.plan().forced.iter().any(|(member, _)| member == ctx.key) {
                 return Decision::unchanged().reply(Exposed { first: false });
             }
             return match self.room(&ask.experiment, ctx) {
                 Err(refused) => Decision::refuse(refused),
-                Ok(over) => self.enrol(ask, experiment, over, ctx),
+                Ok(over) => self.add_member(ask, experiment, over, ctx),
             };
         };
         if known.variation == ask.variation || known.mixed {
@@ -204,13 +205,13 @@ impl Decide<Expose> for Participant {
 impl Decide<Measure> for Participant {
     fn decide(&self, ask: &Measure, ctx: &Context<'_>) -> Decision<Self, Measure> {
         if ask.value.is_some_and(|value| !value.is_finite()) {
-            let why = "value must be a finite number, as single precision holds it";
+            let why = "value must be a finite number, in single precision";
             return Decision::refuse(Refused::field("NOT_FINITE", "value", why));
         }
         let value = f64::from(ask.value.unwrap_or(0.0));
         let (mut totals, mut tallies) = (Vec::new(), Vec::new());
         for (at, stake) in self.stakes.iter().enumerate().filter(|(_, stake)| !stake.mixed) {
-            // An event from before the exposure says nothing of what the variation did.
+            // An event from before the exposure says nothing about the variation.
             if ask.at < stake.since {
                 continue;
             }
@@ -233,9 +234,9 @@ impl Decide<Measure> for Participant {
     }
 }
 
-/// What the event changes in one experiment, and the totals that are new.
-fn tally(plan: &Plan, stake: &Stake, ask: &Measure, value: f64) -> (Tally, Vec<(u16, f64, f64)>) {
-    let mut tally = Tally {
+/// The change of one experiment's sums by the event, and the member's new totals.
+fn tally(plan: &Plan, stake: &Stake, ask: &Measure, value: f64) -> (AddSums, Vec<(u16, f64, f64)>) {
+    let mut tally = AddSums {
         revision: stake.revision,
         variation: stake.variation.clone(),
         changes: Vec::new(),
@@ -245,8 +246,8 @@ fn tally(plan: &Plan, stake: &Stake, ask: &Measure, value: f64) -> (Tally, Vec<(
     for (place, (metric, &(x, z, y))) in (0_u16..).zip(plan.metrics.iter().zip(&stake.totals)) {
         let counts = metric.event == ask.kind;
         if metric.quantile.is_some() {
-            // A member brings one value, its first: events of one member are alike, and a band over all of them would
-            // take a few busy members for many.
+            // A member adds one value, its first. Events of one member are correlated: a band over all of them would
+            // count a few busy members as many.
             if counts && ask.value.is_some() && z == 0.0 {
                 let value = cut(metric, value);
                 totals.push((place, value, 1.0));
@@ -255,9 +256,9 @@ fn tally(plan: &Plan, stake: &Stake, ask: &Measure, value: f64) -> (Tally, Vec<(
             continue;
         }
         let more = match metric.of {
-            Of::Count => x + 1.0,
-            Of::Sum => x + value,
-            Of::Any => 1.0,
+            Aggregation::Count => x + 1.0,
+            Aggregation::Sum => x + value,
+            Aggregation::Any => 1.0,
         };
         let after_x = if counts { more } else { x };
         let after_z = if metric.per.as_deref() == Some(ask.kind.as_str()) { z + 1.0 } else { z };
@@ -273,8 +274,8 @@ fn tally(plan: &Plan, stake: &Stake, ask: &Measure, value: f64) -> (Tally, Vec<(
     (tally, totals)
 }
 
-/// The change of the sums when one member's totals go from `from` to `to`; with `leaves`, the member's own share of the
-/// covariate's sums goes too.
+/// The change of the sums when one member's totals go from `from` to `to`. With `leaves`, the member's share of the
+/// covariate's sums is removed too.
 fn change(from: (f64, f64), to: (f64, f64), y: f64, leaves: bool) -> Change {
     let covariate = if leaves { (-y, -y * y) } else { (0.0, 0.0) };
     Change {

@@ -1,13 +1,13 @@
-//! `[[features]]` in `cluster.toml`.
+//! The `[[features]]` section of `cluster.toml`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use troupe_runtime::config::{Problem, Section};
 
-use super::messages::{Anchor, EntityKey, FeatureSpec, GroupSpec, Of, Op};
+use super::messages::{Anchor, EntityKey, FeatureSpec, GroupSpec, Op, Source};
 
-/// One feature as it is configured.
+/// One configured feature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureConfig {
@@ -15,15 +15,15 @@ pub struct FeatureConfig {
     pub name: String,
     /// `count`, `sum`, `mean`, `min`, `max`, `last` or `distinct`.
     pub op: Op,
-    /// `value`, or for `distinct` also `member` or `content`.
+    /// `value` (the default); for `distinct` also `member` or `content`.
     #[serde(default)]
-    pub of: Of,
+    pub of: Source,
     /// Length of the window in event time: `1h`, `28d`. Absent for all time.
     #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     pub window: Option<Duration>,
 }
 
-/// One group as it is configured.
+/// One configured group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureGroupConfig {
@@ -31,7 +31,7 @@ pub struct FeatureGroupConfig {
     pub group: String,
     /// `member`, `content` or `context:FIELD`.
     pub entity: String,
-    /// Types of interactions that it wants; empty for all.
+    /// Interaction types that the group observes; empty for all.
     #[serde(default)]
     pub events: Vec<String>,
     /// `now` or `last_event`.
@@ -42,8 +42,7 @@ pub struct FeatureGroupConfig {
 }
 
 impl FeatureGroupConfig {
-    /// The declaration it stands for; an entity that is none of the three becomes an empty circumstance, which the
-    /// catalogue refuses.
+    /// The declaration of this group. An unknown entity becomes an empty context field, which the catalogue refuses.
     #[must_use]
     pub fn spec(&self) -> GroupSpec {
         let entity = match self.entity.as_str() {

@@ -1,26 +1,26 @@
-//! Declarations of feature groups.
+//! Messages of the catalogue: declarations of feature groups.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Command, Query};
 
-/// Whom a group's values belong to.
+/// The entity that a group's values belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntityKey {
-    /// The member that interacted.
+    /// The member of the interaction.
     Member,
-    /// The content interacted with.
+    /// The content of the interaction.
     Content,
-    /// A circumstance: `device`. Interactions without it are not seen.
+    /// A context field: `device`. Interactions without the field are not observed.
     Context(String),
 }
 
-/// What is done with what is seen.
+/// The aggregation operation of a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
-    /// How many.
+    /// Number of interactions.
     Count,
     /// Sum of the values.
     Sum,
@@ -30,33 +30,33 @@ pub enum Op {
     Min,
     /// The largest value.
     Max,
-    /// The value that is newest by event time.
+    /// The newest value by event time.
     Last,
-    /// How many different ones, estimated.
+    /// Estimated number of distinct sources.
     Distinct,
 }
 
-/// What is looked at.
+/// The part of an interaction that a feature aggregates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Of {
+pub enum Source {
     /// The interaction's value.
     #[default]
     Value,
-    /// The member; for `distinct` alone.
+    /// The member; only with `distinct`.
     Member,
-    /// The content; for `distinct` alone.
+    /// The content; only with `distinct`.
     Content,
 }
 
-/// Where a window ends.
+/// The end of a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Anchor {
-    /// At the time of the lookup.
+    /// The time of the lookup.
     #[default]
     Now,
-    /// At the newest event seen: for streams that replay the past.
+    /// The newest observed event time: for streams that replay the past.
     LastEvent,
 }
 
@@ -66,12 +66,12 @@ pub enum Anchor {
 pub struct FeatureSpec {
     /// Its name within the group.
     pub name: String,
-    /// What is done.
+    /// The aggregation operation.
     pub op: Op,
-    /// What is looked at.
+    /// The part of an interaction that is aggregated.
     #[serde(default)]
-    pub of: Of,
-    /// Length of the window in milliseconds of event time; zero for all time.
+    pub of: Source,
+    /// Length of the window in milliseconds of event time; 0 for all time.
     #[serde(default)]
     pub window_ms: u64,
 }
@@ -82,20 +82,19 @@ pub struct FeatureSpec {
 pub struct GroupSpec {
     /// Its name.
     pub name: String,
-    /// Whom its values belong to.
+    /// The entity that its values belong to.
     pub entity: EntityKey,
-    /// Types of interactions that it wants; empty for all.
+    /// Interaction types that the group observes; empty for all.
     #[serde(default)]
     pub events: Vec<String>,
     /// Its features.
     pub features: Vec<FeatureSpec>,
-    /// Where its windows end.
+    /// The end of its windows.
     #[serde(default)]
     pub anchor: Anchor,
 }
 
-/// Declares a group, or changes it. The same declaration twice changes nothing; a change makes a new version, and its
-/// values begin anew.
+/// Declares or changes a group. A repeat changes nothing; a change increments the version and clears the values.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declare {
@@ -116,7 +115,7 @@ impl Command for Declare {
     const REPEATABLE: bool = true;
 }
 
-/// Ends a group: it sees nothing more, and lookups do not find it.
+/// Retires a group: it observes no more interactions, and lookups answer `NotFound`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retire {
@@ -130,7 +129,7 @@ impl Command for Retire {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for all groups.
+/// Lists all groups.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct ListGroups {}
 

@@ -1,4 +1,4 @@
-//! The catalogue of feature groups: which there are, whom they are keyed by, and what they want to see.
+//! The catalogue of feature groups: their names, entities, features and interaction types.
 
 mod config;
 mod messages;
@@ -9,7 +9,7 @@ mod verbs;
 
 pub use config::{FeatureConfig, FeatureGroupConfig};
 pub use messages::{
-    Anchor, Declare, Declared, EntityKey, FeatureSpec, GroupSpec, ListGroups, Of, Op, Retire,
+    Anchor, Declare, Declared, EntityKey, FeatureSpec, GroupSpec, ListGroups, Op, Retire, Source,
 };
 pub use state::{Catalog, Event, Group};
 pub use verbs::register;

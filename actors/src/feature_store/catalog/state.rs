@@ -1,4 +1,4 @@
-//! How the catalogue decides.
+//! State and decisions of the catalogue.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use serde::Serialize;
 use troupe_runtime::entity::{Answer, Placement};
 use troupe_runtime::{Context, Decide, Decision, Entity, Refused};
 
-use super::messages::{Declare, Declared, EntityKey, GroupSpec, ListGroups, Of, Op, Retire};
+use super::messages::{Declare, Declared, EntityKey, GroupSpec, ListGroups, Op, Retire, Source};
 
-/// Groups in a catalogue: every interaction is held against each of them.
+/// Upper bound on the groups of a catalogue: every interaction is matched against each of them.
 pub(super) const GROUPS_MAX: usize = 256;
-/// Features in a group.
+/// Upper bound on the features of a group.
 pub(super) const FEATURES_MAX: usize = 64;
 /// Longest name, in bytes.
 const NAME_BYTES_MAX: usize = 64;
-/// Types of interactions that a group can name.
+/// Upper bound on the interaction types that a group names.
 const EVENTS_MAX: usize = 32;
-/// Longest type, in bytes; a member records none longer.
+/// Longest interaction type, in bytes; the same bound as for recorded interactions.
 const EVENT_BYTES_MAX: usize = 128;
 /// Longest window: 400 days.
 const WINDOW_MS_MAX: u64 = 400 * 86_400_000;
@@ -27,9 +27,9 @@ const WINDOW_MS_MIN: u64 = 300_000;
 /// A declared group.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Group {
-    /// What was declared.
+    /// The declaration.
     pub spec: GroupSpec,
-    /// Counts its changes, from one.
+    /// Number of changes, starting at 1.
     pub version: u32,
 }
 
@@ -37,25 +37,25 @@ pub struct Group {
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Catalog {
     groups: BTreeMap<String, Group>,
-    /// The highest version that any retired group had: groups that come later begin above it, so that a name that
-    /// comes back never repeats a version, and nothing need be kept of those that do not.
+    /// The highest version of any retired group. A later group starts above it, so that a name that is declared again
+    /// never repeats a version. Nothing else of a retired group is stored.
     retired: u32,
 }
 
-/// What happened to the catalogue.
+/// An event of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub enum Event {
     /// A group was declared or changed.
     Declared(Group),
-    /// A group was ended.
+    /// A group was retired.
     Retired(String),
 }
 
 impl Catalog {
-    /// The one catalogue's key.
+    /// The key of the only catalogue.
     pub const KEY: &'static str = "features";
 
-    /// The group of this name.
+    /// The group with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Group> {
         self.groups.get(name)
@@ -66,7 +66,7 @@ impl Catalog {
         self.groups.values()
     }
 
-    /// Groups that want interactions of this type.
+    /// Groups that observe interactions of this type.
     pub fn wanting(&self, kind: &str) -> impl Iterator<Item = &GroupSpec> {
         let wants =
             move |spec: &&GroupSpec| spec.events.is_empty() || spec.events.iter().any(|event| event == kind);
@@ -75,7 +75,7 @@ impl Catalog {
 }
 
 impl GroupSpec {
-    /// Everything wrong with the declaration: field and what would be right.
+    /// Every problem of the declaration: field and rule.
     #[must_use]
     pub fn problems(&self) -> Vec<(String, String)> {
         let mut problems = Vec::new();
@@ -101,10 +101,10 @@ impl GroupSpec {
                 problems.push((format!("features[{at}].name"), name_rule()));
             }
             if self.features[..at].iter().any(|other| other.name == feature.name) {
-                problems.push((format!("features[{at}].name"), "is there twice".to_owned()));
+                problems.push((format!("features[{at}].name"), "is listed twice".to_owned()));
             }
-            if feature.of != Of::Value && feature.op != Op::Distinct {
-                let what = "member and content can only be counted distinct";
+            if feature.of != Source::Value && feature.op != Op::Distinct {
+                let what = "member and content need the operation distinct";
                 problems.push((format!("features[{at}].of"), what.to_owned()));
             }
             if feature.window_ms != 0 && !(WINDOW_MS_MIN..=WINDOW_MS_MAX).contains(&feature.window_ms) {
@@ -157,7 +157,7 @@ impl Decide<Declare> for Catalog {
             return Decision::unchanged().reply(Declared { version: group.version });
         }
         if before.is_none() && self.groups.len() >= GROUPS_MAX {
-            let why = format!("there are {GROUPS_MAX} groups already, retire one first");
+            let why = format!("the catalogue has {GROUPS_MAX} groups: retire one first");
             return Decision::refuse(Refused::new("TOO_MANY_GROUPS", why));
         }
         let version = before.map_or(self.retired, |group| group.version) + 1;

@@ -3,14 +3,14 @@ use troupe_runtime::entity::Globals;
 use troupe_runtime::{Context, Decide, Entity, Timestamp, wire};
 
 use super::{Anchor, Catalog, Declare, Declared, EntityKey, Event, FeatureGroupConfig, FeatureSpec};
-use super::{Group, GroupSpec, Of, Op, Retire};
+use super::{Group, GroupSpec, Op, Retire, Source};
 
 fn spec(name: &str) -> GroupSpec {
     GroupSpec {
         name: name.to_owned(),
         entity: EntityKey::Member,
         events: vec!["rating".into()],
-        features: vec![FeatureSpec { name: "n".into(), op: Op::Count, of: Of::Value, window_ms: 0 }],
+        features: vec![FeatureSpec { name: "n".into(), op: Op::Count, of: Source::Value, window_ms: 0 }],
         anchor: Anchor::Now,
     }
 }
@@ -38,7 +38,7 @@ fn declare(catalog: &Catalog, group: GroupSpec) -> Result<(Vec<Event>, u32), Str
 }
 
 #[test]
-fn a_change_makes_a_new_version_and_no_version_comes_twice() {
+fn a_change_makes_a_new_version_and_no_version_is_repeated() {
     let changed = GroupSpec { anchor: Anchor::LastEvent, ..spec("a") };
     let first = declared(spec("a"), 1);
     for (name, before, ask, expected) in [
@@ -47,7 +47,7 @@ fn a_change_makes_a_new_version_and_no_version_comes_twice() {
         ("changed", vec![first.clone()], changed.clone(), (vec![declared(changed.clone(), 2)], 2)),
         ("another", vec![first.clone()], spec("b"), (vec![declared(spec("b"), 1)], 1)),
         (
-            "back after its end",
+            "declared again after its retirement",
             vec![first, declared(changed, 2), Event::Retired("a".into())],
             spec("a"),
             (vec![declared(spec("a"), 3)], 3),
@@ -65,10 +65,10 @@ fn every_problem_of_a_declaration_is_listed_with_its_field() {
         entity: EntityKey::Context(String::new()),
         events: vec![String::new()],
         features: vec![
-            feature("", Op::Count, Of::Value, 0),
-            feature("a", Op::Sum, Of::Content, 0),
-            feature("a", Op::Count, Of::Value, 1_000),
-            feature("b", Op::Count, Of::Value, 401 * 86_400_000),
+            feature("", Op::Count, Source::Value, 0),
+            feature("a", Op::Sum, Source::Content, 0),
+            feature("a", Op::Count, Source::Value, 1_000),
+            feature("b", Op::Count, Source::Value, 401 * 86_400_000),
         ],
         anchor: Anchor::Now,
     };
@@ -110,7 +110,7 @@ fn there_is_one_catalogue_and_it_is_bounded() {
 }
 
 #[test]
-fn a_group_wants_the_types_it_names_or_all() {
+fn a_group_observes_the_types_it_names_or_all() {
     let all = GroupSpec { events: Vec::new(), ..spec("all") };
     let catalog = folded(&[declared(spec("ratings"), 1), declared(all, 1)]);
     let wanting = |kind: &str| catalog.wanting(kind).map(|spec| spec.name.clone()).collect::<Vec<_>>();
@@ -119,7 +119,7 @@ fn a_group_wants_the_types_it_names_or_all() {
 }
 
 #[test]
-fn an_end_is_decided_once() {
+fn a_retirement_is_decided_once() {
     let globals = Globals::default();
     let ctx = Context::at(Timestamp(1), Catalog::KEY, &globals);
     let retire = Retire { name: "a".into() };
@@ -140,7 +140,7 @@ fn a_configured_group_reads_as_people_write_it() {
     assert_eq!(spec.entity, EntityKey::Context("device".into()));
     assert_eq!(spec.anchor, Anchor::LastEvent);
     assert_eq!(spec.features[0].window_ms, 7 * 86_400_000);
-    assert_eq!((spec.features[1].of, spec.features[1].window_ms), (Of::Member, 0));
+    assert_eq!((spec.features[1].of, spec.features[1].window_ms), (Source::Member, 0));
 
     let mut problems = Vec::new();
     configured.validate("features[0]", &mut problems);

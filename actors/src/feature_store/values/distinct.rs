@@ -1,23 +1,23 @@
-//! How many different things were seen: exactly while they are few, then by HyperLogLog (Flajolet et al. 2007) with
-//! 1,024 registers, a standard error of 3.25 %, and linear counting for the small range.
+//! Distinct counting: exact for small sets, then HyperLogLog (Flajolet et al. 2007) with 1,024 registers, a standard
+//! error of 3.25 %, and linear counting for the small range.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
-/// Bits of a hash that choose the register.
+/// Bits of a hash that select the register.
 const PRECISION: u32 = 10;
 const REGISTERS: usize = 1 << PRECISION;
-/// Values that a register can have: no run, or one of 1 to 55.
+/// Number of register values: no run, or a run of 1 to 55.
 const RUNS: usize = 64 - PRECISION as usize + 2;
-/// Hashes kept as they are; beyond it registers are smaller.
+/// Upper bound on exact hashes; above it registers take less memory.
 pub(super) const EXACT_MAX: usize = 96;
 
-/// A set of hashes, as far as its size matters.
+/// A set of hashes that answers only its size.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub enum Distinct {
     /// Sorted hashes.
     Exact(Vec<u64>),
-    /// The longest run of zeros seen by each register, plus one.
+    /// For each register, the longest run of zeros plus one.
     Registers(Box<[u8]>),
 }
 
@@ -45,7 +45,7 @@ impl Distinct {
         }
     }
 
-    /// Adds everything another one has seen.
+    /// Adds every hash of another set.
     pub fn merge(&mut self, other: &Self) {
         match (&mut *self, other) {
             (_, Self::Exact(hashes)) => hashes.iter().for_each(|hash| self.add(*hash)),
@@ -70,7 +70,7 @@ impl Distinct {
             Self::Exact(hashes) => return hashes.len() as f64,
             Self::Registers(registers) => registers,
         };
-        // Registers hold few different values: one power of two for each value instead of one for each register.
+        // Registers hold few different values: computes one power of two per value instead of one per register.
         let mut holding = [0_u32; RUNS];
         for register in registers.iter() {
             holding[usize::from(*register).min(RUNS - 1)] += 1;

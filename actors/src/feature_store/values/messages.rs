@@ -1,10 +1,10 @@
-//! What a feature entity can be told and asked.
+//! Messages of a feature entity.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Command, Query, Timestamp};
 
-/// Shows it an interaction; sent by the member that had it, once in effect.
+/// Adds an interaction. The member sends it as an effect, so it counts once.
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Observe {
     /// Event time.
@@ -22,44 +22,44 @@ impl Command for Observe {
     type Reply = ();
 }
 
-/// Asks for values.
+/// Reads values.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lookup {
     /// Names of features; empty for all of the group.
     #[serde(default)]
     pub features: Vec<String>,
-    /// Where windows end; the group's anchor when absent.
+    /// End of the windows; default the group's anchor.
     #[serde(default)]
     pub at: Option<Timestamp>,
 }
 
-/// Whether there is a value.
+/// Whether a value is present, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// There is.
+    /// A value is present.
     Present,
-    /// The group has no such feature, or nothing was ever seen.
+    /// The group has no such feature, or no interaction was ever observed.
     NotFound,
-    /// Something was seen, but nothing within the window.
+    /// Interactions were observed, but all of them before the window.
     OutsideMaxAge,
-    /// Interactions were seen, but none had a value.
+    /// Interactions were observed, but none of them had a value.
     NullValue,
 }
 
 /// One value.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Value {
-    /// The number; none unless present.
+    /// The number; `None` unless the status is present.
     pub value: Option<f64>,
-    /// Whether there is one, and why not.
+    /// Whether the number is present, and why not.
     pub status: Status,
-    /// The newest interaction in it.
+    /// Event time of the newest interaction in it.
     pub at: Option<Timestamp>,
 }
 
-/// The answer to [`Lookup`]: values in the order asked for.
+/// The answer to [`Lookup`], in the order of the query.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct LookedUp {
     /// Names, in order.

@@ -1,18 +1,18 @@
-//! Feature values: one entity for each group and whoever it is keyed by. Reading and writing meet in the same actor, so a
-//! value is fresh when its interaction is acknowledged.
+//! Feature values: one entity for each group and each member, content or context value. The same actor reads and
+//! writes the values, so that a value is fresh once its interaction is acknowledged.
 //!
-//! Windows are sawtooth over event time: their tail moves in hops. The hop is five minutes for windows under twelve
-//! hours, an hour under twelve days, else a day (Chronon's resolution), so that a window is at most 400 tiles. A window
-//! that ends at `at` holds the event times from `at - window`, rounded down to its hop, to the end of the hop that `at` is
-//! in; one that ends now has therefore seen everything up to now. An interaction dated ahead of the clock waits in its
-//! own tile until the clock reaches it, and does not push older ones out.
+//! Windows are sawtooth windows over event time: their tail moves in hops. The hop is five minutes for windows under
+//! twelve hours, one hour for windows under twelve days, else one day (Chronon's resolution). A window has at most
+//! 400 tiles. A window that ends at `at` starts at `at - window`, rounded down to its hop, and ends with the hop that
+//! contains `at`. A window that ends now therefore contains every interaction so far. An interaction dated ahead of
+//! the clock waits in its own tile until the clock reaches it, and does not push older tiles out.
 //!
-//! A late interaction counts in its own tile while that tile is still in the window of the newest; behind that it can
-//! change no value any more, but those without a window.
+//! A late interaction counts in its own tile while that tile is inside the newest window. After that it only changes
+//! features without a window.
 //!
-//! The group's shape comes from the catalogue as the leader of the shard knows it. An interaction that arrives before
-//! its group is known there waits ([`WAITING_MAX`] of them) and counts when it is; a shape older than the entity's own
-//! never replaces it.
+//! The group's shape comes from the catalogue as known to the shard's leader. An interaction that arrives before its
+//! group is known waits (at most [`WAITING_MAX`] of them) and counts once the group is known. A shape older than the
+//! entity's own never replaces it.
 
 mod distinct;
 mod messages;

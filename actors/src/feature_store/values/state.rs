@@ -1,4 +1,4 @@
-//! How a feature entity decides.
+//! State and decisions of a feature entity.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -9,49 +9,49 @@ use super::messages::{LookedUp, Lookup, Observe, Status, Value};
 use super::tile::Tiles;
 use crate::feature_store::catalog::{Anchor, Catalog, FeatureSpec, Group};
 
-/// Interactions kept for a group that the catalogue does not know yet. A member may know a group a moment earlier than
-/// the node that holds its values; beyond the bound they are refused.
+/// Upper bound on interactions that wait for a group unknown to the catalogue. A member may know a group a moment
+/// before the node that holds its values. Further interactions are refused.
 pub const WAITING_MAX: usize = 64;
 
-/// Values of one group for one member, content or circumstance.
+/// Values of one group for one member, content or context value.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Features {
-    /// The group's version that the tiles were made for; zero before there is one.
+    /// The group's version that the tiles belong to; 0 before the first.
     version: u32,
     anchor: Anchor,
     names: Vec<String>,
     tiles: Vec<Tiles>,
-    /// Event time of the newest interaction, never ahead of the clock when it was seen; none before the first.
+    /// Event time of the newest interaction, at most the clock when it was observed; `None` before the first.
     newest: Option<Timestamp>,
-    /// Interactions that came before the group's shape.
+    /// Interactions that arrived before the group's shape.
     waiting: Vec<(Observe, Timestamp)>,
 }
 
-/// What happened.
+/// An event of a feature entity.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// The group's shape, first or changed: values begin anew.
+    /// The group's shape was set or changed; values are cleared.
     Shaped {
         /// The group's version.
         version: u32,
-        /// Where windows end.
+        /// The end of windows.
         anchor: Anchor,
         /// The features.
         features: Vec<FeatureSpec>,
     },
-    /// An interaction was seen.
+    /// An interaction was observed.
     Observed(Observe),
-    /// An interaction was seen whose event time is ahead of the clock.
+    /// An interaction with an event time ahead of the clock was observed.
     Ahead {
         /// The interaction.
         seen: Observe,
-        /// The clock.
+        /// The clock at that moment.
         now: Timestamp,
     },
 }
 
 impl Features {
-    /// The key for a member's group: in the member's own shard, so that both change in one entry.
+    /// The key of a member's group, in the member's shard: both change in one log entry.
     #[must_use]
     pub fn member_key(member: &str, group: &str) -> String {
         format!("{{{member}}}:{group}")
@@ -63,7 +63,7 @@ impl Features {
         format!("{{c:{content}}}:{group}")
     }
 
-    /// The key for a circumstance's group.
+    /// The key of a context value's group.
     #[must_use]
     pub fn context_key(value: &str, group: &str) -> String {
         format!("{{x:{value}}}:{group}")
@@ -128,7 +128,7 @@ impl Decide<Observe> for Features {
             return Decision::event(shaped).and(observed).reply(());
         }
         if self.version == 0 && self.waiting.len() >= WAITING_MAX {
-            let why = format!("{} is of no declared group", ctx.key);
+            let why = format!("the group of {} is not declared", ctx.key);
             return Decision::refuse(Refused::new("NO_GROUP", why));
         }
         Decision::event(observed).reply(())
@@ -138,24 +138,24 @@ impl Decide<Observe> for Features {
 impl Answer<Lookup> for Features {
     fn answer(&self, ask: &Lookup, ctx: &Context<'_>) -> Result<LookedUp, Refused> {
         let found = with_group(ctx, |group| match group {
-            None => Found::Retired,
-            Some(group) if group.version > self.version => Found::Newer(self.as_of(group)),
-            Some(_) => Found::Current,
+            None => GroupVersion::Retired,
+            Some(group) if group.version > self.version => GroupVersion::Newer(self.as_of(group)),
+            Some(_) => GroupVersion::Current,
         });
         Ok(match found {
-            Some(Found::Newer(shaped)) => shaped.look_up(ask, ctx.now),
-            Some(Found::Retired) => {
+            Some(GroupVersion::Newer(shaped)) => shaped.look_up(ask, ctx.now),
+            Some(GroupVersion::Retired) => {
                 let nothing = Value { value: None, status: Status::NotFound, at: None };
                 LookedUp { names: ask.features.clone(), values: vec![nothing; ask.features.len()] }
             }
-            // Without a catalogue, as in the first moments of a node, what was seen is still true.
-            Some(Found::Current) | None => self.look_up(ask, ctx.now),
+            // Without a catalogue, as during a node's start, the entity answers in its own shape.
+            Some(GroupVersion::Current) | None => self.look_up(ask, ctx.now),
         })
     }
 }
 
-/// How the entity's shape stands to the catalogue's.
-enum Found {
+/// The entity's shape compared with the catalogue's.
+enum GroupVersion {
     Current,
     Newer(Features),
     Retired,
@@ -172,7 +172,7 @@ impl Features {
         LookedUp { names, values }
     }
 
-    /// The entity as its next interaction will find it: in the group's new shape, with what waited for it.
+    /// The entity after its next interaction: in the group's new shape, with the waiting interactions applied.
     fn as_of(&self, group: &Group) -> Self {
         let mut shaped = Self { waiting: self.waiting.clone(), ..Self::default() };
         shaped.apply(&shape(group));
@@ -204,7 +204,7 @@ fn shape(group: &Group) -> Event {
     Event::Shaped { version: group.version, anchor: group.spec.anchor, features: group.spec.features.clone() }
 }
 
-/// Looks at the declared group that the entity's key ends in; nothing when there is no catalogue.
+/// Applies `look` to the declared group that the entity's key names; `None` without a catalogue.
 fn with_group<R>(ctx: &Context<'_>, look: impl FnOnce(Option<&Group>) -> R) -> Option<R> {
     let catalog = ctx.global::<Catalog>(Catalog::KEY)?;
     let group = ctx.key.rsplit_once(':').and_then(|(_, name)| catalog.get(name));

@@ -10,16 +10,16 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::distinct::EXACT_MAX;
 use super::{Distinct, Event, Features, Lookup, Observe, Status, Value, WAITING_MAX, hop_of};
 use crate::feature_store::catalog;
-use crate::feature_store::catalog::{Anchor, Catalog, EntityKey, FeatureSpec, Group, GroupSpec, Of, Op};
+use crate::feature_store::catalog::{Anchor, Catalog, EntityKey, FeatureSpec, Group, GroupSpec, Op, Source};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 const KEY: &str = "{42}:recent";
-/// A time from which every window reaches back without meeting the epoch.
+/// A start time late enough that all windows begin after the epoch.
 const START: u64 = 900_000 * HOUR;
 
-fn feature(name: &str, op: Op, of: Of, window_ms: u64) -> FeatureSpec {
+fn feature(name: &str, op: Op, of: Source, window_ms: u64) -> FeatureSpec {
     FeatureSpec { name: name.to_owned(), op, of, window_ms }
 }
 
@@ -70,13 +70,13 @@ fn every_feature() -> Vec<FeatureSpec> {
     let name = |op: Op, window: u64| format!("{op:?}_{window}");
     let mut features: Vec<FeatureSpec> = ops
         .into_iter()
-        .flat_map(|op| windows.map(|window| feature(&name(op, window), op, Of::Value, window)))
+        .flat_map(|op| windows.map(|window| feature(&name(op, window), op, Source::Value, window)))
         .collect();
-    features.push(feature("contents", Op::Distinct, Of::Content, 7 * DAY));
+    features.push(feature("contents", Op::Distinct, Source::Content, 7 * DAY));
     features
 }
 
-/// The definition, at O(events): which are in the window, and what they come to.
+/// The reference implementation in O(events): the aggregate of the events in the window.
 fn naive(spec: &FeatureSpec, events: &[Observe], at: u64) -> Value {
     let nothing = |status, last| Value { value: None, status, at: last };
     let within = |event: &&Observe| match hop_of(spec.window_ms) {
@@ -98,7 +98,7 @@ fn naive(spec: &FeatureSpec, events: &[Observe], at: u64) -> Value {
     let count = |number: usize| number as f64;
     let number = match (spec.op, spec.of) {
         (Op::Count, _) => count(window.len()),
-        (Op::Distinct, Of::Content) => {
+        (Op::Distinct, Source::Content) => {
             count(window.iter().map(|event| event.content).collect::<BTreeSet<_>>().len())
         }
         _ if values.is_empty() => return nothing(Status::NullValue, Some(last)),
@@ -119,7 +119,7 @@ fn naive(spec: &FeatureSpec, events: &[Observe], at: u64) -> Value {
 }
 
 #[test]
-fn tiles_come_to_what_a_naive_aggregation_of_the_same_window_does() {
+fn tiles_equal_a_naive_aggregation_of_the_same_window() {
     for seed in 0..6 {
         let mut rng = SmallRng::seed_from_u64(seed);
         let specs = every_feature();
@@ -127,7 +127,7 @@ fn tiles_come_to_what_a_naive_aggregation_of_the_same_window_does() {
         let mut features = Features::create(KEY);
         let mut events: Vec<Observe> = Vec::new();
         let (mut clock, mut head) = (START, 0);
-        // The six streams run from dense to sparse, so that every length of window fills and empties.
+        // The six streams run from dense to sparse, so that windows of every length fill and empty.
         let step = [MINUTE, 4 * MINUTE, 20 * MINUTE, HOUR, 5 * HOUR, DAY][usize::try_from(seed).unwrap()];
         for _ in 0..1_500 {
             clock += rng.random_range(0..2 * step);
@@ -174,8 +174,10 @@ fn the_order_of_arrival_does_not_matter_within_a_window() {
 
 #[test]
 fn each_status_says_why_there_is_no_value() {
-    let specs =
-        vec![feature("sum_1h", Op::Sum, Of::Value, HOUR), feature("count_1h", Op::Count, Of::Value, HOUR)];
+    let specs = vec![
+        feature("sum_1h", Op::Sum, Source::Value, HOUR),
+        feature("count_1h", Op::Count, Source::Value, HOUR),
+    ];
     let globals = declared(group(1, Anchor::Now, specs));
     let names = ["sum_1h", "count_1h", "other"];
     let statuses = |features: &Features, now| -> Vec<Status> {
@@ -190,7 +192,7 @@ fn each_status_says_why_there_is_no_value() {
     show(&mut features, &globals, START, seen(START, Some(2.0), 1));
     assert_eq!(statuses(&features, START), [Present, Present, NotFound]);
     assert_eq!(statuses(&features, START + 2 * HOUR), [OutsideMaxAge, OutsideMaxAge, NotFound]);
-    // Event time zero is a time like any other.
+    // Event time zero is valid.
     let mut old = Features::create(KEY);
     show(&mut old, &globals, START, seen(0, Some(1.0), 1));
     assert_eq!(look(&old, &globals, START, Some(0), &["sum_1h"]), [present(1.0, 0)]);
@@ -198,7 +200,7 @@ fn each_status_says_why_there_is_no_value() {
 
 #[test]
 fn windows_of_a_replay_end_at_the_newest_event() {
-    let specs = vec![feature("count_7d", Op::Count, Of::Value, 7 * DAY)];
+    let specs = vec![feature("count_7d", Op::Count, Source::Value, 7 * DAY)];
     let now = START + 10_000 * DAY;
     for (anchor, expected) in [
         (Anchor::LastEvent, present(2.0, START)),
@@ -215,8 +217,8 @@ fn windows_of_a_replay_end_at_the_newest_event() {
 }
 
 #[test]
-fn an_event_from_ahead_of_the_clock_waits_and_pushes_nothing_out() {
-    let specs = vec![feature("count_1h", Op::Count, Of::Value, HOUR)];
+fn an_event_ahead_of_the_clock_waits_and_pushes_nothing_out() {
+    let specs = vec![feature("count_1h", Op::Count, Source::Value, HOUR)];
     for anchor in [Anchor::Now, Anchor::LastEvent] {
         let globals = declared(group(1, anchor, specs.clone()));
         let mut features = Features::create(KEY);
@@ -232,8 +234,8 @@ fn an_event_from_ahead_of_the_clock_waits_and_pushes_nothing_out() {
 }
 
 #[test]
-fn a_changed_group_begins_anew_and_an_older_catalogue_changes_nothing() {
-    let count = || vec![feature("events", Op::Count, Of::Value, 0)];
+fn a_changed_group_clears_its_values_and_an_older_catalogue_changes_nothing() {
+    let count = || vec![feature("events", Op::Count, Source::Value, 0)];
     let old = declared(group(1, Anchor::Now, count()));
     let new = declared(group(2, Anchor::LastEvent, count()));
     let mut features = Features::create(KEY);
@@ -242,13 +244,13 @@ fn a_changed_group_begins_anew_and_an_older_catalogue_changes_nothing() {
     assert_eq!(look(&features, &new, START, None, &["events"])[0].status, Status::NotFound);
     show(&mut features, &new, START, seen(START, None, 1));
     show(&mut features, &new, START, seen(START, None, 1));
-    // A leader whose catalogue lags sees version 1 again.
+    // The leader's catalogue may lag and still have version 1.
     show(&mut features, &old, START, seen(START, None, 1));
     assert_eq!(look(&features, &new, START, None, &["events"]), [present(3.0, START)]);
 }
 
 #[test]
-fn an_event_before_its_group_is_known_counts_when_it_is() {
+fn an_event_before_its_group_is_known_counts_once_it_is() {
     let unknown = Globals::default();
     let mut features = Features::create(KEY);
     for _ in 0..WAITING_MAX {
@@ -259,7 +261,7 @@ fn an_event_before_its_group_is_known_counts_when_it_is() {
     assert_eq!(refused.outcome().unwrap_err().code, "NO_GROUP");
     assert_eq!(look(&features, &unknown, START, None, &["events"])[0].status, Status::NotFound);
 
-    let known = declared(group(1, Anchor::Now, vec![feature("events", Op::Count, Of::Value, 0)]));
+    let known = declared(group(1, Anchor::Now, vec![feature("events", Op::Count, Source::Value, 0)]));
     #[allow(clippy::cast_precision_loss, reason = "a few")]
     let waited = WAITING_MAX as f64;
     assert_eq!(look(&features, &known, START, None, &[]), [present(waited, START)]);
@@ -269,7 +271,7 @@ fn an_event_before_its_group_is_known_counts_when_it_is() {
 
 #[test]
 fn a_retired_group_is_not_found() {
-    let held = group(1, Anchor::Now, vec![feature("events", Op::Count, Of::Value, 0)]);
+    let held = group(1, Anchor::Now, vec![feature("events", Op::Count, Source::Value, 0)]);
     let globals = declared(held.clone());
     let mut features = Features::create(KEY);
     show(&mut features, &globals, START, seen(START, None, 1));
@@ -297,7 +299,7 @@ fn a_distinct_count_is_exact_while_small_and_within_its_standard_error_beyond() 
             assert!(errors.iter().all(|error| error.abs() < f64::EPSILON), "{count}: {errors:?}");
             continue;
         }
-        // 1.04 / sqrt(1,024), Flajolet et al. 2007; twenty draws leave some room around it.
+        // 1.04 / sqrt(1,024), Flajolet et al. 2007; the bound leaves room for the scatter of twenty draws.
         let standard = 1.04 / 32.0;
         let root_mean_square = (errors.iter().map(|error| error * error).sum::<f64>() / 20.0).sqrt();
         assert!(root_mean_square < 1.5 * standard, "{count}: {root_mean_square}");
@@ -306,7 +308,7 @@ fn a_distinct_count_is_exact_while_small_and_within_its_standard_error_beyond() 
 }
 
 #[test]
-fn merged_distinct_counts_are_those_of_the_union() {
+fn merged_distinct_counts_equal_those_of_the_union() {
     let of = |range: std::ops::Range<u64>| {
         let mut distinct = Distinct::default();
         range.for_each(|thing| distinct.add(xxh3_64(&thing.to_le_bytes())));
@@ -344,7 +346,7 @@ fn stored_events_keep_their_bytes() {
     let shaped = Event::Shaped {
         version: 1,
         anchor: Anchor::LastEvent,
-        features: vec![feature("n", Op::Distinct, Of::Content, 5 * MINUTE)],
+        features: vec![feature("n", Op::Distinct, Source::Content, 5 * MINUTE)],
     };
     assert_eq!(wire::encode(&shaped), [0, 1, 1, 1, 1, b'n', 6, 2, 252, 0xe0, 0x93, 0x04, 0x00]);
 }

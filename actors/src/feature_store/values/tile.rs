@@ -1,4 +1,4 @@
-//! Partial aggregates, and tiles of them over event time.
+//! Partial aggregates, and their tiles over event time.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use troupe_runtime::Timestamp;
 
 use super::distinct::Distinct;
 use super::messages::Observe;
-use crate::feature_store::catalog::{Of, Op};
+use crate::feature_store::catalog::{Op, Source};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -25,12 +25,12 @@ pub const fn hop_of(window_ms: u64) -> u64 {
     }
 }
 
-/// What is known of some interactions.
+/// The partial aggregate of some interactions.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub(super) struct Partial {
     seen: u64,
     with_value: u64,
-    /// Sum, smallest, largest or newest value, as the operation wants.
+    /// Sum, smallest, largest or newest value, depending on the operation.
     number: f64,
     number_at: Timestamp,
     distinct: Option<Distinct>,
@@ -43,14 +43,14 @@ impl Partial {
         Self { seen: 0, with_value: 0, number, number_at: zero, distinct: None, last: zero }
     }
 
-    fn observe(&mut self, op: Op, of: Of, seen: &Observe) {
+    fn observe(&mut self, op: Op, of: Source, seen: &Observe) {
         self.seen += 1;
         self.last = self.last.max(seen.at);
         if op == Op::Distinct {
             let hash = match of {
-                Of::Member => Some(seen.member),
-                Of::Content => Some(seen.content),
-                Of::Value => seen.value.map(|value| mix(u64::from(value.to_bits()))),
+                Source::Member => Some(seen.member),
+                Source::Content => Some(seen.content),
+                Source::Value => seen.value.map(|value| mix(u64::from(value.to_bits()))),
             };
             if let Some(hash) = hash {
                 self.with_value += 1;
@@ -70,7 +70,7 @@ impl Partial {
             Op::Sum | Op::Mean => self.number += value,
             Op::Min => self.number = if first { value } else { self.number.min(value) },
             Op::Max => self.number = if first { value } else { self.number.max(value) },
-            // Of two at the same time the larger stays, so that the order of arrival does not matter.
+            // Of two values with the same time the larger one stays, so that the order of arrival does not matter.
             Op::Last => {
                 let newer = at > self.number_at || (at == self.number_at && value > self.number);
                 if first || newer {
@@ -92,7 +92,7 @@ impl Partial {
         self.last = self.last.max(other.last);
     }
 
-    /// The value, if there is one.
+    /// The operation's result; `None` without a value.
     pub(super) fn value(&self, op: Op) -> Option<f64> {
         #[allow(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
         match op {
@@ -116,19 +116,19 @@ impl Partial {
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub(super) struct Tiles {
     op: Op,
-    of: Of,
+    of: Source,
     window_ms: u64,
-    /// By number of the hop since the epoch, in order.
+    /// Number of the hop since the epoch, and its aggregate, in order.
     tiles: VecDeque<(u64, Partial)>,
 }
 
 impl Tiles {
-    pub(super) const fn new(op: Op, of: Of, window_ms: u64) -> Self {
+    pub(super) const fn new(op: Op, of: Source, window_ms: u64) -> Self {
         Self { op, of, window_ms, tiles: VecDeque::new() }
     }
 
-    /// Adds an interaction. `head` is the newest event time so far, this one's included, but never ahead of the clock: the
-    /// windows that end at it or later are whole, and tiles behind them go.
+    /// Adds an interaction. `head` is the newest event time including this interaction, but never ahead of the clock.
+    /// Windows that end at `head` or later stay complete; tiles before them are dropped.
     pub(super) fn observe(&mut self, seen: &Observe, head: Timestamp) {
         let (number, head, span) = (self.number(seen.at), self.number(head), self.span());
         if head.saturating_sub(number) > span {
@@ -146,8 +146,8 @@ impl Tiles {
         }
     }
 
-    /// The aggregate of the window that ends at `at`: event times from `at - window`, rounded down to its hop, to the end
-    /// of the hop that `at` is in.
+    /// The aggregate of the window that ends at `at`. It starts at `at - window`, rounded down to its hop, and ends
+    /// with the hop that contains `at`.
     pub(super) fn window(&self, at: Timestamp) -> Partial {
         let mut whole = Partial::new();
         let hop = hop_of(self.window_ms);
@@ -168,7 +168,7 @@ impl Tiles {
 
     pub(super) fn heap_bytes(&self) -> usize {
         let tiles = self.tiles.capacity() * size_of::<(u64, Partial)>();
-        // Asked for after every change: the other operations have nothing to look for in each tile.
+        // Called after every change: only `distinct` needs a pass over the tiles.
         if self.op != Op::Distinct {
             return tiles;
         }
@@ -183,7 +183,7 @@ impl Tiles {
         }
     }
 
-    /// Tiles that a window covers, the one at its tail included.
+    /// Number of tiles that a window covers, including the one at its tail.
     const fn span(&self) -> u64 {
         match hop_of(self.window_ms) {
             0 => 0,
@@ -192,7 +192,7 @@ impl Tiles {
     }
 }
 
-/// Spreads the bits of a value (the finaliser of MurmurHash3).
+/// Mixes the bits of a value (the finaliser of MurmurHash3).
 const fn mix(mut bits: u64) -> u64 {
     bits ^= bits >> 33;
     bits = bits.wrapping_mul(0xff51_afd7_ed55_8ccd);

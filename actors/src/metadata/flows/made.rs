@@ -1,35 +1,35 @@
-//! Who made a thing, and under which tags; and what may be a name.
+//! Authorship and tags of metadata objects, and the rules for names.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::Refused;
 
-/// Longest name of a flow, run, step or task, in bytes: keys of entities are made of them.
+/// Longest name of a flow, run, step or task, in bytes: names are parts of entity keys.
 pub const NAME_BYTES_MAX: usize = 96;
-/// Tags of one kind that a thing may have.
+/// Upper bound on tags of one kind.
 pub const TAGS_MAX: usize = 64;
 /// Longest tag, in bytes.
 const TAG_BYTES_MAX: usize = 500;
-/// Bytes of all tags of one kind.
+/// Upper bound on the bytes of all tags of one kind.
 const TAGS_BYTES_MAX: usize = 8 << 10;
 
-/// Who made a thing, and under which tags.
+/// The creator and the tags of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Made {
-    /// The user's name, if it was said.
+    /// The user's name, if known.
     pub user: Option<String>,
-    /// What people call it by.
+    /// Tags set by people.
     pub tags: Vec<String>,
-    /// What the client says of itself, as `runtime:dev`.
+    /// Tags set by the client, for example `runtime:dev`.
     pub system_tags: Vec<String>,
 }
 
 impl Made {
-    /// Whether it keeps within the bounds.
+    /// Checks the bounds.
     ///
     /// # Errors
-    /// The field that does not, and what would.
+    /// The field at fault, with the bound.
     pub fn check(&self) -> Result<(), Refused> {
         if let Some(user) = &self.user {
             check_text("user_name", user, 256)?;
@@ -39,10 +39,10 @@ impl Made {
     }
 }
 
-/// Whether tags keep within the bounds.
+/// Checks the bounds of tags.
 ///
 /// # Errors
-/// The field, and what would be within them.
+/// The field at fault, with the bound.
 pub(crate) fn check_tags(field: &str, tags: &[String]) -> Result<(), Refused> {
     let bytes: usize = tags.iter().map(String::len).sum();
     let sound = |tag: &String| !tag.is_empty() && tag.len() <= TAG_BYTES_MAX;
@@ -55,10 +55,10 @@ pub(crate) fn check_tags(field: &str, tags: &[String]) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether a text is short enough and without control characters.
+/// Checks the length of a text, and that it has no control characters.
 ///
 /// # Errors
-/// The field, and what would be.
+/// The field at fault, with the rule.
 pub fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Refused> {
     if text.len() > bytes_max || text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
         let why = format!("{field} must be at most {bytes_max} bytes without control characters");
@@ -67,10 +67,10 @@ pub fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Refus
     Ok(())
 }
 
-/// Whether a name can be part of a key. A flow's may have slashes, of which MLflow's experiments make use.
+/// Checks that a name can be part of a key. A flow's name may have slashes, which MLflow's experiments use.
 ///
 /// # Errors
-/// The field, and what would be.
+/// The field at fault, with the rule.
 pub fn check_name(field: &str, name: &str, slashes: bool) -> Result<(), Refused> {
     let odd = |c: char| c.is_control() || matches!(c, '{' | '}') || (c == '/' && !slashes);
     if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(odd) {

@@ -1,4 +1,4 @@
-//! What a flow can be told and asked.
+//! Messages of a flow.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use troupe_runtime::{Command, Query, Timestamp};
 use super::made::Made;
 use crate::metadata::runs::Status;
 
-/// Makes the flow; a second time changes nothing.
+/// Creates the flow; a repeat changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CreateFlow {
-    /// By whom.
+    /// Creator and tags.
     pub made: Made,
-    /// Its name for people, where that is not its key.
+    /// Display name, if it differs from the key.
     pub title: Option<String>,
-    /// Values by name, for people.
+    /// Notes by name.
     pub notes: BTreeMap<String, String>,
 }
 
@@ -27,30 +27,30 @@ impl Command for CreateFlow {
     const REPEATABLE: bool = true;
 }
 
-/// The answer to what makes a thing.
+/// The answer to messages that create an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Created {
-    /// Whether it is there since now, and not from before.
+    /// Whether this message created it.
     pub fresh: bool,
 }
 
-/// Changes what people see of the flow; what is absent stays.
+/// Changes the description of the flow; absent fields stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DescribeFlow {
-    /// Its name for people.
+    /// Display name.
     pub title: Option<String>,
-    /// Whether it is put aside.
+    /// Whether it is marked as deleted.
     pub deleted: Option<bool>,
-    /// Values to set, by name.
+    /// Notes to set, by name.
     pub notes: BTreeMap<String, String>,
 }
 
-/// Takes a value of the flow away; one that is not there is no error.
+/// Removes a note of the flow; an unknown note is ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropFlowNote {
-    /// Its name.
+    /// The note's name.
     pub key: String,
 }
 
@@ -66,19 +66,19 @@ impl Command for DescribeFlow {
     const REPEATABLE: bool = true;
 }
 
-/// Begins a run.
+/// Starts a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StartRun {
-    /// The name that the client gives it; a number is drawn where there is none.
+    /// The client's name for the run; default the next number.
     pub id: Option<String>,
-    /// By whom.
+    /// Creator and tags.
     pub made: Made,
-    /// Silence in milliseconds after which the run has failed.
+    /// Milliseconds without a heartbeat after which the run has failed.
     pub silence_ms: u64,
-    /// Its name for people.
+    /// Display name.
     pub title: Option<String>,
-    /// Values by name, for people.
+    /// Notes by name.
     pub notes: BTreeMap<String, String>,
 }
 
@@ -90,78 +90,78 @@ impl Command for StartRun {
 /// The answer to [`StartRun`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Started {
-    /// By which it is addressed: its number, or the name that the client gave it.
+    /// The run's address: its number, or the name that the client chose.
     pub run: String,
-    /// Counts the runs of the flow.
+    /// Number of the run within the flow.
     pub number: u64,
-    /// When it began.
+    /// Time of the start.
     pub at: Timestamp,
 }
 
-/// A run in short, as it last told of itself.
+/// The summary of a run, as last reported by the run.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunSummary {
-    /// By which it is addressed.
+    /// The run's address.
     pub run: String,
-    /// Counts the runs of the flow.
+    /// Number of the run within the flow.
     pub number: u64,
-    /// By whom.
+    /// Creator and tags.
     pub made: Made,
-    /// When it began.
+    /// Time of the start.
     pub at: Timestamp,
-    /// When it was last heard of, as far as the flow was told.
+    /// Time of the last sign of life that the run reported to the flow.
     pub beat: Timestamp,
-    /// How it is.
+    /// Status.
     pub status: Status,
-    /// Why.
+    /// The reason for the status.
     pub why: String,
-    /// When it ended.
+    /// Time of the end.
     pub ended: Option<Timestamp>,
-    /// Its name for people.
+    /// Display name.
     pub title: Option<String>,
-    /// Whether it is put aside.
+    /// Whether it is marked as deleted.
     pub deleted: bool,
-    /// Counts what the run tells.
+    /// Number of reports by the run.
     pub revision: u64,
 }
 
-/// Tells the flow how one of its runs is.
+/// Reports the status of a run to its flow.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Told {
-    /// The run.
+pub struct UpdateRun {
+    /// The run's summary.
     pub summary: RunSummary,
 }
 
-impl Command for Told {
+impl Command for UpdateRun {
     const VERB: &'static str = "told.v1";
     type Reply = ();
     const REPEATABLE: bool = true;
 }
 
-/// Asks for the flow without its runs.
+/// Reads the flow without its runs.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetFlow {}
 
 /// The answer to [`GetFlow`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct FlowView {
-    /// By whom it was made; none if it never was.
+    /// Creator and tags; `None` if the flow was never created.
     pub made: Option<Made>,
-    /// When.
+    /// Time of creation.
     pub at: Timestamp,
-    /// Its name for people.
+    /// Display name.
     pub title: Option<String>,
-    /// Whether it is put aside.
+    /// Whether it is marked as deleted.
     pub deleted: bool,
-    /// Values by name, for people.
+    /// Notes by name.
     pub notes: BTreeMap<String, String>,
-    /// Runs that it knows.
+    /// Number of runs kept.
     pub runs: u64,
-    /// Runs that it has forgotten.
+    /// Number of runs forgotten.
     pub forgotten: u64,
-    /// When it or one of its runs last changed.
+    /// Time of the last change of the flow or of one of its runs.
     pub changed: Timestamp,
 }
 
@@ -170,13 +170,13 @@ impl Query for GetFlow {
     type Reply = FlowView;
 }
 
-/// Asks for runs, newest first.
+/// Lists runs, newest first.
 #[derive(Debug, Clone, Default, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ListRuns {
-    /// Only those that began before the one of this number.
+    /// Only runs with a number below this one.
     pub before: Option<u64>,
-    /// At most so many; 500 at most.
+    /// Upper bound on the runs in the answer; at most 500.
     pub limit: u64,
 }
 

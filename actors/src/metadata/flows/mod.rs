@@ -1,8 +1,8 @@
-//! Flows: what is run again and again, and which runs of it there are.
+//! Flows: named programs that run repeatedly, and the list of their runs.
 //!
-//! A flow numbers its runs and knows each in short, as the run last told it; the run itself is an entity of its own. A
-//! flow is Metaflow's flow and MLflow's experiment. It keeps a bounded number of runs: when one more begins, the oldest
-//! that is over is forgotten, and where none is over no further one begins.
+//! A flow numbers its runs and keeps a summary of each, as last reported by the run. The run is an entity of its own.
+//! A flow is Metaflow's flow and MLflow's experiment. It keeps a bounded number of runs: a new run replaces the
+//! oldest run that has ended. While none has ended, a new run is refused.
 
 mod made;
 mod messages;
@@ -13,7 +13,7 @@ pub(crate) use made::check_tags;
 pub use made::{Made, NAME_BYTES_MAX, TAGS_MAX, check_name, check_text};
 pub use messages::{
     CreateFlow, Created, DescribeFlow, DropFlowNote, FlowView, GetFlow, ListRuns, RunSummary, StartRun,
-    Started, Told,
+    Started, UpdateRun,
 };
 pub(crate) use state::check_notes;
 pub use state::{Change, Event, Flow, RUNS_MAX};

@@ -1,4 +1,4 @@
-//! How a flow decides.
+//! State and decisions of a flow.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,19 @@ use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused, Timest
 use super::made::{Made, check_name, check_text};
 use super::messages::{
     CreateFlow, Created, DescribeFlow, DropFlowNote, FlowView, GetFlow, ListRuns, RunSummary, StartRun,
-    Started, Told,
+    Started, UpdateRun,
 };
 use crate::coordination::directory::{Directory, Enlist, Entry};
 use crate::metadata::runs::{Begin, Forget, Run, Status, run_key};
 use crate::stored::NamedFields;
 
-/// Runs that a flow knows; beyond it the oldest that is over is forgotten.
+/// Upper bound on the runs of a flow; above it the oldest ended run is forgotten.
 pub const RUNS_MAX: usize = 2_000;
-/// Silence after which a run has failed where nobody says another.
+/// Default of the milliseconds without a heartbeat after which a run has failed.
 const SILENCE_MS: u64 = 360_000;
-/// Runs of one page.
+/// Upper bound on the runs of one page.
 const PAGE_MAX: usize = 500;
-/// Values by name that a flow may have.
+/// Upper bound on the notes of a flow.
 const NOTES_MAX: usize = 256;
 const NOTE_BYTES_MAX: usize = 8 << 10;
 
@@ -48,32 +48,32 @@ struct Live {
     forgotten: u64,
 }
 
-/// What happened to a flow.
+/// An event of a flow.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It changed.
+    /// The flow changed.
     Changed(Box<NamedFields<Change>>, Timestamp),
 }
 
-/// How a flow changed; stored by the names of its fields.
+/// A change of a flow; stored by field name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Change {
-    /// It was made, or described anew.
+    /// The flow was created or described.
     Described {
-        /// By whom, where it was made.
+        /// Creator and tags, if it was created.
         made: Option<Made>,
-        /// Its name for people.
+        /// Display name.
         title: Option<String>,
-        /// Whether it is put aside.
+        /// Whether it is marked as deleted.
         deleted: Option<bool>,
-        /// Values by name.
+        /// Notes by name.
         notes: BTreeMap<String, String>,
     },
-    /// A run began, or told of itself.
+    /// A run was started or reported its status.
     Run(RunSummary),
     /// A run was forgotten.
     Forgotten(u64),
-    /// A value was taken away.
+    /// A note was removed.
     Dropped(String),
 }
 
@@ -90,7 +90,7 @@ impl Flow {
 
     fn check_start(&self, ask: &StartRun) -> Result<(), Refused> {
         if self.live.0.made.is_none() {
-            return Err(Refused::new("FLOW_NOT_FOUND", "there is no such flow: make it first"));
+            return Err(Refused::new("FLOW_NOT_FOUND", "unknown flow: create it first"));
         }
         ask.made.check()?;
         check_notes(&ask.notes)?;
@@ -98,17 +98,17 @@ impl Flow {
         let Some(id) = &ask.id else { return Ok(()) };
         check_name("run_number", id, false)?;
         if id.bytes().all(|byte| byte.is_ascii_digit()) {
-            let why = "numbers are given by the flow: leave run_number out, or say a name that is no number";
+            let why = "the flow assigns numbers: omit run_number, or give a name that is not a number";
             return Err(Refused::field("BAD_RUN_ID", "run_number", why));
         }
         if self.live.0.named.contains_key(id) {
-            return Err(Refused::new("EXISTS", format!("the flow has a run {id:?}: get it")));
+            return Err(Refused::new("EXISTS", format!("the flow already has a run {id:?}")));
         }
         Ok(())
     }
 }
 
-/// Whether values by name keep within the bounds.
+/// Checks the bounds of notes.
 pub(crate) fn check_notes(notes: &BTreeMap<String, String>) -> Result<(), Refused> {
     if notes.len() > NOTES_MAX {
         return Err(Refused::field("TOO_MANY_TAGS", "tags", format!("tags must be at most {NOTES_MAX}")));
@@ -195,7 +195,7 @@ impl Decide<DescribeFlow> for Flow {
     fn decide(&self, ask: &DescribeFlow, ctx: &Context<'_>) -> Decision<Self, DescribeFlow> {
         let live = &self.live.0;
         if live.made.is_none() {
-            return Decision::refuse(Refused::new("FLOW_NOT_FOUND", "there is no such flow: make it first"));
+            return Decision::refuse(Refused::new("FLOW_NOT_FOUND", "unknown flow: create it first"));
         }
         let mut notes = live.notes.clone();
         notes.extend(ask.notes.clone());
@@ -238,7 +238,7 @@ impl Decide<StartRun> for Flow {
         if live.runs.len() >= RUNS_MAX {
             let over = |summary: &&RunSummary| summary.status != Status::Running;
             let Some(oldest) = live.runs.values().find(over) else {
-                let why = format!("{RUNS_MAX} runs of the flow are at work: end some first");
+                let why = format!("{RUNS_MAX} runs of the flow are running: end some first");
                 return Decision::refuse(Refused::new("TOO_MANY_RUNS", why));
             };
             let gone = Address::of::<Run>(run_key(ctx.key, &oldest.run));
@@ -271,8 +271,8 @@ impl Decide<StartRun> for Flow {
     }
 }
 
-impl Decide<Told> for Flow {
-    fn decide(&self, ask: &Told, ctx: &Context<'_>) -> Decision<Self, Told> {
+impl Decide<UpdateRun> for Flow {
+    fn decide(&self, ask: &UpdateRun, ctx: &Context<'_>) -> Decision<Self, UpdateRun> {
         let checked = ask
             .summary
             .made

@@ -2,7 +2,7 @@
 
 use troupe_runtime::Registry;
 
-use super::{CreateFlow, DescribeFlow, DropFlowNote, Flow, GetFlow, ListRuns, StartRun, Told};
+use super::{CreateFlow, DescribeFlow, DropFlowNote, Flow, GetFlow, ListRuns, StartRun, UpdateRun};
 
 /// Registers the kind and its verbs.
 pub fn register(registry: Registry) -> Registry {
@@ -12,7 +12,7 @@ pub fn register(registry: Registry) -> Registry {
         .command::<Flow, DescribeFlow>()
         .command::<Flow, DropFlowNote>()
         .command::<Flow, StartRun>()
-        .command::<Flow, Told>()
+        .command::<Flow, UpdateRun>()
         .query::<Flow, GetFlow>()
         .query::<Flow, ListRuns>()
 }

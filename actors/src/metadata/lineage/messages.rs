@@ -1,16 +1,16 @@
-//! What a node of the lineage can be told and asked.
+//! Messages of a lineage node.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Command, Query, Timestamp};
 
-/// An edge from this node to another, which came of it; the other is told. What is there already stays.
+/// Adds an edge from this node to a node derived from it, and informs that node. An existing edge stays.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Relate {
-    /// The other node.
+    /// The derived node.
     pub to: String,
-    /// How it came of this one, in a word: `produced`, `trained`, `deployed`.
+    /// How it was derived, in a word: `produced`, `trained`, `deployed`.
     #[serde(default)]
     pub how: String,
 }
@@ -21,13 +21,13 @@ impl Command for Relate {
     const REPEATABLE: bool = true;
 }
 
-/// Tells a node from which other one it came.
+/// Informs a node of the node that it was derived from.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linked {
-    /// The other node.
+    /// The source node.
     pub from: String,
-    /// How this one came of it.
+    /// How this node was derived.
     pub how: String,
 }
 
@@ -37,7 +37,7 @@ impl Command for Linked {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for the edges of the node.
+/// Reads the edges of the node.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetLineage {}
 
@@ -46,20 +46,20 @@ pub struct GetLineage {}
 pub struct Link {
     /// The node at the other end.
     pub node: String,
-    /// How the later came of the earlier.
+    /// How the later node was derived from the earlier.
     pub how: String,
-    /// When it was said.
+    /// Time when the edge was added.
     pub at: Timestamp,
 }
 
 /// The answer to [`GetLineage`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct LineageView {
-    /// What it came of, oldest first.
+    /// Nodes that this node was derived from, oldest first.
     pub from: Vec<Link>,
-    /// What came of it, oldest first.
+    /// Nodes derived from this node, oldest first.
     pub to: Vec<Link>,
-    /// Edges that were dropped for want of room.
+    /// Number of edges dropped at the bound.
     pub dropped: u64,
 }
 

@@ -1,9 +1,9 @@
-//! Lineage: what came of what.
+//! Lineage: a graph of which object was derived from which.
 //!
-//! A node of the graph is named by what it is and which: `run:FLOW/ID`, `artifact:FLOW/ID/STEP/TASK/NAME`,
-//! `model:NAME@VERSION`, `deployment:ID`, `workflow:ID:N`, `dataset:NAME`. Each is an entity that keeps its own ends of
-//! the edges, so that the graph is walked both ways. A node keeps a bounded number of edges: one more is dropped and
-//! counted, for most come as effects, which nobody could be told of.
+//! A node's name has its type and its id: `run:FLOW/ID`, `artifact:FLOW/ID/STEP/TASK/NAME`, `model:NAME@VERSION`,
+//! `deployment:ID`, `workflow:ID:N`, `dataset:NAME`. Each node is an entity that keeps its own ends of the edges, so
+//! that the graph can be walked both ways. A node keeps a bounded number of edges. Further edges are dropped and
+//! counted, because most arrive as effects and the sender of an effect receives no refusal.
 
 mod messages;
 mod state;

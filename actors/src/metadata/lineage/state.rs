@@ -1,4 +1,4 @@
-//! How a node of the lineage decides.
+//! State and decisions of a lineage node.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -7,11 +7,11 @@ use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refuse
 
 use super::messages::{GetLineage, LineageView, Link, Linked, Relate};
 
-/// Edges of a node in one direction.
+/// Upper bound on the edges of a node in one direction.
 pub const EDGES_MAX: usize = 256;
 /// Longest name of a node, in bytes: it is a key.
 pub const NODE_BYTES_MAX: usize = 256;
-/// What names of nodes begin with.
+/// Prefixes of node names.
 pub const PREFIXES: [&str; 6] = ["run:", "artifact:", "model:", "deployment:", "workflow:", "dataset:"];
 const HOW_BYTES_MAX: usize = 32;
 
@@ -27,15 +27,15 @@ pub fn model_node(name: &str, version: impl std::fmt::Display) -> String {
     format!("model:{name}@{version}")
 }
 
-/// Whether a name is one of a node.
+/// Checks that a name is one of a node.
 ///
 /// # Errors
-/// The field, and what would be.
+/// The field at fault, with the rule.
 pub fn check_node(field: &str, node: &str) -> Result<(), Refused> {
     let named = PREFIXES.iter().any(|prefix| node.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()));
     if !named || node.len() > NODE_BYTES_MAX || node.chars().any(char::is_control) {
         let why = format!(
-            "{field} must be one of {} and which, as model:movies@3, at most {NODE_BYTES_MAX} bytes",
+            "{field} must be one of {} and an id, as in model:movies@3, at most {NODE_BYTES_MAX} bytes",
             PREFIXES.join(" ")
         );
         return Err(Refused::field("BAD_NODE", field, why));
@@ -43,7 +43,7 @@ pub fn check_node(field: &str, node: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Adds an edge to a decision, as an effect; one whose ends are no names of nodes is left out.
+/// Adds an edge to a decision, as an effect. An edge with an end that is not a node name is left out.
 #[must_use]
 pub fn relate<E: Entity, C: Command>(
     decision: Decision<E, C>,
@@ -65,14 +65,14 @@ pub struct Lineage {
     dropped: u64,
 }
 
-/// What happened to a node of the lineage.
+/// An event of a lineage node.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// Something came of it.
+    /// A node was derived from this one.
     Led(String, String, Timestamp),
-    /// It came of something.
+    /// This node was derived from another one.
     Came(String, String, Timestamp),
-    /// An edge was dropped for want of room.
+    /// An edge was dropped at the bound.
     Dropped,
 }
 
@@ -108,7 +108,7 @@ impl Decide<Relate> for Lineage {
             return Decision::refuse(refused);
         }
         if ask.to == ctx.key {
-            return Decision::refuse(Refused::field("BAD_NODE", "to", "to must be another node than from"));
+            return Decision::refuse(Refused::field("BAD_NODE", "to", "to must differ from from"));
         }
         if self.to.iter().any(|link| link.node == ask.to) {
             return Decision::unchanged().reply(());

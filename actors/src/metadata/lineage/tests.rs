@@ -26,7 +26,7 @@ fn an_edge_is_kept_at_both_ends_and_once() {
 }
 
 #[test]
-fn what_is_no_node_is_refused_and_an_edge_too_many_is_dropped_and_counted() {
+fn a_bad_node_is_refused_and_an_edge_above_the_bound_is_dropped_and_counted() {
     let mut world = World::new();
     for (from, to, field) in [
         ("run:a/1", "x", "to"),
@@ -41,14 +41,14 @@ fn what_is_no_node_is_refused_and_an_edge_too_many_is_dropped_and_counted() {
         relate(&mut world, &format!("run:a/{i}"), "dataset:d").unwrap();
     }
     let (from, to) = (view(&mut world, "run:a/1"), view(&mut world, "dataset:d"));
-    // The run has led to the data set too, which took one place.
+    // The run also has an edge to the data set, which takes one place.
     assert_eq!((from.to.len(), from.dropped), (EDGES_MAX, 4));
     assert_eq!((to.from.len(), to.dropped), (EDGES_MAX, 3));
     assert!(world.dead.is_empty(), "{:?}", world.dead);
 }
 
 #[test]
-fn a_published_version_came_of_its_data_set() {
+fn a_published_version_is_derived_from_its_data_set() {
     let mut world = World::new();
     let publish = |dataset: &str, artifact: u8| Publish {
         algorithm: "ease".into(),

@@ -1,4 +1,4 @@
-//! What a bucket of curves can be told and asked.
+//! Messages of a bucket of curves.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use troupe_runtime::{Command, Query};
 
 use crate::metadata::runs::Point;
 
-/// Adds points to their curves; the run tells it. A point that is there is not added again.
+/// Adds points to their curves; the run sends it. A point that was already added is ignored.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Draw {
-    /// Points by the name of their curve.
+    /// Name of the curve, and point.
     pub points: Vec<(String, Point)>,
 }
 
@@ -20,7 +20,7 @@ impl Command for Draw {
     const REPEATABLE: bool = true;
 }
 
-/// Forgets all curves of the bucket; the run has been forgotten.
+/// Forgets all curves of the bucket, after the run was forgotten.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct ForgetCurves {}
 
@@ -30,26 +30,26 @@ impl Command for ForgetCurves {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for a curve.
+/// Reads a curve.
 #[derive(Debug, Clone, Default, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GetCurve {
     /// Its name.
     pub name: String,
-    /// Points to leave out at the front.
+    /// Number of points to skip at the front.
     pub from: u64,
-    /// At most so many; none for all.
+    /// Upper bound on the points in the answer; default all.
     pub limit: Option<u64>,
 }
 
 /// The answer to [`GetCurve`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct CurveView {
-    /// In the order in which they came.
+    /// In order of arrival.
     pub points: Vec<Point>,
-    /// Points that the curve holds.
+    /// Number of points kept.
     pub held: u64,
-    /// Older ones that it lost.
+    /// Number of older points dropped.
     pub lost: u64,
 }
 

@@ -1,6 +1,6 @@
-//! Curves: every figure that was logged of a run, by name, in a few buckets beside it.
+//! Curves: every metric logged for a run, by name, in a few buckets in the run's shard.
 //!
-//! A curve keeps its newest points; how many older ones it lost it says.
+//! A curve keeps its newest points and counts the older points that it dropped.
 
 mod messages;
 mod state;

@@ -1,4 +1,4 @@
-//! How a bucket of curves decides.
+//! State and decisions of a bucket of curves.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,16 +11,16 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::messages::{CurveView, Draw, ForgetCurves, GetCurve};
 use crate::metadata::runs::Point;
 
-/// Points of one curve; beyond it the oldest are lost.
+/// Upper bound on the points of one curve; above it the oldest are dropped.
 pub const POINTS_MAX: usize = 5_000;
-/// Points of one message, and curves of one bucket: the run holds to the same.
+/// Upper bound on the points of one message, and on the curves of one bucket; the run has the same bound.
 const BATCH_MAX: usize = 1_000;
 const CURVES_MAX: usize = 512;
 const NAME_BYTES_MAX: usize = 250;
-/// Buckets that the curves of a run are spread over.
+/// Number of buckets that the curves of a run are spread over.
 const BUCKETS: u64 = 16;
 
-/// The key of the bucket that holds a curve; in the shard of the run.
+/// The key of the bucket that holds a curve, in the run's shard.
 #[must_use]
 pub fn bucket_of(run_key: &str, name: &str) -> String {
     key(run_key, xxh3_64(name.as_bytes()) % BUCKETS)
@@ -42,12 +42,12 @@ pub struct Curves {
     lost: BTreeMap<String, u64>,
 }
 
-/// What happened to a bucket of curves.
+/// An event of a bucket of curves.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
     /// Points were added.
     Drawn(Vec<(String, Point)>),
-    /// All were forgotten.
+    /// All curves were forgotten.
     Forgotten,
 }
 
@@ -83,7 +83,7 @@ impl Entity for Curves {
 
 impl Decide<Draw> for Curves {
     fn decide(&self, ask: &Draw, _ctx: &Context<'_>) -> Decision<Self, Draw> {
-        // A point that comes again is among the last ones: a client sends what was not answered before it sends more.
+        // A repeated point is among the last ones: a client repeats unanswered points before it sends more.
         let again = |name: &String, point: &Point| {
             self.curves.get(name).is_some_and(|curve| {
                 let same = |held: &Point| {

@@ -1,4 +1,4 @@
-//! What a registered model can be told and asked.
+//! Messages of a registered model.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use troupe_runtime::{Command, Query, Timestamp};
 
 use crate::metadata::flows::Created;
 
-/// Registers the name; a second time changes nothing.
+/// Registers the name; a repeat changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Register {
-    /// For people.
+    /// Description.
     pub description: String,
-    /// Values by name, for people.
+    /// Tags by name.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -24,17 +24,17 @@ impl Command for Register {
     const REPEATABLE: bool = true;
 }
 
-/// Changes what people see of the model; what is absent stays.
+/// Changes the description of the model; absent fields stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DescribeModel {
-    /// For people.
+    /// Description.
     pub description: Option<String>,
-    /// Values to set, by name.
+    /// Tags to set, by name.
     pub tags: BTreeMap<String, String>,
-    /// Names of values to take away.
+    /// Names of tags to remove.
     pub drop: Vec<String>,
-    /// Whether it is put aside, with all its versions.
+    /// Whether it is marked as deleted, with all its versions.
     pub deleted: Option<bool>,
 }
 
@@ -48,17 +48,17 @@ impl Command for DescribeModel {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AddVersion {
-    /// Where its artifact is.
+    /// Location of the artifact.
     pub source: String,
-    /// The key of the run that it came of.
+    /// The key of the run that produced the version.
     pub run: Option<String>,
-    /// That run, as the client names it.
+    /// The client's id of that run.
     pub run_id: String,
     /// The path of its artifact in that run.
     pub path: String,
-    /// For people.
+    /// Description.
     pub description: String,
-    /// Values by name, for people.
+    /// Tags by name.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -74,19 +74,19 @@ pub struct VersionAdded {
     pub version: u32,
 }
 
-/// Changes what people see of a version; what is absent stays.
+/// Changes the description of a version; absent fields stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DescribeVersion {
     /// Its number.
     pub version: u32,
-    /// For people.
+    /// Description.
     pub description: Option<String>,
-    /// Values to set, by name.
+    /// Tags to set, by name.
     pub tags: BTreeMap<String, String>,
-    /// Names of values to take away.
+    /// Names of tags to remove.
     pub drop: Vec<String>,
-    /// Takes the version out; its number is not given again.
+    /// Whether to delete the version; its number is not assigned again.
     pub delete: bool,
 }
 
@@ -96,16 +96,16 @@ impl Command for DescribeVersion {
     const REPEATABLE: bool = true;
 }
 
-/// The value of a version that names its stage; none is no stage.
+/// The tag of a version that holds its stage; without it the version has no stage.
 pub const STAGE: &str = "troupe.stage";
 
-/// Moves a version to another stage, as clients have it that know no aliases.
+/// Moves a version to another stage, for clients that do not know aliases.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MoveStage {
     /// Its number.
     pub version: u32,
-    /// `None`, `Staging`, `Production` or `Archived`, in any case.
+    /// `None`, `Staging`, `Production` or `Archived`, case-insensitive.
     pub stage: String,
     /// Whether the versions that are in that stage are archived.
     pub archive: bool,
@@ -133,7 +133,7 @@ impl Command for SetAlias {
     const REPEATABLE: bool = true;
 }
 
-/// Takes an alias away; one that is not there is no error.
+/// Removes an alias; an unknown alias is ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropAlias {
@@ -147,21 +147,21 @@ impl Command for DropAlias {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for everything.
+/// Reads the whole state.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetRegistered {}
 
-/// A version, as it is kept.
+/// A stored version.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VersionRow {
     /// Its number.
     pub version: u32,
-    /// When it was added.
+    /// Time when it was added.
     pub at: Timestamp,
-    /// When it last changed.
+    /// Time of the last change.
     pub changed: Timestamp,
-    /// As it was added, and described since.
+    /// The version as added, with later descriptions applied.
     pub added: AddVersion,
 }
 
@@ -169,19 +169,19 @@ pub struct VersionRow {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RegisteredView {
-    /// Whether it is there.
+    /// Whether the model is registered.
     pub known: bool,
-    /// When it was registered.
+    /// Time of registration.
     pub at: Timestamp,
-    /// When it last changed.
+    /// Time of the last change.
     pub changed: Timestamp,
-    /// For people.
+    /// Description.
     pub description: String,
-    /// Values by name.
+    /// Tags by name.
     pub tags: BTreeMap<String, String>,
-    /// By number.
+    /// Versions by number.
     pub versions: BTreeMap<u32, VersionRow>,
-    /// Versions by alias.
+    /// Version numbers by alias.
     pub aliases: BTreeMap<String, u32>,
 }
 

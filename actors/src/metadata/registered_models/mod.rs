@@ -1,7 +1,8 @@
-//! Registered models: names and numbers for what clients keep by themselves, with aliases, as MLflow's registry has them.
+//! Registered models: named and numbered versions of artifacts that clients store elsewhere, with aliases, as in
+//! MLflow's registry.
 //!
-//! What the cluster serves is a [`crate::models::Model`]; a registered model is a name for an artifact elsewhere, which
-//! its versions point at. Each version is a node of the lineage, behind the run that it came of.
+//! The cluster serves a [`crate::models::Model`]. A registered model only names artifacts, and its versions point at
+//! them. Each version is a node of the lineage, derived from the run that produced it.
 
 mod messages;
 mod state;

@@ -1,4 +1,4 @@
-//! How a registered model decides.
+//! State and decisions of a registered model.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ use crate::metadata::flows::{Created, check_name, check_text};
 use crate::metadata::lineage::{model_node, relate, run_node};
 use crate::stored::NamedFields;
 
-/// Versions of a model.
+/// Upper bound on the versions of a model.
 pub const VERSIONS_MAX: usize = 1_000;
 const ALIASES_MAX: usize = 64;
 const TAGS_MAX: usize = 64;
 const TEXT_BYTES_MAX: usize = 4 << 10;
-/// Stages of a version; the first is none, and nothing is archived out of that and the last.
+/// Stages of a version. A move to the first or the last archives no other version.
 const STAGES: [&str; 4] = ["None", "Staging", "Production", "Archived"];
 
 /// One registered model, keyed by its name.
@@ -34,38 +34,38 @@ pub struct Registered {
 #[serde(default)]
 struct Live {
     view: RegisteredView,
-    /// The highest number that was given.
+    /// The highest number assigned so far.
     last: u32,
 }
 
-/// What happened to a registered model.
+/// An event of a registered model.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It changed.
+    /// The model changed.
     Changed(Box<NamedFields<Change>>, Timestamp),
 }
 
-/// How a registered model changed; stored by the names of its fields.
+/// A change of a registered model; stored by field name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Change {
     /// It was registered.
     Registered(Register),
-    /// It was described anew.
+    /// The model was described.
     Described(DescribeModel),
-    /// It was put aside, with all its versions.
+    /// The model was marked as deleted, with all its versions.
     Gone,
     /// A version was added.
     Added(u32, AddVersion),
-    /// A version was described anew, or taken out.
+    /// A version was described or deleted.
     Version(DescribeVersion),
-    /// An alias points at a version, or at none.
+    /// An alias was set to a version, or removed.
     Alias(String, Option<u32>),
 }
 
 impl Registered {
     fn known(&self) -> Result<&RegisteredView, Refused> {
         let view = &self.live.0.view;
-        let unknown = || Refused::new("MODEL_NOT_FOUND", "there is no registered model of this name");
+        let unknown = || Refused::new("MODEL_NOT_FOUND", "unknown registered model");
         if view.known { Ok(view) } else { Err(unknown()) }
     }
 
@@ -251,13 +251,13 @@ impl Decide<MoveStage> for Registered {
             return Decision::refuse(refused);
         }
         let moved = |version: u32, to: &str| {
-            let mut told = DescribeVersion { version, ..DescribeVersion::default() };
+            let mut change = DescribeVersion { version, ..DescribeVersion::default() };
             if to == STAGES[0] {
-                told.drop.push(STAGE.to_owned());
+                change.drop.push(STAGE.to_owned());
             } else {
-                told.tags.insert(STAGE.to_owned(), to.to_owned());
+                change.tags.insert(STAGE.to_owned(), to.to_owned());
             }
-            Event::Changed(Box::new(NamedFields(Change::Version(told))), ctx.now)
+            Event::Changed(Box::new(NamedFields(Change::Version(change))), ctx.now)
         };
         let mut decision = Decision::event(moved(ask.version, stage));
         if ask.archive && matches!(stage, "Staging" | "Production") {

@@ -19,7 +19,7 @@ fn version(run: &str, path: &str) -> AddVersion {
 }
 
 #[test]
-fn versions_are_numbered_aliased_and_their_numbers_never_given_again() {
+fn versions_are_numbered_and_aliased_and_a_number_is_never_assigned_twice() {
     let mut world = World::new();
     assert_eq!(world.tell(&model(), &version("F/1", "")).unwrap_err().code, "MODEL_NOT_FOUND");
     assert!(world.tell(&model(), &Register::default()).unwrap().fresh);
@@ -36,7 +36,7 @@ fn versions_are_numbered_aliased_and_their_numbers_never_given_again() {
         .tell(&model(), &DescribeVersion { version: 3, delete: true, ..DescribeVersion::default() })
         .unwrap();
     let view = world.query(&model(), &GetRegistered {});
-    assert_eq!((view.aliases.len(), view.versions.len()), (0, 2), "an alias goes with its version");
+    assert_eq!((view.aliases.len(), view.versions.len()), (0, 2), "an alias is removed with its version");
     assert_eq!(world.tell(&model(), &version("F/1", "")).unwrap().version, 4);
     world.tell(&model(), &DescribeModel { deleted: Some(true), ..DescribeModel::default() }).unwrap();
     assert!(!world.query(&model(), &GetRegistered {}).known);
@@ -45,7 +45,7 @@ fn versions_are_numbered_aliased_and_their_numbers_never_given_again() {
 }
 
 #[test]
-fn a_version_is_linked_with_its_run_by_way_of_its_artifact() {
+fn a_version_is_linked_with_its_run_through_its_artifact() {
     let mut world = World::new();
     world.tell(&model(), &Register::default()).unwrap();
     world.tell(&model(), &version("F/1", "model")).unwrap();
@@ -63,7 +63,7 @@ fn a_version_is_linked_with_its_run_by_way_of_its_artifact() {
 }
 
 #[test]
-fn what_is_too_much_is_refused_with_its_field() {
+fn a_value_above_its_bound_is_refused_with_its_field() {
     let mut world = World::new();
     let tags =
         |count: usize| (0..count).map(|tag| (tag.to_string(), String::new())).collect::<BTreeMap<_, _>>();
@@ -87,23 +87,27 @@ fn stored_events_keep_their_bytes() {
 }
 
 #[test]
-fn a_version_moves_between_stages_and_archives_those_before_it_where_that_is_asked_for() {
+fn a_version_moves_between_stages_and_archives_those_before_it_on_request() {
     let mut world = World::new();
     world.tell(&model(), &Register::default()).unwrap();
     for _ in 0..3 {
         world.tell(&model(), &version("F/1", "")).unwrap();
     }
     let mut go = |version: u32, stage: &str, archive: bool| {
-        let told = world.tell(&model(), &MoveStage { version, stage: stage.into(), archive });
+        let reply = world.tell(&model(), &MoveStage { version, stage: stage.into(), archive });
         let view = world.query(&model(), &GetRegistered {});
         let stage = |row: &super::VersionRow| row.added.tags.get(STAGE).cloned().unwrap_or_default();
-        told.map(|()| view.versions.values().map(stage).collect::<Vec<_>>()).map_err(|refused| refused.code)
+        reply.map(|()| view.versions.values().map(stage).collect::<Vec<_>>()).map_err(|refused| refused.code)
     };
     assert_eq!(go(1, "production", false).unwrap(), ["Production", "", ""]);
     assert_eq!(go(2, "Production", false).unwrap(), ["Production", "Production", ""]);
     assert_eq!(go(3, "Production", true).unwrap(), ["Archived", "Archived", "Production"]);
     assert_eq!(go(2, "None", true).unwrap(), ["Archived", "", "Production"]);
-    assert_eq!(go(3, "Archived", true).unwrap(), ["Archived", "", "Archived"], "those there stay");
+    assert_eq!(
+        go(3, "Archived", true).unwrap(),
+        ["Archived", "", "Archived"],
+        "a move to Archived archives no other version"
+    );
     assert_eq!(go(3, "best", true).unwrap_err(), "BAD_STAGE");
     assert_eq!(go(9, "Staging", true).unwrap_err(), "VERSION_NOT_FOUND");
 }

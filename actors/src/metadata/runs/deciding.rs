@@ -1,4 +1,4 @@
-//! What each message does to a run.
+//! The decisions of a run, one for each message.
 
 use std::collections::BTreeSet;
 
@@ -17,15 +17,19 @@ use crate::metadata::lineage::{relate, run_node};
 use crate::metadata::metrics::{Curves, Draw, ForgetCurves, bucket_of, buckets};
 use crate::metadata::tasks::{AddTask, ForgetTasks, Tasks, block_of};
 
-/// Things heard of a task at once: no more than it has records.
+/// Upper bound on the reports about a task in one message: the same as on its records.
 const HEARD_MAX: usize = crate::metadata::tasks::RECORDS_MAX;
-/// Tags that name what a run came of begin so.
+/// Prefixes of tags that name what a run was derived from.
 const UPSTREAM: [&str; 4] = ["workflow:", "dataset:", "model:", "run:"];
-/// The last step where no other was named.
+/// The default name of the last step.
 const END_STEP: &str = "end";
 
-/// A tag that names a node of the lineage says what the run came of: the workflow that started it, a data set that it reads.
-fn came<C: Command>(ctx: &Context<'_>, decision: Decision<Run, C>, tags: &[String]) -> Decision<Run, C> {
+/// Adds a lineage edge for every tag that names a node: the workflow that started the run, a data set that it reads.
+fn derived_from_tags<C: Command>(
+    ctx: &Context<'_>,
+    decision: Decision<Run, C>,
+    tags: &[String],
+) -> Decision<Run, C> {
     let node = run_node(ctx.key);
     let others = tags.iter().filter(|tag| **tag != node);
     let named = others.filter(|tag| UPSTREAM.iter().any(|prefix| tag.starts_with(prefix)));
@@ -40,10 +44,10 @@ impl Decide<Begin> for Run {
             }
             let (title, notes) = (self.live.0.title.clone(), self.live.0.notes.clone());
             let numbered = Begin { number: ask.number, title, notes, ..begun.clone() };
-            return self.told(ctx, Decision::unchanged(), Change::Begun(numbered)).reply(());
+            return self.change_and_report(ctx, Decision::unchanged(), Change::Begun(numbered)).reply(());
         }
         if run_key(&ask.flow, &ask.run) != ctx.key {
-            let why = format!("run {:?} of flow {:?} has another key", ask.run, ask.flow);
+            let why = format!("the key is not that of run {:?} of flow {:?}", ask.run, ask.flow);
             return Decision::refuse(Refused::field("BAD_RUN_ID", "run", why));
         }
         let checked = check_name("flow_id", &ask.flow, true)
@@ -56,7 +60,7 @@ impl Decide<Begin> for Run {
         }
         let decision = Decision::event(Self::changed(ctx, Change::Begun(ask.clone())));
         let decision = Self::watch(ctx, decision, ask.silence_ms);
-        came(ctx, decision, &ask.made.tags).reply(())
+        derived_from_tags(ctx, decision, &ask.made.tags).reply(())
     }
 }
 
@@ -77,7 +81,7 @@ impl Decide<Silent> for Run {
         }
         let due = Timestamp(self.beat.0.saturating_add(begun.silence_ms));
         if ctx.now < due {
-            // Beats do not move the timer: they would cost it each time.
+            // Heartbeats do not move the timer: each move would be a stored change.
             return Decision::unchanged().set_timer(TIMER, Timer::once(due, &Silent {})).reply(());
         }
         self.stands(ctx, Decision::unchanged(), self.standing(ctx.now), true).reply(())
@@ -111,7 +115,7 @@ impl Run {
         self.begun()?;
         ask.made.check()?;
         if !self.live.0.steps.contains_key(&ask.step) {
-            let why = format!("the run has no step {:?}: make it first", ask.step);
+            let why = format!("the run has no step {:?}: create it first", ask.step);
             return Err(Refused::new("STEP_NOT_FOUND", why));
         }
         if self.live.0.tasks >= TASKS_MAX {
@@ -121,7 +125,7 @@ impl Run {
         let Some(id) = &ask.id else { return Ok(()) };
         check_name("task_id", id, false)?;
         if id.bytes().all(|byte| byte.is_ascii_digit()) {
-            let why = "numbers are given by the run: leave task_id out, or say a name that is no number";
+            let why = "the run assigns numbers: omit task_id, or give a name that is not a number";
             return Err(Refused::field("BAD_TASK_ID", "task_id", why));
         }
         Ok(())
@@ -153,7 +157,7 @@ impl Decide<Hear> for Run {
         let checked =
             check_name("step", &ask.step, false).and_then(|()| check_name("task", &ask.task, false));
         if checked.is_err() || ask.heard.len() > HEARD_MAX || !ask.heard.iter().all(named) {
-            let why = format!("heard must be at most {HEARD_MAX}, of a step and a task with sound names");
+            let why = format!("heard must be at most {HEARD_MAX}, of a step and a task with valid names");
             return Decision::refuse(Refused::field("BAD_HEARD", "heard", why));
         }
         let mut end = self.live.0.end_step.clone();
@@ -201,10 +205,10 @@ impl Decide<MutateTags> for Run {
         };
         let system = |tag: &&String| begun.made.system_tags.contains(tag);
         if let Some(tag) = ask.remove.iter().find(system) {
-            let why = format!("tags_to_remove has {tag:?}, which is a system tag: those stay");
+            let why = format!("tags_to_remove has {tag:?}, which is a system tag and cannot be removed");
             return Decision::refuse(Refused::field("BAD_TAGS", "tags_to_remove", why));
         }
-        // Tags keep their order; what is a system tag already is not added to people's.
+        // Tags keep their order. A tag that is already a system tag is not added to the user tags.
         let mut tags: Vec<String> =
             begun.made.tags.iter().filter(|tag| !ask.remove.contains(tag)).cloned().collect();
         let mut seen: BTreeSet<String> = tags.iter().cloned().collect();
@@ -221,8 +225,8 @@ impl Decide<MutateTags> for Run {
         }
         let known = &begun.made.tags;
         let fresh: Vec<String> = tags.iter().filter(|tag| !known.contains(tag)).cloned().collect();
-        let decision = self.told(ctx, Decision::unchanged(), Change::Tagged(tags.clone()));
-        came(ctx, decision, &fresh).reply(Tags { tags })
+        let decision = self.change_and_report(ctx, Decision::unchanged(), Change::Tagged(tags.clone()));
+        derived_from_tags(ctx, decision, &fresh).reply(Tags { tags })
     }
 }
 
@@ -243,7 +247,7 @@ impl Decide<Log> for Run {
             let held = *said.entry(&param.key).or_insert(&param.value);
             if held != param.value {
                 let why = format!(
-                    "params.{} is {held:?} and cannot become {:?}: log it under another key",
+                    "params.{} is {held:?} and cannot change to {:?}: log it under another key",
                     param.key, param.value
                 );
                 return Decision::refuse(Refused::field("BAD_PARAM", "params", why));
@@ -288,15 +292,16 @@ impl Decide<Finish> for Run {
         }
         let mut decision = Decision::unchanged();
         if ask.title.is_some() || ask.deleted.is_some() {
-            decision = self.told(ctx, decision, Change::Described(ask.title.clone(), ask.deleted));
+            decision =
+                self.change_and_report(ctx, decision, Change::Described(ask.title.clone(), ask.deleted));
         }
         match ask.status {
             Some(Status::Running) if self.live.0.standing.status != Status::Running => {
-                decision = self.told(ctx, decision, Change::Stands(Standing::default(), false));
+                decision = self.change_and_report(ctx, decision, Change::Stands(Standing::default(), false));
                 decision = Self::watch(ctx, decision, begun.silence_ms);
             }
             Some(status @ (Status::Completed | Status::Failed)) if self.live.0.standing.status != status => {
-                let why = format!("its client said {} at {}", ask.word, moment(ctx.now));
+                let why = format!("its client reported {} at {}", ask.word, moment(ctx.now));
                 let ended = Some(ask.ended.unwrap_or(ctx.now));
                 let standing = Standing { status, why, ended, word: ask.word.clone() };
                 decision = self.stands(ctx, decision, standing, false);
@@ -324,11 +329,11 @@ impl Decide<Report> for Run {
         }
         let mut decision = Decision::unchanged();
         if tags != begun.made.tags {
-            decision = self.told(ctx, decision, Change::Tagged(tags));
+            decision = self.change_and_report(ctx, decision, Change::Tagged(tags));
         }
         match &ask.standing {
             Some(standing) if *standing != self.live.0.standing => {
-                decision = self.told(ctx, decision, Change::Stands(standing.clone(), false));
+                decision = self.change_and_report(ctx, decision, Change::Stands(standing.clone(), false));
                 if standing.status == Status::Running {
                     decision = Self::watch(ctx, decision, begun.silence_ms);
                 } else {

@@ -1,4 +1,4 @@
-//! What a client logs of a run: parameters, values and figures.
+//! Data that a client logs for a run: parameters, notes and metrics.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use troupe_runtime::{Refused, Timestamp};
 
 use crate::metadata::flows::check_text;
 
-/// Names of one kind that a run may have.
+/// Upper bound on the names of one kind in a run.
 const NAMES_MAX: usize = 512;
 const NAME_BYTES_MAX: usize = 250;
 const VALUE_BYTES_MAX: usize = 8 << 10;
-/// Bytes of all values of one kind.
+/// Upper bound on the bytes of all values of one kind.
 const BYTES_MAX: usize = 256 << 10;
-/// Figures of one message.
+/// Upper bound on the points of one message.
 const POINTS_MAX: usize = 1_000;
 
-/// A value under a name.
+/// A named value.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Value {
@@ -27,26 +27,26 @@ pub struct Value {
     pub value: String,
 }
 
-/// A figure at a moment and a step.
+/// A metric value at a time and a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Point {
-    /// The figure; it may be no number.
+    /// The value; may be NaN.
     pub value: f64,
-    /// When, by the client's clock.
+    /// Time by the client's clock.
     pub at: Timestamp,
-    /// Where in its training.
+    /// Training step.
     pub step: i64,
 }
 
 impl Point {
-    /// Whether this is what is shown where one figure stands for all: the highest step, then the latest, then the largest.
+    /// Whether this point represents its metric rather than `other`: highest step, then latest, then largest.
     pub(super) fn over(&self, other: &Self) -> bool {
         let order = self.step.cmp(&other.step).then(self.at.cmp(&other.at));
         order.then(self.value.total_cmp(&other.value)).is_gt()
     }
 }
 
-/// Whether figures keep within the bounds, beside those that are there.
+/// Checks the bounds of points, including those already logged.
 pub(super) fn check_points(
     points: &[(String, Point)],
     known: &BTreeMap<String, Point>,
@@ -64,7 +64,7 @@ pub(super) fn check_points(
     points.iter().try_for_each(|(name, _)| named("metrics.key", name))
 }
 
-/// Whether values keep within the bounds, beside those that are there.
+/// Checks the bounds of values, including those already logged.
 pub(super) fn check_values(
     field: &str,
     values: &[Value],

@@ -1,4 +1,4 @@
-//! What a run can be told and asked.
+//! Messages of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,29 +10,29 @@ use super::logged::{Point, Value};
 use super::standing::{Standing, Status};
 use crate::metadata::flows::{Created, Made};
 
-/// The silence of a run that needs no beats: whoever carries it on tells of its end.
+/// The heartbeat timeout of a run without heartbeats: its workflow reports its end.
 pub const NO_BEATS: u64 = u64::MAX;
 
-/// Begins the run; its flow says so, and whoever asked the flow says it again, so that it is there when that is answered.
-/// Who does not wait for the flow says it without the number, which the flow tells the run.
+/// Starts the run. The flow sends it, and the client of the flow repeats it, so that the run exists before the client
+/// is answered. A client that does not wait for the flow sends it without a number; the flow sends the number later.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Begin {
-    /// Its flow.
+    /// The run's flow.
     pub flow: String,
-    /// By which it is addressed.
+    /// The run's address.
     pub run: String,
-    /// Counts the runs of the flow.
+    /// Number of the run within the flow; 0 if not yet known.
     pub number: u64,
-    /// By whom.
+    /// Creator and tags.
     pub made: Made,
-    /// When.
+    /// Time of the start.
     pub at: Timestamp,
-    /// Silence in milliseconds after which it has failed; [`NO_BEATS`] if nobody has to beat.
+    /// Milliseconds without a heartbeat after which the run has failed; [`NO_BEATS`] for a run without heartbeats.
     pub silence_ms: u64,
-    /// Its name for people.
+    /// Display name.
     pub title: Option<String>,
-    /// Values by name, for people.
+    /// Notes by name.
     pub notes: BTreeMap<String, String>,
 }
 
@@ -42,7 +42,7 @@ impl Command for Begin {
     const REPEATABLE: bool = true;
 }
 
-/// Says that it is alive.
+/// A heartbeat of the run.
 #[derive(Debug, Clone, Default, Encode, Decode, Serialize, Deserialize)]
 pub struct Beat {}
 
@@ -52,13 +52,13 @@ impl Command for Beat {
     const REPEATABLE: bool = true;
 }
 
-/// Makes a step; a second time changes nothing.
+/// Creates a step; a repeat changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewStep {
     /// Its name.
     pub step: String,
-    /// By whom.
+    /// Creator and tags.
     #[serde(default)]
     pub made: Made,
 }
@@ -69,16 +69,16 @@ impl Command for NewStep {
     const REPEATABLE: bool = true;
 }
 
-/// Makes a task of a step.
+/// Creates a task of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewTask {
     /// The step.
     pub step: String,
-    /// The name that the client gives it; a number is drawn where there is none.
+    /// The client's name for the task; default the next number.
     #[serde(default)]
     pub id: Option<String>,
-    /// By whom.
+    /// Creator and tags.
     #[serde(default)]
     pub made: Made,
 }
@@ -91,13 +91,13 @@ impl Command for NewTask {
 /// The answer to [`NewTask`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct TaskMade {
-    /// By which it is addressed.
+    /// The task's address.
     pub task: String,
-    /// When it was made.
+    /// Time of creation.
     pub at: Timestamp,
 }
 
-/// Tells the run what was heard of one of its tasks.
+/// Reports events of a task to its run.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hear {
@@ -105,7 +105,7 @@ pub struct Hear {
     pub step: String,
     /// The task.
     pub task: String,
-    /// What.
+    /// The events.
     pub heard: Vec<Heard>,
 }
 
@@ -115,18 +115,18 @@ impl Command for Hear {
     const REPEATABLE: bool = true;
 }
 
-/// What was heard of a task.
+/// An event of a task that its run handles.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub enum Heard {
-    /// It is alive.
+    /// A heartbeat.
     Alive,
-    /// An attempt ended; whether it did what it should.
+    /// An attempt ended: its number, and whether it succeeded.
     Attempt(u32, bool),
-    /// The step that the run ends with.
+    /// The name of the run's last step.
     EndStep(String),
 }
 
-/// Adds and removes tags of people; what is in both is there afterwards.
+/// Adds and removes user tags; a tag in both lists is present afterwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MutateTags {
@@ -145,19 +145,19 @@ impl Command for MutateTags {
 /// The answer to [`MutateTags`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Tags {
-    /// All tags of people.
+    /// All user tags.
     pub tags: Vec<String>,
 }
 
-/// Logs parameters, values and figures.
+/// Logs metrics, parameters and notes.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
-    /// Figures by name.
+    /// Name and point of metrics.
     pub metrics: Vec<(String, Point)>,
-    /// Parameters; one that is there keeps its value.
+    /// Parameters; an existing one keeps its value.
     pub params: Vec<Value>,
-    /// Values, which replace those of their names.
+    /// Notes; they replace notes of the same name.
     pub notes: Vec<Value>,
 }
 
@@ -167,11 +167,11 @@ impl Command for Log {
     const REPEATABLE: bool = true;
 }
 
-/// Takes a value away.
+/// Removes a note.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropNote {
-    /// Its name.
+    /// The note's name.
     pub key: String,
 }
 
@@ -181,19 +181,19 @@ impl Command for DropNote {
     const REPEATABLE: bool = true;
 }
 
-/// Says how the run is, names it, or puts it aside; what is absent stays.
+/// Sets the status, the display name or the deletion mark of the run; absent fields stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Finish {
-    /// How it is.
+    /// Status.
     pub status: Option<Status>,
-    /// The word for it that the client used.
+    /// The client's own word for the status.
     pub word: String,
-    /// When it ended, by the client's clock.
+    /// Time of the end, by the client's clock.
     pub ended: Option<Timestamp>,
-    /// Its name for people.
+    /// Display name.
     pub title: Option<String>,
-    /// Whether it is put aside.
+    /// Whether it is marked as deleted.
     pub deleted: Option<bool>,
 }
 
@@ -203,13 +203,13 @@ impl Command for Finish {
     const REPEATABLE: bool = true;
 }
 
-/// Says what came of the run and how it is; whoever carries it on does, and what is absent stays.
+/// Reports the outputs and the status of the run. The workflow that executes the run sends it; absent fields stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Report {
-    /// Tags to add. They name what came of the run: no edge of the lineage leads from them to it.
+    /// Tags to add. They name outputs of the run, so they add no lineage edge towards it.
     pub tags: Vec<String>,
-    /// How it is.
+    /// Status and reason.
     pub standing: Option<Standing>,
 }
 
@@ -219,7 +219,7 @@ impl Command for Report {
     const REPEATABLE: bool = true;
 }
 
-/// Looks at the clock; its own timer tells it.
+/// Checks the heartbeat timeout; the run's own timer sends it.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Silent {}
 
@@ -229,7 +229,7 @@ impl Command for Silent {
     const REPEATABLE: bool = true;
 }
 
-/// Forgets everything; the flow has.
+/// Forgets the whole state, after the flow forgot the run.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Forget {}
 
@@ -239,7 +239,7 @@ impl Command for Forget {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for the run without its tasks.
+/// Reads the run without its tasks.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetRun {}
 
@@ -247,40 +247,40 @@ pub struct GetRun {}
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StepView {
-    /// Counts steps by when they were made.
+    /// Position of the step by time of creation.
     pub place: u64,
-    /// By whom.
+    /// Creator and tags.
     pub made: Made,
-    /// When.
+    /// Time of creation.
     pub at: Timestamp,
-    /// Tasks that were made.
+    /// Number of tasks created.
     pub tasks: u64,
-    /// Keys of the blocks that hold them.
+    /// Keys of the blocks that hold the tasks.
     pub blocks: BTreeSet<String>,
 }
 
 /// The answer to [`GetRun`].
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct RunView {
-    /// How it began; none if it never did, or was forgotten.
+    /// The start of the run; `None` if it never started or was forgotten.
     pub begun: Option<Begin>,
-    /// How it is, at this moment.
+    /// Status and reason at this moment.
     pub standing: Standing,
-    /// When it was last heard of.
+    /// Time of the last sign of life.
     pub beat: Timestamp,
-    /// By name.
+    /// Steps by name.
     pub steps: BTreeMap<String, StepView>,
-    /// Tasks that were made.
+    /// Number of tasks created.
     pub tasks: u64,
     /// Parameters by name.
     pub params: BTreeMap<String, String>,
-    /// Values by name.
+    /// Notes by name.
     pub notes: BTreeMap<String, String>,
-    /// The figure that stands for all of its name.
+    /// For each metric, the point that represents it.
     pub metrics: BTreeMap<String, Point>,
-    /// Its name for people.
+    /// Display name.
     pub title: Option<String>,
-    /// Whether it is put aside.
+    /// Whether it is marked as deleted.
     pub deleted: bool,
 }
 
@@ -289,16 +289,16 @@ impl Query for GetRun {
     type Reply = RunView;
 }
 
-/// Asks how the run is, and no more.
+/// Reads the status only.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetStanding {}
 
 /// The answer to [`GetStanding`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct StandingView {
-    /// How it is, at this moment.
+    /// Status and reason at this moment.
     pub standing: Standing,
-    /// When it was last heard of.
+    /// Time of the last sign of life.
     pub beat: Timestamp,
 }
 

@@ -1,9 +1,10 @@
-//! Runs: one run of a flow, with its steps, its tags, what was logged of it, and whether it is alive.
+//! Runs: one execution of a flow, with its steps, its tags, its logged data and its liveness.
 //!
-//! A run is alive while anything of it is heard: its own beat, that of a task, a step, a record, a value. What nobody
-//! hears of for as long as its client promised to beat has failed, with that reason; whatever is heard later takes that
-//! back, so that a run never stays at work for ever and never has failed while it beats. Of a run of a workflow nobody has
-//! to beat: the workflow tells of its end. A run's tasks are kept in blocks beside it, in its shard.
+//! Any activity of a run is a sign of life: its own heartbeat, one of a task, a new step, a record, a logged value. A
+//! run without a sign of life for its client's heartbeat timeout has failed, with that reason. A later sign of life
+//! reverts that failure. So a run never stays running without limit, and has not failed while it sends heartbeats. A
+//! run of a workflow needs no heartbeats: the workflow reports its end. A run's tasks are kept in separate blocks in
+//! the run's shard.
 
 mod deciding;
 mod logged;

@@ -1,24 +1,24 @@
-//! How a run is, and why.
+//! Status of a run, with its reason.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::Timestamp;
 
-/// How a run is.
+/// Status of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It is at work, as far as is known.
+    /// Running, as far as is known.
     #[default]
     Running,
-    /// It did what it should.
+    /// Succeeded.
     Completed,
-    /// It did not.
+    /// Failed.
     Failed,
 }
 
 impl Status {
-    /// As it is written.
+    /// The status as text.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -29,21 +29,21 @@ impl Status {
     }
 }
 
-/// How a run is, and why, for people.
+/// Status of a run with its reason, for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Standing {
-    /// How.
+    /// Status.
     pub status: Status,
-    /// Why, in a sentence.
+    /// The reason, as one sentence.
     pub why: String,
-    /// When it ended; none while it is at work.
+    /// Time of the end; `None` while the run is running.
     pub ended: Option<Timestamp>,
-    /// The word for it that its client used, if that said so.
+    /// The client's own word for the status, if the client reported it.
     pub word: String,
 }
 
-/// A moment as people and programs read it: RFC 3339 in UTC, to the second.
+/// A time as RFC 3339 in UTC, to the second.
 #[must_use]
 pub(crate) fn moment(at: Timestamp) -> String {
     // The civil calendar from days since the epoch (Howard Hinnant, "chrono-compatible low-level date algorithms").

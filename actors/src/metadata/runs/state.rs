@@ -1,4 +1,4 @@
-//! How a run decides.
+//! State of a run.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use troupe_runtime::{Address, Command, Context, Decision, Entity, Refused, Times
 use super::logged::{Point, Value};
 use super::messages::{Begin, NO_BEATS, Silent, StepView};
 use super::standing::{Standing, Status, moment};
-use crate::metadata::flows::{Flow, RunSummary, Told};
+use crate::metadata::flows::{Flow, RunSummary, UpdateRun};
 use crate::stored::NamedFields;
 
-/// Steps of a run.
+/// Upper bound on the steps of a run.
 pub const STEPS_MAX: usize = 512;
-/// Tasks of a run.
+/// Upper bound on the tasks of a run.
 pub const TASKS_MAX: u64 = 20_000;
 pub(super) const TIMER: &str = "silent";
 
@@ -25,7 +25,7 @@ pub fn run_key(flow: &str, run: &str) -> String {
     format!("{flow}/{run}")
 }
 
-/// One run, keyed by its flow and what it is addressed by.
+/// One run, keyed by its flow and its address.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Run {
     pub(super) beat: Timestamp,
@@ -37,10 +37,10 @@ pub struct Run {
 pub(super) struct Live {
     pub(super) begun: Option<Begin>,
     pub(super) standing: Standing,
-    /// That it has failed was concluded from silence: whatever is heard takes it back.
+    /// Whether the failure is a missed heartbeat: the next sign of life reverts it.
     pub(super) silent: bool,
     pub(super) end_step: Option<String>,
-    /// The last attempt that did not do what it should.
+    /// The last failed attempt: step, task, number.
     pub(super) failure: Option<(String, String, u32)>,
     pub(super) steps: BTreeMap<String, StepView>,
     pub(super) next_task: u64,
@@ -53,45 +53,45 @@ pub(super) struct Live {
     pub(super) revision: u64,
 }
 
-/// What happened to a run.
+/// An event of a run.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It was heard of.
+    /// A sign of life.
     Beaten(Timestamp),
-    /// It changed, and so was heard of.
+    /// The run changed, which is a sign of life too.
     Changed(Box<NamedFields<Change>>, Timestamp),
     /// It was forgotten.
     Forgotten,
 }
 
-/// How a run changed; stored by the names of its fields.
+/// A change of a run; stored by field name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Change {
-    /// It began.
+    /// The run started.
     Begun(Begin),
-    /// A step was made.
+    /// A step was created.
     Step(String, crate::metadata::flows::Made),
-    /// A task was made: its step, the block that holds it, and its number if one was drawn.
+    /// A task was created: its step, its block, and its number if one was assigned.
     Task(String, String, Option<u64>),
-    /// Another step than `end` is the last.
+    /// The last step is not `end` but this one.
     EndStep(String),
-    /// The attempt that did not do what it should, if one is worth telling of.
+    /// The failed attempt to report, or `None`.
     Failure(Option<(String, String, u32)>),
-    /// How it is changed; true if that was concluded from silence.
+    /// The status changed; true if because of a missed heartbeat.
     Stands(Standing, bool),
-    /// Its tags are these.
+    /// The tags were replaced.
     Tagged(Vec<String>),
-    /// Something was logged: figures, parameters, values.
+    /// Metrics, parameters and notes were logged.
     Logged(Vec<(String, Point)>, Vec<Value>, Vec<Value>),
-    /// A value was taken away.
+    /// A note was removed.
     NoteDropped(String),
-    /// It was named, or put aside.
+    /// The display name or the deletion mark changed.
     Described(Option<String>, Option<bool>),
 }
 
 impl Run {
     pub(super) fn begun(&self) -> Result<&Begin, Refused> {
-        let why = "there is no such run: begin it at its flow, or it was forgotten for newer ones";
+        let why = "unknown run: start it at its flow; an old run may have been forgotten";
         self.live.0.begun.as_ref().ok_or_else(|| Refused::new("RUN_NOT_FOUND", why))
     }
 
@@ -99,7 +99,7 @@ impl Run {
         Event::Changed(Box::new(NamedFields(change)), ctx.now)
     }
 
-    /// How it is at this moment: the timer may be late, the clock is not.
+    /// The status at this moment, by the clock: the timer may be late.
     pub(super) fn standing(&self, now: Timestamp) -> Standing {
         let held = &self.live.0.standing;
         match &self.live.0.begun {
@@ -108,7 +108,7 @@ impl Run {
                 if silence.as_millis() >= u128::from(begun.silence_ms) {
                     self.silence(now)
                 } else {
-                    let why = format!("last heard of at {}", moment(self.beat));
+                    let why = format!("last sign of life at {}", moment(self.beat));
                     Standing { why, ..held.clone() }
                 }
             }
@@ -125,8 +125,8 @@ impl Run {
         Standing { status: Status::Failed, why, ended: Some(self.beat), word: String::new() }
     }
 
-    /// Adds an event, and what the flow is told of it if it is to be.
-    pub(super) fn told<C: Command>(
+    /// Adds an event, and a report to the flow if the summary changed.
+    pub(super) fn change_and_report<C: Command>(
         &self,
         ctx: &Context<'_>,
         mut decision: Decision<Self, C>,
@@ -137,7 +137,7 @@ impl Run {
         let event = Self::changed(ctx, change);
         after.apply(&event);
         decision = decision.and(event);
-        // The flow knows a run by its number, and tells it to one that has none yet.
+        // The flow knows a run by its number, and sends the number to a run without one.
         let Some(begun) = after.live.0.begun.as_ref().filter(|begun| begun.number > 0) else {
             return decision;
         };
@@ -155,21 +155,21 @@ impl Run {
             deleted: live.deleted,
             revision: live.revision,
         };
-        decision.tell(Address::of::<Flow>(begun.flow.clone()), &Told { summary })
+        decision.tell(Address::of::<Flow>(begun.flow.clone()), &UpdateRun { summary })
     }
 
-    /// What is heard of a run that was taken for silent takes that back.
+    /// Reverts a missed-heartbeat failure, after a sign of life.
     pub(super) fn heard<C: Command>(&self, ctx: &Context<'_>) -> Decision<Self, C> {
         let decision = Decision::event(Event::Beaten(ctx.now));
         if !self.live.0.silent {
             return decision;
         }
         let Ok(begun) = self.begun() else { return decision };
-        let decision = self.told(ctx, decision, Change::Stands(Standing::default(), false));
+        let decision = self.change_and_report(ctx, decision, Change::Stands(Standing::default(), false));
         Self::watch(ctx, decision, begun.silence_ms)
     }
 
-    /// Sets the timer that looks whether the run was heard of.
+    /// Sets the timer that checks the heartbeat timeout.
     pub(super) fn watch<C: Command>(
         ctx: &Context<'_>,
         decision: Decision<Self, C>,
@@ -189,7 +189,7 @@ impl Run {
         standing: Standing,
         silent: bool,
     ) -> Decision<Self, C> {
-        self.told(ctx, decision, Change::Stands(standing, silent)).cancel_timer(TIMER)
+        self.change_and_report(ctx, decision, Change::Stands(standing, silent)).cancel_timer(TIMER)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Runs with their flow, their tasks and their curves, as they play together.
+//! Runs with their flow, their tasks and their curves, together.
 
 use troupe_runtime::{Address, Refused, wire};
 
@@ -77,7 +77,7 @@ fn note(world: &mut World, step: &str, task: &str, field: &str, value: &str) -> 
     world.tell(&block(task), &note).unwrap().count
 }
 
-/// Lets time pass: timers that are due by then fire.
+/// Advances time; timers that are due fire.
 fn pass(world: &mut World, ms: u64) {
     let until = world.now + ms;
     while world.due().is_some_and(|due| due <= until) {
@@ -87,7 +87,7 @@ fn pass(world: &mut World, ms: u64) {
 }
 
 #[test]
-fn a_run_that_is_not_heard_of_has_failed_with_the_reason_and_a_beat_takes_that_back() {
+fn a_run_without_heartbeats_has_failed_with_the_reason_and_a_heartbeat_reverts_that() {
     let mut world = scene();
     pass(&mut world, SILENCE_MS - 1);
     assert_eq!(view(&mut world, "1").standing.status, Status::Running);
@@ -96,12 +96,16 @@ fn a_run_that_is_not_heard_of_has_failed_with_the_reason_and_a_beat_takes_that_b
     assert_eq!(standing.status, Status::Failed);
     assert_eq!(standing.why, "no heartbeat for 60 s since 2026-01-31T12:34:56Z");
     let summary = listed(&mut world).remove(0);
-    assert_eq!((summary.status, summary.why), (Status::Failed, standing.why), "its flow was told");
+    assert_eq!((summary.status, summary.why), (Status::Failed, standing.why), "the flow has the same status");
     world.tell(&run("1"), &Beat {}).unwrap();
     assert_eq!(view(&mut world, "1").standing.status, Status::Running);
     assert_eq!(listed(&mut world).remove(0).status, Status::Running);
     pass(&mut world, SILENCE_MS);
-    assert_eq!(view(&mut world, "1").standing.status, Status::Failed, "and falls silent again");
+    assert_eq!(
+        view(&mut world, "1").standing.status,
+        Status::Failed,
+        "the next missed heartbeat fails it again"
+    );
     assert!(world.dead.is_empty(), "{:?}", world.dead);
 }
 
@@ -145,7 +149,7 @@ fn a_run_is_complete_when_its_end_step_says_so_and_stays_so() {
 }
 
 #[test]
-fn the_reason_names_the_attempt_that_had_failed_unless_it_was_made_good() {
+fn the_reason_names_the_attempt_that_had_failed_unless_a_later_attempt_succeeded() {
     let mut world = scene();
     let first = task(&mut world, "work");
     note(&mut world, "work", &first, "attempt_ok", "False");
@@ -159,15 +163,15 @@ fn the_reason_names_the_attempt_that_had_failed_unless_it_was_made_good() {
 }
 
 #[test]
-fn a_client_says_how_its_run_ended_and_opens_it_again() {
+fn a_client_reports_how_its_run_ended_and_reopens_it() {
     let mut world = scene();
     let finish = |status, word: &str| Finish { status: Some(status), word: word.into(), ..Finish::default() };
     world.tell(&run("1"), &finish(Status::Failed, "KILLED")).unwrap();
     let standing = view(&mut world, "1").standing;
     assert_eq!(standing.status, Status::Failed);
-    assert!(standing.why.starts_with("its client said KILLED at "), "{}", standing.why);
+    assert!(standing.why.starts_with("its client reported KILLED at "), "{}", standing.why);
     world.tell(&run("1"), &Beat {}).unwrap();
-    assert_eq!(view(&mut world, "1").standing, standing, "what a client said no beat takes back");
+    assert_eq!(view(&mut world, "1").standing, standing, "no heartbeat reverts a client's status");
     world.tell(&run("1"), &finish(Status::Running, "RUNNING")).unwrap();
     assert_eq!(view(&mut world, "1").standing.status, Status::Running);
     pass(&mut world, SILENCE_MS);
@@ -175,7 +179,7 @@ fn a_client_says_how_its_run_ended_and_opens_it_again() {
 }
 
 #[test]
-fn runs_and_tasks_are_numbered_or_named_by_their_client_and_names_come_once() {
+fn runs_and_tasks_are_numbered_or_named_by_their_client_and_names_are_unique() {
     let mut world = scene();
     assert_eq!(start(&mut world, None).unwrap().run, "2");
     let named = start(&mut world, Some("argo-x1")).unwrap();
@@ -214,7 +218,7 @@ fn tags_are_changed_by_name_and_system_tags_stay() {
     let tags = world.tell(&run("1"), &mutate(&["two", "runtime:dev", "two"], &["none"])).unwrap().tags;
     assert_eq!(tags, ["one", "two"]);
     let tags = world.tell(&run("1"), &mutate(&["one"], &["one", "two"])).unwrap().tags;
-    assert_eq!(tags, ["one"], "what is added and removed is there");
+    assert_eq!(tags, ["one"], "a tag both added and removed is present");
     let refused = world.tell(&run("1"), &mutate(&[], &["runtime:dev"])).unwrap_err();
     assert_eq!(refused.field.as_deref(), Some("tags_to_remove"));
     let many: Vec<String> = (0..100).map(|tag| tag.to_string()).collect();
@@ -224,7 +228,7 @@ fn tags_are_changed_by_name_and_system_tags_stay() {
 }
 
 #[test]
-fn ten_thousand_tasks_of_a_foreach_grow_no_decision() {
+fn ten_thousand_tasks_of_a_foreach_do_not_grow_any_decision() {
     let mut world = scene();
     world.tell(&run("1"), &NewStep { step: "each".into(), made: made(&[]) }).unwrap();
     for _ in 0..10_000 {
@@ -243,7 +247,7 @@ fn ten_thousand_tasks_of_a_foreach_grow_no_decision() {
 }
 
 #[test]
-fn what_a_task_says_and_makes_is_kept_once_and_within_bounds() {
+fn records_and_artifacts_of_a_task_are_stored_once_and_within_bounds() {
     let mut world = scene();
     let task = task(&mut world, "work");
     assert_eq!(
@@ -268,7 +272,7 @@ fn what_a_task_says_and_makes_is_kept_once_and_within_bounds() {
     let values: Vec<&str> = held.records.iter().map(|record| record.said.value.as_str()).collect();
     assert_eq!(values, ["1", "2"]);
     let shas: Vec<&str> = held.artifacts.iter().map(|artifact| artifact.said.sha.as_str()).collect();
-    assert_eq!(shas, ["s1", "s3"], "what was said first stays");
+    assert_eq!(shas, ["s1", "s3"], "the first artifact of a name stays");
 
     let records = |count: usize, bytes: usize| NoteTask {
         step: "work".into(),
@@ -309,7 +313,7 @@ fn a_parameter_keeps_its_value_and_a_metric_its_newest_points() {
 }
 
 #[test]
-fn a_flow_forgets_its_oldest_run_that_is_over_and_refuses_when_none_is() {
+fn a_flow_forgets_its_oldest_ended_run_and_refuses_a_new_run_when_none_has_ended() {
     let mut world = scene();
     let task = task(&mut world, "end");
     for _ in 1..RUNS_MAX {
@@ -352,9 +356,9 @@ fn stored_events_keep_their_bytes() {
 }
 
 #[test]
-fn what_others_than_the_entities_themselves_send_is_held_to_the_same_bounds() {
+fn messages_from_clients_have_the_same_bounds_as_messages_from_entities() {
     use super::{Hear, Heard};
-    use crate::metadata::flows::{RunSummary, Told};
+    use crate::metadata::flows::{RunSummary, UpdateRun};
     use crate::metadata::metrics::Draw;
     use crate::metadata::tasks::AddTask;
     let mut world = scene();
@@ -383,13 +387,13 @@ fn what_others_than_the_entities_themselves_send_is_held_to_the_same_bounds() {
         revision: 9,
         ..RunSummary::default()
     };
-    assert_eq!(refused(world.tell(&flow(), &Told { summary })), "why");
+    assert_eq!(refused(world.tell(&flow(), &UpdateRun { summary })), "why");
     let begin = Begin { flow: "F".into(), run: long.clone(), ..Begin::default() };
     assert_eq!(refused(world.tell(&run(&long), &begin)), "run_number");
 }
 
 #[test]
-fn tags_that_name_nodes_of_the_lineage_say_what_a_run_came_of() {
+fn tags_that_name_lineage_nodes_add_edges_to_the_run() {
     use crate::metadata::lineage::{GetLineage, Lineage};
     let mut world = scene();
     let start = StartRun { made: made(&["nightly", "workflow:train:7"]), ..StartRun::default() };

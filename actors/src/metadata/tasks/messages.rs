@@ -1,4 +1,4 @@
-//! What a block of tasks can be told and asked.
+//! Messages of a block of tasks.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use troupe_runtime::{Command, Query, Timestamp};
 
 use crate::metadata::flows::Made;
 
-/// Adds a task; the run tells it. A second time changes nothing.
+/// Adds a task; the run sends it. A repeat changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddTask {
@@ -14,9 +14,9 @@ pub struct AddTask {
     pub step: String,
     /// The task.
     pub task: String,
-    /// By whom.
+    /// Creator and tags.
     pub made: Made,
-    /// When.
+    /// Time of creation.
     pub at: Timestamp,
 }
 
@@ -26,7 +26,7 @@ impl Command for AddTask {
     const REPEATABLE: bool = true;
 }
 
-/// Says that a task is alive.
+/// A heartbeat of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BeatTask {
@@ -42,27 +42,27 @@ impl Command for BeatTask {
     const REPEATABLE: bool = true;
 }
 
-/// What a task says of itself.
+/// A metadata record of a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NewRecord {
-    /// Under which name.
+    /// Name of the field.
     pub field: String,
-    /// Of which type.
+    /// Type of the value.
     pub kind: String,
-    /// What.
+    /// The value.
     pub value: String,
-    /// Whether that is JSON, and not a text: some clients say lists.
+    /// Whether the value is JSON rather than text: some clients send lists.
     pub json: bool,
-    /// By whom.
+    /// The user, if known.
     pub user: Option<String>,
-    /// As `attempt_id:0`.
+    /// Tags, for example `attempt_id:0`.
     pub tags: Vec<String>,
-    /// By the client's clock, in milliseconds: by this a message that comes twice is known.
+    /// Milliseconds by the client's clock; identifies a repeated message.
     pub sent: u64,
 }
 
-/// Notes what a task says of itself; what came before in the same words and at the same time is not noted again.
+/// Adds records of a task; a record with the same content and time is not added again.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoteTask {
@@ -70,46 +70,46 @@ pub struct NoteTask {
     pub step: String,
     /// The task.
     pub task: String,
-    /// What it says.
+    /// The records.
     pub records: Vec<NewRecord>,
 }
 
 impl Command for NoteTask {
     const VERB: &'static str = "note.v1";
-    type Reply = NamedFields;
+    type Reply = KeptCount;
     const REPEATABLE: bool = true;
 }
 
-/// How many of what was brought are kept, those of an earlier message included.
+/// The answer to messages that add records or artifacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-pub struct NamedFields {
-    /// So many.
+pub struct KeptCount {
+    /// Number of items of the message that are stored, including those stored earlier.
     pub count: u64,
 }
 
-/// What a task made.
+/// An artifact of a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NewArtifact {
-    /// In which attempt.
+    /// Number of the attempt.
     pub attempt: u32,
-    /// Under which name.
+    /// The artifact's name.
     pub name: String,
-    /// Where it is.
+    /// The artifact's location.
     pub location: String,
-    /// In what kind of store.
+    /// Type of the store.
     pub ds_type: String,
     /// The hash of its content.
     pub sha: String,
-    /// Of which type.
+    /// Type of the artifact.
     pub kind: String,
-    /// How its bytes are read.
+    /// Encoding of its bytes.
     pub content_type: String,
-    /// By whom, and under which tags.
+    /// Creator and tags.
     pub made: Made,
 }
 
-/// Adds what a task made; what an attempt made under a name stays as it was said first.
+/// Adds artifacts of a task. The first artifact of an attempt under a name stays.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddArtifacts {
@@ -117,17 +117,17 @@ pub struct AddArtifacts {
     pub step: String,
     /// The task.
     pub task: String,
-    /// What it made.
+    /// The artifacts.
     pub artifacts: Vec<NewArtifact>,
 }
 
 impl Command for AddArtifacts {
     const VERB: &'static str = "artifacts.v1";
-    type Reply = NamedFields;
+    type Reply = KeptCount;
     const REPEATABLE: bool = true;
 }
 
-/// Forgets all tasks of the block; the run has been forgotten.
+/// Forgets all tasks of the block, after the run was forgotten.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct ForgetTasks {}
 
@@ -137,37 +137,37 @@ impl Command for ForgetTasks {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for tasks of the block.
+/// Reads tasks of the block.
 #[derive(Debug, Clone, Default, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GetTasks {
-    /// Only of this step.
+    /// Only tasks of this step.
     pub step: Option<String>,
-    /// Only this one.
+    /// Only this task.
     pub task: Option<String>,
-    /// With what they said of themselves.
+    /// Whether to include records.
     pub records: bool,
-    /// With what they made.
+    /// Whether to include artifacts.
     pub artifacts: bool,
 }
 
-/// What a task said of itself, as it is kept.
+/// A stored record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Record {
-    /// Unlike that of any other record of the block.
+    /// Unique within the block.
     pub id: u64,
-    /// When it came.
+    /// Time of arrival.
     pub at: Timestamp,
-    /// What was said.
+    /// The record.
     pub said: NewRecord,
 }
 
-/// What a task made, as it is kept.
+/// A stored artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Artifact {
-    /// When it came.
+    /// Time of arrival.
     pub at: Timestamp,
-    /// What was said of it.
+    /// The artifact.
     pub said: NewArtifact,
 }
 
@@ -178,17 +178,17 @@ pub struct TaskView {
     pub task: String,
     /// Its step.
     pub step: String,
-    /// By whom.
+    /// Creator and tags.
     pub made: Made,
-    /// When.
+    /// Time of creation.
     pub at: Timestamp,
-    /// When it last beat.
+    /// Time of the last heartbeat.
     pub beat: Timestamp,
-    /// What it said of itself, oldest first.
+    /// Records, oldest first.
     pub records: Vec<Record>,
-    /// What it made, of all attempts.
+    /// Artifacts of all attempts.
     pub artifacts: Vec<Artifact>,
-    /// The last attempt that ended, and whether it did what it should.
+    /// The last ended attempt, and whether it succeeded.
     pub attempt: Option<(u32, bool)>,
 }
 

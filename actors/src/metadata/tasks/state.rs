@@ -1,4 +1,4 @@
-//! How a block of tasks decides.
+//! State and decisions of a block of tasks.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refuse
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::messages::{
-    AddArtifacts, AddTask, Artifact, BeatTask, ForgetTasks, GetTasks, NamedFields as Taken, NewArtifact,
-    NewRecord, NoteTask, Record, TaskView,
+    AddArtifacts, AddTask, Artifact, BeatTask, ForgetTasks, GetTasks, KeptCount, NewArtifact, NewRecord,
+    NoteTask, Record, TaskView,
 };
 use crate::metadata::flows;
 use crate::metadata::flows::{Made, check_name, check_tags, check_text};
@@ -18,28 +18,28 @@ use crate::metadata::lineage::{relate, run_node};
 use crate::metadata::runs::{Hear, Heard, Run};
 use crate::stored::NamedFields;
 
-/// Tasks of one block: those with numbers are fewer, those with names are spread by a hash.
+/// Upper bound on the tasks of one block: numbered tasks are fewer, named tasks are spread by a hash.
 const TASKS_MAX: usize = 1_024;
-/// Records of one task.
+/// Upper bound on the records of one task.
 pub const RECORDS_MAX: usize = 512;
-/// Artifacts of one task, of all attempts.
+/// Upper bound on the artifacts of one task, over all attempts.
 pub const ARTIFACTS_MAX: usize = 1_000;
-/// Bytes of all that one task said and made.
+/// Upper bound on the bytes of a task's records and artifacts.
 const TASK_BYTES_MAX: usize = 512 << 10;
 const VALUE_BYTES_MAX: usize = 16 << 10;
 const NAME_BYTES_MAX: usize = 256;
-/// Numbers of one block; those with names are spread over as many blocks as a run of the largest size needs.
+/// Numbered tasks of one block; named tasks are spread over as many blocks as the largest run needs.
 const NUMBERS: u64 = 16;
 const NAMED_BLOCKS: u64 = 1_024;
-/// The type of a record by which a task says that a version of a model came of it: its name is that of the artifact, its
-/// value `NAME@VERSION`.
+/// The type of a record that links a model version to the task. The record's name is the artifact's name, its value
+/// is `NAME@VERSION`.
 pub(crate) const MODEL_RECORD: &str = "troupe-model";
-/// The store of a value that is its artifact's location, as JSON: it is kept with the metadata themselves.
+/// The store type of an artifact stored with the metadata: its location is its value, as JSON.
 pub const VALUE: &str = "troupe-value";
-/// Between two signs of life that a run is told of.
+/// Milliseconds between two heartbeats that are reported to the run.
 const SIGN_EVERY_MS: u64 = 1_000;
 
-/// The key of the block that holds a task; in the shard of the run.
+/// The key of the block that holds a task, in the run's shard.
 #[must_use]
 pub fn block_of(run_key: &str, task: &str) -> String {
     match task.parse::<u64>() {
@@ -48,17 +48,17 @@ pub fn block_of(run_key: &str, task: &str) -> String {
     }
 }
 
-/// The address of the run whose block has this key.
+/// The address of the run that owns the block with this key.
 fn run_of(block: &str) -> Option<Address> {
     let (run, _) = block.strip_prefix('{')?.rsplit_once('}')?;
     Some(Address::of::<Run>(run))
 }
 
-/// Tasks of one run, keyed by the run and the block's place in it.
+/// Tasks of one run, keyed by the run and the block's position.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Tasks {
-    /// When the run was last told that something is alive.
-    told: Timestamp,
+    /// Time of the last report to the run.
+    reported: Timestamp,
     beats: BTreeMap<String, Timestamp>,
     live: NamedFields<Live>,
 }
@@ -82,25 +82,25 @@ struct Task {
     attempt: Option<(u32, bool)>,
 }
 
-/// What happened to a block of tasks.
+/// An event of a block of tasks.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// A task was heard of; whether the run is told.
+    /// A sign of life of a task, and whether it is reported to the run.
     Beaten(String, Timestamp, bool),
     /// A task changed.
     Changed(Box<NamedFields<Change>>, Timestamp),
-    /// All were forgotten.
+    /// All tasks were forgotten.
     Forgotten,
 }
 
-/// How a task changed; stored by the names of its fields.
+/// A change of a task; stored by field name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Change {
     /// It was added.
     Added(AddTask),
-    /// It said something of itself.
+    /// Records were added.
     Noted(String, Vec<NewRecord>),
-    /// It made something.
+    /// Artifacts were added.
     Made(String, Vec<NewArtifact>),
 }
 
@@ -108,12 +108,12 @@ impl Tasks {
     fn task(&self, step: &str, task: &str) -> Result<&Task, Refused> {
         let found = self.live.0.tasks.get(task).filter(|found| found.step == step);
         found.ok_or_else(|| {
-            let why = format!("step {step:?} of the run has no task {task:?}: make it first");
+            let why = format!("step {step:?} of the run has no task {task:?}: create it first");
             Refused::new("TASK_NOT_FOUND", why)
         })
     }
 
-    /// That a task was heard of, with what the run is told.
+    /// Adds a sign of life of a task, with the report to the run.
     fn heard<C: Command>(
         &self,
         ctx: &Context<'_>,
@@ -121,7 +121,7 @@ impl Tasks {
         mut said: Vec<Heard>,
         change: Option<Change>,
     ) -> Decision<Self, C> {
-        let tell = !said.is_empty() || ctx.now.0 >= self.told.0.saturating_add(SIGN_EVERY_MS);
+        let tell = !said.is_empty() || ctx.now.0 >= self.reported.0.saturating_add(SIGN_EVERY_MS);
         let mut decision = Decision::event(Event::Beaten(task.to_owned(), ctx.now, tell));
         if let Some(change) = change {
             decision = decision.and(Event::Changed(Box::new(NamedFields(change)), ctx.now));
@@ -153,7 +153,7 @@ fn check_record(record: &NewRecord) -> Result<(), Refused> {
     check_text("user_name", record.user.as_deref().unwrap_or_default(), NAME_BYTES_MAX)?;
     check_tags("tags", &record.tags)?;
     if record.value.len() > VALUE_BYTES_MAX {
-        let why = format!("value must be at most {VALUE_BYTES_MAX} bytes: keep the rest as an artifact");
+        let why = format!("value must be at most {VALUE_BYTES_MAX} bytes: store the rest as an artifact");
         return Err(Refused::field("TOO_LARGE", "value", why));
     }
     Ok(())
@@ -177,7 +177,7 @@ fn check_artifact(artifact: &NewArtifact) -> Result<(), Refused> {
     Ok(())
 }
 
-/// How an attempt ended, if the record says so: the attempt is in a tag, as `attempt_id:0`.
+/// The end of an attempt, if the record reports one. The attempt's number is in a tag: `attempt_id:0`.
 fn attempt(record: &NewRecord) -> Option<(u32, bool)> {
     (record.field == "attempt_ok").then(|| {
         let number = record.tags.iter().find_map(|tag| tag.strip_prefix("attempt_id:")?.parse().ok());
@@ -185,7 +185,7 @@ fn attempt(record: &NewRecord) -> Option<(u32, bool)> {
     })
 }
 
-/// That a version of a model came of the run, and of the artifact whose name the record has.
+/// Adds lineage edges from the run and from the record's artifact to a model version.
 fn led<C: Command>(
     ctx: &Context<'_>,
     decision: Decision<Tasks, C>,
@@ -200,8 +200,9 @@ fn led<C: Command>(
 }
 
 fn full(what: &str, max: usize) -> Refused {
-    let why =
-        format!("a task has at most {max} {what}, {TASK_BYTES_MAX} bytes in all: use fewer, or more tasks");
+    let why = format!(
+        "a task has at most {max} {what}, {TASK_BYTES_MAX} bytes in all: store fewer, or use more tasks"
+    );
     Refused::field("TOO_MANY", what, why)
 }
 
@@ -215,10 +216,10 @@ impl Entity for Tasks {
 
     fn apply(&mut self, event: &Event) {
         let (change, at) = match event {
-            Event::Beaten(task, at, told) => {
+            Event::Beaten(task, at, reported) => {
                 self.beats.insert(task.clone(), *at);
-                if *told {
-                    self.told = *at;
+                if *reported {
+                    self.reported = *at;
                 }
                 return;
             }
@@ -274,7 +275,7 @@ impl Decide<AddTask> for Tasks {
         }
         let here = run_of(ctx.key).is_some_and(|run| block_of(&run.key, &ask.task) == ctx.key);
         if !here || self.live.0.tasks.len() >= TASKS_MAX {
-            let why = format!("a task is in the block of its name, which has at most {TASKS_MAX}");
+            let why = format!("the task belongs to another block, or the block has {TASKS_MAX} tasks");
             return Decision::refuse(Refused::field("BAD_TASK_ID", "task_id", why));
         }
         let change = Change::Added(ask.clone());
@@ -326,7 +327,7 @@ impl Decide<NoteTask> for Tasks {
         models
             .iter()
             .fold(decision, |decision, record| led(ctx, decision, ask, record))
-            .reply(Taken { count })
+            .reply(KeptCount { count })
     }
 }
 
@@ -353,7 +354,7 @@ impl Decide<AddArtifacts> for Tasks {
         }
         let count = ask.artifacts.len() as u64;
         let change = (!fresh.is_empty()).then(|| Change::Made(ask.task.clone(), fresh));
-        self.heard(ctx, (&ask.step, &ask.task), Vec::new(), change).reply(Taken { count })
+        self.heard(ctx, (&ask.step, &ask.task), Vec::new(), change).reply(KeptCount { count })
     }
 }
 

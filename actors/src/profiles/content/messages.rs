@@ -1,10 +1,10 @@
-//! What a content can be told and asked.
+//! Messages of a content.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Command, Query, Timestamp};
 
-/// Says what the content is.
+/// Describes the content.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Describe {
@@ -24,13 +24,13 @@ impl Command for Describe {
     const REPEATABLE: bool = true;
 }
 
-/// Counts an interaction; sent by the member that had it, once in effect.
+/// Counts an interaction. The member sends it as an effect, so it counts once.
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Count {
-    /// Its value.
+    /// Value of the interaction.
     pub value: Option<f32>,
-    /// When.
+    /// Event time.
     pub at: Timestamp,
 }
 
@@ -39,24 +39,24 @@ impl Command for Count {
     type Reply = ();
 }
 
-/// Asks for everything.
+/// Reads the whole state.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetContent {}
 
 /// The answer to [`GetContent`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct ContentView {
-    /// Its title; empty when it was never described.
+    /// Title; empty if it was never described.
     pub title: String,
     /// Year of release.
     pub year: Option<u16>,
     /// Its genres.
     pub genres: Vec<String>,
-    /// Interactions.
+    /// Number of interactions.
     pub interactions: u64,
-    /// Sum of their values, and how many had one.
+    /// Sum of the values, and number of interactions with a value.
     pub values: (f64, u64),
-    /// The newest by event time.
+    /// Newest event time.
     pub last: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! Contents: what a title is, and how often it was interacted with.
+//! Contents: the description of a title, and the number of interactions with it.
 
 mod messages;
 mod state;

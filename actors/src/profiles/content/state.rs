@@ -1,4 +1,4 @@
-//! How a content decides.
+//! State and decisions of a content.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::messages::{ContentView, Count, Describe, GetContent};
 
 /// Longest title and genre, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
-/// Genres of one content.
+/// Upper bound on the genres of one content.
 const GENRES_MAX: usize = 32;
 
 /// One content.
@@ -24,19 +24,19 @@ pub struct Content {
 }
 
 impl Content {
-    /// The address of a content: tagged `c:`, so that contents and members with the same id are placed apart.
+    /// The address of a content. The tag `c:` places contents and members with the same id in different shards.
     #[must_use]
     pub fn address(id: &str) -> Address {
         Address::of::<Self>(format!("{{c:{id}}}"))
     }
 }
 
-/// What happened to a content.
+/// An event of a content.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
     /// It was described.
     Described(Describe),
-    /// A member interacted with it.
+    /// A member's interaction was counted.
     Counted(Count),
 }
 
@@ -74,7 +74,7 @@ impl Entity for Content {
 impl Decide<Describe> for Content {
     fn decide(&self, ask: &Describe, ctx: &Context<'_>) -> Decision<Self, Describe> {
         if !ctx.key.starts_with("{c:") || !ctx.key.ends_with('}') {
-            let why = "the key of a content is its id in braces, {c:ID}";
+            let why = "the key of a content must be its id in braces, {c:ID}";
             return Decision::refuse(Refused::field("BAD_ID", "key", why));
         }
         if ask.title.len() > TEXT_BYTES_MAX {

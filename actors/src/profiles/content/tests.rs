@@ -16,7 +16,7 @@ fn view(content: &Content) -> ContentView {
 }
 
 #[test]
-fn counts_add_up_and_a_late_one_does_not_turn_back_the_time() {
+fn counts_add_up_and_a_late_one_does_not_move_the_last_time_back() {
     let mut content = Content::create("{c:1}");
     for (value, at) in [(Some(4.0), 10), (None, 30), (Some(2.5), 20)] {
         content.apply(&Event::Counted(Count { value, at: Timestamp(at) }));
@@ -44,13 +44,13 @@ fn a_description_is_checked_and_the_same_one_changes_nothing() {
         let decision = content.decide(&ask, &ctx);
         assert_eq!(decision.outcome().unwrap_err().field.as_deref(), Some(field));
     }
-    // Under its bare id a description would be a second content, that no interaction ever reaches.
+    // A description under the bare id would be a second content, which interactions never reach.
     let bare = Context::at(Timestamp(1), "1", &globals);
     assert_eq!(content.decide(&good, &bare).outcome().unwrap_err().code, "BAD_ID");
 }
 
 #[test]
-fn a_value_that_is_no_number_does_not_spoil_the_sum() {
+fn a_value_that_is_not_a_number_does_not_corrupt_the_sum() {
     let globals = Globals::default();
     let ctx = Context::at(Timestamp(1), "{c:1}", &globals);
     for value in [f32::NAN, f32::INFINITY] {

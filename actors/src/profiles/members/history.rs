@@ -1,4 +1,4 @@
-//! A member's interactions, packed: there are many members and each has many.
+//! A member's interactions, packed: there are many members with many interactions each.
 
 use bincode::de::Decoder;
 use bincode::enc::Encoder;
@@ -9,33 +9,34 @@ use troupe_runtime::Timestamp;
 
 use super::messages::InteractionView;
 
-/// Interactions that a history holds; the oldest by event time goes first.
+/// Upper bound on the interactions of a history; the oldest by event time is dropped first.
 pub const HISTORY_MAX: usize = 1_000;
-/// Interactions behind the history of which the ids are still known, so that a late one counts and its repeat does not.
+/// Upper bound on the ids kept of interactions older than the history: a late interaction counts once and its repeat
+/// does not.
 pub const BEHIND_MAX: usize = 1_000;
 
-/// Texts above which those that nothing refers to any more are dropped: more than can be referred to, and few enough
-/// for the place of each to fit [`Interaction::kind`].
+/// Number of texts above which unreferenced texts are dropped. It exceeds the texts that a history can refer to, and
+/// a position still fits [`Interaction::kind`].
 const TEXTS_MAX: usize = 4 * HISTORY_MAX;
 
-/// Marks a content that is not a number: the rest is a place in the history's own texts.
+/// Flags a content that is not a number; the other bits are a position in the history's texts.
 const TEXT: u32 = 1 << 31;
 
-/// Texts are kept once for each history.
+/// Each text is stored once per history.
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
 struct Interaction {
     id: u64,
     at: u64,
     content: u32,
-    /// `NaN` stands for none.
+    /// `NaN` stands for no value.
     value: f32,
     kind: u16,
 }
 
-/// The latest event time that six bytes of milliseconds hold, in the year 10889: later than any that is recorded.
+/// The latest event time that fits six bytes of milliseconds, in the year 10889: later than any recorded one.
 const AT_MAX: u64 = (1 << 48) - 1;
 
-/// An interaction in the bytes that it needs, and none to align it.
+/// An interaction without alignment padding.
 #[derive(Clone, Copy, PartialEq)]
 struct Packed([u8; 24]);
 
@@ -99,14 +100,14 @@ pub struct History {
     packed: Vec<Packed>,
     texts: Vec<Box<str>>,
     text_bytes: u32,
-    /// Event times and ids of the interactions that fell off the history last, in order.
+    /// Event times and ids of the interactions dropped last from the history, in order.
     behind: Vec<(u64, u64)>,
-    /// Event times from here on are known whole: an older interaction cannot be told from a repeat.
+    /// Ids are complete for event times from here on: an older interaction may be a repeat.
     whole_from: u64,
 }
 
 impl History {
-    /// Whether an interaction with this id was added, as far as is still known.
+    /// Whether an interaction with this id was added, as far as ids are kept.
     #[must_use]
     pub fn knows(&self, id: u64) -> bool {
         self.packed.iter().any(|interaction| interaction.id() == id)
@@ -119,19 +120,19 @@ impl History {
         at.0 < self.whole_from
     }
 
-    /// Interactions held.
+    /// Number of interactions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.packed.len()
     }
 
-    /// Whether it holds none.
+    /// Whether the history is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.packed.is_empty()
     }
 
-    /// Adds an interaction in its place by time; one older than a full history holds leaves only its id.
+    /// Adds an interaction in order of event time. For one older than a full history only the id is kept.
     pub fn add(&mut self, id: u64, content: &str, kind: &str, value: Option<f32>, at: Timestamp) {
         let one = Interaction {
             id,
@@ -141,7 +142,7 @@ impl History {
             kind: u16::try_from(self.text(kind)).unwrap_or(u16::MAX),
         };
         if self.packed.len() == self.packed.capacity() {
-            // By a sixteenth rather than by half: most histories are done growing when they are read.
+            // Grows by a sixteenth rather than by half: most histories rarely grow after they are read.
             self.packed.reserve_exact((self.packed.len() / 16).max(4));
         }
         let place = self.packed.partition_point(|held| {
@@ -167,7 +168,7 @@ impl History {
         }
     }
 
-    /// Newest first.
+    /// Interactions, newest first.
     pub fn newest(&self) -> impl Iterator<Item = InteractionView> {
         self.packed.iter().rev().map(Packed::get).map(|one| InteractionView {
             id: one.id,
@@ -197,7 +198,7 @@ impl History {
 
     fn content(&mut self, id: &str) -> u32 {
         match id.parse::<u32>() {
-            // Only the plain way of writing a number, or two ids would become one.
+            // Only the canonical form of a number, otherwise two ids would become one.
             Ok(number) if number < TEXT && number.to_string() == id => number,
             _ => TEXT | self.text(id),
         }

@@ -1,4 +1,4 @@
-//! What a member can be told and asked.
+//! Messages of a member.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,31 @@ use serde::{Deserialize, Serialize};
 use troupe_runtime::{Command, Query, Timestamp};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// Records one interaction. Sending it again changes nothing: it is known by its event id, or without one by content,
-/// type and time.
+/// Records one interaction. A repeat changes nothing: an interaction is identified by its event id, or without one by
+/// content, type and time.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The content's id.
     pub content: String,
-    /// What happened: `rating`, `play`.
+    /// Type of the interaction: `rating`, `play`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// How much of it; finite.
+    /// Value of the interaction; finite.
     #[serde(default)]
     pub value: Option<f32>,
     /// Event time.
     pub at: Timestamp,
-    /// The sender's own id of the event.
+    /// The client's own id of the event.
     #[serde(default)]
     pub event_id: Option<String>,
-    /// Circumstances: `device` and `tv`.
+    /// Context fields: `device` and `tv`.
     #[serde(default)]
     pub context: Vec<(String, String)>,
 }
 
 impl Record {
-    /// The event's id as the history keeps it.
+    /// The event's id in the history.
     #[must_use]
     pub fn id(&self) -> u64 {
         match &self.event_id {
@@ -47,7 +47,7 @@ impl Record {
 /// The answer to [`Record`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Recorded {
-    /// Whether it had been recorded before.
+    /// Whether it was already recorded.
     pub duplicate: bool,
 }
 
@@ -57,20 +57,20 @@ impl Command for Record {
     const REPEATABLE: bool = true;
 }
 
-/// Who a member is.
+/// A member's attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// In years.
     #[serde(default)]
     pub age: Option<u16>,
-    /// As the member states it.
+    /// As stated by the member.
     #[serde(default)]
     pub gender: Option<String>,
-    /// As the member states it.
+    /// As stated by the member.
     #[serde(default)]
     pub occupation: Option<String>,
-    /// Anything else, by name.
+    /// Other attributes, by name.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
 }
@@ -89,7 +89,7 @@ impl Command for SetProfile {
     const REPEATABLE: bool = true;
 }
 
-/// What a model last said.
+/// The last answer of a model.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Predictions {
     /// The model.
@@ -98,11 +98,11 @@ pub struct Predictions {
     pub version: u32,
     /// Content ids, best first.
     pub items: Vec<String>,
-    /// When they were remembered.
+    /// Time of the answer.
     pub at: Timestamp,
 }
 
-/// Remembers what a member was shown, and by which variation of an experiment.
+/// Stores what a member was shown, and by which variation of an experiment.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Remember {
@@ -112,7 +112,7 @@ pub struct Remember {
     pub version: u32,
     /// Content ids, best first; at most 100.
     pub items: Vec<String>,
-    /// The experiment and the variation, where one chose.
+    /// The experiment and the variation, if an experiment chose the model.
     #[serde(default)]
     pub exposure: Option<(String, String)>,
 }
@@ -120,7 +120,7 @@ pub struct Remember {
 /// The answer to [`Remember`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Remembered {
-    /// Whether the member had not been in this variation before.
+    /// Whether this is the member's first exposure to the variation.
     pub first_exposure: bool,
 }
 
@@ -130,16 +130,16 @@ impl Command for Remember {
     const REPEATABLE: bool = true;
 }
 
-/// Asks who the member is.
+/// Reads the profile.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetProfile {}
 
 /// The answer to [`GetProfile`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct ProfileView {
-    /// The profile, if one was ever set.
+    /// The profile; `None` if it was never set.
     pub profile: Option<Profile>,
-    /// Interactions recorded, those that the history no longer holds included.
+    /// Number of interactions recorded, including those that the history has dropped.
     pub recorded: u64,
     /// Experiments and variations that the member was exposed to.
     pub exposures: Vec<(String, String)>,
@@ -150,10 +150,10 @@ impl Query for GetProfile {
     type Reply = ProfileView;
 }
 
-/// Asks for the newest interactions.
+/// Reads the newest interactions.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetHistory {
-    /// How many at most.
+    /// Upper bound on the interactions in the answer.
     #[serde(default = "all")]
     pub limit: u32,
 }
@@ -165,16 +165,16 @@ const fn all() -> u32 {
 /// One interaction.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct InteractionView {
-    /// Its id, as the history keeps it.
+    /// Its id in the history.
     pub id: u64,
     /// The content.
     pub content: String,
-    /// What happened.
+    /// Type of the interaction.
     #[serde(rename = "type")]
     pub kind: String,
-    /// How much of it.
+    /// Value of the interaction.
     pub value: Option<f32>,
-    /// When.
+    /// Event time.
     pub at: Timestamp,
 }
 
@@ -183,7 +183,7 @@ pub struct InteractionView {
 pub struct HistoryView {
     /// Newest first by event time.
     pub interactions: Vec<InteractionView>,
-    /// Interactions recorded, those that the history no longer holds included.
+    /// Number of interactions recorded, including those that the history has dropped.
     pub recorded: u64,
 }
 
@@ -192,7 +192,7 @@ impl Query for GetHistory {
     type Reply = HistoryView;
 }
 
-/// Asks for what a recommender needs.
+/// Reads the inputs of a recommender.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetInputs {}
 
@@ -208,7 +208,7 @@ impl Query for GetInputs {
     type Reply = Inputs;
 }
 
-/// Asks what the member was last shown.
+/// Reads what the member was last shown.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetPredictions {}
 

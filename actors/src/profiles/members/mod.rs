@@ -1,11 +1,11 @@
-//! Members: what they did, who they are, and what they were shown.
+//! Members: their interactions, their profiles, and what they were shown.
 //!
-//! A member is where an interaction enters the platform. It is recorded once, by its event id, and from the same
-//! decision go the effects on its content and on every feature group that wants it.
+//! An interaction enters the platform through its member. It is recorded once, by its event id. The same decision
+//! sends the effects to its content and to every feature group that observes it.
 //!
-//! An interaction counts once, however late it comes: ids are kept of the [`HISTORY_MAX`] newest by event time, which
-//! are the history, and of the [`BEHIND_MAX`] before them, of which nothing else is kept. One that is older than all of
-//! these could be a repeat of one forgotten; it is refused (`TOO_OLD`) rather than counted twice or taken for a repeat.
+//! An interaction counts once, however late it arrives. The history holds the [`HISTORY_MAX`] newest by event time.
+//! Of the [`BEHIND_MAX`] before them only the ids are kept. An older interaction could be a repeat of a forgotten
+//! one. It is refused (`TOO_OLD`), because it could be counted twice or wrongly dropped as a repeat.
 
 mod history;
 mod messages;

@@ -1,4 +1,4 @@
-//! How a member decides.
+//! State and decisions of a member.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -23,15 +23,15 @@ use crate::profiles::content::{Content, Count};
 /// How far event time may be ahead of the cluster's clock.
 const AHEAD_MAX_MS: u64 = DAY_MS;
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
-/// Longest id, type, or circumstance, in bytes.
+/// Longest id, type or context value, in bytes.
 const TEXT_BYTES_MAX: usize = 128;
-/// Circumstances of one interaction, and attributes of a profile.
+/// Upper bound on the context fields of an interaction, and on the attributes of a profile.
 const CONTEXT_MAX: usize = 16;
-/// Longest name of an experiment or variation, as where experiments are defined.
+/// Longest name of an experiment or variation, in bytes; the same bound as in experiments.
 const NAME_BYTES_MAX: usize = 64;
-/// Items remembered of one answer.
+/// Upper bound on the items stored of one answer.
 const ITEMS_MAX: usize = 100;
-/// Exposures remembered; beyond it the oldest are forgotten, and would count again.
+/// Upper bound on stored exposures; above it the oldest are forgotten and would count again.
 const EXPOSURES_MAX: usize = 64;
 
 /// One member.
@@ -44,7 +44,7 @@ pub struct Member {
     predictions: Option<Box<Predictions>>,
 }
 
-/// What happened to a member.
+/// An event of a member.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
     /// An interaction was recorded.
@@ -53,18 +53,18 @@ pub enum Event {
         id: u64,
         /// The content.
         content: String,
-        /// What happened.
+        /// Type of the interaction.
         kind: String,
-        /// How much of it.
+        /// Value of the interaction.
         value: Option<f32>,
-        /// When.
+        /// Event time.
         at: Timestamp,
     },
     /// The profile was replaced.
     ProfileSet(Profile),
-    /// The member was shown something.
+    /// The member was shown an answer.
     Remembered(Predictions),
-    /// The member was in a variation for the first time.
+    /// The member was exposed to a variation for the first time.
     Exposed {
         /// The experiment.
         experiment: String,
@@ -117,8 +117,7 @@ impl Decide<Record> for Member {
             return Decision::unchanged().reply(Recorded { duplicate: true });
         }
         if self.history.is_beyond(ask.at) {
-            let why =
-                "at is older than everything the member still knows, so it cannot be told from a repeat";
+            let why = "at is older than every interaction the member still knows, so it may be a repeat";
             return Decision::refuse(Refused::field("TOO_OLD", "at", why));
         }
         let event = Event::Recorded {
@@ -137,7 +136,7 @@ impl Decide<Record> for Member {
 }
 
 impl Member {
-    /// Tells every monitor that feeds on events of this type.
+    /// Sends the interaction to every monitor that reads events of this type.
     fn tell_monitors(
         &self,
         mut decision: Decision<Self, Record>,
@@ -173,7 +172,7 @@ impl Member {
     }
 }
 
-/// Tells every feature group that wants the interaction.
+/// Sends the interaction to every feature group that observes it.
 fn observe(
     mut decision: Decision<Member, Record>,
     ask: &Record,
@@ -200,7 +199,7 @@ fn observe(
     decision
 }
 
-/// Tells the member's part in experiments, if any that runs waits for events of this type.
+/// Sends the interaction to the member's participant, if a running experiment measures events of this type.
 fn measure(decision: Decision<Member, Record>, ask: &Record, ctx: &Context<'_>) -> Decision<Member, Record> {
     let experiments = Directory::read::<Experiment>(ctx.globals);
     if experiments.is_none_or(|experiments| experiments.wanting(&ask.kind).next().is_none()) {
@@ -211,7 +210,7 @@ fn measure(decision: Decision<Member, Record>, ask: &Record, ctx: &Context<'_>) 
 }
 
 fn check(ask: &Record, ctx: &Context<'_>) -> Result<(), Refused> {
-    // Ids become part of the keys of contents and features, which have a bound of their own.
+    // Ids become parts of the keys of contents and features, which have their own bound.
     for (field, text) in [("member", ctx.key), ("content", &ask.content), ("type", &ask.kind)] {
         if text.is_empty() || text.len() > TEXT_BYTES_MAX || text.contains(char::is_control) {
             let why = format!("{field} must be 1 to {TEXT_BYTES_MAX} bytes without control characters");
@@ -288,7 +287,7 @@ impl Decide<Remember> for Member {
             return decision.reply(Remembered { first_exposure: false });
         };
         let expose = Expose { experiment: experiment.clone(), variation: variation.clone() };
-        // Each time: only the participant knows whether it was counted since the experiment was last planned.
+        // Sent on every exposure: only the participant knows whether it was counted since the experiment's last plan.
         let decision = match ctx.global::<Experiment>(&experiment).is_some_and(|known| known.measures()) {
             true => decision.tell(Address::of::<Participant>(ctx.key), &expose),
             false => decision,

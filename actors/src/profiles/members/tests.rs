@@ -14,7 +14,7 @@ use super::{
 };
 use crate::experimentation::exposures::{Exposures, GetExposures};
 use crate::feature_store::catalog::{
-    Anchor, Catalog, Declare, EntityKey, Event as CatalogEvent, FeatureSpec, Group, GroupSpec, Of, Op,
+    Anchor, Catalog, Declare, EntityKey, Event as CatalogEvent, FeatureSpec, Group, GroupSpec, Op, Source,
 };
 use crate::feature_store::values::{Features, LookedUp, Lookup};
 use crate::profiles::content::{Content, GetContent};
@@ -37,7 +37,7 @@ fn group(name: &str, entity: EntityKey, events: &[&str]) -> GroupSpec {
         name: name.to_owned(),
         entity,
         events: events.iter().map(|event| (*event).to_owned()).collect(),
-        features: vec![FeatureSpec { name: "n".into(), op: Op::Count, of: Of::Value, window_ms: 0 }],
+        features: vec![FeatureSpec { name: "n".into(), op: Op::Count, of: Source::Value, window_ms: 0 }],
         anchor: Anchor::LastEvent,
     }
 }
@@ -61,7 +61,7 @@ fn with_groups() -> Globals {
     globals
 }
 
-/// Decides, folds, and says whether it was a duplicate.
+/// Decides, applies the events, and returns whether it was a duplicate.
 fn record(member: &mut Member, ask: &Record) -> Result<bool, String> {
     let globals = Globals::default();
     let (events, outcome) = {
@@ -79,7 +79,7 @@ fn history(member: &Member, limit: u32) -> super::HistoryView {
 }
 
 #[test]
-fn an_interaction_is_told_to_its_content_and_to_every_group_that_wants_it() {
+fn an_interaction_is_sent_to_its_content_and_to_every_group_that_observes_it() {
     let globals = with_groups();
     let ctx = Context::at(NOW, "42", &globals);
     let tv = vec![("device".to_owned(), "tv".to_owned())];
@@ -106,8 +106,8 @@ fn an_interaction_is_told_to_its_content_and_to_every_group_that_wants_it() {
         ),
     ] {
         let decision = Member::create("42").decide(&ask, &ctx);
-        let told: Vec<String> = decision.effects().iter().map(|effect| effect.to.to_string()).collect();
-        assert_eq!(told, expected, "{name}");
+        let sent: Vec<String> = decision.effects().iter().map(|effect| effect.to.to_string()).collect();
+        assert_eq!(sent, expected, "{name}");
         assert_eq!(decision.events().len(), 1, "{name}");
     }
     let own = Address::of::<Member>("42").shard(64);
@@ -115,7 +115,7 @@ fn an_interaction_is_told_to_its_content_and_to_every_group_that_wants_it() {
 }
 
 #[test]
-fn an_interaction_that_comes_again_is_a_duplicate_and_changes_nothing() {
+fn a_repeated_interaction_is_a_duplicate_and_changes_nothing() {
     let id = |id: &str, record: Record| Record { event_id: Some(id.to_owned()), ..record };
     let mut member = Member::create("42");
     for (name, ask, duplicate) in [
@@ -182,7 +182,8 @@ fn an_interaction_older_than_a_full_history_counts_once() {
     assert_eq!((view.interactions.len(), view.recorded), (HISTORY_MAX, HISTORY_MAX as u64 + 1));
     assert_eq!(view.interactions.last().map(|oldest| oldest.at), Some(Timestamp(10_000)));
 
-    // Ids behind the history are bounded too: what is older than all of them is refused, not counted twice.
+    // Ids older than the history are bounded too: an interaction older than all of them is refused, not counted
+    // twice.
     for at in 0..BEHIND_MAX as u64 {
         assert_eq!(record(&mut member, &rating("7", 20_000 + at)), Ok(false));
     }
@@ -244,17 +245,18 @@ fn a_packed_history_reads_as_what_went_in() {
         let restored: History = wire::decode(&wire::encode(&packed)).unwrap();
         assert!(restored.newest().eq(packed.newest()));
     }
-    // 32 bytes an interaction, 16 an id behind, and texts that do not grow with all that was ever seen.
+    // 32 bytes an interaction, 16 bytes an id, and texts that do not grow with the number of interactions ever
+    // recorded.
     assert!(packed.heap_bytes() < 32 * 1_100 + 16 * 2_048 + 4_100 * (16 + 12) * 2, "{}", packed.heap_bytes());
 }
 
 #[test]
-fn a_member_with_a_hundred_interactions_costs_little_more_than_them() {
+fn a_member_adds_little_memory_to_its_hundred_interactions() {
     let mut member = Member::create("42");
     for at in 0..100 {
         record(&mut member, &rating(&at.to_string(), at)).unwrap();
     }
-    // Id, time, content, value and type: 24 bytes; the goal for everything beyond is 500.
+    // Id, time, content, value and type: 24 bytes; everything beyond must stay below 500 bytes.
     let overhead = member.size() - 100 * 24;
     assert!(overhead <= 500, "{overhead}");
 }
@@ -303,7 +305,7 @@ fn remember(exposure: Option<(&str, &str)>) -> Remember {
 }
 
 #[test]
-fn what_cannot_be_remembered_is_refused_with_its_field() {
+fn an_answer_that_cannot_be_stored_is_refused_with_its_field() {
     let globals = Globals::default();
     let ctx = Context::at(NOW, "42", &globals);
     let long = "x".repeat(129);
@@ -374,7 +376,7 @@ async fn an_interaction_is_readable_everywhere_once_it_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn json_of_strangers_is_read_strictly() {
+async fn json_of_clients_is_read_strictly() {
     let (router, _) = Solo::router(crate::registry());
     let ask = |body: &str| {
         let body = serde_json::from_str(body).unwrap();
@@ -394,33 +396,32 @@ async fn json_of_strangers_is_read_strictly() {
     ] {
         assert!(matches!(ask(bad).await, Err(AskError::BadBody(_))), "{bad}");
     }
-    // Too large for single precision: it arrives as infinity.
+    // Too large for single precision: it decodes as infinity.
     let huge = ask(r#"{"content": "7", "type": "rating", "at": 1, "value": 1e300}"#).await;
     assert_eq!(huge.unwrap_err().code(), "NOT_FINITE");
 }
 
 #[tokio::test]
-async fn a_member_counts_again_in_an_experiment_that_was_planned_anew() {
+async fn a_member_counts_again_in_an_experiment_with_a_new_plan() {
     let (router, _) = Solo::router(crate::registry());
     let router = &router;
-    let told = |kind: &'static str, key: &'static str, verb: &'static str, body: serde_json::Value| async move {
+    let ask = |kind: &'static str, key: &'static str, verb: &'static str, body: serde_json::Value| async move {
         let to = Address::parse_parts(kind, key).unwrap();
         router.ask_json(to, verb, &body, AskOptions::default()).await.unwrap()
     };
     let spec = serde_json::json!({ "model": "m", "variations": [{ "name": "a" }, { "name": "b" }] });
-    told("experiments", "movies", "define.v1", serde_json::json!({ "spec": spec })).await;
+    ask("experiments", "movies", "define.v1", serde_json::json!({ "spec": spec })).await;
     for name in ["plays", "hours"] {
         let metric = serde_json::json!({ "name": name, "event": "play" });
-        told("experiments", "movies", "plan.v1", serde_json::json!({ "plan": { "metrics": [metric] } }))
-            .await;
-        told("experiments", "movies", "start.v1", serde_json::json!({})).await;
+        ask("experiments", "movies", "plan.v1", serde_json::json!({ "plan": { "metrics": [metric] } })).await;
+        ask("experiments", "movies", "start.v1", serde_json::json!({})).await;
         for _ in 0..2 {
             let member = Address::of::<Member>("1");
             router.ask(&member, &remember(Some(("movies", "a"))), AskOptions::default()).await.unwrap();
         }
-        let outcome = told("outcomes", "movies", "get.v1", serde_json::json!({})).await;
+        let outcome = ask("outcomes", "movies", "get.v1", serde_json::json!({})).await;
         assert_eq!(outcome["members"], serde_json::json!([["a", 1]]), "{name}");
-        told("experiments", "movies", "stop.v1", serde_json::json!({})).await;
+        ask("experiments", "movies", "stop.v1", serde_json::json!({})).await;
     }
     assert_eq!(exposures(router, "a").await, 1);
 }

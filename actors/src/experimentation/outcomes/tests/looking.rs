@@ -1,4 +1,4 @@
-//! Looks at any time: how often they err where nothing differs, and that what is shown says what was decided.
+//! Looks at any time: their false positive rate, and the agreement of shown intervals with verdicts.
 
 use std::sync::Arc;
 
@@ -9,11 +9,14 @@ use troupe_runtime::{Context, Decide, Entity, Timestamp};
 
 use super::{Scene, metric, spec};
 use crate::experimentation::experiments;
-use crate::experimentation::experiments::{Experiment, ExperimentSpec, Method, MetricSpec, Of, Plan};
-use crate::experimentation::outcomes::{Enrol, Event, Follow, LookNow, Outcome, Tally};
+use crate::experimentation::experiments::{
+    Aggregation, Experiment, ExperimentSpec, Method, MetricSpec, Plan,
+};
+use crate::experimentation::outcomes::{AddMembers, AddSums, Event, Follow, LookNow, Outcome};
 use crate::experimentation::participants::Change;
 
-/// How often looks after every member call a difference that is not there, by the very outcome that a cluster holds.
+/// Counts the false positives: runs in which a look after every member decides on a difference that does not exist.
+/// Uses the cluster's own outcome.
 fn called_without_a_difference(plan: &Plan, weight: f64, runs: u64, members: u64, draw: Draw) -> f64 {
     let mut experiment = Experiment::create("e");
     let spec = ExperimentSpec { weights: Some(vec![weight, 1.0 - weight]), ..spec() };
@@ -36,12 +39,12 @@ fn called_without_a_difference(plan: &Plan, weight: f64, runs: u64, members: u64
             let [x, z] = draw(&mut random);
             let change = Change { x, xx: x * x, z, zz: z * z, xz: x * z, ..Change::default() };
             let changes = vec![(0, change)];
-            outcome.apply(&Event::Enrolled(Enrol {
+            outcome.apply(&Event::MembersAdded(AddMembers {
                 revision,
                 variation: variation.clone(),
                 covariates: vec![],
             }));
-            outcome.apply(&Event::Tallied(Tally { revision, variation, changes, values: vec![] }));
+            outcome.apply(&Event::SumsAdded(AddSums { revision, variation, changes, values: vec![] }));
             let decision = outcome.decide(&LookNow {}, &Context::at(Timestamp(2), "e", &globals));
             let look = decision.outcome().unwrap().unwrap();
             matches!(look.measured[0].verdict.as_str(), "better" | "worse")
@@ -50,7 +53,7 @@ fn called_without_a_difference(plan: &Plan, weight: f64, runs: u64, members: u64
     called as f64 / runs as f64
 }
 
-/// What a member comes to, and what that is divided by where the metric is a ratio.
+/// A member's numerator and, for a ratio metric, its denominator.
 type Draw = fn(&mut SmallRng) -> [f64; 2];
 
 fn exponential(random: &mut SmallRng) -> [f64; 2] {
@@ -62,18 +65,18 @@ fn gauss(random: &mut SmallRng) -> f64 {
     (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
 }
 
-/// A lognormal number whose logarithm has a deviation of two: one in a thousand is five hundred times the median.
+/// A lognormal number: the standard deviation of its logarithm is two, and one in a thousand is 500 times the median.
 fn lognormal(random: &mut SmallRng) -> [f64; 2] {
     [(2.0 * gauss(random)).exp(), 1.0]
 }
 
-/// Visits, few of most members and hundreds of some, and what came of them, at a rate of each member's own.
+/// Visits and conversions: most members have few visits and some have hundreds, and each member has its own rate.
 fn visits(random: &mut SmallRng) -> [f64; 2] {
     let visits = (1.5 * gauss(random)).exp().ceil();
     [visits * exponential(random)[0], visits]
 }
 
-/// Clicks of which one in fifty views leads to one.
+/// Views and clicks: one view in fifty leads to a click.
 fn clicks(random: &mut SmallRng) -> [f64; 2] {
     let views = exponential(random)[0].mul_add(5.0, 1.0).floor();
     let clicks = (0..views as u32).filter(|_| random.random::<f64>() < 0.02).count();
@@ -85,15 +88,15 @@ fn rare(random: &mut SmallRng) -> [f64; 2] {
 }
 
 #[test]
-fn looks_after_every_member_keep_their_word_for_small_arms_and_skewed_numbers() {
-    let plan = |of: Of, guardrail: bool, ratio: bool| {
+fn looks_after_every_member_keep_alpha_for_small_arms_and_skewed_numbers() {
+    let plan = |of: Aggregation, guardrail: bool, ratio: bool| {
         let per = ratio.then(|| "visit".to_owned());
         let metric = MetricSpec { guardrail, margin: 0.0, per, ..metric("hours", "play", of) };
         Plan { metrics: vec![metric], ..Plan::default() }
     };
-    let mean = plan(Of::Sum, false, false);
-    let guardrail = plan(Of::Sum, true, false);
-    let ratio = plan(Of::Sum, false, true);
+    let mean = plan(Aggregation::Sum, false, false);
+    let guardrail = plan(Aggregation::Sum, true, false);
+    let ratio = plan(Aggregation::Sum, false, true);
     let cases: [(&str, &Plan, f64, Draw); 14] = [
         ("exponential", &mean, 0.5, exponential),
         ("small control", &mean, 0.05, exponential),
@@ -101,7 +104,7 @@ fn looks_after_every_member_keep_their_word_for_small_arms_and_skewed_numbers() 
         ("lognormal", &mean, 0.5, lognormal),
         ("lognormal, small control", &mean, 0.05, lognormal),
         ("lognormal, small variation", &mean, 0.95, lognormal),
-        ("rare, small variation", &plan(Of::Any, false, false), 0.95, rare),
+        ("rare, small variation", &plan(Aggregation::Any, false, false), 0.95, rare),
         ("guardrail of lognormal, small control", &guardrail, 0.05, lognormal),
         ("ratio of visits", &ratio, 0.5, visits),
         ("ratio of visits, small control", &ratio, 0.05, visits),
@@ -111,20 +114,20 @@ fn looks_after_every_member_keep_their_word_for_small_arms_and_skewed_numbers() 
         ("ratio of rare clicks, small variation", &ratio, 0.95, clicks),
     ];
     for (name, plan, weight, draw) in cases {
-        // A small arm has its first fifty members, from which on looks decide, after a thousand of both.
+        // A small arm reaches its first fifty members, from which on looks decide, after a thousand members in total.
         let members = if weight == 0.5 { 1_000 } else { 2_200 };
         let error = called_without_a_difference(plan, weight, 60, members, draw);
         assert!(error <= 0.05, "{name}: {error}");
     }
-    // What is looked at once is not fit for looking often: the test above would see it.
+    // A fixed-horizon method is invalid at every look; the test above detects that.
     let fixed = Plan { method: Method::Fixed, ..mean };
     let error = called_without_a_difference(&fixed, 0.5, 60, 600, exponential);
     assert!(error > 0.15, "{error}");
 }
 
 #[test]
-fn few_members_decide_nothing_at_any_time_looks() {
-    let metrics = vec![metric("hours", "play", Of::Sum)];
+fn sequential_looks_decide_nothing_on_few_members() {
+    let metrics = vec![metric("hours", "play", Aggregation::Sum)];
     let mut scene = Scene::new(Plan { metrics, ..Plan::default() }, 2 * 50);
     for member in 0..2 * 50 {
         let new = member % 2 == 1;
@@ -137,18 +140,21 @@ fn few_members_decide_nothing_at_any_time_looks() {
 }
 
 #[test]
-fn an_interval_never_says_otherwise_than_the_decision() {
-    let guard = |margin: f64| MetricSpec { guardrail: true, margin, ..metric("stays", "play", Of::Sum) };
+fn an_interval_never_contradicts_the_decision() {
+    let guard =
+        |margin: f64| MetricSpec { guardrail: true, margin, ..metric("stays", "play", Aggregation::Sum) };
     for (method, seed) in [Method::Sequential, Method::Fixed, Method::Bayesian].into_iter().zip(0..) {
-        let metrics =
-            vec![metric("hours", "play", Of::Sum), MetricSpec { name: "guard".into(), ..guard(0.1) }];
+        let metrics = vec![
+            metric("hours", "play", Aggregation::Sum),
+            MetricSpec { name: "guard".into(), ..guard(0.1) },
+        ];
         let mut scene = Scene::new(Plan { metrics, method, ..Plan::default() }, 1_200);
         let mut random = SmallRng::seed_from_u64(seed);
         let mut said = std::collections::BTreeSet::new();
         for member in 0..1_200 {
             let new = member % 4 == 1;
             scene.expose(member, if new { "new" } else { "old" });
-            // Worse by nearly three parts in ten, and by none among the first.
+            // Worse by nearly 30 %, but not among the first 300 members.
             let less = if new && member > 300 { 0.6 } else { 1.0 };
             scene.event(member, "play", (lognormal(&mut random)[0].sqrt() * less) as f32);
             if member < 250 {
@@ -171,7 +177,7 @@ fn an_interval_never_says_otherwise_than_the_decision() {
 
 #[test]
 fn a_first_variation_below_zero_does_not_turn_good_into_bad() {
-    let metrics = vec![metric("balance", "play", Of::Sum)];
+    let metrics = vec![metric("balance", "play", Aggregation::Sum)];
     let mut scene = Scene::new(Plan { metrics, ..Plan::default() }, 400);
     for member in 0..400 {
         let new = member % 2 == 1;
@@ -185,18 +191,18 @@ fn a_first_variation_below_zero_does_not_turn_good_into_bad() {
 }
 
 #[test]
-fn a_first_variation_of_nothing_and_arms_without_variance_have_a_difference_and_a_verdict() {
-    // What each member of both variations has.
+fn a_first_variation_of_zero_and_arms_without_variance_have_a_difference_and_a_verdict() {
+    // The value of each member, the same function for both variations or one for each.
     type Values = fn(usize) -> f32;
     let cases: [(&str, Values, Values, &str); 4] = [
-        ("nobody in the first", |_| 0.0, |member| (member % 3) as f32, "better"),
-        ("all alike in each", |_| 0.0, |_| 2.0, "better"),
-        ("all alike in one", |member| (member % 5) as f32, |_| 0.0, "worse"),
+        ("all zero in the first", |_| 0.0, |member| (member % 3) as f32, "better"),
+        ("no variance in either", |_| 0.0, |_| 2.0, "better"),
+        ("no variance in one", |member| (member % 5) as f32, |_| 0.0, "worse"),
         ("all alike", |_| 0.0, |_| 0.0, "open"),
     ];
     for method in [Method::Sequential, Method::Fixed, Method::Bayesian] {
         for (name, old, new, expected) in cases {
-            let metrics = vec![metric("hours", "play", Of::Sum)];
+            let metrics = vec![metric("hours", "play", Aggregation::Sum)];
             let mut scene = Scene::new(Plan { metrics, method, ..Plan::default() }, 400);
             for member in 0..400 {
                 let is_new = member % 2 == 1;
@@ -226,7 +232,7 @@ fn a_first_variation_of_nothing_and_arms_without_variance_have_a_difference_and_
             let words = match expected {
                 "better" => "a difference of +",
                 "worse" => "hours in new: ",
-                _ => "nothing can be said yet",
+                _ => "no decision yet",
             };
             assert!(look.words.contains(words), "{name}");
         }

@@ -6,10 +6,11 @@ use troupe_runtime::entity::{Answer, Globals};
 use troupe_runtime::{Command, Context, Decide, Entity, Timestamp, wire};
 
 use super::state::LOOKS_MAX;
-use super::{Enrol, Follow, GetOutcome, LookNow, LookView, Outcome, OutcomeView, Tally, Withdraw};
+use super::{AddMembers, AddSums, Follow, GetOutcome, LookNow, LookView, Outcome, OutcomeView, Withdraw};
 use crate::experimentation::experiments;
 use crate::experimentation::experiments::{
-    Conclude, Correction, Experiment, ExperimentSpec, Good, Method, MetricSpec, Of, Plan, Variation,
+    Aggregation, Conclude, Correction, Direction, Experiment, ExperimentSpec, Method, MetricSpec, Plan,
+    Variation,
 };
 use crate::experimentation::participants::{Expose, Measure, Participant};
 
@@ -17,7 +18,7 @@ mod looking;
 mod quantiles;
 mod stored;
 
-pub(crate) fn metric(name: &str, event: &str, of: Of) -> MetricSpec {
+pub(crate) fn metric(name: &str, event: &str, of: Aggregation) -> MetricSpec {
     MetricSpec {
         name: name.into(),
         event: event.into(),
@@ -25,7 +26,7 @@ pub(crate) fn metric(name: &str, event: &str, of: Of) -> MetricSpec {
         cap: None,
         per: None,
         quantile: None,
-        good: Good::Up,
+        good: Direction::Up,
         guardrail: false,
         margin: 0.0,
         cuped: false,
@@ -44,7 +45,7 @@ fn spec() -> ExperimentSpec {
     }
 }
 
-/// An experiment, its outcome and its participants, with effects delivered at once.
+/// An experiment, its outcome and its participants; effects are delivered at once.
 struct Scene {
     globals: Globals,
     experiment: Experiment,
@@ -112,9 +113,9 @@ impl Scene {
         events.iter().for_each(|event| self.participants[member].apply(&wire::decode(event).unwrap()));
         for effect in effects {
             match effect.verb.as_str() {
-                Enrol::VERB => self.outcome(&wire::decode::<Enrol>(&effect.body).unwrap()),
+                AddMembers::VERB => self.outcome(&wire::decode::<AddMembers>(&effect.body).unwrap()),
                 Withdraw::VERB => self.outcome(&wire::decode::<Withdraw>(&effect.body).unwrap()),
-                Tally::VERB => self.outcome(&wire::decode::<Tally>(&effect.body).unwrap()),
+                AddSums::VERB => self.outcome(&wire::decode::<AddSums>(&effect.body).unwrap()),
                 verb => panic!("{verb}"),
             }
         }
@@ -142,10 +143,16 @@ impl Scene {
 }
 
 #[test]
-fn sums_told_event_by_event_are_those_of_the_members_totals() {
-    let capped = MetricSpec { cap: Some(6.0), cuped: true, ..metric("hours", "play", Of::Sum) };
-    let ratio = MetricSpec { per: Some("visit".into()), ..metric("plays a visit", "play", Of::Count) };
-    let metrics = vec![metric("plays", "play", Of::Count), capped, metric("played", "play", Of::Any), ratio];
+fn sums_updated_event_by_event_equal_the_sums_of_the_members_totals() {
+    let capped = MetricSpec { cap: Some(6.0), cuped: true, ..metric("hours", "play", Aggregation::Sum) };
+    let ratio =
+        MetricSpec { per: Some("visit".into()), ..metric("plays a visit", "play", Aggregation::Count) };
+    let metrics = vec![
+        metric("plays", "play", Aggregation::Count),
+        capped,
+        metric("played", "play", Aggregation::Any),
+        ratio,
+    ];
     let mut scene = Scene::new(Plan { metrics, ..Plan::default() }, 40);
     let mut random = SmallRng::seed_from_u64(1);
     let mut expected = [0.0; 8];
@@ -181,7 +188,7 @@ fn sums_told_event_by_event_are_those_of_the_members_totals() {
 
 #[test]
 fn a_member_in_two_variations_is_taken_out_of_both_and_counts_once_as_mixed() {
-    let metrics = vec![metric("hours", "play", Of::Sum)];
+    let metrics = vec![metric("hours", "play", Aggregation::Sum)];
     let mut scene = Scene::new(Plan { metrics, ..Plan::default() }, 2);
     scene.expose(0, "old");
     scene.expose(0, "old");
@@ -199,7 +206,7 @@ fn a_member_in_two_variations_is_taken_out_of_both_and_counts_once_as_mixed() {
 
 #[test]
 fn a_lift_is_decided_once_by_looks_that_may_be_taken_at_any_time() {
-    let metrics = vec![metric("hours", "play", Of::Sum)];
+    let metrics = vec![metric("hours", "play", Aggregation::Sum)];
     let mut scene = Scene::new(Plan { metrics, ..Plan::default() }, 4_000);
     let mut random = SmallRng::seed_from_u64(7);
     assert_eq!(scene.look().verdict, "no_data");
@@ -213,7 +220,7 @@ fn a_lift_is_decided_once_by_looks_that_may_be_taken_at_any_time() {
         }
     }
     let view = scene.view();
-    let decided = view.decided.expect("a lift of a half is seen");
+    let decided = view.decided.expect("a lift of 50 % is detected");
     assert_eq!(decided.verdict, "winner");
     assert_eq!(scene.concluded.len(), 1, "{:?}", scene.concluded);
     assert!(decided.at < view.looks.last().unwrap().at, "it was decided before the end");
@@ -225,7 +232,7 @@ fn a_lift_is_decided_once_by_looks_that_may_be_taken_at_any_time() {
 
 #[test]
 fn a_fixed_horizon_decides_only_when_the_experiment_was_stopped() {
-    let metrics = vec![metric("hours", "play", Of::Sum)];
+    let metrics = vec![metric("hours", "play", Aggregation::Sum)];
     let mut scene = Scene::new(Plan { metrics, method: Method::Fixed, ..Plan::default() }, 200);
     for member in 0..200 {
         scene.expose(member, if member % 2 == 1 { "new" } else { "old" });
@@ -235,7 +242,7 @@ fn a_fixed_horizon_decides_only_when_the_experiment_was_stopped() {
     assert_eq!((look.verdict.as_str(), look.measured[0].verdict.as_str()), ("open", "better"));
     let ctx = Context::at(Timestamp(scene.now), "e", &scene.globals);
     let decision = scene.outcome.decide(&Follow { runs: false }, &ctx);
-    let [(_, Some(timer))] = decision.timers() else { panic!("it looks by itself when it has stopped") };
+    let [(_, Some(timer))] = decision.timers() else { panic!("it sets a timer for the last look") };
     assert!(timer.due > Timestamp(scene.now) && timer.every_ms.is_none(), "{timer:?}");
     scene.outcome(&Follow { runs: false });
     assert_eq!(scene.look().verdict, "winner");
@@ -243,8 +250,8 @@ fn a_fixed_horizon_decides_only_when_the_experiment_was_stopped() {
 }
 
 #[test]
-fn arms_of_the_wrong_size_and_broken_guardrails_stop_what_is_to_stop() {
-    let guard = MetricSpec { guardrail: true, margin: 0.05, ..metric("stays", "visit", Of::Sum) };
+fn arms_of_the_wrong_size_and_broken_guardrails_stop_an_experiment_that_stops_on_harm() {
+    let guard = MetricSpec { guardrail: true, margin: 0.05, ..metric("stays", "visit", Aggregation::Sum) };
     let plan = Plan { metrics: vec![guard], stops_on_harm: true, ..Plan::default() };
     let mut scene = Scene::new(plan.clone(), 600);
     for member in 0..600 {
@@ -266,7 +273,7 @@ fn arms_of_the_wrong_size_and_broken_guardrails_stop_what_is_to_stop() {
 
 #[test]
 fn many_looks_are_thinned_from_the_old_end_and_the_decision_stays() {
-    let metrics = vec![metric("hours", "play", Of::Sum)];
+    let metrics = vec![metric("hours", "play", Aggregation::Sum)];
     let mut scene = Scene::new(Plan { metrics, ..Plan::default() }, 1);
     scene.expose(0, "old");
     for _ in 0..3 * LOOKS_MAX {
@@ -281,7 +288,7 @@ fn many_looks_are_thinned_from_the_old_end_and_the_decision_stays() {
 
 #[test]
 fn what_was_measured_under_another_definition_is_not_mixed_in() {
-    let metrics = vec![metric("hours", "play", Of::Sum)];
+    let metrics = vec![metric("hours", "play", Aggregation::Sum)];
     let mut scene = Scene::new(Plan { metrics, ..Plan::default() }, 2);
     scene.expose(0, "old");
     scene.event(0, "play", 3.0);
@@ -299,11 +306,11 @@ fn what_was_measured_under_another_definition_is_not_mixed_in() {
 }
 
 #[test]
-fn a_member_is_in_as_many_experiments_as_it_has_room_for_and_never_twice_in_one() {
+fn a_member_is_in_a_bounded_number_of_experiments_and_never_twice_in_one() {
     let named = |at: usize| format!("e{at:02}");
     let running = |at: usize| {
         let mut experiment = Experiment::create(&named(at));
-        let metrics = vec![metric("hours", "play", Of::Sum)];
+        let metrics = vec![metric("hours", "play", Aggregation::Sum)];
         for event in [
             experiments::Event::Defined(spec()),
             experiments::Event::Planned(Plan { metrics, ..Plan::default() }),
@@ -320,7 +327,7 @@ fn a_member_is_in_as_many_experiments_as_it_has_room_for_and_never_twice_in_one(
         let expose = Expose { experiment: named(at), variation: "old".into() };
         let decision = member.decide(&expose, &Context::at(Timestamp(9), "m", globals));
         let said = decision.outcome().map(|reply| reply.unwrap().first).map_err(|one| one.code.clone());
-        let enrolled = decision.effects().iter().filter(|effect| effect.verb == Enrol::VERB).count();
+        let enrolled = decision.effects().iter().filter(|effect| effect.verb == AddMembers::VERB).count();
         let events: Vec<_> = decision.events().iter().map(wire::encode).collect();
         events.iter().for_each(|event| member.apply(&wire::decode(event).unwrap()));
         said.map(|first| (first, enrolled))
@@ -328,22 +335,22 @@ fn a_member_is_in_as_many_experiments_as_it_has_room_for_and_never_twice_in_one(
     for at in 0..64 {
         assert_eq!(expose(at, &globals), Ok((true, 1)), "{at}");
     }
-    assert_eq!(expose(64, &globals), Err("TOO_MANY".to_owned()), "all others run");
+    assert_eq!(expose(64, &globals), Err("TOO_MANY".to_owned()), "all 64 run");
     for at in 0..64 {
         assert_eq!(expose(at, &globals), Ok((false, 0)), "{at} was counted");
     }
     let mut over = running(30);
     over.apply(&experiments::Event::Stopped);
     globals.publish(vec![(Experiment::KIND, named(30), Arc::new(over) as _)]);
-    assert_eq!(expose(64, &globals), Ok((true, 1)), "in the place of one that is over");
-    assert_eq!(expose(0, &globals), Ok((false, 0)), "and of no other");
+    assert_eq!(expose(64, &globals), Ok((true, 1)), "replaces a stopped one");
+    assert_eq!(expose(0, &globals), Ok((false, 0)), "and replaces no other");
     assert_eq!(expose(65, &globals), Err("TOO_MANY".to_owned()));
 }
 
 #[test]
-fn who_is_forced_sees_a_variation_and_is_not_measured() {
+fn a_forced_member_sees_a_variation_and_is_not_measured() {
     let plan = Plan {
-        metrics: vec![metric("hours", "play", Of::Sum)],
+        metrics: vec![metric("hours", "play", Aggregation::Sum)],
         forced: vec![("m".into(), "new".into())],
         ..Plan::default()
     };
@@ -356,8 +363,8 @@ fn who_is_forced_sees_a_variation_and_is_not_measured() {
 }
 
 #[test]
-fn a_value_beyond_single_precision_spoils_no_sums() {
-    let metrics = vec![metric("hours", "play", Of::Sum)];
+fn a_value_beyond_single_precision_does_not_corrupt_the_sums() {
+    let metrics = vec![metric("hours", "play", Aggregation::Sum)];
     let mut scene = Scene::new(Plan { metrics, ..Plan::default() }, 1);
     scene.expose(0, "old");
     for value in [f32::INFINITY, f32::NAN] {
@@ -369,7 +376,7 @@ fn a_value_beyond_single_precision_spoils_no_sums() {
 }
 
 #[test]
-fn exposures_of_nothing_that_runs_are_refused() {
+fn exposures_to_experiments_that_do_not_run_are_refused() {
     let mut scene = Scene::new(Plan::default(), 1);
     let expose = |experiment: &str, variation: &str| Expose {
         experiment: experiment.into(),
@@ -380,9 +387,10 @@ fn exposures_of_nothing_that_runs_are_refused() {
 }
 
 #[test]
-fn chances_are_not_corrected_as_if_they_were_p_values() {
+fn bayesian_probabilities_are_not_corrected_as_p_values() {
     for correction in [Correction::Holm, Correction::BenjaminiHochberg] {
-        let metrics = vec![metric("hours", "play", Of::Sum), metric("plays", "play", Of::Count)];
+        let metrics =
+            vec![metric("hours", "play", Aggregation::Sum), metric("plays", "play", Aggregation::Count)];
         let plan = Plan { metrics, correction, method: Method::Bayesian, ..Plan::default() };
         let mut scene = Scene::new(plan, 400);
         for member in 0..400 {

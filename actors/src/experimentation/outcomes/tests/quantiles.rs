@@ -4,9 +4,9 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::{Scene, metric};
-use crate::experimentation::experiments::{Good, MetricSpec, Of, Plan};
+use crate::experimentation::experiments::{Aggregation, Direction, MetricSpec, Plan};
 
-/// A delay whose median is compared, at these two levels, of this many members.
+/// An experiment on the median delay, with these two levels and this many members.
 fn delays(metric: MetricSpec, levels: [f32; 2], members: usize) -> Scene {
     let mut scene = Scene::new(Plan { metrics: vec![metric], ..Plan::default() }, members);
     let mut random = SmallRng::seed_from_u64(2);
@@ -18,7 +18,7 @@ fn delays(metric: MetricSpec, levels: [f32; 2], members: usize) -> Scene {
 }
 
 fn median() -> MetricSpec {
-    MetricSpec { quantile: Some(0.5), good: Good::Down, ..metric("delay", "play", Of::Sum) }
+    MetricSpec { quantile: Some(0.5), good: Direction::Down, ..metric("delay", "play", Aggregation::Sum) }
 }
 
 #[test]
@@ -28,13 +28,13 @@ fn a_quantile_is_judged_by_its_bands() {
     let delay = &look.measured[0];
     assert_eq!(delay.verdict, "worse", "{delay:?}");
     let (low, high) = delay.interval.unwrap();
-    assert!(low < 0.8 && high > 0.8 && low > 0.4 && high < 1.2, "in parts of the first: {delay:?}");
+    assert!(low < 0.8 && high > 0.8 && low > 0.4 && high < 1.2, "relative to the first: {delay:?}");
     assert!((delay.effect.unwrap() - 0.8).abs() < 0.05, "{delay:?}");
 }
 
 #[test]
 fn a_guardrail_of_a_quantile_has_its_margin() {
-    // Eight parts in ten slower.
+    // 80 % slower.
     for (margin, expected) in [(0.0, "worse"), (0.3, "worse"), (1.0, "better"), (0.8, "open")] {
         let guard = MetricSpec { guardrail: true, margin, ..median() };
         let look = delays(guard, [100.0, 200.0], 4_000).look();
@@ -44,7 +44,7 @@ fn a_guardrail_of_a_quantile_has_its_margin() {
 }
 
 #[test]
-fn a_busy_member_is_one_member_to_a_quantile_and_takes_its_value_along() {
+fn a_busy_member_counts_once_in_a_quantile_and_its_value_leaves_with_it() {
     let mut scene = Scene::new(Plan { metrics: vec![median()], ..Plan::default() }, 2);
     scene.expose(0, "old");
     scene.expose(1, "new");

@@ -1,13 +1,13 @@
-//! Looks of builds that knew no differences, and looks that know them.
+//! Decoding of looks stored without differences, and round trips of looks with them.
 
 use bincode::{Decode, Encode};
 use troupe_runtime::{Timestamp, wire};
 
 use super::Scene;
-use crate::experimentation::experiments::{MetricSpec, Of, Plan};
+use crate::experimentation::experiments::{Aggregation, MetricSpec, Plan};
 use crate::experimentation::outcomes::{Decided, Event, LookView, Measured, Outcome, OutcomeView};
 
-/// As builds before there were differences had them.
+/// A measurement in the form of builds without differences.
 #[derive(Encode, Decode, Clone, Debug, PartialEq)]
 struct Then {
     metric: String,
@@ -54,12 +54,12 @@ fn look_then(measured: Vec<Then>) -> LookThen {
         imbalance_p: Some(0.5),
         measured,
         verdict: "open".into(),
-        words: "nothing can be said yet".into(),
+        words: "no decision yet".into(),
     }
 }
 
 #[test]
-fn a_quantiles_effect_of_old_is_read_as_the_difference_that_it_was() {
+fn a_quantile_effect_stored_by_an_older_build_is_read_as_a_difference() {
     for (name, one, difference, absolute, effect, relative) in [
         (
             "absolute",
@@ -84,7 +84,7 @@ fn a_quantiles_effect_of_old_is_read_as_the_difference_that_it_was() {
 }
 
 #[test]
-fn looks_without_differences_are_stored_as_they_always_were() {
+fn looks_without_differences_are_stored_in_the_old_shape() {
     let old = look_then(vec![then(100.0, 180.0, 0.8, (0.1, 1.5))]);
     let bytes = wire::encode(&old);
     let look: LookView = wire::decode(&bytes).unwrap();
@@ -102,10 +102,10 @@ fn looks_without_differences_are_stored_as_they_always_were() {
 }
 
 #[test]
-fn differences_come_back_from_every_place_that_looks_are_stored_in() {
+fn differences_survive_in_every_place_where_looks_are_stored() {
     let metrics = vec![
-        super::metric("hours", "play", Of::Sum),
-        MetricSpec { cuped: true, ..super::metric("plays", "play", Of::Count) },
+        super::metric("hours", "play", Aggregation::Sum),
+        MetricSpec { cuped: true, ..super::metric("plays", "play", Aggregation::Count) },
     ];
     let mut scene = Scene::new(Plan { metrics, ..Plan::default() }, 200);
     assert_eq!(scene.look().measured, []);

@@ -1,4 +1,4 @@
-//! The entities of this container.
+//! The kinds of this container.
 
 use troupe_runtime::Registry;
 
