@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Options;
+use super::options::Options;
 
 /// The backoff before the `attempt`-th start in a row, counted from one, without jitter.
 pub(super) fn ceiling(options: &Options, attempt: u32) -> Duration {

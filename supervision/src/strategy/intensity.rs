@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Options;
+use super::options::Options;
 
 /// Times of the restarts within the period. Bounded by `restarts_max`.
 ///

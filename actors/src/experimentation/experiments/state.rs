@@ -130,13 +130,13 @@ impl Entity for Experiment {
                 self.state = State::Draft;
                 // A batch was assigned to the variations of the old definition.
                 self.later.0.batch = OptionalTail::default();
-                self.begin_anew();
+                self.begin_definition();
             }
             Event::Started => self.state = State::Running,
             Event::Stopped => self.state = State::Stopped,
             Event::Planned(plan) => {
                 self.later.0.plan = plan.clone();
-                self.begin_anew();
+                self.begin_definition();
             }
             Event::Began(at) => {
                 self.state = State::Running;
@@ -146,14 +146,14 @@ impl Entity for Experiment {
             Event::Concluded(conclusion) => self.later.0.conclusion = Some(conclusion.clone()),
             Event::Stratified(batch) => {
                 self.later.0.batch = OptionalTail(batch.clone());
-                self.begin_anew();
+                self.begin_definition();
             }
         }
     }
 }
 
 impl Experiment {
-    fn begin_anew(&mut self) {
+    fn begin_definition(&mut self) {
         self.later.0.revision += 1;
         self.later.0.conclusion = None;
     }

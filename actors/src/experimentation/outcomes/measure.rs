@@ -79,7 +79,7 @@ struct Reading {
     reach: f64,
 }
 
-fn said(seen: &Effect, metric: &MetricSpec, plan: &Plan) -> Result<Reading, AnalysisError> {
+fn reading(seen: &Effect, metric: &MetricSpec, plan: &Plan) -> Result<Reading, AnalysisError> {
     let alpha = plan.alpha();
     let (p, low, high) = match plan.method {
         Method::Sequential => {
@@ -110,12 +110,12 @@ fn of_members(a: &Joint, b: &Joint, metric: &MetricSpec, plan: &Plan) -> Result<
     let cuped = metric.cuped && metric.per.is_none();
     let contrast = Contrast::of(a, b, shape, cuped, plan.method == Method::Sequential)?;
     let seen = contrast.beyond(0.0);
-    let Reading { p, interval: absolute, reach } = said(&seen, metric, plan)?;
+    let Reading { p, interval: absolute, reach } = reading(&seen, metric, plan)?;
     // The improvement of the second arm, plus the allowed margin.
     let sign = if metric.good == Direction::Up { 1.0 } else { -1.0 };
     let allowed = contrast.beyond(-sign * metric.margin * seen.baseline.signum());
     let (better, width) = (sign * allowed.difference, reach * allowed.variance.sqrt());
-    let guarded = held((better - width, better + width));
+    let guarded = guardrail_state((better - width, better + width));
     let effect = contrast.relative();
     let interval = contrast.ratios(reach);
     let why = match interval {
@@ -139,7 +139,7 @@ fn of_members(a: &Joint, b: &Joint, metric: &MetricSpec, plan: &Plan) -> Result<
 }
 
 /// `worse` if the whole interval is beyond the margin, `better` if the whole interval is inside it.
-fn held((worst, best): (f64, f64)) -> &'static str {
+fn guardrail_state((worst, best): (f64, f64)) -> &'static str {
     match () {
         () if best < 0.0 => "worse",
         () if worst > 0.0 => "better",
@@ -186,7 +186,7 @@ fn of_quantile(
         // The worst allowed value of the second arm, as a multiple of the first.
         let times = 1.0 - sign * metric.margin * baseline.signum();
         let (low, high) = (b.0 - times * a.1, b.1 - times * a.0);
-        held(if metric.good == Direction::Up { (low, high) } else { (-high, -low) })
+        guardrail_state(if metric.good == Direction::Up { (low, high) } else { (-high, -low) })
     });
     let why = match known {
         Some(_) => String::new(),

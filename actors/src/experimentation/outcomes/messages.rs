@@ -124,7 +124,7 @@ pub struct LookView {
     pub at: Timestamp,
     /// Members of each variation, in the experiment's order.
     pub members: Vec<u64>,
-    /// The p-value of the arms' sizes under the weights; valid at every look under the sequential method.
+    /// The p-value of the arms' sizes under the weights; valid at every look, except under the fixed method.
     pub imbalance_p: Option<f64>,
     /// By metric, then by variation from the second on.
     pub measured: Vec<Measured>,

@@ -128,12 +128,12 @@ impl Entity for Outcome {
                     }
                 }
             }
-            Event::SumsAdded(tally) => {
-                let Some(arm) = self.arm(&tally.variation) else { return };
-                for (place, change) in &tally.changes {
+            Event::SumsAdded(added) => {
+                let Some(arm) = self.arm(&added.variation) else { return };
+                for (place, change) in &added.changes {
                     arm.sums(usize::from(*place)).add(change);
                 }
-                for (place, value) in &tally.values {
+                for (place, value) in &added.values {
                     arm.values(usize::from(*place)).add(*value);
                 }
             }

@@ -173,7 +173,7 @@ fn the_order_of_arrival_does_not_matter_within_a_window() {
 }
 
 #[test]
-fn each_status_says_why_there_is_no_value() {
+fn each_status_gives_the_reason_for_a_missing_value() {
     let specs = vec![
         feature("sum_1h", Op::Sum, Source::Value, HOUR),
         feature("count_1h", Op::Count, Source::Value, HOUR),

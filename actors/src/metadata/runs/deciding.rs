@@ -68,7 +68,7 @@ impl Decide<Beat> for Run {
     fn decide(&self, _ask: &Beat, ctx: &Context<'_>) -> Decision<Self, Beat> {
         match self.begun() {
             Err(refused) => Decision::refuse(refused),
-            Ok(_) => self.heard(ctx).reply(()),
+            Ok(_) => self.sign_of_life(ctx).reply(()),
         }
     }
 }
@@ -104,7 +104,7 @@ impl Decide<NewStep> for Run {
             let why = format!("a run has at most {STEPS_MAX} steps: begin another run");
             return Decision::refuse(Refused::field("TOO_MANY_STEPS", "step_name", why));
         }
-        self.heard(ctx)
+        self.sign_of_life(ctx)
             .and(Self::changed(ctx, Change::Step(ask.step.clone(), ask.made.clone())))
             .reply(Created { fresh: true })
     }
@@ -141,7 +141,7 @@ impl Decide<NewTask> for Run {
         let task = ask.id.clone().or_else(|| number.map(|number| number.to_string())).unwrap_or_default();
         let block = block_of(ctx.key, &task);
         let add = AddTask { step: ask.step.clone(), task: task.clone(), made: ask.made.clone(), at: ctx.now };
-        self.heard(ctx)
+        self.sign_of_life(ctx)
             .and(Self::changed(ctx, Change::Task(ask.step.clone(), block.clone(), number)))
             .tell(Address::of::<Tasks>(block), &add)
             .reply(TaskMade { task, at: ctx.now })
@@ -161,7 +161,7 @@ impl Decide<Hear> for Run {
             return Decision::refuse(Refused::field("BAD_HEARD", "heard", why));
         }
         let mut end = self.live.0.end_step.clone();
-        let mut decision = self.heard(ctx);
+        let mut decision = self.sign_of_life(ctx);
         for heard in &ask.heard {
             match heard {
                 Heard::Alive => {}
@@ -254,7 +254,7 @@ impl Decide<Log> for Run {
             }
         }
         let change = Change::Logged(ask.metrics.clone(), ask.params.clone(), ask.notes.clone());
-        let mut decision = self.heard(ctx).and(Self::changed(ctx, change));
+        let mut decision = self.sign_of_life(ctx).and(Self::changed(ctx, change));
         let mut drawn: std::collections::BTreeMap<String, Draw> = std::collections::BTreeMap::new();
         for (name, point) in &ask.metrics {
             drawn.entry(bucket_of(ctx.key, name)).or_default().points.push((name.clone(), *point));
@@ -275,7 +275,7 @@ impl Decide<DropNote> for Run {
             let why = format!("the run has no tag {:?}", ask.key);
             return Decision::refuse(Refused::new("TAG_NOT_FOUND", why));
         }
-        self.heard(ctx).and(Self::changed(ctx, Change::NoteDropped(ask.key.clone()))).reply(())
+        self.sign_of_life(ctx).and(Self::changed(ctx, Change::NoteDropped(ask.key.clone()))).reply(())
     }
 }
 

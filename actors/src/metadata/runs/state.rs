@@ -159,7 +159,7 @@ impl Run {
     }
 
     /// Reverts a missed-heartbeat failure, after a sign of life.
-    pub(super) fn heard<C: Command>(&self, ctx: &Context<'_>) -> Decision<Self, C> {
+    pub(super) fn sign_of_life<C: Command>(&self, ctx: &Context<'_>) -> Decision<Self, C> {
         let decision = Decision::event(Event::Beaten(ctx.now));
         if !self.live.0.silent {
             return decision;

@@ -114,7 +114,7 @@ impl Tasks {
     }
 
     /// Adds a sign of life of a task, with the report to the run.
-    fn heard<C: Command>(
+    fn sign_of_life<C: Command>(
         &self,
         ctx: &Context<'_>,
         (step, task): (&str, &str),
@@ -186,7 +186,7 @@ fn attempt(record: &NewRecord) -> Option<(u32, bool)> {
 }
 
 /// Adds lineage edges from the run and from the record's artifact to a model version.
-fn led<C: Command>(
+fn link_model<C: Command>(
     ctx: &Context<'_>,
     decision: Decision<Tasks, C>,
     ask: &NoteTask,
@@ -287,7 +287,7 @@ impl Decide<BeatTask> for Tasks {
     fn decide(&self, ask: &BeatTask, ctx: &Context<'_>) -> Decision<Self, BeatTask> {
         match self.task(&ask.step, &ask.task) {
             Err(refused) => Decision::refuse(refused),
-            Ok(_) => self.heard(ctx, (&ask.step, &ask.task), Vec::new(), None).reply(()),
+            Ok(_) => self.sign_of_life(ctx, (&ask.step, &ask.task), Vec::new(), None).reply(()),
         }
     }
 }
@@ -323,10 +323,10 @@ impl Decide<NoteTask> for Tasks {
         let models: Vec<NewRecord> =
             fresh.iter().filter(|record| record.kind == MODEL_RECORD).cloned().collect();
         let change = (!fresh.is_empty()).then(|| Change::Noted(ask.task.clone(), fresh));
-        let decision = self.heard(ctx, (&ask.step, &ask.task), said, change);
+        let decision = self.sign_of_life(ctx, (&ask.step, &ask.task), said, change);
         models
             .iter()
-            .fold(decision, |decision, record| led(ctx, decision, ask, record))
+            .fold(decision, |decision, record| link_model(ctx, decision, ask, record))
             .reply(KeptCount { count })
     }
 }
@@ -354,7 +354,7 @@ impl Decide<AddArtifacts> for Tasks {
         }
         let count = ask.artifacts.len() as u64;
         let change = (!fresh.is_empty()).then(|| Change::Made(ask.task.clone(), fresh));
-        self.heard(ctx, (&ask.step, &ask.task), Vec::new(), change).reply(KeptCount { count })
+        self.sign_of_life(ctx, (&ask.step, &ask.task), Vec::new(), change).reply(KeptCount { count })
     }
 }
 

@@ -1,5 +1,11 @@
-use super::super::backoff::ceiling;
-use super::*;
+use std::time::Duration;
+
+use troupe_runtime::supervised::Restart;
+
+use super::rules::{Child, Phase};
+use super::{Ending, Plan, Verdict};
+use crate::strategy::backoff::{ceiling, mix};
+use crate::strategy::{Options, Strategy};
 
 const PERMANENT: Restart = Restart::Permanent;
 const TRANSIENT: Restart = Restart::Transient;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use troupe_runtime::supervised::Restart;
 
-use super::backoff::{mix, pause};
-use super::intensity::Recent;
-use super::{Options, Strategy};
+use crate::strategy::backoff::{mix, pause};
+use crate::strategy::intensity::Recent;
+use crate::strategy::options::{Options, Strategy};
 
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum Verdict {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// Starts when this round is over.
     Waits {
         round: u64,
@@ -54,9 +54,9 @@ enum Phase {
 }
 
 #[derive(Debug, Clone)]
-struct Child {
-    restart: Restart,
-    phase: Phase,
+pub(super) struct Child {
+    pub(super) restart: Restart,
+    pub(super) phase: Phase,
     /// Starts in a row without a healthy run.
     attempts: u32,
 }
@@ -65,7 +65,7 @@ struct Child {
 #[derive(Debug, Clone)]
 pub struct Plan {
     options: Options,
-    children: Vec<Child>,
+    pub(super) children: Vec<Child>,
     recent: Recent,
     round: u64,
     seed: u64,
@@ -166,6 +166,3 @@ impl Plan {
         stop
     }
 }
-
-#[cfg(test)]
-mod tests;
