@@ -1,8 +1,8 @@
 //! Spinnaker: pipelines, their executions, and the traffic that versions get.
 
-mod entities;
 pub mod executions;
+mod kinds;
 pub mod pipelines;
 pub mod traffic;
 
-pub use entities::register;
+pub use kinds::register;

@@ -1,7 +1,7 @@
 //! ML observability: monitors over rows and labels, and the series that the platform keeps of itself.
 
-mod entities;
+mod kinds;
 pub mod monitors;
 pub mod series;
 
-pub use entities::register;
+pub use kinds::register;

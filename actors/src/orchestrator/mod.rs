@@ -1,8 +1,8 @@
 //! Maestro: definitions of workflows, their runs, and the permits that bound them.
 
-mod entities;
+mod kinds;
 pub mod permits;
 pub mod runs;
 pub mod workflows;
 
-pub use entities::register;
+pub use kinds::register;
