@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use troupe_runtime::cluster::{Disk, Facts, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
+use troupe_runtime::cluster::{Disk, Facts, Runtime, RuntimeConfig, RuntimeSpec};
+use troupe_runtime::node_spec::NodeSpec;
 use troupe_runtime::shard::{Append, Unread};
 use troupe_runtime::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit};
 use troupe_runtime::supervised::Actor;

@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use troupe_gateway::{Gateway, Platform};
 use troupe_runtime::cluster::Runtime;
-use troupe_runtime::placement::Operator;
 use troupe_runtime::supervised::ChildSpec;
 use troupe_runtime::{AskError, NodeId, Registry, wire};
 use troupe_supervision::console::{Console, ConsoleConfig, TreeSource};
@@ -284,7 +283,7 @@ fn gateway_of(
 fn console_of(node: &Parts, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Console {
     Console {
         inspect: node.runtime.inspect(),
-        operate: Arc::new(Operator::new(node.runtime.clone())),
+        operate: Arc::new(node.runtime.operator()),
         cluster: node.runtime.spec().cluster.clone(),
         trees: Arc::new(Trees(node.runtime.clone())),
         journal: node.journal.clone(),

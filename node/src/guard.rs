@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use troupe_actors::models::{Model, Publish};
 use troupe_inference::Recommender;
 use troupe_runtime::entity::{KindSpec, VerbSpec};
-use troupe_runtime::placement::{Cluster, GetCluster};
+use troupe_runtime::membership::{Cluster, GetCluster};
 use troupe_runtime::routing::Dispatch;
 use troupe_runtime::shard::NearAnswer;
 use troupe_runtime::transport::{AskOne, Outcome};

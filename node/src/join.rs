@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde_json::Value;
-use troupe_runtime::cluster::NodeSpec;
+use troupe_runtime::node_spec::NodeSpec;
 
 use crate::config::{Config, NodeTable};
 

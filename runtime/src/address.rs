@@ -7,8 +7,6 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::entity::Entity;
-
 /// Longest key accepted, in bytes.
 pub const KEY_BYTES_MAX: usize = 256;
 
@@ -64,12 +62,6 @@ pub enum AddressError {
 }
 
 impl Address {
-    /// The address of `key` under the kind of `E`.
-    #[must_use]
-    pub fn of<E: Entity>(key: impl Into<String>) -> Self {
-        Self { kind: E::KIND.to_owned(), key: key.into() }
-    }
-
     /// An address from parts that come from outside.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 use crate::address::{Address, ShardId};
 use crate::entity::Effect;
 use crate::shard::{Answer, Batch, Item, Ledger, LentBatch};
-use crate::storage::{LogEntry, Record, Vote, wal_properties};
+use crate::storage::wal_properties;
 use crate::time::Timestamp;
 use crate::transport::{AskBatch, AskOne, EffectBatch, Envelope, ReplyBatch, ServiceCall, frame};
 use crate::wire;
@@ -152,16 +152,4 @@ fn ledgers() -> Vec<Vec<u8>> {
     let mut empty = Vec::new();
     Ledger::default().encode_into(&mut empty);
     vec![bytes, empty]
-}
-
-/// Records of a few groups, for segments.
-pub(crate) fn records() -> Vec<(ShardId, Vec<Record>)> {
-    let entry =
-        |index| Record::Entry(LogEntry { index, term: 2, kind: 0, data: vec![index.to_le_bytes()[0]; 20] });
-    vec![
-        (ShardId(1), vec![Record::Replica { id: 1 }, entry(1)]),
-        (ShardId(2), vec![Record::Vote(Vote { term: 2, voted_for: 3, committed: 1 }), entry(1), entry(2)]),
-        (ShardId(1), vec![entry(2)]),
-        (ShardId(1), vec![Record::Reset { index: 9, term: 2 }]),
-    ]
 }

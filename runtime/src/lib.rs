@@ -15,12 +15,16 @@ pub mod entity;
 pub mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod inspect;
+pub mod membership;
+pub mod node_spec;
 pub mod observe;
 pub mod placement;
 #[doc(hidden)]
 pub mod planted;
 pub mod replication;
 pub mod routing;
+pub mod rpc;
 pub mod shard;
 #[doc(hidden)]
 pub mod sim;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use troupe_runtime::membership::{Duty, NodeState};
 use troupe_runtime::observe::Role;
-use troupe_runtime::placement::{Duty, NodeState, Operate as _, Operator, PlacementConfig};
+use troupe_runtime::placement::{Operate as _, Operator, PlacementConfig};
 use troupe_runtime::{Address, AskOptions, NodeId, Router, ShardId};
 
 use super::toy::{Account, Deposit, Get};
@@ -34,7 +35,7 @@ async fn holds(router: &Router, ids: u64) {
 }
 
 fn operator(world: &World, node: u16) -> Operator {
-    Operator::new(world.node(node).clone())
+    world.node(node).operator()
 }
 
 /// A node comes to the cluster.

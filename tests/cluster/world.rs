@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use troupe_runtime::cluster::{MemoryDisk, NodeSpec, Runtime, RuntimeConfig, RuntimeSpec};
+use troupe_runtime::cluster::{MemoryDisk, Runtime, RuntimeConfig, RuntimeSpec};
+use troupe_runtime::node_spec::NodeSpec;
 use troupe_runtime::observe::{NodeView, Role};
 use troupe_runtime::placement::PlacementConfig;
 use troupe_runtime::replication::RaftConfig;

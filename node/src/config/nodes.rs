@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use troupe_runtime::NodeId;
-use troupe_runtime::cluster::NodeSpec;
 use troupe_runtime::config::Problem;
+use troupe_runtime::node_spec::NodeSpec;
 
 use super::cluster::{NAME_RULE, is_name};
 

@@ -24,7 +24,7 @@ impl Runtime {
     fn keeper(self: &Arc<Self>) -> ChildSpec {
         let runtime = self.clone();
         let start = move |supervisor: Option<ractor::ActorCell>| {
-            let arguments = KeeperArguments { runtime: runtime.clone() };
+            let arguments = KeeperArguments { node: runtime.placement_handle() };
             async move {
                 let (actor, _) = match supervisor {
                     Some(supervisor) => Keeper::spawn_linked(None, Keeper, arguments, supervisor).await?,

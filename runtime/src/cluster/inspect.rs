@@ -11,8 +11,10 @@ use super::runtime::Runtime;
 use crate::address::{Address, NodeId, ShardId};
 use crate::deaths::{Death, Subject};
 use crate::error::AskError;
-use crate::observe::{EntityView, Inspect, KeyRange, Lifecycle, NodeAddress, NodeView, Role, ShardView};
-use crate::placement::{Cluster, Member};
+use crate::inspect::Inspect;
+use crate::membership::{Cluster, Member};
+use crate::node_spec::NodeSpec;
+use crate::observe::{EntityView, KeyRange, Lifecycle, NodeAddress, NodeView, Role, ShardView};
 use crate::replication::Mono;
 use crate::shard::{Mailbox, Replica, SystemInput};
 use crate::transport::Outcome;
@@ -153,7 +155,7 @@ impl Inspect for ClusterInspect {
     }
 
     fn nodes(&self) -> Vec<NodeAddress> {
-        self.0.nodes().iter().map(super::spec::NodeSpec::address).collect()
+        self.0.nodes().iter().map(NodeSpec::address).collect()
     }
 
     fn members(&self) -> Vec<Member> {

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::calls::Calls;
-use super::directory::Directory;
-use super::services::Services;
 use crate::address::{NodeId, ShardId};
 use crate::error::AskError;
 use crate::observe::{Journal, Lifecycle};
 use crate::replication::RaftConfig;
+use crate::rpc::Calls;
+use crate::rpc::Services;
+use crate::shard::Directory;
 use crate::shard::{ReplyTo, Request, SystemInput};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{AskBatch, Envelope, Receiver, ReplyBatch, ServiceReply, SnapshotChunk, Transport};

@@ -1,38 +1,55 @@
-//! Replicas that belong elsewhere by now: a node gives one up when its group has done without it.
+//! Replica GC: a node stops a replica that its group has removed.
 
 use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt as _};
 
 use super::arrival::{self, Standing};
 use super::inspect::look;
 use super::runtime::Runtime;
-use crate::address::ShardId;
-use crate::placement::Cluster;
+use crate::address::{NodeId, ShardId};
+use crate::membership::Cluster;
+use crate::node_spec::NodeSpec;
+use crate::placement::NodeControl;
 use crate::shard::SystemInput;
 
-impl Runtime {
-    /// Gives up every replica that its group has removed. One that is still a member stays, whatever is wished: its
-    /// group may need it.
-    pub(crate) async fn relieve(self: &Arc<Self>, cluster: &Cluster) {
-        let here = self.spec().here;
-        for shard in self.directory().shards().filter(|shard| self.directory().runs(*shard)) {
-            let Some(mailbox) = self.directory().mailbox(shard).cloned() else { continue };
-            let strayed = cluster.wishes(shard).is_some_and(|wishes| !wishes.holds(here));
-            // A removed replica is told nothing any more: it hears of no leader.
-            if !strayed && self.directory().leader(shard).is_some() {
-                continue;
-            }
-            let Ok((id, term)) = look(&mailbox, |replica, _| replica.id_and_term()).await else { continue };
-            let standing = arrival::standing(self, shard, id).await;
-            // A leader of an earlier term may not know of an admission after it.
-            let removed = standing.is_some_and(|Standing { member, term: its }| !member && its >= term);
-            if removed {
-                mailbox.system(SystemInput::Dismissed);
-            }
-        }
+/// The runtime, as placement's reconciler controls it.
+pub(super) struct RuntimeControl(pub(super) Arc<Runtime>);
+
+impl NodeControl for RuntimeControl {
+    fn set_nodes(&self, nodes: Vec<NodeSpec>) {
+        self.0.set_nodes(nodes);
     }
 
-    /// Shards that a peer leads; none when it does not answer.
-    pub(crate) async fn led_by(self: &Arc<Self>, peer: crate::address::NodeId) -> Vec<ShardId> {
-        arrival::led(self, peer).await.unwrap_or_default()
+    fn collect_replicas(&self, cluster: Arc<Cluster>) -> BoxFuture<'static, ()> {
+        let runtime = self.0.clone();
+        async move { collect(&runtime, &cluster).await }.boxed()
+    }
+
+    fn led_by(&self, peer: NodeId) -> BoxFuture<'static, Vec<ShardId>> {
+        let runtime = self.0.clone();
+        async move { arrival::led(&runtime, peer).await.unwrap_or_default() }.boxed()
+    }
+}
+
+/// Stops every replica that its group has removed. A replica that is still a member stays even if the target
+/// membership does not name it: its group may need its vote.
+async fn collect(runtime: &Arc<Runtime>, cluster: &Cluster) {
+    let here = runtime.spec().here;
+    let directory = runtime.directory();
+    for shard in directory.shards().filter(|shard| directory.runs(*shard)) {
+        let Some(mailbox) = directory.mailbox(shard).cloned() else { continue };
+        let strayed = cluster.wishes(shard).is_some_and(|wishes| !wishes.holds(here));
+        // A removed replica receives no messages, so it knows no leader.
+        if !strayed && directory.leader(shard).is_some() {
+            continue;
+        }
+        let Ok((id, term)) = look(&mailbox, |replica, _| replica.id_and_term()).await else { continue };
+        let standing = arrival::standing(runtime, shard, id).await;
+        // A leader of an earlier term may not know of an admission after it.
+        let removed = standing.is_some_and(|Standing { member, term: its }| !member && its >= term);
+        if removed {
+            mailbox.system(SystemInput::Dismissed);
+        }
     }
 }

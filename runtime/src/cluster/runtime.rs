@@ -9,24 +9,28 @@ use futures::future::FutureExt as _;
 use tokio::sync::oneshot;
 
 use super::arrival;
-use super::calls::Calls;
-use super::directory::Directory;
 use super::inspect::{ClusterInspect, SERVICE};
 use super::past::Past;
-use super::peers::Peers;
 use super::postbox::Postbox;
-use super::services::{ServiceHandler, Services, TellHandler};
-use super::spec::{Disk, NodeSpec, RuntimeSpec};
+use super::relief::RuntimeControl;
+use super::spec::{Disk, RuntimeSpec};
 use crate::address::{NodeId, ShardId};
-use crate::deaths::{self, Census, Deaths, Subject, Watch};
+use crate::deaths::{self, Census, Deaths, Host, Subject, Watch};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
-use crate::observe::{Inspect, Journal};
-use crate::placement::{Cluster, Wishes, with_cluster};
+use crate::inspect::Inspect;
+use crate::membership::{Cluster, Wishes, with_cluster};
+use crate::node_spec::NodeSpec;
+use crate::observe::Journal;
+use crate::placement::{NodeHandle, Operator};
+use crate::routing::Peers;
 use crate::routing::{ClusterDispatch, Router};
+use crate::rpc::Calls;
+use crate::rpc::{ServiceClient, ServiceHandler, Services, TellHandler};
+use crate::shard::Directory;
 use crate::shard::{Mailbox, ShardWorld, StoreThread, SystemInput, tick_all};
 use crate::time::{Clock, Timestamp};
-use crate::transport::{Envelope, Outcome, ReceiverSlot, SendError, ServiceCall, ServiceTell, Transport};
+use crate::transport::{Outcome, ReceiverSlot, SendError, Transport};
 
 /// Why a runtime could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +54,12 @@ pub struct Runtime {
     spec: RuntimeSpec,
     started: Timestamp,
     world: Arc<ShardWorld>,
-    calls: Arc<Calls>,
-    services: Arc<Services>,
+    client: ServiceClient,
     router: Router,
     past: Past,
     peers: Arc<Peers>,
     deaths: Arc<Deaths>,
+    watch_host: Arc<Host>,
     /// Where the configuration's shards began.
     founding: Vec<Vec<NodeId>>,
     starts: HashMap<ShardId, Arc<AtomicU32>>,
@@ -99,12 +103,21 @@ impl Runtime {
         };
         let router = Router::new(Arc::new(dispatch), registry.clone(), config.shards);
         let snapshot_max = config.raft.snapshot_bytes_max;
+        let client = ServiceClient::new(spec.here, calls.clone(), services.clone(), transport.clone());
+        let watch_host = Arc::new(Host {
+            here: spec.here,
+            incarnation: spec.incarnation,
+            clock,
+            router: router.clone(),
+            directory: directory.clone(),
+            client: client.clone(),
+        });
         let postbox = Postbox::new(
             spec.here,
             clock,
             directory.clone(),
-            calls.clone(),
-            services.clone(),
+            calls,
+            services,
             transport.clone(),
             deaths.clone(),
             config.raft.clone(),
@@ -132,12 +145,12 @@ impl Runtime {
             spec,
             started: Timestamp::wall(),
             world,
-            calls,
-            services,
+            client,
             router,
             past,
             peers,
             deaths,
+            watch_host,
             founding,
         });
         runtime.offer_own_services();
@@ -194,7 +207,7 @@ impl Runtime {
     /// # Errors
     /// `Busy` at [`deaths::WATCHES_MAX`] watches; an unknown kind.
     pub async fn watch(self: &Arc<Self>, subject: Subject) -> Result<Watch, AskError> {
-        self.deaths.watch(self, subject).await
+        self.deaths.watch(&self.watch_host, subject).await
     }
 
     /// Watches that this node remembers for all nodes.
@@ -210,12 +223,12 @@ impl Runtime {
 
     /// Offers a service to the other nodes.
     pub fn serve_call(&self, name: &str, handler: ServiceHandler) {
-        self.services.offer(name, handler);
+        self.client.services().offer(name, handler);
     }
 
     /// Takes messages that other nodes send to a service and want no answer to.
     pub fn serve_tell(&self, name: &str, handler: TellHandler) {
-        self.services.listen(name, handler);
+        self.client.services().listen(name, handler);
     }
 
     /// Sends a message to a service of another node, at most once, in order with others of this node to that one.
@@ -224,8 +237,7 @@ impl Runtime {
     /// # Errors
     /// See [`SendError`]: at the bound of the queue it is refused, and the sender decides what that means.
     pub fn tell(&self, node: NodeId, service: &str, body: Vec<u8>) -> Result<(), SendError> {
-        let tell = ServiceTell { service: service.to_owned(), body };
-        self.world.transport.send(node, &Envelope::Tell(tell))
+        self.client.tell(node, service, body)
     }
 
     /// Bytes that this node has written to the network between nodes.
@@ -239,22 +251,7 @@ impl Runtime {
     /// # Errors
     /// See [`AskError`].
     pub async fn call(&self, node: NodeId, service: &str, body: Vec<u8>, within: Duration) -> Outcome {
-        if node == self.spec.here {
-            return self.services.answer(service, body).await;
-        }
-        let mut open = self.calls.open(node, 1)?;
-        let call = ServiceCall { call: open.number(), service: service.to_owned(), body };
-        if let Err(error) = self.world.transport.send(node, &Envelope::Call(call)) {
-            return Err(AskError::NotSent(format!("node {node}: {error}")));
-        }
-        match tokio::time::timeout(within, &mut open.replies).await {
-            Ok(Ok(mut outcomes)) => {
-                outcomes.pop().unwrap_or_else(|| Err(AskError::Unknown("no answer".into())))
-            }
-            Ok(Err(_)) | Err(_) => {
-                Err(AskError::Unknown(format!("node {node} did not answer within {within:?}")))
-            }
-        }
+        self.client.call(node, service, body, within).await
     }
 
     /// Whether every shard has a known leader; else which have none, in words.
@@ -317,6 +314,30 @@ impl Runtime {
     #[must_use]
     pub fn journal(&self) -> &Arc<dyn Journal> {
         &self.world.journal
+    }
+
+    /// Acts on the cluster's nodes and placement.
+    #[must_use]
+    pub fn operator(self: &Arc<Self>) -> Operator {
+        Operator::new(self.placement_handle())
+    }
+
+    pub(super) fn placement_handle(self: &Arc<Self>) -> NodeHandle {
+        NodeHandle {
+            here: self.spec.here,
+            incarnation: self.spec.incarnation,
+            founders: self.spec.nodes.clone(),
+            shards: self.spec.config.shards,
+            config: self.spec.config.placement.clone(),
+            clock: self.world.clock,
+            globals: self.globals(),
+            router: self.router(),
+            directory: self.world.directory.clone(),
+            transport: self.world.transport.clone(),
+            journal: self.world.journal.clone(),
+            inspect: self.inspect(),
+            control: Arc::new(RuntimeControl(self.clone())),
+        }
     }
 
     pub(super) fn starts(&self, shard: ShardId) -> u32 {
@@ -385,9 +406,9 @@ impl Runtime {
             let inspect = inspect.clone();
             async move { inspect.serve(body).await }.boxed()
         });
-        self.services.offer(SERVICE, answer);
-        self.services.offer(arrival::SERVICE, arrival::handler(self.clone()));
-        self.services.offer(deaths::SERVICE, self.deaths.handler(self));
+        self.client.services().offer(SERVICE, answer);
+        self.client.services().offer(arrival::SERVICE, arrival::handler(self.clone()));
+        self.client.services().offer(deaths::SERVICE, self.deaths.handler(&self.watch_host));
     }
 }
 

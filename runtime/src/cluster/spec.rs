@@ -1,16 +1,14 @@
 //! What a runtime is opened with.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::identity::Facts;
 use crate::address::{NodeId, ShardId};
 use crate::config::{Problem, Section};
-use crate::observe::NodeAddress;
+use crate::node_spec::NodeSpec;
 use crate::placement::{PlacementConfig, found};
 use crate::replication::RaftConfig;
 use crate::shard::{Append, ShardConfig};
@@ -53,38 +51,6 @@ impl Section for RuntimeConfig {
         self.raft.validate(&under("raft"), problems);
         self.shard.validate(&under("shard"), problems);
         self.placement.validate(&under("placement"), problems);
-    }
-}
-
-/// One node: who it is and where it is found.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NodeSpec {
-    /// Its number: no other node may ever have it.
-    pub id: NodeId,
-    /// Its name.
-    pub name: String,
-    /// Where peers reach it.
-    pub mesh: SocketAddr,
-    /// Where clients reach it.
-    pub gateway: SocketAddr,
-    /// Where people reach it.
-    pub admin: SocketAddr,
-    /// Its failure domain.
-    #[serde(default)]
-    pub zone: String,
-}
-
-impl NodeSpec {
-    /// Its public address.
-    #[must_use]
-    pub fn address(&self) -> NodeAddress {
-        NodeAddress {
-            node: self.id,
-            name: self.name.clone(),
-            gateway: self.gateway.to_string(),
-            admin: self.admin.to_string(),
-        }
     }
 }
 

@@ -17,7 +17,7 @@ mod tests;
 use std::time::Duration;
 
 pub use shell::{Census, Watch};
-pub(crate) use shell::{Deaths, SERVICE};
+pub(crate) use shell::{Deaths, Host, SERVICE};
 pub use subject::{Death, Ending, NotASubject, Subject};
 
 /// Silence after which a watched node is told as down. A partition cannot be told from a death: the reason says which

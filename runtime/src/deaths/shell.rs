@@ -14,9 +14,12 @@ use super::subject::{Death, Ending, Subject};
 use super::watched::{Owed, Poll, Watched};
 use super::watching::{News, Watching};
 use crate::address::{NodeId, ShardId};
-use crate::cluster::{Runtime, ServiceHandler};
 use crate::error::AskError;
 use crate::observe::{Journal, Lifecycle};
+use crate::routing::Router;
+use crate::rpc::{ServiceClient, ServiceHandler};
+use crate::shard::Directory;
+use crate::time::Clock;
 use crate::transport::Outcome;
 use crate::wire;
 
@@ -28,6 +31,16 @@ const HOLD: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 /// Between two looks at where shards are led, and two polls of a node that does not answer.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What death watch needs of the node that it runs on.
+pub(crate) struct Host {
+    pub(crate) here: NodeId,
+    pub(crate) incarnation: u64,
+    pub(crate) clock: Clock,
+    pub(crate) router: Router,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) client: ServiceClient,
+}
 
 /// Tells which actors of a node are gone.
 pub trait Census: Send + Sync + 'static {
@@ -147,11 +160,11 @@ impl Deaths {
     /// Begins a watch, and returns once the node of the watched knows of it.
     pub(crate) async fn watch(
         self: &Arc<Self>,
-        runtime: &Arc<Runtime>,
+        host: &Arc<Host>,
         subject: Subject,
     ) -> Result<Watch, AskError> {
         let shard = match &subject {
-            Subject::Entity(address) => Some(runtime.router().shard_of(address)?),
+            Subject::Entity(address) => Some(host.router.shard_of(address)?),
             Subject::Node(_) | Subject::Actor { .. } => None,
         };
         let (begun, has_begun) = oneshot::channel();
@@ -162,7 +175,7 @@ impl Deaths {
             let id = state.watching.begin(subject, shard).ok_or_else(full)?;
             state.waiters.insert(id, Waiter { begun: Some(begun), died });
             if !std::mem::replace(&mut state.looks, true) {
-                tokio::spawn(look(self.clone(), Arc::downgrade(runtime)));
+                tokio::spawn(look(self.clone(), Arc::downgrade(host)));
             }
             Open { id, deaths: Arc::downgrade(self) }
         };
@@ -172,23 +185,23 @@ impl Deaths {
     }
 
     /// Answers a poll of another node, or of this one.
-    pub(crate) fn handler(self: &Arc<Self>, runtime: &Arc<Runtime>) -> ServiceHandler {
-        let (this, runtime) = (self.clone(), Arc::downgrade(runtime));
+    pub(crate) fn handler(self: &Arc<Self>, host: &Arc<Host>) -> ServiceHandler {
+        let (this, host) = (self.clone(), Arc::downgrade(host));
         Arc::new(move |body| {
-            let (this, runtime) = (this.clone(), runtime.clone());
+            let (this, host) = (this.clone(), host.clone());
             async move {
                 let gone = || AskError::NotSent("this node is stopping".to_owned());
-                this.answer(&runtime.upgrade().ok_or_else(gone)?, &body).await
+                this.answer(&host.upgrade().ok_or_else(gone)?, &body).await
             }
             .boxed()
         })
     }
 
-    async fn answer(&self, runtime: &Arc<Runtime>, body: &[u8]) -> Outcome {
+    async fn answer(&self, host: &Arc<Host>, body: &[u8]) -> Outcome {
         let (poll, hold) = wire::decode::<(Poll, bool)>(body).map_err(AskError::BadBody)?;
         let mut owed = self.owed.subscribe();
-        let here = runtime.spec().here;
-        let leads = |shard: ShardId| runtime.directory().leader(shard) == Some(here);
+        let here = host.here;
+        let leads = |shard: ShardId| host.directory.leader(shard) == Some(here);
         let gone = |name: &str| self.census.get()?.gone(name);
         let refused = self.watched().take(&poll, gone, leads);
         let deadline = tokio::time::Instant::now() + HOLD;
@@ -202,7 +215,7 @@ impl Deaths {
                 Ok(Err(_)) | Err(_) => break deaths,
             }
         };
-        Ok(wire::encode(&Owed { incarnation: runtime.spec().incarnation, deaths, refused }))
+        Ok(wire::encode(&Owed { incarnation: host.incarnation, deaths, refused }))
     }
 
     fn tell(&self, state: &mut State, news: Vec<News>) {
@@ -233,16 +246,16 @@ impl Deaths {
 }
 
 /// Sees to it that every node with something watched on it is polled, for as long as anything is watched.
-async fn look(deaths: Arc<Deaths>, runtime: Weak<Runtime>) {
+async fn look(deaths: Arc<Deaths>, host: Weak<Host>) {
     let mut changed = deaths.changed.subscribe();
     loop {
         {
-            let Some(runtime) = runtime.upgrade() else { return };
+            let Some(host) = host.upgrade() else { return };
             let mut state = deaths.state();
-            let nodes = state.watching.settle(|shard| runtime.directory().leader(shard));
+            let nodes = state.watching.settle(|shard| host.directory.leader(shard));
             for node in nodes {
                 if state.polled.insert(node) {
-                    tokio::spawn(poll(deaths.clone(), Arc::downgrade(&runtime), node));
+                    tokio::spawn(poll(deaths.clone(), Arc::downgrade(&host), node));
                 }
             }
             if state.watching.is_empty() {
@@ -255,14 +268,13 @@ async fn look(deaths: Arc<Deaths>, runtime: Weak<Runtime>) {
 }
 
 /// Polls one node for as long as anything is watched on it.
-async fn poll(deaths: Arc<Deaths>, runtime: Weak<Runtime>, node: NodeId) {
+async fn poll(deaths: Arc<Deaths>, host: Weak<Host>, node: NodeId) {
     let mut changed = deaths.changed.subscribe();
     loop {
-        let Some(runtime) = runtime.upgrade() else { return };
-        let spec = runtime.spec();
+        let Some(host) = host.upgrade() else { return };
         let next = {
             let mut state = deaths.state();
-            let next = state.watching.poll(node, spec.here, spec.incarnation);
+            let next = state.watching.poll(node, host.here, host.incarnation);
             if next.is_none() {
                 state.polled.remove(&node);
                 return;
@@ -271,10 +283,10 @@ async fn poll(deaths: Arc<Deaths>, runtime: Weak<Runtime>, node: NodeId) {
         };
         let Some((poll, hold)) = next else { return };
         let within = if hold { HOLD + ANSWER_WITHIN } else { ANSWER_WITHIN };
-        let asking = runtime.clone();
+        let asking = host.clone();
         let body = wire::encode(&(&poll, hold));
         // In a task of its own: it ends by its time also when it is no longer waited for.
-        let call = tokio::spawn(async move { asking.call(node, SERVICE, body, within).await });
+        let call = tokio::spawn(async move { asking.client.call(node, SERVICE, body, within).await });
         let answer = tokio::select! {
             answer = call => answer.map_err(|error| error.to_string()),
             _ = changed.changed(), if hold => continue,
@@ -283,7 +295,7 @@ async fn poll(deaths: Arc<Deaths>, runtime: Weak<Runtime>, node: NodeId) {
         let answer = answer.and_then(|bytes| wire::decode::<Owed>(&bytes));
         let failed = answer.is_err();
         {
-            let now = runtime.world().clock.mono();
+            let now = host.clock.mono();
             let mut state = deaths.state();
             let news = match answer {
                 Ok(owed) => state.watching.answered(node, &poll, owed),
@@ -291,7 +303,7 @@ async fn poll(deaths: Arc<Deaths>, runtime: Weak<Runtime>, node: NodeId) {
             };
             deaths.tell(&mut state, news);
         }
-        drop(runtime);
+        drop(host);
         if failed {
             tokio::time::sleep(LOOK_EVERY).await;
         }

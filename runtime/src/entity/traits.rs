@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Context, Decision};
+use crate::address::Address;
 use crate::error::Refused;
 
 /// Bounds of everything that is sent or stored: bincode inside the cluster, JSON at its edges.
@@ -96,4 +97,12 @@ pub trait Answer<Q: Query>: Entity {
     /// # Errors
     /// Refuses what the state cannot answer.
     fn answer(&self, ask: &Q, ctx: &Context<'_>) -> Result<Q::Reply, Refused>;
+}
+
+impl Address {
+    /// The address of `key` under the kind of `E`.
+    #[must_use]
+    pub fn of<E: Entity>(key: impl Into<String>) -> Self {
+        Self { kind: E::KIND.to_owned(), key: key.into() }
+    }
 }

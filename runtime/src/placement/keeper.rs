@@ -2,22 +2,19 @@
 //! with the cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::asks::{Found, Join, Place, See};
-use super::cluster::Cluster;
+use super::handle::NodeHandle;
 use super::plan::{Order, Sight, found, plan};
 use crate::address::{Address, NodeId, ShardId};
-use crate::cluster::Runtime;
-use crate::entity::Globals;
 use crate::error::AskError;
-use crate::observe::{Lifecycle, NodeView, Role};
+use crate::membership::Cluster;
+use crate::membership::{Found, Join, Place, See};
+use crate::observe::{NodeView, Role};
 use crate::routing::AskOptions;
-use crate::time::Timestamp;
 
 /// Time for one command to the cluster's entity.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -29,13 +26,12 @@ pub(crate) struct Keeper;
 
 /// What it is started with.
 pub(crate) struct KeeperArguments {
-    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) node: NodeHandle,
 }
 
 /// Its state.
 pub(crate) struct Keeping {
-    runtime: Arc<Runtime>,
-    globals: Arc<Globals>,
+    node: NodeHandle,
     /// When each node was last heard of.
     heard: BTreeMap<NodeId, (u64, u64)>,
     surveyed: u64,
@@ -63,11 +59,9 @@ impl Actor for Keeper {
         myself: ActorRef<Look>,
         arguments: KeeperArguments,
     ) -> Result<Keeping, ActorProcessingErr> {
-        let runtime = arguments.runtime;
         let _ = myself.cast(Look);
         Ok(Keeping {
-            globals: runtime.globals(),
-            runtime,
+            node: arguments.node,
             heard: BTreeMap::new(),
             surveyed: 0,
             handled: BTreeMap::new(),
@@ -85,27 +79,27 @@ impl Actor for Keeper {
     ) -> Result<(), ActorProcessingErr> {
         state.look().await;
         // Only after the look: a slow one is not followed by those that it delayed.
-        let _next = myself.send_after(state.runtime.spec().config.placement.look_every, || Look);
+        let _next = myself.send_after(state.node.config.look_every, || Look);
         Ok(())
     }
 }
 
 impl Keeping {
     async fn look(&mut self) {
-        let cluster = self.globals.get::<Cluster>(Cluster::KEY);
+        let cluster = self.node.globals.get::<Cluster>(Cluster::KEY);
         if let Some(cluster) = &cluster {
             let nodes: Vec<_> = cluster.nodes.values().map(|member| member.record.clone()).collect();
-            self.runtime.set_nodes(nodes);
+            self.node.control.set_nodes(nodes);
         }
-        let here = self.runtime.spec().here;
+        let here = self.node.here;
         if !self.parted && cluster.as_ref().is_some_and(|c| c.founded() && !c.nodes.contains_key(&here)) {
             self.parted = true;
             let why = "it was taken off the cluster, and no other node speaks to it: stop it";
             tracing::warn!(node = %here, why, "this node is removed");
-            self.note(format!("node-{here}"), "removed", why.to_owned());
+            self.node.note(format!("node-{here}"), "removed", why.to_owned());
         }
-        let leads = self.runtime.directory().leader(ShardId::CONTROL) == Some(here);
-        let now = self.runtime.world().clock.mono();
+        let leads = self.node.directory.leader(ShardId::CONTROL) == Some(here);
+        let now = self.node.clock.mono();
         if leads && !self.led {
             // What it heard before, others did not wait for.
             self.heard.clear();
@@ -123,7 +117,7 @@ impl Keeping {
             Some(cluster) => {
                 if due {
                     self.learn_leaders(&cluster).await;
-                    self.runtime.relieve(&cluster).await;
+                    self.node.control.collect_replicas(cluster.clone()).await;
                     self.introduce(&cluster).await;
                 }
                 if leads {
@@ -139,30 +133,29 @@ impl Keeping {
 
     /// Writes down what the configuration founded.
     async fn found(&self) {
-        let spec = self.runtime.spec();
-        let sets = found(&spec.nodes, spec.config.shards, spec.config.placement.replicas);
-        self.tell("founding", &Found { nodes: spec.nodes.clone(), sets }).await;
+        let nodes = self.node.founders.clone();
+        let sets = found(&nodes, self.node.shards, self.node.config.replicas);
+        self.tell("founding", &Found { nodes, sets }).await;
     }
 
     /// Tells the cluster when this node has moved to other addresses.
     async fn introduce(&self, cluster: &Cluster) {
-        let spec = self.runtime.spec();
-        let Some(own) = spec.nodes.iter().find(|node| node.id == spec.here) else { return };
-        if cluster.nodes.get(&spec.here).is_some_and(|member| member.record != *own) {
+        let here = self.node.here;
+        let Some(own) = self.node.founders.iter().find(|node| node.id == here) else { return };
+        if cluster.nodes.get(&here).is_some_and(|member| member.record != *own) {
             self.tell("introduction", &Join { node: own.clone() }).await;
         }
     }
 
     /// Who has been heard of lately.
     fn listen(&mut self, cluster: &Cluster, now: u64) {
-        let spec = self.runtime.spec();
         for node in cluster.nodes.keys() {
             // A new leader gives everyone the time that silence takes.
             self.heard.entry(*node).or_insert((now, 0));
         }
         self.heard.retain(|node, _| cluster.nodes.contains_key(node));
-        self.heard.insert(spec.here, (now, spec.incarnation));
-        for peer in self.runtime.transport().peers() {
+        self.heard.insert(self.node.here, (now, self.node.incarnation));
+        for peer in self.node.transport.peers() {
             let Some(heard) = self.heard.get_mut(&peer.node) else { continue };
             if peer.connected {
                 let silent = peer.silent_ms.unwrap_or(0) * 1_000;
@@ -179,7 +172,7 @@ impl Keeping {
 
     /// Who votes in each shard and how much it has to do, by its leader.
     async fn survey(&mut self, cluster: &Cluster) {
-        let inspect = self.runtime.inspect();
+        let inspect = &self.node.inspect;
         let views = join_all(cluster.nodes.keys().map(|node| inspect.node(*node))).await;
         let views: Vec<NodeView> = views.into_iter().filter_map(Result::ok).collect();
         self.sight.voters.clear();
@@ -206,10 +199,10 @@ impl Keeping {
         if self.sight.voters.is_empty() {
             return;
         }
-        for order in plan(cluster, &self.sight, &self.runtime.spec().config.placement) {
+        for order in plan(cluster, &self.sight, &self.node.config) {
             match order {
                 Order::See(node, state, incarnation) => {
-                    self.note(
+                    self.node.note(
                         format!("node-{node}"),
                         "seen",
                         format!("{state:?}, incarnation {incarnation}"),
@@ -219,7 +212,7 @@ impl Keeping {
                 Order::Place(shard, nodes, why) => {
                     let before = cluster.sets.get(shard.0 as usize).cloned().unwrap_or_default();
                     let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
-                    self.note(
+                    self.node.note(
                         format!("shard-{shard}"),
                         "placing",
                         format!("on nodes {}: {why}", names.join(", ")),
@@ -234,7 +227,7 @@ impl Keeping {
 
     /// Learns from the other nodes who leads the shards that are not here.
     async fn learn_leaders(&self, cluster: &Cluster) {
-        let directory = self.runtime.directory();
+        let directory = &self.node.directory;
         let absent =
             |shard: &ShardId| directory.mailbox(*shard).is_none_or(|mailbox| !mailbox.is_connected());
         let shards: Vec<ShardId> = directory.shards().filter(absent).collect();
@@ -242,14 +235,14 @@ impl Keeping {
             return;
         }
         let peers: Vec<NodeId> = self
-            .runtime
-            .transport()
+            .node
+            .transport
             .peers()
             .into_iter()
             .filter(|peer| peer.connected)
             .map(|peer| peer.node)
             .collect();
-        let led = join_all(peers.iter().map(|peer| self.runtime.led_by(*peer))).await;
+        let led = join_all(peers.iter().map(|peer| self.node.control.led_by(*peer))).await;
         let mut known: BTreeMap<ShardId, NodeId> = BTreeMap::new();
         for (peer, led) in peers.iter().zip(led) {
             known.extend(led.into_iter().map(|shard| (shard, *peer)));
@@ -267,16 +260,10 @@ impl Keeping {
         Cluster: crate::entity::Decide<C>,
     {
         let to = Address::of::<Cluster>(Cluster::KEY);
-        match self.runtime.router().ask(&to, command, AskOptions::within(WITHIN)).await {
+        match self.node.router.ask(&to, command, AskOptions::within(WITHIN)).await {
             // Two who decide at once: the next look sees what came of it.
             Ok(_) | Err(AskError::Refused(_)) => {}
             Err(error) => tracing::debug!(%error, what, "the cluster's entity could not be told"),
         }
-    }
-
-    fn note(&self, subject: String, change: &str, reason: String) {
-        tracing::info!(subject, change, reason, "lifecycle");
-        let (at, node) = (Timestamp::wall(), self.runtime.spec().here);
-        self.runtime.journal().record(Lifecycle { at, node, subject, change: change.to_owned(), reason });
     }
 }

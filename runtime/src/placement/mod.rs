@@ -1,26 +1,23 @@
-//! Where replicas live: the cluster's nodes and which of them hold each shard.
+//! Where replicas live: decides which nodes hold each shard, and carries the decisions out.
 //!
-//! [`Cluster`] is an entity of the control group and so every node knows it. [`plan()`] decides on changes to it, on the
-//! node that leads the control group; each shard's leader takes its group to what is wished, one change of membership at
-//! a time ([`wishes`]); each node gives up the replicas that it was relieved of (the keeper). When the control group has
-//! no quorum nothing moves, and everything is served as before.
+//! The node that leads the control group runs [`plan()`] and sends its orders to the [`Cluster`] entity. Each shard's
+//! leader changes its group towards the target, one change of membership at a time. Each node's reconciler stops the
+//! replicas that their groups have removed. Without a quorum of the control group nothing moves, and every shard is
+//! served as before.
+//!
+//! [`Cluster`]: crate::membership::Cluster
 
-mod asks;
-mod cluster;
 mod config;
+mod handle;
 mod keeper;
 mod operate;
 mod plan;
 #[cfg(test)]
 mod tests;
-pub mod wishes;
 
-pub use asks::{Found, GetCluster, Join, Place, Remove, See, Task};
-pub use cluster::{Cluster, ClusterEvent, Duty, Member, NodeState};
 pub use config::PlacementConfig;
 pub use operate::{Operate, Operator, Remaining};
 pub use plan::{Order, Sight, found, plan};
-pub use wishes::Wishes;
 
-pub(crate) use asks::with_cluster;
+pub(crate) use handle::{NodeControl, NodeHandle};
 pub(crate) use keeper::{Keeper, KeeperArguments};

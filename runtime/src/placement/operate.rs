@@ -1,21 +1,20 @@
 //! What people do to a cluster: let nodes in, take them out of service, move shards, and wait until it is done.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bincode::{Decode, Encode};
 use futures::future::{BoxFuture, join_all};
 use serde::{Deserialize, Serialize};
 
-use super::asks::{GetCluster, Join, NOT_FOUNDED, Place, Remove, Task};
-use super::cluster::{Cluster, Duty, NodeState};
+use super::handle::NodeHandle;
 use crate::address::{Address, NodeId, ShardId};
-use crate::cluster::{NodeSpec, Runtime};
 use crate::entity::Command;
 use crate::error::{AskError, Refused};
-use crate::observe::{Lifecycle, Role};
+use crate::membership::{Cluster, Duty, NodeState};
+use crate::membership::{GetCluster, Join, NOT_FOUNDED, Place, Remove, Task};
+use crate::node_spec::NodeSpec;
+use crate::observe::Role;
 use crate::routing::AskOptions;
-use crate::time::Timestamp;
 
 /// Time for one command.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -58,15 +57,13 @@ pub trait Operate: Send + Sync + 'static {
     fn remaining(&self, node: NodeId) -> BoxFuture<'static, Result<Remaining, AskError>>;
 }
 
-/// Acts through the node's own router.
+/// Acts through a node's router.
 #[derive(Clone)]
-pub struct Operator(Arc<Runtime>);
+pub struct Operator(NodeHandle);
 
 impl Operator {
-    /// Over a node's runtime.
-    #[must_use]
-    pub const fn new(runtime: Arc<Runtime>) -> Self {
-        Self(runtime)
+    pub(crate) const fn new(node: NodeHandle) -> Self {
+        Self(node)
     }
 
     async fn ask<C>(&self, command: &C) -> Result<C::Reply, AskError>
@@ -75,18 +72,12 @@ impl Operator {
         Cluster: crate::entity::Decide<C>,
     {
         let to = Address::of::<Cluster>(Cluster::KEY);
-        self.0.router().ask(&to, command, AskOptions::within(WITHIN)).await
+        self.0.router.ask(&to, command, AskOptions::within(WITHIN)).await
     }
 
     async fn get(&self) -> Result<Cluster, AskError> {
         let to = Address::of::<Cluster>(Cluster::KEY);
-        self.0.router().query(&to, &GetCluster {}, WITHIN).await
-    }
-
-    fn note(&self, subject: String, change: &str, reason: String) {
-        tracing::info!(subject, change, reason, "lifecycle");
-        let (at, node) = (Timestamp::wall(), self.0.spec().here);
-        self.0.journal().record(Lifecycle { at, node, subject, change: change.to_owned(), reason });
+        self.0.router.query(&to, &GetCluster {}, WITHIN).await
     }
 }
 
@@ -109,7 +100,7 @@ impl Operate for Operator {
     fn join(&self, node: NodeSpec) -> BoxFuture<'static, Result<Vec<NodeSpec>, AskError>> {
         let this = self.clone();
         Box::pin(async move {
-            this.note(format!("node-{}", node.id), "joining", format!("{} at {}", node.name, node.mesh));
+            this.0.note(format!("node-{}", node.id), "joining", format!("{} at {}", node.name, node.mesh));
             let until = tokio::time::Instant::now() + FOUNDED_WITHIN;
             loop {
                 let joined = this.ask(&Join { node: node.clone() }).await;
@@ -127,7 +118,7 @@ impl Operate for Operator {
         let this = self.clone();
         Box::pin(async move {
             this.ask(&Task { node, duty }).await?;
-            this.note(format!("node-{node}"), "tasked", format!("{duty:?}"));
+            this.0.note(format!("node-{node}"), "tasked", format!("{duty:?}"));
             Ok(())
         })
     }
@@ -153,9 +144,9 @@ impl Operate for Operator {
                 }
                 Some(_) => {}
             }
-            let nodes = with_leader(&before, to, usize::from(this.0.spec().config.placement.replicas));
+            let nodes = with_leader(&before, to, usize::from(this.0.config.replicas));
             this.ask(&Place { shard, before, nodes: nodes.clone(), pinned: true }).await?;
-            this.note(format!("shard-{shard}"), "placing", format!("on node {to}, by hand"));
+            this.0.note(format!("shard-{shard}"), "placing", format!("on node {to}, by hand"));
             Ok(nodes)
         })
     }
@@ -166,7 +157,7 @@ impl Operate for Operator {
             let cluster = this.get().await?;
             let nodes = cluster.sets.get(shard.0 as usize).cloned().unwrap_or_default();
             this.ask(&Place { shard, before: nodes.clone(), nodes, pinned: false }).await?;
-            this.note(format!("shard-{shard}"), "released", "by hand".to_owned());
+            this.0.note(format!("shard-{shard}"), "released", "by hand".to_owned());
             Ok(())
         })
     }
@@ -175,7 +166,7 @@ impl Operate for Operator {
         let this = self.clone();
         Box::pin(async move {
             this.ask(&Remove { node }).await?;
-            this.note(format!("node-{node}"), "removed", "by hand".to_owned());
+            this.0.note(format!("node-{node}"), "removed", "by hand".to_owned());
             Ok(())
         })
     }
@@ -184,7 +175,7 @@ impl Operate for Operator {
         let this = self.clone();
         Box::pin(async move {
             let cluster = this.get().await?;
-            let inspect = this.0.inspect();
+            let inspect = &this.0.inspect;
             let views = join_all(cluster.nodes.keys().map(|other| inspect.node(*other))).await;
             let mut remaining = Remaining { wished: cluster.held(node).collect(), ..Remaining::default() };
             for view in views.into_iter().filter_map(Result::ok) {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cluster::{Cluster, Duty, Member, NodeState};
 use super::config::PlacementConfig;
 use crate::address::{NodeId, ShardId};
-use crate::cluster::NodeSpec;
+use crate::membership::{Cluster, Duty, Member, NodeState};
+use crate::node_spec::NodeSpec;
 
 /// Changes of leadership alone in one look: each is cheap, and none is free.
 const LEADERS_A_LOOK: usize = 4;

@@ -7,12 +7,12 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::PlacementConfig;
-use super::asks::{Join, Place, Remove, Task};
-use super::cluster::{Cluster, ClusterEvent, Duty, NodeState};
 use super::plan::{Order, Sight, found, plan};
 use crate::address::{NodeId, ShardId};
-use crate::cluster::NodeSpec;
 use crate::entity::{Context, Decide, Entity, Globals};
+use crate::membership::{Cluster, ClusterEvent, Duty, NodeState};
+use crate::membership::{Join, Place, Remove, Task};
+use crate::node_spec::NodeSpec;
 use crate::time::Timestamp;
 
 const SHARDS: u32 = 24;

@@ -7,12 +7,13 @@ use futures::future::{BoxFuture, join_all};
 use tokio::sync::oneshot;
 
 use super::attempts::{ATTEMPT_MAX, Attempts, may_repeat};
+use super::peers::Peers;
 use super::router::Dispatch;
 use crate::address::{Address, NodeId, ShardId};
-use crate::cluster::{Calls, Directory, OpenCall, Peers};
 use crate::entity::{KindSpec, Placement, Registry, VerbSpec};
 use crate::error::AskError;
-use crate::shard::{NearAnswer, NearAsk, ReplyTo, Request, SystemInput};
+use crate::rpc::{Calls, OpenCall};
+use crate::shard::{Directory, NearAnswer, NearAsk, ReplyTo, Request, SystemInput};
 use crate::time::Clock;
 use crate::transport::{AskBatch, AskOne, Envelope, Outcome, SendError, Transport};
 

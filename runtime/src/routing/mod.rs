@@ -2,12 +2,14 @@
 
 mod attempts;
 mod dispatcher;
+mod peers;
 mod router;
 mod solo;
 mod typed;
 
 pub use attempts::{ATTEMPT_MAX, Attempts, may_repeat};
 pub use dispatcher::ClusterDispatch;
+pub use peers::Peers;
 pub use router::{Aged, AskOptions, Dispatch, Router};
 pub use solo::Solo;
 pub use typed::{ask, tell};

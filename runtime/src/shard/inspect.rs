@@ -6,8 +6,8 @@ use super::output::Note;
 use super::replica::Replica;
 use crate::address::{Address, NodeId};
 use crate::error::AskError;
+use crate::membership::Cluster;
 use crate::observe::{EntityView, KeyRange, Role, ShardView, TimerView};
-use crate::placement::Cluster;
 use crate::replication::{Mono, ReplicaId};
 
 impl Replica {

@@ -4,8 +4,8 @@
 use super::replica::Replica;
 use crate::address::NodeId;
 use crate::error::AskError;
-use crate::placement::wishes::{Step, admission, next};
-use crate::placement::{Cluster, Wishes};
+use crate::membership::target_membership::{Step, admission, next};
+use crate::membership::{Cluster, Wishes};
 use crate::replication::ReplicaId;
 
 /// Entries by which a learner may lag and be called caught up.

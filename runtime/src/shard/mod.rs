@@ -14,6 +14,7 @@ mod cells;
 mod config;
 mod decide;
 mod deliver;
+mod directory;
 mod effects;
 mod entry;
 mod execute;
@@ -46,6 +47,7 @@ mod tests;
 
 pub use actor::{ShardActor, ShardMessage};
 pub use config::ShardConfig;
+pub use directory::Directory;
 pub use entry::{Answer, Batch, Item, LentBatch};
 pub use ledger::{Ledger, Waiting};
 pub use mailbox::{Look, Mailbox, ReplyTo, Request, SystemInput};

@@ -20,7 +20,7 @@ use super::timers::Pace;
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
-use crate::placement::Wishes;
+use crate::membership::Wishes;
 use crate::replication::{Group, Lease, Mono, ReplicaId, SnapshotMark};
 use crate::storage::Store;
 use crate::time::Timestamp;

@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicU32;
 use futures::future::BoxFuture;
 
 use super::config::ShardConfig;
+use super::directory::Directory;
 use super::mailbox::Mailbox;
 use super::store_thread::StoreThread;
 use crate::address::{NodeId, ShardId};
-use crate::cluster::Directory;
 use crate::entity::{Globals, Registry};
 use crate::observe::Journal;
 use crate::replication::{RaftConfig, Start};

@@ -5,7 +5,7 @@ use super::network::Mail;
 use super::node::Node;
 use super::shared::Shared;
 use super::slot::Slot;
-use crate::placement::Cluster;
+use crate::membership::Cluster;
 use crate::replication::ReplicaId;
 use crate::storage::{Record, Store as _};
 use crate::{NodeId, ShardId};

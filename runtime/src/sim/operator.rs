@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::shared::Event;
 use super::world::World;
-use crate::cluster::NodeSpec;
 use crate::entity::Command;
-use crate::placement::{Cluster, Found, Place};
+use crate::membership::{Cluster, Found, Place};
+use crate::node_spec::NodeSpec;
 use crate::transport::AskOne;
 use crate::{Address, NodeId, ShardId, wire};
 

@@ -14,7 +14,7 @@ use super::node::Node;
 use super::options::Options;
 use super::plan::{Fault, Group, Timed};
 use super::shared::{Event, Shared};
-use crate::placement::with_cluster;
+use crate::membership::with_cluster;
 use crate::transport::{Envelope, ReplyBatch};
 use crate::{AskError, ShardId};
 

@@ -24,7 +24,7 @@ pub use envelope::{
 use std::sync::Arc;
 
 use crate::address::NodeId;
-use crate::cluster::NodeSpec;
+use crate::node_spec::NodeSpec;
 use crate::observe::PeerView;
 
 /// Why an envelope was not taken. It has not been sent, and will not be.

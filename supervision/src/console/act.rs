@@ -10,8 +10,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use troupe_runtime::cluster::NodeSpec;
-use troupe_runtime::placement::{Cluster, Duty, Operate, Remaining};
+use troupe_runtime::membership::{Cluster, Duty};
+use troupe_runtime::node_spec::NodeSpec;
+use troupe_runtime::placement::{Operate, Remaining};
 use troupe_runtime::{Address, NodeId, ShardId};
 
 use super::problem::Problem;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _, join_all};
-use troupe_runtime::observe::{Inspect, Journal as _, Lifecycle, NodeAddress, NodeView};
+use troupe_runtime::inspect::Inspect;
+use troupe_runtime::observe::{Journal as _, Lifecycle, NodeAddress, NodeView};
 use troupe_runtime::{AskError, NodeId, Timestamp};
 
 use super::config::ConsoleConfig;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use troupe_runtime::observe::Inspect;
+use troupe_runtime::inspect::Inspect;
 use troupe_runtime::placement::Operate;
 
 use super::act;

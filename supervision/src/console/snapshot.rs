@@ -1,8 +1,8 @@
 //! The API's answers about the whole cluster.
 
 use serde::Serialize;
+use troupe_runtime::membership::Member;
 use troupe_runtime::observe::{Lifecycle, NodeView};
-use troupe_runtime::placement::Member;
 use troupe_runtime::{NodeId, Timestamp};
 
 use super::health::Health;

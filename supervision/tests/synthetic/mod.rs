@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt as _};
-use troupe_runtime::cluster::NodeSpec;
 use troupe_runtime::deaths::{Death, Ending, Subject};
+use troupe_runtime::inspect::Inspect;
+use troupe_runtime::membership::{Cluster, ClusterEvent, Duty, Member};
+use troupe_runtime::node_spec::NodeSpec;
 use troupe_runtime::observe::{
-    EntityView, Inspect, KeyRange, Lifecycle, MessageView, NodeAddress, NodeView, PeerView, Role, ShardView,
+    EntityView, KeyRange, Lifecycle, MessageView, NodeAddress, NodeView, PeerView, Role, ShardView,
 };
-use troupe_runtime::placement::{Cluster, ClusterEvent, Duty, Member, Operate, Remaining};
+use troupe_runtime::placement::{Operate, Remaining};
 use troupe_runtime::{Address, AskError, Entity, NodeId, ShardId, Timestamp};
 use troupe_supervision::console::TreeSource;
 use troupe_supervision::{ChildState, TreeNode, TreeView};

@@ -85,7 +85,7 @@ impl Inside {
     }
 
     pub(super) fn operator(&self) -> Operator {
-        Operator::new(self.runtime.clone())
+        self.runtime.operator()
     }
 
     pub(super) fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {

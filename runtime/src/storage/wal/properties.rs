@@ -2,6 +2,7 @@
 
 use super::frame::{self, Found, HEADER};
 use crate::address::ShardId;
+use crate::storage::{LogEntry, Record, Vote};
 use crate::wire;
 
 const SEQUENCE: u64 = 7;
@@ -9,13 +10,25 @@ const SEQUENCE: u64 = 7;
 fn segment() -> (Vec<u8>, Vec<(ShardId, Vec<u8>)>) {
     let mut bytes = frame::header(SEQUENCE).to_vec();
     let mut bodies = Vec::new();
-    for (shard, records) in crate::fuzzing::records() {
+    for (shard, records) in sample_records() {
         let start = bytes.len() + frame::HEAD;
         frame::push(&mut bytes, SEQUENCE, shard, &records);
         bodies.push((shard, bytes[start..].to_vec()));
     }
     frame::push_end(&mut bytes, SEQUENCE);
     (bytes, bodies)
+}
+
+/// Records of a few groups, for segments.
+fn sample_records() -> Vec<(ShardId, Vec<Record>)> {
+    let entry =
+        |index| Record::Entry(LogEntry { index, term: 2, kind: 0, data: vec![index.to_le_bytes()[0]; 20] });
+    vec![
+        (ShardId(1), vec![Record::Replica { id: 1 }, entry(1)]),
+        (ShardId(2), vec![Record::Vote(Vote { term: 2, voted_for: 3, committed: 1 }), entry(1), entry(2)]),
+        (ShardId(1), vec![entry(2)]),
+        (ShardId(1), vec![Record::Reset { index: 9, term: 2 }]),
+    ]
 }
 
 /// Changes a sound segment as the input says, and reads it.

@@ -14,8 +14,8 @@ use ractor_cluster::NodeSessionMessage;
 use tokio::sync::{Notify, watch};
 
 use super::complaints::Complaints;
-use super::postbox::FrameMessage;
-use super::start::MeshPeer;
+use super::frame_message::FrameMessage;
+use super::peer::MeshPeer;
 use crate::address::NodeId;
 use crate::observe::PeerView;
 use crate::time::Clock;

@@ -10,7 +10,9 @@ mod certs;
 mod complaints;
 mod dial;
 mod expiry;
+mod frame_message;
 mod link;
+mod peer;
 mod postbox;
 mod speaks;
 mod start;
@@ -26,4 +28,5 @@ pub use certs::{
     rotate_authority, rotate_nodes,
 };
 pub use expiry::{Certificate, WARN_DAYS, read_certificates};
-pub use start::{Mesh, MeshError, MeshPeer, MeshSpec};
+pub use peer::MeshPeer;
+pub use start::{Mesh, MeshError, MeshSpec};

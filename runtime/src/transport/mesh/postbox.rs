@@ -2,33 +2,13 @@
 
 use std::sync::Arc;
 
-use ractor::message::{BoxedDowncastErr, SerializedMessage};
-use ractor::{Actor, ActorProcessingErr, ActorRef, Message};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 
+use super::frame_message::FrameMessage;
 use super::link::Links;
 
 /// The process group in which peers find each other's postboxes.
 pub(super) const GROUP: &str = "troupe-postbox";
-
-/// A frame, as bytes.
-pub(super) struct FrameMessage(pub(super) Vec<u8>);
-
-impl Message for FrameMessage {
-    fn serializable() -> bool {
-        true
-    }
-
-    fn serialize(self) -> Result<SerializedMessage, BoxedDowncastErr> {
-        Ok(SerializedMessage::Cast { variant: "frame.v1".to_owned(), args: self.0, metadata: None })
-    }
-
-    fn deserialize(message: SerializedMessage) -> Result<Self, BoxedDowncastErr> {
-        match message {
-            SerializedMessage::Cast { args, .. } => Ok(Self(args)),
-            _ => Err(BoxedDowncastErr),
-        }
-    }
-}
 
 /// The actor. It is never named: ractor_cluster unregisters a local actor when a peer with one of the same name dies.
 pub(super) struct Postbox;

@@ -13,26 +13,16 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::link::{Link, Links};
+use super::peer::MeshPeer;
 use super::postbox::Postbox;
 use super::speaks::Speaks;
 use super::tls::Tls;
 use super::{accept, dial, watch};
 use crate::address::NodeId;
-use crate::cluster::NodeSpec;
+use crate::node_spec::NodeSpec;
 use crate::observe::PeerView;
 use crate::time::Clock;
 use crate::transport::{Envelope, ReceiverSlot, SendError, Transport, TransportConfig};
-
-/// Another node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MeshPeer {
-    /// Its number.
-    pub node: NodeId,
-    /// Its name, and its certificate's.
-    pub name: String,
-    /// Where it listens.
-    pub addr: SocketAddr,
-}
 
 /// This node's place in the mesh.
 #[derive(Clone)]

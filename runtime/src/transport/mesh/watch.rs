@@ -9,8 +9,9 @@ use ractor_cluster::node::NodeServerSessionInformation;
 use ractor_cluster::{NodeEventSubscription, NodeSessionMessage};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
+use super::frame_message::FrameMessage;
 use super::link::{Link, Links, Session, Stage};
-use super::postbox::{FrameMessage, GROUP};
+use super::postbox::GROUP;
 use super::speaks::Speaks;
 use super::stream::read_label;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::mailbox::{Mailbox, SystemInput};
 use crate::address::{NodeId, ShardId};
-use crate::shard::{Mailbox, SystemInput};
 use crate::transport::{EffectBatch, Envelope, Transport};
 
 /// No leader known.

@@ -4,9 +4,6 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, NodeId, ShardId};
-use crate::deaths::{Death, Subject};
-use crate::error::AskError;
-use crate::placement::Member;
 use crate::time::Timestamp;
 
 /// A replica's part in its shard.
@@ -183,55 +180,6 @@ pub struct TimerView {
     pub verb: String,
 }
 
-/// A change in the life of a node, replica, service or entity.
-#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
-pub struct Lifecycle {
-    /// When.
-    pub at: Timestamp,
-    /// On which node.
-    pub node: NodeId,
-    /// Of what: `shard-7`, `members/42`, `n2`.
-    pub subject: String,
-    /// `started`, `restarted`, `became_leader`, `fault`, `given_up`, `peer_up`, `peer_down`, ...
-    pub change: String,
-    /// Why, in words.
-    pub reason: String,
-}
-
-/// Looks into the cluster from one node: what the console and the terminal views are made of.
-pub trait Inspect: Send + Sync + 'static {
-    /// This node.
-    fn here(&self) -> NodeId;
-
-    /// Every configured node: number, name, admin address.
-    fn nodes(&self) -> Vec<NodeAddress>;
-
-    /// How the cluster sees its nodes and what is wanted of them, as far as it is known here: also without a quorum.
-    fn members(&self) -> Vec<Member>;
-
-    /// A node's own view of itself, wherever it is.
-    fn node(&self, node: NodeId) -> futures::future::BoxFuture<'static, Result<NodeView, AskError>>;
-
-    /// The truth about one entity from its shard's leader.
-    fn entity(&self, address: Address) -> futures::future::BoxFuture<'static, Result<EntityView, AskError>>;
-
-    /// Ends an entity's incarnation at its shard's leader and folds its state anew; one that was given up is tried again.
-    fn restart(&self, address: Address) -> futures::future::BoxFuture<'static, Result<EntityView, AskError>>;
-
-    /// Watches something, and is ready when it ended.
-    fn death(&self, subject: Subject) -> futures::future::BoxFuture<'static, Result<Death, AskError>>;
-
-    /// Keys in a range, resident or not, sorted; from every shard's leader.
-    fn keys(&self, range: KeyRange) -> futures::future::BoxFuture<'static, Result<Vec<String>, AskError>>;
-
-    /// A node's newest lifecycle records, newest first.
-    fn journal(
-        &self,
-        node: NodeId,
-        limit: u32,
-    ) -> futures::future::BoxFuture<'static, Result<Vec<Lifecycle>, AskError>>;
-}
-
 /// Where a configured node is found.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct NodeAddress {
@@ -243,13 +191,4 @@ pub struct NodeAddress {
     pub gateway: String,
     /// Its console's `host:port`.
     pub admin: String,
-}
-
-/// Takes lifecycle records; implemented by supervision's journal.
-pub trait Journal: Send + Sync + 'static {
-    /// Keeps a record, dropping the oldest at its bound.
-    fn record(&self, record: Lifecycle);
-
-    /// The newest records, newest first.
-    fn newest(&self, limit: usize) -> Vec<Lifecycle>;
 }

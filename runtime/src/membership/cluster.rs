@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::wishes::Wishes;
+use super::target_membership::Wishes;
 use crate::address::{NodeId, ShardId};
-use crate::cluster::NodeSpec;
 use crate::entity::{Entity, Placement};
 use crate::error::Refused;
+use crate::node_spec::NodeSpec;
 
 /// How a node is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]

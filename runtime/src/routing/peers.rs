@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::spec::NodeSpec;
 use crate::address::NodeId;
+use crate::node_spec::NodeSpec;
 
 /// Nodes that may come and go; read on every call.
 pub struct Peers(ArcSwap<Vec<NodeSpec>>);

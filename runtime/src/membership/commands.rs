@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::{Cluster, ClusterEvent, Duty, NodeState};
 use crate::address::{NodeId, ShardId};
-use crate::cluster::NodeSpec;
 use crate::entity::{Answer, Command, Context, Decide, Decision, Query, Registry};
 use crate::error::Refused;
+use crate::node_spec::NodeSpec;
 
 /// Code of the refusal of a cluster that does not know yet what it consists of.
-pub(super) const NOT_FOUNDED: &str = "NOT_FOUNDED";
+pub(crate) const NOT_FOUNDED: &str = "NOT_FOUNDED";
 
 /// Writes down what the configuration founded. Changes nothing when that has been done.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]

@@ -1,0 +1,16 @@
+//! A peer as the mesh is configured with it.
+
+use std::net::SocketAddr;
+
+use crate::address::NodeId;
+
+/// Another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeshPeer {
+    /// Its number.
+    pub node: NodeId,
+    /// Its name, and its certificate's.
+    pub name: String,
+    /// Where it listens.
+    pub addr: SocketAddr,
+}
