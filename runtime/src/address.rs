@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Longest key accepted, in bytes.
 pub const KEY_BYTES_MAX: usize = 256;
 
-/// A node's number in `cluster.toml`, 1 to 65535; it never changes while the node's name does not.
+/// A node's number in `cluster.toml`, 1 to 65535. It never changes while the node's name stays the same.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
 )]
@@ -73,7 +73,7 @@ impl Address {
         Ok(Self { kind: kind.to_owned(), key: key.to_owned() })
     }
 
-    /// What decides the shard: the part of the key in the first braces, or the whole key.
+    /// The part of the key that decides the shard: the text in the first braces, or the whole key.
     #[must_use]
     pub fn tag(&self) -> &str {
         tag_of(&self.key)

@@ -1,19 +1,19 @@
-//! Threads for work that no caller waits for: checkpoints, and shards on their way from node to node.
+//! Threads for work that no caller waits for: checkpoints, and snapshots of moving shards.
 //!
-//! Where cores are short such work would be served as often as a request, in slices of milliseconds each; at a lower priority
-//! it takes what requests leave.
+//! With few cores, such work would get as much CPU as requests, in slices of milliseconds. At a lower priority it
+//! gets what requests leave.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-/// Niceness of a background thread: about a tenth of a core's time where requests want all of it.
+/// Niceness of a background thread: about a tenth of a core while requests want all of it.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
 /// Starts a background thread.
 ///
 /// # Errors
-/// The system has no thread left.
+/// No thread could be created.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     Builder::new().name(name.to_owned()).spawn(move || {
         step_back();
@@ -21,21 +21,21 @@ pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
     })
 }
 
-/// Does work on a background thread while the task goes on to others.
+/// Runs work on a background thread; the calling task awaits the result.
 ///
 /// # Errors
-/// The system has no thread left, or the work panicked.
+/// No thread could be created, or the work panicked.
 pub(crate) async fn done<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
     let (said, heard) = tokio::sync::oneshot::channel();
-    // Whoever no longer wants to know is no error.
+    // A caller that has gone away is not an error.
     spawn(name, move || drop(said.send(work())))?;
     heard.await.map_err(|_| io::Error::other(format!("{name} panicked")))
 }
 
-/// Does work on a background thread and waits for its end; where the system has no thread left, on this one.
+/// Runs work on a background thread and blocks until it ends; runs it on this thread if no thread can be created.
 pub(crate) fn wait_for<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
     let work = std::sync::Mutex::new(Some(work));
     let take = || work.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
@@ -52,9 +52,9 @@ pub(crate) fn wait_for<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> 
     done.expect("the work is taken once")
 }
 
-/// Lowers this thread's priority, which an unprivileged thread cannot raise again: only for threads that live for such work.
+/// Lowers this thread's priority. An unprivileged thread cannot raise it again, so only dedicated threads call this.
 fn step_back() {
-    // Elsewhere than on Linux this is the priority of the whole process.
+    // On other systems than Linux this is the priority of the whole process.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::debug!(%error, "a background thread keeps its priority");
@@ -74,8 +74,7 @@ mod tests {
         wait_for("test", || here = niceness());
         assert_eq!((here, niceness()), (NICENESS.max(before), before));
         let (said, heard) = std::sync::mpsc::channel();
-        let thread =
-            spawn("test", move || said.send(niceness()).expect("somebody who listens")).expect("a thread");
+        let thread = spawn("test", move || said.send(niceness()).expect("a receiver")).expect("a thread");
         assert_eq!(heard.recv(), Ok(here));
         thread.join().expect("an end");
     }

@@ -1,19 +1,19 @@
-//! What a caller may be told instead of an answer.
+//! Errors that a caller gets instead of a reply.
 
 use std::time::Duration;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-/// An answer that says no. Each kind has its own refusal enum; this is how it travels.
+/// A refusal. Each kind has its own refusal enum; this is its form on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Refused {
-    /// Stable, `UPPER_SNAKE`, for programs: `ARCHIVED`, `BAD_RATING`.
+    /// Stable code for programs, `UPPER_SNAKE`: `ARCHIVED`, `BAD_RATING`.
     pub code: String,
-    /// For people: what was refused and what to do.
+    /// Text for people: what was refused, and what to do.
     pub message: String,
-    /// The field of the request at fault, where one is.
+    /// The invalid field of the request, if there is one.
     pub field: Option<String>,
 }
 
@@ -29,13 +29,13 @@ impl Refused {
     }
 }
 
-/// Why an ask brought no reply. [`AskError::executed`] tells whether the command may have happened.
+/// Why an ask got no reply. [`AskError::executed`] tells whether the command may have taken effect.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, thiserror::Error)]
 pub enum AskError {
-    /// The entity decided against it.
+    /// The entity refused the ask.
     #[error("refused: {0}")]
     Refused(#[from] Refused),
-    /// No such kind.
+    /// The kind is not registered.
     #[error("unknown kind {0:?}")]
     UnknownKind(String),
     /// The kind has no such verb.
@@ -55,30 +55,30 @@ pub enum AskError {
     /// The idempotency key was used before with another body.
     #[error("idempotency key reused with another body")]
     KeyReused,
-    /// The mailbox, the peer's credits or the pending calls are full. Nothing happened.
+    /// Backpressure: the mailbox, the peer's credits or the pending calls are full. The command was not executed.
     #[error("busy: {queue} is full, retry after {retry_after_ms} ms")]
     Busy {
         /// Which bound was reached.
         queue: String,
-        /// When it is worth trying again.
+        /// Milliseconds before a retry makes sense.
         retry_after_ms: u32,
     },
-    /// This replica does not lead the shard. Nothing happened; the router follows the hint itself.
+    /// This replica does not lead the shard. The command was not executed; the router follows the hint itself.
     #[error("not the leader{}", .hint.map(|n| format!(", try node {n}")).unwrap_or_default())]
     NotLeader {
         /// The leader as far as this replica knows.
         hint: Option<u16>,
     },
-    /// No node could be reached, or the shard has no leader. Nothing happened.
+    /// No node could be reached, or the shard has no leader. The command was not executed.
     #[error("not sent: {0}")]
     NotSent(String),
-    /// The deadline passed before the command was decided. Nothing happened.
+    /// The deadline passed before the command was decided. It was not executed.
     #[error("deadline passed before it was executed")]
     Expired,
-    /// The command may or may not have happened: retry only with the same idempotency key.
+    /// The command may have been executed: retry only with the same idempotency key.
     #[error("outcome unknown: {0}")]
     Unknown(String),
-    /// The entity's incarnation ended while handling this; nothing was committed.
+    /// The entity's incarnation ended while it handled this; nothing was committed.
     #[error("entity fault: {0}")]
     Fault(String),
 }
@@ -119,7 +119,7 @@ impl AskError {
         )
     }
 
-    /// Whether the command may have taken effect in spite of the error.
+    /// Whether the command may have taken effect although the ask failed.
     #[must_use]
     pub const fn executed(&self) -> bool {
         matches!(self, Self::Unknown(_))

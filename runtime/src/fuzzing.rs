@@ -1,6 +1,7 @@
-//! What must hold for any bytes, whoever wrote them: for fuzzers, and for the tests that run the same on stable.
+//! Properties that hold for any bytes, for fuzzers and for tests that run on stable Rust.
 //!
-//! Each function takes arbitrary bytes and panics where a property does not hold. Nothing here is part of the crate's API.
+//! Each function takes arbitrary bytes and panics if a property is violated. This module is not part of the crate's
+//! API.
 
 use crate::address::{Address, ShardId};
 use crate::entity::Effect;
@@ -10,13 +11,13 @@ use crate::time::Timestamp;
 use crate::transport::{AskBatch, AskOne, EffectBatch, Envelope, ReplyBatch, ServiceCall, frame};
 use crate::wire;
 
-/// One property: its name, what it checks, and inputs to begin with.
+/// One property with its name and seed inputs.
 pub struct Target {
     /// As `cargo fuzz` names it.
     pub name: &'static str,
-    /// Panics where the property does not hold.
+    /// Panics if the property is violated.
     pub check: fn(&[u8]),
-    /// Sound inputs, and some that nearly are.
+    /// Valid inputs, and some that are almost valid.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
@@ -29,7 +30,7 @@ pub const TARGETS: [Target; 5] = [
     Target { name: "ledger", check: ledger, seeds: ledgers },
 ];
 
-/// A frame that decodes is written again as one that decodes to the same, and holds no more envelopes than it has bytes.
+/// A frame that decodes survives a round trip and holds at most as many envelopes as bytes.
 pub fn frame(bytes: &[u8]) {
     let Ok((head, envelopes)) = frame::decode(bytes) else { return };
     assert!(envelopes.len() <= bytes.len(), "{} envelopes of {} bytes", envelopes.len(), bytes.len());
@@ -37,26 +38,26 @@ pub fn frame(bytes: &[u8]) {
     assert_eq!(frame::decode(&frame::encode(&head, &encoded)), Ok((head, envelopes)));
 }
 
-/// An envelope that decodes is written again as one that decodes to the same.
+/// An envelope that decodes survives a round trip.
 pub fn envelope(bytes: &[u8]) {
     let Ok(envelope) = wire::decode::<Envelope>(bytes) else { return };
     assert_eq!(wire::decode::<Envelope>(&wire::encode(&envelope)), Ok(envelope));
 }
 
-/// A segment of the write-ahead log gives nothing that was not written into it, however its bytes are changed. The input is
-/// read as changes: four bytes of a place, one to be mixed in there.
+/// A changed WAL segment yields no record that was not written into it. The input is a list of changes: four bytes of
+/// an offset, then one byte to XOR there.
 pub fn wal(bytes: &[u8]) {
     wal_properties::changed(bytes);
     wal_properties::raw(bytes);
 }
 
-/// An entry that decodes is written again as one that decodes to the same.
+/// An entry that decodes survives a round trip.
 pub fn entry(bytes: &[u8]) {
     let Ok(batch) = LentBatch::from_bytes(bytes).map(LentBatch::into_owned) else { return };
     assert_eq!(LentBatch::from_bytes(&batch.to_bytes()).map(LentBatch::into_owned), Ok(batch));
 }
 
-/// A ledger that decodes is written again as one that decodes to the same.
+/// A ledger that decodes survives a round trip.
 pub fn ledger(bytes: &[u8]) {
     let Ok(ledger) = Ledger::decode(bytes) else { return };
     let mut again = Vec::new();
@@ -106,7 +107,7 @@ fn frames() -> Vec<Vec<u8>> {
     let mut frames: Vec<Vec<u8>> =
         all.iter().map(|one| frame::encode(&head(1), std::slice::from_ref(one))).collect();
     frames.push(frame::encode(&head(u32::try_from(all.len()).unwrap_or(0)), &all));
-    // More than there are: the count alone must allocate nothing.
+    // A count larger than the frame: the count alone must not cause an allocation.
     frames.push(frame::encode(&head(u32::MAX), &all));
     frames
 }
@@ -129,7 +130,7 @@ fn entries() -> Vec<Vec<u8>> {
         acked: vec![(ShardId(4), 11)],
         timers: Vec::new(),
     };
-    // A format that is newer, and one that promises timers and has none.
+    // A newer format, and one that announces timers and has none.
     let changed = |format: u8| {
         let mut bytes = batch.to_bytes();
         bytes[0] = format;

@@ -1,7 +1,7 @@
-//! The clustered actor runtime. It knows no domain word: entities are plugged in through [`entity::Registry`].
+//! The clustered actor runtime. It knows no domain words: entities are plugged in through [`entity::Registry`].
 //!
-//! A request travels `routing` -> `transport` -> `shard` -> `replication` -> `storage` and back; each of these rooms
-//! keeps its state machine pure and leaves clocks, sockets and disks to a thin shell.
+//! A request travels `routing` -> `transport` -> `shard` -> `replication` -> `storage` and back. Each of these
+//! folders keeps its state machine pure; a thin shell around it owns clocks, sockets and disks.
 
 // The attributes of messages name the crate.
 extern crate self as troupe_runtime;
@@ -10,7 +10,7 @@ pub mod address;
 mod background;
 pub mod cluster;
 pub mod config;
-pub mod deaths;
+pub mod death_watch;
 pub mod entity;
 pub mod error;
 #[doc(hidden)]

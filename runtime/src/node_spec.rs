@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 use crate::address::NodeId;
 use crate::observe::NodeAddress;
 
-/// One node: who it is and where it is found.
+/// One node's record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeSpec {
-    /// Its number: no other node may ever have it.
+    /// Its number; no other node may ever have it.
     pub id: NodeId,
     /// Its name.
     pub name: String,
-    /// Where peers reach it.
+    /// Address for peers.
     pub mesh: SocketAddr,
-    /// Where clients reach it.
+    /// Address for clients.
     pub gateway: SocketAddr,
-    /// Where people reach it.
+    /// Address of the console.
     pub admin: SocketAddr,
     /// Its failure domain.
     #[serde(default)]

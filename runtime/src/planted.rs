@@ -1,26 +1,26 @@
-//! Bugs planted on purpose: a check is trusted only after it has caught what it looks for.
+//! Bugs planted on purpose: a check is trusted only after it has caught a planted bug.
 //!
-//! Without the cargo feature `planted` a [`Planted`] is empty, can hold no bug, and every question to it is answered
-//! with no at compile time; its key is then refused in `cluster.toml` like any other unknown one. With the feature,
-//! `planted = "lease_unchecked"` in `[shard]`, `[raft]` or `[wal]` plants a bug in what that section configures.
+//! Without the cargo feature `planted` a [`Planted`] is empty, and the compiler folds every check of it to `false`.
+//! Its configuration key is then refused like any unknown key. With the feature, `planted = "lease_unchecked"` in
+//! `[shard]`, `[raft]` or `[wal]` plants a bug in that section's code.
 
 use serde::{Deserialize, Serialize};
 
-/// A bug that a suite must catch.
+/// A bug that the test suite must catch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bug {
     /// A command is answered when its entry is proposed. In `[shard]`.
     ReplyBeforeCommit,
-    /// Records are called durable before they are. In `[wal]`.
+    /// Records are reported durable before they are. In `[wal]`.
     FsyncSkipped,
-    /// A leader answers queries without proof that it still leads. In `[shard]`.
+    /// A leader answers queries without proof of its lease. In `[shard]`.
     LeaseUnchecked,
-    /// A command with a key that was seen before is decided again. In `[shard]`.
+    /// A command with a known idempotency key is decided again. In `[shard]`.
     DedupeOff,
-    /// Effects are forgotten when they are sent, not when they are taken. In `[shard]`.
+    /// Effects are deleted when they are sent instead of when they are acknowledged. In `[shard]`.
     OutboxForgotten,
-    /// A replica that starts again does not know whom it voted for. In `[raft]`.
+    /// A restarted replica does not know its vote. In `[raft]`.
     VoteForgotten,
 }
 
@@ -44,7 +44,7 @@ pub struct Planted(Option<Bug>);
 
 #[cfg(feature = "planted")]
 impl Planted {
-    /// Nothing planted.
+    /// No planted bug.
     pub const NONE: Self = Self(None);
 
     /// Plants a bug.
@@ -59,7 +59,7 @@ impl Planted {
         self.0 == Some(bug)
     }
 
-    /// Whether nothing is planted; such a value is left out where a configuration is written.
+    /// Whether no bug is planted; serde then skips the field.
     #[must_use]
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     pub const fn is_nothing(&self) -> bool {
@@ -67,23 +67,23 @@ impl Planted {
     }
 }
 
-/// The bug planted: none, as this build cannot plant any.
+/// The planted bug; this build cannot plant one.
 #[cfg(not(feature = "planted"))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planted;
 
 #[cfg(not(feature = "planted"))]
 impl Planted {
-    /// Nothing planted.
+    /// No planted bug.
     pub const NONE: Self = Self;
 
-    /// Whether this bug is planted: no.
+    /// Always false in this build.
     #[must_use]
     pub const fn has(self, _bug: Bug) -> bool {
         false
     }
 
-    /// Whether nothing is planted: yes. What a configuration is written without.
+    /// Always true in this build; serde then skips the field.
     #[must_use]
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     pub const fn is_nothing(&self) -> bool {

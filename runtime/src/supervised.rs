@@ -1,4 +1,4 @@
-//! How a room hands its actors to a supervisor without knowing which.
+//! The interface through which the runtime hands its actors to a supervisor.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub use ractor::ActorCell as Actor;
 use ractor::{ActorCell, SpawnErr};
 
-/// When a child that ended is started again.
+/// When a child that has ended is restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restart {
     /// Always.
@@ -21,13 +21,13 @@ pub enum Restart {
 /// The future of one start.
 pub type Started = Pin<Box<dyn Future<Output = Result<ActorCell, SpawnErr>> + Send>>;
 
-/// One supervised actor: its name in the tree, and how it is started, each time anew.
+/// One supervised actor: its name in the tree, and how to start it.
 #[derive(Clone)]
 pub struct ChildSpec {
     /// Its name among its siblings: `shard-7`.
     pub name: String,
-    /// When it is started again.
+    /// Its restart policy.
     pub restart: Restart,
-    /// Starts it, linked to the supervisor where one is given.
+    /// Starts it, linked to the supervisor if there is one.
     pub start: Arc<dyn Fn(Option<ActorCell>) -> Started + Send + Sync>,
 }

@@ -1,4 +1,4 @@
-//! Wall-clock instants as entities see them.
+//! Wall-clock time as entities see it.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Milliseconds since the Unix epoch, UTC.
 ///
-/// Entities never read a clock: the leader of a shard stamps each batch, the stamp never goes back within a shard, and
-/// it travels in the entry, so that every replica folds the same.
+/// Entities never read a clock: the leader of a shard stamps each batch. The stamp never goes back within a shard and
+/// travels in the entry, so all replicas fold the same state.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
 )]
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// Reads the wall clock. Shells only; cores get their time as an input.
+    /// Reads the wall clock. For shells only; pure code gets its time as an input.
     #[must_use]
     pub fn wall() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -61,15 +61,16 @@ impl Clock {
         Self(std::time::Instant::now() - ago)
     }
 
-    /// Microseconds since the start. It goes on while the process is stopped by a signal, so a lease runs out then.
+    /// Microseconds since the start. The clock runs on while the process is stopped by a signal, so a lease runs out
+    /// then.
     #[must_use]
     pub fn mono(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 
-/// A wall clock that is wrong on purpose, for drills: the process is told by `TROUPE_WALL_OFFSET_FILE` of a file, and the
-/// file says by how many milliseconds. Without the variable nothing is read and nothing is added.
+/// A wall clock that is wrong on purpose, for drills. The environment variable `TROUPE_WALL_OFFSET_FILE` names a file
+/// with the offset in milliseconds. Without the variable no file is read and no offset added.
 mod skew {
     use std::path::PathBuf;
     use std::sync::OnceLock;
@@ -77,7 +78,7 @@ mod skew {
     use std::time::Duration;
 
     const VARIABLE: &str = "TROUPE_WALL_OFFSET_FILE";
-    /// Between two looks at the file.
+    /// Time between two reads of the file.
     const LOOK_EVERY: Duration = Duration::from_millis(20);
 
     static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
@@ -89,7 +90,7 @@ mod skew {
             let watched = file.clone();
             let watching = std::thread::Builder::new().name("troupe-skew".to_owned()).spawn(move || {
                 loop {
-                    // A file that is being replaced says what it said.
+                    // While the file is being replaced, the last offset stays.
                     let said =
                         std::fs::read_to_string(&watched).ok().and_then(|text| text.trim().parse().ok());
                     OFFSET_MS

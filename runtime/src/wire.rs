@@ -6,7 +6,7 @@ use bincode::{BorrowDecode, Decode, Encode};
 /// Largest value decoded, and so the bound on what a length prefix from outside can make us allocate.
 pub const DECODED_BYTES_MAX: usize = 64 << 20;
 
-/// The same for a shard's snapshot, whose own bound is configured below this.
+/// The same bound for a shard's snapshot; the configuration allows less.
 pub const SNAPSHOT_BYTES_MAX: usize = 1 << 30;
 
 const CONFIG: Configuration<
@@ -31,10 +31,10 @@ pub fn encode_into<T: Encode>(value: &T, out: &mut Vec<u8>) {
     bincode::encode_into_std_write(value, out, CONFIG).expect("encoding into a Vec does not fail");
 }
 
-/// Decodes a value that fills `bytes` whole.
+/// Decodes a value from all of `bytes`.
 ///
 /// # Errors
-/// What did not fit, as text; trailing bytes are an error too.
+/// Text of the decoding error; trailing bytes are an error.
 pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, String> {
     match bincode::decode_from_slice(bytes, CONFIG) {
         Ok((value, used)) if used == bytes.len() => Ok(value),
@@ -43,18 +43,18 @@ pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, String> {
     }
 }
 
-/// Decodes a value from the start of `bytes`, some of which it may go on pointing to, and tells how many it took.
+/// Decodes a value that may borrow from the start of `bytes`; returns the number of bytes read.
 ///
 /// # Errors
-/// What did not fit, as text.
+/// Text of the decoding error.
 pub fn decode_lent<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(T, usize), String> {
     bincode::borrow_decode_from_slice(bytes, CONFIG).map_err(|error| error.to_string())
 }
 
-/// [`decode`] for a shard's snapshot, which has come whole and within its own bound.
+/// [`decode`] for a shard's snapshot, which is complete and within its own bound.
 ///
 /// # Errors
-/// What did not fit, as text; trailing bytes are an error too.
+/// Text of the decoding error; trailing bytes are an error.
 pub fn decode_snapshot<T: Decode<()>>(bytes: &[u8]) -> Result<T, String> {
     let config = bincode::config::standard().with_limit::<SNAPSHOT_BYTES_MAX>();
     match bincode::decode_from_slice(bytes, config) {
@@ -64,20 +64,20 @@ pub fn decode_snapshot<T: Decode<()>>(bytes: &[u8]) -> Result<T, String> {
     }
 }
 
-/// [`decode_prefix`] for what a shard holds, which was written here or has come whole and within its own bound. What is
-/// written must be read back, whatever its size: the bound of a message would make a loss of it.
+/// [`decode_prefix`] for state that was written here or came as a complete snapshot. It has the larger bound: state
+/// that was written must be readable, or it would be lost.
 ///
 /// # Errors
-/// What did not fit, as text.
+/// Text of the decoding error.
 pub fn decode_snapshot_prefix<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), String> {
     let config = bincode::config::standard().with_limit::<SNAPSHOT_BYTES_MAX>();
     bincode::decode_from_slice(bytes, config).map_err(|error| error.to_string())
 }
 
-/// Decodes a value from the start of `bytes` and tells how many it took.
+/// Decodes a value from the start of `bytes`; returns the number of bytes read.
 ///
 /// # Errors
-/// What did not fit, as text.
+/// Text of the decoding error.
 pub fn decode_prefix<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), String> {
     bincode::decode_from_slice(bytes, CONFIG).map_err(|error| error.to_string())
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::deaths::{Census, Ending};
+use troupe_runtime::death_watch::{Census, Ending};
 use troupe_runtime::{NodeId, Timestamp};
 
 /// State of a supervised actor.

@@ -123,7 +123,7 @@ async fn a_death_is_awaited_by_name_and_an_unknown_name_is_refused() {
     let refused = console.get("/api/death?of=n99").await;
     assert_eq!(refused.status(), 400);
     let refused: Value = refused.json().await.unwrap();
-    assert!(refused["detail"].as_str().unwrap().contains("names nothing to watch"), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("cannot be watched"), "{refused}");
 }
 
 #[tokio::test]

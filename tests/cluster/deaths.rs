@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use troupe_runtime::deaths::{Death, Ending, Subject, Watch};
+use troupe_runtime::death_watch::{Death, Ending, Subject, Watch};
 use troupe_runtime::observe::Lifecycle;
 use troupe_runtime::{Address, AskOptions, NodeId, Timestamp};
 
@@ -86,7 +86,7 @@ async fn a_node_that_dies_takes_all_that_was_watched_on_it_and_one_that_comes_ba
     world.kill(3);
     world.boot(3).await;
     let death = end_of(of_node).await;
-    assert_eq!((death.ending, death.reason.as_str()), (Ending::NodeDown, "node 3: it was started anew"));
+    assert_eq!((death.ending, death.reason.as_str()), (Ending::NodeDown, "node 3: it was restarted"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

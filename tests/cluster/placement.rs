@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use troupe_runtime::membership::{Duty, NodeState};
+use troupe_runtime::membership::{NodeState, Scheduling};
 use troupe_runtime::observe::Role;
 use troupe_runtime::placement::{Operate as _, Operator, PlacementConfig};
 use troupe_runtime::{Address, AskOptions, NodeId, Router, ShardId};
@@ -85,7 +85,7 @@ async fn a_node_joins_takes_its_share_and_another_is_drained_and_removed_under_l
     world.until("the newcomer votes in its share", async || votes(&world, 4).await.len() == 3).await;
     // It answers for shards that it does not hold as well.
     deposit(&world.node(4).router(), 1_000_000 * ACCOUNTS).await;
-    operator(&world, 4).task(NodeId(1), Duty::Draining).await.unwrap();
+    operator(&world, 4).set_scheduling(NodeId(1), Scheduling::Draining).await.unwrap();
     let op = operator(&world, 2);
     world
         .until("the drained node holds nothing", async || {
@@ -131,9 +131,9 @@ async fn a_node_that_joined_comes_back_from_its_own_disk_and_one_that_returns_ho
     let shard = *before.iter().next().unwrap();
     let op = operator(&world, 2);
     let others: Vec<NodeId> = op.cluster().await.unwrap().sets[shard.0 as usize].clone();
-    operator(&world, 2).task(NodeId(4), Duty::Draining).await.unwrap();
+    operator(&world, 2).set_scheduling(NodeId(4), Scheduling::Draining).await.unwrap();
     world.until("it holds nothing", async || votes(&world, 4).await.is_empty()).await;
-    op.task(NodeId(4), Duty::Full).await.unwrap();
+    op.set_scheduling(NodeId(4), Scheduling::Full).await.unwrap();
     op.move_shard(shard, NodeId(4)).await.unwrap();
     world.until("it votes in it again", async || votes(&world, 4).await.contains(&shard)).await;
     assert!(others.contains(&NodeId(4)));
@@ -193,7 +193,7 @@ async fn without_a_quorum_of_the_control_group_data_shards_serve_and_nothing_mov
     }
     assert!(served > 20, "{served} of 100 served");
     assert!(
-        operator(&world, 4).task(NodeId(5), Duty::Cordoned).await.is_err(),
+        operator(&world, 4).set_scheduling(NodeId(5), Scheduling::Cordoned).await.is_err(),
         "nothing is decided about nodes"
     );
 }

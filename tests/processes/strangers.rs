@@ -72,7 +72,7 @@ fn strangers(site: &Site) -> Vec<Stranger> {
             name: "name of a peer",
             certs: third_as(site, "n1"),
             cookie: None,
-            said: "whose session is alive",
+            said: "that node has an active session",
             knows: "n3.pem is not of node n3",
         },
     ]

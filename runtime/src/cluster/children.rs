@@ -1,34 +1,36 @@
-//! A node's actors, as a supervisor starts them.
+//! The child specs of a node's actors, for a supervisor.
 
 use std::sync::Arc;
 
 use futures::future::FutureExt as _;
 use ractor::Actor as _;
 
-use super::arrival;
+use super::bootstrap;
 use super::runtime::Runtime;
-use crate::placement::{Keeper, KeeperArguments};
+use crate::placement::{Reconciler, ReconcilerArguments};
 use crate::shard::{Mailbox, ShardActor, ShardArguments};
 use crate::supervised::{ChildSpec, Restart};
 
 impl Runtime {
-    /// The shards' actors, for a supervisor.
+    /// The actors of the shards and the reconciler.
     #[must_use]
     pub fn children(self: &Arc<Self>) -> Vec<ChildSpec> {
         let mut children: Vec<ChildSpec> =
             self.directory().mailboxes().map(|mailbox| self.child(mailbox.clone())).collect();
-        children.push(self.keeper());
+        children.push(self.reconciler());
         children
     }
 
-    fn keeper(self: &Arc<Self>) -> ChildSpec {
+    fn reconciler(self: &Arc<Self>) -> ChildSpec {
         let runtime = self.clone();
         let start = move |supervisor: Option<ractor::ActorCell>| {
-            let arguments = KeeperArguments { node: runtime.placement_handle() };
+            let arguments = ReconcilerArguments { node: runtime.placement_handle() };
             async move {
                 let (actor, _) = match supervisor {
-                    Some(supervisor) => Keeper::spawn_linked(None, Keeper, arguments, supervisor).await?,
-                    None => Keeper::spawn(None, Keeper, arguments).await?,
+                    Some(supervisor) => {
+                        Reconciler::spawn_linked(None, Reconciler, arguments, supervisor).await?
+                    }
+                    None => Reconciler::spawn(None, Reconciler, arguments).await?,
                 };
                 Ok(actor.get_cell())
             }
@@ -46,8 +48,8 @@ impl Runtime {
                 world: runtime.world().clone(),
                 mailbox: mailbox.clone(),
                 shard,
-                start: Arc::new(move || arrival::find(finding.clone(), shard).boxed()),
-                recorded: Arc::new(move || recording.past().recorded(shard)),
+                start: Arc::new(move || bootstrap::find(finding.clone(), shard).boxed()),
+                recorded: Arc::new(move || recording.recovered().recorded(shard)),
                 starts: runtime.count_of_starts(shard),
             };
             async move {

@@ -1,8 +1,8 @@
-//! Which disk this is and which it has met: what tells a first start from one after the disk was lost.
+//! The identity of this disk and of the disks it has met: tells a first start from a start after the disk was lost.
 //!
-//! A replica that forgot what it promised may found a second history, or vote twice. So a node whose log holds nothing
-//! asks every peer before it founds anything: one that remembers another disk under its name sends it to join as a new
-//! replica instead. Peers remember the first disk that they met and never another.
+//! A replica that lost its promises may start a second history, or vote twice in a term. So a node with an empty log
+//! asks every peer before it initialises anything. A peer that remembers another disk under this node's name makes
+//! the node rejoin as a new replica. Peers remember the first disk that they met and never replace it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,9 +16,9 @@ use tokio::sync::watch;
 use crate::address::NodeId;
 use crate::wire;
 
-/// A few bytes that survive what the disk survives. Blocking.
+/// A few bytes that survive as long as the disk. Blocking.
 pub trait Facts: Send + Sync + 'static {
-    /// What was saved last.
+    /// The bytes saved last.
     ///
     /// # Errors
     /// The disk.
@@ -31,13 +31,13 @@ pub trait Facts: Send + Sync + 'static {
     fn save(&self, bytes: &[u8]) -> Result<(), String>;
 }
 
-/// Facts in a file of their own, beside log and checkpoints.
+/// A file for these bytes, beside log and checkpoints.
 pub struct IdentityFile {
     dir: PathBuf,
 }
 
 impl IdentityFile {
-    /// In a directory, which is made when it is not there.
+    /// In a directory, which is created if missing.
     #[must_use]
     pub fn in_dir(dir: &Path) -> Self {
         Self { dir: dir.to_owned() }
@@ -72,29 +72,29 @@ impl Facts for IdentityFile {
     }
 }
 
-/// What a peer says to a disk that introduces itself.
+/// A peer's answer to a disk that introduces itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub(super) enum Greeting {
-    /// It is the one that was always there under this name, or the first.
+    /// The disk is the one known under this name, or the first.
     Welcome,
-    /// Another was there before.
+    /// Another disk was known under this name.
     Stranger,
 }
 
-/// What a node without a log does.
+/// How a node without a log starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Arrival {
-    /// Nobody knows a life before this one.
-    Found,
-    /// There was one, and what it promised is lost.
-    Join,
+pub(super) enum BootstrapMode {
+    /// No peer knows an earlier disk of this node: it may initialise the cluster.
+    Init,
+    /// There was an earlier disk, and its promises are lost.
+    Rejoin,
 }
 
-/// What is saved.
+/// The saved form.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 struct Saved {
     disk: u128,
-    /// Every group's record of its replica is durable: a log without one was lost.
+    /// Every group has a durable record of its replica: a log without one was lost.
     settled: bool,
     met: BTreeMap<u16, u128>,
 }
@@ -103,12 +103,12 @@ struct Saved {
 pub(super) struct Identity {
     facts: Arc<dyn Facts>,
     saved: Mutex<Saved>,
-    /// Changes whenever a peer introduces itself: it can be asked now.
+    /// Changes when a peer introduces itself: the peer can be asked now.
     pub(super) heard: watch::Sender<()>,
 }
 
 impl Identity {
-    /// Reads it, or makes one for a new disk. `used` tells that its log holds something already.
+    /// Reads the identity, or creates one for a new disk. `used`: its log is not empty.
     pub(super) fn open(facts: Arc<dyn Facts>, used: bool) -> Result<Self, String> {
         let saved = match facts.load()? {
             Some(bytes) => wire::decode(&bytes)?,
@@ -130,7 +130,7 @@ impl Identity {
         self.saved().settled
     }
 
-    /// Every group has one now.
+    /// Records that every group has a record of its replica.
     pub(super) fn settle(&self) -> Result<(), String> {
         let mut saved = self.saved();
         if saved.settled {
@@ -146,17 +146,17 @@ impl Identity {
         if let Some(known) = saved.met.get(&node.0) {
             return Ok(if *known == disk { Greeting::Welcome } else { Greeting::Stranger });
         }
-        // Whoever founds with this disk was met before this disk founded; who comes later joins.
+        // A disk of the same bootstrap was met before this disk settled; a disk that comes later must rejoin.
         let greeting = if saved.settled { Greeting::Stranger } else { Greeting::Welcome };
         let mut next = saved.clone();
         next.met.insert(node.0, disk);
-        // Remembered before it is said: the peer may act on the answer.
+        // Saved before the answer: the peer may act on it.
         self.facts.save(&wire::encode(&next))?;
         *saved = next;
         Ok(greeting)
     }
 
-    /// A peer that answered a greeting has this disk: they have met.
+    /// Records the disk of a peer that answered a greeting.
     pub(super) fn met(&self, node: NodeId, disk: u128) -> Result<(), String> {
         let mut saved = self.saved();
         if saved.met.contains_key(&node.0) {
@@ -174,12 +174,15 @@ impl Identity {
     }
 }
 
-/// What follows from the peers' greetings so far; none while a peer that has not answered might know better.
-pub(super) fn arrival(peers: &[NodeId], greetings: &BTreeMap<NodeId, Greeting>) -> Option<Arrival> {
+/// The result of the peers' greetings so far; `None` while a peer that has not answered might know another disk.
+pub(super) fn bootstrap_mode(
+    peers: &[NodeId],
+    greetings: &BTreeMap<NodeId, Greeting>,
+) -> Option<BootstrapMode> {
     if greetings.values().any(|greeting| *greeting == Greeting::Stranger) {
-        return Some(Arrival::Join);
+        return Some(BootstrapMode::Rejoin);
     }
-    peers.iter().all(|peer| greetings.contains_key(peer)).then_some(Arrival::Found)
+    peers.iter().all(|peer| greetings.contains_key(peer)).then_some(BootstrapMode::Init)
 }
 
 #[cfg(test)]
@@ -188,20 +191,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_founds_when_every_peer_welcomes_it_and_joins_when_one_knows_another_disk() {
+    fn a_node_bootstraps_when_every_peer_welcomes_it_and_rejoins_when_one_knows_another_disk() {
         use Greeting::{Stranger, Welcome};
         let peers = [NodeId(2), NodeId(3)];
         for (greetings, expected) in [
             (vec![], None),
             (vec![(2, Welcome)], None),
-            (vec![(2, Welcome), (3, Welcome)], Some(Arrival::Found)),
-            (vec![(2, Stranger)], Some(Arrival::Join)),
-            (vec![(2, Welcome), (3, Stranger)], Some(Arrival::Join)),
+            (vec![(2, Welcome), (3, Welcome)], Some(BootstrapMode::Init)),
+            (vec![(2, Stranger)], Some(BootstrapMode::Rejoin)),
+            (vec![(2, Welcome), (3, Stranger)], Some(BootstrapMode::Rejoin)),
         ] {
             let greetings = greetings.into_iter().map(|(node, greeting)| (NodeId(node), greeting)).collect();
-            assert_eq!(arrival(&peers, &greetings), expected, "{greetings:?}");
+            assert_eq!(bootstrap_mode(&peers, &greetings), expected, "{greetings:?}");
         }
-        assert_eq!(arrival(&[], &BTreeMap::new()), Some(Arrival::Found), "a node alone");
+        assert_eq!(bootstrap_mode(&[], &BTreeMap::new()), Some(BootstrapMode::Init), "a node alone");
     }
 
     #[test]
@@ -218,8 +221,12 @@ mod tests {
         assert!(!again.settled());
         again.settle().unwrap();
         assert!(open().settled());
-        assert_eq!(again.greet(NodeId(4), 9), Ok(Greeting::Stranger), "who comes after the founding joins");
-        assert_eq!(again.greet(NodeId(2), 7), Ok(Greeting::Welcome), "who founded comes home");
+        assert_eq!(
+            again.greet(NodeId(4), 9),
+            Ok(Greeting::Stranger),
+            "a disk that comes after the bootstrap rejoins"
+        );
+        assert_eq!(again.greet(NodeId(2), 7), Ok(Greeting::Welcome), "a disk of the bootstrap is welcome");
         again.met(NodeId(5), 11).unwrap();
         assert_eq!(again.greet(NodeId(5), 11), Ok(Greeting::Welcome), "they met when this disk greeted it");
     }

@@ -1,4 +1,4 @@
-//! Looks into this node and, through their services, into the others.
+//! Reads views of this node and, through their services, of the others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::runtime::Runtime;
 use crate::address::{Address, NodeId, ShardId};
-use crate::deaths::{Death, Subject};
+use crate::death_watch::{Death, Subject};
 use crate::error::AskError;
 use crate::inspect::Inspect;
 use crate::membership::{Cluster, Member};
@@ -22,16 +22,16 @@ use crate::wire;
 
 /// The service's name.
 pub(super) const SERVICE: &str = "inspect";
-/// How long a look waits.
+/// Timeout of one read.
 const WITHIN: Duration = Duration::from_secs(2);
 /// Lifecycle records in one answer.
 const JOURNAL_MAX: u32 = 10_000;
-/// Their bytes: an answer that fits no envelope would not come at all.
+/// Their bytes: the answer must fit the transport's envelope limit.
 const JOURNAL_BYTES_MAX: usize = 4 << 20;
 /// Keys in one answer of a shard.
 const KEYS_MAX: u32 = 100_000;
 
-/// What a node can be asked about itself.
+/// Questions about a node.
 #[derive(Debug, Encode, Decode)]
 enum Question {
     Node,
@@ -69,7 +69,7 @@ impl ClusterInspect {
 
     async fn own_view(&self) -> NodeView {
         let runtime = &self.0;
-        // A shard that lives elsewhere is nothing that could be down here.
+        // A shard without a replica here cannot be down here.
         let here = |mailbox: &&Arc<Mailbox>| mailbox.is_connected() || runtime.holds(mailbox.shard());
         let views = runtime.directory().mailboxes().filter(here).map(|mailbox| shard_view(runtime, mailbox));
         let shards = join_all(views).await;
@@ -131,7 +131,7 @@ impl ClusterInspect {
         leader.ok_or_else(|| AskError::NotSent(format!("shard {shard} has no leader")))
     }
 
-    /// Shards of a kind, by the node believed to lead each.
+    /// Shards of a kind, grouped by the node believed to lead each.
     fn by_leader(&self, kind: &str) -> Result<Vec<(NodeId, Vec<ShardId>)>, AskError> {
         let spec = self.0.registry().get(kind).ok_or_else(|| AskError::UnknownKind(kind.to_owned()))?;
         let shards: Vec<ShardId> = match spec.placement {
@@ -232,11 +232,11 @@ async fn shard_view(runtime: &Arc<Runtime>, mailbox: &Arc<Mailbox>) -> ShardView
         outbox: 0,
         faults_total: 0,
         starts,
-        trouble: Some(runtime.past().trouble(shard).unwrap_or_else(|| error.to_string())),
+        trouble: Some(runtime.recovered().trouble(shard).unwrap_or_else(|| error.to_string())),
     })
 }
 
-/// Does something in the replica's own turn.
+/// Runs a closure in the replica's own turn.
 pub(super) async fn look<T: Send + 'static>(
     mailbox: &Arc<Mailbox>,
     see: impl FnOnce(&mut Replica, Mono) -> T + Send + 'static,
@@ -249,7 +249,7 @@ pub(super) async fn look<T: Send + 'static>(
     tokio::time::timeout(WITHIN, receiver).await.map_err(|_| late())?.map_err(|_| late())
 }
 
-/// Resident bytes and CPU milliseconds of this process, from `/proc`; zero where there is none.
+/// Resident bytes and CPU milliseconds of this process from `/proc`; zero without `/proc`.
 fn process_figures() -> (u64, u64) {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()
@@ -263,11 +263,11 @@ fn process_figures() -> (u64, u64) {
             Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
         })
         .unwrap_or(0);
-    // Linux on every architecture we build for: pages of 4 KiB, a hundred clock ticks a second.
+    // Holds for Linux on every supported architecture: pages of 4 KiB, a hundred clock ticks a second.
     (pages * 4096, ticks * 10)
 }
 
-/// The first of these, as many as take no more than so many bytes.
+/// The first records that fit in `bytes_max` bytes.
 fn first_of(records: Vec<Lifecycle>, bytes_max: usize) -> Vec<Lifecycle> {
     let mut bytes = 0;
     let fits = |record: &Lifecycle| {

@@ -1,4 +1,4 @@
-//! A disk in memory, for tests of several nodes in one process. It survives a node's death as a disk would.
+//! A disk in memory, for tests of several nodes in one process. It survives a node's end as a disk does.
 
 use std::collections::BTreeMap;
 
@@ -40,12 +40,12 @@ impl MemoryDisk {
         lock(&self.damaged).insert(shard, "damaged by a test".to_owned());
     }
 
-    /// Loses the log and keeps the rest.
+    /// Drops the log and keeps the rest.
     pub fn lose_log(&self) {
         lock(&self.groups).clear();
     }
 
-    /// Loses the checkpoints and keeps the rest.
+    /// Drops the checkpoints and keeps the rest.
     pub fn lose_checkpoints(&self) {
         lock(&self.spaces).clear();
     }

@@ -1,13 +1,13 @@
-//! A node's runtime: shards on disk, peers over a transport, and a router for everyone who asks.
+//! A node's runtime: its shards on disk, its peers over a transport, and a router for all callers.
 
-mod arrival;
+mod bootstrap;
 mod children;
 mod identity;
 mod inspect;
 mod memory;
-mod past;
 mod postbox;
-mod relief;
+mod recovered_state;
+mod replica_gc;
 mod runtime;
 mod spec;
 

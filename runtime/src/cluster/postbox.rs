@@ -1,4 +1,4 @@
-//! What a node does with what its peers send.
+//! The receiver of envelopes from peers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use crate::shard::{ReplyTo, Request, SystemInput};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{AskBatch, Envelope, Receiver, ReplyBatch, ServiceReply, SnapshotChunk, Transport};
 
-/// A snapshot that is arriving.
+/// A snapshot in transit.
 struct Assembly {
     transfer: u64,
     next: u32,
@@ -67,7 +67,7 @@ impl Postbox {
         let deadline = self.clock.mono() + u64::from(left_ms) * 1_000;
         let refuse = |error: AskError| {
             let outcomes = vec![Err(error); count];
-            // The caller's deadline covers a refusal that does not arrive.
+            // The caller's deadline covers a lost refusal.
             let _ = self.transport.send(from, &Envelope::Reply(ReplyBatch { call, outcomes }));
         };
         let Some(mailbox) = self.directory.mailbox(shard) else {
@@ -94,11 +94,12 @@ impl Postbox {
             assemblies.insert(key, fresh);
         }
         let Some(assembly) = assemblies.get_mut(&key) else { return };
-        // What bounds a shard's state does not count lengths, which may be as much again where keys and values are short.
+        // The bound of a shard's state does not count length prefixes, which may double the size of short keys and
+        // values.
         let fits = (assembly.bytes.len() + chunk.bytes.len()) as u64
             <= self.raft.snapshot_bytes_max.saturating_mul(2);
         if assembly.transfer != chunk.transfer || assembly.next != chunk.part || !fits {
-            // A piece is missing or too much came: the sender will try again from the start.
+            // A part is missing or the snapshot is too large: the sender starts again.
             assemblies.remove(&key);
             return;
         }
@@ -124,7 +125,7 @@ impl Postbox {
 
     fn journal(&self, subject: String, change: &str, reason: String) {
         match change {
-            // They become an outage by themselves.
+            // These become an outage without action.
             "certificate_expires" | "certificates_unreadable" | "certificate_of_another" => {
                 tracing::warn!(subject, change, reason, "lifecycle");
             }
@@ -171,7 +172,7 @@ impl Receiver for Postbox {
                     let _ = transport.send(from, &Envelope::CallReply(reply));
                 });
             }
-            Envelope::Tell(tell) => self.services.told(&tell.service, from, tell.body),
+            Envelope::Tell(tell) => self.services.deliver(&tell.service, from, tell.body),
             Envelope::CallReply(reply) => self.calls.reply(from, reply.call, vec![reply.outcome]),
         }
     }
@@ -186,7 +187,7 @@ impl Receiver for Postbox {
 
     fn peer_down(&self, node: NodeId, reason: &str) {
         self.calls.lost(node);
-        // Whoever sent it begins anew.
+        // The sender starts the snapshot again.
         self.assemblies().retain(|(from, _), _| *from != node);
         self.record(node, "peer_down", reason.to_owned());
     }
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_come_of_a_snapshot_is_forgotten_with_the_session_that_brought_it() {
+    async fn parts_of_a_snapshot_are_dropped_with_the_session_that_sent_them() {
         let postbox = postbox(RaftConfig::default());
         postbox.receive(NodeId(2), chunk(0, 3, 100));
         postbox.receive(NodeId(3), chunk(0, 3, 100));

@@ -8,18 +8,18 @@ use std::time::Duration;
 use futures::future::FutureExt as _;
 use tokio::sync::oneshot;
 
-use super::arrival;
+use super::bootstrap;
 use super::inspect::{ClusterInspect, SERVICE};
-use super::past::Past;
 use super::postbox::Postbox;
-use super::relief::RuntimeControl;
+use super::recovered_state::RecoveredState;
+use super::replica_gc::RuntimeControl;
 use super::spec::{Disk, RuntimeSpec};
 use crate::address::{NodeId, ShardId};
-use crate::deaths::{self, Census, Deaths, Host, Subject, Watch};
+use crate::death_watch::{self, Census, DeathWatch, Host, Subject, Watch};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
 use crate::inspect::Inspect;
-use crate::membership::{Cluster, Wishes, with_cluster};
+use crate::membership::{Cluster, TargetMembership, with_cluster};
 use crate::node_spec::NodeSpec;
 use crate::observe::Journal;
 use crate::placement::{NodeHandle, Operator};
@@ -41,7 +41,7 @@ pub enum OpenError {
     /// The store's thread could not be started.
     #[error("the store's thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
-    /// Which disk this is could not be read or noted.
+    /// The disk's identity could not be read or written.
     #[error("the disk's identity: {0}")]
     Identity(String),
     /// The transport already had a receiver.
@@ -56,17 +56,17 @@ pub struct Runtime {
     world: Arc<ShardWorld>,
     client: ServiceClient,
     router: Router,
-    past: Past,
+    recovered: RecoveredState,
     peers: Arc<Peers>,
-    deaths: Arc<Deaths>,
+    death_watch: Arc<DeathWatch>,
     watch_host: Arc<Host>,
-    /// Where the configuration's shards began.
+    /// Initial nodes of each shard, by the configuration.
     founding: Vec<Vec<NodeId>>,
     starts: HashMap<ShardId, Arc<AtomicU32>>,
 }
 
 impl Runtime {
-    /// Puts a node together. Must be called within a tokio runtime.
+    /// Builds a node. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -82,7 +82,7 @@ impl Runtime {
             return Err(OpenError::NotConfigured(spec.here));
         }
         let (clock, config) = (Clock::start(), spec.config.clone());
-        let deaths = Arc::new(Deaths::new(journal));
+        let death_watch = Arc::new(DeathWatch::new(journal));
         let registry = Arc::new(with_cluster(Registry::clone(&registry)));
         let peers = Arc::new(Peers::new(spec.nodes.clone()));
         let founding = spec.founding();
@@ -119,7 +119,7 @@ impl Runtime {
             calls,
             services,
             transport.clone(),
-            deaths.clone(),
+            death_watch.clone(),
             config.raft.clone(),
         );
         let world = Arc::new(ShardWorld {
@@ -131,15 +131,16 @@ impl Runtime {
             store: disk.store,
             transport,
             directory,
-            journal: deaths.clone(),
+            journal: death_watch.clone(),
             registry,
             globals: Arc::new(Globals::default()),
             raft: config.raft,
             shard: config.shard,
         });
         let founded = founded(&founding, spec.here);
-        let past = Past::open(disk.recovered, disk.damaged, disk.facts, &mailboxes, &founded, spec.joins)
-            .map_err(OpenError::Identity)?;
+        let recovered =
+            RecoveredState::open(disk.recovered, disk.damaged, disk.facts, &mailboxes, &founded, spec.joins)
+                .map_err(OpenError::Identity)?;
         let runtime = Arc::new(Self {
             starts: mailboxes.iter().map(|mailbox| (mailbox.shard(), Arc::default())).collect(),
             spec,
@@ -147,9 +148,9 @@ impl Runtime {
             world,
             client,
             router,
-            past,
+            recovered,
             peers,
-            deaths,
+            death_watch,
             watch_host,
             founding,
         });
@@ -159,7 +160,7 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Every node, this one included: those that founded the cluster, until it says itself which there are.
+    /// Every node, this one included: those of the configuration until the cluster entity names the current ones.
     #[must_use]
     pub fn nodes(&self) -> Arc<Vec<NodeSpec>> {
         self.peers.all()
@@ -183,7 +184,7 @@ impl Runtime {
         &self.world.registry
     }
 
-    /// What it was opened with.
+    /// The spec that the runtime was opened with.
     #[must_use]
     pub const fn spec(&self) -> &RuntimeSpec {
         &self.spec
@@ -195,30 +196,30 @@ impl Runtime {
         self.started
     }
 
-    /// Looks into the cluster.
+    /// The read side of the console.
     #[must_use]
     pub fn inspect(self: &Arc<Self>) -> Arc<dyn Inspect> {
         Arc::new(ClusterInspect(self.clone()))
     }
 
-    /// Watches a node, an actor or an entity, wherever it is: the future that is returned is ready when it ended, and
-    /// says why. Returns once the node of the watched knows of the watch.
+    /// Death watch on a node, an actor or an entity on any node. The returned future is ready when the subject has
+    /// ended, and carries the reason. Returns once the subject's node knows of the watch.
     ///
     /// # Errors
-    /// `Busy` at [`deaths::WATCHES_MAX`] watches; an unknown kind.
+    /// `Busy` at [`death_watch::WATCHES_MAX`] watches; an unknown kind.
     pub async fn watch(self: &Arc<Self>, subject: Subject) -> Result<Watch, AskError> {
-        self.deaths.watch(&self.watch_host, subject).await
+        self.death_watch.watch(&self.watch_host, subject).await
     }
 
-    /// Watches that this node remembers for all nodes.
+    /// Number of watches that this node holds for all nodes.
     #[must_use]
     pub fn watches_held(&self) -> usize {
-        self.deaths.held()
+        self.death_watch.held()
     }
 
-    /// Who knows which actors run here, for watches of such as do not.
+    /// Sets the census of running actors, for watches of actors that do not exist.
     pub fn set_census(&self, census: Arc<dyn Census>) {
-        self.deaths.set_census(census);
+        self.death_watch.set_census(census);
     }
 
     /// Offers a service to the other nodes.
@@ -226,16 +227,16 @@ impl Runtime {
         self.client.services().offer(name, handler);
     }
 
-    /// Takes messages that other nodes send to a service and want no answer to.
+    /// Handles messages from other nodes that need no answer.
     pub fn serve_tell(&self, name: &str, handler: TellHandler) {
         self.client.services().listen(name, handler);
     }
 
-    /// Sends a message to a service of another node, at most once, in order with others of this node to that one.
-    /// A success means that it was queued.
+    /// Sends a message to a service of another node: at most once, in order with this node's other messages to it. A
+    /// success means that the message was queued.
     ///
     /// # Errors
-    /// See [`SendError`]: at the bound of the queue it is refused, and the sender decides what that means.
+    /// See [`SendError`]. A full queue refuses the message; the sender decides what that means.
     pub fn tell(&self, node: NodeId, service: &str, body: Vec<u8>) -> Result<(), SendError> {
         self.client.tell(node, service, body)
     }
@@ -254,37 +255,37 @@ impl Runtime {
         self.client.call(node, service, body, within).await
     }
 
-    /// Whether every shard has a known leader; else which have none, in words.
+    /// Whether every shard has a known leader.
     ///
     /// # Errors
-    /// What is missing.
+    /// The number of shards without a known leader.
     pub fn ready(&self) -> Result<(), String> {
         let missing = self.world.directory.leaderless();
         if missing.is_empty() { Ok(()) } else { Err(format!("{} shards have no leader yet", missing.len())) }
     }
 
-    /// Shards, the control group included, whose leader is known here.
+    /// Number of shards with a leader known here, the control group included.
     #[must_use]
     pub fn led(&self) -> u32 {
         let missing = u32::try_from(self.world.directory.leaderless().len()).unwrap_or(u32::MAX);
         (self.spec.config.shards + 1).saturating_sub(missing)
     }
 
-    /// Whether this node leads the shard, as far as it knows.
+    /// Whether this node leads the shard, as far as this node knows.
     #[must_use]
     pub fn leads(&self, shard: ShardId) -> bool {
         self.world.directory.leader(shard) == Some(self.spec.here)
     }
 
-    /// The last entry that this node's replica of a shard has applied: while it stays the same, no entity of the shard has
-    /// changed. None while the replica is at work, or where there is none.
+    /// The last entry that this node's replica of a shard has applied. While it stays the same, no entity of the
+    /// shard has changed. `None` without a replica, or while the replica runs a turn.
     #[must_use]
     pub fn applied(&self, shard: ShardId) -> Option<u64> {
         self.world.directory.mailbox(shard)?.applied()
     }
 
-    /// Hands over leadership of every shard led here, and waits until it is done or time is up. The shards' actors keep
-    /// running; stop them afterwards, then call [`Runtime::close`].
+    /// Transfers the leadership of every shard led here, and waits until that is done or `within` has passed. The
+    /// shards' actors keep running: stop them afterwards, then call [`Runtime::close`].
     pub async fn drain(&self, within: Duration) {
         let deadline = self.world.clock.mono() + u64::try_from(within.as_micros()).unwrap_or(u64::MAX / 2);
         let mut led = self.led_here();
@@ -297,7 +298,7 @@ impl Runtime {
         }
     }
 
-    /// Finishes what the store's thread was given. Blocking.
+    /// Finishes the queued jobs of the store thread. Blocking.
     pub fn close(&self) {
         self.world.store_thread.close();
     }
@@ -310,7 +311,7 @@ impl Runtime {
         &self.world.transport
     }
 
-    /// Where everything that happens here is told, to the journal and to who watches.
+    /// The journal of this node's lifecycle records. Death watch reads each record on its way.
     #[must_use]
     pub fn journal(&self) -> &Arc<dyn Journal> {
         &self.world.journal
@@ -348,40 +349,40 @@ impl Runtime {
         self.starts.get(&shard).cloned().unwrap_or_default()
     }
 
-    pub(super) const fn past(&self) -> &Past {
-        &self.past
+    pub(super) const fn recovered(&self) -> &RecoveredState {
+        &self.recovered
     }
 
     pub(crate) const fn world(&self) -> &Arc<ShardWorld> {
         &self.world
     }
 
-    /// The voters that a shard of the configuration began with, where this cluster has never been anything else.
+    /// The initial voters of a shard, by the configuration.
     pub(super) fn founders(&self, shard: ShardId) -> &[NodeId] {
         self.founding.get(shard.0 as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// What the cluster wishes for a shard, once it has said so.
-    pub(crate) fn wishes(&self, shard: ShardId) -> Option<Wishes> {
-        self.globals().get::<Cluster>(Cluster::KEY)?.wishes(shard)
+    /// The target membership of a shard; `None` until the cluster is initialised.
+    pub(crate) fn target(&self, shard: ShardId) -> Option<TargetMembership> {
+        self.globals().get::<Cluster>(Cluster::KEY)?.target(shard)
     }
 
-    /// Whether a replica of the shard belongs here, as far as this node knows.
+    /// Whether this node is to have a replica of the shard, as far as it knows.
     pub(super) fn holds(&self, shard: ShardId) -> bool {
         let here = self.spec.here;
-        match self.wishes(shard) {
-            Some(wishes) => wishes.holds(here),
+        match self.target(shard) {
+            Some(target) => target.holds(here),
             None => shard == ShardId::CONTROL || self.founders(shard).contains(&here),
         }
     }
 
-    /// Takes the cluster's nodes as they are now.
+    /// Replaces the list of the cluster's nodes.
     pub(crate) fn set_nodes(&self, nodes: Vec<NodeSpec>) {
         if let Some(nodes) = self.peers.replace(nodes) {
             let here = self.spec.here;
             let others: Vec<NodeSpec> = nodes.iter().filter(|node| node.id != here).cloned().collect();
             self.world.transport.set_peers(&others);
-            self.deaths.set_nodes(&nodes.iter().map(|node| node.id).collect());
+            self.death_watch.set_nodes(&nodes.iter().map(|node| node.id).collect());
         }
     }
 
@@ -407,12 +408,12 @@ impl Runtime {
             async move { inspect.serve(body).await }.boxed()
         });
         self.client.services().offer(SERVICE, answer);
-        self.client.services().offer(arrival::SERVICE, arrival::handler(self.clone()));
-        self.client.services().offer(deaths::SERVICE, self.deaths.handler(&self.watch_host));
+        self.client.services().offer(bootstrap::SERVICE, bootstrap::handler(self.clone()));
+        self.client.services().offer(death_watch::SERVICE, self.death_watch.handler(&self.watch_host));
     }
 }
 
-/// Shards that this node begins with.
+/// Shards of the initial configuration on this node.
 fn founded(founding: &[Vec<NodeId>], here: NodeId) -> Vec<ShardId> {
     (0..)
         .map(ShardId)

@@ -1,4 +1,4 @@
-//! What a runtime is opened with.
+//! The spec of a runtime.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use super::identity::Facts;
 use crate::address::{NodeId, ShardId};
 use crate::config::{Problem, Section};
 use crate::node_spec::NodeSpec;
-use crate::placement::{PlacementConfig, found};
+use crate::placement::{PlacementConfig, initial_placement};
 use crate::replication::RaftConfig;
 use crate::shard::{Append, ShardConfig};
 use crate::storage::{GroupLog, Store};
 
-/// Shards a cluster may have: each is a Raft group with its own clock.
+/// Largest number of shards; each is a Raft group with its own clock.
 const SHARDS_MAX: u32 = 4_096;
 
 /// The runtime's tables of `cluster.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuntimeConfig {
-    /// Data shards; fixed when the cluster is founded, because addresses are placed by it.
+    /// Number of data shards. Fixed at bootstrap, because addresses are mapped to shards by it.
     pub shards: u32,
     /// Timing and bounds of Raft.
     pub raft: RaftConfig,
     /// Bounds of a shard.
     pub shard: ShardConfig,
-    /// Where replicas live.
+    /// Placement of replicas.
     pub placement: PlacementConfig,
 }
 
@@ -61,37 +61,37 @@ pub struct RuntimeSpec {
     pub cluster: String,
     /// This node.
     pub here: NodeId,
-    /// Different after each start.
+    /// Changes at each start.
     pub incarnation: u64,
-    /// Every configured node, this one included: those that found the cluster.
+    /// Every configured node, this one included: the initial nodes of the cluster.
     pub nodes: Vec<NodeSpec>,
-    /// Whether it comes to a cluster that others founded.
+    /// Whether the node joins an existing cluster.
     pub joins: bool,
     /// Tables of the configuration.
     pub config: RuntimeConfig,
 }
 
 impl RuntimeSpec {
-    /// Where each shard began, as this node knows it: nowhere, for one that comes to a cluster that others founded.
+    /// Initial nodes of each shard, as this node knows them; empty for a node that joins an existing cluster.
     pub(super) fn founding(&self) -> Vec<Vec<NodeId>> {
         if self.joins {
             vec![Vec::new(); self.config.shards as usize + 1]
         } else {
-            found(&self.nodes, self.config.shards, self.config.placement.replicas)
+            initial_placement(&self.nodes, self.config.shards, self.config.placement.replicas)
         }
     }
 }
 
-/// What a node keeps on disk, opened.
+/// A node's open disk.
 pub struct Disk {
     /// The write-ahead log.
     pub log: Arc<dyn Append>,
     /// Checkpoints.
     pub store: Arc<dyn Store>,
-    /// Which disk it is.
+    /// The disk's identity.
     pub facts: Arc<dyn Facts>,
-    /// What the log held when it was opened.
+    /// Content of the log when it was opened.
     pub recovered: BTreeMap<ShardId, GroupLog>,
-    /// Shards whose log is not whole, and where.
+    /// Shards with a damaged log, and the damaged place.
     pub damaged: BTreeMap<ShardId, String>,
 }

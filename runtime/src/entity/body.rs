@@ -1,18 +1,18 @@
-//! Why a body is no message.
+//! Errors of a message body.
 
 use std::fmt;
 
-/// A body that is no message of its verb.
+/// A body that does not decode as a message of its verb.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyError {
-    /// The path of the field at fault, `lineage.seed`; none when the whole is, or when bytes have no names.
+    /// Path of the invalid field, `lineage.seed`; `None` if the whole body is invalid, or for bincode.
     pub field: Option<String>,
     /// What is wrong with it.
     pub why: String,
 }
 
 impl BodyError {
-    /// A body that is wrong as a whole.
+    /// A body that is invalid as a whole.
     #[must_use]
     pub const fn whole(why: String) -> Self {
         Self { field: None, why }
@@ -34,7 +34,7 @@ impl From<serde_path_to_error::Error<serde_json::Error>> for BodyError {
     fn from(error: serde_path_to_error::Error<serde_json::Error>) -> Self {
         let why = error.inner().to_string();
         let path = error.path().to_string();
-        // A field that is missing is not on the path; serde names it in its text alone.
+        // The path does not contain a missing field; serde names it in its text only.
         let missing =
             why.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')).map(|(name, _)| name);
         let field = match (path.as_str(), missing) {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named_by_its_path() {
+    fn an_invalid_field_is_named_by_its_path() {
         for (body, field) in [
             (json!(7), None),
             (json!({}), Some("inner")),

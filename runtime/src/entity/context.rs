@@ -1,4 +1,4 @@
-//! What an entity may know besides its own state.
+//! The inputs of an entity besides its own state.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -11,16 +11,16 @@ use super::timer::{Timer, Timers};
 use super::traits::Entity;
 use crate::time::Timestamp;
 
-/// What a decision or answer may depend on besides the state.
+/// The inputs of a decision or answer besides the state.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The batch's time; never goes back within a shard.
     pub now: Timestamp,
-    /// Drawn once per message by the shell, for decisions that need randomness.
+    /// A random seed, drawn once per message by the shell.
     pub seed: u64,
     /// The entity's own key.
     pub key: &'a str,
-    /// States of control-placed entities as this node has applied them.
+    /// States of the control group's entities as this node has applied them.
     pub globals: &'a Globals,
     pub(crate) timers: Timers<'a>,
 }
@@ -33,13 +33,13 @@ impl<'a> Context<'a> {
         Self { now, seed: 0, key, globals, timers }
     }
 
-    /// A timer of the entity's own, as it is set.
+    /// One of the entity's own timers, as it is set.
     #[must_use]
     pub fn timer(&self, name: &str) -> Option<&'a Timer> {
         self.timers.set?.get(name)
     }
 
-    /// The state of a control-placed entity as this node last applied it.
+    /// The state of an entity of the control group, as last applied on this node.
     #[must_use]
     pub fn global<E: Entity>(&self, key: &str) -> Option<Arc<E>> {
         self.globals.get::<E>(key)
@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
 
 type Published = HashMap<(&'static str, String), Arc<dyn Any + Send + Sync>>;
 
-/// Committed states of the control group's entities, published to every room of the node without a lock.
+/// Committed states of the control group's entities, readable from all of the node without a lock.
 pub struct Globals {
     published: ArcSwap<Published>,
     version: watch::Sender<u64>,
@@ -64,8 +64,8 @@ impl Globals {
     /// The entity's state, if it was ever written.
     #[must_use]
     pub fn get<E: Entity>(&self, key: &str) -> Option<Arc<E>> {
-        // A borrowed lookup in a map keyed by an owned pair would need a second map; this one is small and read rarely
-        // enough that the key's allocation does not show.
+        // A lookup by a borrowed key would need a second map. This map is small and read seldom, so the allocation of
+        // a key does not matter.
         let found = self.published.load().get(&(E::KIND, key.to_owned())).cloned()?;
         found.downcast::<E>().ok()
     }
@@ -83,7 +83,7 @@ impl Globals {
         all
     }
 
-    /// Publishes states after the control group applied a batch. Also how a test sets the scene.
+    /// Publishes states after the control group has applied a batch. Tests use it to set up state.
     pub fn publish(&self, states: Vec<(&'static str, String, Arc<dyn Any + Send + Sync>)>) {
         if states.is_empty() {
             return;
@@ -98,19 +98,19 @@ impl Globals {
         self.version.send_modify(|version| *version += 1);
     }
 
-    /// Wakes after each publication; the value only counts them.
+    /// Notifies of each publication; the value is only a counter.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
 
-    /// How often anything was published.
+    /// Number of publications.
     #[must_use]
     pub fn version(&self) -> u64 {
         *self.version.borrow()
     }
 
-    /// These states and no others, after the control group was loaded anew.
+    /// Replaces all states, after the control group was reloaded.
     pub fn replace(&self, states: Vec<(&'static str, String, Arc<dyn Any + Send + Sync>)>) {
         let states = states.into_iter().map(|(kind, key, state)| ((kind, key), state));
         self.published.store(Arc::new(states.collect()));

@@ -1,4 +1,4 @@
-//! What deciding a command yields.
+//! The result of deciding a command.
 
 use bincode::{Decode, Encode};
 
@@ -7,11 +7,11 @@ use super::traits::{Command, Entity};
 use crate::address::Address;
 use crate::error::Refused;
 
-/// A command that one entity's decision sends to another, delivered once in effect: in the same entry when the target
-/// lives in the same shard, else through the shard's outbox.
+/// A command that one entity's decision sends to another, with exactly one effect. It is in the same log entry if the
+/// target is in the same shard, else it goes through the shard's outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Effect {
-    /// Who gets it.
+    /// The target.
     pub to: Address,
     /// The command's verb.
     pub verb: String,
@@ -29,12 +29,12 @@ pub struct Decision<E: Entity, C: Command> {
 }
 
 impl<E: Entity, C: Command> Decision<E, C> {
-    /// Says no.
+    /// Refuses the command.
     pub fn refuse(refusal: impl Into<Refused>) -> Self {
         Self { events: Vec::new(), effects: Vec::new(), timers: Vec::new(), outcome: Err(refusal.into()) }
     }
 
-    /// Decides on one event; more can follow.
+    /// Decides one event; more can follow.
     #[must_use]
     pub fn event(event: E::Event) -> Self {
         Self { events: vec![event], effects: Vec::new(), timers: Vec::new(), outcome: Ok(None) }
@@ -53,7 +53,7 @@ impl<E: Entity, C: Command> Decision<E, C> {
         self
     }
 
-    /// Sends a command to another entity, once in effect.
+    /// Sends a command to another entity; it takes effect once.
     #[must_use]
     pub fn tell<T: Command>(mut self, to: Address, command: &T) -> Self {
         let body = crate::wire::encode(command);
@@ -61,23 +61,25 @@ impl<E: Entity, C: Command> Decision<E, C> {
         self
     }
 
-    /// Sets a timer of the entity's own, in the place of one of that name: a command that it sends to itself later, once
-    /// in effect, whatever happens to nodes meanwhile. Names have 1 to 64 bytes, periods 10 ms or more; how many there
-    /// may be is bounded by `shard.timers_of_entity_max` and `shard.timers_max`. A decision beyond a bound is refused.
+    /// Sets one of the entity's own timers, replacing one of the same name: a command that the entity sends to itself
+    /// later. It takes effect once and survives crashes of nodes. Names have 1 to 64 bytes, periods at least 10 ms.
+    /// The number of timers is bounded by `shard.timers_of_entity_max` and `shard.timers_max`; a decision beyond a
+    /// bound is refused.
     #[must_use]
     pub fn set_timer(mut self, name: &str, timer: Timer) -> Self {
         self.timers.push((name.to_owned(), Some(timer)));
         self
     }
 
-    /// Cancels a timer of the entity's own; one that is not set is no error.
+    /// Cancels one of the entity's own timers; a timer that is not set is ignored.
     #[must_use]
     pub fn cancel_timer(mut self, name: &str) -> Self {
         self.timers.push((name.to_owned(), None));
         self
     }
 
-    /// Sets the reply. A decision without one answers with the refusal `NO_REPLY`, which is a fault of the kind.
+    /// Sets the reply. A decision without a reply is answered with the refusal `NO_REPLY`, which is a bug of the
+    /// kind.
     #[must_use]
     pub fn reply(mut self, reply: C::Reply) -> Self {
         if self.outcome.is_ok() {
@@ -98,7 +100,7 @@ impl<E: Entity, C: Command> Decision<E, C> {
         &self.effects
     }
 
-    /// The timers decided, none where one is cancelled, for tests of a kind's state.
+    /// The timers decided, for tests of a kind's state; `None` cancels one.
     #[must_use]
     pub fn timers(&self) -> &[(String, Option<Timer>)] {
         &self.timers

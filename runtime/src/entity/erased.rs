@@ -1,4 +1,4 @@
-//! One entity behind a vtable, so that a shard can hold kinds it does not know.
+//! One entity behind a vtable, so that a shard can hold kinds that it does not know.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use super::traits::Entity;
 use crate::error::Refused;
 use crate::wire;
 
-/// What a command came to, encoded.
+/// The result of a command, encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
-    /// Events in order, each encoded; already folded into the state that decided.
+    /// Encoded events in order, already folded into the state that decided.
     pub events: Vec<Vec<u8>>,
     /// Commands for other entities.
     pub effects: Vec<Effect>,
-    /// Timers of its own that it sets, or cancels.
+    /// Own timers that it sets or cancels.
     pub timers: Vec<(String, Option<Timer>)>,
     /// The reply's bytes, or a refusal.
     pub reply: Result<Vec<u8>, Refused>,
@@ -27,7 +27,7 @@ pub trait Cell: Send {
     /// Folds one encoded event.
     ///
     /// # Errors
-    /// Bytes that are no event of this kind: a newer version, or corruption.
+    /// The bytes do not decode as an event of this kind: a newer version, or corruption.
     fn apply(&mut self, event: &[u8]) -> Result<(), String>;
     /// The state, encoded for a checkpoint.
     fn encode(&self) -> Vec<u8>;
@@ -66,7 +66,7 @@ impl<E: Entity> Cell for Resident<E> {
     }
 
     fn share(&self) -> Option<Arc<dyn Any + Send + Sync>> {
-        // States are not `Clone`: a trip through the checkpoint's encoding copies them, and control entities are small.
+        // States are not `Clone`: encoding and decoding copies them. Entities of the control group are small.
         let copy = wire::decode_snapshot::<E>(&self.encode()).ok()?;
         Some(Arc::new(copy))
     }

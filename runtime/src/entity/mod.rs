@@ -1,7 +1,8 @@
-//! Entities: what a virtual actor is, decides and remembers.
+//! Entities: what a virtual actor is, decides and stores.
 //!
-//! An entity's state is the fold of its events. A command is decided against the state and yields events, effects and a
-//! reply; a query yields a reply alone. All of it is pure: time, seeds and the cluster's settings arrive in [`Context`].
+//! An entity's state is the fold of its events. A command is decided against the state and yields events, effects and
+//! a reply; a query yields only a reply. All of it is pure: time, seeds and the cluster's settings arrive in
+//! [`Context`].
 
 mod body;
 mod context;

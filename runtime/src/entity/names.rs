@@ -1,9 +1,8 @@
-//! Things of a kind's or a registry's by their names: listed in order, and found by hash, which every message does several
-//! times.
+//! A map from static names to values: iterated in order, looked up by hash. Every message does several lookups.
 
 use std::collections::HashMap;
 
-/// Things by name.
+/// Values by name.
 #[derive(Clone)]
 pub struct Names<T> {
     /// By name.
@@ -18,7 +17,7 @@ impl<T> Default for Names<T> {
 }
 
 impl<T> Names<T> {
-    /// Adds a thing under a name of its own; false, and nothing added, where the name is taken.
+    /// Adds a value; false, without a change, if the name is taken.
     pub(super) fn add(&mut self, name: &'static str, thing: T) -> bool {
         let Err(place) = self.list.binary_search_by_key(&name, |(name, _)| name) else { return false };
         self.list.insert(place, (name, thing));
@@ -26,7 +25,7 @@ impl<T> Names<T> {
         true
     }
 
-    /// The thing of this name.
+    /// The value of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&T> {
         self.places.get(name).map(|place| &self.list[*place].1)
@@ -41,7 +40,7 @@ impl<T> Names<T> {
         self.list.iter().map(|(name, _)| *name)
     }
 
-    /// Every thing, by name.
+    /// Every value, in the order of names.
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.list.iter().map(|(_, thing)| thing)
     }

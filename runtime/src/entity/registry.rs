@@ -1,4 +1,4 @@
-//! The kinds a node can run, and how to reach their verbs without knowing their types.
+//! The kinds that a node can run, with typed-erased access to their verbs.
 
 use serde_json::Value;
 
@@ -10,15 +10,15 @@ use super::traits::{Answer, Command, Decide, Entity, FaultPolicy, Placement, Que
 use crate::error::Refused;
 use crate::wire;
 
-/// The state from a checkpoint.
+/// Decodes the state from a checkpoint.
 pub type Restore = fn(&[u8]) -> Result<Box<dyn Cell>, String>;
 /// Runs a command.
 pub type Run = fn(&mut dyn Cell, &[u8], &Context<'_>) -> Result<Decided, BodyError>;
 /// Asks a query.
 pub type Ask = fn(&dyn Cell, &[u8], &Context<'_>) -> Result<Result<Vec<u8>, Refused>, BodyError>;
-/// From a client's JSON to bytes.
+/// Encodes a client's JSON.
 pub type FromJson = fn(&Value) -> Result<Vec<u8>, BodyError>;
-/// From bytes to JSON.
+/// Decodes bytes to JSON.
 pub type ToJson = fn(&[u8]) -> Result<Value, BodyError>;
 
 /// How a verb runs.
@@ -64,11 +64,11 @@ pub struct KindSpec {
     pub name: &'static str,
     /// Where its entities live.
     pub placement: Placement,
-    /// What follows a panic.
+    /// The policy after a panic.
     pub faults: FaultPolicy,
     /// The state before any event.
     pub create: fn(&str) -> Box<dyn Cell>,
-    /// The state from a checkpoint.
+    /// Decodes the state from a checkpoint.
     pub restore: Restore,
     /// An event as the console shows it.
     pub event_view: fn(&[u8]) -> Result<Value, String>,

@@ -16,11 +16,11 @@ pub const TIMER_NAME_BYTES_MAX: usize = 64;
 /// Shortest period of a repeating timer.
 pub const TIMER_EVERY_MIN: Duration = Duration::from_millis(10);
 
-/// What becomes of the firings that a repeating timer missed, because no node led its shard or too much was due.
+/// How firings are handled that a repeating timer missed, because its shard had no leader or too much was due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CatchUp {
-    /// They are left out: a firing that is a whole period late or more does not happen.
+    /// Missed firings are skipped: a firing that is a whole period late or more does not happen.
     Skip,
     /// One firing for all of them.
     #[default]
@@ -29,15 +29,15 @@ pub enum CatchUp {
     All,
 }
 
-/// A command that the entity sends to itself when it is due. It is part of the replicated state: it survives whatever the
-/// state survives, wakes the entity if it is passive, and takes effect once.
+/// A command that the entity sends to itself when it is due. It is part of the replicated state: it survives crashes,
+/// wakes a passive entity, and takes effect once.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Timer {
-    /// When it fires next, by the shard's clock; never before, and as a rule within a tick after.
+    /// Next firing by the shard's clock; never earlier, and normally within a tick after.
     pub due: Timestamp,
-    /// Its period in milliseconds; one that has none fires once, however late.
+    /// Its period in milliseconds; `None` fires once, however late.
     pub every_ms: Option<u64>,
-    /// What becomes of missed firings.
+    /// How missed firings are handled.
     pub catch_up: CatchUp,
     /// The command's verb.
     pub verb: String,
@@ -58,14 +58,14 @@ impl Timer {
         }
     }
 
-    /// Fires first at `due` and then with this period, which is counted from `due` and so does not drift.
+    /// Fires at `due` and then periodically. Periods count from `due`, so the timer does not drift.
     #[must_use]
     pub fn every<C: Command>(due: Timestamp, every: Duration, catch_up: CatchUp, command: &C) -> Self {
         let every_ms = Some(u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
         Self { every_ms, catch_up, ..Self::once(due, command) }
     }
 
-    /// What happens at `now`, when it is due: whether it fires, and when it is due again.
+    /// For a timer that is due at `now`: whether it fires, and when it is due again.
     #[must_use]
     pub fn fire(&self, now: Timestamp) -> (bool, Option<Timestamp>) {
         let Some(every) = self.every_ms.map(|every| every.max(1)) else { return (true, None) };
@@ -82,7 +82,7 @@ impl Timer {
 /// The timers of one entity by name.
 pub type TimersByName = BTreeMap<Arc<str>, Timer>;
 
-/// What an entity may know of its timers, and how many more there may be.
+/// An entity's own timers, and how many more are allowed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Timers<'a> {
     pub(crate) set: Option<&'a TimersByName>,
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_were_missed_are_made_up_one_after_the_other() {
+    fn all_missed_firings_are_made_up_one_after_the_other() {
         let mut timer = timer(100, Some(10), CatchUp::All);
         let mut fired = 0;
         while timer.due <= Timestamp(145) {

@@ -10,7 +10,7 @@ use super::{Context, Decision};
 use crate::address::Address;
 use crate::error::Refused;
 
-/// Bounds of everything that is sent or stored: bincode inside the cluster, JSON at its edges.
+/// Bounds of everything that is sent or stored: bincode inside the cluster, JSON at the gateway.
 pub trait Wire: Encode + Decode<()> + Serialize + DeserializeOwned + Send + Sync + 'static {}
 impl<T: Encode + Decode<()> + Serialize + DeserializeOwned + Send + Sync + 'static> Wire for T {}
 
@@ -19,16 +19,16 @@ impl<T: Encode + Decode<()> + Serialize + DeserializeOwned + Send + Sync + 'stat
 pub enum Placement {
     /// In the data shard of their tag.
     Sharded,
-    /// In the control group, replicated on every node; every node can read them through [`Context::global`]. For small,
-    /// seldom changing truth that all nodes need: model versions, experiments, feature catalogues.
+    /// In the control group, replicated on every node and readable there through [`Context::global`]. For small,
+    /// seldom changing state that all nodes need: model versions, experiments, feature catalogues.
     Control,
 }
 
-/// What follows when handling a message panics: the incarnation ends, its state is folded anew from its events, and
-/// after `faults_max` faults within `period` the entity is given up until it has been left alone for `period`.
+/// The policy after a panic in a handler. The incarnation ends and the state is rebuilt from the events. After
+/// `faults_max` faults within `period` the entity is in quarantine until it gets no message for `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultPolicy {
-    /// Faults within `period` after which the entity is given up.
+    /// Faults within `period` after which the entity is in quarantine.
     pub faults_max: u32,
     /// The window in which faults are counted.
     pub period: Duration,
@@ -46,15 +46,15 @@ pub trait Entity: Encode + Decode<()> + Serialize + Send + Sync + 'static {
     const KIND: &'static str;
     /// Where its entities live.
     const PLACEMENT: Placement = Placement::Sharded;
-    /// What follows a panic.
+    /// The policy after a panic.
     const FAULTS: FaultPolicy = FaultPolicy { faults_max: 5, period: Duration::from_secs(30) };
-    /// A fact about the entity. Stored for good: change it only by adding variants at the end.
+    /// An event of the entity. Stored permanently: add new variants only at the end.
     type Event: Encode + Decode<()> + Serialize + Send + Sync + 'static;
 
     /// The state before any event.
     fn create(key: &str) -> Self;
 
-    /// Folds one event. Must not panic and must not look at anything but its arguments.
+    /// Folds one event. Must not panic and must not read anything but its arguments.
     fn apply(&mut self, event: &Self::Event);
 
     /// Resident bytes of the state, for the passivation budget; an estimate that counts heap memory.
@@ -69,8 +69,8 @@ pub trait Command: Wire {
     const VERB: &'static str;
     /// The success answer; a refusal travels as [`Refused`].
     type Reply: Wire;
-    /// Whether deciding it twice changes no more than once (by a natural key in it), so that the router may send it
-    /// again after an unknown outcome without an idempotency key.
+    /// Whether deciding it twice has the effect of deciding it once, for example by a natural key. The router then
+    /// sends it again after an unknown outcome without an idempotency key.
     const REPEATABLE: bool = false;
 }
 

@@ -1,98 +1,100 @@
-//! The cluster's own truth, as an entity of the control group: its nodes, and which of them hold each shard.
+//! The cluster entity in the control group: the nodes, and which of them hold each shard.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::target_membership::Wishes;
+use super::target_membership::TargetMembership;
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Entity, Placement};
 use crate::error::Refused;
 use crate::node_spec::NodeSpec;
 
-/// How a node is doing.
+/// State of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
-    /// It was let in and has not been heard of.
+    /// The node was added and has not been heard of yet.
     Joining,
-    /// It is there.
+    /// The node answers.
     Up,
-    /// It has been silent for a while: nothing new is placed on it.
+    /// The node has been silent for `suspect_after`: no new replica is placed on it.
     Suspect,
-    /// It has been silent for long; in time its replicas are placed elsewhere.
+    /// The node has been silent for `down_after`; after `replace_after` its replicas are moved.
     Down,
 }
 
-/// What people want of a node.
+/// Whether a node gets replicas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Duty {
-    /// To hold its share.
+pub enum Scheduling {
+    /// The node gets its share.
     Full,
-    /// To keep what it holds and get nothing new.
+    /// The node keeps its replicas and gets no new ones.
     Cordoned,
-    /// To give away everything that others can take.
+    /// The node's replicas and leaderships move to other nodes.
     Draining,
 }
 
-/// A node's place in the cluster.
+/// A member of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Member {
-    /// Who and where.
+    /// The node's record.
     pub record: NodeSpec,
-    /// How it is doing.
+    /// Its state.
     pub state: NodeState,
-    /// What is wanted of it.
-    pub duty: Duty,
-    /// Of its newest start that was seen; zero before.
+    /// Whether it gets replicas.
+    #[serde(rename = "duty")]
+    pub scheduling: Scheduling,
+    /// Incarnation of the newest start that was seen; zero before the first.
     pub incarnation: u64,
 }
 
-/// The cluster. There is one, under [`Cluster::KEY`].
+/// The cluster. The only entity of its kind, under [`Cluster::KEY`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Cluster {
     /// Its nodes.
     pub nodes: BTreeMap<NodeId, Member>,
-    /// Nodes that shall hold each shard, the control group first; in each the preferred leader first. Empty until the
-    /// cluster is founded.
+    /// Target nodes of each shard, the control group first; the preferred leader is first in each set. Empty until
+    /// the cluster is initialised.
     pub sets: Vec<Vec<NodeId>>,
-    /// Shards placed by hand: they are not moved for balance, as long as their preferred leader is in service.
+    /// Shards placed by an operator. They are not moved for balance while their preferred leader is in service.
     pub pinned: BTreeSet<ShardId>,
-    /// Numbers that were used once and must not come back: a removed node's replicas may still be somewhere.
+    /// Numbers of removed nodes. They must not be used again: replicas of a removed node may still exist.
     pub retired: Vec<NodeId>,
 }
 
-/// A fact about the cluster.
+/// An event of the cluster entity.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub enum ClusterEvent {
-    /// Its first nodes and where its shards began.
+    /// The initial nodes and the initial placement.
     Founded {
         /// The first nodes.
         nodes: Vec<NodeSpec>,
         /// See [`Cluster::sets`].
         sets: Vec<Vec<NodeId>>,
     },
-    /// A node was let in, or has moved to other addresses.
+    /// A node joined, or changed its addresses.
     Joined(NodeSpec),
-    /// A node was seen in another state.
+    /// A node changed its state.
     Seen {
         /// The node.
         node: NodeId,
         /// Its state.
         state: NodeState,
-        /// Of its newest start.
+        /// Incarnation of its newest start.
         incarnation: u64,
     },
-    /// Something else is wanted of a node.
+    /// A node's scheduling changed.
     Tasked {
         /// The node.
         node: NodeId,
-        /// What is wanted.
-        duty: Duty,
+        /// The new scheduling.
+        #[serde(rename = "duty")]
+        scheduling: Scheduling,
     },
-    /// Other nodes shall hold a shard.
+    /// A shard's target nodes changed.
     Placed {
         /// The shard.
         shard: ShardId,
@@ -101,7 +103,7 @@ pub enum ClusterEvent {
         /// See [`Cluster::pinned`].
         pinned: bool,
     },
-    /// A node is gone for good.
+    /// A node was removed for good.
     Removed(NodeId),
 }
 
@@ -109,26 +111,27 @@ impl Cluster {
     /// The one key.
     pub const KEY: &'static str = "main";
 
-    /// Whether it has been founded.
+    /// Whether the cluster is initialised.
     #[must_use]
     pub fn founded(&self) -> bool {
         !self.sets.is_empty()
     }
 
-    /// What is wished for a shard; none before the cluster is founded.
+    /// The target membership of a shard; `None` before the cluster is initialised.
     #[must_use]
-    pub fn wishes(&self, shard: ShardId) -> Option<Wishes> {
+    pub fn target(&self, shard: ShardId) -> Option<TargetMembership> {
         let voters = self.sets.get(shard.0 as usize)?.clone();
-        // Every node follows the control group: what it holds must be readable everywhere.
+        // Every node is a learner of the control group: its state must be readable on every node.
         let learners = match shard {
             ShardId::CONTROL => self.nodes.keys().copied().filter(|node| !voters.contains(node)).collect(),
             _ => Vec::new(),
         };
-        let unburdened = |node: &&NodeId| self.nodes.get(*node).is_some_and(|m| m.duty == Duty::Full);
+        let unburdened =
+            |node: &&NodeId| self.nodes.get(*node).is_some_and(|m| m.scheduling == Scheduling::Full);
         let leader = voters.iter().find(unburdened).copied();
-        let leaving = self.nodes.values().filter(|member| member.duty == Duty::Draining);
+        let leaving = self.nodes.values().filter(|member| member.scheduling == Scheduling::Draining);
         let leaving = leaving.map(|member| member.record.id).collect();
-        Some(Wishes { leader, voters, learners, by_hand: self.pinned.contains(&shard), leaving })
+        Some(TargetMembership { leader, voters, learners, by_hand: self.pinned.contains(&shard), leaving })
     }
 
     /// A node by its name.
@@ -137,7 +140,7 @@ impl Cluster {
         self.nodes.values().find(|member| member.record.name == name)
     }
 
-    /// Shards that shall live on a node, the control group not counted.
+    /// Shards placed on a node, without the control group.
     pub fn held(&self, node: NodeId) -> impl Iterator<Item = ShardId> + '_ {
         let sets = self.sets.iter().enumerate().skip(1).filter(move |(_, set)| set.contains(&node));
         sets.map(|(shard, _)| ShardId(u32::try_from(shard).unwrap_or(u32::MAX)))
@@ -175,7 +178,9 @@ impl Cluster {
     }
 
     pub(super) fn known(&self, node: NodeId) -> Result<&Member, Refused> {
-        self.nodes.get(&node).ok_or_else(|| Refused::new("NO_SUCH_NODE", format!("there is no node {node}")))
+        self.nodes
+            .get(&node)
+            .ok_or_else(|| Refused::new("NO_SUCH_NODE", format!("node {node} does not exist")))
     }
 }
 
@@ -196,7 +201,7 @@ impl Entity for Cluster {
                     let member = Member {
                         record: record.clone(),
                         state: NodeState::Joining,
-                        duty: Duty::Full,
+                        scheduling: Scheduling::Full,
                         incarnation: 0,
                     };
                     self.nodes.insert(record.id, member);
@@ -208,7 +213,7 @@ impl Entity for Cluster {
                     let member = Member {
                         record: record.clone(),
                         state: NodeState::Joining,
-                        duty: Duty::Full,
+                        scheduling: Scheduling::Full,
                         incarnation: 0,
                     };
                     self.nodes.insert(record.id, member);
@@ -220,9 +225,9 @@ impl Entity for Cluster {
                     member.incarnation = member.incarnation.max(*incarnation);
                 }
             }
-            ClusterEvent::Tasked { node, duty } => {
+            ClusterEvent::Tasked { node, scheduling } => {
                 if let Some(member) = self.nodes.get_mut(node) {
-                    member.duty = *duty;
+                    member.scheduling = *scheduling;
                 }
             }
             ClusterEvent::Placed { shard, nodes, pinned } => {

@@ -1,36 +1,36 @@
-//! What the cluster's entity is asked, and what it decides.
+//! Commands and queries of the cluster entity.
 
 use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{Cluster, ClusterEvent, Duty, NodeState};
+use super::cluster::{Cluster, ClusterEvent, NodeState, Scheduling};
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Answer, Command, Context, Decide, Decision, Query, Registry};
 use crate::error::Refused;
 use crate::node_spec::NodeSpec;
 
-/// Code of the refusal of a cluster that does not know yet what it consists of.
+/// Code of the refusal by a cluster that is not initialised yet.
 pub(crate) const NOT_FOUNDED: &str = "NOT_FOUNDED";
 
-/// Writes down what the configuration founded. Changes nothing when that has been done.
+/// Records the initial configuration. Changes nothing if the cluster is initialised already.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
-pub struct Found {
+pub struct InitCluster {
     /// The first nodes.
     pub nodes: Vec<NodeSpec>,
     /// See [`Cluster::sets`].
     pub sets: Vec<Vec<NodeId>>,
 }
 
-impl Command for Found {
+impl Command for InitCluster {
     const VERB: &'static str = "found.v1";
     type Reply = ();
     const REPEATABLE: bool = true;
 }
 
-impl Decide<Found> for Cluster {
-    fn decide(&self, ask: &Found, _ctx: &Context<'_>) -> Decision<Self, Found> {
+impl Decide<InitCluster> for Cluster {
+    fn decide(&self, ask: &InitCluster, _ctx: &Context<'_>) -> Decision<Self, InitCluster> {
         if self.founded() {
             return Decision::unchanged().reply(());
         }
@@ -39,10 +39,10 @@ impl Decide<Found> for Cluster {
     }
 }
 
-/// Lets a node in. A node that is in already may come with other addresses.
+/// Adds a node. A known node may come with new addresses.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Join {
-    /// Who and where.
+    /// The node's record.
     pub node: NodeSpec,
 }
 
@@ -72,102 +72,110 @@ impl Decide<Join> for Cluster {
     }
 }
 
-/// Notes how a node is doing.
+/// Records a node's state.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
-pub struct See {
+pub struct RecordNodeState {
     /// The node.
     pub node: NodeId,
     /// Its state.
     pub state: NodeState,
-    /// Of its newest start.
+    /// Incarnation of its newest start.
     pub incarnation: u64,
 }
 
-impl Command for See {
+impl Command for RecordNodeState {
     const VERB: &'static str = "see.v1";
     type Reply = ();
     const REPEATABLE: bool = true;
 }
 
-impl Decide<See> for Cluster {
-    fn decide(&self, ask: &See, _ctx: &Context<'_>) -> Decision<Self, See> {
+impl Decide<RecordNodeState> for Cluster {
+    fn decide(&self, ask: &RecordNodeState, _ctx: &Context<'_>) -> Decision<Self, RecordNodeState> {
         match self.known(ask.node) {
             Err(refused) => Decision::refuse(refused),
             Ok(member) if member.state == ask.state && member.incarnation >= ask.incarnation => {
                 Decision::unchanged().reply(())
             }
             Ok(_) => {
-                let See { node, state, incarnation } = *ask;
+                let RecordNodeState { node, state, incarnation } = *ask;
                 Decision::event(ClusterEvent::Seen { node, state, incarnation }).reply(())
             }
         }
     }
 }
 
-/// Says what is wanted of a node.
+/// Sets a node's scheduling.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
-pub struct Task {
+pub struct SetScheduling {
     /// The node.
     pub node: NodeId,
-    /// What is wanted.
-    pub duty: Duty,
+    /// The new scheduling.
+    #[serde(rename = "duty")]
+    pub scheduling: Scheduling,
 }
 
-impl Command for Task {
+impl Command for SetScheduling {
     const VERB: &'static str = "task.v1";
     type Reply = ();
     const REPEATABLE: bool = true;
 }
 
-impl Decide<Task> for Cluster {
-    fn decide(&self, ask: &Task, _ctx: &Context<'_>) -> Decision<Self, Task> {
+impl Decide<SetScheduling> for Cluster {
+    fn decide(&self, ask: &SetScheduling, _ctx: &Context<'_>) -> Decision<Self, SetScheduling> {
         match self.known(ask.node) {
             Err(refused) => Decision::refuse(refused),
-            Ok(member) if member.duty == ask.duty => Decision::unchanged().reply(()),
+            Ok(member) if member.scheduling == ask.scheduling => Decision::unchanged().reply(()),
             Ok(_) => {
-                let alone = self.nodes.values().all(|m| m.record.id == ask.node || m.duty == Duty::Draining);
-                if ask.duty == Duty::Draining && alone {
+                let alone = self
+                    .nodes
+                    .values()
+                    .all(|m| m.record.id == ask.node || m.scheduling == Scheduling::Draining);
+                if ask.scheduling == Scheduling::Draining && alone {
                     return Decision::refuse(Refused::new(
                         "LAST_NODE",
                         "no other node could take its shards",
                     ));
                 }
-                Decision::event(ClusterEvent::Tasked { node: ask.node, duty: ask.duty }).reply(())
+                Decision::event(ClusterEvent::Tasked { node: ask.node, scheduling: ask.scheduling }).reply(())
             }
         }
     }
 }
 
-/// Says which nodes shall hold a shard.
+/// Sets the target nodes of a shard.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
-pub struct Place {
+pub struct AssignShard {
     /// The shard.
     pub shard: ShardId,
-    /// What it was when this was decided: two who decide at once must not undo each other.
+    /// The set that the caller saw: one of two concurrent decisions is refused.
     pub before: Vec<NodeId>,
-    /// What it shall be, the preferred leader first.
+    /// The new set, the preferred leader first.
     pub nodes: Vec<NodeId>,
     /// See [`Cluster::pinned`].
     pub pinned: bool,
 }
 
-impl Command for Place {
+impl Command for AssignShard {
     const VERB: &'static str = "place.v1";
     type Reply = ();
 }
 
-impl Decide<Place> for Cluster {
-    fn decide(&self, ask: &Place, _ctx: &Context<'_>) -> Decision<Self, Place> {
+impl Decide<AssignShard> for Cluster {
+    fn decide(&self, ask: &AssignShard, _ctx: &Context<'_>) -> Decision<Self, AssignShard> {
         let Some(set) = self.sets.get(ask.shard.0 as usize) else {
-            let why =
-                format!("there is no shard {}; the last is {}", ask.shard, self.sets.len().saturating_sub(1));
+            let why = format!(
+                "shard {} does not exist; the last is {}",
+                ask.shard,
+                self.sets.len().saturating_sub(1)
+            );
             return Decision::refuse(Refused::new("NO_SUCH_SHARD", why));
         };
         if *set == ask.nodes && self.pinned.contains(&ask.shard) == ask.pinned {
             return Decision::unchanged().reply(());
         }
         if *set != ask.before {
-            let why = format!("shard {} was placed anew meanwhile: look again", ask.shard);
+            let why =
+                format!("shard {} was placed differently in the meantime: read the cluster again", ask.shard);
             return Decision::refuse(Refused::new("PLACED_MEANWHILE", why));
         }
         let mut distinct = ask.nodes.clone();
@@ -179,12 +187,12 @@ impl Decide<Place> for Cluster {
         if let Some(refused) = ask.nodes.iter().find_map(|node| self.known(*node).err()) {
             return Decision::refuse(refused);
         }
-        let Place { shard, nodes, pinned, .. } = ask.clone();
+        let AssignShard { shard, nodes, pinned, .. } = ask.clone();
         Decision::event(ClusterEvent::Placed { shard, nodes, pinned }).reply(())
     }
 }
 
-/// Takes a node that holds nothing off the cluster, for good.
+/// Removes a node without shards, for good.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Remove {
     /// The node.
@@ -207,14 +215,14 @@ impl Decide<Remove> for Cluster {
         }
         let held = self.sets.iter().filter(|set| set.contains(&ask.node)).count();
         if held > 0 {
-            let why = format!("node {} shall still hold {held} shards: drain it first", ask.node);
+            let why = format!("node {} still has {held} shards: drain it first", ask.node);
             return Decision::refuse(Refused::new("NODE_HOLDS_SHARDS", why));
         }
         Decision::event(ClusterEvent::Removed(ask.node)).reply(())
     }
 }
 
-/// The whole of it.
+/// Reads the whole cluster entity.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetCluster {}
 
@@ -229,16 +237,16 @@ impl Answer<GetCluster> for Cluster {
     }
 }
 
-/// A registry that knows the runtime's own kind as well.
+/// Adds the runtime's own kind to a registry.
 #[must_use]
 pub(crate) fn with_cluster(registry: Registry) -> Registry {
     registry
         .kind::<Cluster>()
-        .command::<Cluster, Found>()
+        .command::<Cluster, InitCluster>()
         .command::<Cluster, Join>()
-        .command::<Cluster, See>()
-        .command::<Cluster, Task>()
-        .command::<Cluster, Place>()
+        .command::<Cluster, RecordNodeState>()
+        .command::<Cluster, SetScheduling>()
+        .command::<Cluster, AssignShard>()
         .command::<Cluster, Remove>()
         .query::<Cluster, GetCluster>()
 }

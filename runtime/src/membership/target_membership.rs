@@ -1,27 +1,27 @@
-//! From what is wished for a shard to the next change of its membership: pure, one step at a time.
+//! The target membership of a shard, and the next change towards it. Pure: one step at a time.
 
 use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, ConfState};
 
 use crate::address::NodeId;
 use crate::replication::ReplicaId;
 
-/// Who shall hold a shard.
+/// The replicas that a shard is to have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wishes {
-    /// Who shall lead it.
+pub struct TargetMembership {
+    /// The preferred leader.
     pub leader: Option<NodeId>,
-    /// Who shall vote.
+    /// Nodes that are to vote.
     pub voters: Vec<NodeId>,
-    /// Who shall follow without a vote.
+    /// Nodes that are to follow without a vote.
     pub learners: Vec<NodeId>,
-    /// Whether people have said who leads: it is not waited for a good moment then.
+    /// Whether an operator chose the leader: leadership is then transferred without waiting for a quiet moment.
     pub by_hand: bool,
-    /// Nodes that shall give leadership away at once.
+    /// Nodes that are to transfer their leadership at once.
     pub leaving: Vec<NodeId>,
 }
 
-impl Wishes {
-    /// Whether the node shall have a replica.
+impl TargetMembership {
+    /// Whether the node is to have a replica.
     #[must_use]
     pub fn holds(&self, node: NodeId) -> bool {
         self.voters.contains(&node) || self.learners.contains(&node)
@@ -31,20 +31,22 @@ impl Wishes {
 /// What a shard's leader does next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// Changes the membership, and why.
+    /// A change of membership, and its reason.
     Change(ConfChangeV2, String),
-    /// Gives leadership to a voter that stays, because this replica is to go.
+    /// A leadership transfer to one of these nodes: this replica is not in the target.
     HandTo(Vec<NodeId>),
 }
 
-/// The next step from the present members to the wished ones; none when they are the same or a learner must catch up first.
+/// The next step from the current members to the target. `None` if they are the same, or if a learner must catch up
+/// first.
 ///
-/// A replica joins as a learner when its node asks for it; here it is given a vote once it has caught up, in one joint
-/// step with the removal of the voter that it replaces, so that the group never tolerates less than before.
+/// A replica joins as a learner when its node asks for admission. Once it has caught up it gets a vote here, in one
+/// joint step with the removal of the voter that it replaces. So the group never tolerates fewer failures than
+/// before.
 #[must_use]
 pub fn next(
     members: &ConfState,
-    wishes: &Wishes,
+    target: &TargetMembership,
     here: ReplicaId,
     caught_up: &dyn Fn(ReplicaId) -> bool,
 ) -> Option<Step> {
@@ -53,36 +55,37 @@ pub fn next(
     }
     let voters: Vec<ReplicaId> = members.voters.iter().copied().map(ReplicaId).collect();
     let learners: Vec<ReplicaId> = members.learners.iter().copied().map(ReplicaId).collect();
-    let wanted = |replica: &ReplicaId| wishes.voters.contains(&replica.node());
+    let wanted = |replica: &ReplicaId| target.voters.contains(&replica.node());
     if let Some(learner) = learners.iter().copied().find(|learner| wanted(learner) && caught_up(*learner)) {
-        return Some(promotion(&voters, wishes, here, learner));
+        return Some(promotion(&voters, target, here, learner));
     }
-    let missing = wishes.voters.iter().any(|node| !voters.iter().any(|voter| voter.node() == *node));
+    let missing = target.voters.iter().any(|node| !voters.iter().any(|voter| voter.node() == *node));
     if let Some(voter) = voters.iter().find(|voter| !wanted(voter)) {
-        // Until its successor votes it is needed.
+        // The voter is needed until its successor votes.
         if missing {
             return None;
         }
         if *voter == here {
-            return Some(Step::HandTo(wishes.voters.clone()));
+            return Some(Step::HandTo(target.voters.clone()));
         }
-        // Where it still shall follow, as in the control group, it comes back as a learner under a new id.
+        // A node that is to stay as a learner, as in the control group, rejoins under a new id.
         let changes = vec![single(ConfChangeType::RemoveNode, *voter)];
         return Some(Step::Change(change(changes), format!("node {} is not to vote", voter.node())));
     }
-    let stray = learners.iter().find(|learner| !wishes.holds(learner.node()))?;
+    let stray = learners.iter().find(|learner| !target.holds(learner.node()))?;
     let changes = vec![single(ConfChangeType::RemoveNode, *stray)];
     Some(Step::Change(change(changes), format!("node {} is not to follow", stray.node())))
 }
 
-/// One step that gives a learner the vote of its node's earlier replica, or of a node that is to go.
-fn promotion(voters: &[ReplicaId], wishes: &Wishes, here: ReplicaId, learner: ReplicaId) -> Step {
+/// One step that gives a learner a vote. It replaces its node's earlier replica, or a voter that is not in the
+/// target.
+fn promotion(voters: &[ReplicaId], target: &TargetMembership, here: ReplicaId, learner: ReplicaId) -> Step {
     let mut changes = vec![single(ConfChangeType::AddNode, learner)];
     let mut replaced: Vec<ReplicaId> =
         voters.iter().copied().filter(|voter| voter.node() == learner.node()).collect();
-    if replaced.is_empty() && voters.len() >= wishes.voters.len() {
-        // The leader does not remove itself: it gives leadership away first.
-        let goes = |voter: &ReplicaId| !wishes.voters.contains(&voter.node()) && *voter != here;
+    if replaced.is_empty() && voters.len() >= target.voters.len() {
+        // The leader does not remove itself: it transfers its leadership first.
+        let goes = |voter: &ReplicaId| !target.voters.contains(&voter.node()) && *voter != here;
         replaced.extend(voters.iter().copied().find(goes));
     }
     let why = match replaced.first() {
@@ -99,7 +102,7 @@ fn promotion(voters: &[ReplicaId], wishes: &Wishes, here: ReplicaId, learner: Re
     Step::Change(change(changes), why)
 }
 
-/// A change that admits a learner, in the place of learners of its node that never came to vote.
+/// A change that admits a learner and removes earlier learners of its node that never got a vote.
 #[must_use]
 pub fn admission(members: &ConfState, learner: ReplicaId) -> ConfChangeV2 {
     let stale = members.learners.iter().copied().map(ReplicaId);
@@ -131,9 +134,9 @@ mod tests {
         ConfState { voters: ids(voters), learners: ids(learners), ..ConfState::default() }
     }
 
-    fn wishes(voters: &[u16], learners: &[u16]) -> Wishes {
+    fn target(voters: &[u16], learners: &[u16]) -> TargetMembership {
         let nodes = |of: &[u16]| of.iter().copied().map(NodeId).collect::<Vec<_>>();
-        Wishes { voters: nodes(voters), learners: nodes(learners), ..Wishes::default() }
+        TargetMembership { voters: nodes(voters), learners: nodes(learners), ..TargetMembership::default() }
     }
 
     fn named(change: &ConfChangeV2) -> Vec<(ConfChangeType, u16, u64)> {
@@ -145,58 +148,58 @@ mod tests {
     }
 
     #[test]
-    fn each_step_leads_towards_what_is_wished_and_never_below_what_was_there() {
+    fn each_step_moves_towards_the_target_and_never_below_the_former_fault_tolerance() {
         let three = [(1, 0), (2, 0), (3, 0)];
-        type Case = (&'static str, ConfState, Wishes, Option<Vec<(ConfChangeType, u16, u64)>>);
+        type Case = (&'static str, ConfState, TargetMembership, Option<Vec<(ConfChangeType, u16, u64)>>);
         let cases: Vec<Case> = vec![
-            ("nothing to do", members(&three, &[]), wishes(&[1, 2, 3], &[]), None),
+            ("nothing to do", members(&three, &[]), target(&[1, 2, 3], &[]), None),
             (
                 "a rebuilt one",
                 members(&three, &[(2, 7)]),
-                wishes(&[1, 2, 3], &[]),
+                target(&[1, 2, 3], &[]),
                 Some(vec![(AddNode, 2, 7), (RemoveNode, 2, 0)]),
             ),
-            ("its successor has not asked yet", members(&three, &[]), wishes(&[1, 2, 4], &[]), None),
+            ("its successor has not asked yet", members(&three, &[]), target(&[1, 2, 4], &[]), None),
             (
                 "a successor",
                 members(&three, &[(4, 9)]),
-                wishes(&[1, 2, 4], &[]),
+                target(&[1, 2, 4], &[]),
                 Some(vec![(AddNode, 4, 9), (RemoveNode, 3, 0)]),
             ),
             (
                 "one of two successors",
                 members(&three, &[(4, 9), (5, 11)]),
-                wishes(&[1, 4, 5], &[]),
+                target(&[1, 4, 5], &[]),
                 Some(vec![(AddNode, 4, 9), (RemoveNode, 2, 0)]),
             ),
             (
                 "the leader's own place",
                 members(&three, &[(4, 9)]),
-                wishes(&[2, 3, 4], &[]),
+                target(&[2, 3, 4], &[]),
                 Some(vec![(AddNode, 4, 9)]),
             ),
             (
                 "a fourth that is not wanted",
                 members(&[(1, 0), (2, 0), (3, 0), (4, 9)], &[]),
-                wishes(&[1, 2, 4], &[]),
+                target(&[1, 2, 4], &[]),
                 Some(vec![(RemoveNode, 3, 0)]),
             ),
             (
                 "a group that grows",
                 members(&[(1, 0)], &[(2, 3)]),
-                wishes(&[1, 2, 3], &[]),
+                target(&[1, 2, 3], &[]),
                 Some(vec![(AddNode, 2, 3)]),
             ),
-            ("a learner that shall stay one", members(&three, &[(4, 5)]), wishes(&[1, 2, 3], &[4]), None),
+            ("a learner that is to stay one", members(&three, &[(4, 5)]), target(&[1, 2, 3], &[4]), None),
             (
-                "a learner that shall go",
+                "a learner that is to go",
                 members(&three, &[(4, 5)]),
-                wishes(&[1, 2, 3], &[]),
+                target(&[1, 2, 3], &[]),
                 Some(vec![(RemoveNode, 4, 5)]),
             ),
         ];
-        for (what, members, wishes, expected) in cases {
-            let step = next(&members, &wishes, id((1, 0)), &|_| true);
+        for (what, members, target, expected) in cases {
+            let step = next(&members, &target, id((1, 0)), &|_| true);
             let got = step.map(|step| match step {
                 Step::Change(change, _) => named(&change),
                 Step::HandTo(nodes) => panic!("{what}: {nodes:?}"),
@@ -208,11 +211,11 @@ mod tests {
     #[test]
     fn a_leader_that_is_to_go_gives_leadership_away_once_all_others_vote() {
         let four = members(&[(1, 0), (2, 0), (3, 0), (4, 9)], &[]);
-        let hand = next(&four, &wishes(&[2, 3, 4], &[]), id((1, 0)), &|_| true);
+        let hand = next(&four, &target(&[2, 3, 4], &[]), id((1, 0)), &|_| true);
         assert_eq!(hand, Some(Step::HandTo(vec![NodeId(2), NodeId(3), NodeId(4)])));
         let three = members(&[(1, 0), (2, 0), (3, 0)], &[]);
         assert_eq!(
-            next(&three, &wishes(&[2, 3, 4], &[]), id((1, 0)), &|_| true),
+            next(&three, &target(&[2, 3, 4], &[]), id((1, 0)), &|_| true),
             None,
             "node 4 is not there yet"
         );
@@ -221,14 +224,14 @@ mod tests {
     #[test]
     fn a_learner_that_lags_is_waited_for_and_a_joint_membership_is_left_alone() {
         let moving = members(&[(1, 0), (2, 0), (3, 0)], &[(4, 9)]);
-        assert_eq!(next(&moving, &wishes(&[1, 2, 4], &[]), id((1, 0)), &|_| false), None);
+        assert_eq!(next(&moving, &target(&[1, 2, 4], &[]), id((1, 0)), &|_| false), None);
         let mut joint = moving;
         joint.voters_outgoing = vec![1, 2, 3];
-        assert_eq!(next(&joint, &wishes(&[1, 2, 4], &[]), id((1, 0)), &|_| true), None);
+        assert_eq!(next(&joint, &target(&[1, 2, 4], &[]), id((1, 0)), &|_| true), None);
     }
 
     #[test]
-    fn any_members_reach_any_wishes_and_quorums_of_neighbours_meet() {
+    fn any_members_reach_any_target_and_neighbouring_quorums_intersect() {
         // Every pair of sets over five nodes, from every leader.
         let subsets = |from: u16| (1..32_u16).filter(move |bits| bits.count_ones() == 3 && from < 32);
         for (from, to) in subsets(0).flat_map(|from| subsets(0).map(move |to| (from, to))) {
@@ -236,7 +239,7 @@ mod tests {
                 |bits: u16| (1..=5_u16).filter(move |node| bits & (1 << (node - 1)) != 0).collect::<Vec<_>>();
             let mut voters: Vec<ReplicaId> = nodes(from).into_iter().map(|node| id((node, 0))).collect();
             let mut learners: Vec<ReplicaId> = Vec::new();
-            let (wishes, mut here) = (wishes(&nodes(to), &[]), voters[0]);
+            let (target, mut here) = (target(&nodes(to), &[]), voters[0]);
             let mut generation = 10;
             for _ in 0..40 {
                 for node in nodes(to) {
@@ -250,7 +253,7 @@ mod tests {
                     learners: learners.iter().map(|l| l.0).collect(),
                     ..ConfState::default()
                 };
-                match next(&state, &wishes, here, &|_| true) {
+                match next(&state, &target, here, &|_| true) {
                     None => break,
                     Some(Step::HandTo(to)) => {
                         here = *voters.iter().find(|voter| to.contains(&voter.node())).unwrap();

@@ -9,21 +9,21 @@ use crate::time::Timestamp;
 /// A change in the life of a node, replica, service or entity.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Lifecycle {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// On which node.
+    /// The node.
     pub node: NodeId,
-    /// Of what: `shard-7`, `members/42`, `n2`.
+    /// The subject: `shard-7`, `members/42`, `n2`.
     pub subject: String,
     /// `started`, `restarted`, `became_leader`, `fault`, `given_up`, `peer_up`, `peer_down`, ...
     pub change: String,
-    /// Why, in words.
+    /// The reason as text.
     pub reason: String,
 }
 
-/// Takes lifecycle records; implemented by supervision's journal.
+/// Stores lifecycle records; implemented by the supervision crate.
 pub trait Journal: Send + Sync + 'static {
-    /// Keeps a record, dropping the oldest at its bound.
+    /// Stores a record; drops the oldest at the bound.
     fn record(&self, record: Lifecycle);
 
     /// The newest records, newest first.

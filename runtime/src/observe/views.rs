@@ -1,4 +1,4 @@
-//! What a node tells about itself: the vocabulary of the console, the terminal views and `/metrics`.
+//! The views of a node that the console, the terminal UI and `/metrics` show.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -10,28 +10,28 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Decides.
+    /// The leader.
     Leader,
-    /// Applies what the leader decided.
+    /// Applies the leader's entries.
     Follower,
-    /// Asks for votes.
+    /// Stands for election.
     Candidate,
-    /// Receives entries without a vote, until it has caught up.
+    /// Receives entries without a vote until it has caught up.
     Learner,
-    /// Not running: being restarted, or refused its log.
+    /// Not running: it restarts, or its log could not be read.
     Down,
 }
 
-/// Which keys are asked for.
+/// A page of keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub struct KeyRange {
-    /// Of this kind.
+    /// Kind of the keys.
     pub kind: String,
-    /// That start with this.
+    /// Prefix of the keys.
     pub prefix: String,
-    /// That come after this one in the order of bytes: the last of the page before.
+    /// Only keys after this one in byte order: the last key of the previous page.
     pub after: String,
-    /// At most so many.
+    /// Largest number of keys.
     pub limit: u32,
 }
 
@@ -44,14 +44,14 @@ pub struct ShardView {
     pub role: Role,
     /// The Raft term.
     pub term: u64,
-    /// The node it believes to lead.
+    /// The leader that this replica knows.
     pub leader: Option<NodeId>,
     /// Nodes with a replica, voters first.
     pub replicas: Vec<NodeId>,
     /// Nodes that vote.
     pub voters: Vec<NodeId>,
-    /// Zero for a replica that the cluster was founded with. One that came later, or was rebuilt from its peers, has
-    /// the index of the entry that admitted it: no two replicas of a node ever have the same.
+    /// Zero for a replica of the initial configuration. A later or rebuilt replica has the index of the entry that
+    /// admitted it, so two replicas of one node never have the same generation.
     pub generation: u64,
     /// Last committed entry.
     pub committed: u64,
@@ -61,7 +61,7 @@ pub struct ShardView {
     pub checkpointed: u64,
     /// Resident entities.
     pub entities: u64,
-    /// Their bytes, by the entities' own estimate.
+    /// Bytes of the resident entities, by their own estimate.
     pub entity_bytes: u64,
     /// Requests waiting.
     pub mailbox: u32,
@@ -75,7 +75,7 @@ pub struct ShardView {
     pub faults_total: u64,
     /// Times the replica's actor was started.
     pub starts: u32,
-    /// Why it is down or degraded, in words.
+    /// Why the replica is down or degraded, as text.
     pub trouble: Option<String>,
 }
 
@@ -88,7 +88,7 @@ pub struct PeerView {
     pub connected: bool,
     /// The peer's incarnation, once known.
     pub incarnation: Option<u64>,
-    /// Milliseconds since anything came from it.
+    /// Milliseconds since the last frame from it.
     pub silent_ms: Option<u64>,
     /// Last measured round trip of a heartbeat, in microseconds.
     pub rtt_us: Option<u64>,
@@ -105,7 +105,7 @@ pub struct NodeView {
     pub node: NodeId,
     /// Its name in `cluster.toml`.
     pub name: String,
-    /// Different after each start.
+    /// Changes at each start.
     pub incarnation: u64,
     /// When it started.
     pub started: Timestamp,
@@ -130,13 +130,13 @@ pub struct MessageView {
     pub caller: String,
     /// Microseconds from arrival in the mailbox to the answer's release.
     pub took_us: u64,
-    /// Events it led to.
+    /// Number of events.
     pub events: u32,
-    /// Code of the refusal or fault, if it was one.
+    /// Code of the refusal or fault, if there was one.
     pub error: Option<String>,
 }
 
-/// The truth about one entity, from the replica asked.
+/// The state of one entity at one replica.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct EntityView {
     /// Its name.
@@ -145,11 +145,11 @@ pub struct EntityView {
     pub shard: ShardId,
     /// The node that answered.
     pub node: NodeId,
-    /// That node's part.
+    /// That node's role.
     pub role: Role,
     /// The shard's term.
     pub term: u64,
-    /// Whether it was resident before this look.
+    /// Whether the entity was resident before this view was made.
     pub resident: bool,
     /// Its state, as JSON text.
     pub state: String,
@@ -157,7 +157,7 @@ pub struct EntityView {
     pub bytes: u64,
     /// Faults within its policy's period.
     pub faults: u32,
-    /// Whether it was given up after too many faults.
+    /// Whether the entity is in quarantine after too many faults.
     pub given_up: bool,
     /// The newest messages, newest first.
     pub recent: Vec<MessageView>,
@@ -174,13 +174,13 @@ pub struct TimerView {
     pub due: Timestamp,
     /// Its period in milliseconds, if it repeats.
     pub every_ms: Option<u64>,
-    /// What becomes of firings that were missed.
+    /// How missed firings are handled.
     pub catch_up: crate::entity::CatchUp,
     /// The command that it sends.
     pub verb: String,
 }
 
-/// Where a configured node is found.
+/// Addresses of a configured node.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct NodeAddress {
     /// Its number.

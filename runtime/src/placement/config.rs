@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Problem, Section};
 
-/// Replicas of one group: more only slow down what a majority must wait for.
+/// Replicas of one group; more only slow down a majority.
 const REPLICAS_MAX: u16 = 7;
 
-/// Where replicas live, and how fast they may move.
+/// Placement of replicas, and how fast they may move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlacementConfig {
-    /// Nodes that vote in each shard, the control group included; fewer where there are fewer nodes. Odd: a fourth
-    /// replica tolerates no more failures than the third.
+    /// Voters of each shard and of the control group; fewer if the cluster has fewer nodes. Odd: a fourth replica
+    /// tolerates no more failures than the third.
     pub replicas: u16,
-    /// Silence after which a node is suspect: nothing new is placed on it.
+    /// Silence after which a node is suspect: no new replica is placed on it.
     #[serde(with = "humantime_serde")]
     pub suspect_after: Duration,
-    /// Silence after which it counts as down.
+    /// Silence after which a node is down.
     #[serde(with = "humantime_serde")]
     pub down_after: Duration,
-    /// Silence after which its replicas are placed on other nodes, where there are any.
+    /// Silence after which a node's replicas are moved to other nodes, if there are any.
     #[serde(with = "humantime_serde")]
     pub replace_after: Duration,
-    /// Shards whose replicas may be on the move at the same time.
+    /// Number of shards with moving replicas at the same time.
     pub moves_max: u16,
-    /// Time between two looks at the cluster.
+    /// Time between two rounds of the reconciler.
     #[serde(with = "humantime_serde")]
     pub look_every: Duration,
 }

@@ -9,15 +9,15 @@
 
 mod config;
 mod handle;
-mod keeper;
 mod operate;
 mod plan;
+mod reconciler;
 #[cfg(test)]
 mod tests;
 
 pub use config::PlacementConfig;
 pub use operate::{Operate, Operator, Remaining};
-pub use plan::{Order, Sight, found, plan};
+pub use plan::{Observation, Order, initial_placement, plan};
 
 pub(crate) use handle::{NodeControl, NodeHandle};
-pub(crate) use keeper::{Keeper, KeeperArguments};
+pub(crate) use reconciler::{Reconciler, ReconcilerArguments};

@@ -1,4 +1,4 @@
-//! What people do to a cluster: let nodes in, take them out of service, move shards, and wait until it is done.
+//! Operations on a cluster: add nodes, drain and remove them, move shards, and report the remaining work.
 
 use std::time::Duration;
 
@@ -10,54 +10,58 @@ use super::handle::NodeHandle;
 use crate::address::{Address, NodeId, ShardId};
 use crate::entity::Command;
 use crate::error::{AskError, Refused};
-use crate::membership::{Cluster, Duty, NodeState};
-use crate::membership::{GetCluster, Join, NOT_FOUNDED, Place, Remove, Task};
+use crate::membership::{AssignShard, GetCluster, Join, NOT_FOUNDED, Remove, SetScheduling};
+use crate::membership::{Cluster, NodeState, Scheduling};
 use crate::node_spec::NodeSpec;
 use crate::observe::Role;
 use crate::routing::AskOptions;
 
-/// Time for one command.
+/// Timeout of one command.
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// Time that a cluster which starts has to write down what it consists of.
+/// Time for a starting cluster to be initialised.
 const FOUNDED_WITHIN: Duration = Duration::from_secs(20);
 
-/// What a node still has.
+/// Work left on a node that is being drained.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Remaining {
-    /// Shards that it leads.
+    /// Shards that the node leads.
     pub leads: Vec<ShardId>,
-    /// Shards that it votes in.
+    /// Shards in which the node votes.
     pub votes: Vec<ShardId>,
-    /// Shards that it shall hold: they stay when no other node can take them.
+    /// Shards placed on the node: they stay if no other node can take them.
     pub wished: Vec<ShardId>,
 }
 
-/// Acts on the cluster as a whole.
+/// Operations on the cluster.
 pub trait Operate: Send + Sync + 'static {
-    /// Nodes and placement.
+    /// The nodes and the placement.
     fn cluster(&self) -> BoxFuture<'static, Result<Cluster, AskError>>;
 
-    /// Lets a node in; answers every node.
+    /// Adds a node; returns all nodes.
     fn join(&self, node: NodeSpec) -> BoxFuture<'static, Result<Vec<NodeSpec>, AskError>>;
 
-    /// Says what is wanted of a node.
-    fn task(&self, node: NodeId, duty: Duty) -> BoxFuture<'static, Result<(), AskError>>;
+    /// Sets a node's scheduling.
+    fn set_scheduling(
+        &self,
+        node: NodeId,
+        scheduling: Scheduling,
+    ) -> BoxFuture<'static, Result<(), AskError>>;
 
     /// Makes a node hold and lead a shard.
     fn move_shard(&self, shard: ShardId, to: NodeId) -> BoxFuture<'static, Result<Vec<NodeId>, AskError>>;
 
-    /// Leaves a shard that was moved by hand to the balance of leads and replicas again.
+    /// Returns a pinned shard to automatic balancing.
     fn release(&self, shard: ShardId) -> BoxFuture<'static, Result<(), AskError>>;
 
-    /// Takes a node that holds nothing off the cluster.
+    /// Removes a node without shards.
     fn remove(&self, node: NodeId) -> BoxFuture<'static, Result<(), AskError>>;
 
-    /// What a node still has.
+    /// Work left on a node that is being drained.
     fn remaining(&self, node: NodeId) -> BoxFuture<'static, Result<Remaining, AskError>>;
 }
 
-/// Acts through a node's router.
+/// Performs operations through a node's router.
 #[derive(Clone)]
 pub struct Operator(NodeHandle);
 
@@ -81,7 +85,7 @@ impl Operator {
     }
 }
 
-/// The set that holds a shard once `to` leads it; the last of the others makes room where it is not a holder yet.
+/// The set of a shard after `to` becomes its leader. If `to` is new and the set is full, the last node is dropped.
 fn with_leader(set: &[NodeId], to: NodeId, replicas: usize) -> Vec<NodeId> {
     let mut next = vec![to];
     next.extend(set.iter().copied().filter(|node| *node != to));
@@ -104,7 +108,7 @@ impl Operate for Operator {
             let until = tokio::time::Instant::now() + FOUNDED_WITHIN;
             loop {
                 let joined = this.ask(&Join { node: node.clone() }).await;
-                // A cluster that has just started writes down what it consists of before it takes others.
+                // A starting cluster records its initial configuration before it accepts nodes.
                 let early = matches!(&joined, Err(AskError::Refused(refused)) if refused.code == NOT_FOUNDED);
                 if !early || tokio::time::Instant::now() >= until {
                     return joined;
@@ -114,11 +118,15 @@ impl Operate for Operator {
         })
     }
 
-    fn task(&self, node: NodeId, duty: Duty) -> BoxFuture<'static, Result<(), AskError>> {
+    fn set_scheduling(
+        &self,
+        node: NodeId,
+        scheduling: Scheduling,
+    ) -> BoxFuture<'static, Result<(), AskError>> {
         let this = self.clone();
         Box::pin(async move {
-            this.ask(&Task { node, duty }).await?;
-            this.0.note(format!("node-{node}"), "tasked", format!("{duty:?}"));
+            this.ask(&SetScheduling { node, scheduling }).await?;
+            this.0.note(format!("node-{node}"), "tasked", format!("{scheduling:?}"));
             Ok(())
         })
     }
@@ -129,15 +137,16 @@ impl Operate for Operator {
             let cluster = this.get().await?;
             let refuse = |code: &str, why: String| AskError::Refused(Refused::new(code, why));
             let Some(before) = cluster.sets.get(shard.0 as usize).cloned() else {
-                return Err(refuse("NO_SUCH_SHARD", format!("there is no shard {shard}")));
+                return Err(refuse("NO_SUCH_SHARD", format!("shard {shard} does not exist")));
             };
             match cluster.nodes.get(&to) {
-                None => return Err(refuse("NO_SUCH_NODE", format!("there is no node {to}"))),
-                Some(member) if member.duty != Duty::Full => {
-                    let why = format!("node {to} is {:?}: uncordon it first", member.duty).to_lowercase();
+                None => return Err(refuse("NO_SUCH_NODE", format!("node {to} does not exist"))),
+                Some(member) if member.scheduling != Scheduling::Full => {
+                    let why =
+                        format!("node {to} is {:?}: uncordon it first", member.scheduling).to_lowercase();
                     return Err(refuse("NODE_CLOSED", why));
                 }
-                // Its shard would wait for it, and with it everything else that is to be moved.
+                // The shard would wait for the node, and with it all other moves.
                 Some(member) if member.state != NodeState::Up => {
                     let why = format!("node {to} is {:?}: it must be up to be given a shard", member.state);
                     return Err(refuse("NODE_NOT_UP", why.to_lowercase()));
@@ -145,7 +154,7 @@ impl Operate for Operator {
                 Some(_) => {}
             }
             let nodes = with_leader(&before, to, usize::from(this.0.config.replicas));
-            this.ask(&Place { shard, before, nodes: nodes.clone(), pinned: true }).await?;
+            this.ask(&AssignShard { shard, before, nodes: nodes.clone(), pinned: true }).await?;
             this.0.note(format!("shard-{shard}"), "placing", format!("on node {to}, by hand"));
             Ok(nodes)
         })
@@ -156,7 +165,7 @@ impl Operate for Operator {
         Box::pin(async move {
             let cluster = this.get().await?;
             let nodes = cluster.sets.get(shard.0 as usize).cloned().unwrap_or_default();
-            this.ask(&Place { shard, before: nodes.clone(), nodes, pinned: false }).await?;
+            this.ask(&AssignShard { shard, before: nodes.clone(), nodes, pinned: false }).await?;
             this.0.note(format!("shard-{shard}"), "released", "by hand".to_owned());
             Ok(())
         })
@@ -198,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shard_is_led_where_it_is_moved_and_the_last_makes_room_when_it_must() {
+    fn a_moved_shard_is_led_by_its_new_node_and_a_full_set_drops_its_last_node() {
         let nodes = |of: &[u16]| of.iter().copied().map(NodeId).collect::<Vec<_>>();
         for (set, to, expected) in [
             (&[1, 2, 3][..], 2, &[2, 1, 3][..]),

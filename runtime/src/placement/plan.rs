@@ -1,47 +1,47 @@
-//! Which nodes shall hold which shards, and who shall lead them: pure, from what is known to the next few changes.
+//! Plans which nodes hold and lead each shard. Pure: from observations to the next few changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::PlacementConfig;
 use crate::address::{NodeId, ShardId};
-use crate::membership::{Cluster, Duty, Member, NodeState};
+use crate::membership::{Cluster, Member, NodeState, Scheduling};
 use crate::node_spec::NodeSpec;
 
-/// Changes of leadership alone in one look: each is cheap, and none is free.
+/// Leadership transfers planned in one round; each costs little, but not nothing.
 const LEADERS_A_LOOK: usize = 4;
-/// Share of the mean load by which two nodes' leads may differ before one is moved.
+/// Share of the mean load by which the load of two leaders may differ before a leadership moves.
 const LEAD_SLACK: f64 = 0.25;
 
-/// What a look at the cluster found.
+/// What the control group's leader has observed of the cluster.
 #[derive(Debug, Clone, Default)]
-pub struct Sight {
-    /// How long each node has been silent, in microseconds, and the incarnation heard last: zero before any was.
+pub struct Observation {
+    /// Microseconds of silence of each node, and its last known incarnation; zero before the first.
     pub nodes: BTreeMap<NodeId, (u64, u64)>,
-    /// Nodes that vote in each shard, by its leader; none where it is not known.
+    /// Voters of each shard by its leader; missing if unknown.
     pub voters: BTreeMap<ShardId, BTreeSet<NodeId>>,
-    /// Commands and queries a second of each shard.
+    /// Commands and queries per second of each shard.
     pub load: BTreeMap<ShardId, f64>,
 }
 
-/// One change to ask the cluster's entity for.
+/// One change to request from the cluster entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
-    /// A node is in another state now.
-    See(NodeId, NodeState, u64),
-    /// A shard shall be held by these, and why.
-    Place(ShardId, Vec<NodeId>, &'static str),
+    /// A node changed its state.
+    SetState(NodeId, NodeState, u64),
+    /// The new target nodes of a shard, and the reason.
+    Assign(ShardId, Vec<NodeId>, &'static str),
 }
 
-/// Where the shards of a new cluster begin: spread over nodes and zones, the control group on the first nodes.
+/// The placement of a new cluster: replicas are spread over nodes and zones; the control group is on the first nodes.
 #[must_use]
-pub fn found(nodes: &[NodeSpec], shards: u32, replicas: u16) -> Vec<Vec<NodeId>> {
+pub fn initial_placement(nodes: &[NodeSpec], shards: u32, replicas: u16) -> Vec<Vec<NodeId>> {
     let mut order: Vec<&NodeSpec> = nodes.iter().collect();
     order.sort_by_key(|node| node.id);
     let count = order.len();
     let first = |shard: u32| -> Vec<NodeId> {
         let mut set: Vec<&NodeSpec> = Vec::new();
         let at = shard as usize % count.max(1);
-        // Around the ring of nodes, other zones first.
+        // Around the ring of nodes, nodes of other zones first.
         let ring = || order.iter().cycle().skip(at).take(count).copied();
         for node in ring() {
             if set.len() < usize::from(replicas) && !set.iter().any(|held| held.zone == node.zone) {
@@ -58,20 +58,20 @@ pub fn found(nodes: &[NodeSpec], shards: u32, replicas: u16) -> Vec<Vec<NodeId>>
     (0..=shards).map(first).collect()
 }
 
-/// What to change next. Replica moves are throttled: each costs a snapshot.
+/// The next changes. Replica moves are rate-limited: each costs a snapshot.
 #[must_use]
-pub fn plan(cluster: &Cluster, sight: &Sight, config: &PlacementConfig) -> Vec<Order> {
-    let mut orders = states(cluster, sight, config);
+pub fn plan(cluster: &Cluster, observed: &Observation, config: &PlacementConfig) -> Vec<Order> {
+    let mut orders = states(cluster, observed, config);
     let mut sets = cluster.sets.clone();
     let moving = |shard: usize, set: &[NodeId]| {
-        let voters = sight.voters.get(&shard_id(shard));
+        let voters = observed.voters.get(&shard_id(shard));
         voters.is_none_or(|voters| voters.len() != set.len() || !set.iter().all(|node| voters.contains(node)))
     };
-    let place = Placer::new(cluster, sight, config);
-    // What is turned back is on the move already and so needs no room: else shards on their way to a node that is gone
-    // would take all of it for as long as that node stays away.
+    let place = Placer::new(cluster, observed, config);
+    // A shard that is turned back is moving already and needs no new slot. Otherwise shards on their way to a lost
+    // node would hold all slots for as long as the node stays away.
     while let Some((shard, set, why)) = place.off(&sets, &|shard, node| place.empty(shard, node)) {
-        orders.push(Order::Place(shard_id(shard), set.clone(), why));
+        orders.push(Order::Assign(shard_id(shard), set.clone(), why));
         sets[shard] = set;
     }
     let on_the_move = sets.iter().enumerate().filter(|(shard, set)| moving(*shard, set)).count();
@@ -79,39 +79,39 @@ pub fn plan(cluster: &Cluster, sight: &Sight, config: &PlacementConfig) -> Vec<O
     while room > 0
         && let Some((shard, set, why)) = place.next_move(&sets, &moving)
     {
-        orders.push(Order::Place(shard_id(shard), set.clone(), why));
+        orders.push(Order::Assign(shard_id(shard), set.clone(), why));
         sets[shard] = set;
         room -= 1;
     }
     for _ in 0..LEADERS_A_LOOK {
-        let Some((shard, set)) = place.next_lead(&sets, sight) else { break };
-        orders.retain(|order| !matches!(order, Order::Place(placed, ..) if *placed == shard_id(shard)));
-        orders.push(Order::Place(shard_id(shard), set.clone(), "leads are balanced"));
+        let Some((shard, set)) = place.next_lead(&sets, observed) else { break };
+        orders.retain(|order| !matches!(order, Order::Assign(placed, ..) if *placed == shard_id(shard)));
+        orders.push(Order::Assign(shard_id(shard), set.clone(), "leads are balanced"));
         sets[shard] = set;
     }
     orders
 }
 
-/// How each node is doing, where that has changed.
-fn states(cluster: &Cluster, sight: &Sight, config: &PlacementConfig) -> Vec<Order> {
+/// State changes of nodes.
+fn states(cluster: &Cluster, observed: &Observation, config: &PlacementConfig) -> Vec<Order> {
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let (suspect, down) = (micros(config.suspect_after), micros(config.down_after));
     let mut orders = Vec::new();
     for member in cluster.nodes.values() {
-        let Some((silent, incarnation)) = sight.nodes.get(&member.record.id).copied() else { continue };
+        let Some((silent, incarnation)) = observed.nodes.get(&member.record.id).copied() else { continue };
         let state = match silent {
-            // A node that was never heard of is not suspect, it is late.
+            // A node that was never heard of is late, not suspect.
             silent if silent >= down => NodeState::Down,
             silent if silent >= suspect && member.state != NodeState::Joining => NodeState::Suspect,
             silent if silent >= suspect => NodeState::Joining,
             _ if incarnation > 0 => NodeState::Up,
-            // Who leads the control group since a moment ago waits for it, and believes what was seen before.
+            // A new leader of the control group has not heard the node yet; it keeps the recorded state.
             _ => member.state,
         };
-        // What is down stays so until it is heard again; growing silence does not make it suspect once more.
+        // A down node stays down until it is heard again; more silence does not make it suspect.
         let back = state == NodeState::Suspect && member.state == NodeState::Down;
         if !back && (state != member.state || incarnation > member.incarnation) {
-            orders.push(Order::See(member.record.id, state, incarnation));
+            orders.push(Order::SetState(member.record.id, state, incarnation));
         }
     }
     orders
@@ -119,33 +119,35 @@ fn states(cluster: &Cluster, sight: &Sight, config: &PlacementConfig) -> Vec<Ord
 
 struct Placer<'a> {
     cluster: &'a Cluster,
-    sight: &'a Sight,
-    /// Nodes that may be given replicas.
+    observed: &'a Observation,
+    /// Nodes that may get replicas.
     open: Vec<&'a Member>,
-    /// Nodes whose replicas shall go elsewhere, and why.
+    /// Nodes to be emptied, and the reason.
     leaving: BTreeMap<NodeId, &'static str>,
     replicas: usize,
 }
 
 impl<'a> Placer<'a> {
-    fn new(cluster: &'a Cluster, sight: &'a Sight, config: &PlacementConfig) -> Self {
+    fn new(cluster: &'a Cluster, observed: &'a Observation, config: &PlacementConfig) -> Self {
         let replace = u64::try_from(config.replace_after.as_micros()).unwrap_or(u64::MAX);
         let open = cluster.nodes.values();
-        let open = open.filter(|member| member.state == NodeState::Up && member.duty == Duty::Full).collect();
+        let open = open
+            .filter(|member| member.state == NodeState::Up && member.scheduling == Scheduling::Full)
+            .collect();
         let mut leaving = BTreeMap::new();
         for member in cluster.nodes.values() {
             let id = member.record.id;
-            if member.duty == Duty::Draining {
+            if member.scheduling == Scheduling::Draining {
                 leaving.insert(id, "its node is drained");
-            } else if sight.nodes.get(&id).is_some_and(|(silent, _)| *silent >= replace) {
+            } else if observed.nodes.get(&id).is_some_and(|(silent, _)| *silent >= replace) {
                 leaving.insert(id, "its node is down");
             }
         }
-        Self { cluster, sight, open, leaving, replicas: usize::from(config.replicas) }
+        Self { cluster, observed, open, leaving, replicas: usize::from(config.replicas) }
     }
 
-    /// The next replica that must leave a node, of those that `may`: a shard on its way to a node that is to go is turned back
-    /// at once, settled or not.
+    /// The next replica that must leave a node, of those that `may`. A shard on its way to a node that is leaving is
+    /// turned back at once, whether its group has settled or not.
     fn off(
         &self,
         sets: &[Vec<NodeId>],
@@ -163,29 +165,29 @@ impl<'a> Placer<'a> {
         })
     }
 
-    /// Why a node shall not hold a shard that is placed on it.
+    /// Why a node is not to hold a shard that is placed on it.
     fn reason(&self, shard: usize, node: NodeId) -> Option<&'static str> {
         if let Some(why) = self.leaving.get(&node) {
             return Some(why);
         }
-        // Whoever has nothing of it yet is not waited for as long as one that has.
+        // A node without data of the shard is not waited for as long as a node with data.
         let down = self.cluster.nodes.get(&node).is_some_and(|member| member.state == NodeState::Down);
         (down && self.empty(shard, node)).then_some("its node went down before it held it")
     }
 
-    /// Whether a node is known not to vote in a shard.
+    /// Whether a node is known to have no vote in a shard.
     fn empty(&self, shard: usize, node: NodeId) -> bool {
-        self.sight.voters.get(&shard_id(shard)).is_some_and(|voters| !voters.contains(&node))
+        self.observed.voters.get(&shard_id(shard)).is_some_and(|voters| !voters.contains(&node))
     }
 
-    /// The next replica to move: first those that must leave a node, then those that a group lacks, then for balance.
+    /// The next replica to move: first from leaving nodes, then to groups that lack one, then for balance.
     fn next_move(
         &self,
         sets: &[Vec<NodeId>],
         moving: &dyn Fn(usize, &[NodeId]) -> bool,
     ) -> Option<(usize, Vec<NodeId>, &'static str)> {
         let loads = self.loads(sets);
-        // One step at a time for each shard: the next begins when the members are as wished.
+        // One step at a time for each shard: the next begins when the members match the target.
         let settled =
             |shard: &usize| sets[*shard] == self.cluster.sets[*shard] && !moving(*shard, &sets[*shard]);
         if let Some(off) = self.off(sets, &|_, _| true) {
@@ -210,7 +212,7 @@ impl<'a> Placer<'a> {
             .collect();
         full.sort_by_key(|(id, n)| (std::cmp::Reverse(*n), *id));
         for (most, _) in full {
-            // The control group is on every node anyway.
+            // The control group has a replica on every node.
             let free = |shard: &usize| !self.cluster.pinned.contains(&shard_id(*shard));
             let fits = (1..sets.len()).filter(settled).filter(free).find(|shard| {
                 let set = &sets[*shard];
@@ -226,19 +228,19 @@ impl<'a> Placer<'a> {
         None
     }
 
-    /// A shard whose leader should be another of its nodes, so that leading is spread by load.
-    fn next_lead(&self, sets: &[Vec<NodeId>], sight: &Sight) -> Option<(usize, Vec<NodeId>)> {
+    /// The next leadership to move to another node of its shard, to balance the load of leaders.
+    fn next_lead(&self, sets: &[Vec<NodeId>], observed: &Observation) -> Option<(usize, Vec<NodeId>)> {
         let open = |node: &NodeId| self.open.iter().any(|member| member.record.id == *node);
         // A node that is suspect may be back in a moment: others lead for it, and nothing is arranged around that.
         let full = |node: &NodeId| {
             let member = self.cluster.nodes.get(node);
-            member.is_some_and(|m| m.duty == Duty::Full && m.state != NodeState::Down)
+            member.is_some_and(|m| m.scheduling == Scheduling::Full && m.state != NodeState::Down)
         };
-        let weight = |shard: usize| 1.0 + sight.load.get(&shard_id(shard)).copied().unwrap_or(0.0) / 100.0;
+        let weight = |shard: usize| 1.0 + observed.load.get(&shard_id(shard)).copied().unwrap_or(0.0) / 100.0;
         let mut leads: BTreeMap<NodeId, f64> =
             self.cluster.nodes.keys().filter(|node| full(node)).map(|node| (*node, 0.0)).collect();
         for (shard, set) in sets.iter().enumerate() {
-            // Whoever comes first and may lead, leads.
+            // The first node of the set that may lead is the leader.
             if let Some(lead) = set.iter().find(|node| full(node)).and_then(|node| leads.get_mut(node)) {
                 *lead += weight(shard);
             }
@@ -253,9 +255,9 @@ impl<'a> Placer<'a> {
             }
             for other in set.iter().filter(|node| open(node) && *node != leader) {
                 let gap = leads[leader] - leads[other];
-                // Moving it must make the two more equal, by more than what comes and goes.
+                // The move must reduce the difference by more than the normal variation.
                 let gain = gap - (gap - 2.0 * weight(shard)).abs();
-                // And not be undone by the next look.
+                // The next round must not undo the move.
                 if gap > slack.max(1.5 * weight(shard)) && best.is_none_or(|(most, ..)| gain > most) {
                     best = Some((gain, shard, *other));
                 }
@@ -267,8 +269,8 @@ impl<'a> Placer<'a> {
         Some((shard, set))
     }
 
-    /// The open node that suits a set best in the place of one of its nodes: another zone, then one that votes there still
-    /// and so needs no snapshot, then the least loaded.
+    /// The open node that suits a set best: in another zone, then still voting in the shard and so without a
+    /// snapshot, then least loaded.
     fn candidate(
         &self,
         shard: usize,
@@ -289,7 +291,7 @@ impl<'a> Placer<'a> {
         free.min_by_key(key).map(|member| member.record.id)
     }
 
-    /// Replicas that each node shall hold.
+    /// Replicas placed on each node.
     fn loads(&self, sets: &[Vec<NodeId>]) -> BTreeMap<NodeId, usize> {
         let mut loads: BTreeMap<NodeId, usize> = self.cluster.nodes.keys().map(|node| (*node, 0)).collect();
         for node in sets.iter().skip(1).flatten() {

@@ -1,4 +1,4 @@
-//! Plans: what they reach, and what they never do on the way.
+//! Properties of plans.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,11 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::PlacementConfig;
-use super::plan::{Order, Sight, found, plan};
+use super::plan::{Observation, Order, initial_placement, plan};
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Context, Decide, Entity, Globals};
-use crate::membership::{Cluster, ClusterEvent, Duty, NodeState};
-use crate::membership::{Join, Place, Remove, Task};
+use crate::membership::{AssignShard, Join, Remove, SetScheduling};
+use crate::membership::{Cluster, ClusterEvent, NodeState, Scheduling};
 use crate::node_spec::NodeSpec;
 use crate::time::Timestamp;
 
@@ -33,7 +33,7 @@ fn node(id: u16, zone: &str) -> NodeSpec {
 fn founded(zones: &[&str]) -> Cluster {
     let nodes: Vec<NodeSpec> = (1..).zip(zones).map(|(id, zone)| node(id, zone)).collect();
     let mut cluster = Cluster::create(Cluster::KEY);
-    let sets = found(&nodes, SHARDS, 3);
+    let sets = initial_placement(&nodes, SHARDS, 3);
     cluster.apply(&ClusterEvent::Founded { nodes, sets });
     for id in cluster.nodes.keys().copied().collect::<Vec<_>>() {
         cluster.apply(&ClusterEvent::Seen { node: id, state: NodeState::Up, incarnation: 1 });
@@ -41,10 +41,10 @@ fn founded(zones: &[&str]) -> Cluster {
     cluster
 }
 
-/// Everyone is heard, and every group has reached what is wished.
-fn content(cluster: &Cluster) -> Sight {
+/// Every node is heard, and every group has reached its target.
+fn content(cluster: &Cluster) -> Observation {
     let voters = |(shard, set): (usize, &Vec<NodeId>)| (shard_id(shard), set.iter().copied().collect());
-    Sight {
+    Observation {
         nodes: cluster.nodes.keys().map(|node| (*node, (0, 1))).collect(),
         voters: cluster.sets.iter().enumerate().map(voters).collect(),
         load: BTreeMap::new(),
@@ -57,19 +57,19 @@ fn shard_id(shard: usize) -> ShardId {
 
 fn apply(cluster: &mut Cluster, order: &Order) {
     let event = match order.clone() {
-        Order::See(node, state, incarnation) => ClusterEvent::Seen { node, state, incarnation },
-        Order::Place(shard, nodes, _) => ClusterEvent::Placed { shard, nodes, pinned: false },
+        Order::SetState(node, state, incarnation) => ClusterEvent::Seen { node, state, incarnation },
+        Order::Assign(shard, nodes, _) => ClusterEvent::Placed { shard, nodes, pinned: false },
     };
     cluster.apply(&event);
 }
 
-/// Those that are not about leading alone.
+/// Orders that are not pure leadership transfers.
 fn held(mut orders: Vec<Order>) -> Vec<Order> {
-    orders.retain(|order| !matches!(order, Order::Place(_, _, "leads are balanced")));
+    orders.retain(|order| !matches!(order, Order::Assign(_, _, "leads are balanced")));
     orders
 }
 
-/// Plans until nothing is left to do, with groups that reach every wish at once; how many replicas moved.
+/// Plans until no order is left, with groups that reach every target at once; returns the number of moved replicas.
 fn settle(cluster: &mut Cluster) -> usize {
     let mut moved = 0;
     for _ in 0..500 {
@@ -78,7 +78,7 @@ fn settle(cluster: &mut Cluster) -> usize {
             return moved;
         }
         for order in &orders {
-            if let Order::Place(shard, nodes, _) = order {
+            if let Order::Assign(shard, nodes, _) = order {
                 let before: BTreeSet<_> = cluster.sets[shard.0 as usize].iter().collect();
                 moved += nodes.iter().filter(|node| !before.contains(node)).count();
             }
@@ -89,7 +89,7 @@ fn settle(cluster: &mut Cluster) -> usize {
 }
 
 fn spread(cluster: &Cluster) -> (usize, usize) {
-    let nodes = cluster.nodes.values().filter(|member| member.duty == Duty::Full);
+    let nodes = cluster.nodes.values().filter(|member| member.scheduling == Scheduling::Full);
     let held: Vec<usize> = nodes.map(|member| cluster.held(member.record.id).count()).collect();
     (*held.iter().min().unwrap(), *held.iter().max().unwrap())
 }
@@ -120,7 +120,7 @@ fn a_node_that_comes_takes_its_share_and_no_more_is_moved_than_that() {
     assert_eq!(moved, 18, "each move brings the newcomer one replica");
     let leads = |node: u16| {
         (0..=SHARDS)
-            .filter(|shard| cluster.wishes(ShardId(*shard)).unwrap().leader == Some(NodeId(node)))
+            .filter(|shard| cluster.target(ShardId(*shard)).unwrap().leader == Some(NodeId(node)))
             .count()
     };
     assert!(
@@ -134,19 +134,19 @@ fn a_node_that_comes_takes_its_share_and_no_more_is_moved_than_that() {
 fn a_drained_node_ends_with_nothing_and_a_cordoned_one_gets_nothing_new() {
     let mut cluster = founded(&["", "", "", ""]);
     settle(&mut cluster);
-    cluster.apply(&ClusterEvent::Tasked { node: NodeId(2), duty: Duty::Draining });
+    cluster.apply(&ClusterEvent::Tasked { node: NodeId(2), scheduling: Scheduling::Draining });
     settle(&mut cluster);
     assert!(cluster.sets.iter().all(|set| !set.contains(&NodeId(2)) && set.len() == 3));
-    cluster.apply(&ClusterEvent::Tasked { node: NodeId(2), duty: Duty::Cordoned });
+    cluster.apply(&ClusterEvent::Tasked { node: NodeId(2), scheduling: Scheduling::Cordoned });
     assert_eq!(settle(&mut cluster), 0);
-    cluster.apply(&ClusterEvent::Tasked { node: NodeId(2), duty: Duty::Full });
+    cluster.apply(&ClusterEvent::Tasked { node: NodeId(2), scheduling: Scheduling::Full });
     assert_eq!(settle(&mut cluster), 18);
-    // With no node to spare the replicas stay, and leadership alone goes.
+    // Without a free node the replicas stay, and only leadership moves.
     let mut three = founded(&["", "", ""]);
-    three.apply(&ClusterEvent::Tasked { node: NodeId(1), duty: Duty::Draining });
+    three.apply(&ClusterEvent::Tasked { node: NodeId(1), scheduling: Scheduling::Draining });
     settle(&mut three);
     assert!(three.sets.iter().all(|set| set.contains(&NodeId(1))));
-    assert!((0..=SHARDS).all(|shard| three.wishes(ShardId(shard)).unwrap().leader != Some(NodeId(1))));
+    assert!((0..=SHARDS).all(|shard| three.target(ShardId(shard)).unwrap().leader != Some(NodeId(1))));
 }
 
 #[test]
@@ -155,12 +155,12 @@ fn replicas_move_a_few_at_a_time_and_wait_for_those_on_their_way() {
     cluster.apply(&ClusterEvent::Joined(node(4, "")));
     cluster.apply(&ClusterEvent::Seen { node: NodeId(4), state: NodeState::Up, incarnation: 1 });
     let config = PlacementConfig::default();
-    let sight = content(&cluster);
-    let orders = plan(&cluster, &sight, &config);
+    let observed = content(&cluster);
+    let orders = plan(&cluster, &observed, &config);
     let moves: Vec<ShardId> = orders
         .iter()
         .filter_map(|order| match order {
-            Order::Place(shard, nodes, _) if nodes.contains(&NodeId(4)) => Some(*shard),
+            Order::Assign(shard, nodes, _) if nodes.contains(&NodeId(4)) => Some(*shard),
             _ => None,
         })
         .collect();
@@ -174,7 +174,7 @@ fn replicas_move_a_few_at_a_time_and_wait_for_those_on_their_way() {
     }
     let next = plan(&cluster, &on_the_way, &config);
     let places_more =
-        next.iter().any(|order| matches!(order, Order::Place(_, nodes, _) if nodes.contains(&NodeId(4))));
+        next.iter().any(|order| matches!(order, Order::Assign(_, nodes, _) if nodes.contains(&NodeId(4))));
     assert!(!places_more, "{next:?}");
 }
 
@@ -184,16 +184,16 @@ fn silence_makes_a_node_suspect_then_down_and_in_time_it_is_replaced() {
     settle(&mut cluster);
     let config = PlacementConfig::default();
     let silent = |cluster: &Cluster, seconds: u64| {
-        let mut sight = content(cluster);
-        sight.nodes.insert(NodeId(3), (seconds * 1_000_000, 1));
-        sight
+        let mut observed = content(cluster);
+        observed.nodes.insert(NodeId(3), (seconds * 1_000_000, 1));
+        observed
     };
     for (seconds, expected) in
         [(1, None), (4, Some(NodeState::Suspect)), (20, None), (31, Some(NodeState::Down)), (40, None)]
     {
         let orders = held(plan(&cluster, &silent(&cluster, seconds), &config));
         let expected: Vec<Order> =
-            expected.into_iter().map(|state| Order::See(NodeId(3), state, 1)).collect();
+            expected.into_iter().map(|state| Order::SetState(NodeId(3), state, 1)).collect();
         assert_eq!(orders, expected, "after {seconds} s");
         orders.iter().for_each(|order| apply(&mut cluster, order));
     }
@@ -202,11 +202,11 @@ fn silence_makes_a_node_suspect_then_down_and_in_time_it_is_replaced() {
         !orders.is_empty()
             && orders
                 .iter()
-                .all(|order| matches!(order, Order::Place(_, nodes, _) if !nodes.contains(&NodeId(3)))),
+                .all(|order| matches!(order, Order::Assign(_, nodes, _) if !nodes.contains(&NodeId(3)))),
         "{orders:?}"
     );
     let back = held(plan(&cluster, &content(&cluster), &config));
-    assert_eq!(back, [Order::See(NodeId(3), NodeState::Up, 1)]);
+    assert_eq!(back, [Order::SetState(NodeId(3), NodeState::Up, 1)]);
 }
 
 #[test]
@@ -216,23 +216,23 @@ fn a_new_leader_believes_what_was_seen_of_a_node_until_it_hears_it() {
         let mut cluster = founded(&["", "", ""]);
         cluster.apply(&ClusterEvent::Joined(node(4, "")));
         cluster.apply(&ClusterEvent::Seen { node: NodeId(4), state, incarnation: 0 });
-        let mut sight = content(&cluster);
-        // A leader that has just begun to listen counts silence from then on.
-        sight.nodes.insert(NodeId(4), (0, 0));
-        assert_eq!(plan(&cluster, &sight, &config), [], "{state:?}");
-        sight.nodes.insert(NodeId(4), (0, 7));
-        let orders = plan(&cluster, &sight, &config);
-        assert_eq!(orders.first(), Some(&Order::See(NodeId(4), NodeState::Up, 7)), "{state:?}");
+        let mut observed = content(&cluster);
+        // A new leader counts silence from its own start.
+        observed.nodes.insert(NodeId(4), (0, 0));
+        assert_eq!(plan(&cluster, &observed, &config), [], "{state:?}");
+        observed.nodes.insert(NodeId(4), (0, 7));
+        let orders = plan(&cluster, &observed, &config);
+        assert_eq!(orders.first(), Some(&Order::SetState(NodeId(4), NodeState::Up, 7)), "{state:?}");
     }
 }
 
 #[test]
-fn shards_on_their_way_to_a_node_that_is_gone_are_turned_back_and_keep_nobody_waiting() {
+fn shards_moving_to_a_lost_node_are_turned_back_and_block_no_other_move() {
     let mut cluster = founded(&["", "", "", "", ""]);
     let before = cluster.sets.clone();
     let config = PlacementConfig::default();
-    let mut sight = content(&cluster);
-    // As many as may move are on their way to the last node, which had nothing of them.
+    let mut observed = content(&cluster);
+    // The largest allowed number of shards moves to the last node, which had no data of them.
     let lost: Vec<usize> = (1..before.len())
         .filter(|s| !before[*s].contains(&NodeId(5)) && before[*s][0] != NodeId(4))
         .take(2)
@@ -241,17 +241,17 @@ fn shards_on_their_way_to_a_node_that_is_gone_are_turned_back_and_keep_nobody_wa
         cluster.sets[*shard][0] = NodeId(5);
     }
     let silent = |seconds: u64| (seconds * 1_000_000, 1);
-    sight.nodes.insert(NodeId(5), silent(20));
+    observed.nodes.insert(NodeId(5), silent(20));
     cluster.apply(&ClusterEvent::Seen { node: NodeId(5), state: NodeState::Suspect, incarnation: 1 });
-    assert_eq!(held(plan(&cluster, &sight, &config)), [], "it may be back in a moment");
+    assert_eq!(held(plan(&cluster, &observed, &config)), [], "it may be back in a moment");
     let mut drained = cluster.clone();
-    drained.apply(&ClusterEvent::Tasked { node: NodeId(5), duty: Duty::Draining });
-    sight.nodes.insert(NodeId(5), silent(31));
+    drained.apply(&ClusterEvent::Tasked { node: NodeId(5), scheduling: Scheduling::Draining });
+    observed.nodes.insert(NodeId(5), silent(31));
     cluster.apply(&ClusterEvent::Seen { node: NodeId(5), state: NodeState::Down, incarnation: 1 });
     for (mut cluster, what) in [(cluster, "down"), (drained, "drained")] {
-        // Another node waits for its turn.
-        cluster.apply(&ClusterEvent::Tasked { node: NodeId(4), duty: Duty::Draining });
-        let orders = plan(&cluster, &sight, &config);
+        // Another node waits for a slot.
+        cluster.apply(&ClusterEvent::Tasked { node: NodeId(4), scheduling: Scheduling::Draining });
+        let orders = plan(&cluster, &observed, &config);
         orders.iter().for_each(|order| apply(&mut cluster, order));
         let sorted = |nodes: &[NodeId]| nodes.iter().copied().collect::<BTreeSet<_>>();
         for shard in &lost {
@@ -266,24 +266,24 @@ fn shards_on_their_way_to_a_node_that_is_gone_are_turned_back_and_keep_nobody_wa
 fn leading_is_spread_by_load() {
     let mut cluster = founded(&["", "", ""]);
     let hot: Vec<ShardId> =
-        (1..=SHARDS).map(ShardId).filter(|s| cluster.wishes(*s).unwrap().leader == Some(NodeId(1))).collect();
-    let mut sight = content(&cluster);
-    sight.load = hot.iter().map(|shard| (*shard, 1_000.0)).collect();
+        (1..=SHARDS).map(ShardId).filter(|s| cluster.target(*s).unwrap().leader == Some(NodeId(1))).collect();
+    let mut observed = content(&cluster);
+    observed.load = hot.iter().map(|shard| (*shard, 1_000.0)).collect();
     for _ in 0..50 {
-        for order in plan(&cluster, &sight, &PlacementConfig::default()) {
+        for order in plan(&cluster, &observed, &PlacementConfig::default()) {
             apply(&mut cluster, &order);
         }
     }
     let load = |node: u16| -> usize {
-        hot.iter().filter(|shard| cluster.wishes(**shard).unwrap().leader == Some(NodeId(node))).count()
+        hot.iter().filter(|shard| cluster.target(**shard).unwrap().leader == Some(NodeId(node))).count()
     };
     let loads: Vec<usize> = (1..=3).map(load).collect();
     assert!(loads.iter().all(|load| (2..=4).contains(load)), "hot shards led: {loads:?}");
-    assert_eq!(plan(&cluster, &sight, &PlacementConfig::default()), [], "and then it rests");
+    assert_eq!(plan(&cluster, &observed, &PlacementConfig::default()), [], "and then it rests");
 }
 
 #[test]
-fn whatever_happens_to_nodes_the_plan_ends_balanced_and_never_names_a_node_that_is_not_there() {
+fn any_history_of_nodes_ends_balanced_and_no_plan_names_an_unknown_node() {
     for seed in 0..200 {
         let mut rng = SmallRng::seed_from_u64(seed);
         let mut cluster = founded(&["a", "b", "c"]);
@@ -298,7 +298,7 @@ fn whatever_happens_to_nodes_the_plan_ends_balanced_and_never_names_a_node_that_
                     cluster.apply(&ClusterEvent::Joined(next));
                 }
                 1 if ids.len() > 3 => {
-                    cluster.apply(&ClusterEvent::Tasked { node: some, duty: Duty::Draining });
+                    cluster.apply(&ClusterEvent::Tasked { node: some, scheduling: Scheduling::Draining });
                     settle(&mut cluster);
                     let globals = Globals::default();
                     let context = Context::at(Timestamp(1), Cluster::KEY, &globals);
@@ -308,8 +308,8 @@ fn whatever_happens_to_nodes_the_plan_ends_balanced_and_never_names_a_node_that_
                         ids.retain(|id| *id != some.0);
                     }
                 }
-                2 => cluster.apply(&ClusterEvent::Tasked { node: some, duty: Duty::Cordoned }),
-                _ => cluster.apply(&ClusterEvent::Tasked { node: some, duty: Duty::Full }),
+                2 => cluster.apply(&ClusterEvent::Tasked { node: some, scheduling: Scheduling::Cordoned }),
+                _ => cluster.apply(&ClusterEvent::Tasked { node: some, scheduling: Scheduling::Full }),
             }
             settle(&mut cluster);
             for set in &cluster.sets {
@@ -319,7 +319,7 @@ fn whatever_happens_to_nodes_the_plan_ends_balanced_and_never_names_a_node_that_
             }
         }
         for id in ids {
-            cluster.apply(&ClusterEvent::Tasked { node: NodeId(id), duty: Duty::Full });
+            cluster.apply(&ClusterEvent::Tasked { node: NodeId(id), scheduling: Scheduling::Full });
         }
         settle(&mut cluster);
         if cluster.nodes.values().map(|m| &m.record.zone).collect::<BTreeSet<_>>().len() == 1 {
@@ -358,14 +358,14 @@ fn the_cluster_refuses_what_would_confuse_it() {
         (1, before.clone(), vec![NodeId(1), NodeId(2), NodeId(8)], "NO_SUCH_NODE"),
         (99, before, vec![NodeId(1)], "NO_SUCH_SHARD"),
     ] {
-        let ask = Place { shard: ShardId(shard), before, nodes, pinned: false };
+        let ask = AssignShard { shard: ShardId(shard), before, nodes, pinned: false };
         let decision = cluster.decide(&ask, &context);
         assert_eq!(code(decision.outcome().map(|_| ()).map_err(|r| r.code.clone())), expected, "{ask:?}");
     }
     let removal = cluster.decide(&Remove { node: NodeId(1) }, &context);
     assert_eq!(removal.outcome().unwrap_err().code, "NODE_HOLDS_SHARDS");
     let mut alone = founded(&[""]);
-    let drain = Task { node: NodeId(1), duty: Duty::Draining };
+    let drain = SetScheduling { node: NodeId(1), scheduling: Scheduling::Draining };
     assert_eq!(alone.decide(&drain, &context).outcome().unwrap_err().code, "LAST_NODE");
     alone.apply(&ClusterEvent::Removed(NodeId(1)));
     assert_eq!(
@@ -376,10 +376,10 @@ fn the_cluster_refuses_what_would_confuse_it() {
 }
 
 #[test]
-fn what_was_moved_by_hand_stays_until_it_is_released_or_its_node_goes() {
+fn a_pinned_shard_stays_until_it_is_released_or_its_node_leaves() {
     let mut cluster = founded(&["", "", ""]);
     settle(&mut cluster);
-    // One node leads everything, by hand: balance would undo that.
+    // One node leads everything by pins; balancing would undo that.
     for shard in 0..=SHARDS {
         let mut nodes = cluster.sets[shard as usize].clone();
         nodes.sort_unstable();
@@ -389,10 +389,10 @@ fn what_was_moved_by_hand_stays_until_it_is_released_or_its_node_goes() {
     let nodes = cluster.sets[5].clone();
     cluster.apply(&ClusterEvent::Placed { shard: ShardId(5), nodes, pinned: false });
     let orders = plan(&cluster, &content(&cluster), &PlacementConfig::default());
-    assert!(matches!(&orders[..], [Order::Place(ShardId(5), ..)]), "{orders:?}");
+    assert!(matches!(&orders[..], [Order::Assign(ShardId(5), ..)]), "{orders:?}");
     cluster.apply(&ClusterEvent::Joined(node(4, "")));
     cluster.apply(&ClusterEvent::Seen { node: NodeId(4), state: NodeState::Up, incarnation: 1 });
-    cluster.apply(&ClusterEvent::Tasked { node: NodeId(1), duty: Duty::Draining });
+    cluster.apply(&ClusterEvent::Tasked { node: NodeId(1), scheduling: Scheduling::Draining });
     settle(&mut cluster);
     assert_eq!(cluster.held(NodeId(1)).count(), 0, "hands do not keep a node that is drained");
 }

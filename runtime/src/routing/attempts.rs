@@ -1,5 +1,5 @@
-//! What was tried for the asks of one shard, and what to try next. Pure: the dispatcher and the simulation's clients
-//! carry it.
+//! The attempts at the asks of one shard, and what to try next. Pure: used by the dispatcher and the simulation's
+//! clients.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::transport::{AskOne, Outcome};
 /// First and longest pause between attempts while a shard has no leader.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_millis(80);
-/// An attempt of something that may be repeated is given up after this, because its node may be frozen.
+/// An attempt of a repeatable ask ends after this time, because its node may be frozen.
 pub const ATTEMPT_MAX: Duration = Duration::from_millis(1_500);
 
-/// Between why an ask is in doubt and what came after.
+/// Separates the first doubt from the newest error.
 const ASKED_AGAIN: &str = "; asked again: ";
 
 /// The attempts at one shard's asks.
@@ -28,7 +28,7 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Nothing tried yet of `count` asks; without a known leader nodes are tried in turn, after the one numbered `turn`.
+    /// No attempt yet at `count` asks. Without a known leader, nodes are tried in turn after the one numbered `turn`.
     #[must_use]
     pub fn new(count: usize, turn: usize) -> Self {
         Self {
@@ -40,13 +40,13 @@ impl Attempts {
         }
     }
 
-    /// Asks without an answer that stands.
+    /// Asks without a final answer.
     #[must_use]
     pub fn left(&self) -> &[usize] {
         &self.left
     }
 
-    /// Where to try next: where the last answer pointed, at the leader known, or anywhere, the nodes in turn.
+    /// The next node to try: the hint of the last answer, else the known leader, else the next node in turn.
     pub fn target(&mut self, leader: Option<NodeId>, nth: impl Fn(usize) -> NodeId) -> NodeId {
         self.hint.take().or(leader).unwrap_or_else(|| {
             self.turn += 1;
@@ -54,17 +54,17 @@ impl Attempts {
         })
     }
 
-    /// Where the last answer pointed, if it did.
+    /// The hint of the last answer, if it had one.
     #[must_use]
     pub fn hint(&self) -> Option<NodeId> {
         self.hint
     }
 
-    /// Takes the answers of an attempt at `to`, one for each ask left. Returns how long to wait before the next attempt,
-    /// if there is to be one: a hint is followed at once, without one the shard is likely electing.
+    /// Takes the answers of an attempt at `to`, one for each ask left. Returns the pause before the next attempt, if
+    /// there is to be one. A hint is followed at once; without a hint the shard is likely electing a leader.
     ///
-    /// Once an attempt is in doubt, only a reply ends the doubt: what a later one was told says nothing of the earlier,
-    /// which may still be on its way or wait for a majority.
+    /// Once an attempt is in doubt, only a reply ends the doubt. The error of a later attempt does not settle the
+    /// earlier one, which may still be in transit or wait for a majority.
     pub fn answered(
         &mut self,
         to: NodeId,
@@ -109,13 +109,13 @@ impl Attempts {
     }
 }
 
-/// Why an attempt is in doubt, and what the newest one was told.
+/// The first doubt, with the newest error.
 fn with_doubt(first: &str, newest: &AskError) -> String {
     let first = first.split(ASKED_AGAIN).next().unwrap_or(first);
     format!("{first}{ASKED_AGAIN}{newest}")
 }
 
-/// Errors after which the same ask may be sent again within its deadline.
+/// Whether the same ask may be sent again within its deadline.
 fn may_ask_again(error: &AskError, may_repeat: impl Fn() -> bool) -> bool {
     match error {
         AskError::NotLeader { .. } | AskError::NotSent(_) => true,
@@ -124,7 +124,7 @@ fn may_ask_again(error: &AskError, may_repeat: impl Fn() -> bool) -> bool {
     }
 }
 
-/// Whether sending it twice does no harm: by its key, or by its nature.
+/// Whether the ask may be sent twice: it has an idempotency key, or its verb is repeatable.
 #[must_use]
 pub fn may_repeat(registry: &Registry, ask: &AskOne) -> bool {
     if ask.key.is_some() {
@@ -156,17 +156,17 @@ mod tests {
         assert_eq!(attempts.target(Some(NodeId(1)), nth), NodeId(3), "a hint outweighs what was known");
         let mut pauses = Vec::new();
         for _ in 0..6 {
-            // A node that names itself says nothing new.
+            // A node that names itself gives no new information.
             pauses.extend(attempts.answered(NodeId(3), vec![not_leader(Some(3))], |_| false));
         }
         assert_eq!(pauses.iter().map(Duration::as_millis).collect::<Vec<_>>(), [5, 10, 20, 40, 80, 80]);
     }
 
     #[test]
-    fn a_doubt_is_ended_by_a_reply_alone() {
+    fn only_a_reply_ends_a_doubt() {
         let lost = || vec![Err(AskError::Unknown("the node was lost".into()))];
         let refused = || vec![Err(AskError::Refused(crate::error::Refused::new("POOR", "too poor")))];
-        for (later, told) in [
+        for (later, expected) in [
             (vec![not_leader(None)], Err("the node was lost; asked again: not the leader")),
             (vec![Err(AskError::NotSent("no session".into()))], Err("asked again: not sent: no session")),
             (vec![Err(AskError::Expired)], Err("asked again: deadline passed")),
@@ -177,9 +177,9 @@ mod tests {
             let _ = attempts.answered(NodeId(1), lost(), |_| true);
             let _ = attempts.answered(NodeId(2), vec![not_leader(None)], |_| true);
             let _ = attempts.answered(NodeId(3), later.clone(), |_| true);
-            match (attempts.outcomes().pop().unwrap(), told) {
-                (Ok(reply), Ok(told)) => assert_eq!(reply, told),
-                (Err(AskError::Unknown(why)), Err(told)) => assert!(why.contains(told), "{why}"),
+            match (attempts.outcomes().pop().unwrap(), expected) {
+                (Ok(reply), Ok(expected)) => assert_eq!(reply, expected),
+                (Err(AskError::Unknown(why)), Err(expected)) => assert!(why.contains(expected), "{why}"),
                 (outcome, _) => panic!("{later:?}: {outcome:?}"),
             }
         }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_does_no_harm_twice_is_asked_again_after_an_unknown_outcome() {
+    fn only_repeatable_asks_are_sent_again_after_an_unknown_outcome() {
         let unknown = || Err(AskError::Unknown("lost".into()));
         let mut attempts = Attempts::new(3, 0);
         assert!(

@@ -1,4 +1,4 @@
-//! The cluster's dispatcher: hints, hops and safe retries.
+//! The cluster's dispatcher: follows hints, forwards asks and retries what is safe.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::shard::{Directory, NearAnswer, NearAsk, ReplyTo, Request, SystemInput
 use crate::time::Clock;
 use crate::transport::{AskBatch, AskOne, Envelope, Outcome, SendError, Transport};
 
-/// Asks in one envelope; more become several.
+/// Asks in one envelope; a larger group is split.
 const BATCH_ASKS_MAX: usize = 1_024;
-/// Carries asks from this node.
+/// Sends asks from this node to the leaders of their shards.
 #[derive(Clone)]
 pub struct ClusterDispatch {
     /// This node.
@@ -71,20 +71,20 @@ impl Dispatch for ClusterDispatch {
             let (reply, answer) = oneshot::channel();
             let AskOne { to, verb, body, .. } = ask;
             here?.system(SystemInput::Near(NearAsk { to, verb, body, asked, age_max, deadline, reply }));
-            // A replica that stopped meanwhile has dropped the sender: somebody else may know.
+            // A replica that stopped in the meantime dropped the sender: another node may know.
             tokio::time::timeout(within, answer).await.map_or(Some(Err(AskError::Expired)), Result::ok)
         })
     }
 }
 
-/// Asks for one shard, with their places among all asks.
+/// Asks for one shard, with their positions among all asks.
 struct Group {
     shard: ShardId,
     places: Vec<usize>,
     asks: Vec<AskOne>,
 }
 
-/// An attempt under way: where its answers come.
+/// A running attempt: the source of its answers.
 enum Started {
     Here(oneshot::Receiver<Vec<Outcome>>),
     There(OpenCall),
@@ -133,7 +133,7 @@ impl ClusterDispatch {
         groups
     }
 
-    /// Asks one shard until every ask has an answer that stands, or time is up.
+    /// Asks one shard until every ask has a final answer or the deadline passes.
     async fn ask_shard(&self, shard: ShardId, mut asks: Vec<AskOne>, deadline: u64) -> Vec<Outcome> {
         let mut attempts = Attempts::new(asks.len(), usize::from(self.here.0));
         while !attempts.left().is_empty() && self.clock.mono() < deadline {
@@ -156,7 +156,7 @@ impl ClusterDispatch {
         attempts.outcomes()
     }
 
-    /// Remembers who leads a shard that is not here; one that is here knows better.
+    /// Remembers the leader of a shard without a replica here; a local replica knows its leader itself.
     fn learn(&self, shard: ShardId, asked: NodeId, hint: Option<NodeId>, answered: bool) {
         if self.directory.runs(shard) {
             return;
@@ -193,8 +193,7 @@ impl ClusterDispatch {
         }
     }
 
-    /// Sends those asks that are `left`. All of them go to a peer as they are, and are kept: only a replica here needs
-    /// asks of its own.
+    /// Sends the asks in `left`. A peer gets all asks of the group without a copy; only a local replica needs copies.
     fn start(
         &self,
         to: NodeId,

@@ -1,4 +1,4 @@
-//! From an address to its shard's leader and back: what every caller holds.
+//! Routes asks from an address to its shard's leader, and answers back.
 
 mod attempts;
 mod dispatcher;

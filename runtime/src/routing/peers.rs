@@ -1,4 +1,4 @@
-//! The nodes of the cluster, as this one knows them now.
+//! The nodes of the cluster as this node knows them.
 
 use std::sync::Arc;
 
@@ -7,30 +7,30 @@ use arc_swap::ArcSwap;
 use crate::address::NodeId;
 use crate::node_spec::NodeSpec;
 
-/// Nodes that may come and go; read on every call.
+/// A changing list of nodes; read on every call.
 pub struct Peers(ArcSwap<Vec<NodeSpec>>);
 
 impl Peers {
-    /// Those of the configuration.
+    /// The nodes of the configuration.
     #[must_use]
     pub fn new(nodes: Vec<NodeSpec>) -> Self {
         Self(ArcSwap::from_pointee(nodes))
     }
 
-    /// All of them.
+    /// All nodes.
     #[must_use]
     pub fn all(&self) -> Arc<Vec<NodeSpec>> {
         self.0.load_full()
     }
 
-    /// The node at a place in the order of nodes, begun again at its end.
+    /// The node at a position; positions beyond the last wrap around.
     #[must_use]
     pub fn nth(&self, at: usize) -> Option<NodeId> {
         let nodes = self.0.load();
         nodes.get(at.checked_rem(nodes.len())?).map(|node| node.id)
     }
 
-    /// Takes others, and returns them when they are others.
+    /// Replaces the list; returns the new list if it differs.
     pub fn replace(&self, nodes: Vec<NodeSpec>) -> Option<Arc<Vec<NodeSpec>>> {
         if **self.0.load() == nodes {
             return None;

@@ -1,4 +1,4 @@
-//! The caller's handle: typed and untyped asks.
+//! The caller's handle, for typed and untyped asks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +18,9 @@ const INLINE_QUERIES_MAX: usize = 256;
 /// How one logical call is made.
 #[derive(Debug, Clone, Copy)]
 pub struct AskOptions {
-    /// Time until the caller stops waiting; retries stay inside it.
+    /// Deadline of the call, including all retries.
     pub within: Duration,
-    /// Protects a command against being applied twice when it is sent again.
+    /// Idempotency key: a command that is sent again takes effect once.
     pub key: Option<u128>,
 }
 
@@ -38,9 +38,9 @@ impl AskOptions {
     }
 }
 
-/// Carries asks to the leaders of their shards: follows hints, retries what is safe inside the deadline.
+/// Sends asks to the leaders of their shards: follows hints, and retries what is safe within the deadline.
 pub trait Dispatch: Send + Sync + 'static {
-    /// Answers in the order of the asks; each succeeds or fails on its own.
+    /// Answers in the order of the asks; each ask succeeds or fails on its own.
     fn ask_many(&self, asks: Vec<AskOne>, within: Duration) -> BoxFuture<'static, Vec<Outcome>>;
 
     /// Answers a query in the caller's task if its entity is led on this node and nothing is in its way. `None` leaves
@@ -64,12 +64,13 @@ pub trait Dispatch: Send + Sync + 'static {
     ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>>;
 }
 
-/// A reply, and how old the state was that gave it, when it was asked for: everything acknowledged by then is in it.
+/// A reply and the age of the state that it was read from, at the time of the ask. The state contains every write
+/// acknowledged before that age.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Aged<T> {
     /// The reply.
     pub reply: T,
-    /// Zero when the leader gave it.
+    /// Age of the state; zero for a read at the leader.
     pub age: Duration,
 }
 
@@ -149,8 +150,8 @@ impl Router {
         decode_reply(self.ask_many_one(ask, within).await?)
     }
 
-    /// Asks a query of whichever replica is near: the answer may lack what was acknowledged within `age_max` before the
-    /// question, and says how old it is. Where this node has no replica that follows, it is the leader that answers.
+    /// Follower read with bounded staleness: the answer may lack writes that were acknowledged within `age_max`
+    /// before the ask, and carries its age. Without a local follower the leader answers.
     ///
     /// # Errors
     /// See [`AskError`].
@@ -201,7 +202,7 @@ impl Router {
         }
     }
 
-    /// The short way of a query to an entity that is led here; what does not go it says no more than that.
+    /// Tries a query on this node. `None` if it cannot be answered here.
     fn answer_here(&self, to: &Address, verb: &str, body: &[u8]) -> Option<Outcome> {
         let kind = self.registry.get(&to.kind)?;
         let verb = kind.verbs.get(verb).filter(|verb| !verb.is_command())?;
@@ -254,7 +255,7 @@ impl Router {
             .collect()
     }
 
-    /// Asks by verb name with JSON in and out, for the edges.
+    /// Asks by verb name with JSON in and out, for the gateway.
     ///
     /// # Errors
     /// See [`AskError`].

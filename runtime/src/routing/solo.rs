@@ -1,4 +1,4 @@
-//! Entities in one process without replication or disk: for tests of kinds and edges.
+//! Entities in one process without replication or disk, for tests of kinds and of the gateway.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use crate::shard::NearAnswer;
 use crate::time::Timestamp;
 use crate::transport::{AskOne, Outcome};
 
-/// Longest chain of effects followed, so that two entities that answer each other end.
+/// Longest chain of effects, so that two entities that answer each other terminate.
 const EFFECTS_MAX: usize = 10_000;
 
 /// Runs every entity in memory, one message at a time, effects at once.
@@ -25,7 +25,7 @@ pub struct Solo {
 }
 
 impl Solo {
-    /// A router over entities that live as long as it does.
+    /// A router over entities that live as long as the router.
     #[must_use]
     pub fn router(registry: Registry) -> (Router, Arc<Globals>) {
         let registry = Arc::new(registry);
@@ -37,7 +37,7 @@ impl Solo {
 
     fn run(&self, ask: AskOne) -> Outcome {
         let (reply, effects) = self.run_one(&ask.to, &ask.verb, &ask.body)?;
-        // Between two entities they keep their order, as in a cluster.
+        // Effects between two entities keep their order, as in a cluster.
         let mut effects: VecDeque<Effect> = effects.into();
         let mut followed = 0;
         while let Some(effect) = effects.pop_front() {

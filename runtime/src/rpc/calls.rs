@@ -10,7 +10,7 @@ use crate::address::NodeId;
 use crate::error::AskError;
 use crate::transport::Outcome;
 
-/// Calls that wait at most; one more is answered `Busy`.
+/// Calls that may wait at once; one more is answered `Busy`.
 const WAITING_MAX: usize = 65_536;
 
 struct Waiting {
@@ -19,12 +19,11 @@ struct Waiting {
     reply: oneshot::Sender<Vec<Outcome>>,
 }
 
-/// A call that was opened. It is forgotten when it is dropped, also by a caller that went away: whoever was to answer it may
-/// never do so.
+/// An open call. Dropping it forgets the call, also when its caller has gone away: the answer may never come.
 pub struct OpenCall {
     number: u64,
     calls: Arc<Calls>,
-    /// Where its replies come.
+    /// Receives the replies.
     pub replies: oneshot::Receiver<Vec<Outcome>>,
 }
 
@@ -42,7 +41,7 @@ impl Drop for OpenCall {
     }
 }
 
-/// Calls by number. Replies are matched to them; a lost peer answers all of its calls with `Unknown`.
+/// Open calls by number. Each reply is matched to its call; a lost peer answers all of its calls with `Unknown`.
 #[derive(Default)]
 pub struct Calls {
     next: AtomicU64,
@@ -53,7 +52,7 @@ impl Calls {
     /// Opens a call to a node.
     ///
     /// # Errors
-    /// `Busy` when too many wait.
+    /// `Busy` at the bound of open calls.
     pub fn open(self: &Arc<Self>, node: NodeId, asks: usize) -> Result<OpenCall, AskError> {
         let mut waiting = self.waiting();
         if waiting.len() >= WAITING_MAX {
@@ -65,12 +64,12 @@ impl Calls {
         Ok(OpenCall { number, calls: self.clone(), replies })
     }
 
-    /// A reply came.
+    /// Passes a reply to its call.
     pub fn reply(&self, from: NodeId, call: u64, outcomes: Vec<Outcome>) {
         let found = {
             let mut waiting = self.waiting();
             match waiting.get(&call) {
-                // Another node must not answer for the one asked.
+                // Only the node that was asked may answer.
                 Some(open) if open.node == from && open.asks == outcomes.len() => waiting.remove(&call),
                 _ => None,
             }
@@ -80,7 +79,7 @@ impl Calls {
         }
     }
 
-    /// The peer is gone, and with it every answer it owed.
+    /// A peer was lost: answers its calls with `Unknown`.
     pub fn lost(&self, node: NodeId) {
         let lost: Vec<Waiting> = {
             let mut waiting = self.waiting();

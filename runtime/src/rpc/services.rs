@@ -1,4 +1,4 @@
-//! Named services of a node that other nodes may call: inspection, for one.
+//! Named services of a node for other nodes, such as inspection.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,7 +16,7 @@ const RUNNING_MAX: usize = 256;
 /// Answers one call.
 pub type ServiceHandler = Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
-/// Takes one message that is not answered, and who sent it. It is called where messages arrive: it must not block.
+/// Takes one message without an answer, and its sender. Called on the receive path: it must not block.
 pub type TellHandler = Arc<dyn Fn(NodeId, Vec<u8>) + Send + Sync>;
 
 /// The services of this node.
@@ -42,13 +42,13 @@ impl Services {
         self.handlers.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), handler);
     }
 
-    /// Listens under a name, replacing who did before.
+    /// Listens under a name, replacing an earlier listener.
     pub fn listen(&self, name: &str, handler: TellHandler) {
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), handler);
     }
 
-    /// Hands a message to whoever listens under a name; without anybody it is lost.
-    pub fn told(&self, name: &str, from: NodeId, body: Vec<u8>) {
+    /// Hands a message to the listener of a name; without a listener the message is dropped.
+    pub fn deliver(&self, name: &str, from: NodeId, body: Vec<u8>) {
         let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(listener) = listeners.get(name) {
             listener(from, body);

@@ -39,7 +39,7 @@ impl Replica {
         let replicas = nodes(&mut members.voters.iter().chain(&members.learners));
         let voters = nodes(&mut members.voters.iter());
         // Read here, because only a leader keeps its wishes up to date.
-        let wishes = self.globals.get::<Cluster>(Cluster::KEY).and_then(|c| c.wishes(self.group.shard()));
+        let wishes = self.globals.get::<Cluster>(Cluster::KEY).and_then(|c| c.target(self.group.shard()));
         let follows = wishes.is_some_and(|wishes| wishes.learners.contains(&self.group.id().node()));
         let passing = match self.role() {
             Role::Learner if !follows => Some("learns from its peers, and does not vote yet".to_owned()),

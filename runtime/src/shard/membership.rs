@@ -5,7 +5,7 @@ use super::replica::Replica;
 use crate::address::NodeId;
 use crate::error::AskError;
 use crate::membership::target_membership::{Step, admission, next};
-use crate::membership::{Cluster, Wishes};
+use crate::membership::{Cluster, TargetMembership};
 use crate::replication::ReplicaId;
 
 /// Entries by which a learner may lag and be called caught up.
@@ -93,7 +93,7 @@ impl Replica {
             return;
         }
         self.wished = published;
-        let wishes = self.globals.get::<Cluster>(Cluster::KEY).and_then(|c| c.wishes(self.group.shard()));
+        let wishes = self.globals.get::<Cluster>(Cluster::KEY).and_then(|c| c.target(self.group.shard()));
         // A cluster that has not said anything yet wishes what it has, with votes for all who learn.
         self.wishes = wishes.unwrap_or_else(|| {
             let members = self.group.members();
@@ -101,7 +101,7 @@ impl Replica {
             let mut voters: Vec<NodeId> = ids.map(|id| ReplicaId(*id).node()).collect();
             voters.sort_unstable();
             voters.dedup();
-            Wishes { voters, ..Wishes::default() }
+            TargetMembership { voters, ..TargetMembership::default() }
         });
     }
 }

@@ -20,7 +20,7 @@ use super::timers::Pace;
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
-use crate::membership::Wishes;
+use crate::membership::TargetMembership;
 use crate::replication::{Group, Lease, Mono, ReplicaId, SnapshotMark};
 use crate::storage::Store;
 use crate::time::Timestamp;
@@ -76,7 +76,7 @@ pub struct Replica {
     /// Start of the present turn.
     turned: Mono,
     /// Who shall hold this shard, as the control group last said, and the count of its publications then.
-    pub(super) wishes: Wishes,
+    pub(super) wishes: TargetMembership,
     pub(super) wished: u64,
     /// Why it cannot go on; a supervisor decides what follows.
     pub(super) broken: Option<String>,
@@ -138,7 +138,7 @@ impl Replica {
             next_token: 1,
             passivated_at: now,
             turned: now,
-            wishes: Wishes::default(),
+            wishes: TargetMembership::default(),
             wished: 0,
             broken: None,
         };

@@ -1,4 +1,4 @@
-//! What goes on beside the clients' calls: reads of followers, queries that panic, and timers.
+//! Load besides the clients' calls: reads of followers, queries that panic, and timers.
 
 use rand::Rng as _;
 use tokio::sync::oneshot;
@@ -14,87 +14,45 @@ use crate::shard::{Held, NearAnswer, NearAsk};
 use crate::transport::AskOne;
 use crate::{Address, Query, ShardId, wire};
 
-/// Ticks between two looks at what a node's replicas are asked next.
+/// Ticks between two asks to a node's replicas.
 const ASKED_EVERY: u64 = 8;
-/// How old a state may be that somebody asks for, in microseconds.
+/// Largest age of a follower read, in microseconds.
 const AGE_MAX: u64 = 400_000;
-/// How much faster than the world's a node's clock may run, in percent, and what a turn may take.
+/// How much faster than the simulation's clock a node's clock may run, in percent; and the longest turn, in
+/// microseconds.
 const FASTER: u64 = 5;
 const TURN: u64 = 1_000;
-/// The longest time until a timer is due, in milliseconds.
+/// Longest time until a timer is due, in milliseconds.
 const ALARM_MS: u64 = 3_000;
 
-/// A read of a follower that was not answered yet.
+/// A follower read without an answer yet.
 pub(super) struct NearCall {
     key: u64,
     asked: u64,
     answer: oneshot::Receiver<Result<NearAnswer, AskError>>,
 }
 
-/// What a follower said of a list, and how old it said that was.
+/// A follower's answer about a list, and the age that it reported.
 pub(super) struct NearRead {
     pub(super) key: u64,
-    /// When it was asked, by the world's clock.
+    /// Time of the ask, by the simulation's clock.
     pub(super) asked: u64,
     age: u64,
     pub(super) seen: Vec<u64>,
 }
 
-impl Node {
-    /// Asks this node's replicas what no client does.
-    pub(super) fn stand_by(&mut self, s: &mut Shared) {
-        self.hear_near(s);
-        if !s.options.bystanders || s.healed || !self.ticks.is_multiple_of(ASKED_EVERY) {
-            return;
-        }
-        for shard in (1..=s.options.shards).map(ShardId) {
-            let Some(replica) = self.replica(shard) else { continue };
-            if replica.decides() {
-                self.ask_leader(shard, s);
-            } else if !replica.probe().leads {
-                self.ask_near(shard, s);
-            }
-        }
+/// A node's reads of followers that are not answered yet.
+#[derive(Default)]
+pub(super) struct NearCalls(Vec<NearCall>);
+
+impl NearCalls {
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 
-    fn ask_leader(&mut self, shard: ShardId, s: &mut Shared) {
-        let ask = match s.dice.random_range(0..3) {
-            0 => {
-                s.alarms += 1;
-                let set = SetAlarm { id: s.alarms, after_ms: s.dice.random_range(0..ALARM_MS) };
-                let to = Address::of::<Alarms>(alarms_of(shard, s.options.shards));
-                AskOne { to, verb: SetAlarm::VERB.to_owned(), body: wire::encode(&set), key: None }
-            }
-            1 => match list_of(shard, s) {
-                Some((to, _)) => {
-                    let body = wire::encode(&Stumble {});
-                    AskOne { to, verb: Stumble::VERB.to_owned(), body, key: None }
-                }
-                None => return,
-            },
-            _ => return,
-        };
-        let deadline = self.mono(s.now) + 1_000_000;
-        // Nobody waits for the answer.
-        self.on(shard, |replica, now| _ = replica.ask(vec![ask], deadline, now), s);
-    }
-
-    fn ask_near(&mut self, shard: ShardId, s: &mut Shared) {
-        let Some((to, key)) = list_of(shard, s) else { return };
-        let (verb, body) = match s.dice.random_range(0..4) {
-            0 => (Stumble::VERB, wire::encode(&Stumble {})),
-            _ => (Read::VERB, wire::encode(&Read {})),
-        };
-        let (asked, age_max) = (self.mono(s.now), s.dice.random_range(0..AGE_MAX));
-        let (reply, answer) = oneshot::channel();
-        let (verb, deadline) = (verb.to_owned(), asked + 1_000_000);
-        let ask = NearAsk { to, verb, body, asked, age_max, deadline, reply };
-        self.on(shard, |replica, _| replica.ask_near(ask), s);
-        self.nears.push(NearCall { key, asked: s.now, answer });
-    }
-
-    fn hear_near(&mut self, s: &mut Shared) {
-        self.nears.retain_mut(|call| match call.answer.try_recv() {
+    /// Collects the answers that have come.
+    fn collect(&mut self, s: &mut Shared) {
+        self.0.retain_mut(|call| match call.answer.try_recv() {
             Err(oneshot::error::TryRecvError::Empty) => true,
             Ok(Ok(NearAnswer { outcome: Ok(bytes), age })) => {
                 if let Ok(seen) = wire::decode(&bytes) {
@@ -107,7 +65,66 @@ impl Node {
     }
 }
 
-/// A list of the shard, if there is one among those that are drawn.
+impl Shared {
+    /// Draws an ask for a leader: a timer to set, a query that panics, or none.
+    fn draw_leader_ask(&mut self, shard: ShardId) -> Option<AskOne> {
+        match self.dice.random_range(0..3) {
+            0 => {
+                self.alarms += 1;
+                let set = SetAlarm { id: self.alarms, after_ms: self.dice.random_range(0..ALARM_MS) };
+                let to = Address::of::<Alarms>(alarms_of(shard, self.options.shards));
+                Some(AskOne { to, verb: SetAlarm::VERB.to_owned(), body: wire::encode(&set), key: None })
+            }
+            1 => {
+                let (to, _) = list_of(shard, self)?;
+                let body = wire::encode(&Stumble {});
+                Some(AskOne { to, verb: Stumble::VERB.to_owned(), body, key: None })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Node {
+    /// Asks this node's replicas what no client asks.
+    pub(super) fn stand_by(&mut self, s: &mut Shared) {
+        self.nears.collect(s);
+        if !s.options.bystanders || s.healed || !self.ticks.is_multiple_of(ASKED_EVERY) {
+            return;
+        }
+        for shard in (1..=s.options.shards).map(ShardId) {
+            let Some(replica) = self.replicas.get(shard) else { continue };
+            if replica.decides() {
+                self.ask_leader(shard, s);
+            } else if !replica.probe().leads {
+                self.ask_near(shard, s);
+            }
+        }
+    }
+
+    fn ask_leader(&mut self, shard: ShardId, s: &mut Shared) {
+        let Some(ask) = s.draw_leader_ask(shard) else { return };
+        let deadline = self.clock.mono(s.now) + 1_000_000;
+        // The answer is dropped.
+        self.on(shard, |replica, now| _ = replica.ask(vec![ask], deadline, now), s);
+    }
+
+    fn ask_near(&mut self, shard: ShardId, s: &mut Shared) {
+        let Some((to, key)) = list_of(shard, s) else { return };
+        let (verb, body) = match s.dice.random_range(0..4) {
+            0 => (Stumble::VERB, wire::encode(&Stumble {})),
+            _ => (Read::VERB, wire::encode(&Read {})),
+        };
+        let (asked, age_max) = (self.clock.mono(s.now), s.dice.random_range(0..AGE_MAX));
+        let (reply, answer) = oneshot::channel();
+        let (verb, deadline) = (verb.to_owned(), asked + 1_000_000);
+        let ask = NearAsk { to, verb, body, asked, age_max, deadline, reply };
+        self.on(shard, |replica, _| replica.ask_near(ask), s);
+        self.nears.0.push(NearCall { key, asked: s.now, answer });
+    }
+}
+
+/// A list of the shard, if one of the drawn lists is in it.
 fn list_of(shard: ShardId, s: &mut Shared) -> Option<(Address, u64)> {
     let first = s.dice.random_range(0..KEYS);
     (first..first + KEYS)
@@ -116,16 +133,16 @@ fn list_of(shard: ShardId, s: &mut Shared) -> Option<(Address, u64)> {
         .find(|(to, _)| to.shard(s.options.shards) == shard)
 }
 
-/// The key of the shard's own alarms.
+/// The key of the shard's alarms.
 fn alarms_of(shard: ShardId, shards: u32) -> String {
     let mut keys = (0..).map(|n| format!("a{n}"));
     keys.find(|key| Address::of::<Alarms>(key.as_str()).shard(shards) == shard).unwrap_or_default()
 }
 
-/// Whether what followers said of a list was as young as they said.
+/// Whether the answers of followers were as recent as they reported.
 ///
 /// # Errors
-/// What cannot be.
+/// The violated property.
 pub(super) fn check_near(reads: &[&NearRead], calls: &[lists::Call], last: &[u64]) -> Result<(), String> {
     let mut acknowledged: Vec<(u64, usize)> = calls.iter().filter_map(lists::Call::acknowledged).collect();
     acknowledged.sort_unstable();
@@ -151,10 +168,10 @@ pub(super) fn check_near(reads: &[&NearRead], calls: &[lists::Call], last: &[u64
     Ok(())
 }
 
-/// Whether every timer that was set has fired, once and not before it was due.
+/// Whether every timer has fired, once and not before it was due.
 ///
 /// # Errors
-/// What cannot be.
+/// The violated property.
 pub(super) fn check_alarms(held: &Held) -> Result<(), String> {
     for (key, value) in &held.entities {
         let Some(_) = key.get(1..).and_then(|key| key.strip_prefix(b"alarms\0")) else { continue };
@@ -178,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_follower_is_held_to_the_age_that_it_tells() {
+    fn a_follower_read_is_checked_against_its_reported_age() {
         let append = |from, to, id, length| Call { from, to: Some(to), step: Step::Append(id, Some(length)) };
         let calls = [append(1, 10_000, 7, 1), append(20_000, 30_000, 8, 2)];
         for (asked, age, seen, holds) in [

@@ -1,5 +1,5 @@
-//! Simulated clients: each has one call at a time, routes and repeats it by the router's own rules, and remembers what it
-//! was told.
+//! Simulated clients: each has one call at a time, routes and repeats it by the router's own rules, and records the
+//! answers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use crate::{Address, AskError, Command, NodeId, Query, ShardId, wire};
 
 /// Keys of each kind.
 pub(super) const KEYS: u64 = 8;
-/// Those of them that most happens to.
+/// The first of them get most of the calls.
 const HOT_KEYS: u64 = 2;
 /// How long an impatient client waits for an answer.
 const IMPATIENT: Duration = Duration::from_millis(100);
-/// Calls from here on are nobody's: bursts.
-const NOBODY: u64 = 1 << 63;
+/// Call numbers from here on belong to no client: bursts.
+const NO_CLIENT: u64 = 1 << 63;
 
-/// What was asked, until it is known what came of it.
+/// An operation with an unknown result so far.
 #[derive(Debug, Clone)]
-enum Asked {
+enum Operation {
     Put(u64),
     Swap(u64, u64),
     Get,
@@ -36,7 +36,7 @@ enum Asked {
 
 struct Ongoing {
     key: u64,
-    asked: Asked,
+    operation: Operation,
     ask: AskOne,
     shard: ShardId,
     began: u64,
@@ -51,22 +51,22 @@ struct Client {
     serial: u64,
     ongoing: Option<Ongoing>,
     leaders: BTreeMap<ShardId, NodeId>,
-    /// What remains to be read at the end.
+    /// Keys that are still to be read at the end.
     script: Vec<u64>,
 }
 
-/// The node that a client runs on: it asks there first, and stands still with it.
+/// The node that a client runs on: the client asks it first, and is frozen with it.
 pub(super) fn home(at: usize, nodes: u16) -> Option<u16> {
     let one = || u16::try_from(at / 4).unwrap_or(0) % nodes + 1;
     at.is_multiple_of(4).then(one)
 }
 
-/// All clients, and what they were told.
+/// All clients and their histories.
 pub(super) struct Clients {
     clients: Vec<Client>,
     registers: BTreeMap<u64, Vec<linear::Call>>,
     lists: BTreeMap<u64, Vec<lists::Call>>,
-    /// Ids appended, each with its list and the one that it goes on to.
+    /// Appended ids, each with its list and the list that its effect goes to.
     sent_on: Vec<(u64, u64, u64)>,
     value: u64,
     stopped: bool,
@@ -95,12 +95,12 @@ impl Clients {
         self.stopped = true;
     }
 
-    /// Whether nobody waits for anything.
+    /// Whether no client has an open call.
     pub(super) fn idle(&self) -> bool {
         self.clients.iter().all(|client| client.ongoing.is_none() && client.script.is_empty())
     }
 
-    /// The last calls: every list is read once more.
+    /// Starts the last calls: every list is read once more.
     pub(super) fn read_all(&mut self, s: &mut Shared) {
         let count = self.clients.len();
         for key in 0..KEYS {
@@ -118,7 +118,7 @@ impl Clients {
         s.after(delay, Event::Client { client, serial: self.clients[at].serial });
     }
 
-    /// A client goes on: with a call, with another attempt, or without the answer that did not come.
+    /// A client continues: it starts a call, makes another attempt, or gives up waiting for an answer.
     pub(super) fn proceed(&mut self, at: usize, serial: u64, s: &mut Shared) {
         if self.clients[at].serial != serial {
             return;
@@ -135,24 +135,24 @@ impl Clients {
     }
 
     fn begin(&mut self, at: usize, s: &mut Shared) {
-        let (key, asked) = match self.clients[at].script.pop() {
-            Some(key) => (key, Asked::Read),
+        let (key, operation) = match self.clients[at].script.pop() {
+            Some(key) => (key, Operation::Read),
             None if self.stopped => return,
             None => self.draw(at, s),
         };
-        let register = matches!(asked, Asked::Put(_) | Asked::Swap(..) | Asked::Get);
+        let register = matches!(operation, Operation::Put(_) | Operation::Swap(..) | Operation::Get);
         let to = if register {
             Address::of::<Register>(format!("r{key}"))
         } else {
             Address::of::<List>(format!("l{key}"))
         };
-        let (verb, body) = match &asked {
-            Asked::Put(value) => (Put::VERB, wire::encode(&Put { value: *value })),
-            Asked::Swap(expected, value) => {
+        let (verb, body) = match &operation {
+            Operation::Put(value) => (Put::VERB, wire::encode(&Put { value: *value })),
+            Operation::Swap(expected, value) => {
                 (Swap::VERB, wire::encode(&Swap { expected: *expected, value: *value }))
             }
-            Asked::Get => (Get::VERB, wire::encode(&Get {})),
-            Asked::Append(id) => {
+            Operation::Get => (Get::VERB, wire::encode(&Get {})),
+            Operation::Append(id) => {
                 let then = s.rng.random_bool(0.5).then(|| (key + s.rng.random_range(1..KEYS)) % KEYS);
                 if let Some(then) = then {
                     self.sent_on.push((*id, key, then));
@@ -160,16 +160,16 @@ impl Clients {
                 let then = then.map(|then| format!("l{then}"));
                 (Append::VERB, wire::encode(&Append { id: *id, then }))
             }
-            Asked::Read => (Read::VERB, wire::encode(&Read {})),
+            Operation::Read => (Read::VERB, wire::encode(&Read {})),
         };
-        // Some trust that an answer will come, and do not repeat what may have happened.
+        // Some clients send no idempotency key and so do not repeat what may have been executed.
         let idempotency = s.rng.random_bool(0.9).then(|| s.rng.random::<u128>());
-        let keyed = matches!(asked, Asked::Put(_) | Asked::Swap(..) | Asked::Append(_));
+        let keyed = matches!(operation, Operation::Put(_) | Operation::Swap(..) | Operation::Append(_));
         let ask = AskOne { to, verb: verb.to_owned(), body, key: idempotency.filter(|_| keyed) };
         let turn = usize::from(s.rng.random::<u8>());
         self.clients[at].ongoing = Some(Ongoing {
             key,
-            asked,
+            operation,
             shard: ask.to.shard(s.options.shards),
             ask,
             began: s.now,
@@ -181,21 +181,22 @@ impl Clients {
         self.attempt(at, s);
     }
 
-    fn draw(&mut self, at: usize, s: &mut Shared) -> (u64, Asked) {
+    fn draw(&mut self, at: usize, s: &mut Shared) -> (u64, Operation) {
         self.value += 1;
-        // Half of what happens happens to a few: what one is told can only be wrong about what another did to the same.
+        // Half of the calls go to a few keys: a wrong answer can only be detected if other clients changed the same
+        // key.
         let keys = if s.rng.random_bool(0.5) { HOT_KEYS } else { KEYS };
         let (key, value) = (s.rng.random_range(0..keys), self.value);
-        // Those at home on a node only read: a write to a leader that is cut off would keep them from seeing what it answers.
+        // Clients on a node only read: a write to a cut-off leader would block them from seeing its answers.
         let first = if home(at, s.options.nodes).is_some() { 5 } else { 0 };
-        let asked = match s.rng.random_range(first..10) {
-            0 | 1 => Asked::Put(value),
-            2 => Asked::Swap(value.saturating_sub(s.rng.random_range(1..12)), value),
-            3 | 4 => Asked::Append(value),
-            5..=7 => Asked::Get,
-            _ => Asked::Read,
+        let operation = match s.rng.random_range(first..10) {
+            0 | 1 => Operation::Put(value),
+            2 => Operation::Swap(value.saturating_sub(s.rng.random_range(1..12)), value),
+            3 | 4 => Operation::Append(value),
+            5..=7 => Operation::Get,
+            _ => Operation::Read,
         };
-        (key, asked)
+        (key, operation)
     }
 
     fn attempt(&mut self, at: usize, s: &mut Shared) {
@@ -206,7 +207,7 @@ impl Clients {
         }
         let nodes = &s.known[ongoing.shard.0 as usize];
         let near = home(at, s.options.nodes).filter(|_| !std::mem::replace(&mut ongoing.tried, true));
-        // Every other client comes from elsewhere each time: it finds a new leader while others still ask the old one.
+        // Every second client forgets the leader each time: it finds a new leader while others still ask the old one.
         let known = client.leaders.get(&ongoing.shard).copied().filter(|_| at.is_multiple_of(2));
         let to = near
             .unwrap_or_else(|| ongoing.attempts.target(known, |turn| NodeId(nodes[turn % nodes.len()])).0);
@@ -221,15 +222,15 @@ impl Clients {
         } else {
             s.send(0, to, vec![mail]);
         }
-        // Some soon try elsewhere: were all as patient, a frozen node would hold them all, and nothing would happen at the
-        // next leader that its late answers could be wrong about.
+        // Impatient clients soon try another node. If all clients were patient, a frozen node would hold all of them,
+        // and its late answers could not contradict anything.
         let wait = if at % 4 == 3 { IMPATIENT } else { ATTEMPT_MAX };
         self.wake(at, u64::try_from(wait.as_micros()).unwrap_or(u64::MAX), s);
     }
 
-    /// An answer arrives, perhaps long after it was waited for.
+    /// Takes an answer, perhaps after its client has given up waiting.
     pub(super) fn reply(&mut self, reply: ReplyBatch, s: &mut Shared) {
-        if reply.call >= NOBODY {
+        if reply.call >= NO_CLIENT {
             return;
         }
         let at = usize::try_from(reply.call >> 32).unwrap_or(usize::MAX);
@@ -257,7 +258,7 @@ impl Clients {
         let safe = may_repeat(&s.registry, &ongoing.ask);
         client.serial += 1;
         match ongoing.attempts.answered(NodeId(to), outcomes, |_| safe) {
-            // A hint goes round in a circle while nodes disagree: time must pass.
+            // Hints may form a circle while nodes disagree: time must pass.
             Some(pause) => {
                 let pause = u64::try_from(pause.as_micros()).unwrap_or(0).max(200);
                 self.wake(at, pause, s);
@@ -266,9 +267,10 @@ impl Clients {
         }
     }
 
-    /// The call is over: what is known of it goes into the history.
+    /// Ends a call and adds the result to the history.
     fn end(&mut self, at: usize, s: &mut Shared) {
-        let Some(Ongoing { key, asked, began: from, attempts, .. }) = self.clients[at].ongoing.take() else {
+        let Some(Ongoing { key, operation, began: from, attempts, .. }) = self.clients[at].ongoing.take()
+        else {
             return;
         };
         let outcome = attempts.outcomes().pop().unwrap_or(Err(AskError::Expired));
@@ -282,19 +284,19 @@ impl Clients {
         let to = outcome.is_ok().then_some(s.now);
         let known = to.is_some() || doubt;
         let bytes = outcome.unwrap_or_default();
-        let register = match &asked {
-            Asked::Put(value) if known => Some(linear::Step::Put(*value)),
-            Asked::Swap(expected, value) if known => {
+        let register = match &operation {
+            Operation::Put(value) if known => Some(linear::Step::Put(*value)),
+            Operation::Swap(expected, value) if known => {
                 Some(linear::Step::Swap(*expected, *value, to.and_then(|_| wire::decode(&bytes).ok())))
             }
-            Asked::Get => to.and_then(|_| wire::decode(&bytes).ok()).map(linear::Step::Get),
+            Operation::Get => to.and_then(|_| wire::decode(&bytes).ok()).map(linear::Step::Get),
             _ => None,
         };
-        let list = match &asked {
-            Asked::Append(id) if known => {
+        let list = match &operation {
+            Operation::Append(id) if known => {
                 Some(lists::Step::Append(*id, to.and_then(|_| wire::decode(&bytes).ok())))
             }
-            Asked::Read => to.and_then(|_| wire::decode(&bytes).ok()).map(lists::Step::Read),
+            Operation::Read => to.and_then(|_| wire::decode(&bytes).ok()).map(lists::Step::Read),
             _ => None,
         };
         if let Some(step) = register {
@@ -308,7 +310,7 @@ impl Clients {
         self.wake(at, pause, s);
     }
 
-    /// Many reads at once of one shard, answered to nobody.
+    /// Sends many reads of one shard at once; their answers are dropped.
     pub(super) fn burst(&mut self, shard: ShardId, asks: u32, s: &mut Shared) {
         let to = Address::of::<Register>(format!("burst{}", shard.0));
         let one = AskOne { to, verb: Get::VERB.to_owned(), body: wire::encode(&Get {}), key: None };
@@ -319,23 +321,23 @@ impl Clients {
                 left -= now;
                 self.bursts += 1;
                 let asks = vec![one.clone(); now as usize];
-                let batch = AskBatch { call: NOBODY | self.bursts, shard, left_ms: 500, asks };
+                let batch = AskBatch { call: NO_CLIENT | self.bursts, shard, left_ms: 500, asks };
                 s.send(0, node, vec![Mail::Envelope(Envelope::Ask(batch))]);
             }
         }
     }
 
-    /// Asks the control group's leader, wherever it is; whoever asks looks for himself at what came of it.
+    /// Sends asks to the control group's leader; the operator checks the result itself.
     pub(super) fn operate(&mut self, asks: &[AskOne], s: &mut Shared) {
         for node in s.known[ShardId::CONTROL.0 as usize].clone() {
             self.bursts += 1;
-            let (call, shard) = (NOBODY | self.bursts, ShardId::CONTROL);
+            let (call, shard) = (NO_CLIENT | self.bursts, ShardId::CONTROL);
             let batch = AskBatch { call, shard, left_ms: 2_000, asks: asks.to_vec() };
             s.send(0, node, vec![Mail::Envelope(Envelope::Ask(batch))]);
         }
     }
 
-    /// Everything that was told, against what can be.
+    /// Checks all histories.
     pub(super) fn check(&self, nears: &[NearRead]) -> Result<(), String> {
         let mut last: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for (key, calls) in &self.lists {
@@ -363,7 +365,7 @@ impl Clients {
         self.check_effects(&last)
     }
 
-    /// What was sent on is there once, and in the order in which it was sent.
+    /// Each effect took place once, and effects kept their order.
     fn check_effects(&self, last: &BTreeMap<u64, Vec<u64>>) -> Result<(), String> {
         for (id, from, to) in &self.sent_on {
             let count =

@@ -1,4 +1,4 @@
-//! One node's disk: a log whose newest records are not safe yet, and a store of checkpoints.
+//! One node's disk: a log with records that are not durable yet, and a store of checkpoints.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,16 +11,16 @@ use crate::planted::{Bug, Planted};
 use crate::shard::CheckpointJob;
 use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit, survivors, visit_pairs};
 
-/// Who waits for an append.
+/// The owner to notify of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waits {
-    /// Nobody.
+    /// No owner.
     Nobody,
     /// The replica, under this number.
     Replica(u64),
     /// A replica to be opened.
     Opening,
-    /// A replica that was removed: its store is cleared.
+    /// A removed replica: its store is to be cleared.
     Leaving,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Disk {
     syncing: usize,
     pub(super) store: Arc<MemoryStore>,
     pub(super) damaged: BTreeSet<ShardId>,
-    /// Its peers know it: an empty log is a lost one.
+    /// The disk's peers know it: an empty log means a lost log.
     pub(super) known: bool,
     /// Added to every sync, in microseconds.
     pub(super) slow: u64,
@@ -67,7 +67,7 @@ impl Disk {
         }
     }
 
-    /// Takes records. True when whoever waits is told at once, before anything is safe, which only a planted bug does.
+    /// Takes records. True if the owner must be notified at once, before they are durable: only with a planted bug.
     pub(super) fn append(
         &mut self,
         shard: ShardId,
@@ -85,7 +85,7 @@ impl Disk {
         Ok(early)
     }
 
-    /// Begins a sync if there is something to sync and none is under way.
+    /// Begins a sync if there are records to sync and none is running.
     pub(super) fn begin(&mut self) -> bool {
         if self.syncing > 0 || self.tail.is_empty() {
             return false;
@@ -94,19 +94,19 @@ impl Disk {
         true
     }
 
-    /// How much longer than on a good disk a sync takes.
+    /// Additional duration of a sync on a slow disk.
     pub(super) fn extra(&self) -> u64 {
-        // Nobody waits for a sync that was skipped: the system writes when it likes.
+        // No owner waits for a skipped sync: the operating system writes later.
         self.slow + if self.planted.has(Bug::FsyncSkipped) { 400_000 } else { 0 }
     }
 
-    /// The sync is done; who waited for it.
+    /// Ends the sync; returns the owners to notify.
     pub(super) fn synced(&mut self) -> Result<Vec<(ShardId, Waits)>, String> {
         let count = std::mem::take(&mut self.syncing);
         self.fold(count)
     }
 
-    /// Everything is made safe at once, for a replica that starts again in a running node.
+    /// Makes all records durable at once, for a replica that restarts in a running node.
     pub(super) fn sync_all(&mut self) -> Result<Vec<(ShardId, Waits)>, String> {
         self.syncing = 0;
         self.fold(self.tail.len())
@@ -126,7 +126,7 @@ impl Disk {
         Ok(waiting)
     }
 
-    /// Power is lost: of what was not synced some first part survives, the last write of it torn.
+    /// Power loss: some first part of the unsynced records survives, the last of it torn.
     pub(super) fn crash(&mut self, keep: impl FnOnce(usize) -> usize) -> Result<(), String> {
         let tail: Vec<Append> = self.tail.drain(..).collect();
         self.syncing = 0;
@@ -146,13 +146,13 @@ impl Disk {
         self.groups.get(&shard).cloned().unwrap_or_default()
     }
 
-    /// Everything is gone.
+    /// Loses everything.
     pub(super) fn wipe(&mut self) {
         let known = self.known;
         *self = Self { known, ..Self::new(self.planted) };
     }
 
-    /// A shard's log cannot be read any more.
+    /// Damages a shard's log.
     pub(super) fn damage(&mut self, shard: ShardId) {
         self.groups.remove(&shard);
         self.damaged.insert(shard);
@@ -161,7 +161,7 @@ impl Disk {
 
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// A store in memory: what it holds is durable; of a batch that fails, or that a crash cuts short, some part.
+/// A store in memory. Its content is durable; a batch that fails or is cut short by a crash leaves some part.
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     spaces: Mutex<BTreeMap<ShardId, Pairs>>,
@@ -171,12 +171,12 @@ pub(crate) struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// Writes fail, or do not any more.
+    /// Switches the failing of writes.
     pub(super) fn fail(&self, failing: bool) {
         self.failing.store(failing, Ordering::Relaxed);
     }
 
-    /// Power is lost while a checkpoint is being written.
+    /// Power loss during the write of a checkpoint.
     pub(super) fn tear(&self, job: CheckpointJob) {
         let failing = self.failing.swap(true, Ordering::Relaxed);
         let _ = job.write(self);
@@ -212,7 +212,7 @@ impl Store for MemoryStore {
         let outcome = self.writable();
         let mut spaces = self.spaces();
         let pairs = spaces.entry(shard).or_default();
-        // Of a batch that fails, any part may be there.
+        // Any part of a failed batch may be there.
         let torn = self.torn.fetch_add(u64::from(outcome.is_err()), Ordering::Relaxed);
         let there = |key: &[u8]| outcome.is_ok() || xxh3_64(key) % 3 == torn % 3;
         batch.deletes.iter().filter(|key| there(key)).for_each(|key| {

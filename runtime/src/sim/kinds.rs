@@ -1,5 +1,5 @@
-//! What simulated clients work on: registers, whose histories are checked one by one, and lists, whose states tell their
-//! own order and to which effects append.
+//! The kinds of the simulation. Registers have histories that are checked for linearizability. Lists record their own
+//! order in their state, and effects append to them.
 
 use std::time::Duration;
 
@@ -29,11 +29,11 @@ impl Entity for Register {
     }
 }
 
-/// Everything that was appended, in order.
+/// All appended ids in order.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub(super) struct List(Vec<u64>);
 
-/// Timers that were set, those that have fired, and how many of them too early.
+/// Ids of set timers, of fired timers, and how many fired too early.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub(super) struct Alarms {
     pub(super) set: Vec<u64>,
@@ -41,7 +41,7 @@ pub(super) struct Alarms {
     pub(super) early: u64,
 }
 
-/// What happens to one of them.
+/// An event of a timer.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub(super) enum Alarmed {
     Set(u64),
@@ -69,7 +69,7 @@ impl Entity for Alarms {
 
 impl Entity for List {
     const KIND: &'static str = "lists";
-    /// Its panics are planted: it is never given up.
+    /// Its panics are planted, so it must never be in quarantine.
     const FAULTS: FaultPolicy = FaultPolicy { faults_max: u32::MAX, period: Duration::from_secs(1) };
     type Event = u64;
 
@@ -96,7 +96,7 @@ macro_rules! message {
 
 message!(/// Writes.
     Put { value: u64 });
-message!(/// Writes when the value is as expected; answers whether it was.
+message!(/// Writes if the value is as expected; answers whether it was.
     Swap { expected: u64, value: u64 });
 message!(/// Reads.
     Get {});
@@ -108,7 +108,7 @@ message!(/// Panics.
     Stumble {});
 message!(/// Sets a timer.
     SetAlarm { id: u64, after_ms: u64 });
-message!(/// It is due.
+message!(/// Fires a timer.
     Ring { id: u64, due: u64 });
 
 impl Command for Put {
@@ -182,7 +182,7 @@ impl Query for Stumble {
 
 impl Answer<Stumble> for List {
     fn answer(&self, _ask: &Stumble, _ctx: &Context<'_>) -> Result<(), Refused> {
-        // As a panic, and without a line for each.
+        // Acts as a panic without a log line.
         std::panic::resume_unwind(Box::new("planted"))
     }
 }

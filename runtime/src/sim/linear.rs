@@ -1,14 +1,15 @@
-//! Whether a register's history is linearizable: the search of Wing and Gong (1993) with Lowe's memory of states already
-//! seen (2017), for one key at a time, which is exact because linearizability is local (Herlihy and Wing 1990).
+//! Checks whether a register's history is linearizable: the search of Wing and Gong (1993) with Lowe's cache of
+//! visited states (2017). It checks one key at a time, which is exact because linearizability is local (Herlihy and
+//! Wing 1990).
 
 use std::collections::HashSet;
 
-/// What was asked of a register and, where it is known, what it answered.
+/// An operation on a register and, if known, its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// Wrote this.
     Put(u64),
-    /// Wrote the second if it found the first; whether it did, if known.
+    /// Wrote the second value if it found the first; the result, if known.
     Swap(u64, u64, Option<bool>),
     /// Read this.
     Get(u64),
@@ -19,13 +20,14 @@ pub(super) enum Step {
 pub(super) struct Call {
     /// When it began.
     pub(super) from: u64,
-    /// When it was answered; never, for one whose outcome nobody knows: it may take effect at any time, or not at all.
+    /// Time of the answer; `None` if the outcome is unknown: the call may take effect at any later time, or not at
+    /// all.
     pub(super) to: Option<u64>,
-    /// What it was.
+    /// The operation.
     pub(super) step: Step,
 }
 
-/// The state after a step, if the step can have been taken in `value`.
+/// The state after a step; `None` if the step is impossible in `value`.
 fn take(step: Step, value: u64) -> Option<u64> {
     match step {
         Step::Put(new) => Some(new),
@@ -37,14 +39,14 @@ fn take(step: Step, value: u64) -> Option<u64> {
     }
 }
 
-/// Finds an order of the calls that explains every answer, beginning with zero.
+/// Searches an order of the calls that explains every answer, starting from zero.
 pub(super) fn is_linearizable(calls: &[Call]) -> bool {
     let mut calls = calls.to_vec();
     calls.sort_unstable_by_key(|call| call.from);
     let must = calls.iter().filter(|call| call.to.is_some()).count();
     let mut done = Bits::new(calls.len());
     let mut seen: HashSet<(Bits, u64)> = HashSet::new();
-    // Each level: the call taken, the value before it, and the first call not taken at that time.
+    // Each level: the call taken, the value before it, and the first open call at that time.
     let mut path: Vec<(usize, u64, usize)> = Vec::new();
     let (mut value, mut taken, mut first, mut from) = (0, 0, 0, 0);
     loop {
@@ -76,7 +78,7 @@ pub(super) fn is_linearizable(calls: &[Call]) -> bool {
     }
 }
 
-/// The next call from `from` on that may come now: none that is not taken ended before it began.
+/// The next call from `from` that may come now: no open call may have ended before it began.
 fn next(calls: &[Call], done: &Bits, value: u64, from: usize, first: usize) -> Option<(usize, u64)> {
     let mut ends = u64::MAX;
     for (at, call) in calls.iter().enumerate().skip(first) {
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn histories_are_told_apart() {
+    fn linearizable_histories_are_told_from_others() {
         for (name, expected, calls) in [
             ("nothing", true, vec![]),
             ("a write is read", true, vec![call(1, 2, Put(7)), call(3, 4, Get(7))]),
@@ -184,7 +186,8 @@ mod tests {
 
     #[test]
     fn every_order_of_concurrent_writes_is_tried() {
-        // Twelve writes at once, then reads that fix the last: found, and an impossible one refused, in reasonable time.
+        // Twelve concurrent writes, then reads that fix the last one: the order is found, and an impossible one
+        // refused in reasonable time.
         let mut calls: Vec<Call> = (1..=12).map(|n| call(1, 100, Put(n))).collect();
         calls.push(call(101, 102, Get(5)));
         assert!(is_linearizable(&calls));

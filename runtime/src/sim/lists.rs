@@ -1,12 +1,12 @@
-//! Whether a list's history is linearizable. Appends tell their place and reads show everything before them, so the order
-//! is known and the check is exact without a search: a list at length `n` is its version `n`.
+//! Checks whether a list's history is linearizable. Appends return their position and reads return everything before
+//! them. So the order is known and the check is exact without a search: a list of length `n` is at version `n`.
 
-/// What was asked of a list and, where it was answered, what it answered.
+/// An operation on a list and, if known, its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Appended this; the length after it, if known.
+    /// Appended this id; the length after it, if known.
     Append(u64, Option<u64>),
-    /// Read all of it.
+    /// Read the whole list.
     Read(Vec<u64>),
 }
 
@@ -15,14 +15,14 @@ pub(super) enum Step {
 pub(super) struct Call {
     /// When it began.
     pub(super) from: u64,
-    /// When it was answered, if it was.
+    /// Time of the answer, if there was one.
     pub(super) to: Option<u64>,
-    /// What it was.
+    /// The operation.
     pub(super) step: Step,
 }
 
 impl Call {
-    /// When it was answered, and the version that was shown by then.
+    /// Time of the answer, and the version that it showed.
     pub(super) fn acknowledged(&self) -> Option<(u64, usize)> {
         let version = match &self.step {
             Step::Append(_, length) => usize::try_from((*length)?).ok()?,
@@ -35,7 +35,7 @@ impl Call {
 /// Checks a list's calls against its last state.
 ///
 /// # Errors
-/// What cannot be.
+/// The violated property.
 pub(super) fn check(calls: &[Call], last: &[u64]) -> Result<(), String> {
     if let Some(twice) = first_twice(last) {
         return Err(format!("{twice} was appended twice"));
@@ -52,7 +52,7 @@ pub(super) fn check(calls: &[Call], last: &[u64]) -> Result<(), String> {
                 }
                 versions.push((call.from, call.to, at, true));
             }
-            // Nobody was told that it happened; where it did, it cannot have shown before it was asked.
+            // The outcome is unknown; if the append happened, it cannot have been visible before the call.
             Step::Append(id, None) => {
                 if let Some(at) = last.iter().position(|there| there == id) {
                     versions.push((call.from, None, at + 1, true));
@@ -69,7 +69,7 @@ pub(super) fn check(calls: &[Call], last: &[u64]) -> Result<(), String> {
     in_real_time(versions)
 }
 
-/// Whoever asked after another was answered sees at least its version, and an append a later one.
+/// A call that begins after another was answered sees at least its version, and an append a later one.
 fn in_real_time(mut versions: Vec<(u64, Option<u64>, usize, bool)>) -> Result<(), String> {
     versions.sort_unstable();
     let mut ended: Vec<(u64, usize)> =
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn histories_are_told_apart() {
+    fn linearizable_histories_are_told_from_others() {
         let last = [7, 8, 9];
         for (name, expected, calls) in [
             ("as it was", true, vec![append(1, 2, 7, 1), append(3, 4, 8, 2), read(5, 6, &[7, 8])]),

@@ -1,107 +1,34 @@
-//! Whole clusters in one thread under a seed: production replicas, a simulated network, disks and clocks, and clients
-//! whose histories are checked.
+//! Simulates whole clusters in one thread under a seed: production replicas on a simulated network, disks and clocks.
+//! The histories of the clients are checked.
 
 mod bystanders;
 mod clients;
+mod clock;
 mod disk;
+mod fate;
 mod inbox;
 mod kinds;
-mod leaving;
 mod linear;
 mod lists;
+mod moving;
 mod network;
 mod node;
 mod operator;
 mod options;
+mod outbox;
 mod plan;
+mod replicas;
+mod run;
 mod shared;
 mod slot;
 mod watch;
 mod world;
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 #[cfg(test)]
 pub(crate) use disk::MemoryStore;
 pub use options::Options;
 pub use plan::{Fault, Group, Timed, draw};
+pub use run::{Outcome, run, shrink};
 
 #[cfg(test)]
 mod tests;
-
-use world::World;
-
-/// What came of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// What could not be, if anything.
-    pub failure: Option<String>,
-    /// Of everything that was sent, answered and befell: the same for the same seed.
-    pub hash: u64,
-    /// Simulated microseconds.
-    pub simulated: u64,
-    /// Events handled.
-    pub events: u64,
-    /// Calls that were answered.
-    pub answered: u64,
-    /// Calls whose outcome nobody was told.
-    pub unknown: u64,
-    /// Terms that had a leader, in all shards.
-    pub elections: u64,
-    /// Entries committed.
-    pub entries: u64,
-    /// Replicas that left their groups, because others took their places.
-    pub moved: u64,
-}
-
-/// Runs a plan of faults under a seed.
-#[must_use]
-pub fn run(seed: u64, options: &Options, plan: &[Timed]) -> Outcome {
-    let mut world = World::new(seed, options.clone(), plan.to_vec());
-    // raft-rs panics where its log is not what it must be; a replica's actor would end there.
-    let ran = catch_unwind(AssertUnwindSafe(|| world.run()));
-    let failure = ran.unwrap_or_else(|why| Err(format!("a panic: {}", said(&*why)))).err();
-    Outcome {
-        failure,
-        hash: world.s.hash(),
-        simulated: world.s.now,
-        events: world.s.events,
-        answered: world.clients.answered,
-        unknown: world.clients.unknown,
-        elections: world.s.watch.elections,
-        entries: world.s.watch.entries,
-        moved: world.s.watch.moved,
-    }
-}
-
-fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
-}
-
-/// Removes faults from a plan while it still fails, in at most so many runs.
-#[must_use]
-pub fn shrink(seed: u64, options: &Options, plan: &[Timed], runs: u32) -> Vec<Timed> {
-    let mut plan = plan.to_vec();
-    let mut left = runs;
-    let mut size = plan.len().div_ceil(2);
-    while size > 0 {
-        let mut at = 0;
-        while at < plan.len() {
-            if left == 0 {
-                return plan;
-            }
-            left -= 1;
-            let mut without = plan.clone();
-            without.drain(at..(at + size).min(without.len()));
-            if run(seed, options, &without).failure.is_some() {
-                plan = without;
-            } else {
-                at += size;
-            }
-        }
-        size /= 2;
-    }
-    plan
-}

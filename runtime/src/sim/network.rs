@@ -1,34 +1,35 @@
-//! Links between nodes: what is cut, lost, late, out of order or doubled.
+//! Links between nodes, with cuts, loss, delay, reordering and duplication.
 
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
+use super::plan::Fault;
 use crate::replication::ReplicaId;
 use crate::transport::Envelope;
 use crate::{NodeId, ShardId};
 
-/// Frames on their way over one link at most; beyond it the sender is told that there is no room.
+/// Frames in transit on one link; a further frame is refused.
 const FRAMES_MAX: u32 = 4_096;
 
-/// What travels: envelopes, and what stands for calls to services and for the bulk lane.
+/// Mail: envelopes, and the equivalents of service calls and of the bulk lane.
 #[derive(Debug, Clone)]
 pub(super) enum Mail {
     Envelope(Envelope),
     /// A whole snapshot.
     Snapshot(ShardId, Vec<u8>),
-    /// Take my replica back.
+    /// Asks to admit the node's replica.
     Readmit(ShardId, NodeId),
-    /// It is to take part under this id.
+    /// The replica is admitted under this id.
     Readmitted(ShardId, ReplicaId),
-    /// Is this a member?
+    /// Asks whether a replica is a member.
     IsMember(ShardId, ReplicaId),
-    /// It is.
+    /// The replica is a member.
     Member(ShardId, ReplicaId),
-    /// A replica is no member, says a leader of this term.
+    /// The replica was removed, by a leader of this term.
     Removed(ShardId, ReplicaId, u64),
 }
 
-/// What every link does to frames besides cuts.
+/// Faults of all links besides cuts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Weather {
     pub(super) drop: u8,
@@ -45,7 +46,7 @@ struct Link {
     flying: u32,
 }
 
-/// All links; node zero stands for the clients.
+/// All links; node zero is the clients.
 pub(super) struct Network {
     links: Vec<Link>,
     size: usize,
@@ -65,13 +66,37 @@ impl Network {
         &mut self.links[usize::from(from) * self.size + usize::from(to)]
     }
 
-    /// Cuts a direction once more, or takes one cut back.
+    /// Adds or removes one cut of a direction.
     pub(super) fn cut(&mut self, from: u16, to: u16, on: bool) {
         let link = self.at(from, to);
         link.cuts = if on { link.cuts + 1 } else { link.cuts.saturating_sub(1) };
     }
 
-    /// When a frame sent now arrives: never, once or twice.
+    /// Applies the cuts of a fault, or takes them back.
+    pub(super) fn apply(&mut self, fault: &Fault, on: bool) {
+        match fault {
+            Fault::Isolate { nodes, clients, .. } => {
+                let all = u16::try_from(self.size).unwrap_or(u16::MAX);
+                for inside in nodes {
+                    for outside in (0..all).filter(|node| !nodes.contains(node)) {
+                        if outside == 0 && *clients {
+                            continue;
+                        }
+                        self.cut(*inside, outside, on);
+                        self.cut(outside, *inside, on);
+                    }
+                }
+            }
+            Fault::OneWay { from, to, .. } if from != to => self.cut(*from, *to, on),
+            Fault::CutPair { a, b, .. } if a != b => {
+                self.cut(*a, *b, on);
+                self.cut(*b, *a, on);
+            }
+            _ => {}
+        }
+    }
+
+    /// Arrival times of a frame sent now: none, one or two.
     pub(super) fn route(&mut self, from: u16, to: u16, now: u64, rng: &mut SmallRng) -> [Option<u64>; 2] {
         let weather = self.weather;
         let percent = |rng: &mut SmallRng, of: u8| of > 0 && rng.random_range(0..100) < of;
@@ -89,7 +114,7 @@ impl Network {
             due = due.max(link.last + 1);
             link.last = due;
         }
-        // A carrier promises that no ask comes twice; what nodes say to each other has to bear it all the same.
+        // A transport delivers an ask at most once; traffic between nodes must tolerate duplicates.
         let between_nodes = from > 0 && to > 0;
         let again =
             (between_nodes && percent(rng, weather.duplicate)).then(|| due + rng.random_range(1..5_000));
@@ -104,7 +129,7 @@ impl Network {
         self.at(from, to).flying -= 1;
     }
 
-    /// Everything works again.
+    /// Ends all faults.
     pub(super) fn heal(&mut self) {
         self.weather = Weather::default();
         for link in &mut self.links {

@@ -1,4 +1,4 @@
-//! Whoever runs the simulated cluster: says to the control group where shards shall live, and looks whether they do.
+//! The operator of the simulated cluster: sets the placement in the control group and checks that it is reached.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,16 +6,16 @@ use std::sync::Arc;
 use super::shared::Event;
 use super::world::World;
 use crate::entity::Command;
-use crate::membership::{Cluster, Found, Place};
+use crate::membership::{AssignShard, Cluster, InitCluster};
 use crate::node_spec::NodeSpec;
 use crate::transport::AskOne;
 use crate::{Address, NodeId, ShardId, wire};
 
-/// Between two looks.
+/// Period of the operator's checks, in microseconds.
 const LOOKED_EVERY: u64 = 300_000;
 
 impl World {
-    /// A data shard shall live elsewhere.
+    /// Places a data shard on another node.
     pub(super) fn place(&mut self, shard: ShardId, node: u16, instead: u8) {
         let set = &mut self.s.placement[shard.0 as usize];
         match set.iter().position(|held| *held == node) {
@@ -31,7 +31,7 @@ impl World {
         }
     }
 
-    /// Says what is not yet so, again and again: each time is as if it were the first.
+    /// Requests every change that is not applied yet. Repeated requests must have no further effect.
     pub(super) fn operate(&mut self) {
         let asks = match self.cluster().filter(|cluster| cluster.founded()) {
             None => vec![self.founding()],
@@ -43,12 +43,9 @@ impl World {
         self.s.after(LOOKED_EVERY, Event::Operate);
     }
 
-    /// What the control group's leader has applied.
+    /// The cluster entity as applied at the control group's leader.
     fn cluster(&self) -> Option<Arc<Cluster>> {
-        let leads = self
-            .nodes
-            .iter()
-            .find(|node| node.replica(ShardId::CONTROL).is_some_and(|replica| replica.decides()));
+        let leads = self.nodes.iter().find(|node| node.replicas.leads(ShardId::CONTROL));
         leads?.globals.get::<Cluster>(Cluster::KEY)
     }
 
@@ -64,26 +61,31 @@ impl World {
         };
         let nodes = (1..=self.s.options.nodes).map(spec).collect();
         let sets = (0..=self.s.options.shards).map(|shard| ids(&self.s.options.placement(shard))).collect();
-        ask(&Found { nodes, sets })
+        ask(&InitCluster { nodes, sets })
     }
 
     fn placing(&self, cluster: &Cluster) -> Vec<AskOne> {
         let mut asks = Vec::new();
-        for (shard, (is, shall)) in (0..).zip(cluster.sets.iter().zip(&self.s.placement)) {
-            let nodes = ids(shall);
+        for (shard, (is, target)) in (0..).zip(cluster.sets.iter().zip(&self.s.placement)) {
+            let nodes = ids(target);
             if *is != nodes {
-                asks.push(ask(&Place { shard: ShardId(shard), before: is.clone(), nodes, pinned: false }));
+                asks.push(ask(&AssignShard {
+                    shard: ShardId(shard),
+                    before: is.clone(),
+                    nodes,
+                    pinned: false,
+                }));
             }
         }
         asks
     }
 
-    /// Whether every group consists of the replicas that shall be there, all with votes, and of no others.
+    /// Whether every group has exactly its target replicas, all with votes.
     pub(super) fn members_are_whole(&self) -> Result<(), String> {
-        for (shard, placed) in self.s.placement.iter().enumerate() {
+        for (shard, placed) in (0..).map(ShardId).zip(&self.s.placement) {
             let replicas = |inside: bool| {
                 let here = move |node: &&super::node::Node| placed.contains(&node.number) == inside;
-                self.nodes.iter().filter(here).filter_map(move |node| node.slots[shard].replica.as_ref())
+                self.nodes.iter().filter(here).filter_map(move |node| node.replicas.get(shard))
             };
             let probes: Vec<_> = replicas(true).map(|replica| replica.probe()).collect();
             if probes.len() != placed.len() || probes.iter().any(|probe| !probe.votes) {
@@ -101,7 +103,7 @@ impl World {
                 return Err(format!("the membership of shard {shard} is changing"));
             }
             if probes.iter().any(|probe| !leader.admitted(probe.id)) {
-                return Err(format!("shard {shard} has replicas that are no members"));
+                return Err(format!("shard {shard} has replicas outside its membership"));
             }
         }
         Ok(())

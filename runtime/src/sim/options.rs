@@ -1,4 +1,4 @@
-//! What is simulated.
+//! Options of a simulation.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use crate::planted::Planted;
 use crate::replication::RaftConfig;
 use crate::shard::ShardConfig;
 
-/// The size of a simulated cluster, and what may befall it.
+/// The size of a simulated cluster, and its faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Nodes, 1 to 9.
     pub nodes: u16,
-    /// Data shards; the control group comes on top.
+    /// Data shards, without the control group.
     pub shards: u32,
     /// Replicas of a data shard; the control group has one on every node.
     pub replicas: u16,
-    /// Simulated seconds under faults; healing comes on top.
+    /// Simulated seconds under faults; the time after the heal is added.
     pub seconds: u64,
     /// Clients, each with one call at a time.
     pub clients: u16,
-    /// How long a client tries one call.
+    /// Deadline of a client's call, in milliseconds.
     pub call_ms: u64,
-    /// Faults that may happen.
+    /// Enabled groups of faults.
     pub faults: Vec<Group>,
-    /// Whether followers are read, queries panic and timers are set, besides what clients ask.
+    /// Whether the simulation also reads followers, sends queries that panic and sets timers.
     pub bystanders: bool,
-    /// A bug to be caught.
+    /// The planted bug to catch.
     pub planted: Planted,
 }
 
@@ -47,7 +47,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Everything that cannot be simulated.
+    /// All invalid options.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -65,7 +65,7 @@ impl Options {
         problems
     }
 
-    /// Nodes with a replica of the shard at its founding.
+    /// Initial nodes of the shard.
     pub(super) fn placement(&self, shard: u32) -> Vec<u16> {
         let count = u32::from(self.nodes);
         let replicas = if shard == 0 { self.nodes } else { self.replicas };
@@ -76,7 +76,7 @@ impl Options {
     }
 
     pub(super) fn raft(&self) -> RaftConfig {
-        // Short logs, so that who was away for a while needs a snapshot.
+        // Short logs, so that a node that was away needs a snapshot.
         RaftConfig {
             log_kept_entries: 32,
             snapshot_bytes_per_s: 1 << 30,
@@ -86,7 +86,7 @@ impl Options {
     }
 
     pub(super) fn shard(&self) -> ShardConfig {
-        // Small bounds, so that they are met.
+        // Small bounds, so that runs reach them.
         ShardConfig {
             mailbox_asks_max: 256,
             batch_commands_max: 64,

@@ -1,4 +1,5 @@
-//! Faults and when they happen: drawn from the seed before the run, so that a plan can be kept, replayed and shrunk.
+//! Faults and their times. A plan is drawn from the seed before the run, so that it can be stored, replayed and
+//! shrunk.
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom as _;
@@ -7,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::options::Options;
 
-/// A group of faults that can be switched on.
+/// A group of faults that can be enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
-    /// Nodes die, alone or all at once, and come back.
+    /// Nodes crash, one or all at once, and restart.
     Crash,
     /// Nodes freeze for a while.
     Pause,
@@ -21,15 +22,15 @@ pub enum Group {
     Lossy,
     /// Slow syncs, errors on append, full disks, failing checkpoints.
     Disk,
-    /// Lost disks and damaged logs: replicas that must be rebuilt under a new id.
+    /// Lost disks and damaged logs: replicas must be rebuilt under a new id.
     Amnesia,
     /// Wall clocks that jump, clocks that run fast or slow.
     Clock,
-    /// More asks than a mailbox takes.
+    /// More asks than a mailbox accepts.
     Overload,
-    /// Planned stops: leadership is handed over first.
+    /// Planned stops after a leadership transfer.
     Drain,
-    /// Shards are placed on other nodes, as the control group's entity says.
+    /// Shards move to other nodes through the cluster entity.
     Membership,
 }
 
@@ -54,43 +55,44 @@ impl Group {
 #[serde(tag = "fault", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields of a fault are what the fault is about")]
 pub enum Fault {
-    /// As SIGKILL with a power loss: what was not synced is gone, in part.
+    /// SIGKILL with a power loss: a part of the unsynced records is lost.
     Crash { node: u16, down: u64 },
     /// All nodes at once.
     CrashAll { down: u64 },
-    /// Dies as soon as it has promised its vote to another, once the promise has left.
+    /// The node crashes right after a granted vote has left.
     CrashOnVote { node: u16, within: u64, down: u64 },
-    /// As SIGSTOP and SIGCONT.
+    /// SIGSTOP and SIGCONT.
     Pause { node: u16, lasts: u64 },
-    /// These nodes hear each other alone; clients reach them, or not.
+    /// These nodes reach only each other; clients reach them if `clients` is set.
     Isolate { nodes: Vec<u16>, clients: bool, lasts: u64 },
     /// What `from` sends does not reach `to`.
     OneWay { from: u16, to: u16, lasts: u64 },
-    /// Two nodes do not hear each other, and all others do.
+    /// Two nodes do not reach each other; all others do.
     CutPair { a: u16, b: u16, lasts: u64 },
-    /// Every link loses, delays, reorders and duplicates, in percent.
+    /// Loss, reordering and duplication on every link in percent, and an added delay.
     Lossy { drop: u8, reorder: u8, duplicate: u8, delay: u64, lasts: u64 },
-    /// Syncs take so much longer.
+    /// Syncs take longer by `sync`.
     SlowDisk { node: u16, sync: u64, lasts: u64 },
-    /// The next append fails, and with it the node.
+    /// The next append fails, and the node crashes.
     DiskError { node: u16, down: u64 },
-    /// Appends fail until there is room again.
+    /// Appends fail for this time.
     DiskFull { node: u16, lasts: u64 },
     /// Checkpoints fail.
     StoreError { node: u16, lasts: u64 },
-    /// The node dies and comes back with an empty disk. Left out while another replica is being rebuilt.
+    /// The node crashes and restarts with an empty disk. Skipped while another replica is being rebuilt.
     Wipe { node: u16, down: u64 },
-    /// The node dies and finds one shard's log damaged. Left out while another replica is being rebuilt.
+    /// The node crashes and restarts with one damaged log. Skipped while another replica is being rebuilt.
     Damage { node: u16, shard: u32, down: u64 },
-    /// The wall clock jumps by so many milliseconds.
+    /// The wall clock jumps by milliseconds.
     WallJump { node: u16, by: i64 },
-    /// Both clocks run faster or slower by so many millionths.
+    /// Both clocks run faster or slower, in millionths.
     ClockRate { node: u16, ppm: i32, lasts: u64 },
-    /// So many asks at once for one shard.
+    /// A burst of asks for one shard.
     Burst { shard: u32, asks: u32 },
-    /// Hands its leaderships over, stops and starts again.
+    /// The node transfers its leaderships, stops and starts again.
     Drain { node: u16, down: u64 },
-    /// A data shard shall live on `node` instead of the one at this place of its set; or be led by it, where it lives there.
+    /// A data shard moves to `node`, replacing the node at position `instead` of its set. If the set contains `node`,
+    /// it becomes the preferred leader.
     Place { shard: u32, node: u16, instead: u8 },
 }
 
@@ -110,7 +112,7 @@ pub fn draw(seed: u64, options: &Options) -> Vec<Timed> {
     let mut drawing =
         Drawing { rng: SmallRng::seed_from_u64(seed ^ 0x0070_6c61_6e00), options, out: Vec::new() };
     let until = options.seconds * 1_000_000;
-    // A second to elect leaders in.
+    // One second for the first elections.
     let mut at = 1_000_000 + drawing.rng.random_range(0..1_500_000);
     while at < until && !options.faults.is_empty() {
         drawing.one(at);
@@ -166,8 +168,8 @@ impl Drawing<'_> {
         self.out.push(Timed { at, fault });
     }
 
-    /// Elections everywhere, a voter that dies right after its vote, and two candidates that do not hear each other:
-    /// where a promise would be broken if it were not kept.
+    /// Elections everywhere, a voter that crashes right after its vote, and two candidates without a link: a
+    /// forgotten vote would elect both.
     fn crash_around_a_vote(&mut self, at: u64) {
         let (voter, a, b) = (self.node(), self.node(), self.node());
         let down = self.rng.random_range(600_000..1_800_000);

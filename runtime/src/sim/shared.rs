@@ -1,4 +1,4 @@
-//! What everything in a simulated world shares: its clock, its dice, what will happen, and who watches.
+//! State shared by the whole simulation: clock, random numbers, event queue and checks.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -20,35 +20,35 @@ use crate::{ShardId, wire};
 /// Asks in one request at most.
 pub(super) const BURST_MAX: usize = 2_000;
 
-/// Something that will happen.
+/// A future event.
 pub(super) enum Event {
     /// A frame arrives.
     Frame { from: u16, to: u16, mails: Vec<Mail> },
-    /// Something within a node; of an earlier incarnation it is ignored.
+    /// An event within a node; dropped if it is of an earlier incarnation.
     Node { node: u16, boot: u32, what: Inner },
     /// A node starts.
     Boot { node: u16, boot: u32 },
-    /// A client goes on; ignored when it has gone on already.
+    /// A client continues; dropped if it has continued already.
     Client { client: u16, serial: u64 },
     /// A fault of the plan begins.
     Fault(usize),
-    /// It ends.
+    /// The fault ends.
     Mended(usize),
-    /// Whoever runs the cluster looks at where shards shall live.
+    /// The operator checks the placement.
     Operate,
 }
 
-/// Something within a node.
+/// An event within a node.
 pub(super) enum Inner {
     /// The Raft clock moves.
     Tick,
     /// A sync is done.
     Synced,
-    /// A checkpoint is to be written, of the replica opened under this number.
+    /// Writes a checkpoint of the replica with this opening number.
     Checkpoint(u64, ShardId),
-    /// A snapshot is to be read and sent.
+    /// Reads and sends a snapshot.
     Snapshot(SnapshotJob),
-    /// A lost replica asks to be taken back.
+    /// A lost replica asks for admission.
     Rejoin(ShardId),
     /// A replica that broke starts again.
     Restart(ShardId),
@@ -81,28 +81,28 @@ impl Ord for Due {
     }
 }
 
-/// What is shared.
+/// The shared state.
 pub(super) struct Shared {
     /// Microseconds since the start.
     pub(super) now: u64,
     pub(super) rng: SmallRng,
-    /// Of what goes on beside the clients' calls.
+    /// Random numbers for the load besides the clients' calls.
     pub(super) dice: SmallRng,
-    /// What followers said.
+    /// Answers of followers.
     pub(super) nears: Vec<NearRead>,
-    /// Timers that were asked for.
+    /// Number of timers requested.
     pub(super) alarms: u64,
-    /// No fault is left, and nothing new is asked for.
+    /// All faults have ended, and no new load is started.
     pub(super) healed: bool,
     pub(super) network: Network,
     pub(super) watch: Watch,
     pub(super) options: Options,
     pub(super) registry: Arc<Registry>,
-    /// Nodes that shall hold each shard, the preferred leader first.
+    /// Target nodes of each shard, the preferred leader first.
     pub(super) placement: Vec<Vec<u16>>,
-    /// Nodes that were ever to hold each shard: where it may be found.
+    /// All nodes that were ever targets of each shard.
     pub(super) known: Vec<Vec<u16>>,
-    /// What clients ask of the node that they run on, before anything else happens.
+    /// Asks of clients to their own node, delivered before any other event.
     pub(super) at_home: Vec<(u16, Mail)>,
     queue: BinaryHeap<Due>,
     serial: u64,
@@ -112,7 +112,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(options: Options, rng: SmallRng, registry: Arc<Registry>) -> Self {
-        // A request is taken whole, so one may go beyond the bound by what it holds.
+        // A request is accepted as a whole, so one request may exceed the bound.
         let backlog_max = options.shard().mailbox_asks_max as usize + BURST_MAX;
         Self {
             now: 0,

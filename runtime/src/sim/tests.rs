@@ -4,7 +4,7 @@ fn small() -> Options {
     Options { nodes: 3, shards: 3, seconds: 8, clients: 6, ..alone() }
 }
 
-/// Clients and nothing else: with it each seed is the run that it was when it was found to fail.
+/// Clients without other load: each seed gives the run in which it was found to fail.
 fn alone() -> Options {
     Options { bystanders: false, ..Options::default() }
 }
@@ -19,23 +19,23 @@ fn first_failing(options: &Options, seeds: std::ops::Range<u64>) -> Option<(u64,
 }
 
 #[test]
-fn nothing_that_must_hold_is_broken_under_any_of_these_seeds() {
+fn no_invariant_is_violated_under_any_of_these_seeds() {
     assert_eq!(first_failing(&small(), 0..200), None);
     let wide = Options { nodes: 5, shards: 5, seconds: 6, ..small() };
     assert_eq!(first_failing(&wide, 1_000..1_050), None);
 }
 
 #[test]
-fn followers_timers_and_panics_keep_what_is_said_of_them_under_every_fault() {
+fn followers_timers_and_panics_keep_their_guarantees_under_every_fault() {
     let options = Options { bystanders: true, ..small() };
     assert_eq!(first_failing(&options, 70_000..70_060), None);
     let options = Options { bystanders: true, ..restless(5) };
     assert_eq!(first_failing(&options, 71_000..71_020), None);
 }
 
-/// Shards go from node to node the whole time, while everything else befalls them.
+/// Shards move between nodes all the time, under all other faults.
 #[test]
-fn groups_change_their_members_under_every_fault_and_end_where_they_shall() {
+fn groups_change_their_members_under_every_fault_and_reach_their_targets() {
     let options = restless(5);
     let mut moved = 0;
     for seed in 5_000..5_060 {
@@ -46,9 +46,9 @@ fn groups_change_their_members_under_every_fault_and_end_where_they_shall() {
     assert!(moved > 100, "only {moved} replicas were moved");
 }
 
-/// A call that was in doubt and then refused for want of a leader was told not to have happened, and happened.
+/// A call in doubt that was then refused for lack of a leader was reported as not executed, and had been executed.
 #[test]
-fn who_gives_up_early_is_not_told_that_what_may_have_happened_did_not() {
+fn an_early_timeout_never_reports_a_possibly_executed_call_as_not_executed() {
     for call_ms in [700, 1_800] {
         let options = Options { call_ms, ..restless(3) };
         assert_eq!(first_failing(&options, 900_030..900_075), None, "{call_ms} ms");
@@ -61,33 +61,33 @@ fn restless(nodes: u16) -> Options {
     Options { nodes, shards: 4, seconds: 12, clients: 6, faults, ..alone() }
 }
 
-/// A checkpoint taken before a snapshot came, and written after it, brought back what acknowledged writes had replaced.
+/// A checkpoint taken before a snapshot and written after it restored values that acknowledged writes had replaced.
 #[test]
 fn a_checkpoint_under_way_does_not_undo_a_snapshot() {
     assert_eq!(one(20_069, &restless(5)).failure, None);
 }
 
-/// Entries added to an append that they did not follow were confirmed beyond what was sent.
+/// Entries added to an append that they did not follow were acknowledged beyond what was sent.
 #[test]
 fn a_follower_confirms_no_more_than_it_was_sent() {
     assert_eq!(one(30_155, &restless(5)).failure, None);
     assert_eq!(one(50_154, &restless(4)).failure, None);
 }
 
-/// The disk was full between the store's part of a snapshot and the log's: what followed the snapshot did not follow the
-/// log, which read as damaged from then on.
+/// The disk was full between the store's and the log's part of a snapshot. The entries after the snapshot did not
+/// follow the log, and the log was read as damaged.
 #[test]
-fn a_log_that_a_snapshot_has_overtaken_is_begun_anew() {
+fn a_log_behind_a_snapshot_is_reset() {
     assert_eq!(one(140_222, &restless(3)).failure, None);
 }
 
-/// Two newcomers of the same rank stood for election at the same ticks for ever.
+/// Two new replicas of the same rank stood for election at the same ticks forever.
 #[test]
 fn newcomers_stand_for_election_one_after_the_other() {
     assert_eq!(one(120_146, &Options { replicas: 2, ..restless(5) }).failure, None);
 }
 
-/// A replica that was to go, and went while the joint membership still asked it, left its group without a majority.
+/// A replica left its group while the joint membership still needed its vote. The group lost its majority.
 #[test]
 fn a_replica_goes_only_after_the_joint_membership_is_left() {
     let faults = vec![Group::Membership, Group::Membership, Group::Overload, Group::Disk];
@@ -95,30 +95,31 @@ fn a_replica_goes_only_after_the_joint_membership_is_left() {
     assert_eq!(first_failing(&options, 60_000..60_040), None);
 }
 
-/// Taken back twice, a replica had opened as the learner that its group had meanwhile put another in place of. A learner
-/// never stands for election, so it believed in a leader that no longer spoke to it, and asked nobody whether it belonged.
+/// A replica that was admitted twice opened as a learner that its group had replaced. A learner never stands for
+/// election: it trusted a leader that no longer sent to it, and never asked for its standing.
 #[test]
-fn a_learner_that_nobody_speaks_to_asks_whether_it_belongs() {
+fn a_learner_without_messages_asks_for_its_standing() {
     assert_eq!(one(49, &small()).failure, None);
 }
 
-/// Two jumps of a leader's wall clock made all kept answers too old, and a command that was tried again was done twice.
+/// Two jumps of a leader's wall clock expired all stored answers, and a repeated command was executed twice.
 #[test]
 fn a_clock_that_jumps_forgets_no_answer() {
     assert_eq!(one(8_058, &Options { call_ms: 2_000, ..alone() }).failure, None);
 }
 
-/// A node whose log failed as it noted a replica's new id lived on in the simulation, and never asked for it again.
+/// In the simulation a node survived the failure of its log while it recorded a replica's new id, and never asked for
+/// an id again.
 #[test]
-fn a_replica_whose_new_id_could_not_be_noted_asks_again() {
+fn a_replica_asks_again_if_its_new_id_could_not_be_recorded() {
     let options = Options { nodes: 5, shards: 8, seconds: 20, clients: 8, call_ms: 2_000, ..alone() };
     assert_eq!(one(500_728, &options).failure, None);
 }
 
-/// The store failed as a snapshot was to be installed, and the log was told of it all the same: with another replica's disk
-/// gone at that time, the group had lost its majority for ever.
+/// The store failed during the installation of a snapshot, and the log recorded it all the same. Another replica's
+/// disk was lost at that time, so the group lost its majority forever.
 #[test]
-fn a_snapshot_that_the_store_does_not_take_costs_no_vote() {
+fn a_snapshot_that_the_store_rejects_costs_no_vote() {
     let options =
         Options { nodes: 5, shards: 8, seconds: 20, clients: 8, call_ms: 2_000, ..Options::default() };
     assert_eq!(one(602_967, &options).failure, None);
@@ -155,7 +156,7 @@ mod planted {
     use super::*;
     use crate::planted::{Bug, Planted};
 
-    /// The bug is caught by what it breaks, and not by something that fails without it as well.
+    /// The bug is caught by its own symptom, and not by a failure that occurs without it.
     fn caught(bug: Bug, faults: &[Group], symptoms: &[&str]) {
         let clean = Options { faults: faults.to_vec(), seconds: 10, clients: 10, ..small() };
         let options = Options { planted: Planted::with(bug), ..clean.clone() };

@@ -1,4 +1,4 @@
-//! What must always hold, looked at after every turn of every replica.
+//! Invariants, checked after every turn of every replica.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,22 @@ use crate::ShardId;
 use crate::replication::ReplicaId;
 use crate::shard::Replica;
 
-/// One shard as all of its replicas must see it.
+/// One shard as all its replicas must see it.
 #[derive(Default)]
 struct Seen {
-    /// Who led each term.
+    /// The leader of each term.
     leaders: BTreeMap<u64, ReplicaId>,
     /// Term and hash of each committed entry.
     entries: BTreeMap<u64, (u64, u64)>,
 }
 
-/// Everything seen, and the first thing that cannot be.
+/// All observations, and the first violation.
 pub(super) struct Watch {
     shards: Vec<Seen>,
     failure: Option<String>,
     pub(super) elections: u64,
     pub(super) entries: u64,
-    /// Replicas that were removed from their groups, and went.
+    /// Replicas that were removed and have left their groups.
     pub(super) moved: u64,
     backlog_max: usize,
 }
@@ -34,7 +34,7 @@ impl Watch {
         Self { shards, failure: None, elections: 0, entries: 0, moved: 0, backlog_max }
     }
 
-    /// Notes what cannot be; the first one counts.
+    /// Records a violation; only the first one counts.
     pub(super) fn fail(&mut self, now: u64, what: impl Into<String>) {
         self.failure.get_or_insert_with(|| format!("at {} ms: {}", now / 1_000, what.into()));
     }
@@ -43,7 +43,7 @@ impl Watch {
         self.failure.as_deref()
     }
 
-    /// Looks at a replica after its turn; `seen` is how far its applied entries were compared.
+    /// Checks a replica after its turn; `seen` is the last entry compared.
     pub(super) fn see(&mut self, now: u64, shard: ShardId, replica: &Replica, seen: &mut u64) {
         let probe = replica.probe();
         let at = shard.0 as usize;

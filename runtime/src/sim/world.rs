@@ -1,4 +1,4 @@
-//! The world: one queue of events, and faults that begin and end.
+//! The simulated world: one event queue, and faults that begin and end.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::membership::with_cluster;
 use crate::transport::{Envelope, ReplyBatch};
 use crate::{AskError, ShardId};
 
-/// Simulated time in which everything must be well after the last heal.
+/// Time within which the cluster must be healthy after the last fault, in microseconds.
 const WELL_WITHIN: u64 = 40_000_000;
-/// From the beginning of a planned stop to its end.
+/// Duration of a planned stop.
 const HANDED_OVER_IN: u64 = 100_000;
-/// Between two looks at whether everything is.
+/// Period of checks whether the cluster is healthy.
 const LOOKED_EVERY: u64 = 500_000;
 
 pub(super) struct World {
@@ -30,7 +30,7 @@ pub(super) struct World {
     pub(super) nodes: Vec<Node>,
     pub(super) clients: Clients,
     plan: Vec<Timed>,
-    /// Faults left out, because another replica was being rebuilt.
+    /// Skipped faults, because another replica was being rebuilt.
     pub(super) left_out: u32,
 }
 
@@ -43,7 +43,7 @@ impl World {
         Self { s, nodes, clients, plan, left_out: 0 }
     }
 
-    /// Runs everything; what failed, if anything did.
+    /// Runs the plan; the error is the violated property.
     pub(super) fn run(&mut self) -> Result<(), String> {
         for number in 1..=self.s.options.nodes {
             let delay = self.s.between(0, 50_000);
@@ -81,7 +81,7 @@ impl World {
         Ok(())
     }
 
-    /// Until everything is well, which must come in time.
+    /// Runs until the cluster is healthy, which must happen in time.
     fn settle(&mut self, last: u64) -> Result<(), String> {
         loop {
             let until = self.s.now + LOOKED_EVERY;
@@ -128,7 +128,7 @@ impl World {
         }
     }
 
-    /// A client goes on, unless the node that it runs on stands still.
+    /// A client continues, unless its node is frozen.
     fn go_on(&mut self, client: u16, serial: u64) {
         let at = usize::from(client);
         if let Some(home) = home(at, self.s.options.nodes) {
@@ -156,7 +156,7 @@ impl World {
         if !place.up {
             refuse(to, from, mails, &mut self.s);
         } else if place.frozen {
-            // The system's socket buffers take what the process does not.
+            // Socket buffers of the operating system take what the process does not read.
             if place.held.len() < 50_000 {
                 place.held.push_back(Event::Frame { from, to, mails });
             }
@@ -166,12 +166,12 @@ impl World {
         }
     }
 
-    /// A node that is to die dies after what it did last.
+    /// Crashes a node with a triggered fault, after its last event.
     fn fates(&mut self, number: u16) {
         let node = self.node(number);
-        if let Some(down) = node.dying.take() {
+        if let Some(down) = node.fate.dying.take() {
             self.crash(number, down);
-        } else if let Some((down, candidate)) = node.sprung.take() {
+        } else if let Some((down, candidate)) = node.fate.sprung.take() {
             self.crash(number, down);
             self.s.network.cut(number, candidate, true);
             self.s.network.cut(candidate, number, true);
@@ -183,7 +183,7 @@ impl World {
         if !self.nodes[at].up {
             return;
         }
-        // Clients outlive the process that they run in: they stand for those that its next incarnation has.
+        // Clients survive the process that they run in; they stand for the clients of its next incarnation.
         for event in std::mem::take(&mut self.nodes[at].held) {
             if matches!(event, Event::Client { .. }) {
                 self.s.after(0, event);
@@ -208,7 +208,7 @@ impl World {
             Fault::CrashAll { down } => (1..=self.s.options.nodes).for_each(|node| self.crash(node, down)),
             Fault::CrashOnVote { node, within, down } => {
                 let until = self.s.now + within;
-                self.node(node).vote_trap = Some((until, down));
+                self.node(node).fate.vote_trap = Some((until, down));
             }
             Fault::Pause { node, lasts: time } => {
                 self.node(node).frozen = self.node(node).up;
@@ -217,7 +217,7 @@ impl World {
             Fault::Isolate { lasts: time, .. }
             | Fault::OneWay { lasts: time, .. }
             | Fault::CutPair { lasts: time, .. } => {
-                self.cut(&fault, true);
+                self.s.network.apply(&fault, true);
                 lasts = Some(time);
             }
             Fault::Lossy { drop, reorder, duplicate, delay, lasts: time } => {
@@ -231,7 +231,7 @@ impl World {
             Fault::DiskError { node, down } => {
                 if self.node(node).up {
                     self.node(node).disk.failing = true;
-                    self.node(node).fragile = Some(down);
+                    self.node(node).fate.fragile = Some(down);
                 }
             }
             Fault::DiskFull { node, lasts: time } => {
@@ -254,10 +254,10 @@ impl World {
                     self.node(node).disk.damage(ShardId(shard));
                 }
             }
-            Fault::WallJump { node, by } => self.node(node).wall += by,
+            Fault::WallJump { node, by } => self.node(node).clock.wall_offset_ms += by,
             Fault::ClockRate { node, ppm, lasts: time } => {
                 let now = self.s.now;
-                self.node(node).set_rate(now, ppm);
+                self.node(node).clock.set_rate(now, ppm);
                 lasts = Some(time);
             }
             Fault::Burst { shard, asks } => self.clients.burst(ShardId(shard), asks, &mut self.s),
@@ -273,25 +273,27 @@ impl World {
     }
 
     fn mend(&mut self, at: usize) {
-        // After the heal there is nothing left to mend.
+        // After the heal the plan is empty.
         let Some(fault) = self.plan.get(at).map(|timed| timed.fault.clone()) else { return };
         match fault {
             Fault::Pause { node, .. } => self.thaw(node),
-            Fault::Isolate { .. } | Fault::OneWay { .. } | Fault::CutPair { .. } => self.cut(&fault, false),
+            Fault::Isolate { .. } | Fault::OneWay { .. } | Fault::CutPair { .. } => {
+                self.s.network.apply(&fault, false)
+            }
             Fault::Lossy { .. } => self.s.network.weather = Weather::default(),
             Fault::SlowDisk { node, .. } => self.node(node).disk.slow = 0,
             Fault::DiskFull { node, .. } => self.node(node).disk.full = false,
             Fault::StoreError { node, .. } => self.node(node).disk.store.fail(false),
             Fault::ClockRate { node, .. } => {
                 let now = self.s.now;
-                self.node(node).set_rate(now, 0);
+                self.node(node).clock.set_rate(now, 0);
             }
             Fault::Drain { node, down } => self.crash(node, down),
             _ => {}
         }
     }
 
-    /// Goes on with everything that it missed: what came over one link in its order, the links in any.
+    /// Delivers everything that a frozen node missed: in order for each link, interleaved between links.
     fn thaw(&mut self, number: u16) {
         if !std::mem::take(&mut self.node(number).frozen) {
             return;
@@ -309,7 +311,7 @@ impl World {
                 return;
             }
             let lane = self.s.rng.random_range(0..lanes.len());
-            // A socket is read for as long as there is something, or not.
+            // A socket is read completely or in part.
             let most = lanes[lane].len();
             let some = self.s.rng.random_range(1..=most);
             for event in lanes[lane].drain(..some).collect::<Vec<_>>() {
@@ -321,43 +323,16 @@ impl World {
         }
     }
 
-    fn cut(&mut self, fault: &Fault, on: bool) {
-        let network = &mut self.s.network;
-        match fault {
-            Fault::Isolate { nodes, clients, .. } => {
-                for inside in nodes {
-                    for outside in (0..=self.s.options.nodes).filter(|node| !nodes.contains(node)) {
-                        if outside == 0 && *clients {
-                            continue;
-                        }
-                        network.cut(*inside, outside, on);
-                        network.cut(outside, *inside, on);
-                    }
-                }
-            }
-            Fault::OneWay { from, to, .. } if from != to => network.cut(*from, *to, on),
-            Fault::CutPair { a, b, .. } if a != b => {
-                network.cut(*a, *b, on);
-                network.cut(*b, *a, on);
-            }
-            _ => {}
-        }
-    }
-
-    /// Hands over what it leads; it stops soon after, whether or not that was enough.
+    /// Transfers the leaderships of a node that stops soon after, whether the transfers succeed or not.
     fn drain(&mut self, number: u16) {
         let node = self.node(number);
         if !node.up || node.frozen {
             return;
         }
-        for slot in &mut node.slots {
-            if let Some(replica) = &mut slot.replica {
-                replica.hand_over();
-            }
-        }
+        node.replicas.hand_over();
     }
 
-    /// Whether a disk may be lost: only one at a time may forget, and only where a majority remembers.
+    /// Whether a disk may be lost: one at a time, and only with a healthy majority.
     fn may_forget(&mut self, node: u16) -> bool {
         let whole = self.s.options.replicas >= 3
             && self.nodes.iter().all(|node| node.up && !node.frozen)
@@ -367,7 +342,7 @@ impl World {
         whole
     }
 
-    /// Everything works again.
+    /// Ends all faults.
     fn heal(&mut self) {
         self.s.network.heal();
         self.s.healed = true;
@@ -375,31 +350,31 @@ impl World {
         for at in 0..self.nodes.len() {
             let number = u16::try_from(at + 1).unwrap_or(1);
             let node = &mut self.nodes[at];
-            (node.vote_trap, node.fragile) = (None, None);
+            (node.fate.vote_trap, node.fate.fragile) = (None, None);
             node.disk.slow = 0;
             (node.disk.full, node.disk.failing) = (false, false);
             node.disk.store.fail(false);
             let now = self.s.now;
-            self.nodes[at].set_rate(now, 0);
+            self.nodes[at].clock.set_rate(now, 0);
             if self.s.options.bystanders {
-                // No shard's time is ahead of it any more, however clocks have jumped: timers are due.
-                self.nodes[at].wall = 3_600_000;
+                // The wall clocks pass the time of every shard, after any jump, so timers become due.
+                self.nodes[at].clock.wall_offset_ms = 3_600_000;
             }
             self.thaw(number);
         }
     }
 
-    /// Whether everything works: leaders, members, and nothing under way.
+    /// Whether the cluster is healthy: leaders, members, and no open work.
     fn well(&self) -> Result<(), String> {
         if !self.clients.idle() {
             return Err("a client's call is not over".to_owned());
         }
         self.members_are_whole()?;
-        for (shard, placed) in self.s.placement.iter().enumerate() {
+        for (shard, placed) in (0..).map(ShardId).zip(&self.s.placement) {
             let mut applied = None;
             for node in placed {
-                let slot = &self.nodes[usize::from(*node) - 1].slots[shard];
-                let Some(replica) = &slot.replica else { return Err(format!("shard {shard} is not open")) };
+                let replica = self.nodes[usize::from(*node) - 1].replicas.get(shard);
+                let Some(replica) = replica else { return Err(format!("shard {shard} is not open")) };
                 let probe = replica.probe();
                 let same = *applied.get_or_insert(probe.applied) == probe.applied;
                 if !same || probe.inflight > 0 || probe.last != probe.applied {
@@ -419,13 +394,13 @@ impl World {
         Ok(())
     }
 
-    /// Whether all replicas hold the same.
+    /// Whether all replicas of a shard have the same state.
     fn agree(&self) -> Result<(), String> {
-        for (shard, placed) in self.s.placement.iter().enumerate() {
+        for (shard, placed) in (0..).map(ShardId).zip(&self.s.placement) {
             let mut first = None;
             for node in placed {
-                let slot = &self.nodes[usize::from(*node) - 1].slots[shard];
-                let Some(replica) = &slot.replica else { continue };
+                let replica = self.nodes[usize::from(*node) - 1].replicas.get(shard);
+                let Some(replica) = replica else { continue };
                 let held = replica.held()?;
                 check_alarms(&held).map_err(|why| format!("shard {shard}: {why}"))?;
                 if *first.get_or_insert_with(|| held.clone()) != held {
@@ -437,7 +412,7 @@ impl World {
     }
 }
 
-/// A node that is down refuses connections.
+/// A stopped node refuses connections.
 fn refuse(node: u16, from: u16, mails: Vec<Mail>, s: &mut Shared) {
     for mail in mails {
         if let Mail::Envelope(Envelope::Ask(batch)) = mail {

@@ -56,7 +56,7 @@ impl Store for FjallStore {
     }
 
     fn clear(&self, shard: ShardId) -> Result<(), StoreError> {
-        // A keyspace's own `clear` is not part of a batch: keys are removed as such, in bounded batches.
+        // `Keyspace::clear` is not part of a batch, so keys are deleted in bounded batches.
         loop {
             let mut deletes = Vec::new();
             self.scan(shard, &[], &mut |key, _| {

@@ -1,6 +1,7 @@
-//! What survives a crash: one write-ahead log a node, and a store of checkpoints.
+//! Storage that survives a crash: one write-ahead log per node, and a store of checkpoints.
 //!
-//! The log is the truth until a checkpoint covers it; the store is a cache with checkpoints and never the only copy.
+//! The log is authoritative until a checkpoint covers it. The store holds checkpoints and never the only copy of an
+//! uncovered entry.
 
 mod fjall_store;
 mod open;

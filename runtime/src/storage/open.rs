@@ -12,13 +12,13 @@ use super::sled_store::SledStore;
 use super::store::{Store, StoreError};
 use crate::config::{Problem, Section};
 
-/// For how long writes rest after one has failed.
+/// Pause of writes after a failed one.
 const WRITES_REST: Duration = Duration::from_secs(1);
 
-/// Written to see whether a disk that failed takes data again.
+/// Size of the test write after a failure of the disk.
 const PROBE_BYTES: usize = 1 << 20;
 
-/// Which engine keeps checkpoints.
+/// The engine that stores checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
@@ -32,7 +32,7 @@ pub enum Engine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
-    /// `sled` or `fjall`. A node's data directory keeps the engine it was made with.
+    /// `sled` or `fjall`. A data directory cannot change its engine.
     pub engine: Engine,
     /// The engine's own cache, in bytes.
     pub cache_bytes: u64,

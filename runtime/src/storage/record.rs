@@ -1,10 +1,10 @@
-//! Records of the write-ahead log, and what a group's records fold to.
+//! Records of the write-ahead log, and the state that a group's records fold to.
 
 use bincode::{Decode, Encode};
 
 use crate::address::ShardId;
 
-/// A Raft entry as the log keeps it.
+/// A Raft entry as the log stores it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct LogEntry {
     /// Position in the group's log, from one.
@@ -17,86 +17,86 @@ pub struct LogEntry {
     pub data: Vec<u8>,
 }
 
-/// A replica's promise: what it must remember in order never to vote twice in a term.
+/// A replica's vote, which it must remember so that it never votes twice in a term.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Vote {
     /// The term.
     pub term: u64,
-    /// The replica voted for in it, zero for none.
+    /// The replica voted for; zero if none.
     pub voted_for: u64,
     /// The highest index known to be committed.
     pub committed: u64,
 }
 
-/// One fact about one group.
+/// One record of one group.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Record {
     /// An entry; it replaces any entry of the same or a higher index.
     Entry(LogEntry),
-    /// The newest promise replaces older ones.
+    /// A vote; replaces older ones.
     Vote(Vote),
-    /// Entries up to `index` (whose term was `term`) are covered by a checkpoint and need not be kept.
+    /// A checkpoint covers the entries up to `index`, which has `term`; they need not be kept.
     Cut {
         /// Last index covered.
         index: u64,
         /// Its term.
         term: u64,
     },
-    /// The log was replaced by a snapshot at `index`: every entry before this record is void.
+    /// A snapshot at `index` replaced the log: every entry before this record is void.
     Reset {
         /// The snapshot's index.
         index: u64,
         /// Its term.
         term: u64,
     },
-    /// The id under which this node's replica of the group takes part from here on.
+    /// The id of this node's replica from here on.
     Replica {
         /// The replica id.
         id: u64,
     },
-    /// What must be known of the group when earlier segments are gone: it replaces all but the entries.
+    /// State of the group when earlier segments are deleted: replaces everything but the entries.
     Base {
         /// The replica's id.
         replica: Option<u64>,
-        /// Its promise.
+        /// Its vote.
         vote: Vote,
         /// Index and term of the last entry covered.
         cut: (u64, u64),
     },
-    /// This node's replica was removed from its group, and nothing of it counts any more.
+    /// This node's replica was removed from its group; earlier records are void.
     Gone,
 }
 
 impl Record {
-    /// Whether nothing that was recorded of the group before it counts.
+    /// Whether the record voids all earlier records of the group.
     #[must_use]
     pub const fn begins_anew(&self) -> bool {
         matches!(self, Self::Reset { .. } | Self::Replica { .. } | Self::Gone)
     }
 }
 
-/// What a group's records fold to.
+/// The state that a group's records fold to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupLog {
-    /// The replica's id, if it ever was given one.
+    /// The replica's id, if it has one.
     pub replica: Option<u64>,
-    /// Its promise.
+    /// Its vote.
     pub vote: Vote,
-    /// Index and term before the first entry kept.
+    /// Index and term of the entry before the first one kept.
     pub cut: (u64, u64),
     /// Entries after the cut, without a gap.
     pub entries: Vec<LogEntry>,
 }
 
 impl GroupLog {
-    /// Whether it begins behind what it would need: the checkpoint that let it be cut is not there.
+    /// Whether the log begins after the checkpoint that it needs.
     #[must_use]
     pub const fn is_without(&self, checkpoint: u64) -> bool {
-        // A log that begins at the founding of its group needs none.
+        // A log that begins at the founding of its group needs no checkpoint.
         self.cut.0 > 1 && checkpoint < self.cut.0
     }
 
-    /// The index of its last entry, or where it was cut when it has none.
+    /// Index of the last entry, or of the cut without entries.
     #[must_use]
     pub fn last(&self) -> u64 {
         self.entries.last().map_or(self.cut.0, |entry| entry.index)
@@ -105,7 +105,7 @@ impl GroupLog {
     /// Folds one record.
     ///
     /// # Errors
-    /// A gap: the entry does not follow what is there, so the log is not whole.
+    /// A gap: the entry does not follow the log, so the log is damaged.
     pub fn fold(&mut self, shard: ShardId, record: Record) -> Result<(), String> {
         match record {
             Record::Entry(entry) => return self.fold_entry(shard, entry),

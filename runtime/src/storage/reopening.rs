@@ -1,8 +1,8 @@
-//! A store that survives its engine's failures.
+//! A store that survives failures of its engine.
 //!
-//! An engine that failed once may fail every write after it until it is opened anew, as sled does. So writes rest for a
-//! while after a failure, and before the next the engine is opened again, when its disk takes data; reads go on meanwhile,
-//! though the disk is full.
+//! An engine that failed once may fail every later write until it is reopened, as sled does. So writes pause after a
+//! failure. Before the next write the engine is reopened if its disk accepts data. Reads continue meanwhile, even on
+//! a full disk.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
@@ -13,24 +13,24 @@ use crate::address::ShardId;
 /// Opens the engine.
 pub type OpenEngine = Box<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Send + Sync>;
 
-/// Says whether the disk takes data.
+/// Checks whether the disk accepts data.
 pub type TryDisk = Box<dyn Fn() -> Result<(), StoreError> + Send + Sync>;
 
-/// Between attempts to open an engine that cannot be opened.
+/// Pause between attempts to open an engine.
 const ATTEMPTS_EVERY: Duration = Duration::from_millis(200);
 
-/// The engine, or why there is none, and when it was last tried.
+/// The engine, or the error of its opening and the time of the last attempt.
 enum Engine {
     Open(Box<dyn Store>),
     Failed(StoreError, Instant),
 }
 
-/// A store whose engine is opened again after it failed.
+/// A store that reopens its engine after a failure.
 pub struct Reopening {
     open: OpenEngine,
     try_disk: TryDisk,
     engine: RwLock<Engine>,
-    /// For how long writes rest after one has failed, and since when they do.
+    /// Pause of writes after a failure, and the last failure.
     rest: Duration,
     failed: Mutex<Option<(Instant, StoreError)>>,
 }
@@ -73,9 +73,9 @@ impl Reopening {
         (self.open)().map_or_else(|error| Engine::Failed(error, Instant::now()), Engine::Open)
     }
 
-    /// Drops the engine, so that it lets go of its files, and opens it anew.
+    /// Drops the engine, so that it releases its files, and reopens it.
     fn reopen(&self, why: &StoreError) {
-        tracing::warn!(error = %why, "the store had failed and is opened anew");
+        tracing::warn!(error = %why, "the store had failed and is reopened");
         let mut engine = self.engine.write().unwrap_or_else(PoisonError::into_inner);
         *engine = Engine::Failed(why.clone(), Instant::now());
         *engine = self.opened();
@@ -139,7 +139,7 @@ mod tests {
         opened: AtomicU32,
     }
 
-    /// An engine that fails for good once it has failed.
+    /// An engine that keeps failing after one failure.
     struct Torn {
         disk: Arc<Disk>,
         memory: Mutex<Pairs>,

@@ -1,4 +1,4 @@
-//! The store on sled: fastest point reads.
+//! The store on sled: the fastest point reads.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ impl Store for SledStore {
 
     fn write(&self, shard: ShardId, batch: StoreBatch) -> Result<(), StoreError> {
         let tree = self.tree(shard)?;
-        // One by one: all reads of the database wait for the end of a batch of sled's own.
+        // One by one: sled blocks all reads until the end of its own batches.
         for key in batch.deletes {
             tree.remove(key).map_err(|error| fail(&error))?;
         }

@@ -55,7 +55,7 @@ fn a_batch_is_visible_and_survives_reopening() {
 }
 
 #[test]
-fn a_scan_keeps_key_order_and_prefix_and_stops_when_told() {
+fn a_scan_keeps_key_order_and_prefix_and_stops_on_break() {
     for_each_engine(|name, open, _| {
         let store = open();
         store.write(A, put(&[("x/2", ""), ("x/1", ""), ("y/1", ""), ("x", ""), ("x/3", "")])).unwrap();

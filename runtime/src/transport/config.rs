@@ -24,20 +24,20 @@ pub struct TransportConfig {
     /// Longest pause.
     #[serde(with = "humantime_serde")]
     pub redial_max: Duration,
-    /// Bytes after which a frame takes no further envelope.
+    /// Bytes after which a frame accepts no further envelope.
     pub frame_bytes_max: u32,
-    /// Envelopes waiting for a peer in each lane; one more is refused.
+    /// Envelopes queued for a peer in each lane; one more is refused.
     pub lane_envelopes_max: u32,
-    /// Bytes sent to a peer that it has not consumed, after which nothing more is sent.
+    /// Backpressure: bytes in flight to a peer that it has not consumed; at the bound nothing more is sent.
     pub credit_bytes: u32,
-    /// Time for a connection to authenticate.
+    /// Timeout of a connection's authentication.
     #[serde(with = "humantime_serde")]
     pub handshake_timeout: Duration,
     /// Connections that authenticate at once; one more is closed.
     pub handshakes_max: u16,
-    /// The same of one address.
+    /// The same bound for one address.
     pub handshakes_per_address_max: u16,
-    /// Nodes that are not reached from here where they say that they listen, by name: behind a tunnel or a proxy.
+    /// Dial addresses of nodes, by name, that differ from their listen addresses: behind a tunnel or a proxy.
     pub dial: BTreeMap<String, SocketAddr>,
 }
 

@@ -1,4 +1,4 @@
-//! What travels between nodes. New variants are added at the end; golden bytes in the tests hold the old ones still.
+//! Messages between nodes. New variants are added at the end; golden bytes in the tests pin the existing ones.
 
 use bincode::{Decode, Encode};
 
@@ -6,14 +6,14 @@ use crate::address::{Address, ShardId};
 use crate::entity::Effect;
 use crate::error::AskError;
 
-/// Which queue an envelope waits in: replication must not wait behind a burst of requests.
+/// The queue of an envelope: replication must not wait behind a burst of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// Raft messages, heartbeats, replies: never shed before the others.
+    /// Raft messages, heartbeats and replies: sent before the other lanes.
     System,
     /// Requests, effects.
     User,
-    /// Snapshots and other bulk.
+    /// Snapshots and other bulk data.
     Bulk,
 }
 
@@ -44,11 +44,11 @@ pub enum Envelope {
     },
     /// A piece of a snapshot.
     Snapshot(SnapshotChunk),
-    /// A call to a service of the node: inspection, for one.
+    /// A call to a service of the node, such as inspection.
     Call(ServiceCall),
     /// The answer to a call.
     CallReply(ServiceReply),
-    /// A message to a service that is not answered.
+    /// A message to a service, without an answer.
     Tell(ServiceTell),
 }
 
@@ -69,11 +69,11 @@ impl Envelope {
 /// Requests that one node sends to the leader of one shard.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub struct AskBatch {
-    /// Chosen by the sender, unique within its incarnation.
+    /// Chosen by the sender; unique within its incarnation.
     pub call: u64,
     /// The shard.
     pub shard: ShardId,
-    /// Milliseconds left until the deadline, as the batch was sent: clocks of nodes are not compared.
+    /// Milliseconds left until the deadline at the time of sending: clocks of nodes are not compared.
     pub left_ms: u32,
     /// The requests; answered in this order.
     pub asks: Vec<AskOne>,
@@ -82,7 +82,7 @@ pub struct AskBatch {
 /// One request.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub struct AskOne {
-    /// Who is asked.
+    /// The target entity.
     pub to: Address,
     /// The verb.
     pub verb: String,
@@ -93,14 +93,14 @@ pub struct AskOne {
 }
 
 impl AskOne {
-    /// About as many bytes as it takes while it waits.
+    /// Approximate memory of the request while it is queued.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.body.len() as u64 + 64
     }
 }
 
-/// Bytes of a reply, or why there is none.
+/// Bytes of a reply, or the error.
 pub type Outcome = Result<Vec<u8>, AskError>;
 
 /// Answers to an [`AskBatch`], in its order.
@@ -119,7 +119,7 @@ pub struct EffectBatch {
     pub from: ShardId,
     /// The receiving shard.
     pub to: ShardId,
-    /// Sequence number of the first; the others follow without a gap.
+    /// Sequence number of the first effect; the others follow without a gap.
     pub first: u64,
     /// The effects, each with the address that sent it.
     pub effects: Vec<(Address, Effect)>,
@@ -130,7 +130,7 @@ pub struct EffectBatch {
 pub struct SnapshotChunk {
     /// The group.
     pub shard: ShardId,
-    /// Distinguishes transfers of the same group.
+    /// Number of the transfer of the group.
     pub transfer: u64,
     /// Position of this piece, from zero.
     pub part: u32,
@@ -151,7 +151,7 @@ pub struct ServiceCall {
     pub body: Vec<u8>,
 }
 
-/// A message to a named service of a node that is not answered.
+/// A message to a named service of a node, without an answer.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub struct ServiceTell {
     /// The service's name.
@@ -165,6 +165,6 @@ pub struct ServiceTell {
 pub struct ServiceReply {
     /// The call answered.
     pub call: u64,
-    /// The answer's bytes, or why there is none.
+    /// The answer's bytes, or the error.
     pub outcome: Outcome,
 }

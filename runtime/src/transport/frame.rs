@@ -1,4 +1,4 @@
-//! What one cast between nodes carries: many envelopes, acknowledgements, a heartbeat.
+//! The frame: many envelopes, acknowledgements and a heartbeat in one cast between nodes.
 
 use bincode::{Decode, Encode};
 
@@ -13,9 +13,9 @@ pub(super) const ENVELOPES_MAX: usize = 65_536;
 /// A heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum Beat {
-    /// Asks; the number is the asker's clock.
+    /// A ping with the sender's clock.
     Ping(u64),
-    /// Answers with the asker's number.
+    /// The answer, with the ping's number.
     Pong(u64),
 }
 
@@ -26,8 +26,7 @@ pub struct Head {
     pub from: u16,
     /// The sender's incarnation.
     pub incarnation: u64,
-    /// The session, by a number that only its two ends know: a frame of an earlier session, or one in another's name,
-    /// does not count.
+    /// Number of the session, known to its two ends only: a frame with another number is dropped.
     pub session: u64,
     /// Bytes of envelope frames that the sender has consumed from this peer in this session.
     pub consumed: u64,
@@ -37,18 +36,18 @@ pub struct Head {
     pub count: u32,
 }
 
-/// A frame that cannot be read.
+/// An error of decoding a frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// Sent by a newer version.
     #[error("frame format {0} is newer than {FORMAT}: upgrade this node")]
     Newer(u8),
-    /// No frame at all.
+    /// The bytes do not decode.
     #[error("frame does not decode: {0}")]
     Broken(String),
 }
 
-/// Encodes a frame from a head and envelopes that are encoded already.
+/// Encodes a frame from a head and encoded envelopes.
 #[must_use]
 pub fn encode(head: &Head, envelopes: &[Vec<u8>]) -> Vec<u8> {
     let body: usize = envelopes.iter().map(Vec::len).sum();
@@ -71,7 +70,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Head, Vec<Envelope>), FrameError> {
     Ok((head, envelopes))
 }
 
-/// Decodes a frame's head and gives what follows it.
+/// Decodes a frame's head; returns it with the rest of the bytes.
 ///
 /// # Errors
 /// See [`FrameError`].
@@ -90,7 +89,7 @@ pub fn decode_head(bytes: &[u8]) -> Result<(Head, &[u8]), FrameError> {
 /// Decodes the envelopes after a head.
 ///
 /// # Errors
-/// [`FrameError::Broken`] when they are not exactly as many as the head says.
+/// [`FrameError::Broken`] if their number differs from the head's.
 pub fn decode_body(head: &Head, body: &[u8]) -> Result<Vec<Envelope>, FrameError> {
     let mut rest = body;
     let count = head.count as usize;

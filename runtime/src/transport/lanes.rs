@@ -1,4 +1,4 @@
-//! Bounded queues to one peer, a lane for each kind of traffic.
+//! Bounded queues to one peer, one lane for each kind of traffic.
 
 use std::collections::VecDeque;
 
@@ -9,10 +9,10 @@ use crate::wire;
 
 /// Largest encoded envelope; a frame over 16 MiB would kill the whole session.
 pub(crate) const ENVELOPE_BYTES_MAX: usize = 8 << 20;
-/// Bytes that wait in one lane, whatever the number of envelopes. The bulk lane's bound is its count.
+/// Largest number of queued bytes in one lane. The bulk lane is bounded by its count.
 const LANE_BYTES_MAX: usize = 64 << 20;
 
-/// Envelopes waiting for one peer, encoded.
+/// Encoded envelopes queued for one peer.
 #[derive(Debug)]
 pub(super) struct Lanes {
     system: Queue,
@@ -34,7 +34,7 @@ impl Lanes {
         Self { system: EMPTY, user: EMPTY, bulk: EMPTY, max, bulk_max }
     }
 
-    /// Takes an envelope, or says why not.
+    /// Queues an envelope, or refuses it.
     pub(super) fn push(&mut self, envelope: &Envelope) -> Result<(), SendError> {
         let (lane, max) = match envelope.lane() {
             Lane::System => (&mut self.system, self.max),
@@ -53,8 +53,8 @@ impl Lanes {
         Ok(())
     }
 
-    /// Envelopes for one frame: the system's before users', users' before bulk where that may go, up to `bytes_max` but at
-    /// least one.
+    /// Takes the envelopes of one frame: system lane first, then user, then bulk if `with_bulk`. Up to `bytes_max`
+    /// bytes, but at least one envelope.
     pub(super) fn take(&mut self, bytes_max: usize, with_bulk: bool) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         let mut bytes = 0;
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_is_bounded_in_bytes_and_takes_again_when_it_has_been_emptied() {
+    fn a_lane_is_bounded_in_bytes_and_accepts_again_when_it_was_emptied() {
         let mut lanes = Lanes::new(10_000, 10);
         let large = Envelope::Raft { shard: ShardId(1), messages: vec![vec![0; 4 << 20]] };
         let taken = (0..100).take_while(|_| lanes.push(&large).is_ok()).count();

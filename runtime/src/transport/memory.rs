@@ -1,4 +1,5 @@
-//! Several nodes in one process. Envelopes are encoded to frames and back, so that tests cover the wire as well.
+//! A transport between nodes of one process. Envelopes are encoded to frames and back, so that tests cover the wire
+//! format.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,7 @@ use crate::address::NodeId;
 use crate::observe::PeerView;
 use crate::wire;
 
-/// Frames waiting for one node.
+/// Frames queued for one node.
 const QUEUE_MAX: usize = 65_536;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,11 +37,11 @@ struct Net {
     cuts: HashSet<(NodeId, NodeId)>,
 }
 
-/// The network that nodes join. Clones are the same network.
+/// The network that nodes join. Clones share the network.
 #[derive(Clone, Default)]
 pub struct MemoryNetwork(Arc<Mutex<Net>>);
 
-/// One node's carrier.
+/// The transport of one node.
 pub struct MemoryTransport {
     network: MemoryNetwork,
     here: NodeId,
@@ -48,7 +49,7 @@ pub struct MemoryTransport {
 }
 
 impl MemoryNetwork {
-    /// Joins as a node; both sides hear of each other. Must be called within a tokio runtime.
+    /// Joins as a node; both sides get `peer_up`. Must be called within a tokio runtime.
     #[must_use]
     pub fn join(&self, node: NodeId, incarnation: u64, slot: ReceiverSlot) -> Arc<MemoryTransport> {
         let (queue, frames) = channel(QUEUE_MAX);
@@ -63,7 +64,7 @@ impl MemoryNetwork {
             net.seats.insert(node, Seat { incarnation, slot: slot.clone(), queue, gate });
             others
         };
-        // Receivers may send at once, so they are told without the lock.
+        // Receivers may send immediately, so they are called without the lock.
         for (other, other_incarnation, other_slot) in others {
             if let Some(receiver) = other_slot.get() {
                 receiver.peer_up(node, incarnation);
@@ -75,7 +76,7 @@ impl MemoryNetwork {
         Arc::new(MemoryTransport { network: self.clone(), here: node, incarnation })
     }
 
-    /// The node is gone: its peers hear of it, what waits for it is dropped, and what it still sends is refused.
+    /// Ends a node: its peers get `peer_down`, its queue is dropped, and further sends of it are refused.
     pub fn kill(&self, node: NodeId) {
         let others: Vec<ReceiverSlot> = {
             let mut net = self.net();
@@ -90,12 +91,12 @@ impl MemoryNetwork {
         }
     }
 
-    /// Drops everything between two nodes, both ways, in silence.
+    /// Silently drops everything between two nodes, in both directions.
     pub fn cut(&self, a: NodeId, b: NodeId) {
         self.net().cuts.extend([(a, b), (b, a)]);
     }
 
-    /// Drops everything from one node to another, in silence.
+    /// Silently drops everything from one node to another.
     pub fn cut_one_way(&self, from: NodeId, to: NodeId) {
         self.net().cuts.insert((from, to));
     }
@@ -107,7 +108,7 @@ impl MemoryNetwork {
         net.cuts.remove(&(b, a));
     }
 
-    /// Holds back what arrives at a node, as if it were frozen.
+    /// Holds back frames to a node, as if it were frozen.
     pub fn pause(&self, node: NodeId, paused: bool) {
         if let Some(seat) = self.net().seats.get(&node) {
             seat.gate.send_replace(if paused { Gate::Paused } else { Gate::Open });
@@ -132,7 +133,7 @@ async fn deliver(slot: ReceiverSlot, mut frames: Queue<Vec<u8>>, mut gate: watch
                     receiver.receive(NodeId(head.from), envelope);
                 }
             }
-            Err(error) => tracing::error!(%error, "a frame of our own does not decode"),
+            Err(error) => tracing::error!(%error, "a frame that this process encoded does not decode"),
         }
     }
 }
@@ -140,7 +141,7 @@ async fn deliver(slot: ReceiverSlot, mut frames: Queue<Vec<u8>>, mut gate: watch
 impl Transport for MemoryTransport {
     fn send(&self, to: NodeId, envelope: &Envelope) -> Result<(), SendError> {
         let net = self.network.net();
-        // An earlier incarnation must not speak for its successor.
+        // An earlier incarnation must not send in the name of its successor.
         if net.seats.get(&self.here).is_none_or(|seat| seat.incarnation != self.incarnation) {
             return Err(SendError::Unreachable);
         }
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_killed_node_neither_hears_nor_speaks_and_its_successor_does() {
+    async fn a_killed_node_neither_receives_nor_sends_and_its_successor_does() {
         let network = MemoryNetwork::default();
         let (one, heard_one) = join(&network, 1, 10);
         let (two, heard_two) = join(&network, 2, 20);

@@ -1,8 +1,7 @@
-//! Envelopes between nodes, and the carriers that move them.
+//! Envelopes between nodes, and the transports that carry them.
 //!
-//! A carrier promises little: envelopes of one lane between two incarnations of two nodes arrive in order or not at
-//! all, and nothing is delivered twice. Everything else (replies, retries, deadlines) is built on top by the rooms that
-//! need it.
+//! A transport guarantees little: envelopes of one lane between two incarnations of two nodes arrive in order or not
+//! at all, and at most once. Replies, retries and deadlines are built on top by the folders that need them.
 
 mod config;
 mod envelope;
@@ -27,7 +26,7 @@ use crate::address::NodeId;
 use crate::node_spec::NodeSpec;
 use crate::observe::PeerView;
 
-/// Why an envelope was not taken. It has not been sent, and will not be.
+/// Why an envelope was refused. It was not sent and will not be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The peer's queue for this lane is full.
@@ -36,7 +35,7 @@ pub enum SendError {
     /// No session with the peer.
     #[error("the peer is not connected")]
     Unreachable,
-    /// The envelope is larger than any frame may be.
+    /// The envelope is larger than a frame may be.
     #[error("the envelope is too large to be sent")]
     TooLarge,
     /// The node is not in the configuration.
@@ -44,29 +43,29 @@ pub enum SendError {
     NoSuchPeer,
 }
 
-/// Moves envelopes. Implementations: ractor_cluster between processes, channels within one.
+/// Carries envelopes. Implementations: ractor_cluster between processes, channels within one.
 pub trait Transport: Send + Sync + 'static {
-    /// Takes an envelope for `to`; never blocks. A success means queued, not delivered.
+    /// Queues an envelope for `to`; never blocks. A success means queued, not delivered.
     ///
     /// # Errors
     /// See [`SendError`].
     fn send(&self, to: NodeId, envelope: &Envelope) -> Result<(), SendError>;
 
-    /// How each peer looks from here.
+    /// Views of all peers.
     fn peers(&self) -> Vec<PeerView>;
 
-    /// Bytes that it has written to the network, its own and TLS's included; zero where there is none.
+    /// Bytes written to the network, overhead of frames and TLS included; zero for a transport without a network.
     fn sent_bytes(&self) -> u64 {
         0
     }
 
-    /// The other nodes of the cluster are these from now on. A carrier where nodes find each other by themselves ignores it.
+    /// Replaces the list of peers. A transport with its own discovery ignores it.
     fn set_peers(&self, peers: &[NodeSpec]) {
         let _ = peers;
     }
 }
 
-/// What a node does with what arrives. Called from the carrier's tasks: must not block.
+/// The receiver of a node's envelopes. Called from the transport's tasks: must not block.
 pub trait Receiver: Send + Sync + 'static {
     /// An envelope from an authenticated peer.
     fn receive(&self, from: NodeId, envelope: Envelope);
@@ -74,14 +73,14 @@ pub trait Receiver: Send + Sync + 'static {
     /// A session with the peer is ready. `incarnation` differs after each start of the peer.
     fn peer_up(&self, node: NodeId, incarnation: u64);
 
-    /// The session ended, or the peer fell silent.
+    /// The session has ended, or the peer is silent.
     fn peer_down(&self, node: NodeId, reason: &str);
 
-    /// Something about the carrier that belongs into the journal: of what, what happened to it, and why.
+    /// A lifecycle record of the transport: subject, change and reason.
     fn noted(&self, subject: &str, change: &'static str, reason: String) {
         tracing::info!(subject, change, reason, "transport");
     }
 }
 
-/// Where a carrier finds its receiver, which is made after it.
+/// The slot for a transport's receiver, which is created after the transport.
 pub type ReceiverSlot = Arc<std::sync::OnceLock<Arc<dyn Receiver>>>;

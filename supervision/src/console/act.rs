@@ -10,7 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use troupe_runtime::membership::{Cluster, Duty};
+use troupe_runtime::membership::{Cluster, Scheduling};
 use troupe_runtime::node_spec::NodeSpec;
 use troupe_runtime::placement::{Operate, Remaining};
 use troupe_runtime::{Address, NodeId, ShardId};
@@ -143,9 +143,9 @@ pub(super) async fn node(
     let id = named(&cluster, &name)?;
     let operate = &console.operate;
     match act.as_str() {
-        "drain" => operate.task(id, Duty::Draining).await?,
-        "cordon" => operate.task(id, Duty::Cordoned).await?,
-        "uncordon" => operate.task(id, Duty::Full).await?,
+        "drain" => operate.set_scheduling(id, Scheduling::Draining).await?,
+        "cordon" => operate.set_scheduling(id, Scheduling::Cordoned).await?,
+        "uncordon" => operate.set_scheduling(id, Scheduling::Full).await?,
         "remove" => operate.remove(id).await?,
         other => {
             let what = format!("unknown operation {other:?}: use drain, cordon, uncordon or remove");
@@ -174,7 +174,7 @@ async fn drained(operate: &dyn Operate, node: NodeId, remaining: &Remaining) -> 
     }
     let cluster = operate.cluster().await?;
     let free = |set: &[NodeId]| {
-        let mut open = cluster.nodes.values().filter(|member| member.duty == Duty::Full);
+        let mut open = cluster.nodes.values().filter(|member| member.scheduling == Scheduling::Full);
         open.any(|member| !set.contains(&member.record.id))
     };
     let stays = |shard: &ShardId| {

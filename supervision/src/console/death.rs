@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use troupe_runtime::deaths::{Death, Subject};
+use troupe_runtime::death_watch::{Death, Subject};
 
 use super::problem::Problem;
 use super::state::ConsoleState;
@@ -42,7 +42,9 @@ pub(super) async fn death(
     let named = console.looker.inspect.nodes().into_iter().find(|node| node.name == of);
     let subject = match named {
         Some(node) => Subject::Node(node.node),
-        None => of.parse().map_err(|error: troupe_runtime::deaths::NotASubject| bad(error.to_string()))?,
+        None => {
+            of.parse().map_err(|error: troupe_runtime::death_watch::NotASubject| bad(error.to_string()))?
+        }
     };
     let of = subject.to_string();
     let within = Duration::from_millis(wait_ms).min(WAIT_MAX);

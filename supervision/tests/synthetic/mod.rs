@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt as _};
-use troupe_runtime::deaths::{Death, Ending, Subject};
+use troupe_runtime::death_watch::{Death, Ending, Subject};
 use troupe_runtime::inspect::Inspect;
-use troupe_runtime::membership::{Cluster, ClusterEvent, Duty, Member};
+use troupe_runtime::membership::{Cluster, ClusterEvent, Member, Scheduling};
 use troupe_runtime::node_spec::NodeSpec;
 use troupe_runtime::observe::{
     EntityView, KeyRange, Lifecycle, MessageView, NodeAddress, NodeView, PeerView, Role, ShardView,
@@ -133,8 +133,12 @@ impl Operate for Synthetic {
         futures::future::ready(Ok(nodes)).boxed()
     }
 
-    fn task(&self, node: NodeId, duty: Duty) -> BoxFuture<'static, Result<(), AskError>> {
-        self.happens(&ClusterEvent::Tasked { node, duty });
+    fn set_scheduling(
+        &self,
+        node: NodeId,
+        scheduling: Scheduling,
+    ) -> BoxFuture<'static, Result<(), AskError>> {
+        self.happens(&ClusterEvent::Tasked { node, scheduling });
         futures::future::ready(Ok(())).boxed()
     }
 
@@ -158,7 +162,7 @@ impl Operate for Synthetic {
         let cluster = self.now();
         let leads: Vec<ShardId> = cluster
             .held(node)
-            .filter(|shard| cluster.wishes(*shard).and_then(|w| w.leader) == Some(node))
+            .filter(|shard| cluster.target(*shard).and_then(|w| w.leader) == Some(node))
             .collect();
         let held: Vec<ShardId> = cluster.held(node).collect();
         futures::future::ready(Ok(Remaining { leads, votes: held.clone(), wished: held })).boxed()

@@ -9,10 +9,10 @@ use crate::planted::Planted;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sync {
-    /// When the disk says that it holds it.
+    /// When the disk has confirmed the sync.
     Fsync,
-    /// When the operating system has it: with a majority of nodes holding it in memory, a power loss of all of them at
-    /// once can lose what was acknowledged.
+    /// When the operating system has it. A power loss of a majority of nodes at once can then lose acknowledged
+    /// writes.
     Replicated,
 }
 
@@ -22,7 +22,7 @@ pub enum Sync {
 pub struct WalConfig {
     /// Size of a segment, in bytes.
     pub segment_bytes: u64,
-    /// Appends waiting for the writer; at the bound a shard's actor fails and starts again.
+    /// Appends that wait for the writer; at the bound a shard's actor fails and restarts.
     pub queue_appends_max: usize,
     /// When a record counts as durable: `fsync` or `replicated`.
     pub sync: Sync,

@@ -1,14 +1,14 @@
-//! What each segment begins with.
+//! The base record of each group at the start of a segment.
 
 use crate::storage::{GroupLog, Record, Vote};
 
-/// What must be known of a group besides its entries.
+/// State of a group besides its entries.
 #[derive(Default)]
 pub(super) struct Facts {
     replica: Option<u64>,
     vote: Vote,
     pub(super) cut: (u64, u64),
-    /// Where the log may be cut: an entry that a durable checkpoint covers, and its term. Not part of the log.
+    /// Index and term up to which a durable checkpoint covers the group. Not part of the log.
     pub(super) covered: (u64, u64),
 }
 

@@ -1,7 +1,7 @@
-//! Bytes of a segment: a header, then frames.
+//! The bytes of a segment: a header, then frames.
 //!
-//! A frame is `length u32 | shard u32 | head check u32 | body check u32 | body`, little endian. The head has a check of
-//! its own, so that a damaged body still tells whose it was and where the next frame begins.
+//! A frame is `length u32 | shard u32 | head check u32 | body check u32 | body`, little endian. The head has a
+//! checksum of its own, so that a frame with a damaged body still names its group and the next frame.
 
 use crate::address::ShardId;
 use crate::storage::Record;
@@ -11,10 +11,10 @@ use crate::wire;
 pub(super) const HEADER: usize = 32;
 /// Bytes of a frame's head.
 pub(super) const HEAD: usize = 16;
-/// Largest body: an entry is bounded far below it.
+/// Largest body; entries are far smaller.
 pub(super) const BODY_MAX: usize = 32 << 20;
-/// Bytes of records after which a frame takes no more of them: what one append holds is not bounded, and what is larger than
-/// the largest body would not be read back.
+/// Bytes of records after which a new frame begins. One append is unbounded, and a body above the largest size would
+/// not be read back.
 const RECORDS_BYTES: usize = 8 << 20;
 /// The shard number of an end mark.
 const END: u32 = u32::MAX;
@@ -23,12 +23,12 @@ const MAGIC: &[u8; 6] = b"TRPWAL";
 /// Format of segments and of the records in them.
 const FORMAT: u16 = 1;
 
-/// What stands at some place of a segment.
+/// The frame at an offset of a segment.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found<'a> {
-    /// A whole frame, and the place after it.
+pub(super) enum Parsed<'a> {
+    /// A valid frame, and the offset after it.
     Frame { shard: ShardId, body: &'a [u8], next: usize },
-    /// A frame whose body fails its check, and the place after it.
+    /// A frame with a wrong body checksum, and the offset after it.
     BadBody { shard: ShardId, next: usize },
     /// The end mark of a full segment.
     End,
@@ -99,23 +99,23 @@ fn seal(out: &mut [u8], start: usize, sequence: u64, shard: u32) {
 }
 
 /// Looks at the place `at`.
-pub(super) fn look(bytes: &[u8], at: usize, sequence: u64) -> Found<'_> {
-    let Some(head) = bytes.get(at..at + HEAD) else { return Found::Nothing };
+pub(super) fn look(bytes: &[u8], at: usize, sequence: u64) -> Parsed<'_> {
+    let Some(head) = bytes.get(at..at + HEAD) else { return Parsed::Nothing };
     let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
     // Before the check: where a recycled segment's old bytes are searched, that is most places.
     if length > BODY_MAX || check(sequence, &head[..8]).to_le_bytes() != head[8..12] {
-        return Found::Nothing;
+        return Parsed::Nothing;
     }
     let shard = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
     if shard == END {
-        return Found::End;
+        return Parsed::End;
     }
     let (shard, next) = (ShardId(shard), at + HEAD + length);
     match bytes.get(at + HEAD..next) {
         Some(body) if check(sequence, body).to_le_bytes() == head[12..16] => {
-            Found::Frame { shard, body, next }
+            Parsed::Frame { shard, body, next }
         }
-        _ => Found::BadBody { shard, next },
+        _ => Parsed::BadBody { shard, next },
     }
 }
 

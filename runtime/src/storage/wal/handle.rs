@@ -1,4 +1,4 @@
-//! The log's handle, which feeds the thread that writes.
+//! The log's handle, which feeds the writer thread.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,38 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::config::WalConfig;
+use super::error::WalError;
+use super::job::{Counters, Done, Job};
 use super::recover::{Place, Recovered, read};
 use super::writer::Writer;
 use crate::address::ShardId;
 use crate::storage::{GroupLog, Record};
 
-/// Called once the records are durable, or could not be made so.
-pub(super) type Done = Box<dyn FnOnce(Result<(), WalError>) + Send>;
-
-/// Why the log could not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WalError {
-    /// The queue is full: the disk does not keep up.
-    #[error("the write-ahead log's queue is full")]
-    Full,
-    /// An earlier write failed, or the log is closed; nothing is written any more.
-    #[error("the write-ahead log has stopped: {0}")]
-    Failed(String),
-    /// The disk said no.
-    #[error("{0}")]
-    Io(String),
-    /// Something in the directory is no segment of this format.
-    #[error("{0}")]
-    Unreadable(String),
-}
-
-impl WalError {
-    pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::Io(format!("{}: {error}", path.display()))
-    }
-}
-
-/// Figures since the log was opened.
+/// Counters since the log was opened.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct WalStats {
     /// Bytes written.
@@ -53,23 +29,6 @@ pub struct WalStats {
     pub sync_us_max: u64,
 }
 
-#[derive(Default)]
-pub(super) struct Counters {
-    pub(super) bytes: AtomicU64,
-    pub(super) syncs: AtomicU64,
-    pub(super) records: AtomicU64,
-    pub(super) last: AtomicU64,
-    pub(super) max: AtomicU64,
-}
-
-/// What the thread is asked to do.
-pub(super) enum Job {
-    Append(ShardId, Vec<Record>, Done),
-    Covered(ShardId, u64, u64),
-    Find(ShardId, SyncSender<Result<Place, WalError>>),
-    Close,
-}
-
 struct Shared {
     jobs: SyncSender<Job>,
     counters: Arc<Counters>,
@@ -81,10 +40,10 @@ struct Shared {
 pub struct Wal(Arc<Shared>);
 
 impl Wal {
-    /// Opens the log in `dir`, which is created, and starts its thread.
+    /// Opens the log in `dir`, which is created if missing, and starts its thread.
     ///
     /// # Errors
-    /// The disk, or a directory that holds something else.
+    /// The disk, or a foreign file in the directory.
     pub fn open(dir: &Path, config: &WalConfig) -> Result<(Self, Recovered), WalError> {
         std::fs::create_dir_all(dir).map_err(|error| WalError::io(dir, &error))?;
         let (recovered, reads) = read(dir)?;
@@ -102,7 +61,7 @@ impl Wal {
     /// Takes records; never blocks. Records of one shard become durable in order.
     ///
     /// # Errors
-    /// [`WalError::Full`] at the bound, [`WalError::Failed`] after close; then `done` is not called.
+    /// [`WalError::Full`] at the bound, [`WalError::Failed`] after a failure or close; `done` is then not called.
     pub fn append(&self, shard: ShardId, records: Vec<Record>, done: Done) -> Result<(), WalError> {
         self.0.jobs.try_send(Job::Append(shard, records, done)).map_err(|error| match error {
             TrySendError::Full(_) => WalError::Full,
@@ -110,15 +69,15 @@ impl Wal {
         })
     }
 
-    /// A durable checkpoint covers a shard up to the entry `index` of `term`. Those up to it stay for replicas that lag,
-    /// until they hold back a segment; then the log gives them up by itself.
+    /// A durable checkpoint covers a shard up to the entry `index` of `term`. Those entries stay for lagging replicas
+    /// until they pin a segment; then the log drops them itself.
     pub fn covered(&self, shard: ShardId, index: u64, term: u64) {
-        // Lost when the queue is full: the next checkpoint says more.
+        // Dropped when the queue is full: the next checkpoint covers more.
         let _ = self.0.jobs.try_send(Job::Covered(shard, index, term));
     }
 
-    /// What the log holds of a shard now, of which nothing may be appended meanwhile. Blocking; others' records are
-    /// appended while it reads.
+    /// Reads what the log holds of a shard. No record of the shard may be appended meanwhile. Blocking; records of
+    /// other shards are appended while it reads.
     ///
     /// # Errors
     /// The disk, damage to this shard's records, or a closed log.
@@ -126,7 +85,7 @@ impl Wal {
         self.find(shard)?.read()
     }
 
-    /// Where a shard's records are; until it is dropped no segment is freed.
+    /// The place of a shard's records; no segment is freed until it is dropped.
     pub(super) fn find(&self, shard: ShardId) -> Result<Place, WalError> {
         let closed = || WalError::Failed("it is closed".to_owned());
         let (sender, receiver) = sync_channel(1);
@@ -134,7 +93,7 @@ impl Wal {
         receiver.recv().map_err(|_| closed())?
     }
 
-    /// Writes what is queued, syncs, and ends the thread. Blocking.
+    /// Writes the queued records, syncs, and ends the thread. Blocking.
     pub fn close(&self) {
         let _ = self.0.jobs.send(Job::Close);
         let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -143,7 +102,7 @@ impl Wal {
         }
     }
 
-    /// Figures since it was opened.
+    /// Counters since the log was opened.
     #[must_use]
     pub fn stats(&self) -> WalStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

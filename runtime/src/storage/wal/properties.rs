@@ -1,6 +1,6 @@
-//! What must hold for the bytes of a segment, whatever became of them.
+//! Properties of a segment's bytes under any damage.
 
-use super::frame::{self, Found, HEADER};
+use super::frame::{self, HEADER, Parsed};
 use crate::address::ShardId;
 use crate::storage::{LogEntry, Record, Vote};
 use crate::wire;
@@ -19,7 +19,7 @@ fn segment() -> (Vec<u8>, Vec<(ShardId, Vec<u8>)>) {
     (bytes, bodies)
 }
 
-/// Records of a few groups, for segments.
+/// Records of a few groups, for a segment.
 fn sample_records() -> Vec<(ShardId, Vec<Record>)> {
     let entry =
         |index| Record::Entry(LogEntry { index, term: 2, kind: 0, data: vec![index.to_le_bytes()[0]; 20] });
@@ -31,7 +31,7 @@ fn sample_records() -> Vec<(ShardId, Vec<Record>)> {
     ]
 }
 
-/// Changes a sound segment as the input says, and reads it.
+/// Changes a valid segment as the input says, and reads it.
 pub(crate) fn changed(edits: &[u8]) {
     let (mut bytes, bodies) = segment();
     let all = bytes.len();
@@ -43,19 +43,19 @@ pub(crate) fn changed(edits: &[u8]) {
     let mut at = HEADER;
     loop {
         match frame::look(&bytes, at, SEQUENCE) {
-            Found::Frame { shard, body, next } => {
+            Parsed::Frame { shard, body, next } => {
                 let written = bodies.iter().any(|(of, was)| *of == shard && was == body);
                 assert!(written, "a frame that was never written, at {at}");
                 frame::records(body).expect("what was written decodes");
                 at = next;
             }
-            Found::BadBody { next, .. } => at = next,
-            Found::End | Found::Nothing => return,
+            Parsed::BadBody { next, .. } => at = next,
+            Parsed::End | Parsed::Nothing => return,
         }
     }
 }
 
-/// Reads bytes that never were a segment.
+/// Reads bytes that are not a segment.
 pub(crate) fn raw(bytes: &[u8]) {
     let _ = frame::parse_header(bytes);
     for at in 0..bytes.len().min(64) {

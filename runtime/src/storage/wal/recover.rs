@@ -1,4 +1,4 @@
-//! Reading a log back: what is whole, what is torn, what is damaged.
+//! Recovery: reads a log and finds torn and damaged parts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -6,38 +6,35 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::error::WalError;
 use super::facts::Facts;
-use super::frame::{self, Found, HEAD, HEADER};
-use super::handle::WalError;
-use super::segment;
+use super::frame::{self, HEAD, HEADER, Parsed};
+use super::segment::{self, Contents};
 use crate::address::ShardId;
 use crate::storage::{GroupLog, Record};
 
-/// A tail that was being written when the node died: cut off.
+/// A tail that was being written at a crash; it is cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment's file.
     pub segment: PathBuf,
-    /// Where whole records end.
+    /// End of the valid records.
     pub offset: u64,
 }
 
-/// What a log held when it was opened.
+/// Content of a log when it was opened.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// Groups that are whole.
+    /// Groups without damage.
     pub groups: BTreeMap<ShardId, GroupLog>,
     /// A tail that was cut.
     pub torn: Option<TornTail>,
-    /// Groups of which something in the middle is unreadable, and where: such a replica must not take part again under
-    /// its id, because it may have forgotten a vote or an entry that it acknowledged.
+    /// Damaged groups, and the damaged place. Such a replica must not take part under its old id, because it may have
+    /// lost a vote or an acknowledged entry.
     pub damaged: BTreeMap<ShardId, String>,
-    /// Something unreadable of which it cannot be told whose it was: groups of which nothing else is there have no name.
+    /// A damaged part of an unknown group: groups without any other record are not known.
     pub gap: Option<String>,
 }
-
-/// Entries of each group that a segment holds, by their highest index.
-pub(super) type Contents = BTreeMap<ShardId, u64>;
 
 /// A segment that was read.
 pub(super) struct Read {
@@ -64,20 +61,20 @@ pub(super) fn read(dir: &Path) -> Result<(Recovered, Vec<Read>), WalError> {
     Ok(reader.finish())
 }
 
-/// Where one group's records are, as the log stood when it was asked.
+/// The place of one group's records, as of the time of the request.
 pub(super) struct Place {
     /// The group.
     pub(super) shard: ShardId,
-    /// Segments that may hold something of it, in their order: number, file, and where what was written ends.
+    /// Segments that may hold entries of the group, in order: number, file, and end of the written part.
     pub(super) segments: Vec<(u64, PathBuf, u64)>,
-    /// What is known of the group besides its entries.
+    /// State of the group besides its entries.
     pub(super) base: Record,
-    /// While it lives no segment is freed.
+    /// No segment is freed while this exists.
     pub(super) _pin: Arc<()>,
 }
 
 impl Place {
-    /// Reads it, while others' records are appended.
+    /// Reads the group while records of other groups are appended.
     pub(super) fn read(self) -> Result<GroupLog, WalError> {
         let mut found = Vec::new();
         for (sequence, path, end) in &self.segments {
@@ -85,7 +82,7 @@ impl Place {
             let mut bytes = Vec::new();
             File::open(path).and_then(|file| file.take(*end).read_to_end(&mut bytes)).map_err(fail)?;
             let (_, end) = read_one(&bytes, *sequence, path, Some(self.shard), &mut found);
-            // All of it was written before it was asked for: what cannot be read may have been of any group.
+            // Everything was written before the request: an unreadable part may belong to this group.
             if let End::Open(offset) = end
                 && offset < bytes.len()
             {
@@ -103,7 +100,7 @@ impl Place {
     }
 }
 
-/// Takes segments in their order.
+/// Reads segments in order.
 #[derive(Default)]
 struct Reader {
     out: Recovered,
@@ -113,7 +110,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Takes one more; where whole records end, when that is not the end of the newest.
+    /// Reads one more segment. Returns the end of its valid records if the newest segment must be cut there.
     fn segment(
         &mut self,
         sequence: u64,
@@ -123,8 +120,8 @@ impl Reader {
     ) -> Result<Option<usize>, WalError> {
         match frame::parse_header(bytes) {
             Ok(found) if found == sequence => {}
-            // The newest segment may have died before its header was written: then nothing is in it. A header that is gone
-            // from before records is damage.
+            // The newest segment may have lost power before its header was written; it is then empty. A missing
+            // header before records is damage.
             Err(_) if newest && bytes.iter().all(|byte| *byte == 0) => return Ok(None),
             Ok(_) => return Err(WalError::Unreadable(format!("{}: name and header differ", path.display()))),
             Err(why) => return Err(WalError::Unreadable(format!("{}: {why}", path.display()))),
@@ -171,23 +168,23 @@ impl Reader {
 enum End {
     /// An end mark.
     Clean,
-    /// No frame from here on.
+    /// No frame from this offset on.
     Open(usize),
 }
 
-/// What a log is made of, in its order.
+/// A part of a log, in order.
 enum Piece {
-    /// A record, and where it stands.
+    /// A record, and its place.
     Record(ShardId, Record, String),
-    /// Something of this group cannot be read.
+    /// An unreadable part of this group.
     Damage(ShardId, String),
-    /// Something cannot be read, and whose it was cannot be told: no group's promises before it can be relied on.
+    /// An unreadable part of an unknown group: earlier promises of any group are unreliable.
     Gap(String),
 }
 
-/// Folds what was read. Segments are freed once a group's *newest* cut covers their entries, so the newest cut must be
-/// known before the first entry: what is behind it may be there in part. A replica that was given a new id after damage owes
-/// nothing to what came before.
+/// Folds the parts. Segments are freed once a group's *newest* cut covers their entries. So the newest cut must be
+/// known before the first entry: entries behind it may be incomplete. A replica with a new id after damage is not
+/// bound by earlier records.
 fn fold(found: Vec<Piece>, out: &mut Recovered) {
     let mut facts: BTreeMap<ShardId, Facts> = BTreeMap::new();
     for piece in &found {
@@ -214,7 +211,7 @@ fn fold(found: Vec<Piece>, out: &mut Recovered) {
         let (floor, term) = facts.get(&shard).map_or((0, 0), |facts| facts.cut);
         match &record {
             Record::Entry(entry) if entry.index <= floor => {
-                // Not kept, but it replaced everything after it that was there before.
+                // The entry is not kept, but it replaced all later entries.
                 group.entries.clear();
                 continue;
             }
@@ -222,7 +219,7 @@ fn fold(found: Vec<Piece>, out: &mut Recovered) {
                 group.entries.clear();
                 group.cut = (floor, term);
             }
-            // What came before does not count any more, whole or not.
+            // Earlier records are void, damaged or not.
             Record::Reset { .. } => {
                 gaps.remove(&shard);
             }
@@ -246,7 +243,7 @@ fn fold(found: Vec<Piece>, out: &mut Recovered) {
     }
 }
 
-/// Reads a segment, of one group where only one is asked for.
+/// Reads a segment, or only one group of it.
 fn read_one(
     bytes: &[u8],
     sequence: u64,
@@ -258,14 +255,14 @@ fn read_one(
     let mut at = HEADER;
     loop {
         match frame::look(bytes, at, sequence) {
-            Found::End => return (contents, End::Clean),
-            Found::Frame { shard, body, next } => {
+            Parsed::End => return (contents, End::Clean),
+            Parsed::Frame { shard, body, next } => {
                 if only.is_none_or(|only| only == shard) {
                     take(shard, body, found, &mut contents, &format!("{} at byte {at}", path.display()));
                 }
                 at = next;
             }
-            Found::BadBody { shard, next } => {
+            Parsed::BadBody { shard, next } => {
                 if !frame_follows(bytes, next, sequence) {
                     return (contents, End::Open(at));
                 }
@@ -273,12 +270,12 @@ fn read_one(
                 found.push(Piece::Damage(shard, why));
                 at = next;
             }
-            Found::Nothing => {
+            Parsed::Nothing => {
                 let Some(next) = next_frame(bytes, at, sequence) else { return (contents, End::Open(at)) };
                 let place = path.display();
                 found.push(Piece::Gap(format!("{place} is unreadable at byte {at}, with records after it")));
-                // Go on behind the gap as before it: groups must be known by name, and a group that owes nothing to what
-                // came before the gap still owes what comes after.
+                // Continue after the gap: groups must be known by name. A group that is not bound by records before
+                // the gap is still bound by later ones.
                 at = next;
             }
         }
@@ -303,15 +300,15 @@ fn frame_follows(bytes: &[u8], from: usize, sequence: u64) -> bool {
     next_frame(bytes, from, sequence).is_some()
 }
 
-/// The next place at or after `from` where a whole frame or an end mark stands.
+/// The next offset at or after `from` with a valid frame or an end mark.
 fn next_frame(bytes: &[u8], from: usize, sequence: u64) -> Option<usize> {
     let last = bytes.len().checked_sub(HEAD)?;
     let mut at = from;
     while at <= last {
-        // Zeros are the common case behind the end, and never a frame: a head has a byte that is none.
+        // Zeros are common after the end and never a frame: a head has a non-zero byte.
         let something = at + first_that_is_not_zero(&bytes[at..])?;
         let found = (at.max(something.saturating_sub(HEAD - 1))..=something.min(last))
-            .find(|at| matches!(frame::look(bytes, *at, sequence), Found::Frame { .. } | Found::End));
+            .find(|at| matches!(frame::look(bytes, *at, sequence), Parsed::Frame { .. } | Parsed::End));
         if found.is_some() {
             return found;
         }
@@ -322,7 +319,7 @@ fn next_frame(bytes: &[u8], from: usize, sequence: u64) -> Option<usize> {
 
 fn first_that_is_not_zero(bytes: &[u8]) -> Option<usize> {
     const BLOCK: usize = 4_096;
-    // Whole blocks are compared at the speed of memory.
+    // Whole blocks are compared at memory speed.
     let zeros = bytes.chunks_exact(BLOCK).take_while(|block| **block == [0; BLOCK]).count() * BLOCK;
     Some(zeros + bytes[zeros..].iter().position(|byte| *byte != 0)?)
 }

@@ -1,20 +1,23 @@
-//! Segment files: names, preallocation, and what they hold.
+//! Segment files: names, preallocation and content.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use super::error::WalError;
 use super::frame;
-use super::handle::WalError;
-use super::recover::Contents;
 use crate::address::ShardId;
 use crate::storage::Record;
 
+/// The highest entry of each group in a segment.
+pub(super) type Contents = BTreeMap<ShardId, u64>;
+
 const PREFIX: &str = "wal-";
 const SPARE: &str = "spare-";
-/// A spare that is not written out yet.
+/// A spare that is still being written.
 const MAKING: &str = "making-";
-/// Set in the number of a spare that was never a segment, so that it meets no other's name.
+/// Set in the number of a spare that was never a segment, so that names do not collide.
 const MADE: u64 = 1 << 63;
 
 /// Segments in a directory, oldest first.
@@ -22,7 +25,7 @@ pub(super) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, WalError> {
     named(dir, PREFIX)
 }
 
-/// Files waiting to become segments.
+/// Spare files.
 pub(super) fn spares(dir: &Path) -> Result<Vec<PathBuf>, WalError> {
     Ok(named(dir, SPARE)?.into_iter().map(|(_, path)| path).collect())
 }
@@ -51,7 +54,7 @@ pub(super) struct Open {
     pub(super) bytes: u64,
 }
 
-/// Makes the segment `sequence`, from a spare file where there is one.
+/// Creates the segment `sequence`, from a spare file if there is one.
 pub(super) fn create(
     dir: &Path,
     sequence: u64,
@@ -62,8 +65,8 @@ pub(super) fn create(
     let fail = |error: std::io::Error| WalError::io(&path, &error);
     if let Some(spare) = spare {
         let file = OpenOptions::new().read(true).write(true).open(&spare).map_err(fail)?;
-        // The old header goes before the name changes: a crash in between must not leave an old segment's frames under
-        // a new name.
+        // The old header is replaced before the rename: after a crash in between no old frames may appear under a new
+        // name.
         file.write_all_at(&frame::header(sequence), 0).and_then(|()| file.sync_data()).map_err(fail)?;
         std::fs::rename(&spare, &path).map_err(fail)?;
         sync_dir(dir)?;
@@ -75,7 +78,7 @@ pub(super) fn create(
     Ok(Open { sequence, path, file, at: frame::HEADER as u64, bytes })
 }
 
-/// A file of zeros. Written out rather than left sparse: allocating blocks is what makes a sync of a growing file slow.
+/// A file of zeros. Written out rather than sparse: allocating blocks makes the sync of a growing file slow.
 fn write_out(path: &Path, bytes: u64) -> std::io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
     let zeros = vec![0_u8; 1 << 20];
@@ -88,19 +91,19 @@ fn write_out(path: &Path, bytes: u64) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Makes a spare ahead of its need, while the segment `during` is written.
+/// Creates a spare ahead of time, while the segment `during` is written.
 pub(super) fn make_spare(dir: &Path, during: u64, bytes: u64) -> std::io::Result<PathBuf> {
     let making = dir.join(format!("{MAKING}{during:016x}"));
     let made = write_out(&making, bytes).and_then(|file| file.sync_all());
     let spare = dir.join(format!("{SPARE}{:016x}", during | MADE));
     made.and_then(|()| std::fs::rename(&making, &spare)).inspect_err(|_| {
-        // What there is of it would take room from the log.
+        // A partial file would take space from the log.
         let _ = std::fs::remove_file(&making);
     })?;
     Ok(spare)
 }
 
-/// Removes what a crash left of spares that were being made.
+/// Removes spares that a crash left unfinished.
 pub(super) fn remove_unfinished(dir: &Path) -> Result<(), WalError> {
     for (_, path) in named(dir, MAKING)? {
         std::fs::remove_file(&path).map_err(|error| WalError::io(&path, &error))?;
@@ -108,8 +111,8 @@ pub(super) fn remove_unfinished(dir: &Path) -> Result<(), WalError> {
     Ok(())
 }
 
-/// Removes segments that were free when power was lost, and whose new names were lost with it: one that was about to begin
-/// its next life says so, by a number that no segment has yet, and those before it had been freed before it.
+/// Removes segments that were free when power was lost, and lost their new names with it. A recycled segment has a
+/// number in its header that no segment has yet; all segments before it were freed earlier.
 pub(super) fn remove_freed(dir: &Path) -> Result<(), WalError> {
     let segments = list(dir)?;
     let Some((newest, _)) = segments.last().cloned() else { return Ok(()) };
@@ -117,7 +120,7 @@ pub(super) fn remove_freed(dir: &Path) -> Result<(), WalError> {
     for (at, (_, path)) in segments.iter().enumerate() {
         let mut header = [0; frame::HEADER];
         let read = File::open(path).and_then(|file| file.read_exact_at(&mut header, 0));
-        // One that cannot be read, or is no segment, is for who reads them all.
+        // A file that cannot be read or is not a segment is reported by the reader of the log.
         if read.is_ok() && frame::parse_header(&header).is_ok_and(|number| number > newest) {
             last_freed = Some(at);
         }
@@ -129,7 +132,7 @@ pub(super) fn remove_freed(dir: &Path) -> Result<(), WalError> {
     sync_dir(dir)
 }
 
-/// Turns a segment that nobody needs into a spare.
+/// Turns an unused segment into a spare, or deletes it.
 pub(super) fn retire(
     dir: &Path,
     sequence: u64,
@@ -146,12 +149,12 @@ pub(super) fn retire(
     Ok(Some(spare))
 }
 
-/// Makes names durable.
+/// Makes file names durable.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), WalError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| WalError::io(dir, &error))
 }
 
-/// Notes which entries a segment holds.
+/// Records which entries a segment holds.
 pub(super) fn note(contents: &mut Contents, shard: ShardId, record: &Record) {
     if let Record::Entry(entry) = record {
         let highest = contents.entry(shard).or_default();

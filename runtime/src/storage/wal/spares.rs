@@ -1,71 +1,71 @@
-//! Files that wait to become segments.
+//! Spare files, which become segments.
 //!
-//! A segment is written out before it is used, which costs as much as what is then written into it. So what is freed is
-//! kept, as many as were in use at once of late; and where none is left, the next is made while the present one fills.
+//! A segment is written out before use, which costs as much as the later writes. So freed files are kept, as many as
+//! were recently in use at once. Without a spare, the next one is created while the current segment fills.
 
 use std::path::{Path, PathBuf};
 use std::thread::{Builder, JoinHandle};
 
-use super::handle::WalError;
+use super::error::WalError;
 use super::segment;
 
-/// Kept whatever was needed of late.
+/// Spares that are always kept.
 const KEPT_MIN: usize = 2;
-/// Bytes of them at most.
+/// Bytes of spares at most.
 const KEPT_BYTES_MAX: u64 = 1 << 30;
-/// Parts of a segment that are full when the next one's file is made.
+/// The next file is created when one part in this many of the segment is full.
 const MADE_AT: u64 = 2;
-/// Rotations over which a need that has passed is forgotten.
+/// Rotations over which the number of needed spares decays.
 const FORGOTTEN_OVER: usize = 8;
 
 /// The files.
 pub(super) struct Spares {
     dir: PathBuf,
-    /// Of a segment.
+    /// Size of a segment.
     bytes: u64,
     paths: Vec<PathBuf>,
-    /// Segments in use at once, as far as it is remembered.
+    /// Segments recently in use at once.
     needed: usize,
     making: Option<JoinHandle<Option<PathBuf>>>,
 }
 
 impl Spares {
-    /// Those in the directory.
+    /// Opens the spares in the directory.
     pub(super) fn open(dir: &Path, bytes: u64) -> Result<Self, WalError> {
         segment::remove_unfinished(dir)?;
         Ok(Self { dir: dir.to_owned(), bytes, paths: segment::spares(dir)?, needed: 0, making: None })
     }
 
-    /// One for the next segment, if there is any or one is being made.
+    /// A spare for the next segment, if there is one or one is being created.
     pub(super) fn take(&mut self) -> Option<PathBuf> {
         let made = || self.making.take().and_then(|making| making.join().ok().flatten());
         self.paths.pop().or_else(made)
     }
 
-    /// The open segment, number `sequence`, is written up to `at`: makes the next one's file in good time.
+    /// The open segment `sequence` is written up to `at`: creates the next spare in time.
     pub(super) fn filled(&mut self, sequence: u64, at: u64) {
         if at < self.bytes / MADE_AT || !self.paths.is_empty() || self.making.is_some() {
             return;
         }
         let (dir, bytes) = (self.dir.clone(), self.bytes);
-        // Without it the next segment is made when it is needed, which then says why it cannot be.
+        // If this fails, the next segment is created on demand and reports the error.
         let make = move || segment::make_spare(&dir, sequence, bytes).ok();
         self.making = Builder::new().name("troupe-spare".to_owned()).spawn(make).ok();
     }
 
-    /// A segment has begun, and so many are in use with it.
+    /// A segment has begun; `used` segments are in use.
     pub(super) fn begun(&mut self, used: usize) {
         let forgetting = self.needed - self.needed.div_ceil(FORGOTTEN_OVER);
         self.needed = used.max(forgetting);
         if self.paths.len() > self.most()
             && let Some(surplus) = self.paths.pop()
         {
-            // It is looked for again when the log is opened.
+            // A file that stays is found again when the log is opened.
             let _ = std::fs::remove_file(surplus);
         }
     }
 
-    /// Takes the file of a segment that nobody needs.
+    /// Takes the file of an unused segment.
     pub(super) fn keep(&mut self, sequence: u64, path: &Path) -> Result<(), WalError> {
         let keep = self.paths.len() < self.most();
         self.paths.extend(segment::retire(&self.dir, sequence, path, keep)?);
@@ -80,7 +80,7 @@ impl Spares {
 
 impl Drop for Spares {
     fn drop(&mut self) {
-        // Nothing is left at work in a directory that is closed.
+        // No thread may work in the directory of a closed log.
         if let Some(making) = self.making.take() {
             let _ = making.join();
         }
@@ -102,7 +102,7 @@ mod tests {
         names
     }
 
-    /// A segment's file as it is when nobody needs it any more.
+    /// The file of an unused segment.
     fn used(dir: &Path, sequence: u64) -> PathBuf {
         segment::create(dir, sequence, BYTES, None).unwrap().path
     }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_made_ahead_is_left_to_whoever_needs_it() {
+    fn a_spare_that_cannot_be_created_ahead_is_created_on_demand() {
         let dir = tempfile::tempdir().unwrap();
         let mut spares = Spares::open(dir.path(), BYTES).unwrap();
         std::fs::remove_dir(dir.path()).unwrap();

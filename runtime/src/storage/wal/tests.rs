@@ -1,4 +1,4 @@
-//! The log as a disk may leave it.
+//! The log in all states in which a disk may leave it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ fn a_flipped_bit_in_the_middle_damages_the_group_it_hits_and_is_located() {
     append(&wal, 3, vec![entry(1, 8)]).unwrap();
     wal.close();
     let whole = std::fs::read(&segment).unwrap();
-    // In the body the head still tells whose it was; in the head nobody can.
+    // Damage in the body leaves the group known by the head; damage in the head does not.
     for (at, damaged) in [(start + 40, vec![2]), (start + 6, vec![1, 3])] {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
@@ -98,7 +98,7 @@ fn a_flipped_bit_in_the_middle_damages_the_group_it_hits_and_is_located() {
 }
 
 #[test]
-fn a_replica_under_a_new_id_owes_nothing_to_damage_before_it() {
+fn a_replica_under_a_new_id_is_not_bound_by_earlier_damage() {
     let dir = tempfile::tempdir().unwrap();
     let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
     append(&wal, 1, vec![entry(1, 8)]).unwrap();
@@ -152,7 +152,7 @@ fn segments_are_recycled_behind_the_cuts_and_no_idle_group_is_forgotten() {
 }
 
 #[test]
-fn a_group_that_says_little_holds_back_no_segment_that_a_checkpoint_covers() {
+fn a_mostly_idle_group_pins_no_segment_that_a_checkpoint_covers() {
     for covered in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
@@ -193,7 +193,7 @@ fn no_segment_is_freed_while_a_group_is_read_and_what_is_written_meanwhile_is_no
     assert!(segments() < 6, "{} after it was read", segments());
 }
 
-/// Whether a log holds of a group all of it, or what is behind an entry that a checkpoint covers.
+/// Whether a log holds all of a group, or everything after an entry that a checkpoint covers.
 fn holds(found: &GroupLog, model: &GroupLog, covered: Option<(u64, u64)>) -> bool {
     let mut cut = model.clone();
     if found.cut.0 <= covered.map_or(0, |covered| covered.0) {
@@ -253,7 +253,7 @@ fn any_history_reads_back_as_the_fold_of_its_records() {
                 );
             }
             if draw(60) == 0 {
-                // Dies without a close.
+                // Ends without a close.
                 let (next, recovered) = Wal::open(dir.path(), &config()).unwrap();
                 assert_eq!(recovered.groups.len(), model.len());
                 for (shard, group) in &mut model {
@@ -273,7 +273,7 @@ fn any_history_reads_back_as_the_fold_of_its_records() {
     }
 }
 
-/// A follower that was held up takes in one turn whatever its leader could send meanwhile.
+/// A follower that was frozen accepts in one turn everything that its leader sent meanwhile.
 #[test]
 fn what_is_appended_at_once_is_read_back_however_much_it_is() {
     let dir = tempfile::tempdir().unwrap();
@@ -291,7 +291,7 @@ fn what_is_appended_at_once_is_read_back_however_much_it_is() {
 }
 
 #[test]
-fn damage_at_the_end_of_what_was_written_is_no_shorter_log() {
+fn damage_at_the_end_of_the_written_part_is_not_read_as_a_shorter_log() {
     let dir = tempfile::tempdir().unwrap();
     let (wal, _) = Wal::open(dir.path(), &config()).unwrap();
     append(&wal, 1, vec![entry(1, 8)]).unwrap();
@@ -303,7 +303,7 @@ fn damage_at_the_end_of_what_was_written_is_no_shorter_log() {
     assert!(read.as_ref().is_err_and(|error| error.to_string().contains("unreadable")), "{read:?}");
 }
 
-/// A segment's file is given its next number before it is given its next name, and directories are written when they are.
+/// A segment's file gets its next number before its next name, and directories are written at any time.
 #[test]
 fn a_file_that_lost_power_between_two_lives_keeps_no_node_from_starting() {
     let dir = tempfile::tempdir().unwrap();
@@ -314,7 +314,7 @@ fn a_file_that_lost_power_between_two_lives_keeps_no_node_from_starting() {
     append(&wal, 1, vec![Record::Cut { index: 30, term: 1 }]).unwrap();
     wal.close();
     let (newest, _) = segment::list(dir.path()).unwrap().pop().unwrap();
-    // Two that were freed have their old names again, and one of them was to be the next.
+    // Two freed files have their old names again; one of them was about to become the next segment.
     for sequence in [1, 2] {
         let name = |kind: &str| dir.path().join(format!("{kind}-{sequence:016x}"));
         std::fs::rename(name("spare"), name("wal")).unwrap();

@@ -1,14 +1,14 @@
-//! What a crash leaves of frames that were written and not synced, for a simulated disk.
+//! The frames that survive a crash without a sync, for a simulated disk.
 
-use super::frame::{self, Found};
+use super::frame::{self, Parsed};
 use crate::address::ShardId;
 use crate::storage::Record;
 
-/// Records that are read back when of the bytes of these appends only the first so many, as `keep` says of all, reached
-/// the disk.
+/// Records that are read back if only a first part of these appends' bytes reached the disk. `keep` maps the total
+/// number of bytes to the number that survives.
 ///
 /// # Errors
-/// Bytes that are not what was written.
+/// The surviving bytes do not decode to what was written.
 pub(crate) fn survivors(
     tail: &[(ShardId, &[Record])],
     keep: impl FnOnce(usize) -> usize,
@@ -19,7 +19,7 @@ pub(crate) fn survivors(
     }
     bytes.truncate(keep(bytes.len()));
     let (mut out, mut at) = (Vec::new(), 0);
-    while let Found::Frame { shard, body, next } = frame::look(&bytes, at, 1) {
+    while let Parsed::Frame { shard, body, next } = frame::look(&bytes, at, 1) {
         out.extend(frame::records(body)?.into_iter().map(|record| (shard, record)));
         at = next;
     }

@@ -1,4 +1,4 @@
-//! The thread that writes.
+//! The writer thread.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt as _;
@@ -9,21 +9,22 @@ use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use super::config::{Sync, WalConfig};
+use super::error::WalError;
 use super::facts::Facts;
 use super::frame;
-use super::handle::{Counters, Done, Job, WalError};
-use super::recover::{Contents, Place, Read, Recovered};
-use super::segment;
+use super::job::{Counters, Done, Job};
+use super::recover::{Place, Read, Recovered};
+use super::segment::{self, Contents};
 use super::spares::Spares;
 use crate::address::ShardId;
 use crate::planted::Bug;
 use crate::storage::Record;
 
-/// Appends written and synced together at most.
+/// Appends written and synced together.
 const BATCH_MAX: usize = 1_024;
-/// Bytes of a batch's buffer that are kept for the next.
+/// Bytes of the batch buffer that are kept for the next batch.
 const BUFFER_KEPT: usize = 4 << 20;
-/// Full segments beyond which a group that a checkpoint covers gives up the entries that hold back the oldest.
+/// Full segments that are kept; a group that pins an older one drops its entries up to its checkpoint.
 const OLDER_KEPT: usize = 4;
 
 pub(super) struct Writer {
@@ -35,16 +36,16 @@ pub(super) struct Writer {
     older: Vec<(u64, PathBuf, Contents)>,
     groups: BTreeMap<ShardId, Facts>,
     spares: Spares,
-    /// Of the last batch, empty: memory that is there already.
+    /// The empty buffer of the last batch, for reuse.
     buffer: Vec<u8>,
-    /// Shared with each that reads segments.
+    /// Shared with every reader of segments.
     readers: Arc<()>,
     counters: Arc<Counters>,
     failed: Option<WalError>,
 }
 
 impl Writer {
-    /// Begins a segment of its own behind those that were read.
+    /// Begins a new segment after those that were read.
     pub(super) fn open(
         dir: &Path,
         config: &WalConfig,
@@ -70,7 +71,7 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Works until it is told to end.
+    /// Runs until it gets [`Job::Close`].
     pub(super) fn run(mut self, queue: &Receiver<Job>) {
         let mut closing = false;
         while !closing {
@@ -85,7 +86,7 @@ impl Writer {
                         dones.push(done);
                     }
                     Job::Covered(shard, index, term) => {
-                        // A group that is begun anew in this batch forgets it, which the next checkpoint mends.
+                        // A group that is reset in this batch loses the mark; the next checkpoint sets it again.
                         if let Some(facts) = self.groups.get_mut(&shard)
                             && index > facts.covered.0
                         {
@@ -102,7 +103,7 @@ impl Writer {
                     next = queue.try_recv().ok();
                 }
             }
-            // The outcome goes to whoever appended; a failure stays with the writer for the next ones.
+            // The callbacks get the outcome; the writer keeps a failure for later appends.
             let _ = self.flush(&mut batch, &mut dones);
         }
     }
@@ -119,7 +120,7 @@ impl Writer {
         if let Err(error) = &outcome
             && self.failed.is_none()
         {
-            // After a failed sync the kernel may have dropped the pages: nothing written later could be trusted.
+            // After a failed sync the kernel may have dropped the pages, so later writes could not be trusted.
             tracing::error!(%error, "the write-ahead log has stopped");
             self.failed = Some(WalError::Failed(error.to_string()));
         }
@@ -141,7 +142,8 @@ impl Writer {
             frame::push(&mut buffer, sequence, *shard, records);
             let room = self.open.as_ref().map_or(0, |open| open.bytes.saturating_sub(open.at));
             if (buffer.len() + frame::HEAD) as u64 > room {
-                // Frames are sealed with their segment's number: this one belongs to the next.
+                // Checksums of a frame are seeded with its segment's number, so it must be encoded again for the next
+                // segment.
                 buffer.truncate(before);
                 self.put(&buffer)?;
                 buffer.clear();
@@ -192,7 +194,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends the open segment and begins the next with what must be known of every group.
+    /// Ends the open segment and begins the next one with the base record of every group.
     fn rotate(&mut self) -> Result<(), WalError> {
         if let Some(open) = &self.open {
             let mut end = Vec::new();
@@ -215,8 +217,7 @@ impl Writer {
         self.sync()
     }
 
-    /// A group that says little would hold back the segments of those that say much: the next segment begins behind its
-    /// checkpoint.
+    /// A mostly idle group would pin the oldest segment: the next base record cuts its log at its checkpoint.
     fn give_up(&mut self) {
         let far = self.older.len().saturating_sub(OLDER_KEPT);
         for (_, _, contents) in &self.older[..far] {
@@ -230,7 +231,7 @@ impl Writer {
         }
     }
 
-    /// Frees the oldest segments whose entries are all behind their groups' cuts.
+    /// Frees the oldest segments without entries after their groups' cuts.
     fn retire(&mut self) -> Result<(), WalError> {
         if Arc::strong_count(&self.readers) > 1 {
             return Ok(());

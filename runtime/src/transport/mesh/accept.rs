@@ -1,7 +1,7 @@
-//! Connections from peers: bounded, timed, authenticated, and only then handed over.
+//! Connections from peers: bounded, with a timeout, authenticated, and then handed over.
 //!
-//! The node with the lower number dials for sessions. A connection from a node with a higher one is a knock: it carries
-//! nothing, and says that the peer is there and waits to be dialled.
+//! The node with the lower number dials for sessions. A connection from a node with a higher number is a knock: it
+//! carries no data, and means that the peer is reachable and waits to be dialled.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use super::link::{Link, Links, Stage};
 use super::stream::{Counted, MeshStream};
 use super::tls::{Tls, name_of, session_number};
 
-/// Accepts for as long as the node runs.
+/// Accepts connections while the node runs.
 pub(super) async fn accept(
     links: Arc<Links>,
     listener: TcpListener,
@@ -29,7 +29,7 @@ pub(super) async fn accept(
     let complaints = Arc::new(Mutex::new(Complaints::default()));
     loop {
         let Ok((stream, from)) = listener.accept().await else {
-            // Out of file descriptors, most likely: others will be freed.
+            // Probably out of file descriptors, which will be freed.
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             continue;
         };
@@ -66,17 +66,17 @@ pub(super) async fn accept(
     }
 }
 
-/// Connections that authenticate, by address.
+/// Number of connections that authenticate, by address.
 type Seats = Arc<Mutex<BTreeMap<IpAddr, u16>>>;
 
-/// One of them.
+/// One such connection.
 struct Seat {
     seats: Seats,
     from: IpAddr,
 }
 
 impl Seat {
-    /// One more of this address, unless it has as many as it may have.
+    /// Counts one more connection of this address; `None` at the bound.
     fn take(seats: &Seats, from: IpAddr, max: u16) -> Option<Self> {
         let mut taken = seats.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(from).or_default();
@@ -100,9 +100,9 @@ impl Drop for Seat {
     }
 }
 
-/// Makes way for a new connection. The peer dials because it has no session, so what is left of one here is half open
-/// and says nothing more. One that goes on speaking belongs to somebody else: a node that was given the peer's
-/// certificate by mistake must not break the sessions of the one it belongs to.
+/// Ends an old session for a new connection. The peer dials because it has no session, so a session here is half open
+/// and silent. A session that is still active belongs to another node: a node with the peer's certificate by mistake
+/// must not break the rightful node's sessions.
 async fn replace(links: &Links, link: &Link) -> Result<(), String> {
     let arrived = links.clock.mono();
     let beat = links.config.heartbeat_every;
@@ -111,10 +111,13 @@ async fn replace(links: &Links, link: &Link) -> Result<(), String> {
     if tokio::time::timeout(beat * 3, ended).await.is_ok() {
         return Ok(());
     }
-    // What was on its way when the peer dialled may have arrived within one heartbeat.
+    // Frames in transit when the peer dialled arrive within one heartbeat.
     let late = arrived.saturating_add(u64::try_from(beat.as_micros()).unwrap_or(u64::MAX));
     if link.heard_at().is_some_and(|heard| heard > late) {
-        return Err(format!("it has the certificate of {:?}, whose session is alive", link.peer.name));
+        return Err(format!(
+            "it has the certificate of {:?}, and that node has an active session",
+            link.peer.name
+        ));
     }
     links.end(link, "the peer opened a new connection");
     Ok(())
@@ -122,7 +125,7 @@ async fn replace(links: &Links, link: &Link) -> Result<(), String> {
 
 fn refused(complaints: &Mutex<Complaints>, from: IpAddr, error: &str) {
     let mut complaints = complaints.lock().unwrap_or_else(PoisonError::into_inner);
-    // A node's port is another each time, its address is not.
+    // A node's port changes, its address does not.
     let worth_a_line = complaints.note(&format!("{from}: {error}"));
     if let Some(count) = worth_a_line {
         tracing::warn!(%from, error, count, "a connection to the mesh was refused");

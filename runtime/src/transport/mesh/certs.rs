@@ -1,4 +1,4 @@
-//! A development authority and a certificate for each node, made when there are none.
+//! A development authority and a certificate for each node, created if missing.
 
 use std::fs;
 use std::io;
@@ -17,47 +17,47 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-/// The authorities that are trusted, the newest first. What is signed here is signed by the one that the key belongs to.
+/// The trusted authorities, the newest first. New certificates are signed by the one that the local key belongs to.
 pub(super) const TRUSTED: &str = "ca.pem";
 /// The newest authority's key.
 const AUTHORITY_KEY: &str = "ca.key";
-/// How long certificates are valid, in days.
+/// Validity of certificates, in days.
 const AUTHORITY_DAYS: i64 = 3_650;
 const NODE_DAYS: i64 = 397;
 
-/// Why there are no certificates.
+/// An error of creating or reading certificates.
 #[derive(Debug, thiserror::Error)]
 pub enum CertError {
-    /// The disk.
+    /// The disk failed.
     #[error("certificates in {0}: {1}")]
     Io(String, io::Error),
-    /// The generator.
+    /// A certificate could not be generated.
     #[error("a certificate could not be made: {0}")]
     Make(#[from] rcgen::Error),
-    /// The authority's key is not here.
-    #[error("{0} is not there: only where the authority's key is can certificates be made")]
+    /// The authority's key is missing.
+    #[error("{0} is missing: certificates can only be made where the authority's key is")]
     NoAuthority(String),
-    /// Nothing to retire.
+    /// There is only one authority.
     #[error("{0} holds one authority: `troupe certs rotate --authority` makes the next one first")]
     OneAuthority(String),
-    /// The authority's key is none of a trusted authority.
+    /// The authority's key belongs to no trusted authority.
     #[error(
         "{0} belongs to none of the authorities in ca.pem: put the key of one of them there, or its certificate into ca.pem"
     )]
     NotTrusted(String),
-    /// Whoever has this certificate would be locked out.
+    /// The node with this certificate would be locked out.
     #[error(
         "{0} is not signed by the authority that is to stay ({1}): `troupe certs rotate` first, or remove the file if \
          that node is gone for good"
     )]
     SignedByAnother(String, String),
-    /// The directory holds certificates, but none for this node.
+    /// The directory holds certificates, but not for this node.
     #[error("{0} has no certificate for node {1:?}: add NAME.pem and NAME.key signed by its authority")]
     Missing(String, String),
 }
 
-/// Makes `dir` with an authority and one certificate for each node, unless it is there. Safe when several processes do
-/// it at once: the directory appears whole, and the first one wins.
+/// Creates `dir` with an authority and one certificate for each node, unless it exists. Safe for several processes at
+/// once: the directory appears complete, and the first one wins.
 ///
 /// # Errors
 /// See [`CertError`].
@@ -99,7 +99,7 @@ fn make(dir: &Path, cluster: &str, nodes: &[String]) -> Result<(), CertError> {
     fs::set_permissions(dir, closed).map_err(|error| CertError::Io(dir.display().to_string(), error))
 }
 
-/// New certificates for nodes, from the authority at hand. Running nodes take them up by themselves.
+/// Creates new certificates for nodes with the local authority key. Running nodes reload them.
 ///
 /// # Errors
 /// See [`CertError`].
@@ -108,8 +108,8 @@ pub fn rotate_nodes(dir: &Path, nodes: &[String]) -> Result<(), CertError> {
     nodes.iter().try_for_each(|node| issue(dir, &issuer, node))
 }
 
-/// A new authority. The ones before it stay trusted until [`retire_authorities`], so that nodes can get certificates of
-/// the new one in any order.
+/// Creates a new authority. Earlier ones stay trusted until [`retire_authorities`], so that nodes can get new
+/// certificates in any order.
 ///
 /// # Errors
 /// See [`CertError`].
@@ -118,13 +118,13 @@ pub fn rotate_authority(dir: &Path, cluster: &str) -> Result<(), CertError> {
     let trusted = read(dir, TRUSTED)?;
     let key = KeyPair::generate()?;
     let new = authority(cluster)?.self_signed(&key)?.pem();
-    // Trusted before it signs anything.
+    // The authority is trusted before it signs anything.
     write(dir, TRUSTED, &format!("{new}{trusted}"))?;
     write(dir, AUTHORITY_KEY, &key.serialize_pem())
 }
 
-/// Ends the trust in every authority but the one whose key is here. A certificate that another one signed would be
-/// refused from then on, so none may be left.
+/// Ends the trust in every authority but the one with the local key. Certificates of other authorities would then be
+/// refused, so there may be none left.
 ///
 /// # Errors
 /// See [`CertError`].
@@ -142,13 +142,13 @@ pub fn retire_authorities(dir: &Path) -> Result<(), CertError> {
     write(dir, TRUSTED, &stays)
 }
 
-/// Whether certificates can be made here.
+/// Whether certificates can be created here.
 #[must_use]
 pub fn authority_at_hand(dir: &Path) -> bool {
     dir.join(AUTHORITY_KEY).exists()
 }
 
-/// The nodes that have a certificate here, by name.
+/// Names of the nodes with a certificate here.
 ///
 /// # Errors
 /// See [`CertError`].
@@ -173,8 +173,8 @@ fn authorities(dir: &Path) -> Result<Vec<String>, CertError> {
     Ok(trusted.split(END).filter_map(block).collect())
 }
 
-/// The authority that a key belongs to. It need not be the first: a rotation that was cut off has trusted one whose key was
-/// never kept.
+/// The authority that a key belongs to. It may not be the first: an interrupted rotation has trusted an authority
+/// without storing its key.
 fn own_authority(dir: &Path, key: &KeyPair) -> Result<String, CertError> {
     let owns = |pem: &String| {
         let Ok(certificate) = CertificateDer::from_pem_slice(pem.as_bytes()) else { return false };
@@ -185,14 +185,14 @@ fn own_authority(dir: &Path, key: &KeyPair) -> Result<String, CertError> {
     authorities(dir)?.into_iter().find(owns).ok_or_else(not_trusted)
 }
 
-/// The authority at hand, under the name that it gave itself.
+/// The local authority, under its own name.
 fn issuer(dir: &Path, key: String) -> Result<Issuer<'static, KeyPair>, CertError> {
     let key = KeyPair::from_pem(&key)?;
     let pem = own_authority(dir, &key)?;
     Ok(Issuer::from_ca_cert_pem(&pem, key)?)
 }
 
-/// Whether a node with this certificate is let in by those that trust this authority alone.
+/// Whether a certificate is accepted by nodes that trust only this authority.
 fn signed_by(certificate: &Path, authority: &str) -> Result<(), String> {
     let read = CertificateDer::from_pem_file(certificate).map_err(|error| error.to_string())?;
     let mut roots = RootCertStore::empty();
@@ -224,7 +224,7 @@ fn authority(cluster: &str) -> Result<CertificateParams, CertError> {
     Ok(authority)
 }
 
-/// From an hour ago, because clocks differ.
+/// Valid from an hour ago, because clocks differ.
 fn valid_for(params: &mut CertificateParams, days: i64) {
     let now = OffsetDateTime::now_utc();
     params.not_before = now - time::Duration::HOUR;
@@ -241,12 +241,12 @@ fn issue(dir: &Path, issuer: &Issuer<'_, KeyPair>, node: &str) -> Result<(), Cer
     params.extended_key_usages =
         vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     let certificate = params.signed_by(&key, issuer)?;
-    // The key first: a certificate says that its key is there.
+    // The key first: a certificate implies that its key exists.
     write(dir, &format!("{node}.key"), &key.serialize_pem())?;
     write(dir, &format!("{node}.pem"), &certificate.pem())
 }
 
-/// A certificate for a node that comes later, where the development authority is at hand.
+/// Creates the certificate of a later node, with the local authority key.
 fn issue_later(dir: &Path, node: &str) -> Result<(), CertError> {
     let missing = || CertError::Missing(dir.display().to_string(), node.to_owned());
     let key = fs::read_to_string(dir.join(AUTHORITY_KEY)).map_err(|_| missing())?;
@@ -258,7 +258,7 @@ fn write(dir: &Path, name: &str, text: &str) -> Result<(), CertError> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let fail = |error| CertError::Io(path.display().to_string(), error);
-    // A node that reads meanwhile finds the old file or the new one, whole.
+    // A node that reads at this time finds the old or the new file, complete.
     let mut file = options.open(&draft).map_err(fail)?;
     io::Write::write_all(&mut file, text.as_bytes()).and_then(|()| file.sync_all()).map_err(fail)?;
     fs::rename(&draft, &path).map_err(fail)
@@ -336,7 +336,8 @@ mod tests {
         signed_by(&certs.join("n2.pem"), &first).unwrap_err();
     }
 
-    /// The new authority is trusted before its key is kept: cut off between the two, the key at hand is the old one's.
+    /// The new authority is trusted before its key is stored: after an interruption in between, the local key is the
+    /// old one.
     #[test]
     fn a_rotation_that_was_cut_off_leaves_an_authority_that_signs_and_stays() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,11 +1,11 @@
-//! Which failures of a kind that repeats for ever are worth a line in the log.
+//! Rate limit of log lines about repeated failures.
 
 use std::collections::BTreeMap;
 
-/// Reasons told apart; any further ones count as one.
+/// Distinct reasons; further ones count as one.
 const REASONS_MAX: usize = 64;
-/// A reason is logged when it is new, and again at each power of two from here on: a peer with the wrong cookie tries
-/// for as long as it runs.
+/// A reason is logged when it is new, and at each power of two from this count on: a peer with a wrong cookie retries
+/// while it runs.
 const AGAIN_FROM: u64 = 16;
 
 /// Counts of failures, by reason.
@@ -16,7 +16,7 @@ pub(super) struct Complaints {
 }
 
 impl Complaints {
-    /// Counts a failure; gives its count when it is to be logged.
+    /// Counts a failure; returns its count if it is to be logged.
     pub(super) fn note(&mut self, why: &str) -> Option<u64> {
         let count = if let Some(count) = self.counts.get_mut(why) {
             count
@@ -35,12 +35,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_told_when_it_is_new_and_then_ever_more_seldom() {
+    fn a_reason_is_logged_when_it_is_new_and_then_less_and_less_often() {
         let mut complaints = Complaints::default();
-        let told: Vec<u64> = (0..100).filter_map(|_| complaints.note("cookie")).collect();
-        assert_eq!(told, [1, 16, 32, 64]);
+        let logged: Vec<u64> = (0..100).filter_map(|_| complaints.note("cookie")).collect();
+        assert_eq!(logged, [1, 16, 32, 64]);
         assert_eq!(complaints.note("authority"), Some(1), "another reason is news");
-        let told = (0..10_000).filter(|reason| complaints.note(&reason.to_string()).is_some()).count();
-        assert!(told < 100, "{told} lines for reasons that never repeat");
+        let lines = (0..10_000).filter(|reason| complaints.note(&reason.to_string()).is_some()).count();
+        assert!(lines < 100, "{lines} lines for reasons that never repeat");
     }
 }

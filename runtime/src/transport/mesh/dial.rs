@@ -1,7 +1,8 @@
-//! Connections to peers: tried again and again, with growing pauses, for as long as there is no session.
+//! Dialling of peers: repeated with growing pauses while a peer has no session.
 //!
-//! The node with the lower number dials, so that two sessions never cross. The other one knocks: it connects and hangs
-//! up, and the dialler cuts its pause short. A restarted node has its sessions within a round trip, whichever it is.
+//! The node with the lower number dials, so that two sessions never cross. The other node knocks: it connects and
+//! disconnects, and the dialler cuts its pause short. So a restarted node has its sessions within a round trip,
+//! whichever side it is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub(super) async fn dial(links: Arc<Links>, link: Arc<Link>, tls: Tls, server: A
     let mut pause = links.config.redial_min;
     let lasted = u64::try_from(links.config.redial_max.as_micros()).unwrap_or(u64::MAX);
     loop {
-        // What is there now is marked as seen: below, only a change counts.
+        // The current state is marked as seen: below, only a change counts.
         if *stage.borrow_and_update() != Stage::Up {
             let within = links.config.handshake_timeout;
             match attempt(&links, &link, &tls, &server).await {
@@ -41,7 +42,7 @@ pub(super) async fn dial(links: Arc<Links>, link: Arc<Link>, tls: Tls, server: A
                 return;
             }
             if links.clock.mono().saturating_sub(since) >= lasted {
-                // It was a good session: its loss is news, and the first try costs nothing.
+                // The session was stable: the first retry is immediate.
                 pause = links.config.redial_min;
                 continue;
             }
@@ -50,14 +51,14 @@ pub(super) async fn dial(links: Arc<Links>, link: Arc<Link>, tls: Tls, server: A
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = link.knocked.notified() => {}
-            // The peer has dialled meanwhile.
+            // The peer has dialled in the meantime.
             _ = stage.wait_for(|stage| *stage == Stage::Up) => {}
         }
         pause = (pause * 2).min(links.config.redial_max);
     }
 }
 
-/// Dials or knocks. A success says that the peer has accepted the connection, not that there is a session.
+/// Dials or knocks. A success means that the peer has accepted the connection, not that there is a session.
 async fn attempt(
     links: &Links,
     link: &Link,
@@ -85,10 +86,10 @@ async fn connect(links: &Links, link: &Link, tls: &Tls) -> Result<TlsStream<Coun
     tls.now().connector.connect(name, stream).await.map_err(|error| format!("TLS with {addr}: {error}"))
 }
 
-/// Waits for the peer to hang up: it has read our certificate by then, or says what is wrong with it.
+/// Waits for the peer to disconnect: by then it has checked our certificate or reported an error.
 async fn knock(mut stream: TlsStream<Counted>, within: Duration) -> Result<(), String> {
     match tokio::time::timeout(within, stream.read(&mut [0])).await {
-        // Hanging up without a farewell is how a stream is dropped.
+        // A dropped stream disconnects without a TLS close.
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
             Err(format!("TLS: the peer refused the connection: {error}"))
         }

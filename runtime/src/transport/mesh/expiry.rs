@@ -1,4 +1,4 @@
-//! For how long certificates are still valid, and when that is worth a word.
+//! Expiry of certificates, and when to warn about it.
 
 use std::path::Path;
 
@@ -9,29 +9,29 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::time::Timestamp;
 
-/// What is left of a certificate's time when nodes begin to say so.
+/// Remaining validity, in days, below which nodes warn.
 pub const WARN_DAYS: i64 = 14;
 const DAY_MS: i64 = 86_400_000;
 
-/// What a certificate says of itself.
+/// The content of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Certificate {
-    /// The file it is in.
+    /// Its file.
     pub file: String,
-    /// Whom it is of.
+    /// Its subject.
     pub subject: String,
-    /// The names it is valid for; none for an authority.
+    /// The names that it is valid for; empty for an authority.
     pub names: Vec<String>,
-    /// From when on it is valid.
+    /// Start of its validity.
     pub not_before: Timestamp,
-    /// Until when.
+    /// End of its validity.
     pub not_after: Timestamp,
-    /// Its serial number, in hexadecimal: two authorities may have the same name.
+    /// Its serial number in hexadecimal: two authorities may have the same name.
     pub serial: String,
 }
 
 impl Certificate {
-    /// Whole days left; negative when it has expired.
+    /// Whole days left; negative if it has expired.
     #[must_use]
     pub fn days_left(&self, now: Timestamp) -> i64 {
         let (until, now) = (self.not_after.0.cast_signed(), now.0.cast_signed());
@@ -42,7 +42,7 @@ impl Certificate {
 /// The certificates in a PEM file.
 ///
 /// # Errors
-/// A file that cannot be read, or holds something else; the text names it.
+/// The file cannot be read or has other content; the text names it.
 pub fn read_certificates(path: &Path) -> Result<Vec<Certificate>, String> {
     let fail = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
     let chain: Vec<CertificateDer<'_>> =
@@ -69,14 +69,14 @@ fn parse(path: &Path, certificate: &CertificateDer<'_>) -> Result<Certificate, S
     })
 }
 
-/// When something was said of a certificate that expires soon: once a day, from two weeks before on.
+/// Rate limit of expiry warnings: one a day, from two weeks before the expiry.
 #[derive(Debug, Default)]
 pub(super) struct Warned {
     at: Option<Timestamp>,
 }
 
 impl Warned {
-    /// What is to be said now of these, if anything.
+    /// The warning that is due now, if any.
     pub(super) fn say(&mut self, certificates: &[Certificate], now: Timestamp) -> Option<String> {
         let first = certificates.iter().min_by_key(|one| one.not_after)?;
         let left = first.days_left(now);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn two_weeks_before_the_first_expires_it_is_said_once_a_day() {
+    fn from_two_weeks_before_the_first_expiry_there_is_one_warning_a_day() {
         let both = [certificate(400), certificate(100)];
         let mut warned = Warned::default();
         let mut said = Vec::new();

@@ -1,8 +1,8 @@
-//! What a node knows of each peer, and the frames that go to and fro.
+//! Links to peers: sessions, flow control and frames.
 //!
-//! A session opens in two steps: it is *up* when ractor_cluster says that it is ready here, and *open* when a frame of
-//! it has come from the peer, which proves that the peer's side is up as well. Envelopes flow only while it is open, so
-//! none is sent to a side that does not know the session yet, and no credit is lost on it.
+//! A session opens in two steps. It is *up* when ractor_cluster reports it ready here. It is *open* when a frame of
+//! it has come from the peer, which proves that the peer's side is up as well. Envelopes flow only while it is open,
+//! so none is sent to a side that does not know the session yet, and no credit is lost on it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,23 +23,23 @@ use crate::transport::frame::{self, Beat, Head};
 use crate::transport::lanes::Lanes;
 use crate::transport::{Envelope, ReceiverSlot, SendError, TransportConfig};
 
-/// Of the credit, the part that bulk may have in flight, and the part after which a peer is told what was consumed: the
-/// first must be the larger, or bulk would wait for heartbeats.
+/// Shares of the credit: bulk in flight, and consumed bytes after which the peer gets an acknowledgement. The first
+/// must be larger, or bulk would wait for heartbeats.
 const BULK_SHARE: u32 = 4;
-const OWED_SHARE: u32 = 16;
+const ACK_SHARE: u32 = 16;
 
-/// A session that is ready.
+/// A ready session.
 #[derive(Clone)]
 pub(super) struct Session {
     pub(super) id: u64,
     pub(super) actor: ActorRef<NodeSessionMessage>,
     pub(super) postbox: ActorRef<FrameMessage>,
     pub(super) incarnation: u64,
-    /// Known to the two ends of the connection alone.
+    /// The session's number, known to its two ends only.
     pub(super) number: u64,
 }
 
-/// Where a link stands, for those who wait for a change.
+/// State of a link, for tasks that wait for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// No session.
@@ -57,9 +57,9 @@ struct Flow {
     /// Bytes sent in this session, and how many of them the peer has consumed.
     sent: u64,
     acked: u64,
-    /// Bytes consumed in this session, and how many of them the peer has been told.
+    /// Bytes consumed in this session, and how many of them were acknowledged.
     consumed: u64,
-    told: u64,
+    acknowledged: u64,
     heard: u64,
     rtt_us: Option<u64>,
     beat: Option<Beat>,
@@ -68,24 +68,24 @@ struct Flow {
     last_error: Option<String>,
 }
 
-/// One peer.
+/// The link to one peer.
 pub(super) struct Link {
     pub(super) peer: MeshPeer,
     lanes: Mutex<Lanes>,
     flow: Mutex<Flow>,
-    /// A frame of the peer's is being taken: the answers to it leave together.
+    /// A frame of the peer is being processed: its answers leave together.
     held: AtomicBool,
     pub(super) work: Notify,
     pub(super) stage: watch::Sender<Stage>,
-    /// The peer is there and has no session with us.
+    /// The peer is reachable and has no session with this node.
     pub(super) knocked: Notify,
     /// Failures since the last session.
     errors: Mutex<Complaints>,
-    /// Session number and incarnation that the node's receiver was told of.
+    /// Session number and incarnation last announced to the node's receiver.
     announced: Mutex<Option<(u64, u64)>>,
 }
 
-/// All peers of a node.
+/// The links of a node.
 pub(super) struct Links {
     pub(super) here: NodeId,
     pub(super) incarnation: u64,
@@ -95,7 +95,7 @@ pub(super) struct Links {
     pub(super) links: ArcSwap<BTreeMap<NodeId, Arc<Link>>>,
     /// Bytes written to the sockets of all peers.
     pub(super) sent: Arc<AtomicU64>,
-    /// Frames that were not even frames.
+    /// Frames that did not decode.
     pub(super) broken: AtomicU64,
 }
 
@@ -125,7 +125,7 @@ impl Link {
         Ok(())
     }
 
-    /// A session is ready. Returns the one it replaces.
+    /// Sets a ready session. Returns the one that it replaces.
     pub(super) fn up(&self, session: Session, now: u64) -> Option<Session> {
         self.lanes().clear();
         let mut flow = self.flow();
@@ -138,7 +138,7 @@ impl Link {
         before
     }
 
-    /// The session ended. True when it was the current one.
+    /// Ends a session. True if it was the current one.
     pub(super) fn down(&self, id: u64, why: &str) -> bool {
         let mut flow = self.flow();
         if flow.session.as_ref().is_none_or(|session| session.id != id) {
@@ -151,8 +151,8 @@ impl Link {
         true
     }
 
-    /// Tells the node's receiver what has changed since it was told last. It is asked for after every change, from
-    /// whichever task made it: what is told follows the link's state, never the order of the tasks.
+    /// Announces changes of the session to the node's receiver. Called after every change, from any task: the
+    /// announcement follows the link's state, not the order of the tasks.
     pub(super) fn announce(&self, slot: &ReceiverSlot) {
         let Some(receiver) = slot.get() else { return };
         let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,7 +173,7 @@ impl Link {
         *announced = now;
     }
 
-    /// A connection could not be made. A session that opens makes every reason news again.
+    /// Records a failed connection. After a session has opened, every reason is logged again.
     pub(super) fn failed(&self, why: String) {
         let worth_a_line = self.errors().note(&why);
         if let Some(count) = worth_a_line {
@@ -185,8 +185,8 @@ impl Link {
         }
     }
 
-    /// Asks for a heartbeat to be sent, by itself where the peer would hear of nothing else; false when the peer has been
-    /// silent for too long.
+    /// Schedules a heartbeat; sends it alone if no other frame was sent. False if the peer has been silent for too
+    /// long.
     pub(super) fn beat(&self, now: u64, silent_max: u64) -> bool {
         let mut flow = self.flow();
         if flow.session.is_none() {
@@ -196,7 +196,7 @@ impl Link {
             return false;
         }
         flow.beat.get_or_insert(Beat::Ping(now));
-        // While others speak, it goes with what they say.
+        // Otherwise it goes with the next frame.
         let silent = !std::mem::take(&mut flow.said);
         drop(flow);
         if silent {
@@ -209,7 +209,7 @@ impl Link {
         self.flow().session.clone()
     }
 
-    /// The next frame to send, if there is anything to say and credit to say it.
+    /// The next frame to send, if there is content and credit for it.
     pub(super) fn next_frame(
         &self,
         here: NodeId,
@@ -219,7 +219,7 @@ impl Link {
         let mut flow = self.flow();
         let session = flow.session.clone()?;
         let ahead = flow.sent - flow.acked;
-        // Bulk leaves most of the credit to others, which would else wait behind all of it.
+        // Bulk may use only a part of the credit; otherwise all other lanes would wait behind it.
         let with_bulk = ahead < u64::from(config.credit_bytes / BULK_SHARE);
         let envelopes = if ahead < u64::from(config.credit_bytes) && flow.open {
             self.lanes().take(config.frame_bytes_max as usize, with_bulk)
@@ -227,11 +227,11 @@ impl Link {
             Vec::new()
         };
         let beat = flow.beat.take();
-        let owed = flow.consumed - flow.told > u64::from(config.credit_bytes / OWED_SHARE);
-        if envelopes.is_empty() && beat.is_none() && !owed {
+        let ack_due = flow.consumed - flow.acknowledged > u64::from(config.credit_bytes / ACK_SHARE);
+        if envelopes.is_empty() && beat.is_none() && !ack_due {
             return None;
         }
-        flow.told = flow.consumed;
+        flow.acknowledged = flow.consumed;
         flow.said = true;
         let count = u32::try_from(envelopes.len()).unwrap_or(u32::MAX);
         flow.sent += envelopes.iter().map(|envelope| envelope.len() as u64).sum::<u64>();
@@ -242,7 +242,7 @@ impl Link {
         Some((session, frame::encode(&head, &envelopes)))
     }
 
-    /// Takes a frame's head; false when it belongs to another session.
+    /// Takes a frame's head; false if it is of another session.
     fn heard(&self, head: &Head, bytes: u64, now: u64) -> bool {
         let mut flow = self.flow();
         if flow.session.as_ref().is_none_or(|session| session.number != head.session) {
@@ -263,14 +263,13 @@ impl Link {
         true
     }
 
-    /// Holds back what is sent until the end of the guard, which lets all of it go, instead of a frame and a wake-up for
-    /// each answer to one frame.
+    /// Holds back sends until the guard is dropped, so that the answers to one frame leave in one frame.
     fn hold(&self) -> Held<'_> {
         self.held.store(true, Ordering::Release);
         Held(self)
     }
 
-    /// When the current session was last heard of; none without a session.
+    /// Time of the last frame in the current session; `None` without a session.
     pub(super) fn heard_at(&self) -> Option<u64> {
         let flow = self.flow();
         flow.session.as_ref().map(|_| flow.heard)
@@ -313,13 +312,13 @@ struct Held<'a>(&'a Link);
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.0.held.store(false, Ordering::Release);
-        // Also without an answer: the frame may have brought credit, a question, or bytes that are owed.
+        // Also without an answer: the frame may have brought credit or a ping, or an acknowledgement is due.
         self.0.work.notify_one();
     }
 }
 
 impl Links {
-    /// A line for the journal, once there is somebody who keeps one.
+    /// Writes a journal line once there is a receiver; logs it until then.
     pub(super) fn note(&self, subject: &str, change: &'static str, reason: String) {
         match self.slot.get() {
             Some(receiver) => receiver.noted(subject, change, reason),
@@ -327,7 +326,7 @@ impl Links {
         }
     }
 
-    /// Every peer.
+    /// All links.
     pub(super) fn all(&self) -> Arc<BTreeMap<NodeId, Arc<Link>>> {
         self.links.load_full()
     }
@@ -340,7 +339,7 @@ impl Links {
         self.links.load().values().find(|link| link.peer.name == name).cloned()
     }
 
-    /// A frame came through the postbox.
+    /// Takes a frame from the postbox.
     pub(super) fn arrived(&self, bytes: &[u8]) {
         let (head, body) = match frame::decode_head(bytes) {
             Ok(decoded) => decoded,
@@ -357,7 +356,7 @@ impl Links {
         let envelopes = match frame::decode_body(&head, body) {
             Ok(envelopes) => envelopes,
             Err(error) => {
-                // Envelopes are lost, so their order is broken: a new session starts afresh.
+                // Envelopes are lost, so their order is broken: a new session must start.
                 self.end(&link, &format!("a frame was refused: {error}"));
                 return;
             }

@@ -1,9 +1,9 @@
-//! The carrier between processes: ractor_cluster, used narrowly, over mutual TLS of our own.
+//! The transport between processes: ractor_cluster, used narrowly, over mutual TLS.
 //!
-//! One unnamed postbox actor on each node, in a process group, takes casts that carry whole frames. ractor_cluster's
-//! queues are unbounded, it notices no silent peer and never dials again: lanes, credits, heartbeats and redialling are
-//! here. Its own accept loop would wait for a silent client for ever, so connections are accepted, authenticated and
-//! checked here and then handed over.
+//! One unnamed postbox actor on each node, in a process group, receives casts that carry whole frames. ractor_cluster
+//! has unbounded queues, detects no silent peer and never redials: lanes, credits, heartbeats and redialling are
+//! implemented here. Its own accept loop would wait forever for a silent client. So connections are accepted,
+//! authenticated and checked here, and then handed over.
 
 mod accept;
 mod certs;

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use crate::address::NodeId;
 
-/// Another node.
+/// A peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeshPeer {
     /// Its number.
     pub node: NodeId,
     /// Its name, and its certificate's.
     pub name: String,
-    /// Where it listens.
+    /// Its address.
     pub addr: SocketAddr,
 }

@@ -1,4 +1,4 @@
-//! The one actor of a node that its peers know: it takes frames.
+//! The postbox: the one actor of a node that its peers address. It receives frames.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::link::Links;
 /// The process group in which peers find each other's postboxes.
 pub(super) const GROUP: &str = "troupe-postbox";
 
-/// The actor. It is never named: ractor_cluster unregisters a local actor when a peer with one of the same name dies.
+/// The actor. It has no name: ractor_cluster unregisters a local actor when a peer with one of the same name ends.
 pub(super) struct Postbox;
 
 impl Actor for Postbox {

@@ -1,8 +1,8 @@
-//! Which frame formats a node speaks, and which one two nodes agree on. Pure.
+//! The frame formats of a node, and the format that two nodes agree on. Pure.
 
 use crate::transport::frame::FORMAT;
 
-/// The oldest format that is still spoken: a cluster is upgraded node by node, so it is the previous version's newest.
+/// The oldest supported format: a cluster is upgraded node by node, so it is the newest of the previous version.
 const OLDEST: u8 = 1;
 
 /// A range of formats, both ends included.
@@ -13,10 +13,10 @@ pub(super) struct Speaks {
 }
 
 impl Speaks {
-    /// What this version speaks.
+    /// The formats of this version.
     pub(super) const HERE: Self = Self { oldest: OLDEST, newest: FORMAT };
 
-    /// The newest format that both speak.
+    /// The newest format that both nodes support.
     pub(super) fn agree(self, other: Self) -> Result<u8, String> {
         let (oldest, newest) = (self.oldest.max(other.oldest), self.newest.min(other.newest));
         if oldest <= newest {
@@ -30,7 +30,7 @@ impl Speaks {
 
     /// From a name: `v1`, or `v1-3`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let fail = || format!("the peer's frame formats {text:?} are no range such as v1 or v1-2");
+        let fail = || format!("the peer's frame formats {text:?} are not a range such as v1 or v1-2");
         let range = text.strip_prefix('v').ok_or_else(fail)?;
         let (oldest, newest) = range.split_once('-').unwrap_or((range, range));
         let number = |text: &str| text.parse::<u8>().ok().filter(|number| *number > 0);
@@ -43,7 +43,7 @@ impl Speaks {
 
 impl std::fmt::Display for Speaks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // One alone is written as versions before ranges wrote it.
+        // A single format is written as in versions before ranges.
         if self.oldest == self.newest {
             write!(f, "v{}", self.newest)
         } else {
@@ -69,7 +69,7 @@ mod tests {
             let (ours, theirs) = (Speaks::parse(ours).unwrap(), Speaks::parse(theirs).unwrap());
             match (ours.agree(theirs), agreed) {
                 (Ok(format), Ok(agreed)) => assert_eq!(format, agreed, "{ours} and {theirs}"),
-                (Err(said), Err(told)) => assert!(said.contains(told), "{said}"),
+                (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
                 (got, _) => panic!("{ours} and {theirs}: {got:?}"),
             }
             assert_eq!(Speaks::parse(&ours.to_string()), Ok(ours));

@@ -1,4 +1,4 @@
-//! The carrier, put together.
+//! The mesh: start and stop, and its list of peers.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -31,13 +31,13 @@ pub struct MeshSpec {
     pub here: NodeId,
     /// Its name, and its certificate's.
     pub name: String,
-    /// Different after each start.
+    /// Changes at each start.
     pub incarnation: u64,
     /// The cluster's shared secret. Never logged.
     pub cookie: String,
-    /// Where it listens.
+    /// Its listen address.
     pub listen: SocketAddr,
-    /// The others.
+    /// The other nodes.
     pub peers: Vec<MeshPeer>,
     /// Certificates: `ca.pem`, `NAME.pem`, `NAME.key`.
     pub certs: PathBuf,
@@ -45,21 +45,21 @@ pub struct MeshSpec {
     pub config: TransportConfig,
 }
 
-/// Why a mesh could not be started.
+/// An error of starting a mesh.
 #[derive(Debug, thiserror::Error)]
 pub enum MeshError {
-    /// Certificates that cannot be used.
+    /// The certificates cannot be used.
     #[error("certificates: {0}")]
     Certificates(String),
-    /// The address is taken or not ours.
+    /// The address is in use or not local.
     #[error("mesh address {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
-    /// ractor refused to start an actor.
+    /// ractor could not start an actor.
     #[error("the mesh's actors could not be started: {0}")]
     Spawn(String),
 }
 
-/// The running carrier. Dropping it ends its tasks; its actors end with their supervisor, or by [`Mesh::stop`].
+/// The running mesh. Dropping it ends its tasks; its actors end with their supervisor or by [`Mesh::stop`].
 pub struct Mesh {
     links: Arc<Links>,
     server: ActorRef<NodeServerMessage>,
@@ -71,8 +71,8 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    /// Listens, and begins to dial. Must be called within a tokio runtime; one mesh a process, because ractor's
-    /// registries are the process's.
+    /// Listens and starts to dial. Must be called within a tokio runtime. One mesh per process, because ractor's
+    /// registries are global.
     ///
     /// # Errors
     /// See [`MeshError`].
@@ -92,7 +92,7 @@ impl Mesh {
         });
         let fail = |error: ractor::SpawnErr| MeshError::Spawn(error.to_string());
         let (postbox, _) = Postbox::spawn(None, Postbox, links.clone()).await.map_err(fail)?;
-        // Its own listener, which ractor_cluster insists on, is on a port that nobody is told, behind the same TLS.
+        // ractor_cluster requires a listener of its own: it is on an unannounced local port, behind the same TLS.
         let server = NodeServer::new(
             0,
             spec.cookie,
@@ -112,8 +112,8 @@ impl Mesh {
         let mut tasks = JoinSet::new();
         tasks.spawn(watch::follow(links.clone(), changes));
         tasks.spawn(watch::beat(links.clone()));
-        let told = links.clone();
-        tasks.spawn(tls.clone().follow(move |change, reason| told.note("certificates", change, reason)));
+        let noted = links.clone();
+        tasks.spawn(tls.clone().follow(move |change, reason| noted.note("certificates", change, reason)));
         tasks.spawn(accept::accept(links.clone(), listener, tls.clone(), server.clone()));
         let mesh =
             Self { links, server, postbox: postbox.get_cell(), tls, peers: Mutex::default(), _tasks: tasks };
@@ -121,7 +121,7 @@ impl Mesh {
         Ok(Arc::new(mesh))
     }
 
-    /// Keeps sessions with these peers and no others. One that has moved is a new link.
+    /// Replaces the peers: sessions with all others end. A peer with a new address gets a new link.
     fn follow(&self, mut peers: Vec<MeshPeer>) {
         for peer in &mut peers {
             peer.addr = self.links.config.dial.get(&peer.name).copied().unwrap_or(peer.addr);
@@ -146,7 +146,7 @@ impl Mesh {
         self.links.links.store(Arc::new(links));
         for link in gone {
             running.remove(&link.peer.node);
-            self.links.end(&link, "the peer is no longer of this cluster, or has moved");
+            self.links.end(&link, "the peer was removed from this cluster, or has moved");
         }
         for link in fresh {
             let mut tasks = JoinSet::new();

@@ -1,4 +1,4 @@
-//! An authenticated connection as ractor_cluster takes it, and the socket under it.
+//! An authenticated connection in the form that ractor_cluster needs, and the socket under it.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use ractor_cluster::{BoxRead, BoxWrite, ClusterBidiStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A socket that counts what is written to it.
+/// A socket that counts the bytes written.
 pub(super) struct Counted {
     pub(super) stream: TcpStream,
     pub(super) sent: Arc<AtomicU64>,
@@ -81,12 +81,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> ClusterBidiStream for M
     }
 
     fn peer_label(&self) -> Option<String> {
-        // The one thing that ractor_cluster keeps of a stream and shows in its events.
+        // The only part of a stream that ractor_cluster keeps and shows in its events.
         Some(format!("{}/{:x}", self.name, self.number))
     }
 }
 
-/// Reads a label: the certificate's name and the session's number.
+/// Parses a label: the certificate's name and the session's number.
 pub(super) fn read_label(label: &str) -> Option<(&str, u64)> {
     let (name, number) = label.rsplit_once('/')?;
     Some((name, u64::from_str_radix(number, 16).ok()?))

@@ -1,5 +1,5 @@
-//! Mutual TLS: both sides show a certificate of the cluster's authority, and its name is the node's name. Files that
-//! change are read again while the node runs; sessions that are there stay, new ones use what is new.
+//! Mutual TLS: both sides present a certificate of the cluster's authority, which names the node. Changed files are
+//! reloaded while the node runs: existing sessions stay, new sessions use the new files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use super::certs::TRUSTED;
 use super::expiry::{Warned, read_certificates};
 use crate::time::Timestamp;
 
-/// Between looks at the files.
+/// Time between two checks of the files.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A node's two sides of TLS, as its files say now.
+/// Both sides of a node's TLS, from the current files.
 #[derive(Clone)]
 pub(super) struct Tls {
     files: Arc<[PathBuf; 3]>,
@@ -32,7 +32,7 @@ pub(super) struct Sides {
     pub(super) connector: TlsConnector,
 }
 
-/// What tells one version of the files from another.
+/// The version of the files.
 type Stamp = [Option<(SystemTime, u64)>; 3];
 
 impl Tls {
@@ -43,7 +43,7 @@ impl Tls {
         Ok(Self { files: Arc::new(files), node: node.into(), sides })
     }
 
-    /// What new sessions use.
+    /// The configuration for new sessions.
     pub(super) fn now(&self) -> Arc<Sides> {
         self.sides.load_full()
     }
@@ -53,7 +53,7 @@ impl Tls {
         [of(&self.files[0]), of(&self.files[1]), of(&self.files[2])]
     }
 
-    /// Why every peer will refuse this node, and say so in a log that nobody looks at here.
+    /// Why every peer would refuse this node; otherwise only the peers' logs would tell.
     fn of_another(&self) -> Option<String> {
         let own = certificates(&self.files[1]).ok()?;
         let known = name_of(own.first()?, std::iter::once(&*self.node)).is_some();
@@ -65,8 +65,8 @@ impl Tls {
         })
     }
 
-    /// Reads the files again whenever they have changed, and says when they are about to expire, for as long as the
-    /// node runs. `say` gets a change and its reason.
+    /// Reloads changed files and warns before certificates expire, while the node runs. `say` gets a change and its
+    /// reason.
     pub(super) async fn follow(self, say: impl Fn(&'static str, String)) {
         let (mut seen, mut warned, mut complained) = (self.stamp(), Warned::default(), String::new());
         if let Some(why) = self.of_another() {
@@ -92,7 +92,7 @@ impl Tls {
                         say("certificate_of_another", why);
                     }
                 }
-                // Certificate and key are two files: between them they do not fit, and are looked at again.
+                // Certificate and key are two files: between the two writes they do not match, and are checked again.
                 Err(why) if why != complained => {
                     complained.clone_from(&why);
                     say("certificates_unreadable", format!("{why}; what was read before stays in use"));
@@ -135,7 +135,7 @@ impl Sides {
     }
 }
 
-/// Which of the names a certificate was issued to.
+/// The name, of `names`, that a certificate was issued to.
 pub(super) fn name_of<'a>(
     certificate: &CertificateDer<'_>,
     mut names: impl Iterator<Item = &'a str>,
@@ -147,7 +147,7 @@ pub(super) fn name_of<'a>(
     })
 }
 
-/// A number for the session that both ends of a connection derive from its keys, and nobody else can.
+/// A session number that only the two ends of a connection can derive, from its keys.
 pub(super) fn session_number<Side>(connection: &rustls::ConnectionCommon<Side>) -> Result<u64, String> {
     let bytes = connection
         .export_keying_material([0_u8; 8], b"EXPORTER-troupe-session", None)

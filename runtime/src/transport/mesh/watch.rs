@@ -1,4 +1,4 @@
-//! What ractor_cluster reports of its sessions, and the tasks that act on it.
+//! Session events of ractor_cluster, and the tasks that act on them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use super::postbox::GROUP;
 use super::speaks::Speaks;
 use super::stream::read_label;
 
-/// How long the peer's postbox may take to appear in the process group after a session is ready.
+/// Time for the peer's postbox to appear in the process group after a session is ready.
 const POSTBOX_WITHIN: Duration = Duration::from_secs(3);
-/// How often sessions that do not become ready are looked for.
+/// Period of checks for sessions that do not become ready.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
-/// A session's change. At most a few for each connection, which the accept loop bounds.
+/// A change of a session. A few per connection, which the accept loop bounds.
 pub(super) enum Change {
     Opened(NodeServerSessionInformation),
     Ready(NodeServerSessionInformation),
     Gone(NodeServerSessionInformation),
 }
 
-/// Passes changes on.
+/// Forwards session events to a channel.
 pub(super) struct Events(pub(super) UnboundedSender<Change>);
 
 impl NodeEventSubscription for Events {
@@ -46,10 +46,10 @@ impl NodeEventSubscription for Events {
     }
 }
 
-/// Sessions that are not ready yet, with the time until which they may take.
+/// Sessions that are not ready yet, with their deadlines.
 type Pending = HashMap<u64, (tokio::time::Instant, ActorRef<NodeSessionMessage>)>;
 
-/// Follows sessions for as long as the node runs.
+/// Follows sessions while the node runs.
 pub(super) async fn follow(links: Arc<Links>, mut changes: UnboundedReceiver<Change>) {
     let mut pending = Pending::new();
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
@@ -71,7 +71,7 @@ pub(super) async fn follow(links: Arc<Links>, mut changes: UnboundedReceiver<Cha
                 }
             },
             now = sweep.tick() => {
-                // The peer has a valid certificate and says nothing, or less than it must.
+                // The peer has a valid certificate and does not complete the session.
                 for (until, actor) in pending.values() {
                     if now > *until {
                         actor.stop(Some("not ready in time".to_owned()));
@@ -103,7 +103,7 @@ async fn ready(links: &Arc<Links>, session: NodeServerSessionInformation) {
     if let Some(before) = link.up(current, links.clock.mono())
         && before.id != session.node_id
     {
-        // A half-open session of an earlier incarnation must not linger.
+        // A half-open session of an earlier incarnation must end.
         before.actor.stop(Some("replaced".to_owned()));
     }
     link.announce(&links.slot);
@@ -126,14 +126,14 @@ fn gone(links: &Links, session: &NodeServerSessionInformation, early: bool) {
     }
 }
 
-/// The peer whose certificate was shown.
+/// The peer named by the presented certificate.
 fn shown(links: &Links, session: &NodeServerSessionInformation) -> Option<Arc<Link>> {
     let (name, _) = read_label(&session.peer_addr)?;
     links.named(name)
 }
 
-/// The peer, its incarnation and the session's number, when its certificate and the name that it claims agree. Names
-/// are `name.incarnation@FORMATS`.
+/// The peer, its incarnation and the session's number, if its certificate and its claimed name agree. Names are
+/// `name.incarnation@FORMATS`.
 fn identify(links: &Links, session: &NodeServerSessionInformation) -> Result<(Arc<Link>, u64, u64), String> {
     let claimed = session.peer_name.as_ref().map_or("", |name| name.name.as_str());
     let (certified, number) =
@@ -145,7 +145,7 @@ fn identify(links: &Links, session: &NodeServerSessionInformation) -> Result<(Ar
     }
     Speaks::HERE.agree(Speaks::parse(speaks)?)?;
     let link = shown(links, session).ok_or("the peer is not configured")?;
-    let incarnation = incarnation.parse().map_err(|_| "the peer's incarnation is no number")?;
+    let incarnation = incarnation.parse().map_err(|_| "the peer's incarnation is not a number")?;
     Ok((link, incarnation, number))
 }
 
@@ -167,24 +167,24 @@ async fn find_postbox(node: u64) -> Option<ActorRef<FrameMessage>> {
     }
 }
 
-/// Sends frames to one peer for as long as the node runs.
+/// Sends frames to one peer while the node runs.
 pub(super) async fn write(links: Arc<Links>, link: Arc<Link>) {
     loop {
         link.work.notified().await;
-        // Whoever else has work now may have something to say as well: it joins the frame.
+        // Other tasks with work may send as well: their envelopes join this frame.
         tokio::task::yield_now().await;
         while let Some((session, bytes)) = link.next_frame(links.here, links.incarnation, &links.config) {
             if session.postbox.cast(FrameMessage(bytes)).is_err() {
                 session.actor.stop(Some("its postbox is gone".to_owned()));
                 break;
             }
-            // The session's own tasks get a turn: what arrives meanwhile joins the next frame.
+            // The session's own tasks get a turn: new envelopes join the next frame.
             tokio::task::yield_now().await;
         }
     }
 }
 
-/// Sends heartbeats and ends sessions of peers that have fallen silent.
+/// Sends heartbeats and ends sessions of silent peers.
 pub(super) async fn beat(links: Arc<Links>) {
     let mut every = tokio::time::interval(links.config.heartbeat_every);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -196,7 +196,7 @@ pub(super) async fn beat(links: Arc<Links>) {
             if !link.beat(now, silent_max) {
                 links.end(link, "the peer is silent");
             }
-            // The receiver is made after the carrier: what it has missed, it is told now.
+            // The receiver is created after the transport: earlier changes are announced now.
             link.announce(&links.slot);
         }
     }

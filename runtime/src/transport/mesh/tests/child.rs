@@ -1,4 +1,4 @@
-//! The program that a child runs: a node that does what it reads and writes what it sees.
+//! The program of a child process: a node that executes commands from its input and prints what it observes.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use crate::transport::{
     Envelope, Receiver, ReceiverSlot, SendError, ServiceCall, Transport as _, TransportConfig,
 };
 
-/// Where a child finds what it is.
+/// The environment variable with a child's settings.
 pub(super) const VARIABLE: &str = "TROUPE_TEST_MESH_NODE";
 
-/// What a child is.
+/// The settings of a child.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Program {
     pub(super) here: u16,
@@ -37,7 +37,7 @@ fn a_node_in_a_process_of_its_own() {
     tokio::runtime::Runtime::new().unwrap().block_on(run(program));
 }
 
-/// Lines are marked: the test harness writes to the same stream.
+/// Lines have a marker: the test harness writes to the same stream.
 fn say(line: &str) {
     println!("@{line}");
 }
@@ -60,7 +60,7 @@ impl Receiver for Eyes {
     }
 
     fn peer_up(&self, node: NodeId, incarnation: u64) {
-        // A new session starts to count afresh, as its sender does.
+        // The counter restarts with a new session, as the sender's does.
         say(&format!("up {} {incarnation}", node.0));
     }
 
@@ -92,7 +92,7 @@ async fn run(program: Program) {
     let mesh = Mesh::start(spec, Clock::start(), slot).await.unwrap();
     say("started");
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    // The end of the input is the end of the parent.
+    // The end of the input means that the parent has ended.
     while let Ok(Some(line)) = lines.next_line().await {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |at: usize| words[at].parse::<u64>().unwrap();

@@ -37,7 +37,7 @@ fn a_killed_node_is_missed_at_once_and_its_successor_is_welcome() {
     for (node, line) in [(0, "up 2 20"), (0, "up 3 30"), (1, "up 3 30"), (2, "up 1 10"), (2, "up 2 20")] {
         nodes[node].until(line);
     }
-    // The middle one dials one of its peers, and is dialled by the other.
+    // The middle node dials one of its peers and is dialled by the other.
     for incarnation in [21, 22] {
         nodes[1].kill();
         nodes[0].until("down 2");
@@ -98,7 +98,7 @@ fn a_slow_peer_is_sent_no_more_than_its_credit_and_catches_up_in_order() {
 }
 
 #[test]
-fn a_wrong_cookie_is_refused_said_and_troubles_nobody_else() {
+fn a_wrong_cookie_is_refused_and_logged_and_affects_no_other_node() {
     let mut world = World::new(3);
     let (mut one, mut three) = (world.start(1, 10), world.start(3, 30));
     one.until("up 3 30");
@@ -132,7 +132,7 @@ fn a_certificate_of_another_authority_or_another_node_is_refused() {
     one.until_error(2, "TLS");
     two.until_error(1, "TLS");
     world.certs = own;
-    // A certificate of the right authority that is another node's: n1's, shown by n2 as it dials n3.
+    // A certificate of the right authority for another node: n2 presents n1's when it dials n3.
     one.kill();
     two.kill();
     let stolen = world.copy_of_certs();

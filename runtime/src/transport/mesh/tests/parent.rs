@@ -1,4 +1,4 @@
-//! Starts children, tells them what to do and waits for what they see.
+//! Starts child processes, sends them commands and waits for their output.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -12,10 +12,10 @@ use super::child::{Program, VARIABLE};
 use crate::observe::PeerView;
 use crate::transport::TransportConfig;
 
-/// Longest wait for anything; the machine may be busy with other tests.
+/// Longest wait; the machine may be busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the nodes of a test have in common.
+/// Settings shared by the nodes of a test.
 pub(super) struct World {
     dir: tempfile::TempDir,
     addrs: Vec<SocketAddr>,
@@ -31,7 +31,7 @@ impl World {
         let certs = dir.path().join("certs");
         let names: Vec<String> = (1..=nodes).map(|node| format!("n{node}")).collect();
         ensure_certificates(&certs, "test", &names).unwrap();
-        // Held together, so that all ports differ, and then let go for the children to take.
+        // All are held at once, so that the ports differ, and then released for the children.
         let listeners: Vec<TcpListener> =
             names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let addrs = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
@@ -96,13 +96,13 @@ impl World {
     }
 }
 
-/// A child.
+/// A child process.
 pub(super) struct Node {
     number: u16,
     child: Child,
     orders: ChildStdin,
     lines: Receiver<String>,
-    /// All that it has said.
+    /// All its output.
     pub(super) seen: Vec<String>,
     read: usize,
 }
@@ -112,14 +112,14 @@ impl Node {
         writeln!(self.orders, "{order}").unwrap();
     }
 
-    /// Waits for a line that begins so. What was waited for before, and what came with it, is not looked at again,
-    /// unless it was skipped.
+    /// Waits for a line with this prefix. Lines that were returned earlier, and lines before them, are not searched
+    /// again unless they were skipped.
     pub(super) fn until(&mut self, start: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(at) = self.seen[self.read..].iter().position(|line| line.starts_with(start)) {
                 let line = self.seen[self.read + at].clone();
-                // The line is moved among those read; those before it may be waited for yet.
+                // The line counts as read; lines before it may still be waited for.
                 self.seen[self.read..=self.read + at].rotate_right(1);
                 self.read += 1;
                 return line;
@@ -138,7 +138,7 @@ impl Node {
         serde_json::from_str(line.trim_start_matches("peers ")).unwrap()
     }
 
-    /// Waits until the node's peers look so.
+    /// Waits until the views of the node's peers match.
     pub(super) fn until_peers(&mut self, so: impl Fn(&[PeerView]) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -150,7 +150,7 @@ impl Node {
         }
     }
 
-    /// Waits until the node says of a peer that there is no session, and why.
+    /// Waits until the node reports no session with a peer, and the reason.
     pub(super) fn until_error(&mut self, peer: u16, part: &str) {
         self.until_peers(|peers| {
             let view = peers.iter().find(|view| view.node.0 == peer).unwrap();

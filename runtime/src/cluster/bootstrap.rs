@@ -1,4 +1,4 @@
-//! Where a shard's replica starts from: its log, the founding of the cluster, or its peers.
+//! Bootstrap of a shard's replica: from its log, from the initial configuration, or from its peers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use futures::future::FutureExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 
-use super::identity::{Arrival, Greeting, arrival};
+use super::identity::{BootstrapMode, Greeting, bootstrap_mode};
 use super::inspect::look;
 use super::runtime::Runtime;
 use crate::address::{NodeId, ShardId};
@@ -27,38 +27,38 @@ use crate::wire;
 
 /// The service's name.
 pub(super) const SERVICE: &str = "arrival";
-/// Time for one question, and between two rounds of them.
+/// Timeout of one question, and the pause between two rounds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
-/// Time after which waiting is said, and said once more.
+/// Time after which waiting is reported, and the period of further reports.
 const SAID_AFTER: Duration = Duration::from_secs(1);
 const SAID_EVERY: Duration = Duration::from_secs(10);
-/// Rounds in which a change of membership must be committed before it is proposed anew.
+/// Rounds in which a change of membership must be committed before it is proposed again.
 const ADMITTED_WITHIN: u32 = 10;
 
-/// What an arriving node asks of another.
+/// Questions of a starting node to another.
 #[derive(Debug, Encode, Decode)]
 enum Question {
-    /// Do you know this disk?
+    /// Whether the peer has met this disk.
     Greet { node: NodeId, disk: u128 },
-    /// Take my replica of a shard back. Answered by its leader.
+    /// Admits the node's replica of a shard. Answered by the shard's leader.
     Readmit { shard: ShardId, node: NodeId },
-    /// Is this replica a member? Answered by its leader.
+    /// Whether this replica is a member. Answered by the shard's leader.
     Standing { shard: ShardId, id: ReplicaId },
-    /// Which shards do you lead?
+    /// The shards that the peer leads.
     Led,
 }
 
-/// How a replica stands with its group.
+/// The standing of a replica in its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Standing {
     /// Whether it is a member.
     pub(super) member: bool,
-    /// The term of the leader that says so.
+    /// The term of the leader that answered.
     pub(super) term: u64,
 }
 
-/// Answers arriving nodes.
+/// Answers starting nodes.
 pub(super) fn handler(runtime: Arc<Runtime>) -> ServiceHandler {
     Arc::new(move |body| {
         let runtime = runtime.clone();
@@ -69,11 +69,11 @@ pub(super) fn handler(runtime: Arc<Runtime>) -> ServiceHandler {
 async fn answer(runtime: &Arc<Runtime>, body: &[u8]) -> Outcome {
     match wire::decode::<Question>(body).map_err(AskError::BadBody)? {
         Question::Greet { node, disk } => {
-            let identity = runtime.past().identity.clone();
+            let identity = runtime.recovered().identity.clone();
             let greeted = tokio::task::spawn_blocking(move || identity.greet(node, disk)).await;
-            runtime.past().identity.heard.send_replace(());
+            runtime.recovered().identity.heard.send_replace(());
             let greeting = greeted.map_err(|error| error.to_string()).flatten().map_err(AskError::Fault)?;
-            Ok(wire::encode(&(greeting, runtime.past().identity.disk())))
+            Ok(wire::encode(&(greeting, runtime.recovered().identity.disk())))
         }
         Question::Readmit { shard, node } => {
             let id = on_leader(runtime, shard, move |replica| replica.admit(node)).await?;
@@ -107,16 +107,16 @@ async fn on_leader<T: Send + 'static>(
     look(mailbox, move |replica, _| see(replica)).await?
 }
 
-/// Finds what a shard's replica starts from; waits for peers where only they can say.
+/// Finds the start of a shard's replica. Waits for peers if only they can answer.
 ///
 /// # Errors
 /// The disk.
 pub(super) async fn find(runtime: Arc<Runtime>, shard: ShardId) -> Result<Start, String> {
-    if let Some(why) = runtime.past().trouble(shard) {
+    if let Some(why) = runtime.recovered().trouble(shard) {
         placed(&runtime, shard).await;
         return rejoin(&runtime, shard, why).await;
     }
-    let first = runtime.past().take_log(shard);
+    let first = runtime.recovered().take_log(shard);
     let world = runtime.world().clone();
     let read = tokio::task::spawn_blocking(move || {
         let log = match first {
@@ -131,14 +131,14 @@ pub(super) async fn find(runtime: Arc<Runtime>, shard: ShardId) -> Result<Start,
     let (mark, log) = match read.await.map_err(|error| error.to_string())? {
         Ok(found) => found,
         Err(Unread::Lost(why)) => return rejoin(&runtime, shard, why).await,
-        // Nothing is lost by that: whoever supervises tries again.
+        // Nothing is lost; the supervisor restarts the shard.
         Err(Unread::Unavailable(why)) => return Err(why),
     };
     let founders = founders(&runtime, shard);
     if log.replica.is_none() {
-        // A node that founds a part of the cluster greets its peers for all of it.
+        // A node of the initial configuration greets its peers once for all shards.
         let founder = founders.iter().any(|replica| replica.node() == runtime.spec().here);
-        let founds = arrive(&runtime).await == Arrival::Found;
+        let founds = mode(&runtime).await == BootstrapMode::Init;
         if !founder || !founds {
             placed(&runtime, shard).await;
             let why = if founder { "its log is lost" } else { "it was placed here" };
@@ -153,7 +153,7 @@ pub(super) async fn find(runtime: Arc<Runtime>, shard: ShardId) -> Result<Start,
     Ok(Start { shard, id, founders, log, mark: SnapshotMark::default() })
 }
 
-/// Waits until a replica of the shard belongs here.
+/// Waits until this node is to have a replica of the shard.
 async fn placed(runtime: &Arc<Runtime>, shard: ShardId) {
     let mut published = runtime.globals().subscribe();
     loop {
@@ -170,19 +170,19 @@ fn founders(runtime: &Runtime, shard: ShardId) -> Vec<ReplicaId> {
     runtime.founders(shard).iter().map(|node| ReplicaId::new(*node, 0)).collect()
 }
 
-/// Whether this disk may found, by what its peers remember. Asked once for all shards.
-async fn arrive(runtime: &Arc<Runtime>) -> Arrival {
-    // A cluster that has said what it consists of was founded, with or without this disk.
-    if runtime.past().identity.settled() {
-        return Arrival::Join;
+/// Whether this disk may initialise the cluster, as its peers remember it. Decided once for all shards.
+async fn mode(runtime: &Arc<Runtime>) -> BootstrapMode {
+    // An initialised cluster was started with or without this disk.
+    if runtime.recovered().identity.settled() {
+        return BootstrapMode::Rejoin;
     }
-    if runtime.past().arrived.get().is_none() && runtime.wishes(ShardId::CONTROL).is_some() {
-        return Arrival::Join;
+    if runtime.recovered().mode.get().is_none() && runtime.target(ShardId::CONTROL).is_some() {
+        return BootstrapMode::Rejoin;
     }
-    *runtime.past().arrived.get_or_init(|| greet_all(runtime)).await
+    *runtime.recovered().mode.get_or_init(|| greet_all(runtime)).await
 }
 
-async fn greet_all(runtime: &Arc<Runtime>) -> Arrival {
+async fn greet_all(runtime: &Arc<Runtime>) -> BootstrapMode {
     let here = runtime.spec().here;
     let peers: Vec<NodeId> =
         runtime.spec().nodes.iter().map(|node| node.id).filter(|id| *id != here).collect();
@@ -190,8 +190,8 @@ async fn greet_all(runtime: &Arc<Runtime>) -> Arrival {
     let mut greetings: BTreeMap<NodeId, Greeting> = BTreeMap::new();
     let mut patience = SAID_AFTER;
     loop {
-        if let Some(arrival) = arrival(&peers, &greetings) {
-            return arrival;
+        if let Some(mode) = bootstrap_mode(&peers, &greetings) {
+            return mode;
         }
         match tokio::time::timeout(patience, asked.next()).await {
             Ok(answer) => greetings.extend(answer),
@@ -209,15 +209,17 @@ async fn greet_all(runtime: &Arc<Runtime>) -> Arrival {
 
 /// Introduces this disk to a peer until it answers.
 async fn greet(runtime: &Arc<Runtime>, peer: NodeId) -> (NodeId, Greeting) {
-    let question =
-        wire::encode(&Question::Greet { node: runtime.spec().here, disk: runtime.past().identity.disk() });
-    let mut heard = runtime.past().identity.heard.subscribe();
+    let question = wire::encode(&Question::Greet {
+        node: runtime.spec().here,
+        disk: runtime.recovered().identity.disk(),
+    });
+    let mut heard = runtime.recovered().identity.heard.subscribe();
     loop {
         let (asking, question) = (runtime.clone(), question.clone());
-        // In a task of its own: it ends by its time also when it is no longer waited for.
+        // The call runs in its own task, so that it ends by its timeout even if this future is dropped.
         let call = tokio::spawn(async move { asking.call(peer, SERVICE, question, ANSWER_WITHIN).await });
-        // A peer that asks can be asked, where it may have missed the first question: nodes that start together found
-        // together.
+        // A peer that asks is reachable, and may have missed the first question: nodes that start together then
+        // bootstrap together.
         let answer = tokio::select! {
             answer = call => answer.ok(),
             _ = heard.changed() => continue,
@@ -225,7 +227,7 @@ async fn greet(runtime: &Arc<Runtime>, peer: NodeId) -> (NodeId, Greeting) {
         let answer = answer.and_then(Result::ok);
         let answer = answer.and_then(|bytes| wire::decode::<(Greeting, u128)>(&bytes).ok());
         if let Some((greeting, disk)) = answer {
-            let identity = runtime.past().identity.clone();
+            let identity = runtime.recovered().identity.clone();
             let noted = tokio::task::spawn_blocking(move || identity.met(peer, disk)).await;
             match noted.map_err(|error| error.to_string()).flatten() {
                 Ok(()) => return (peer, greeting),
@@ -236,9 +238,10 @@ async fn greet(runtime: &Arc<Runtime>, peer: NodeId) -> (NodeId, Greeting) {
     }
 }
 
-/// Becomes a new replica of the shard: a member first, then a log that says so, then everything from its peers.
+/// Becomes a new replica of the shard: first a member, then a log that records the new id, then the state from its
+/// peers.
 async fn rejoin(runtime: &Arc<Runtime>, shard: ShardId, why: String) -> Result<Start, String> {
-    runtime.past().set_trouble(shard, Some(format!("{why}; waiting for its peers to take it back")));
+    runtime.recovered().set_trouble(shard, Some(format!("{why}; waiting for its peers to admit it")));
     note(runtime, format!("shard-{shard}"), "rebuilding", why);
     let id = admission(runtime, shard).await;
     let world = runtime.world().clone();
@@ -250,12 +253,12 @@ async fn rejoin(runtime: &Arc<Runtime>, shard: ShardId, why: String) -> Result<S
     });
     runtime.world().log.append(shard, vec![Record::Replica { id: id.0 }], said)?;
     durable.await.map_err(|error| error.to_string())??;
-    runtime.past().set_trouble(shard, None);
+    runtime.recovered().set_trouble(shard, None);
     let log = GroupLog { replica: Some(id.0), ..GroupLog::default() };
     Ok(Start { shard, id, founders: founders(runtime, shard), log, mark: SnapshotMark::default() })
 }
 
-/// Asks until the shard's leader has made this node's new replica a member.
+/// Asks until the shard's leader has admitted this node's new replica.
 async fn admission(runtime: &Arc<Runtime>, shard: ShardId) -> ReplicaId {
     let node = runtime.spec().here;
     loop {
@@ -273,11 +276,11 @@ async fn admission(runtime: &Arc<Runtime>, shard: ShardId) -> ReplicaId {
     }
 }
 
-/// Asks each peer in turn: the one that leads answers.
+/// Asks each peer in turn; the leader answers.
 async fn ask_leader<T: Decode<()>>(runtime: &Arc<Runtime>, shard: ShardId, question: &Question) -> Option<T> {
     let here = runtime.spec().here;
     let body = wire::encode(question);
-    // The one believed to lead first.
+    // The node believed to lead is asked first.
     let believed = runtime.directory().leader(shard);
     let mut nodes: Vec<NodeId> =
         runtime.nodes().iter().map(|node| node.id).filter(|node| *node != here).collect();
@@ -285,13 +288,13 @@ async fn ask_leader<T: Decode<()>>(runtime: &Arc<Runtime>, shard: ShardId, quest
     for node in nodes {
         match runtime.call(node, SERVICE, body.clone(), ANSWER_WITHIN).await {
             Ok(bytes) => return wire::decode(&bytes).ok(),
-            Err(error) => tracing::debug!(%shard, %node, %error, "not taken back yet"),
+            Err(error) => tracing::debug!(%shard, %node, %error, "not admitted yet"),
         }
     }
     None
 }
 
-/// How a replica of this node stands with its group, by the group's leader.
+/// The standing of a replica of this node, by its group's leader.
 pub(super) async fn standing(runtime: &Arc<Runtime>, shard: ShardId, id: ReplicaId) -> Option<Standing> {
     ask_leader(runtime, shard, &Question::Standing { shard, id }).await
 }

@@ -1,28 +1,28 @@
-//! What this node watches, and where. Pure: time arrives as an argument.
+//! The watches that this node has opened, and the nodes they are on. Pure: time is an argument.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::subject::{Death, Ending, Subject};
-use super::watched::{Owed, Poll, Watchee};
+use super::watched::{PendingNotices, Poll, Watchee};
 use super::{DOWN_AFTER, WATCHES_MAX};
 use crate::address::{Address, NodeId, ShardId};
 use crate::replication::Mono;
 
-/// How a watch stands with the node that it is on.
+/// State of a watch at the node that it is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// To be begun there.
+    /// Not sent yet.
     New,
     /// In a poll that has not been answered.
     Sent,
-    /// Known there.
+    /// Acknowledged by that node.
     Known,
 }
 
 #[derive(Debug)]
 struct Entry {
     subject: Subject,
-    /// For an entity: its shard.
+    /// The shard of an entity.
     shard: Option<ShardId>,
     on: Option<NodeId>,
     standing: Standing,
@@ -32,18 +32,18 @@ struct Entry {
 struct Target {
     session: u64,
     incarnation: Option<u64>,
-    /// Since when it has not answered.
+    /// Time of the first poll without an answer.
     silent_since: Option<Mono>,
-    /// Ids that it may know and that are over.
+    /// Ended watches that the node may still hold.
     over: BTreeSet<u64>,
 }
 
-/// What became of watches.
+/// Changes of watches.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// It has begun.
+    /// The watch has begun.
     Begun(u64),
-    /// It is over.
+    /// The watch has ended.
     Died(u64, Death),
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    /// Begins a watch; none when there are too many. An entity comes with its shard.
+    /// Begins a watch; `None` at the bound. An entity needs its shard.
     pub(super) fn begin(&mut self, subject: Subject, shard: Option<ShardId>) -> Option<u64> {
         if self.entries.len() >= WATCHES_MAX {
             return None;
@@ -71,14 +71,14 @@ impl Watching {
         Some(self.next)
     }
 
-    /// Nobody waits for it any more.
+    /// Ends a watch without a watcher.
     pub(super) fn let_go(&mut self, id: u64) {
         if let Some(entry) = self.entries.remove(&id) {
             self.over(&entry, id);
         }
     }
 
-    /// Entities are watched where their shards are led now. Returns the nodes that there is something to poll of.
+    /// Moves the watches of entities to their shards' current leaders. Returns the nodes to poll.
     pub(super) fn settle(&mut self, leader: impl Fn(ShardId) -> Option<NodeId>) -> BTreeSet<NodeId> {
         let mut left = Vec::new();
         for (id, entry) in &mut self.entries {
@@ -105,7 +105,8 @@ impl Watching {
         self.entries.is_empty() && self.targets.is_empty()
     }
 
-    /// What is to be said to a node; none where nothing is watched. The flag tells whether it may wait for a death.
+    /// The next poll of a node; `None` if nothing is watched there. The flag is true if the poll may wait for a
+    /// notice.
     pub(super) fn poll(&mut self, node: NodeId, here: NodeId, incarnation: u64) -> Option<(Poll, bool)> {
         let mut new = Vec::new();
         let mut any = false;
@@ -129,23 +130,23 @@ impl Watching {
         Some((Poll { from: here, session: (incarnation, target.session), new, over }, waits))
     }
 
-    /// A node answered a poll.
-    pub(super) fn answered(&mut self, node: NodeId, poll: &Poll, owed: Owed) -> Vec<News> {
+    /// Takes a node's answer to a poll.
+    pub(super) fn answered(&mut self, node: NodeId, poll: &Poll, pending: PendingNotices) -> Vec<News> {
         let Some(target) = self.targets.get_mut(&node) else { return Vec::new() };
         if target.session != poll.session.1 {
             return Vec::new();
         }
-        if target.incarnation.is_some_and(|known| known != owed.incarnation) {
-            return self.lost(node, "it was started anew");
+        if target.incarnation.is_some_and(|known| known != pending.incarnation) {
+            return self.lost(node, "it was restarted");
         }
-        target.incarnation = Some(owed.incarnation);
+        target.incarnation = Some(pending.incarnation);
         target.silent_since = None;
         for id in &poll.over {
             target.over.remove(id);
         }
         let mut news = Vec::new();
-        for (id, why) in owed.refused {
-            // An entity's shard is led elsewhere, or nowhere for now: the next look tells.
+        for (id, why) in pending.refused {
+            // The entity's shard has another leader, or none: the next check finds it.
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             entry.standing = Standing::New;
             if entry.shard.is_some() {
@@ -166,7 +167,7 @@ impl Watching {
                 news.push(News::Begun(*id));
             }
         }
-        for (id, ending, reason) in owed.deaths {
+        for (id, ending, reason) in pending.deaths {
             target_over(&mut self.targets, node, id);
             if self.entries.get(&id).is_some_and(|entry| entry.on == Some(node))
                 && let Some(entry) = self.entries.remove(&id)
@@ -177,7 +178,7 @@ impl Watching {
         news
     }
 
-    /// A node did not answer.
+    /// Takes a poll without an answer.
     pub(super) fn unanswered(&mut self, node: NodeId, now: Mono, why: &str) -> Vec<News> {
         let Some(target) = self.targets.get_mut(&node) else { return Vec::new() };
         let since = *target.silent_since.get_or_insert(now);
@@ -188,7 +189,7 @@ impl Watching {
         self.lost(node, &format!("no answer for {} ms: {why}", now.saturating_sub(since) / 1_000))
     }
 
-    /// Everything that was watched on a node is told as gone with it; entities are looked for elsewhere.
+    /// Ends all watches on a node; watches of entities move to another node.
     fn lost(&mut self, node: NodeId, why: &str) -> Vec<News> {
         self.targets.remove(&node);
         let mut news = Vec::new();

@@ -1,4 +1,4 @@
-//! What can be watched, and what is told of its end.
+//! Subjects of death watch, and the notice of an end.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Address, NodeId};
 use crate::observe::Lifecycle;
 
-/// Who is watched.
+/// A watched subject.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
@@ -17,12 +17,12 @@ pub enum Subject {
     Node(NodeId),
     /// An actor in a node's supervision tree: `node-2/shards/shard-7`.
     Actor {
-        /// Where.
+        /// The node.
         node: NodeId,
         /// Its path.
         path: String,
     },
-    /// An entity, wherever its shard is led.
+    /// An entity, at the leader of its shard.
     Entity(Address),
 }
 
@@ -36,9 +36,9 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Why a text names nothing that could be watched.
+/// A text that names no subject.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} names nothing to watch: say node-2, node-2/shards/shard-7, or an entity as members/42")]
+#[error("{0:?} cannot be watched: write node-2, node-2/shards/shard-7, or an entity as members/42")]
 pub struct NotASubject(String);
 
 impl FromStr for Subject {
@@ -64,31 +64,31 @@ impl FromStr for Subject {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// It was stopped, or had nothing more to do.
+    /// It was stopped, or had finished.
     Stopped,
-    /// It failed; its supervisor starts it anew if its strategy says so. An entity's next message finds it folded anew.
+    /// It failed. The supervisor restarts it if its strategy says so; an entity is rebuilt at its next message.
     Failed,
-    /// It failed too often: it is not started again by itself.
+    /// It failed too often and is in quarantine: it is not restarted automatically.
     GaveUp,
-    /// Its node no longer answers, or was started anew.
+    /// Its node does not answer, or was restarted.
     NodeDown,
-    /// There is no such actor.
+    /// The actor does not exist.
     Missing,
 }
 
-/// An end, as it is told to who watched.
+/// A death notice.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Death {
-    /// Whose.
+    /// The subject.
     pub subject: Subject,
-    /// How.
+    /// How it ended.
     pub ending: Ending,
-    /// Why, in words.
+    /// The reason as text.
     pub reason: String,
 }
 
 impl Ending {
-    /// The end that a record of the journal tells of, if it does.
+    /// The end that a journal record reports, if it reports one.
     pub(super) fn of(record: &Lifecycle) -> Option<Self> {
         match record.change.as_str() {
             "stopped" => Some(Self::Stopped),

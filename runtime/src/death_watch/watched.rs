@@ -1,4 +1,4 @@
-//! Who watches what on this node, and which deaths are owed to whom. Pure.
+//! The watches held on this node, and the notices that are pending for each watcher. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,40 +8,40 @@ use super::WATCHES_MAX;
 use super::subject::Ending;
 use crate::address::NodeId;
 
-/// Reasons are cut here: they may hold what a panic said.
+/// Longest reason in bytes; panic messages are longer and are cut.
 const REASON_BYTES_MAX: usize = 1_024;
 
-/// What a watcher's node says and asks.
+/// A poll by a watcher's node.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Poll {
     pub(super) from: NodeId,
-    /// Different after each start of the watcher's node, and after each time that it gave this node up: all that was
-    /// watched before is forgotten.
+    /// Changes at each start of the watcher's node, and after it has given up this node; earlier watches of the
+    /// watcher are then dropped.
     pub(super) session: (u64, u64),
-    /// Watches to begin. Said again until a poll was answered.
+    /// Watches to begin; repeated until a poll is answered.
     pub(super) new: Vec<(u64, Watchee)>,
-    /// Watches that are over, told or let go.
+    /// Watches that have ended: notified or dropped.
     pub(super) over: Vec<u64>,
 }
 
-/// What is watched on the node asked.
+/// A subject on the polled node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub(super) enum Watchee {
-    /// The node itself: nothing to remember.
+    /// The node itself; nothing is held for it.
     Node,
-    /// A path or an address, as the journal names it.
+    /// A path or an address, as in the journal.
     Named(String),
-    /// An entity of that shard: only where it is led.
+    /// An entity of that shard; accepted only by the shard's leader.
     Led(String, crate::address::ShardId),
 }
 
-/// What a node answers.
+/// The answer to a poll.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Owed {
-    /// The incarnation that answers.
+pub(super) struct PendingNotices {
+    /// The incarnation of the node that answers.
     pub(super) incarnation: u64,
     pub(super) deaths: Vec<(u64, Ending, String)>,
-    /// Watches that cannot begin here now, and why.
+    /// Watches that cannot begin here now, and the reasons.
     pub(super) refused: Vec<(u64, String)>,
 }
 
@@ -49,10 +49,10 @@ pub(super) struct Owed {
 struct Watcher {
     session: (u64, u64),
     alive: BTreeMap<u64, String>,
-    owed: BTreeMap<u64, (Ending, String)>,
+    pending: BTreeMap<u64, (Ending, String)>,
 }
 
-/// All of it.
+/// All watches on this node.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     watchers: BTreeMap<NodeId, Watcher>,
@@ -61,8 +61,8 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Takes what a poll says. `gone` tells how something that is not there ended, `leads` whether a shard is led here.
-    /// Returns what was refused.
+    /// Takes a poll. `gone` returns how a missing subject ended; `leads` whether this node leads a shard. Returns the
+    /// refused watches.
     pub(super) fn take(
         &mut self,
         poll: &Poll,
@@ -92,13 +92,13 @@ impl Watched {
                 continue;
             }
             let watcher = self.watchers.entry(poll.from).or_default();
-            if watcher.alive.contains_key(id) || watcher.owed.contains_key(id) {
+            if watcher.alive.contains_key(id) || watcher.pending.contains_key(id) {
                 continue;
             }
             self.count += 1;
             match gone(name).filter(|_| matches!(watchee, Watchee::Named(_))) {
                 Some(end) => {
-                    watcher.owed.insert(*id, end);
+                    watcher.pending.insert(*id, end);
                 }
                 None => {
                     watcher.alive.insert(*id, name.clone());
@@ -109,7 +109,7 @@ impl Watched {
         refused
     }
 
-    /// Something ended; true if anyone is to be told.
+    /// Takes the end of a subject; true if a notice is now pending.
     pub(super) fn ended(&mut self, name: &str, ending: Ending, reason: &str) -> bool {
         let Some(watches) = self.subjects.remove(name) else { return false };
         let reason = cut(reason);
@@ -117,19 +117,19 @@ impl Watched {
             if let Some(watcher) = self.watchers.get_mut(node)
                 && watcher.alive.remove(id).is_some()
             {
-                watcher.owed.insert(*id, (ending, reason.to_owned()));
+                watcher.pending.insert(*id, (ending, reason.to_owned()));
             }
         }
         !watches.is_empty()
     }
 
-    /// Deaths that a node was not told of, or has not said that it was.
-    pub(super) fn owed(&self, to: NodeId) -> Vec<(u64, Ending, String)> {
-        let owed = self.watchers.get(&to).map(|watcher| &watcher.owed);
-        owed.into_iter().flatten().map(|(id, (ending, reason))| (*id, *ending, reason.clone())).collect()
+    /// Notices for a node that it has not acknowledged.
+    pub(super) fn pending(&self, to: NodeId) -> Vec<(u64, Ending, String)> {
+        let pending = self.watchers.get(&to).map(|watcher| &watcher.pending);
+        pending.into_iter().flatten().map(|(id, (ending, reason))| (*id, *ending, reason.clone())).collect()
     }
 
-    /// Nodes that left the cluster watch nothing any more.
+    /// Drops the watches of nodes that have left the cluster.
     pub(super) fn retain(&mut self, nodes: &BTreeSet<NodeId>) {
         let left: Vec<NodeId> = self.watchers.keys().filter(|node| !nodes.contains(node)).copied().collect();
         left.into_iter().for_each(|node| self.forget(node));
@@ -142,7 +142,7 @@ impl Watched {
     fn let_go(&mut self, node: NodeId, id: u64) {
         let Some(watcher) = self.watchers.get_mut(&node) else { return };
         let name = watcher.alive.remove(&id);
-        self.count -= usize::from(name.is_some() | watcher.owed.remove(&id).is_some());
+        self.count -= usize::from(name.is_some() | watcher.pending.remove(&id).is_some());
         if let Some(name) = name
             && let Some(watches) = self.subjects.get_mut(&name)
         {
@@ -155,7 +155,7 @@ impl Watched {
 
     fn forget(&mut self, node: NodeId) {
         let Some(watcher) = self.watchers.get(&node) else { return };
-        let ids: Vec<u64> = watcher.alive.keys().chain(watcher.owed.keys()).copied().collect();
+        let ids: Vec<u64> = watcher.alive.keys().chain(watcher.pending.keys()).copied().collect();
         ids.into_iter().for_each(|id| self.let_go(node, id));
         self.watchers.remove(&node);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt as _};
 
-use super::arrival::{self, Standing};
+use super::bootstrap::{self, Standing};
 use super::inspect::look;
 use super::runtime::Runtime;
 use crate::address::{NodeId, ShardId};
@@ -28,7 +28,7 @@ impl NodeControl for RuntimeControl {
 
     fn led_by(&self, peer: NodeId) -> BoxFuture<'static, Vec<ShardId>> {
         let runtime = self.0.clone();
-        async move { arrival::led(&runtime, peer).await.unwrap_or_default() }.boxed()
+        async move { bootstrap::led(&runtime, peer).await.unwrap_or_default() }.boxed()
     }
 }
 
@@ -39,13 +39,13 @@ async fn collect(runtime: &Arc<Runtime>, cluster: &Cluster) {
     let directory = runtime.directory();
     for shard in directory.shards().filter(|shard| directory.runs(*shard)) {
         let Some(mailbox) = directory.mailbox(shard).cloned() else { continue };
-        let strayed = cluster.wishes(shard).is_some_and(|wishes| !wishes.holds(here));
+        let strayed = cluster.target(shard).is_some_and(|target| !target.holds(here));
         // A removed replica receives no messages, so it knows no leader.
         if !strayed && directory.leader(shard).is_some() {
             continue;
         }
         let Ok((id, term)) = look(&mailbox, |replica, _| replica.id_and_term()).await else { continue };
-        let standing = arrival::standing(runtime, shard, id).await;
+        let standing = bootstrap::standing(runtime, shard, id).await;
         // A leader of an earlier term may not know of an admission after it.
         let removed = standing.is_some_and(|Standing { member, term: its }| !member && its >= term);
         if removed {

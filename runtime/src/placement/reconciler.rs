@@ -1,5 +1,5 @@
-//! The actor that keeps a node in line with the cluster's truth, and, where the control group is led, the truth in line
-//! with the cluster.
+//! The reconciler: an actor that applies the cluster entity to its node. On the leader of the control group it also
+//! updates the entity from what it observes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,64 +8,64 @@ use futures::future::join_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::handle::NodeHandle;
-use super::plan::{Order, Sight, found, plan};
+use super::plan::{Observation, Order, initial_placement, plan};
 use crate::address::{Address, NodeId, ShardId};
 use crate::error::AskError;
 use crate::membership::Cluster;
-use crate::membership::{Found, Join, Place, See};
+use crate::membership::{AssignShard, InitCluster, Join, RecordNodeState};
 use crate::observe::{NodeView, Role};
 use crate::routing::AskOptions;
 
-/// Time for one command to the cluster's entity.
+/// Timeout of one command to the cluster entity.
 const WITHIN: Duration = Duration::from_secs(2);
-/// Time between two looks at every shard of the cluster.
+/// Time between two surveys of all shards, in microseconds.
 const SURVEY_EVERY: u64 = 1_000_000;
 
 /// The actor.
-pub(crate) struct Keeper;
+pub(crate) struct Reconciler;
 
-/// What it is started with.
-pub(crate) struct KeeperArguments {
+/// Arguments of the reconciler.
+pub(crate) struct ReconcilerArguments {
     pub(crate) node: NodeHandle,
 }
 
-/// Its state.
-pub(crate) struct Keeping {
+/// State of the reconciler.
+pub(crate) struct ReconcilerState {
     node: NodeHandle,
-    /// When each node was last heard of.
+    /// When each node was last heard of, and its incarnation.
     heard: BTreeMap<NodeId, (u64, u64)>,
     surveyed: u64,
-    /// Requests that each shard had handled at the last survey.
+    /// Requests handled by each shard at the last survey.
     handled: BTreeMap<ShardId, u64>,
-    sight: Sight,
+    observed: Observation,
     led: bool,
-    /// Whether it was said that this node is not of the cluster any more.
+    /// Whether the journal has a line about the removal of this node.
     parted: bool,
 }
 
-/// It is time to look.
+/// Starts a round.
 #[derive(Debug)]
 pub(crate) struct Look;
 
 impl ractor::Message for Look {}
 
-impl Actor for Keeper {
+impl Actor for Reconciler {
     type Msg = Look;
-    type State = Keeping;
-    type Arguments = KeeperArguments;
+    type State = ReconcilerState;
+    type Arguments = ReconcilerArguments;
 
     async fn pre_start(
         &self,
         myself: ActorRef<Look>,
-        arguments: KeeperArguments,
-    ) -> Result<Keeping, ActorProcessingErr> {
+        arguments: ReconcilerArguments,
+    ) -> Result<ReconcilerState, ActorProcessingErr> {
         let _ = myself.cast(Look);
-        Ok(Keeping {
+        Ok(ReconcilerState {
             node: arguments.node,
             heard: BTreeMap::new(),
             surveyed: 0,
             handled: BTreeMap::new(),
-            sight: Sight::default(),
+            observed: Observation::default(),
             led: false,
             parted: false,
         })
@@ -75,16 +75,16 @@ impl Actor for Keeper {
         &self,
         myself: ActorRef<Look>,
         _: Look,
-        state: &mut Keeping,
+        state: &mut ReconcilerState,
     ) -> Result<(), ActorProcessingErr> {
         state.look().await;
-        // Only after the look: a slow one is not followed by those that it delayed.
+        // The timer starts after the round, so that a slow round does not queue further ones.
         let _next = myself.send_after(state.node.config.look_every, || Look);
         Ok(())
     }
 }
 
-impl Keeping {
+impl ReconcilerState {
     async fn look(&mut self) {
         let cluster = self.node.globals.get::<Cluster>(Cluster::KEY);
         if let Some(cluster) = &cluster {
@@ -94,16 +94,16 @@ impl Keeping {
         let here = self.node.here;
         if !self.parted && cluster.as_ref().is_some_and(|c| c.founded() && !c.nodes.contains_key(&here)) {
             self.parted = true;
-            let why = "it was taken off the cluster, and no other node speaks to it: stop it";
+            let why = "it was removed from the cluster, and no other node talks to it: stop it";
             tracing::warn!(node = %here, why, "this node is removed");
             self.node.note(format!("node-{here}"), "removed", why.to_owned());
         }
         let leads = self.node.directory.leader(ShardId::CONTROL) == Some(here);
         let now = self.node.clock.mono();
         if leads && !self.led {
-            // What it heard before, others did not wait for.
+            // Earlier observations of a follower are not comparable with a leader's.
             self.heard.clear();
-            self.sight = Sight::default();
+            self.observed = Observation::default();
             self.handled.clear();
         }
         self.led = leads;
@@ -112,7 +112,7 @@ impl Keeping {
             self.surveyed = now;
         }
         match cluster.filter(|cluster| cluster.founded()) {
-            None if leads => self.found().await,
+            None if leads => self.init_cluster().await,
             None => {}
             Some(cluster) => {
                 if due {
@@ -131,14 +131,14 @@ impl Keeping {
         }
     }
 
-    /// Writes down what the configuration founded.
-    async fn found(&self) {
+    /// Records the initial configuration in the cluster entity.
+    async fn init_cluster(&self) {
         let nodes = self.node.founders.clone();
-        let sets = found(&nodes, self.node.shards, self.node.config.replicas);
-        self.tell("founding", &Found { nodes, sets }).await;
+        let sets = initial_placement(&nodes, self.node.shards, self.node.config.replicas);
+        self.tell("founding", &InitCluster { nodes, sets }).await;
     }
 
-    /// Tells the cluster when this node has moved to other addresses.
+    /// Reports new addresses of this node to the cluster entity.
     async fn introduce(&self, cluster: &Cluster) {
         let here = self.node.here;
         let Some(own) = self.node.founders.iter().find(|node| node.id == here) else { return };
@@ -147,10 +147,10 @@ impl Keeping {
         }
     }
 
-    /// Who has been heard of lately.
+    /// Records which nodes were heard of, and when.
     fn listen(&mut self, cluster: &Cluster, now: u64) {
         for node in cluster.nodes.keys() {
-            // A new leader gives everyone the time that silence takes.
+            // A new leader counts silence from its own start.
             self.heard.entry(*node).or_insert((now, 0));
         }
         self.heard.retain(|node, _| cluster.nodes.contains_key(node));
@@ -163,53 +163,53 @@ impl Keeping {
                     (heard.0.max(now.saturating_sub(silent)), peer.incarnation.unwrap_or(0).max(heard.1));
             }
         }
-        self.sight.nodes = self
+        self.observed.nodes = self
             .heard
             .iter()
             .map(|(node, (at, incarnation))| (*node, (now.saturating_sub(*at), *incarnation)))
             .collect();
     }
 
-    /// Who votes in each shard and how much it has to do, by its leader.
+    /// Surveys the voters and the load of each shard at its leader.
     async fn survey(&mut self, cluster: &Cluster) {
         let inspect = &self.node.inspect;
         let views = join_all(cluster.nodes.keys().map(|node| inspect.node(*node))).await;
         let views: Vec<NodeView> = views.into_iter().filter_map(Result::ok).collect();
-        self.sight.voters.clear();
+        self.observed.voters.clear();
         let mut terms: BTreeMap<ShardId, u64> = BTreeMap::new();
         for shard in views.iter().flat_map(|view| &view.shards).filter(|shard| shard.role == Role::Leader) {
-            // A deposed leader may not know it yet.
+            // A deposed leader may still report itself.
             if terms.get(&shard.shard).is_some_and(|term| *term > shard.term) {
                 continue;
             }
             terms.insert(shard.shard, shard.term);
             let voters: BTreeSet<NodeId> = shard.voters.iter().copied().collect();
-            self.sight.voters.insert(shard.shard, voters);
+            self.observed.voters.insert(shard.shard, voters);
             let handled = shard.commands_total + shard.queries_total;
             let before = self.handled.insert(shard.shard, handled).unwrap_or(handled);
             #[allow(clippy::cast_precision_loss, reason = "a rate")]
             let rate = handled.saturating_sub(before) as f64;
-            let load = self.sight.load.entry(shard.shard).or_insert(rate);
-            // Of the last ten seconds or so: leadership does not follow every gust.
+            let load = self.observed.load.entry(shard.shard).or_insert(rate);
+            // Moving average over about ten seconds: leadership does not follow every burst.
             *load += (rate - *load) / 10.0;
         }
     }
 
     async fn carry_out(&self, cluster: &Cluster) {
-        if self.sight.voters.is_empty() {
+        if self.observed.voters.is_empty() {
             return;
         }
-        for order in plan(cluster, &self.sight, &self.node.config) {
+        for order in plan(cluster, &self.observed, &self.node.config) {
             match order {
-                Order::See(node, state, incarnation) => {
+                Order::SetState(node, state, incarnation) => {
                     self.node.note(
                         format!("node-{node}"),
                         "seen",
                         format!("{state:?}, incarnation {incarnation}"),
                     );
-                    self.tell("sighting", &See { node, state, incarnation }).await;
+                    self.tell("sighting", &RecordNodeState { node, state, incarnation }).await;
                 }
-                Order::Place(shard, nodes, why) => {
+                Order::Assign(shard, nodes, why) => {
                     let before = cluster.sets.get(shard.0 as usize).cloned().unwrap_or_default();
                     let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
                     self.node.note(
@@ -217,15 +217,15 @@ impl Keeping {
                         "placing",
                         format!("on nodes {}: {why}", names.join(", ")),
                     );
-                    // Who pinned it meant its leader: another follower changes nothing about that.
+                    // An operator pins the leader of a shard; a change of followers keeps the pin.
                     let pinned = cluster.pinned.contains(&shard) && before.first() == nodes.first();
-                    self.tell("placement", &Place { shard, before, nodes, pinned }).await;
+                    self.tell("placement", &AssignShard { shard, before, nodes, pinned }).await;
                 }
             }
         }
     }
 
-    /// Learns from the other nodes who leads the shards that are not here.
+    /// Learns the leaders of shards without a replica here from other nodes.
     async fn learn_leaders(&self, cluster: &Cluster) {
         let directory = &self.node.directory;
         let absent =
@@ -248,8 +248,8 @@ impl Keeping {
             known.extend(led.into_iter().map(|shard| (shard, *peer)));
         }
         for shard in shards {
-            // A node that holds it knows better than nobody.
-            let holder = || cluster.wishes(shard)?.voters.into_iter().find(|node| peers.contains(node));
+            // A node with a replica of the shard is the best guess.
+            let holder = || cluster.target(shard)?.voters.into_iter().find(|node| peers.contains(node));
             directory.set_leader(shard, known.get(&shard).copied().or_else(holder));
         }
     }
@@ -261,9 +261,9 @@ impl Keeping {
     {
         let to = Address::of::<Cluster>(Cluster::KEY);
         match self.node.router.ask(&to, command, AskOptions::within(WITHIN)).await {
-            // Two who decide at once: the next look sees what came of it.
+            // A concurrent decision was refused; the next round sees the result.
             Ok(_) | Err(AskError::Refused(_)) => {}
-            Err(error) => tracing::debug!(%error, what, "the cluster's entity could not be told"),
+            Err(error) => tracing::debug!(%error, what, "a command to the cluster entity failed"),
         }
     }
 }

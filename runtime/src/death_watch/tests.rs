@@ -1,4 +1,4 @@
-//! The two tables against each other, with every kind of loss between them.
+//! The two tables against each other, with every kind of message loss between them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::subject::{Death, Ending, Subject};
-use super::watched::{Owed, Watched};
+use super::watched::{PendingNotices, Watched};
 use super::watching::{News, Watching};
 use crate::address::{Address, NodeId, ShardId};
 
@@ -22,13 +22,13 @@ fn died(subject: Subject, ending: Ending, reason: &str) -> Death {
     Death { subject, ending, reason: reason.to_owned() }
 }
 
-/// One poll that is asked and answered.
+/// One poll with its answer.
 fn round(watching: &mut Watching, watched: &mut Watched, incarnation: u64) -> Vec<News> {
     watching.settle(|_| Some(THERE));
     let Some((poll, _)) = watching.poll(THERE, HERE, 7) else { return Vec::new() };
     let refused = watched.take(&poll, |_| None, |_| true);
-    let deaths = watched.owed(HERE);
-    watching.answered(THERE, &poll, Owed { incarnation, deaths, refused })
+    let deaths = watched.pending(HERE);
+    watching.answered(THERE, &poll, PendingNotices { incarnation, deaths, refused })
 }
 
 #[test]
@@ -44,45 +44,45 @@ fn names_of_what_can_be_watched_are_read_as_they_are_shown() {
 }
 
 #[test]
-fn a_death_is_owed_until_it_is_taken_and_told_once() {
+fn a_notice_is_resent_until_it_is_acknowledged_and_delivered_once() {
     let (mut watching, mut watched) = (Watching::default(), Watched::default());
     let id = watching.begin(actor("a"), None).unwrap();
     assert_eq!(round(&mut watching, &mut watched, 9), [News::Begun(id)]);
     assert!(watched.ended("node-2/a", Ending::Failed, "no such colour"));
     assert!(!watched.ended("node-2/a", Ending::Failed, "again"), "its watch is over");
-    // An answer that is lost.
+    // A lost answer.
     let (poll, waits) = watching.poll(THERE, HERE, 7).unwrap();
     assert!(waits && poll.new.is_empty());
     watched.take(&poll, |_| None, |_| true);
     assert_eq!(watching.unanswered(THERE, 0, "cut"), []);
-    let told = round(&mut watching, &mut watched, 9);
-    assert_eq!(told, [News::Died(id, died(actor("a"), Ending::Failed, "no such colour"))]);
-    assert_eq!(round(&mut watching, &mut watched, 9), [], "the node is told that it was told");
+    let news = round(&mut watching, &mut watched, 9);
+    assert_eq!(news, [News::Died(id, died(actor("a"), Ending::Failed, "no such colour"))]);
+    assert_eq!(round(&mut watching, &mut watched, 9), [], "the notice is acknowledged");
     assert_eq!(watched.len(), 0);
     watching.settle(|_| None);
     assert!(watching.is_empty() && watching.poll(THERE, HERE, 7).is_none());
 }
 
 #[test]
-fn an_actor_that_is_not_there_is_told_as_missing_and_an_entity_is_looked_for_where_it_is_led() {
+fn a_missing_actor_is_reported_and_an_entity_is_watched_at_its_leader() {
     let (mut watching, mut watched) = (Watching::default(), Watched::default());
     let id = watching.begin(actor("a"), None).unwrap();
     let (poll, _) = watching.poll(THERE, HERE, 7).unwrap();
     let gone = |path: &str| Some((Ending::Missing, format!("{path} is not there")));
     watched.take(&poll, gone, |_| true);
-    let owed = Owed { incarnation: 9, deaths: watched.owed(HERE), refused: Vec::new() };
-    let told = watching.answered(THERE, &poll, owed);
-    assert_eq!(told[1], News::Died(id, died(actor("a"), Ending::Missing, "node-2/a is not there")));
+    let pending = PendingNotices { incarnation: 9, deaths: watched.pending(HERE), refused: Vec::new() };
+    let news = watching.answered(THERE, &poll, pending);
+    assert_eq!(news[1], News::Died(id, died(actor("a"), Ending::Missing, "node-2/a is not there")));
 
     let entity = Address { kind: "k".into(), key: "e".into() };
     let id = watching.begin(Subject::Entity(entity), Some(ShardId(3))).unwrap();
-    assert!(watching.poll(NodeId(3), HERE, 7).is_none(), "nobody leads its shard yet");
+    assert!(watching.poll(NodeId(3), HERE, 7).is_none(), "its shard has no leader yet");
     watching.settle(|_| Some(NodeId(3)));
     let (poll, _) = watching.poll(NodeId(3), HERE, 7).unwrap();
     let refused = Watched::default().take(&poll, gone, |_| false);
     assert_eq!(refused, [(id, "shard 3 is not led here".to_owned())]);
-    let owed = Owed { incarnation: 4, deaths: Vec::new(), refused };
-    assert_eq!(watching.answered(NodeId(3), &poll, owed), [], "it is tried again");
+    let pending = PendingNotices { incarnation: 4, deaths: Vec::new(), refused };
+    assert_eq!(watching.answered(NodeId(3), &poll, pending), [], "it is tried again");
     assert_eq!(round(&mut watching, &mut watched, 9), [News::Begun(id)]);
 }
 
@@ -92,7 +92,7 @@ fn silence_and_another_incarnation_end_all_that_was_watched_on_the_node() {
         let (mut watching, mut watched) = (Watching::default(), Watched::default());
         let id = watching.begin(actor("a"), None).unwrap();
         round(&mut watching, &mut watched, 9);
-        let told = if restarted {
+        let news = if restarted {
             round(&mut watching, &mut Watched::default(), 10)
         } else {
             assert_eq!(watching.unanswered(THERE, 5 * SECOND, "cut"), []);
@@ -100,15 +100,15 @@ fn silence_and_another_incarnation_end_all_that_was_watched_on_the_node() {
             watching.unanswered(THERE, 7 * SECOND, "cut")
         };
         let reason =
-            if restarted { "node 2: it was started anew" } else { "node 2: no answer for 2000 ms: cut" };
-        assert_eq!(told, [News::Died(id, died(actor("a"), Ending::NodeDown, reason))]);
+            if restarted { "node 2: it was restarted" } else { "node 2: no answer for 2000 ms: cut" };
+        assert_eq!(news, [News::Died(id, died(actor("a"), Ending::NodeDown, reason))]);
     }
 }
 
-/// Any history of watches, deaths, lost answers and let-go watches: each watch is told at most once, of a death that
-/// came after it began, and every death that a watch had begun for is told in the end.
+/// For any history of watches, deaths, lost answers and dropped watches: each watch gets at most one notice, about a
+/// death after its begin. Every death after a watch has begun is reported eventually.
 #[test]
-fn no_history_loses_a_death_or_tells_it_twice() {
+fn no_history_loses_a_notice_or_delivers_it_twice() {
     for seed in 0..500 {
         let mut rng = SmallRng::seed_from_u64(seed);
         let (mut watching, mut watched) = (Watching::default(), Watched::default());
@@ -127,11 +127,11 @@ fn no_history_loses_a_death_or_tells_it_twice() {
                         News::Died(id, death) => {
                             assert!(
                                 open.remove(&id).is_some(),
-                                "seed {seed}: watch {id} is told twice, or was let go"
+                                "seed {seed}: watch {id} got two notices, or was dropped"
                             );
-                            let told: u64 = death.reason.parse().unwrap();
+                            let reported: u64 = death.reason.parse().unwrap();
                             if let Some(first) = due.remove(&id) {
-                                assert_eq!(told, first, "seed {seed}: another death than the first");
+                                assert_eq!(reported, first, "seed {seed}: another death than the first");
                             }
                         }
                     }
@@ -154,7 +154,7 @@ fn no_history_loses_a_death_or_tells_it_twice() {
                 }
                 2 => {
                     if let Some((poll, _)) = watching.poll(THERE, HERE, 7) {
-                        // The answer is lost, or the question is.
+                        // The answer or the question is lost.
                         if rng.random() {
                             watched.take(&poll, |_| None, |_| true);
                         }
@@ -174,7 +174,7 @@ fn no_history_loses_a_death_or_tells_it_twice() {
         for _ in 0..3 {
             take(round(&mut watching, &mut watched, 9), &mut open, &mut due);
         }
-        assert!(due.is_empty(), "seed {seed}: never told: {due:?}");
+        assert!(due.is_empty(), "seed {seed}: no notice for {due:?}");
         assert_eq!(watched.len(), open.len(), "seed {seed}: what is held is what is open");
     }
 }

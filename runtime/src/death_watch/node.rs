@@ -1,4 +1,4 @@
-//! Polls between nodes, and the journal as the source of deaths.
+//! The polls between nodes, and the journal as the source of notices.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
@@ -11,7 +11,7 @@ use futures::future::FutureExt as _;
 use tokio::sync::{oneshot, watch};
 
 use super::subject::{Death, Ending, Subject};
-use super::watched::{Owed, Poll, Watched};
+use super::watched::{PendingNotices, Poll, Watched};
 use super::watching::{News, Watching};
 use crate::address::{NodeId, ShardId};
 use crate::error::AskError;
@@ -25,11 +25,11 @@ use crate::wire;
 
 /// The service's name.
 pub(crate) const SERVICE: &str = "deaths";
-/// How long a poll is held when there is nothing to say.
+/// Time for which a poll waits for a notice.
 const HOLD: Duration = Duration::from_secs(1);
-/// What an answer may take beyond that.
+/// Additional timeout of a poll's answer.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
-/// Between two looks at where shards are led, and two polls of a node that does not answer.
+/// Period of checks for moved leaders, and pause after a poll without an answer.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What death watch needs of the node that it runs on.
@@ -42,13 +42,13 @@ pub(crate) struct Host {
     pub(crate) client: ServiceClient,
 }
 
-/// Tells which actors of a node are gone.
+/// Knows which actors of a node have ended.
 pub trait Census: Send + Sync + 'static {
-    /// How the actor at this path ended, if it is not there and nobody starts it again.
+    /// How the actor at this path ended; `None` if it runs or will be restarted.
     fn gone(&self, path: &str) -> Option<(Ending, String)>;
 }
 
-/// A watch that has begun. It is over when it is dropped.
+/// A running watch; dropping it ends the watch.
 #[derive(Debug)]
 pub struct Watch {
     died: oneshot::Receiver<Death>,
@@ -61,7 +61,7 @@ impl Future for Watch {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Ready<Death> {
         match ready!(Pin::new(&mut self.died).poll(context)) {
             Ok(death) => Ready::Ready(death),
-            // This node's runtime is gone, and the watcher goes with it.
+            // This node's runtime has ended, and the watcher with it.
             Err(_) => Ready::Pending,
         }
     }
@@ -69,7 +69,7 @@ impl Future for Watch {
 
 struct Open {
     id: u64,
-    deaths: Weak<Deaths>,
+    deaths: Weak<DeathWatch>,
 }
 
 impl std::fmt::Debug for Open {
@@ -97,30 +97,30 @@ struct Waiter {
 struct State {
     watching: Watching,
     waiters: HashMap<u64, Waiter>,
-    /// Nodes that a task polls.
+    /// Nodes polled by a task.
     polled: BTreeSet<NodeId>,
-    /// Whether a task looks at where entities are.
+    /// Whether a task follows the leaders of watched entities.
     looks: bool,
 }
 
-/// A node's part in death watch, in both directions. It stands before the journal and hears what it is told.
-pub(crate) struct Deaths {
+/// Death watch of one node, as watcher and as watched. It wraps the journal and reads every record.
+pub(crate) struct DeathWatch {
     journal: Arc<dyn Journal>,
     census: OnceLock<Arc<dyn Census>>,
     watched: Mutex<Watched>,
-    /// Changes when a death is owed to someone.
-    owed: watch::Sender<()>,
-    /// Changes when a watch begins or ends here.
+    /// Changes when a notice becomes pending.
+    pending: watch::Sender<()>,
+    /// Changes when a watch begins or ends on this node.
     changed: watch::Sender<()>,
     state: Mutex<State>,
 }
 
-impl Journal for Deaths {
+impl Journal for DeathWatch {
     fn record(&self, record: Lifecycle) {
         if let Some(ending) = Ending::of(&record)
             && self.watched().ended(&record.subject, ending, &record.reason)
         {
-            self.owed.send_replace(());
+            self.pending.send_replace(());
         }
         self.journal.record(record);
     }
@@ -130,34 +130,34 @@ impl Journal for Deaths {
     }
 }
 
-impl Deaths {
+impl DeathWatch {
     pub(crate) fn new(journal: Arc<dyn Journal>) -> Self {
         Self {
             journal,
             census: OnceLock::new(),
             watched: Mutex::default(),
-            owed: watch::Sender::new(()),
+            pending: watch::Sender::new(()),
             changed: watch::Sender::new(()),
             state: Mutex::default(),
         }
     }
 
-    /// Who knows which actors there are; a second one is ignored.
+    /// Sets the census of actors; a second call is ignored.
     pub(crate) fn set_census(&self, census: Arc<dyn Census>) {
         let _ = self.census.set(census);
     }
 
-    /// The cluster has these nodes now.
+    /// Drops the watches of nodes that have left the cluster.
     pub(crate) fn set_nodes(&self, nodes: &BTreeSet<NodeId>) {
         self.watched().retain(nodes);
     }
 
-    /// Watches that this node remembers for all nodes, itself included.
+    /// Number of watches held for all nodes, this one included.
     pub(crate) fn held(&self) -> usize {
         self.watched().len()
     }
 
-    /// Begins a watch, and returns once the node of the watched knows of it.
+    /// Begins a watch; returns once the subject's node knows of it.
     pub(crate) async fn watch(
         self: &Arc<Self>,
         host: &Arc<Host>,
@@ -184,7 +184,7 @@ impl Deaths {
         Ok(Watch { died: dies, _open: open })
     }
 
-    /// Answers a poll of another node, or of this one.
+    /// Answers polls of any node.
     pub(crate) fn handler(self: &Arc<Self>, host: &Arc<Host>) -> ServiceHandler {
         let (this, host) = (self.clone(), Arc::downgrade(host));
         Arc::new(move |body| {
@@ -199,23 +199,23 @@ impl Deaths {
 
     async fn answer(&self, host: &Arc<Host>, body: &[u8]) -> Outcome {
         let (poll, hold) = wire::decode::<(Poll, bool)>(body).map_err(AskError::BadBody)?;
-        let mut owed = self.owed.subscribe();
+        let mut pending = self.pending.subscribe();
         let here = host.here;
         let leads = |shard: ShardId| host.directory.leader(shard) == Some(here);
         let gone = |name: &str| self.census.get()?.gone(name);
         let refused = self.watched().take(&poll, gone, leads);
         let deadline = tokio::time::Instant::now() + HOLD;
         let deaths = loop {
-            let deaths = self.watched().owed(poll.from);
+            let deaths = self.watched().pending(poll.from);
             if !hold || !deaths.is_empty() {
                 break deaths;
             }
-            match tokio::time::timeout_at(deadline, owed.changed()).await {
+            match tokio::time::timeout_at(deadline, pending.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => break deaths,
             }
         };
-        Ok(wire::encode(&Owed { incarnation: host.incarnation, deaths, refused }))
+        Ok(wire::encode(&PendingNotices { incarnation: host.incarnation, deaths, refused }))
     }
 
     fn tell(&self, state: &mut State, news: Vec<News>) {
@@ -245,8 +245,8 @@ impl Deaths {
     }
 }
 
-/// Sees to it that every node with something watched on it is polled, for as long as anything is watched.
-async fn look(deaths: Arc<Deaths>, host: Weak<Host>) {
+/// Polls every node with a watched subject while any watch is open.
+async fn look(deaths: Arc<DeathWatch>, host: Weak<Host>) {
     let mut changed = deaths.changed.subscribe();
     loop {
         {
@@ -267,8 +267,8 @@ async fn look(deaths: Arc<Deaths>, host: Weak<Host>) {
     }
 }
 
-/// Polls one node for as long as anything is watched on it.
-async fn poll(deaths: Arc<Deaths>, host: Weak<Host>, node: NodeId) {
+/// Polls one node while a subject on it is watched.
+async fn poll(deaths: Arc<DeathWatch>, host: Weak<Host>, node: NodeId) {
     let mut changed = deaths.changed.subscribe();
     loop {
         let Some(host) = host.upgrade() else { return };
@@ -285,20 +285,20 @@ async fn poll(deaths: Arc<Deaths>, host: Weak<Host>, node: NodeId) {
         let within = if hold { HOLD + ANSWER_WITHIN } else { ANSWER_WITHIN };
         let asking = host.clone();
         let body = wire::encode(&(&poll, hold));
-        // In a task of its own: it ends by its time also when it is no longer waited for.
+        // The call runs in its own task, so that it ends by its timeout even if this future is dropped.
         let call = tokio::spawn(async move { asking.client.call(node, SERVICE, body, within).await });
         let answer = tokio::select! {
             answer = call => answer.map_err(|error| error.to_string()),
             _ = changed.changed(), if hold => continue,
         };
         let answer = answer.and_then(|outcome| outcome.map_err(|error| error.to_string()));
-        let answer = answer.and_then(|bytes| wire::decode::<Owed>(&bytes));
+        let answer = answer.and_then(|bytes| wire::decode::<PendingNotices>(&bytes));
         let failed = answer.is_err();
         {
             let now = host.clock.mono();
             let mut state = deaths.state();
             let news = match answer {
-                Ok(owed) => state.watching.answered(node, &poll, owed),
+                Ok(pending) => state.watching.answered(node, &poll, pending),
                 Err(why) => state.watching.unanswered(node, now, &why),
             };
             deaths.tell(&mut state, news);
