@@ -29,10 +29,10 @@ pub(crate) async fn done<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
-    let (said, heard) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     // A caller that has gone away is not an error.
-    spawn(name, move || drop(said.send(work())))?;
-    heard.await.map_err(|_| io::Error::other(format!("{name} panicked")))
+    spawn(name, move || drop(sender.send(work())))?;
+    receiver.await.map_err(|_| io::Error::other(format!("{name} panicked")))
 }
 
 /// Runs work on a background thread and blocks until it ends; runs it on this thread if no thread can be created.
@@ -73,9 +73,9 @@ mod tests {
         let mut here = 0;
         wait_for("test", || here = niceness());
         assert_eq!((here, niceness()), (NICENESS.max(before), before));
-        let (said, heard) = std::sync::mpsc::channel();
-        let thread = spawn("test", move || said.send(niceness()).expect("a receiver")).expect("a thread");
-        assert_eq!(heard.recv(), Ok(here));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let thread = spawn("test", move || sender.send(niceness()).expect("a receiver")).expect("a thread");
+        assert_eq!(receiver.recv(), Ok(here));
         thread.join().expect("an end");
     }
 }

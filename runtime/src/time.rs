@@ -55,7 +55,7 @@ impl Clock {
         Self(std::time::Instant::now())
     }
 
-    /// A clock that has run for a while.
+    /// A clock that has already run for this time.
     #[cfg(test)]
     pub(crate) fn started_before(ago: Duration) -> Self {
         Self(std::time::Instant::now() - ago)
@@ -91,10 +91,12 @@ mod skew {
             let watching = std::thread::Builder::new().name("troupe-skew".to_owned()).spawn(move || {
                 loop {
                     // While the file is being replaced, the last offset stays.
-                    let said =
+                    let offset =
                         std::fs::read_to_string(&watched).ok().and_then(|text| text.trim().parse().ok());
-                    OFFSET_MS
-                        .store(said.unwrap_or_else(|| OFFSET_MS.load(Ordering::Relaxed)), Ordering::Relaxed);
+                    OFFSET_MS.store(
+                        offset.unwrap_or_else(|| OFFSET_MS.load(Ordering::Relaxed)),
+                        Ordering::Relaxed,
+                    );
                     std::thread::sleep(LOOK_EVERY);
                 }
             });

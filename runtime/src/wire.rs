@@ -3,7 +3,7 @@
 use bincode::config::{Configuration, Limit};
 use bincode::{BorrowDecode, Decode, Encode};
 
-/// Largest value decoded, and so the bound on what a length prefix from outside can make us allocate.
+/// Largest decoded value: the bound on allocations by a foreign length prefix.
 pub const DECODED_BYTES_MAX: usize = 64 << 20;
 
 /// The same bound for a shard's snapshot; the configuration allows less.

@@ -90,7 +90,7 @@ async fn a_node_joins_takes_its_share_and_another_is_drained_and_removed_under_l
     world
         .until("the drained node holds nothing", async || {
             let remaining = op.remaining(NodeId(1)).await.unwrap_or_default();
-            remaining.wished.is_empty() && remaining.votes.is_empty() && remaining.leads.is_empty() && {
+            remaining.placed.is_empty() && remaining.votes.is_empty() && remaining.leads.is_empty() && {
                 let cluster = op.cluster().await.unwrap();
                 !cluster.sets[0].contains(&NodeId(1))
             }
@@ -153,7 +153,7 @@ async fn a_node_that_stays_away_is_replaced_and_gives_up_what_it_had_when_it_ret
     world
         .until("its replicas are on the other three", async || {
             let remaining = op.remaining(NodeId(4)).await.unwrap_or_default();
-            remaining.wished.is_empty() && remaining.votes.is_empty()
+            remaining.placed.is_empty() && remaining.votes.is_empty()
         })
         .await;
     assert_eq!(op.cluster().await.unwrap().nodes[&NodeId(4)].state, NodeState::Down);

@@ -65,7 +65,7 @@ fn strangers(site: &Site) -> Vec<Stranger> {
             name: "unknown name",
             certs: third_as(site, "n9"),
             cookie: None,
-            said: "the certificate is of no configured node",
+            said: "the certificate does not name a configured node",
             knows: "n3.pem is not of node n3",
         },
         Stranger {

@@ -71,7 +71,7 @@ async fn answer(runtime: &Arc<Runtime>, body: &[u8]) -> Outcome {
         Question::Greet { node, disk } => {
             let identity = runtime.recovered().identity.clone();
             let greeted = tokio::task::spawn_blocking(move || identity.greet(node, disk)).await;
-            runtime.recovered().identity.heard.send_replace(());
+            runtime.recovered().identity.introduced.send_replace(());
             let greeting = greeted.map_err(|error| error.to_string()).flatten().map_err(AskError::Fault)?;
             Ok(wire::encode(&(greeting, runtime.recovered().identity.disk())))
         }
@@ -186,14 +186,14 @@ async fn greet_all(runtime: &Arc<Runtime>) -> BootstrapMode {
     let here = runtime.spec().here;
     let peers: Vec<NodeId> =
         runtime.spec().nodes.iter().map(|node| node.id).filter(|id| *id != here).collect();
-    let mut asked: FuturesUnordered<_> = peers.iter().map(|peer| greet(runtime, *peer)).collect();
+    let mut greetings_due: FuturesUnordered<_> = peers.iter().map(|peer| greet(runtime, *peer)).collect();
     let mut greetings: BTreeMap<NodeId, Greeting> = BTreeMap::new();
     let mut patience = SAID_AFTER;
     loop {
         if let Some(mode) = bootstrap_mode(&peers, &greetings) {
             return mode;
         }
-        match tokio::time::timeout(patience, asked.next()).await {
+        match tokio::time::timeout(patience, greetings_due.next()).await {
             Ok(answer) => greetings.extend(answer),
             Err(_) => {
                 let missing = peers.iter().filter(|peer| !greetings.contains_key(peer));
@@ -213,7 +213,7 @@ async fn greet(runtime: &Arc<Runtime>, peer: NodeId) -> (NodeId, Greeting) {
         node: runtime.spec().here,
         disk: runtime.recovered().identity.disk(),
     });
-    let mut heard = runtime.recovered().identity.heard.subscribe();
+    let mut introduced = runtime.recovered().identity.introduced.subscribe();
     loop {
         let (asking, question) = (runtime.clone(), question.clone());
         // The call runs in its own task, so that it ends by its timeout even if this future is dropped.
@@ -222,7 +222,7 @@ async fn greet(runtime: &Arc<Runtime>, peer: NodeId) -> (NodeId, Greeting) {
         // bootstrap together.
         let answer = tokio::select! {
             answer = call => answer.ok(),
-            _ = heard.changed() => continue,
+            _ = introduced.changed() => continue,
         };
         let answer = answer.and_then(Result::ok);
         let answer = answer.and_then(|bytes| wire::decode::<(Greeting, u128)>(&bytes).ok());
@@ -231,10 +231,10 @@ async fn greet(runtime: &Arc<Runtime>, peer: NodeId) -> (NodeId, Greeting) {
             let noted = tokio::task::spawn_blocking(move || identity.met(peer, disk)).await;
             match noted.map_err(|error| error.to_string()).flatten() {
                 Ok(()) => return (peer, greeting),
-                Err(error) => tracing::error!(error, "a peer's disk cannot be noted"),
+                Err(error) => tracing::error!(error, "a peer's disk identity cannot be written"),
             }
         }
-        let _ = tokio::time::timeout(PAUSE, heard.changed()).await;
+        let _ = tokio::time::timeout(PAUSE, introduced.changed()).await;
     }
 }
 
@@ -248,10 +248,10 @@ async fn rejoin(runtime: &Arc<Runtime>, shard: ShardId, why: String) -> Result<S
     let cleared = background::done("troupe-clear", move || world.store.clear(shard)).await;
     cleared.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
     let (done, durable) = oneshot::channel();
-    let said = Box::new(move |outcome| {
+    let on_durable = Box::new(move |outcome| {
         let _ = done.send(outcome);
     });
-    runtime.world().log.append(shard, vec![Record::Replica { id: id.0 }], said)?;
+    runtime.world().log.append(shard, vec![Record::Replica { id: id.0 }], on_durable)?;
     durable.await.map_err(|error| error.to_string())??;
     runtime.recovered().set_trouble(shard, None);
     let log = GroupLog { replica: Some(id.0), ..GroupLog::default() };

@@ -104,7 +104,7 @@ pub(super) struct Identity {
     facts: Arc<dyn Facts>,
     saved: Mutex<Saved>,
     /// Changes when a peer introduces itself: the peer can be asked now.
-    pub(super) heard: watch::Sender<()>,
+    pub(super) introduced: watch::Sender<()>,
 }
 
 impl Identity {
@@ -118,7 +118,7 @@ impl Identity {
                 saved
             }
         };
-        Ok(Self { facts, saved: Mutex::new(saved), heard: watch::Sender::new(()) })
+        Ok(Self { facts, saved: Mutex::new(saved), introduced: watch::Sender::new(()) })
     }
 
     pub(super) fn disk(&self) -> u128 {

@@ -1,4 +1,4 @@
-//! The composition of one node's runtime.
+//! The runtime of one node.
 
 use std::collections::HashMap;
 use std::sync::Arc;

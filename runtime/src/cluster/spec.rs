@@ -54,7 +54,7 @@ impl Section for RuntimeConfig {
     }
 }
 
-/// A node's place in its cluster.
+/// The settings of a node in its cluster.
 #[derive(Debug, Clone)]
 pub struct RuntimeSpec {
     /// The cluster's name.

@@ -13,7 +13,7 @@ use crate::replication::Mono;
 enum Standing {
     /// Not sent yet.
     New,
-    /// In a poll that has not been answered.
+    /// Sent in a poll without an answer yet.
     Sent,
     /// Acknowledged by that node.
     Known,

@@ -25,7 +25,7 @@ pub enum CatchUp {
     /// One firing for all of them.
     #[default]
     One,
-    /// Every one of them, one after the other.
+    /// All missed firings, one after the other.
     All,
 }
 

@@ -28,7 +28,7 @@ impl TargetMembership {
     }
 }
 
-/// What a shard's leader does next.
+/// The next step of a shard's leader.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// A change of membership, and its reason.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Address, NodeId, ShardId};
 use crate::time::Timestamp;
 
-/// A replica's part in its shard.
+/// A replica's role in its shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {

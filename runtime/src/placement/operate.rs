@@ -30,7 +30,8 @@ pub struct Remaining {
     /// Shards in which the node votes.
     pub votes: Vec<ShardId>,
     /// Shards placed on the node: they stay if no other node can take them.
-    pub wished: Vec<ShardId>,
+    #[serde(rename = "wished")]
+    pub placed: Vec<ShardId>,
 }
 
 /// Operations on the cluster.
@@ -48,7 +49,7 @@ pub trait Operate: Send + Sync + 'static {
         scheduling: Scheduling,
     ) -> BoxFuture<'static, Result<(), AskError>>;
 
-    /// Makes a node hold and lead a shard.
+    /// Places a shard on a node and makes the node its leader.
     fn move_shard(&self, shard: ShardId, to: NodeId) -> BoxFuture<'static, Result<Vec<NodeId>, AskError>>;
 
     /// Returns a pinned shard to automatic balancing.
@@ -186,7 +187,7 @@ impl Operate for Operator {
             let cluster = this.get().await?;
             let inspect = &this.0.inspect;
             let views = join_all(cluster.nodes.keys().map(|other| inspect.node(*other))).await;
-            let mut remaining = Remaining { wished: cluster.held(node).collect(), ..Remaining::default() };
+            let mut remaining = Remaining { placed: cluster.held(node).collect(), ..Remaining::default() };
             for view in views.into_iter().filter_map(Result::ok) {
                 for shard in view.shards.iter().filter(|shard| shard.role == Role::Leader) {
                     if view.node == node {

@@ -172,7 +172,7 @@ impl<'a> Placer<'a> {
         }
         // A node without data of the shard is not waited for as long as a node with data.
         let down = self.cluster.nodes.get(&node).is_some_and(|member| member.state == NodeState::Down);
-        (down && self.empty(shard, node)).then_some("its node went down before it held it")
+        (down && self.empty(shard, node)).then_some("its node went down before it had data of the shard")
     }
 
     /// Whether a node is known to have no vote in a shard.
@@ -231,7 +231,8 @@ impl<'a> Placer<'a> {
     /// The next leadership to move to another node of its shard, to balance the load of leaders.
     fn next_lead(&self, sets: &[Vec<NodeId>], observed: &Observation) -> Option<(usize, Vec<NodeId>)> {
         let open = |node: &NodeId| self.open.iter().any(|member| member.record.id == *node);
-        // A node that is suspect may be back in a moment: others lead for it, and nothing is arranged around that.
+        // A suspect node may recover soon: other nodes lead its shards for now, and no leadership is balanced around
+        // it.
         let full = |node: &NodeId| {
             let member = self.cluster.nodes.get(node);
             member.is_some_and(|m| m.scheduling == Scheduling::Full && m.state != NodeState::Down)

@@ -394,5 +394,5 @@ fn a_pinned_shard_stays_until_it_is_released_or_its_node_leaves() {
     cluster.apply(&ClusterEvent::Seen { node: NodeId(4), state: NodeState::Up, incarnation: 1 });
     cluster.apply(&ClusterEvent::Tasked { node: NodeId(1), scheduling: Scheduling::Draining });
     settle(&mut cluster);
-    assert_eq!(cluster.held(NodeId(1)).count(), 0, "hands do not keep a node that is drained");
+    assert_eq!(cluster.held(NodeId(1)).count(), 0, "pins do not keep a drained node");
 }

@@ -42,7 +42,7 @@ pub(super) struct Disk {
     pub(super) damaged: BTreeSet<ShardId>,
     /// The disk's peers know it: an empty log means a lost log.
     pub(super) known: bool,
-    /// Added to every sync, in microseconds.
+    /// Added duration of every sync, in microseconds.
     pub(super) slow: u64,
     /// The next append fails.
     pub(super) failing: bool,
@@ -141,7 +141,7 @@ impl Disk {
         Ok(())
     }
 
-    /// A replica's log as a node that starts reads it.
+    /// A replica's log as a starting node reads it.
     pub(super) fn log(&self, shard: ShardId) -> GroupLog {
         self.groups.get(&shard).cloned().unwrap_or_default()
     }

@@ -36,7 +36,7 @@ pub fn run(seed: u64, options: &Options, plan: &[Timed]) -> Outcome {
     let mut world = World::new(seed, options.clone(), plan.to_vec());
     // raft-rs panics on an inconsistent log; in a node this would end the replica's actor.
     let ran = catch_unwind(AssertUnwindSafe(|| world.run()));
-    let failure = ran.unwrap_or_else(|why| Err(format!("a panic: {}", said(&*why)))).err();
+    let failure = ran.unwrap_or_else(|why| Err(format!("a panic: {}", panic_text(&*why)))).err();
     Outcome {
         failure,
         hash: world.s.hash(),
@@ -50,7 +50,7 @@ pub fn run(seed: u64, options: &Options, plan: &[Timed]) -> Outcome {
     }
 }
 
-fn said(panic: &(dyn Any + Send)) -> String {
+fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }

@@ -50,7 +50,7 @@ pub(super) enum Inner {
     Snapshot(SnapshotJob),
     /// A lost replica asks for admission.
     Rejoin(ShardId),
-    /// A replica that broke starts again.
+    /// A broken replica restarts.
     Restart(ShardId),
 }
 
@@ -76,7 +76,7 @@ impl PartialOrd for Due {
 
 impl Ord for Due {
     fn cmp(&self, other: &Self) -> Ordering {
-        // The heap gives the greatest first.
+        // The heap returns the greatest element first.
         (other.at, other.serial).cmp(&(self.at, self.serial))
     }
 }
@@ -144,7 +144,7 @@ impl Shared {
         self.after(at.saturating_sub(self.now), event);
     }
 
-    /// The next event, when it comes no later than `until`; the clock moves to it.
+    /// The next event up to `until`; the clock moves to it.
     pub(super) fn next(&mut self, until: u64) -> Option<Event> {
         if self.queue.peek().is_none_or(|due| due.at > until) {
             self.now = self.now.max(until);
@@ -201,7 +201,7 @@ impl Shared {
         self.hash = (self.hash.rotate_left(23) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
-    /// A hash of everything that was noted.
+    /// Hash of the trace.
     pub(super) const fn hash(&self) -> u64 {
         self.hash
     }

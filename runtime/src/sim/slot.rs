@@ -81,7 +81,7 @@ impl Slot {
 pub(super) struct Rejoin {
     /// The id that a leader has given it.
     pub(super) id: Option<ReplicaId>,
-    asked: u32,
+    questions: u32,
     /// Its id is being written to the log.
     pub(super) recording: bool,
 }
@@ -89,8 +89,8 @@ pub(super) struct Rejoin {
 impl Rejoin {
     /// The next question to the group.
     pub(super) fn question(&mut self, shard: ShardId, node: NodeId) -> Mail {
-        self.asked += 1;
-        if self.asked.is_multiple_of(ADMITTED_WITHIN) {
+        self.questions += 1;
+        if self.questions.is_multiple_of(ADMITTED_WITHIN) {
             self.id = None;
         }
         match self.id {

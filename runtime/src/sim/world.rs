@@ -298,7 +298,7 @@ impl World {
         if !std::mem::take(&mut self.node(number).frozen) {
             return;
         }
-        // The last lane is the node's own.
+        // The last lane holds the node's own events.
         let own = usize::from(self.s.options.nodes) + 1;
         let mut lanes = (0..=own).map(|_| VecDeque::new()).collect::<Vec<_>>();
         for event in std::mem::take(&mut self.node(number).held) {

@@ -70,7 +70,7 @@ pub enum Record {
 impl Record {
     /// Whether the record voids all earlier records of the group.
     #[must_use]
-    pub const fn begins_anew(&self) -> bool {
+    pub const fn voids_earlier(&self) -> bool {
         matches!(self, Self::Reset { .. } | Self::Replica { .. } | Self::Gone)
     }
 }

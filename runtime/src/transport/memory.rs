@@ -195,9 +195,9 @@ mod tests {
     use crate::transport::{Receiver, ServiceCall};
 
     #[derive(Default)]
-    struct Heard(Mutex<Vec<String>>, tokio::sync::Notify);
+    struct Recorder(Mutex<Vec<String>>, tokio::sync::Notify);
 
-    impl Heard {
+    impl Recorder {
         fn note(&self, what: String) {
             self.0.lock().unwrap().push(what);
             self.1.notify_one();
@@ -217,7 +217,7 @@ mod tests {
         }
     }
 
-    impl Receiver for Heard {
+    impl Receiver for Recorder {
         fn receive(&self, from: NodeId, envelope: Envelope) {
             let Envelope::Call(call) = envelope else { panic!("{envelope:?}") };
             self.note(format!("{} from {}", call.call, from.0));
@@ -236,8 +236,8 @@ mod tests {
         Envelope::Call(ServiceCall { call, service: "s".into(), body: vec![] })
     }
 
-    fn join(network: &MemoryNetwork, node: u16, incarnation: u64) -> (Arc<MemoryTransport>, Arc<Heard>) {
-        let heard = Arc::new(Heard::default());
+    fn join(network: &MemoryNetwork, node: u16, incarnation: u64) -> (Arc<MemoryTransport>, Arc<Recorder>) {
+        let heard = Arc::new(Recorder::default());
         let slot = ReceiverSlot::default();
         assert!(slot.set(heard.clone()).is_ok());
         (network.join(NodeId(node), incarnation, slot), heard)

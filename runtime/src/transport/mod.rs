@@ -70,7 +70,7 @@ pub trait Receiver: Send + Sync + 'static {
     /// An envelope from an authenticated peer.
     fn receive(&self, from: NodeId, envelope: Envelope);
 
-    /// A session with the peer is ready. `incarnation` differs after each start of the peer.
+    /// A session with the peer is ready. `incarnation` changes at each start of the peer.
     fn peer_up(&self, node: NodeId, incarnation: u64);
 
     /// The session has ended, or the peer is silent.

@@ -169,7 +169,7 @@ async fn drained(operate: &dyn Operate, node: NodeId, remaining: &Remaining) -> 
     if !remaining.leads.is_empty() {
         return Ok(false);
     }
-    if remaining.votes.is_empty() && remaining.wished.is_empty() {
+    if remaining.votes.is_empty() && remaining.placed.is_empty() {
         return Ok(true);
     }
     let cluster = operate.cluster().await?;
@@ -181,7 +181,7 @@ async fn drained(operate: &dyn Operate, node: NodeId, remaining: &Remaining) -> 
         let set = cluster.sets.get(shard.0 as usize);
         set.is_some_and(|set| set.contains(&node) && !free(set))
     };
-    Ok(remaining.votes.iter().chain(&remaining.wished).all(stays))
+    Ok(remaining.votes.iter().chain(&remaining.placed).all(stays))
 }
 
 pub(super) async fn move_shard(

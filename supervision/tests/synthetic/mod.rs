@@ -165,7 +165,7 @@ impl Operate for Synthetic {
             .filter(|shard| cluster.target(*shard).and_then(|w| w.leader) == Some(node))
             .collect();
         let held: Vec<ShardId> = cluster.held(node).collect();
-        futures::future::ready(Ok(Remaining { leads, votes: held.clone(), wished: held })).boxed()
+        futures::future::ready(Ok(Remaining { leads, votes: held.clone(), placed: held })).boxed()
     }
 }
 

@@ -61,7 +61,8 @@ pub(super) fn parse_header(bytes: &[u8]) -> Result<u64, String> {
     Ok(u64::from_le_bytes(word(bytes, 8)))
 }
 
-/// Appends frames with these records; a tear between two of them leaves the first records, as one between two appends does.
+/// Appends frames with these records. A tear between two frames leaves the first records, as a tear between two
+/// appends does.
 pub(super) fn push(out: &mut Vec<u8>, sequence: u64, shard: ShardId, records: &[Record]) {
     let mut left = records.iter();
     loop {
@@ -102,7 +103,7 @@ fn seal(out: &mut [u8], start: usize, sequence: u64, shard: u32) {
 pub(super) fn look(bytes: &[u8], at: usize, sequence: u64) -> Parsed<'_> {
     let Some(head) = bytes.get(at..at + HEAD) else { return Parsed::Nothing };
     let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
-    // Before the check: where a recycled segment's old bytes are searched, that is most places.
+    // Checked before the checksum: in old bytes of a recycled segment most offsets fail here.
     if length > BODY_MAX || check(sequence, &head[..8]).to_le_bytes() != head[8..12] {
         return Parsed::Nothing;
     }

@@ -134,7 +134,7 @@ impl Reader {
         let (contents, end) = read_one(bytes, sequence, path, None, &mut self.found);
         for piece in &self.found[before..] {
             if let Piece::Record(shard, record, _) = piece
-                && record.begins_anew()
+                && record.voids_earlier()
             {
                 self.reads.iter_mut().for_each(|read| _ = read.contents.remove(shard));
             }

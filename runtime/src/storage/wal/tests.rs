@@ -16,7 +16,7 @@ fn entry(index: u64, bytes: usize) -> Record {
     Record::Entry(LogEntry { index, term: 1, kind: 0, data: vec![7; bytes] })
 }
 
-/// Appends and waits until it is durable.
+/// Appends records and waits until they are durable.
 fn append(wal: &Wal, shard: u32, records: Vec<Record>) -> Result<(), WalError> {
     let (sender, receiver) = channel();
     wal.append(ShardId(shard), records, Box::new(move |outcome| sender.send(outcome).unwrap()))?;

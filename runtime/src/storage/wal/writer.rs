@@ -155,7 +155,7 @@ impl Writer {
             for record in records {
                 facts.fold(record);
                 segment::note(&mut self.contents, *shard, record);
-                if record.begins_anew() {
+                if record.voids_earlier() {
                     let older = self.older.iter_mut().map(|(_, _, contents)| contents);
                     older.chain([&mut self.contents]).for_each(|contents| _ = contents.remove(shard));
                 }

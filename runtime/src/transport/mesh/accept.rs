@@ -113,7 +113,7 @@ async fn replace(links: &Links, link: &Link) -> Result<(), String> {
     }
     // Frames in transit when the peer dialled arrive within one heartbeat.
     let late = arrived.saturating_add(u64::try_from(beat.as_micros()).unwrap_or(u64::MAX));
-    if link.heard_at().is_some_and(|heard| heard > late) {
+    if link.last_received_at().is_some_and(|received| received > late) {
         return Err(format!(
             "it has the certificate of {:?}, and that node has an active session",
             link.peer.name
@@ -146,7 +146,7 @@ async fn authenticate(
     let all = links.all();
     let names = all.values().map(|link| link.peer.name.as_str());
     let name = name_of(shown, names)
-        .ok_or_else(|| "the certificate is of no configured node".to_owned())?
+        .ok_or_else(|| "the certificate does not name a configured node".to_owned())?
         .to_owned();
     let link = links.named(&name).ok_or_else(|| "no such peer".to_owned())?;
     let number = session_number(connection)?;

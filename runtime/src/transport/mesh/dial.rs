@@ -20,7 +20,7 @@ use super::link::{Link, Links, Stage};
 use super::stream::{Counted, MeshStream};
 use super::tls::{Tls, session_number};
 
-/// Keeps a session with one peer for as long as the node runs.
+/// Keeps a session with one peer while the node runs.
 pub(super) async fn dial(links: Arc<Links>, link: Arc<Link>, tls: Tls, server: ActorRef<NodeServerMessage>) {
     let mut jitter = SmallRng::seed_from_u64(links.incarnation ^ u64::from(link.peer.node.0) << 48);
     let mut stage = link.stage.subscribe();

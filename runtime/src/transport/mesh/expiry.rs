@@ -110,15 +110,15 @@ mod tests {
     fn from_two_weeks_before_the_first_expiry_there_is_one_warning_a_day() {
         let both = [certificate(400), certificate(100)];
         let mut warned = Warned::default();
-        let mut said = Vec::new();
+        let mut warnings = Vec::new();
         for hour in (80 * 24)..(102 * 24) {
             let now = Timestamp(hour * 3_600_000);
-            said.extend(warned.say(&both, now).map(|text| (hour / 24, text)));
+            warnings.extend(warned.say(&both, now).map(|text| (hour / 24, text)));
         }
-        let days: Vec<u64> = said.iter().map(|(day, _)| *day).collect();
+        let days: Vec<u64> = warnings.iter().map(|(day, _)| *day).collect();
         assert_eq!(days, (86..102).collect::<Vec<u64>>());
-        assert!(said[0].1.contains("expires in 13 days"), "{}", said[0].1);
-        assert!(said.last().unwrap().1.contains("has expired"));
+        assert!(warnings[0].1.contains("expires in 13 days"), "{}", warnings[0].1);
+        assert!(warnings.last().unwrap().1.contains("has expired"));
         assert_eq!(Warned::default().say(&[], Timestamp(0)), None);
     }
 

@@ -60,11 +60,11 @@ struct Flow {
     /// Bytes consumed in this session, and how many of them were acknowledged.
     consumed: u64,
     acknowledged: u64,
-    heard: u64,
+    last_received: u64,
     rtt_us: Option<u64>,
     beat: Option<Beat>,
     /// A frame was sent since the last heartbeat was due.
-    said: bool,
+    sent_since_beat: bool,
     last_error: Option<String>,
 }
 
@@ -131,7 +131,7 @@ impl Link {
         let mut flow = self.flow();
         let before = flow.session.take();
         let beat = Some(Beat::Ping(now));
-        *flow = Flow { session: Some(session), heard: now, beat, ..Flow::default() };
+        *flow = Flow { session: Some(session), last_received: now, beat, ..Flow::default() };
         drop(flow);
         self.stage.send_replace(Stage::Up);
         self.work.notify_one();
@@ -192,12 +192,12 @@ impl Link {
         if flow.session.is_none() {
             return true;
         }
-        if now.saturating_sub(flow.heard) > silent_max {
+        if now.saturating_sub(flow.last_received) > silent_max {
             return false;
         }
         flow.beat.get_or_insert(Beat::Ping(now));
         // Otherwise it goes with the next frame.
-        let silent = !std::mem::take(&mut flow.said);
+        let silent = !std::mem::take(&mut flow.sent_since_beat);
         drop(flow);
         if silent {
             self.work.notify_one();
@@ -232,7 +232,7 @@ impl Link {
             return None;
         }
         flow.acknowledged = flow.consumed;
-        flow.said = true;
+        flow.sent_since_beat = true;
         let count = u32::try_from(envelopes.len()).unwrap_or(u32::MAX);
         flow.sent += envelopes.iter().map(|envelope| envelope.len() as u64).sum::<u64>();
         let session_number = session.number;
@@ -243,20 +243,20 @@ impl Link {
     }
 
     /// Takes a frame's head; false if it is of another session.
-    fn heard(&self, head: &Head, bytes: u64, now: u64) -> bool {
+    fn take_head(&self, head: &Head, bytes: u64, now: u64) -> bool {
         let mut flow = self.flow();
         if flow.session.as_ref().is_none_or(|session| session.number != head.session) {
             return false;
         }
-        flow.heard = now;
+        flow.last_received = now;
         if !flow.open {
             flow.open = true;
             *self.errors() = Complaints::default();
         }
         flow.acked = flow.acked.max(head.consumed).min(flow.sent);
         match head.beat {
-            Some(Beat::Ping(asked)) => flow.beat = Some(Beat::Pong(asked)),
-            Some(Beat::Pong(asked)) => flow.rtt_us = Some(now.saturating_sub(asked)),
+            Some(Beat::Ping(sent_at)) => flow.beat = Some(Beat::Pong(sent_at)),
+            Some(Beat::Pong(sent_at)) => flow.rtt_us = Some(now.saturating_sub(sent_at)),
             None => {}
         }
         flow.consumed += bytes;
@@ -270,9 +270,9 @@ impl Link {
     }
 
     /// Time of the last frame in the current session; `None` without a session.
-    pub(super) fn heard_at(&self) -> Option<u64> {
+    pub(super) fn last_received_at(&self) -> Option<u64> {
         let flow = self.flow();
-        flow.session.as_ref().map(|_| flow.heard)
+        flow.session.as_ref().map(|_| flow.last_received)
     }
 
     /// Whether a frame is of the current session.
@@ -287,7 +287,7 @@ impl Link {
             node: self.peer.node,
             connected: flow.open,
             incarnation: flow.session.as_ref().map(|session| session.incarnation),
-            silent_ms: flow.session.as_ref().map(|_| now.saturating_sub(flow.heard) / 1_000),
+            silent_ms: flow.session.as_ref().map(|_| now.saturating_sub(flow.last_received) / 1_000),
             rtt_us: flow.rtt_us,
             queued,
             last_error: flow.last_error.clone(),
@@ -361,7 +361,7 @@ impl Links {
                 return;
             }
         };
-        if !link.heard(&head, body.len() as u64, self.clock.mono()) {
+        if !link.take_head(&head, body.len() as u64, self.clock.mono()) {
             return;
         }
         link.announce(&self.slot);

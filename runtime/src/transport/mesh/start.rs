@@ -24,7 +24,7 @@ use crate::observe::PeerView;
 use crate::time::Clock;
 use crate::transport::{Envelope, ReceiverSlot, SendError, Transport, TransportConfig};
 
-/// This node's place in the mesh.
+/// The settings of this node's mesh.
 #[derive(Clone)]
 pub struct MeshSpec {
     /// Its number.

@@ -87,7 +87,7 @@ impl Tls {
                 Ok(sides) => {
                     self.sides.store(Arc::new(sides));
                     (seen, warned, complained) = (stamp, Warned::default(), String::new());
-                    say("certificates_read", "new sessions use the files as they are now".to_owned());
+                    say("certificates_read", "new sessions use the new files".to_owned());
                     if let Some(why) = self.of_another() {
                         say("certificate_of_another", why);
                     }
@@ -95,7 +95,7 @@ impl Tls {
                 // Certificate and key are two files: between the two writes they do not match, and are checked again.
                 Err(why) if why != complained => {
                     complained.clone_from(&why);
-                    say("certificates_unreadable", format!("{why}; what was read before stays in use"));
+                    say("certificates_unreadable", format!("{why}; the earlier files stay in use"));
                 }
                 Err(_) => {}
             }

@@ -95,7 +95,7 @@ async fn ready(links: &Arc<Links>, session: NodeServerSessionInformation) {
         }
     };
     let Some(postbox) = find_postbox(session.node_id).await else {
-        link.failed("the peer showed no postbox".to_owned());
+        link.failed("the postbox of the peer did not appear".to_owned());
         session.actor.stop(Some("no postbox".to_owned()));
         return;
     };

@@ -88,7 +88,7 @@ fn a_slow_peer_is_sent_no_more_than_its_credit_and_catches_up_in_order() {
     two.signal("STOP");
     one.ask("send 2 0 10000 1000");
     one.until("sent 10000");
-    // A megabyte of credit and a frame of half a megabyte that may overdraw it.
+    // A megabyte of credit, plus a frame of half a megabyte that may exceed it.
     let queued = one.peers()[0].queued;
     assert!((8_000..10_000).contains(&queued), "{queued}");
     two.signal("CONT");

@@ -86,8 +86,8 @@ impl World {
         let (tell, lines) = channel();
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                if let Some((_, said)) = line.split_once('@') {
-                    let _ = tell.send(said.to_owned());
+                if let Some((_, text)) = line.split_once('@') {
+                    let _ = tell.send(text.to_owned());
                 }
             }
         });
