@@ -5,7 +5,7 @@
 
 use crate::address::{Address, ShardId};
 use crate::entity::Effect;
-use crate::shard::{Answer, Batch, Item, Ledger, LentBatch};
+use crate::shard::{Answer, Batch, Item, LentBatch, ShardMeta};
 use crate::storage::wal_properties;
 use crate::time::Timestamp;
 use crate::transport::{AskBatch, AskOne, EffectBatch, Envelope, ReplyBatch, ServiceCall, frame};
@@ -59,10 +59,10 @@ pub fn entry(bytes: &[u8]) {
 
 /// A ledger that decodes survives a round trip.
 pub fn ledger(bytes: &[u8]) {
-    let Ok(ledger) = Ledger::decode(bytes) else { return };
+    let Ok(ledger) = ShardMeta::decode(bytes) else { return };
     let mut again = Vec::new();
     ledger.encode_into(&mut again);
-    assert_eq!(Ledger::decode(&again), Ok(ledger));
+    assert_eq!(ShardMeta::decode(&again), Ok(ledger));
 }
 
 fn address(key: &str) -> Address {
@@ -140,7 +140,7 @@ fn entries() -> Vec<Vec<u8>> {
 }
 
 fn ledgers() -> Vec<Vec<u8>> {
-    let mut ledger = Ledger::default();
+    let mut ledger = ShardMeta::default();
     for (at, bytes) in entries().iter().enumerate() {
         if let Ok(batch) = LentBatch::from_bytes(bytes) {
             ledger.fold(at as u64 + 1, batch.into_owned(), &crate::shard::ShardConfig::default(), |_| {
@@ -151,6 +151,6 @@ fn ledgers() -> Vec<Vec<u8>> {
     let mut bytes = Vec::new();
     ledger.encode_into(&mut bytes);
     let mut empty = Vec::new();
-    Ledger::default().encode_into(&mut empty);
+    ShardMeta::default().encode_into(&mut empty);
     vec![bytes, empty]
 }

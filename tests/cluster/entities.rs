@@ -33,12 +33,12 @@ async fn a_panic_ends_one_incarnation_and_nothing_else() {
         assert_eq!(seen.deposits, [1, 2, 3], "{to}");
     }
     assert_eq!(router.ask(&bad, &Deposit { id: 4, amount: 1 }, AskOptions::default()).await, Ok(4));
-    // Three faults within the period: given up, its neighbour is not.
+    // Three faults within the period put it in quarantine, and not its neighbour.
     for _ in 0..2 {
         let _ = router.ask(&bad, &explode, AskOptions::default()).await;
     }
-    let given_up = router.ask(&bad, &Deposit { id: 5, amount: 1 }, AskOptions::default()).await;
-    assert!(matches!(&given_up, Err(AskError::Fault(why)) if why.contains("given up")), "{given_up:?}");
+    let rejected = router.ask(&bad, &Deposit { id: 5, amount: 1 }, AskOptions::default()).await;
+    assert!(matches!(&rejected, Err(AskError::Fault(why)) if why.contains("quarantined")), "{rejected:?}");
     assert_eq!(router.ask(&neighbour, &Deposit { id: 4, amount: 1 }, AskOptions::default()).await, Ok(4));
     let view = world.node(1).inspect().entity(bad).await.unwrap();
     assert!(view.given_up && view.faults == 3, "{view:?}");

@@ -242,7 +242,7 @@ pub(super) async fn look<T: Send + 'static>(
     see: impl FnOnce(&mut Replica, Mono) -> T + Send + 'static,
 ) -> Result<T, AskError> {
     let (sender, receiver) = oneshot::channel();
-    mailbox.system(SystemInput::Look(Box::new(move |replica, now| {
+    mailbox.system(SystemInput::Inspect(Box::new(move |replica, now| {
         let _ = sender.send(see(replica, now));
     })));
     let late = || AskError::NotSent("the shard's actor did not answer in time".to_owned());

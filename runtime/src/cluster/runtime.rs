@@ -395,7 +395,7 @@ impl Runtime {
     async fn hand_over(&self, shard: ShardId) {
         let Some(mailbox) = self.world.directory.mailbox(shard) else { return };
         let (done, waiting) = oneshot::channel();
-        mailbox.system(SystemInput::Look(Box::new(move |replica, _| {
+        mailbox.system(SystemInput::Inspect(Box::new(move |replica, _| {
             let _ = done.send(replica.hand_over());
         })));
         let _ = tokio::time::timeout(Duration::from_millis(250), waiting).await;

@@ -16,21 +16,22 @@ pub struct RaftConfig {
     pub tick: Duration,
     /// Ticks between a leader's heartbeats.
     pub heartbeat_ticks: u16,
-    /// Ticks without a leader after which the first replica stands for election; the others follow 6 ticks apart.
+    /// Ticks without a leader after which the first replica stands for election; the others follow at intervals of 6
+    /// ticks.
     pub election_ticks: u16,
-    /// Entries in flight from a leader to a follower before it waits for an answer.
+    /// Append messages in flight from a leader to a follower before it waits for an answer.
     pub inflight_messages_max: u16,
     /// Largest append message, in bytes.
     pub append_bytes_max: u64,
-    /// Entries kept behind a checkpoint so that a replica that lags a little needs no snapshot.
+    /// Entries kept behind a checkpoint, so that a replica with a small lag needs no snapshot.
     pub log_kept_entries: u64,
-    /// Bytes of them, in each shard: the log in memory stays within this between checkpoints.
+    /// Bytes of these entries, in each shard. Bounds the log in memory after each checkpoint.
     pub log_kept_bytes: u64,
     /// Largest snapshot of one shard, in bytes.
     pub snapshot_bytes_max: u64,
-    /// Bytes a second at which a snapshot is sent, so that other traffic does not wait for it.
+    /// Rate limit of a snapshot, in bytes a second, so that other traffic does not wait for it.
     pub snapshot_bytes_per_s: u64,
-    /// A bug planted on purpose; a build without the feature has no such key.
+    /// A bug planted on purpose; unknown to a build without the feature.
     #[doc(hidden)]
     #[cfg_attr(feature = "planted", serde(skip_serializing_if = "Planted::is_nothing"))]
     #[cfg_attr(not(feature = "planted"), serde(skip))]
@@ -75,7 +76,7 @@ impl Section for RaftConfig {
         if !(4096..=(4 << 20)).contains(&self.append_bytes_max) {
             bad("append_bytes_max", "must be 4096 to 4194304");
         }
-        // Half of what can be decoded: keys, lengths and the ledger come on top.
+        // Half of the decoding limit: keys, lengths and the shard's record come on top.
         if !((1 << 20)..=(1 << 29)).contains(&self.snapshot_bytes_max) {
             bad("snapshot_bytes_max", "must be 1048576 to 536870912");
         }

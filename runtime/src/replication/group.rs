@@ -13,19 +13,19 @@ use crate::address::ShardId;
 use crate::planted::Bug;
 use crate::storage::{Record, Vote};
 
-/// Ticks between the election timeouts of a group's replicas, so that two never stand at once.
+/// Ticks between the election timeouts of a group's replicas, so that two never stand for election at once.
 const ELECTION_SPREAD_TICKS: usize = 6;
 
-/// Ranks that are told apart; those beyond share the last.
+/// Ranks with election timeouts of their own; all ranks beyond share the last.
 const RANKS_MAX: usize = 16;
 
-/// Ticks before its election timeout at which a follower watches every tick.
+/// Ticks before its election timeout from which on a follower counts every tick.
 const BEATS_NEAR: usize = 6;
 
-/// Ticks that any snapshot is given before it counts as lost.
+/// Ticks that the smallest snapshot is given before it counts as lost.
 const SNAPSHOT_TICKS_MIN: u32 = 800;
 
-/// Index and term that stand for the founding membership.
+/// Index and term of the founding membership.
 const FOUNDING: (u64, u64) = (1, 1);
 
 /// One replica of one group.
@@ -35,40 +35,41 @@ pub struct Group {
     pub(super) raw: RawNode<Log>,
     /// Messages of batches not yet durable, with the batch that holds them back.
     pub(super) held: VecDeque<(u64, Vec<Message>)>,
-    /// Batches handed out and not yet confirmed, and whether they hold records of their own.
+    /// Batches that are not yet durable, and whether they hold records of their own.
     pub(super) pending: VecDeque<(u64, bool)>,
     /// A snapshot that becomes the applied state once its batch is durable.
     pub(super) installing: Option<(u64, u64)>,
     pub(super) kept: (u64, u64),
-    /// Ticks that each follower has been waited for to take its snapshot.
+    /// Ticks since each follower began to take its snapshot.
     pub(super) awaited: BTreeMap<u64, u32>,
-    /// Ticks since start in which this replica grants no vote: it may have promised a leader's lease before it crashed.
+    /// Ticks that are left in which this replica grants no vote: it may have promised a leader's lease before it
+    /// crashed.
     pub(super) quiet_ticks: usize,
     election_ticks: usize,
-    /// Ticks after which a snapshot that was sent and of which nothing was heard counts as lost.
+    /// Ticks without an answer after which a snapshot that was sent counts as lost.
     pub(super) snapshot_ticks: u32,
     /// Ticks without a leader after which this replica stands for election.
     stands_after: usize,
-    /// Its checkpoint is a snapshot's that its log knew nothing of.
+    /// Its checkpoint came from a snapshot that its log does not hold.
     begins_at_mark: bool,
 }
 
 impl Group {
-    /// A replica from what survived.
+    /// Starts a replica from what survived.
     ///
     /// # Errors
     /// A log that does not fit the checkpoint: the replica must be rebuilt from its peers.
     pub fn start(start: Start, config: &RaftConfig) -> Result<Self, String> {
         let Start { shard, id, founders, log, mut mark } = start;
-        // A replica without a checkpoint whose log begins at the founding has not lived long enough to have one.
+        // A founder without a checkpoint, with a log that begins at the founding, is too young to have one.
         let young = id.generation() == 0 && (log.replica.is_none() || log.cut == FOUNDING);
         let fresh = log.replica.is_none() && mark.index == 0;
         let mut vote = log.vote;
         let mut cut = log.cut;
         let mut entries = log.entries;
         if young && mark.index == 0 {
-            // Index 1 of term 1 stands for the founding membership: a replica that joins later lacks it, and so gets a
-            // snapshot; and raft-rs panics on priority with pre-vote at term zero.
+            // Index 1 of term 1 is the founding membership. A replica that joins later lacks it, and so receives a
+            // snapshot. Term 1 also because raft-rs panics on priority with pre-vote at term zero.
             let members = ConfState {
                 voters: founders.iter().map(|replica| replica.0).collect(),
                 ..Default::default()
@@ -82,13 +83,13 @@ impl Group {
         if mark.index < cut.0 {
             return Err(format!("the log begins after {} but the checkpoint ends at {}", cut.0, mark.index));
         }
-        // Every group has a first term; a replica that joins learns the present one from its leader.
+        // Every group has a first term; a replica that joins learns the current term from its leader.
         vote.term = vote.term.max(1);
         if config.planted.has(Bug::VoteForgotten) {
             vote.voted_for = 0;
         }
-        // A crash between the store's and the log's part of installing a snapshot: the store is whole. The log may reach
-        // beyond it, with entries that another leader's have replaced.
+        // After a crash between the store's and the log's part of installing a snapshot the store is whole. The log may
+        // reach beyond it, with entries that another leader's entries have replaced.
         let begins_at_mark = term_at(&entries, cut, mark.index) != Some(mark.term);
         if begins_at_mark {
             entries.clear();
@@ -126,7 +127,7 @@ impl Group {
         Ok(group)
     }
 
-    /// Whether what its log held was given up for its checkpoint, which the log is to be told.
+    /// Whether its log was replaced by its checkpoint: the log must then be reset to the checkpoint.
     #[must_use]
     pub const fn begins_at_mark(&self) -> bool {
         self.begins_at_mark
@@ -162,7 +163,7 @@ impl Group {
         self.raw.raft.promotable()
     }
 
-    /// Whether it leads and is not handing over.
+    /// Whether it leads and is not transferring leadership.
     #[must_use]
     pub fn may_propose(&self) -> bool {
         self.leads() && self.raw.raft.lead_transferee.is_none()
@@ -174,9 +175,9 @@ impl Group {
         self.raw.raft.term
     }
 
-    /// The leader it knows: none when this replica is no member, as nobody tells it any more who leads, and none that it
-    /// has not heard of for as long as any voter waits. Raft-rs never gives up the leader of one that cannot stand for
-    /// election, which may be a learner whose group has taken another in its place.
+    /// The known leader. `None` if this replica was removed: it receives no news of the leader. `None` also after a
+    /// silence in which any voter would have stood for election: raft-rs never forgets the leader of a replica that
+    /// cannot stand, such as a learner that its group has replaced.
     #[must_use]
     pub fn leader(&self) -> Option<ReplicaId> {
         let raft = &self.raw.raft;
@@ -185,7 +186,7 @@ impl Group {
         known.then(|| ReplicaId(raft.leader_id))
     }
 
-    /// The last committed index it knows.
+    /// The last index known to be committed.
     #[must_use]
     pub fn committed(&self) -> u64 {
         self.raw.raft.raft_log.committed
@@ -209,7 +210,7 @@ impl Group {
         self.raw.store()
     }
 
-    /// Entries from `low` up to and including `high`, also those not yet durable.
+    /// Entries from `low` up to and including `high`, durable or not.
     #[must_use]
     pub fn entries(&self, low: u64, high: u64) -> Vec<Entry> {
         let context = raft::GetEntriesContext::empty(false);
@@ -219,13 +220,13 @@ impl Group {
     /// Moves the Raft clock by one tick.
     pub fn tick(&mut self) {
         self.quiet_ticks = self.quiet_ticks.saturating_sub(1);
-        // raft-rs draws another one whenever it forgets the leader.
+        // raft-rs draws a random timeout whenever it forgets the leader.
         self.raw.raft.set_randomized_election_timeout(self.stands_after);
         self.raw.tick();
         self.count_snapshots();
     }
 
-    /// Its place in the order of elections, among the members that there are now.
+    /// Sets its election timeout by its rank among the present members.
     pub(super) fn stand_by_rank(&mut self) {
         let members = self.members();
         let voters: Vec<ReplicaId> =
@@ -250,7 +251,7 @@ impl Group {
         }
     }
 
-    /// Takes a peer's encoded message. One that does not decode or does not fit is dropped: Raft tolerates loss.
+    /// Takes a peer's encoded message. A message that does not decode or does not fit is dropped: Raft tolerates loss.
     pub fn step(&mut self, bytes: &[u8]) {
         if let Ok(message) = Message::parse_from_bytes(bytes) {
             self.step_message(message);
@@ -271,7 +272,7 @@ impl Group {
     /// Proposes an entry; its index is [`Group::last`] afterwards.
     ///
     /// # Errors
-    /// Not the leader, handing over, or too much uncommitted.
+    /// Not the leader, a leadership transfer, or too many uncommitted bytes.
     pub fn propose(&mut self, data: Vec<u8>) -> Result<u64, String> {
         self.raw.propose(Vec::new(), data).map_err(|error| error.to_string())?;
         Ok(self.last())
@@ -285,12 +286,12 @@ impl Group {
     /// Asks the leader for its commit index; it comes back in [`Ready::named`] once the leader has proven its lead.
     pub fn ask_index(&mut self, round: u64) {
         let mut name = round.to_le_bytes().to_vec();
-        // Names of rounds must not meet at the leader, which starts rounds of its own.
+        // With the id in the name a follower's round never equals a round of the leader's own.
         name.extend(self.id.0.to_le_bytes());
         self.raw.read_index(name);
     }
 
-    /// Takes what the machine has to say; `None` when that is nothing.
+    /// Takes the outputs of the machine; `None` without any.
     pub fn ready(&mut self) -> Option<Ready> {
         if !self.raw.has_ready() {
             return None;
@@ -326,7 +327,7 @@ impl Group {
         ready.records.extend(entries.into_iter().map(|entry| Record::Entry(record_from_entry(entry))));
         if let Some(hard_state) = from.hs() {
             let hard_state = hard_state.clone();
-            // A commit index alone need not be durable: it is found again from the leader.
+            // A commit index alone need not be durable: the leader sends it again.
             if from.must_sync() || !ready.records.is_empty() {
                 ready.records.push(Record::Vote(Vote {
                     term: hard_state.term,
@@ -344,7 +345,8 @@ impl Group {
             self.raw.on_persist_ready(number);
             ready.messages.extend(persisted);
         } else {
-            // Without records of its own it waits for the batch before it: a promise must not overtake what it promises.
+            // A batch without records waits for the batch before it: a promise must not leave before its records are
+            // durable.
             ready.number = if records { number } else { 0 };
             self.pending.push_back((number, records));
             self.held.push_back((number, persisted));
@@ -381,7 +383,7 @@ impl Group {
         messages
     }
 
-    /// Tells raft-rs how far entries are applied.
+    /// Reports to raft-rs that entries up to `index` are applied.
     pub fn applied(&mut self, index: u64) {
         self.raw.advance_apply_to(index);
     }
@@ -400,34 +402,34 @@ impl Group {
         self.raw.raft.raft_log.term(index).unwrap_or(0)
     }
 
-    /// An index beyond the newest checkpoint that a lagging replica waits for.
+    /// Whether a lagging replica waits for a newer checkpoint. Asking clears it.
     #[must_use]
     pub fn snapshot_wanted(&self) -> bool {
         self.raw.store().take_snapshot_wanted() > 0
     }
 }
 
-/// Ticks without a leader after which any voter stands for election.
+/// Ticks without a leader after which every voter stands for election.
 const fn stands_at_most(election_ticks: usize) -> usize {
     election_ticks + RANKS_MAX * ELECTION_SPREAD_TICKS
 }
 
-/// Twice what the largest snapshot takes at its pace, on top of what the smallest is given.
+/// Ticks for a snapshot: the minimum, and twice the time that the largest snapshot takes at its rate limit.
 fn snapshot_ticks(config: &RaftConfig) -> u32 {
     let seconds = 2 * config.snapshot_bytes_max / config.snapshot_bytes_per_s.max(1);
     let ticks = u128::from(seconds) * 1_000_000 / config.tick.as_micros().max(1);
     SNAPSHOT_TICKS_MIN.saturating_add(u32::try_from(ticks).unwrap_or(u32::MAX))
 }
 
-/// What raft-rs is told of a replica that has applied up to `applied`.
+/// Configuration of raft-rs for a replica that has applied entries up to `applied`.
 fn raft_config(id: ReplicaId, applied: u64, config: &RaftConfig) -> raft::Config {
     let election = usize::from(config.election_ticks);
     raft::Config {
         id: id.0,
         election_tick: election,
-        // Heartbeats are asked for from outside, so that all groups of a node beat together.
+        // The node's ticker asks for heartbeats, so that all groups of a node beat together.
         heartbeat_tick: election - 1,
-        // Within these, each replica's own is by its rank, so a run is reproducible and two replicas never tie.
+        // Each replica's timeout is between these, by its rank: runs are reproducible, and two replicas never tie.
         min_election_tick: election,
         max_election_tick: stands_at_most(election),
         applied,
@@ -435,9 +437,9 @@ fn raft_config(id: ReplicaId, applied: u64, config: &RaftConfig) -> raft::Config
         max_inflight_msgs: usize::from(config.inflight_messages_max),
         check_quorum: true,
         pre_vote: true,
-        // raft-rs 0.7 adds entries to an empty append that waits to be sent, also entries that do not follow its
-        // index: after a rejection in the same turn the follower confirms more than it was sent, and the leader
-        // counts on it.
+        // raft-rs 0.7 adds entries to an empty append that waits to be sent, also entries that do not follow its index.
+        // After a rejection in the same turn the follower then confirms more than it was sent, and the leader relies on
+        // it.
         batch_append: false,
         max_committed_size_per_ready: 4 << 20,
         ..Default::default()

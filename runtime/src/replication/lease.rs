@@ -1,16 +1,16 @@
-//! The leader lease: for how long no other replica can have been elected.
+//! The leader lease: the time during which no other replica can be elected.
 //!
-//! raft-rs's own lease consults no clock, so a leader that was frozen for seconds would still answer. Here a round of
-//! heartbeats is stamped with the time it *started*; when a majority has answered it, no follower will vote for anybody
-//! within its election timeout of having heard that round (check-quorum), so the lease ends one minimal election timeout
-//! after the start, less a margin for the grain of the followers' ticks.
+//! raft-rs's own lease consults no clock, so a leader that was frozen for seconds would still answer. Here each
+//! heartbeat round is stamped with the time at which it started. A follower that has received a round does not vote for
+//! another replica within its election timeout (check-quorum). So once a majority has answered, the lease ends one
+//! minimal election timeout after the start of the round, less a margin for the granularity of the followers' ticks.
 
 use std::collections::VecDeque;
 
 /// Monotonic microseconds, from the shell's clock.
 pub type Mono = u64;
 
-/// Rounds in flight; more are not started until one is confirmed or forgotten.
+/// Rounds in flight, at most; a further round replaces the oldest.
 const ROUNDS_MAX: usize = 64;
 
 /// The lease of one leader.
@@ -29,14 +29,14 @@ impl Lease {
         Self { length, rounds: VecDeque::new(), next: 1, until: 0 }
     }
 
-    /// One whose first round has this name.
+    /// A lease of the given length that names its first round after `first`.
     #[must_use]
     pub fn beginning_at(length: Mono, first: u64) -> Self {
-        // Room for as many as anybody starts.
+        // Halved, so that the names cannot overflow.
         Self { next: (first >> 1) + 1, ..Self::new(length) }
     }
 
-    /// Starts a round and names it; `None` while too many are unanswered.
+    /// Starts a round and returns its name. Always `Some`: with too many rounds unanswered the oldest is forgotten.
     pub fn start(&mut self, now: Mono) -> Option<u64> {
         if self.rounds.len() >= ROUNDS_MAX {
             self.rounds.pop_front();
@@ -47,7 +47,7 @@ impl Lease {
         Some(round)
     }
 
-    /// A majority answered the round. Returns when it had started.
+    /// A majority answered the round. Returns when it started; `None` for an unknown round.
     pub fn confirm(&mut self, round: u64) -> Option<Mono> {
         while let Some((front, started)) = self.rounds.front().copied() {
             if front > round {
@@ -68,25 +68,26 @@ impl Lease {
         now < self.until
     }
 
-    /// Whether it should be renewed soon.
+    /// Whether less than half of the lease is left.
     #[must_use]
     pub const fn ageing(&self, now: Mono) -> bool {
         now + self.length / 2 >= self.until
     }
 
-    /// Whether a round is on its way.
+    /// Whether a round is unanswered.
     #[must_use]
     pub fn asking(&self) -> bool {
         !self.rounds.is_empty()
     }
 
-    /// Whether the newest round has been unanswered for so long that its messages may be lost.
+    /// Whether the newest round is unanswered for a quarter of the lease: its messages may be lost. True without a
+    /// round.
     #[must_use]
     pub fn stale(&self, now: Mono) -> bool {
         self.rounds.back().is_none_or(|(_, started)| now.saturating_sub(*started) > self.length / 4)
     }
 
-    /// Leadership was lost, won or is being handed over: nothing confirmed so far counts.
+    /// Ends the lease and forgets all rounds: leadership was lost, won or is being transferred.
     pub fn void(&mut self) {
         self.rounds.clear();
         self.until = 0;
@@ -112,7 +113,7 @@ mod tests {
     fn a_frozen_leader_gains_nothing_from_late_answers() {
         let mut lease = Lease::new(100);
         let round = lease.start(1_000).unwrap();
-        // Frozen for a second; the answers were waiting in the socket.
+        // The leader was frozen for a second while the answers waited in the socket.
         lease.confirm(round);
         assert!(!lease.holds(1_001_000));
     }

@@ -1,23 +1,23 @@
-//! A group's log in memory, behind raft-rs's `Storage`. Everything here is also in the write-ahead log, or about to be:
-//! raft-rs is told about persistence separately.
+//! A group's log in memory, behind raft-rs's `Storage`. Its entries are in the write-ahead log or on their way to it;
+//! their persistence is reported to raft-rs separately.
 
 use std::collections::VecDeque;
 
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
 use raft::{Error, GetEntriesContext, RaftState, Result, Storage, StorageError};
 
-/// What a checkpoint in the store covers.
+/// The entries and the membership that a checkpoint in the store covers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SnapshotMark {
     /// Last index covered.
     pub index: u64,
-    /// Its term.
+    /// That entry's term.
     pub term: u64,
     /// The membership at that index.
     pub members: ConfState,
 }
 
-/// Entries after the cut, the promise, and what a snapshot would cover.
+/// Entries after the cut, the vote (`hard_state`), and what a snapshot would cover.
 #[derive(Debug, Default)]
 pub struct Log {
     pub(super) hard_state: HardState,
@@ -26,7 +26,7 @@ pub struct Log {
     entries: VecDeque<Entry>,
     bytes: usize,
     mark: SnapshotMark,
-    /// A follower needs a snapshot newer than the newest checkpoint.
+    /// Index that a follower needs a snapshot for, if the newest checkpoint is too old for it; zero otherwise.
     snapshot_wanted: std::cell::Cell<u64>,
 }
 
@@ -61,13 +61,13 @@ impl Log {
         self.bytes
     }
 
-    /// The newest checkpoint known.
+    /// The newest durable checkpoint.
     #[must_use]
     pub const fn mark(&self) -> &SnapshotMark {
         &self.mark
     }
 
-    /// The index that a lagging follower needs a checkpoint for; zero for none. Asking clears it.
+    /// Takes the index that a lagging follower needs a checkpoint for; zero if no follower does.
     pub(super) fn take_snapshot_wanted(&self) -> u64 {
         self.snapshot_wanted.replace(0)
     }
@@ -84,7 +84,7 @@ impl Log {
         self.entries.extend(entries.iter().cloned());
     }
 
-    /// Entries from `low` up to and without `high`, as far as they are held.
+    /// Entries from `low` up to, not including, `high`, as far as they are held.
     pub(super) fn slice(&self, low: u64, high: u64) -> impl Iterator<Item = &Entry> {
         let from = usize::try_from(low.saturating_sub(self.cut.0 + 1)).unwrap_or(usize::MAX);
         let to = usize::try_from(high.saturating_sub(self.cut.0 + 1)).unwrap_or(usize::MAX);
@@ -98,8 +98,7 @@ impl Log {
         }
     }
 
-    /// The index up to which entries may go when the last so many before `mark` are kept, and no more than so many bytes
-    /// of them.
+    /// The index up to which entries may be dropped if the last `entries` before `mark` are kept, within `bytes` bytes.
     pub(super) fn kept_before(&self, mark: u64, entries: u64, bytes: u64) -> u64 {
         let lowest = mark.saturating_sub(entries);
         let mut left = bytes;
@@ -112,7 +111,7 @@ impl Log {
         from
     }
 
-    /// Forgets entries up to `index`; returns the cut's index and term when it moved.
+    /// Drops entries up to `index` or the checkpoint; returns the cut's index and term if it moved.
     pub(super) fn cut_to(&mut self, index: u64) -> Option<(u64, u64)> {
         let index = index.min(self.mark.index);
         if index <= self.cut.0 {
@@ -186,7 +185,7 @@ impl Storage for Log {
     }
 
     fn snapshot(&self, request_index: u64, to: u64) -> Result<Snapshot> {
-        // One that does not know its receiver is refused by it, and never asked for again.
+        // A receiver refuses a snapshot with a membership that lacks it, and never asks again.
         let members = &self.mark.members;
         let knows = members.voters.contains(&to) || members.learners.contains(&to);
         if !knows || self.mark.index < request_index || self.mark.index < self.cut.0 {
@@ -207,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_behind_a_checkpoint_is_bounded_by_entries_and_by_bytes() {
+    fn entries_kept_behind_a_checkpoint_are_bounded_in_number_and_in_bytes() {
         let entry = |index| Entry { index, term: 1, data: vec![0; 100].into(), ..Entry::default() };
         let log =
             Log::new(HardState::default(), SnapshotMark::default(), (10, 1), (11..=30).map(entry).collect());
@@ -216,7 +215,7 @@ mod tests {
             (30, 100, 350, 27),
             (30, 100, 99, 30),
             (30, 0, 10_000, 30),
-            // The log begins after entry 10: what is not there is not kept.
+            // The log begins after entry 10: earlier entries cannot be kept.
             (30, 100, 10_000, 10),
             (20, 3, 200, 18),
         ] {

@@ -1,4 +1,4 @@
-//! Who belongs to a group and who leads it: changes of membership, hand-overs, and followers that need a snapshot.
+//! Membership and leadership of a group: joint changes, leadership transfer, and followers that need a snapshot.
 
 use std::cmp::Reverse;
 
@@ -10,12 +10,12 @@ use super::group::Group;
 use super::parts::{ReplicaId, rank};
 use crate::address::NodeId;
 
-/// Entries that a voter may lack to be handed leadership: they are on their way, and under load there are always some.
+/// Entries that a voter may lack and still receive leadership. Under load some entries are always on their way.
 const SUCCESSOR_LAG_MAX: u64 = 32;
 
 impl Group {
-    /// raft-rs sends nothing to a follower that it believes to be taking a snapshot, and nobody tells it of one that was
-    /// lost on the way.
+    /// Reports snapshots as failed that a follower has not taken within `snapshot_ticks`. raft-rs sends nothing to a
+    /// follower that it believes to be taking a snapshot, and is not notified of a snapshot that was lost on the way.
     pub(super) fn count_snapshots(&mut self) {
         if !self.leads() {
             self.awaited.clear();
@@ -43,13 +43,13 @@ impl Group {
         self.raw.raft.has_pending_conf() || self.is_joint()
     }
 
-    /// Whether two memberships must agree until the newer one is alone.
+    /// Whether the membership is joint: each commit needs a majority of the old and of the new voters.
     #[must_use]
     pub fn is_joint(&self) -> bool {
         !self.members().voters_outgoing.is_empty()
     }
 
-    /// How far a replica that was heard of lately is known to match this leader's log.
+    /// Last index at which an active replica's log matches this leader's; `None` for a replica that was silent lately.
     #[must_use]
     pub fn active_match(&self, replica: ReplicaId) -> Option<u64> {
         let progress = self.raw.raft.prs().get(replica.0)?;
@@ -86,20 +86,21 @@ impl Group {
         Ok(())
     }
 
-    /// The node that leads this group when all are well: the first to stand for election.
+    /// The node that leads this group while all nodes run: the first to stand for election.
     #[must_use]
     pub fn preferred(&self) -> Option<NodeId> {
         let voters: Vec<ReplicaId> = self.members().voters.into_iter().map(ReplicaId).collect();
         voters.iter().find(|replica| rank(self.shard, **replica, &voters) == 0).map(|replica| replica.node())
     }
 
-    /// Hands leadership over. Until it is done or an election timeout has passed nothing can be proposed.
+    /// Transfers leadership. Proposals are refused until it is done or an election timeout has passed.
     pub fn transfer(&mut self, to: ReplicaId) {
         self.raw.transfer_leader(to.0);
     }
 
-    /// Another voter on a node that suits, which has been heard lately and lacks next to nothing: of several the one that
-    /// lacks least. What it lacks it is sent before it is told to stand.
+    /// A voter to receive leadership: another active one on a node that suits, with a lag of at most
+    /// `SUCCESSOR_LAG_MAX` entries, and the smallest lag of all. raft-rs sends it the missing entries before it asks it
+    /// to stand for election.
     #[must_use]
     pub fn successor(&self, suits: &dyn Fn(NodeId) -> bool) -> Option<ReplicaId> {
         let floor = self.last().saturating_sub(SUCCESSOR_LAG_MAX);
@@ -112,7 +113,7 @@ impl Group {
         others.filter_map(lacking).min().map(|(_, id)| ReplicaId(id))
     }
 
-    /// How far a replica's log is known to match this leader's.
+    /// Last index at which a replica's log is known to match this leader's.
     #[must_use]
     pub fn matched(&self, replica: ReplicaId) -> Option<u64> {
         self.raw.raft.prs().get(replica.0).map(|progress| progress.matched)

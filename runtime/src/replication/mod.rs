@@ -1,6 +1,6 @@
 //! One Raft group's replica as a pure machine: messages, ticks and persistence notices in; records, messages and
-//! committed entries out. The algorithm is `raft-rs`; this room adds what it leaves to its user: the log's storage, the
-//! order in which persistence releases messages, and a leader lease that consults a clock.
+//! committed entries out. The algorithm is `raft-rs`. This module adds the parts that raft-rs leaves to its user: the
+//! log's storage, the order in which persistence releases messages, and a leader lease that consults a clock.
 
 mod config;
 mod group;

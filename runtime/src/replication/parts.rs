@@ -1,4 +1,4 @@
-//! What goes into a replica of a group and what comes out, and entries on their way between raft-rs and the log.
+//! Inputs and outputs of a replica of a group, and the conversion of entries between raft-rs and the log.
 
 use bincode::{Decode, Encode};
 use raft::eraftpb::{Entry, EntryType, Message};
@@ -8,8 +8,8 @@ use super::log::SnapshotMark;
 use crate::address::{NodeId, ShardId};
 use crate::storage::{GroupLog, LogEntry, Record};
 
-/// A replica's id in its group: the node in the low 16 bits, above it a generation. A replica that lost its log comes
-/// back under a new generation: a voter with amnesia could lose acknowledged writes.
+/// A replica's id in its group: the node in the low 16 bits, a generation above. A replica that lost its log returns
+/// under a new generation: a voter that forgot its votes could lose acknowledged writes.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
 )]
@@ -17,26 +17,26 @@ use crate::storage::{GroupLog, LogEntry, Record};
 pub struct ReplicaId(pub u64);
 
 impl ReplicaId {
-    /// The id of a generation of a node's replica; zero is the one a cluster is founded with.
+    /// The id of a node's replica in a generation; zero for a founder of the cluster.
     #[must_use]
     pub const fn new(node: NodeId, generation: u64) -> Self {
         Self((generation << 16) | node.0 as u64)
     }
 
-    /// The node it lives on.
+    /// The node that holds it.
     #[must_use]
     pub const fn node(self) -> NodeId {
         NodeId((self.0 & 0xffff) as u16)
     }
 
-    /// Index of the entry that admitted it, zero for a founder.
+    /// Index of the entry that admitted it; zero for a founder.
     #[must_use]
     pub const fn generation(self) -> u64 {
         self.0 >> 16
     }
 }
 
-/// What a replica starts from.
+/// The state from which a replica starts.
 #[derive(Debug)]
 pub struct Start {
     /// The group.
@@ -45,28 +45,28 @@ pub struct Start {
     pub id: ReplicaId,
     /// The voters that the group was founded with.
     pub founders: Vec<ReplicaId>,
-    /// What the write-ahead log holds of the group.
+    /// The group's part of the write-ahead log.
     pub log: GroupLog,
-    /// What the store's checkpoint covers; index zero when there is none.
+    /// What the store's checkpoint covers; index zero without a checkpoint.
     pub mark: SnapshotMark,
 }
 
-/// What one look at the machine yields.
+/// Outputs of one step of the machine.
 #[derive(Debug, Default)]
 pub struct Ready {
     /// To be made durable, in order, before [`Group::persisted`](super::Group::persisted) is called with `number`.
     pub records: Vec<Record>,
-    /// Names this batch of records; zero when there is nothing to make durable.
+    /// Number of this batch of records; zero without records.
     pub number: u64,
     /// Messages that may leave now.
     pub messages: Vec<Message>,
     /// Entries to apply, in order.
     pub committed: Vec<Entry>,
-    /// A snapshot to install before anything else in here: what raft-rs accepted.
+    /// A snapshot that raft-rs accepted: install it before all other outputs.
     pub snapshot: Option<raft::eraftpb::Snapshot>,
     /// Heartbeat rounds confirmed by a majority.
     pub rounds: Vec<u64>,
-    /// Rounds asked of the leader, and what it had committed when it was asked.
+    /// Rounds asked of the leader, and its commit index when it was asked.
     pub named: Vec<(u64, u64)>,
 }
 
@@ -94,7 +94,7 @@ pub(super) fn record_from_entry(entry: Entry) -> LogEntry {
     LogEntry { index: entry.index, term: entry.term, kind, data: entry.data.to_vec() }
 }
 
-/// The term of an entry of a log that was cut after `cut`, if it is there.
+/// Term of an entry in a log that begins after `cut`; `None` for an entry that it lacks.
 pub(super) fn term_at(entries: &[LogEntry], cut: (u64, u64), index: u64) -> Option<u64> {
     match index.checked_sub(cut.0)? {
         0 => Some(cut.1),
@@ -102,8 +102,8 @@ pub(super) fn term_at(entries: &[LogEntry], cut: (u64, u64), index: u64) -> Opti
     }
 }
 
-/// A replica's place in the order in which the group's replicas stand for election; each shard begins with another
-/// node, so that leadership spreads by itself.
+/// A replica's place in the order in which the group's replicas stand for election. Each shard begins with another
+/// node, so that leadership spreads over the nodes.
 pub(super) fn rank(shard: ShardId, id: ReplicaId, voters: &[ReplicaId]) -> usize {
     let mut nodes: Vec<NodeId> = voters.iter().map(|voter| voter.node()).collect();
     nodes.sort_unstable();

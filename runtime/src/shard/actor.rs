@@ -1,4 +1,4 @@
-//! The supervised actor around a replica: its clock, mailbox, and ways to disk and peers.
+//! The supervised actor around a replica: its clock, its mailbox, and its access to disk and peers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,12 +20,12 @@ use crate::replication::Start;
 use crate::storage::Record;
 use crate::time::Timestamp;
 
-/// What the actor is told; everything else lies in the mailbox.
+/// Messages of the actor. All other inputs are in its mailbox.
 #[derive(Debug)]
 pub enum ShardMessage {
-    /// What the replica starts from is known.
-    Found(Box<Result<Start, String>>),
-    /// Something lies in the mailbox, or the Raft clock moved.
+    /// The replica's start was found, or could not be found.
+    Start(Box<Result<Start, String>>),
+    /// The mailbox holds an input, or the Raft clock moved.
     Wake,
 }
 
@@ -36,13 +36,13 @@ pub struct ShardActor;
 
 /// The actor's state.
 pub enum ShardState {
-    /// It does not know yet what to start from.
+    /// Its start is not found yet.
     Waiting(Option<Waiting>),
     /// Its replica runs.
     Running(Box<Running>),
 }
 
-/// What a replica is opened with, once its start is found.
+/// Arguments that wait until the start is found.
 #[derive(Clone)]
 pub struct Waiting {
     world: Arc<ShardWorld>,
@@ -61,9 +61,9 @@ pub struct Running {
     pub(super) replies: HashMap<u64, ReplyTo>,
     actor: ractor::ActorId,
     pub(super) transfers: u64,
-    /// The group does without it.
+    /// The group has removed it.
     dismissed: bool,
-    /// What the next replica of this shard begins with.
+    /// Arguments of the next replica of this shard.
     waiting: Waiting,
 }
 
@@ -98,7 +98,7 @@ impl Actor for ShardActor {
                 }
                 Ok(())
             }
-            (state, ShardMessage::Found(start)) => {
+            (state, ShardMessage::Start(start)) => {
                 let ShardState::Waiting(waiting) = state else { return Ok(()) };
                 let Some(waiting) = waiting.take() else { return Ok(()) };
                 *state = ShardState::Running(Box::new(waiting.run(&myself, (*start)?)?));
@@ -122,12 +122,12 @@ impl Actor for ShardActor {
 }
 
 impl Waiting {
-    /// Looks for a start, which may take until the shard is placed here.
+    /// Searches for a start, which may take until the shard is placed here.
     fn begin(self, myself: &ActorRef<ShardMessage>) -> ShardState {
-        let (found, start) = (myself.clone(), (self.start)());
+        let (actor, start) = (myself.clone(), (self.start)());
         tokio::spawn(async move {
-            // An actor that is gone by then has no use for it.
-            let _ = found.cast(ShardMessage::Found(Box::new(start.await)));
+            // An actor that has ended meanwhile does not need it.
+            let _ = actor.cast(ShardMessage::Start(Box::new(start.await)));
         });
         ShardState::Waiting(Some(self))
     }
@@ -152,7 +152,7 @@ impl Waiting {
         let mut replica = Replica::open(parts, now)?;
         let records = replica.first_records(fresh);
         if fresh {
-            // From here on a log of this group exists: an empty one found later means that it was lost.
+            // From here on a log of this group exists: an empty log found later means that the log was lost.
             let done = move |outcome: Result<(), String>| {
                 if outcome.is_ok() {
                     recorded();
@@ -193,19 +193,19 @@ impl Drop for Running {
 
 impl Running {
     fn turn(&mut self) -> Result<(), ActorProcessingErr> {
-        // Held for the whole turn: those who would read past it wait their turn in the mailbox.
+        // Held for the whole turn: queries that would be answered past it wait in the mailbox.
         let replica = self.replica.clone();
         let mut replica = replica.lock().map_err(|_| "the replica panicked in an earlier turn")?;
         let (system, requests) = self.mailbox.drain(replica.backlog());
-        // Counted after draining and before what was drained: a tick that passed before a heartbeat must not count after it.
+        // Taken after draining and counted before the inputs: a tick from before a heartbeat must not count after it.
         let (ticks, beat) = self.mailbox.take_ticks(self.world.raft.heartbeat_ticks);
-        // Read after draining: a query's answer is checked against a time at which it had been asked.
+        // Read after draining: the lease is checked at a time after each drained query was asked.
         let now = self.world.clock.mono();
         let wall = Timestamp::wall();
         if ticks > 0 || beat {
             replica.advance(ticks, beat, now);
         }
-        // A snapshot is decoded and written whole: other tasks of this worker thread go on elsewhere meanwhile.
+        // A snapshot is decoded and written as a whole: other tasks of this worker thread move to other threads meanwhile.
         let heavy = system.iter().any(|input| matches!(input, SystemInput::Snapshot(_)));
         let turning: &mut Replica = &mut replica;
         aside(heavy, || -> Result<(), ActorProcessingErr> {
@@ -221,7 +221,7 @@ impl Running {
         })?;
         let outputs = replica.outputs();
         self.mailbox.set_backlog(replica.backlog(), replica.backlog_bytes());
-        self.mailbox.set_rest(replica.rest());
+        self.mailbox.set_quiescence(replica.quiescence());
         let (leader, broken) = (replica.leader(), replica.broken().map(ToOwned::to_owned));
         drop(replica);
         self.perform(outputs)?;
@@ -229,17 +229,17 @@ impl Running {
         broken.map_or(Ok(()), |why| Err(why.into()))
     }
 
-    /// Forgets everything of a replica that its group has removed, so that nothing of it ever takes part again.
+    /// Deletes the log and the state of a replica that its group has removed, so that it never takes part again.
     async fn leave(&mut self) -> Result<Waiting, ActorProcessingErr> {
         let (world, shard) = (self.world.clone(), self.mailbox.shard());
         self.mailbox.disconnect(self.actor);
         self.replica.lock().map_err(|_| "the replica panicked in an earlier turn")?.retire();
         let (done, durable) = oneshot::channel();
-        let said = Box::new(move |outcome| {
+        let report = Box::new(move |outcome| {
             let _ = done.send(outcome);
         });
-        // The log first: without it the store is nothing, and the store without its log would look like a loss.
-        world.log.append(shard, vec![Record::Gone], said)?;
+        // The log first: a store without a log does not count, and a log without its store would look like a loss.
+        world.log.append(shard, vec![Record::Gone], report)?;
         durable.await??;
         let clearing = world.clone();
         let cleared = background::done("troupe-clear", move || clearing.store.clear(shard)).await?;
@@ -270,7 +270,7 @@ impl Running {
                 if replica.decides() {
                     replica.effects(batch);
                 } else {
-                    // One hop: a sender with an old hint reaches the leader through us.
+                    // One hop: a sender with an old hint reaches the leader through this node.
                     self.world.directory.forward_effects(&*self.world.transport, self.world.here, batch);
                 }
             }
@@ -283,7 +283,7 @@ impl Running {
             SystemInput::Snapshot(blob) => replica.snapshot(&blob),
             SystemInput::SnapshotFailed(to, why) => replica.snapshot_failed(to, why),
             SystemInput::Near(ask) => replica.ask_near(ask),
-            SystemInput::Look(look) => look(replica, now),
+            SystemInput::Inspect(inspect) => inspect(replica, now),
         }
         Ok(())
     }
@@ -332,7 +332,7 @@ impl Running {
     }
 }
 
-/// Work that keeps its thread for long goes on without holding up the tasks of the same thread.
+/// Runs work. If it is `heavy`, other tasks of the same worker thread move to other threads.
 fn aside<T: Send>(heavy: bool, work: impl FnOnce() -> T + Send) -> T {
     let threads = tokio::runtime::Handle::try_current().map(|tasks| tasks.runtime_flavor());
     match threads {

@@ -10,25 +10,25 @@ use crate::observe::KeyRange;
 use crate::storage::Store;
 use crate::wire;
 
-/// Prefix of entities in the store; the shard's own record is [`LEDGER_KEY`].
+/// Prefix of entities in the store; the shard's own record is at [`META_KEY`].
 pub(super) const ENTITY_PREFIX: u8 = b'e';
-/// Where the ledger is kept in the store.
-pub(super) const LEDGER_KEY: &[u8] = b"m";
+/// Key of the shard's own record in the store.
+pub(super) const META_KEY: &[u8] = b"m";
 
 /// One resident entity.
 pub(super) struct Resident {
     pub(super) cell: Box<dyn Cell>,
     /// The last entry that changed it.
     pub(super) changed: u64,
-    /// Seconds on the shell's clock when it was last asked or changed.
+    /// When it was last asked or changed, in seconds on the shell's clock.
     pub(super) used: u32,
     bytes: u32,
 }
 
-/// Looked into several times for each message. Keys come from clients: the hash is seeded anew in each process.
+/// Each message needs several lookups. Keys come from clients, so each process seeds the hash with another value.
 type Map<K, V> = HashMap<K, V, foldhash::quality::RandomState>;
 
-/// Resident entities by kind and key, and the way to those that are not.
+/// Resident entities by kind and key; the others are read from the store.
 pub(super) struct Cells {
     shard: ShardId,
     registry: Arc<Registry>,
@@ -58,14 +58,14 @@ impl Cells {
         self.kinds.get(to.kind.as_str())?.get(to.key.as_str())
     }
 
-    /// The entity as it is resident, used at this second.
+    /// The entity if it is resident, marked as used at this second.
     pub(super) fn used(&mut self, to: &Address, used: u32) -> Option<&Resident> {
-        let found = self.kinds.get_mut(to.kind.as_str())?.get_mut(to.key.as_str())?;
-        found.used = used;
-        Some(found)
+        let resident = self.kinds.get_mut(to.kind.as_str())?.get_mut(to.key.as_str())?;
+        resident.used = used;
+        Some(resident)
     }
 
-    /// The entity, activated when it is not resident.
+    /// The entity, activated if it is not resident.
     pub(super) fn activate(
         &mut self,
         kind: &KindSpec,
@@ -82,12 +82,13 @@ impl Cells {
             self.bytes += u64::from(bytes);
             cells.insert(key.into(), Resident { bytes, ..loaded });
         }
-        let found = cells.get_mut(key).expect("it was resident, or has just been inserted");
-        found.used = used;
-        Ok(found)
+        let resident = cells.get_mut(key).expect("it was resident, or has just been inserted");
+        resident.used = used;
+        Ok(resident)
     }
 
-    /// The entity for a query: one that was never written is not made resident by being asked about.
+    /// The entity for a query. A query does not make an entity resident that was never written: the inner error is its
+    /// blank state.
     pub(super) fn look(
         &mut self,
         kind: &KindSpec,
@@ -98,30 +99,30 @@ impl Cells {
         if !resident {
             match load(&*self.store, self.shard, kind, key)? {
                 None => return Ok(Err((kind.create)(key))),
-                Some(_) => return self.activate(kind, key, used).map(|found| Ok(&*found)),
+                Some(_) => return self.activate(kind, key, used).map(|resident| Ok(&*resident)),
             }
         }
-        self.activate(kind, key, used).map(|found| Ok(&*found))
+        self.activate(kind, key, used).map(|resident| Ok(&*resident))
     }
 
-    /// Notes that an entry changed the entity.
+    /// Notes that entry `index` changed the entity.
     pub(super) fn touched(&mut self, kind: &'static str, key: &str, index: u64) {
-        if let Some(found) = self.kinds.get_mut(kind).and_then(|cells| cells.get_mut(key)) {
-            found.changed = index;
-            let bytes = cell_bytes(found.cell.as_ref(), key);
-            self.bytes = self.bytes + u64::from(bytes) - u64::from(found.bytes);
-            found.bytes = bytes;
+        if let Some(resident) = self.kinds.get_mut(kind).and_then(|cells| cells.get_mut(key)) {
+            resident.changed = index;
+            let bytes = cell_bytes(resident.cell.as_ref(), key);
+            self.bytes = self.bytes + u64::from(bytes) - u64::from(resident.bytes);
+            resident.bytes = bytes;
         }
     }
 
-    /// Ends an entity's residence without keeping its state.
+    /// Drops a resident entity without keeping its state.
     pub(super) fn evict(&mut self, kind: &str, key: &str) {
         if let Some(gone) = self.kinds.get_mut(kind).and_then(|cells| cells.remove(key)) {
             self.bytes -= u64::from(gone.bytes);
         }
     }
 
-    /// Ends the residence of everything an entry after `index` changed.
+    /// Drops all resident entities that an entry after `index` changed.
     pub(super) fn evict_changed_after(&mut self, index: u64) {
         let mut freed = 0;
         for cells in self.kinds.values_mut() {
@@ -136,14 +137,14 @@ impl Cells {
         self.bytes -= freed;
     }
 
-    /// Forgets everything, before a snapshot is installed.
+    /// Drops all resident entities: a snapshot has replaced the state.
     pub(super) fn clear(&mut self) {
         self.kinds.clear();
         self.bytes = 0;
     }
 
-    /// Passivates entities whose changes are covered by the checkpoint: those idle since before `idle_before`, and when
-    /// more than `bytes_max` are resident the longest idle ones too. Returns how many.
+    /// Passivates entities without changes after the checkpoint: those idle since before `idle_before`, and above
+    /// `bytes_max` resident bytes also the longest idle ones. Returns their number.
     pub(super) fn passivate(&mut self, checkpoint: u64, idle_before: u32, bytes_max: u64) -> usize {
         let mut cutoff = idle_before;
         if self.bytes > bytes_max {
@@ -177,7 +178,7 @@ impl Cells {
         before - self.len()
     }
 
-    /// Encoded states of everything changed after `index`, as store keys and values.
+    /// Encoded states of all entities changed after `index`, as store keys and values.
     pub(super) fn changed_after(&self, index: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut out = Vec::new();
         for (kind, cells) in &self.kinds {
@@ -226,17 +227,17 @@ impl Cells {
         Ok(keys.into_iter().take(limit).collect())
     }
 
-    /// Every entity of the control group, resident or stored: the globals to publish after a start.
+    /// Every entity, resident or stored. The control group publishes them as globals after a start.
     pub(super) fn stored(&self) -> Result<Vec<Address>, String> {
-        let mut found = Vec::new();
+        let mut addresses = Vec::new();
         for kind in self.registry.kinds() {
             for key in
                 self.keys(&KeyRange { kind: kind.name.to_owned(), limit: u32::MAX, ..KeyRange::default() })?
             {
-                found.push(Address { kind: kind.name.to_owned(), key });
+                addresses.push(Address { kind: kind.name.to_owned(), key });
             }
         }
-        Ok(found)
+        Ok(addresses)
     }
 }
 

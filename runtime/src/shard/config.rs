@@ -11,51 +11,51 @@ use crate::planted::Planted;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShardConfig {
-    /// Requests waiting in a shard's mailbox; one more is answered `Busy`.
+    /// Requests waiting in a shard's mailbox; one more is rejected with `Busy` (backpressure).
     pub mailbox_asks_max: u32,
-    /// Their bytes.
+    /// Bytes of these requests.
     pub mailbox_bytes_max: u64,
     /// Commands decided into one entry.
     pub batch_commands_max: u32,
     /// Bytes of one entry after which no further command is added to it.
     pub batch_bytes_max: u32,
-    /// Entries proposed and not yet committed; while that many are, requests wait and so gather into larger entries.
+    /// Entries proposed and not yet committed. At the bound requests wait, and gather into larger entries.
     pub inflight_entries_max: u16,
-    /// Effects waiting in the outbox; at the bound, commands are answered `Busy`.
+    /// Effects waiting in the outbox; at the bound, commands are rejected with `Busy`.
     pub outbox_effects_max: u32,
-    /// Effects sent to one shard and not yet taken by it.
+    /// Effects sent to one shard and not yet acknowledged by it.
     pub outbox_unacked_max: u32,
-    /// Silence after which effects are sent again.
+    /// Time without an acknowledgement after which effects are resent.
     #[serde(with = "humantime_serde")]
     pub effect_resend_after: Duration,
     /// Answers kept for idempotency keys, in each shard.
     pub answers_kept_max: u32,
-    /// How long they are kept.
+    /// Retention of these answers.
     #[serde(with = "humantime_serde")]
     pub answers_kept_for: Duration,
     /// Timers that one entity may have set.
     pub timers_of_entity_max: u32,
     /// Timers that a shard's entities may have set.
     pub timers_max: u32,
-    /// Timers that fire in one shard in a second; what is due beyond that waits.
+    /// Rate limit of timers in one shard; timers due beyond it wait.
     pub timers_per_second: u32,
     /// Time between checkpoints of a shard that changes.
     #[serde(with = "humantime_serde")]
     pub checkpoint_every: Duration,
-    /// Log bytes that force one earlier.
+    /// Log bytes that force an earlier checkpoint.
     pub checkpoint_log_bytes: u64,
     /// Idle time after which an entity is passivated.
     #[serde(with = "humantime_serde")]
     pub passivate_after: Duration,
-    /// Resident bytes of entities on one node, divided evenly among its shards; beyond it the longest idle ones are
-    /// passivated first.
+    /// Resident bytes of entities on one node, divided evenly among its shards. Beyond it the longest idle entities are
+    /// passivated.
     pub resident_bytes_max: u64,
-    /// Messages remembered in each shard for the console.
+    /// Newest messages kept in each shard for the console.
     pub recent_messages_max: u32,
-    /// How long a shard led by another than its preferred node stays so before leadership is handed back.
+    /// Time that a shard is led by another node than the preferred one before leadership is transferred back.
     #[serde(with = "humantime_serde")]
     pub rebalance_after: Duration,
-    /// A bug planted on purpose; a build without the feature has no such key.
+    /// A bug planted on purpose; unknown to a build without the feature.
     #[doc(hidden)]
     #[cfg_attr(feature = "planted", serde(skip_serializing_if = "Planted::is_nothing"))]
     #[cfg_attr(not(feature = "planted"), serde(skip))]

@@ -1,4 +1,4 @@
-//! What one Raft entry of a shard says: everything that one batch of decisions changed.
+//! The payload of one Raft entry of a shard: everything that one batch of decisions changed.
 
 use bincode::{BorrowDecode, Decode, Encode};
 
@@ -8,47 +8,46 @@ use crate::entity::Effect;
 use crate::time::Timestamp;
 use crate::wire;
 
-/// Formats of an entry: the second adds changes of timers behind the first, and is written only where there are any, so
-/// that a node of the version before reads whatever it could have written. A replica refuses newer ones instead of
-/// guessing.
+/// Formats of an entry. The second adds timer changes behind the first. It is written only with timer changes, so that
+/// a node of the previous version reads every entry that it could have written itself. A replica refuses newer formats.
 const FORMAT: u8 = 1;
 const FORMAT_WITH_TIMERS: u8 = 2;
 
 /// One batch of decisions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// When it was decided, by the leader's clock, never going back within the shard.
+    /// When it was decided, by the leader's clock. Never goes back within the shard.
     pub now: Timestamp,
-    /// What was decided, in order.
+    /// The decisions, in order.
     pub items: Vec<Item>,
-    /// Effects of other shards that are decided in here or earlier: the new high-water marks.
+    /// High-water marks of effects of other shards that are decided here or earlier: sending shard and number.
     pub taken: Vec<(ShardId, u64)>,
-    /// Effects of this shard that their receivers have taken: the outbox forgets them.
+    /// Effects of this shard that their receivers have acknowledged: the outbox forgets them.
     pub acked: Vec<(ShardId, u64)>,
-    /// What happens to timers, in order.
+    /// Changes of timers, in order.
     pub timers: Vec<TimerChange>,
 }
 
-/// A batch as it lies in an entry: who folds it needs most of it for a moment only.
+/// A batch borrowed from its entry: folding it needs most of its bytes only for a moment.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LentBatch<'a> {
     now: Timestamp,
-    /// What was decided, in order.
+    /// The decisions, in order.
     pub items: Vec<LentItem<'a>>,
     taken: Vec<(ShardId, u64)>,
     acked: Vec<(ShardId, u64)>,
     timers: Vec<TimerChange>,
 }
 
-/// What every format begins with.
+/// The fields with which every format begins.
 type First<'a> = (Timestamp, Vec<LentItem<'a>>, Vec<(ShardId, u64)>, Vec<(ShardId, u64)>);
 
-/// An [`Item`] as it lies in an entry, field by field.
+/// An [`Item`] borrowed from its entry, field by field.
 #[derive(Debug, PartialEq, Eq, BorrowDecode)]
 pub struct LentItem<'a> {
-    /// Its kind.
+    /// The entity's kind.
     pub kind: &'a str,
-    /// Its key.
+    /// The entity's key.
     pub key: &'a str,
     /// Its events, encoded.
     pub events: Vec<&'a [u8]>,
@@ -59,29 +58,29 @@ pub struct LentItem<'a> {
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Encode)]
 pub struct Item {
-    /// Who decided.
+    /// The entity that decided.
     pub to: Address,
     /// Its events, encoded.
     pub events: Vec<Vec<u8>>,
-    /// Its effects on entities of other shards; those on this shard are items of their own.
+    /// Its effects on entities of other shards. Effects on this shard are items of their own.
     pub effects: Vec<Effect>,
     /// The answer to keep for its idempotency key.
     pub answer: Option<Answer>,
 }
 
-/// An answer kept for a client that asks again.
+/// An answer kept for a client that retries with the same idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Answer {
     /// The idempotency key, hashed.
     pub key: u128,
-    /// Hash of what was asked, so that a key used for something else is noticed.
+    /// Hash of the request body, to detect a key that is reused for another request.
     pub asked: u64,
     /// The reply's bytes.
     pub reply: Vec<u8>,
 }
 
 impl Item {
-    /// About as many bytes as it takes, without its rarer parts.
+    /// Estimate of its encoded bytes, without effects and answer.
     fn size(&self) -> usize {
         let events: usize = self.events.iter().map(|event| event.len() + 4).sum();
         self.to.kind.len() + self.to.key.len() + events + 8
@@ -89,7 +88,7 @@ impl Item {
 }
 
 impl Batch {
-    /// Whether it would change nothing.
+    /// Whether it changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.is_empty() && self.taken.is_empty() && self.acked.is_empty() && self.timers.is_empty()
@@ -112,12 +111,12 @@ impl<'a> LentBatch<'a> {
     /// The batch in a payload.
     ///
     /// # Errors
-    /// A newer format, or bytes that are no batch.
+    /// A newer format, or bytes that do not decode.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, String> {
         let (&format, rest) = bytes.split_first().ok_or("an entry without a payload")?;
         if !(FORMAT..=FORMAT_WITH_TIMERS).contains(&format) {
             return Err(format!(
-                "entry format {format} is none of {FORMAT} to {FORMAT_WITH_TIMERS}: if it is newer, upgrade this node"
+                "entry format {format} is not {FORMAT} to {FORMAT_WITH_TIMERS}: if it is newer, upgrade this node"
             ));
         }
         let ((now, items, taken, acked), used): (First<'a>, usize) = wire::decode_lent(rest)?;
@@ -129,16 +128,16 @@ impl<'a> LentBatch<'a> {
         Ok(Self { now, items, taken, acked, timers })
     }
 
-    /// Without the events: what the shard's ledger folds.
+    /// The part without events, which the shard's own record folds.
     #[must_use]
-    pub fn into_ledger(self) -> Batch {
+    pub fn into_meta(self) -> Batch {
         let Self { now, items, taken, acked, timers } = self;
-        let told = items.into_iter().filter(|item| !item.effects.is_empty() || item.answer.is_some());
-        let items = told.map(|item| Item { events: Vec::new(), ..item.into_owned() }).collect();
+        let kept = items.into_iter().filter(|item| !item.effects.is_empty() || item.answer.is_some());
+        let items = kept.map(|item| Item { events: Vec::new(), ..item.into_owned() }).collect();
         Batch { now, items, taken, acked, timers }
     }
 
-    /// A batch of its own.
+    /// An owned copy.
     #[must_use]
     pub fn into_owned(self) -> Batch {
         let Self { now, items, taken, acked, timers } = self;
@@ -147,19 +146,19 @@ impl<'a> LentBatch<'a> {
 }
 
 impl LentItem<'_> {
-    /// Whether it is of this entity.
+    /// Whether this entity decided it.
     #[must_use]
     pub fn is_of(&self, to: &Address) -> bool {
         self.kind == to.kind && self.key == to.key
     }
 
-    /// Who decided.
+    /// The entity that decided.
     #[must_use]
     pub fn to(&self) -> Address {
         Address { kind: self.kind.to_owned(), key: self.key.to_owned() }
     }
 
-    /// An item of its own.
+    /// An owned copy.
     #[must_use]
     pub fn into_owned(self) -> Item {
         let events = self.events.iter().map(|event| event.to_vec()).collect();
@@ -221,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn the_ledger_is_given_what_it_folds_and_no_events() {
+    fn the_shards_record_folds_no_events() {
         let mut whole = with_timers();
         let plain = Item { effects: Vec::new(), answer: None, ..whole.items[0].clone() };
         whole.items.push(plain);
         let bytes = whole.to_bytes();
-        let ledger = LentBatch::from_bytes(&bytes).unwrap().into_ledger();
+        let meta = LentBatch::from_bytes(&bytes).unwrap().into_meta();
         let first = Item { events: Vec::new(), ..whole.items[0].clone() };
-        assert_eq!(ledger, Batch { items: vec![first], ..whole });
+        assert_eq!(meta, Batch { items: vec![first], ..whole });
     }
 
     const TIMERS: &str = "03076d656d62657273023432017400fd705ba62ecd00000001fb60ea020864656361792e76310108076d656d62\

@@ -1,36 +1,41 @@
-//! One message run on its entity, with whatever it does kept inside.
+//! Runs one message on its entity. A panic stays inside: it ends the entity's incarnation, not the replica.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::decide::Draft;
-use super::entry::Item;
-use super::parts::shard_of;
-use super::replica::{Replica, seconds_of};
-use crate::address::{Address, ShardId};
-use crate::entity::{Ask, Context, Decided, Effect, KindSpec, Run, Timers};
+use super::draft::Draft;
+use super::entities::{Entities, Tail, seconds_of};
+use super::recent::{Caller, Recent};
+use super::sink::Sink;
+use crate::address::Address;
+use crate::entity::{Action, Ask, Cell, Context, Decided, KindSpec, Run, Timers, VerbSpec};
 use crate::error::{AskError, Refused};
+use crate::replication::Mono;
+use crate::time::Timestamp;
+use crate::transport::Outcome;
 
-/// Bytes of one decision, and of the entry that it would make with what is in it already. An entry that fits no envelope
-/// reaches no follower, and its leader would go on leading a group that commits nothing more.
+/// Bytes of one decision.
 const DECISION_BYTES_MAX: usize = 6 << 20;
+/// Bytes of an entry with one more decision. An entry above the transport's frame limit reaches no follower, and its
+/// leader would keep leading a group that commits nothing.
 const ENTRY_BYTES_MAX: usize = 7 << 20;
 
-impl Replica {
-    /// Runs a command on its entity; a panic ends the incarnation, and its state is folded anew.
+impl Entities {
+    /// Runs a command on its entity. A panic ends the incarnation, and the state is rebuilt.
     pub(super) fn run(
         &mut self,
         kind: &KindSpec,
         to: &Address,
-        run: Run,
-        body: &[u8],
-        draft: &Draft,
+        (run, body): (Run, &[u8]),
+        (draft, tail): (&Draft, &Tail<'_>),
+        sink: &mut Sink,
     ) -> Result<Decided, AskError> {
         let seed = self.next_seed();
         let cell = self
             .cells
             .activate(kind, &to.key, seconds_of(draft.now))
             .map_err(|error| AskError::Fault(format!("{to} cannot be activated: {error}")))?;
-        let table = &self.ledger.timers;
+        let table = &self.meta.timers;
         let timers = Timers {
             set: table.of(to),
             of_entity_max: self.config.timers_of_entity_max as usize,
@@ -44,7 +49,7 @@ impl Replica {
                     return Ok(decided);
                 }
                 // Its events are folded into the state already.
-                self.begin_anew(kind, to, Some(draft));
+                self.begin_again(kind, to, (draft, tail), sink);
                 let why = format!(
                     "what it comes to takes {bytes} bytes, and an entry of the log has no room for that"
                 );
@@ -52,27 +57,27 @@ impl Replica {
                 Ok(Decided { events: Vec::new(), effects: Vec::new(), timers: Vec::new(), reply })
             }
             Ok(Err(body)) => Err(AskError::BadBody(body.to_string())),
-            Err(panic) => Err(self.fault(kind, to, &panic, Some(draft))),
+            Err(panic) => Err(self.fault(kind, to, panic.as_ref(), (draft, tail), sink)),
         }
     }
 
-    /// Answers a query; with the entry that the answer depends on.
+    /// Answers a query. Also returns the entry that the answer depends on.
     pub(super) fn answer(
         &mut self,
         kind: &KindSpec,
         to: &Address,
-        query: Ask,
-        body: &[u8],
-        draft: &Draft,
-    ) -> (crate::transport::Outcome, u64) {
+        (query, body): (Ask, &[u8]),
+        (draft, tail): (&Draft, &Tail<'_>),
+        sink: &mut Sink,
+    ) -> (Outcome, u64) {
         let seed = self.next_seed();
-        let timers = Timers { set: self.ledger.timers.of(to), ..Timers::default() };
+        let timers = Timers { set: self.meta.timers.of(to), ..Timers::default() };
         let ctx = Context { now: draft.batch.now, seed, key: &to.key, globals: &self.globals, timers };
         let looked = match self.cells.look(kind, &to.key, seconds_of(draft.now)) {
             Ok(looked) => looked,
             Err(error) => return (Err(AskError::Fault(format!("{to} cannot be activated: {error}"))), 0),
         };
-        let (cell, changed): (&dyn crate::entity::Cell, u64) = match &looked {
+        let (cell, changed): (&dyn Cell, u64) = match &looked {
             Ok(resident) => (resident.cell.as_ref(), resident.changed),
             Err(blank) => (blank.as_ref(), 0),
         };
@@ -81,57 +86,98 @@ impl Replica {
             Ok(Err(body)) => (Err(AskError::BadBody(body.to_string())), 0),
             Err(panic) => {
                 drop(looked);
-                (Err(self.fault(kind, to, &panic, Some(draft))), 0)
+                (Err(self.fault(kind, to, panic.as_ref(), (draft, tail), sink)), 0)
             }
         }
     }
 
-    /// Ends an incarnation. The next message finds the state folded anew from checkpoint, log and draft.
+    /// Answers a query of an entity that is resident and not changed after entry `applied`; `None` otherwise. A body
+    /// that does not decode and a panic are `None` too: the shard's turn names and counts them.
+    pub(super) fn answer_resident(
+        &mut self,
+        to: &Address,
+        (kind, verb): (&KindSpec, &VerbSpec),
+        body: &[u8],
+        applied: u64,
+        (now, wall): (Mono, Timestamp),
+        recent: &mut Recent,
+    ) -> Option<Outcome> {
+        let Action::Query(query) = verb.action else { return None };
+        if self.faults.state(to, kind.faults, now).1 {
+            return None;
+        }
+        let seed = self.next_seed();
+        let cell = self.cells.used(to, seconds_of(now)).filter(|cell| cell.changed <= applied)?;
+        let timers = Timers { set: self.meta.timers.of(to), ..Timers::default() };
+        let ctx =
+            Context { now: wall.max(self.meta.now), seed, key: &to.key, globals: &self.globals, timers };
+        let answered = catch_unwind(AssertUnwindSafe(|| query(cell.cell.as_ref(), body, &ctx))).ok()?.ok()?;
+        let outcome = answered.map_err(AskError::Refused);
+        self.counters.queries += 1;
+        recent.remember(to, verb.name, Caller::Client, 0, outcome.as_ref().err(), wall);
+        Some(outcome)
+    }
+
+    /// Answers a follower read from the state as it is applied.
+    pub(super) fn look_up(
+        &mut self,
+        (to, verb, body): (&Address, &str, &[u8]),
+        tail: &Tail<'_>,
+        (now, wall): (Mono, Timestamp),
+        recent: &mut Recent,
+        sink: &mut Sink,
+    ) -> Outcome {
+        let registry = self.registry.clone();
+        let kind = registry.get(&to.kind).ok_or_else(|| AskError::UnknownKind(to.kind.clone()))?;
+        let Some((name, Action::Query(query))) = kind.verbs.get(verb).map(|verb| (verb.name, verb.action))
+        else {
+            return Err(AskError::UnknownVerb { kind: to.kind.clone(), verb: verb.to_owned() });
+        };
+        self.counters.queries += 1;
+        let draft = Draft::new(tail.next_index(), wall.max(self.meta.now), now);
+        let (outcome, _) = self.answer(kind, to, (query, body), (&draft, tail), sink);
+        recent.remember(to, name, Caller::Client, 0, outcome.as_ref().err(), wall);
+        outcome
+    }
+
+    /// Counts a panic and ends the incarnation. The next message meets the state rebuilt from checkpoint, log and
+    /// draft.
     fn fault(
         &mut self,
         kind: &KindSpec,
         to: &Address,
-        panic: &Box<dyn std::any::Any + Send>,
-        draft: Option<&Draft>,
+        panic: &(dyn Any + Send),
+        (draft, tail): (&Draft, &Tail<'_>),
+        sink: &mut Sink,
     ) -> AskError {
         let why = panic
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "a panic without a message".to_owned());
-        let now = draft.map_or(0, |draft| draft.now);
-        let given_up = self.faults.count(to, kind.faults, now);
-        self.begin_anew(kind, to, draft);
-        let change = if given_up { "given_up" } else { "fault" };
-        self.out.notes.push(super::output::Note { subject: to.to_string(), change, reason: why.clone() });
+        let quarantined = self.faults.count(to, kind.faults, draft.now);
+        self.begin_again(kind, to, (draft, tail), sink);
+        // The stored name of the change, from before the state was called quarantine.
+        let change = if quarantined { "given_up" } else { "fault" };
+        sink.note_entity(to, change, why.clone());
         AskError::Fault(why)
     }
 
-    /// Folds an entity's state anew from checkpoint, log and draft.
-    fn begin_anew(&mut self, kind: &KindSpec, to: &Address, draft: Option<&Draft>) {
+    /// Rebuilds an entity's state from checkpoint, log and draft.
+    fn begin_again(
+        &mut self,
+        kind: &KindSpec,
+        to: &Address,
+        (draft, tail): (&Draft, &Tail<'_>),
+        sink: &mut Sink,
+    ) {
         self.cells.evict(kind.name, &to.key);
-        let drafted: &[Item] = draft.map_or(&[], |draft| &draft.batch.items);
-        let index = draft.map_or(0, |draft| draft.index);
-        if let Err(error) = self.refold(kind, to, drafted, index) {
-            self.broken = Some(format!("{to} cannot be folded anew: {error}"));
+        if let Err(error) = self.refold(kind, to, tail, &draft.batch.items, draft.index) {
+            sink.fail(format!("{to} cannot be rebuilt from its log: {error}"));
         }
     }
 
-    pub(super) fn dead_letter(&mut self, effect: &Effect, why: &str) {
-        self.counters.dead_letters += 1;
-        // One line for each power of two: a storm of dead letters must not become a storm of notes.
-        if self.counters.dead_letters.is_power_of_two() {
-            let reason =
-                format!("{} to {}: {why} ({} so far)", effect.verb, effect.to, self.counters.dead_letters);
-            self.note("dead_letter", reason);
-        }
-    }
-
-    pub(super) fn shard_of(&self, effect: &Effect) -> ShardId {
-        shard_of(&self.registry, self.shards, &effect.to)
-    }
-
-    pub(super) fn next_seed(&mut self) -> u64 {
+    fn next_seed(&mut self) -> u64 {
         // splitmix64 (Steele, Lea, Flood 2014): cheap, and any start will do.
         self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.seed;

@@ -1,4 +1,4 @@
-//! Panics of entities: counted by their kind's policy, and bounded in what is remembered.
+//! Panics of entities: counted by their kind's policy, within bounded memory.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use crate::address::Address;
 use crate::entity::FaultPolicy;
 use crate::replication::Mono;
 
-/// Entities whose faults are remembered at once; the least recently faulted go first.
+/// Entities with remembered faults at once; the least recently faulted are forgotten first.
 const REMEMBERED_MAX: usize = 1_024;
 
 /// Faults of the shard's entities, as this replica saw them.
@@ -17,7 +17,7 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// Counts a fault; true when the entity is given up with it.
+    /// Counts a fault; true if it puts the entity into quarantine.
     pub(super) fn count(&mut self, of: &Address, policy: FaultPolicy, now: Mono) -> bool {
         self.total += 1;
         if self.by_entity.len() >= REMEMBERED_MAX
@@ -33,12 +33,12 @@ impl Faults {
         times.len() >= policy.faults_max as usize
     }
 
-    /// Forgets what an entity did, so that it is tried again.
+    /// Forgets an entity's faults, which ends its quarantine.
     pub(super) fn forgive(&mut self, of: &Address) {
         self.by_entity.remove(of);
     }
 
-    /// Faults within the policy's period, and whether the entity is given up.
+    /// Faults within the policy's period, and whether the entity is quarantined.
     pub(super) fn state(&self, of: &Address, policy: FaultPolicy, now: Mono) -> (u32, bool) {
         if self.by_entity.is_empty() {
             return (0, false);
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entity_is_given_up_after_too_many_faults_in_a_period_and_taken_back_after_it() {
+    fn an_entity_is_quarantined_after_too_many_faults_in_a_period_and_released_after_it() {
         let policy = FaultPolicy { faults_max: 3, period: Duration::from_secs(10) };
         let of = Address { kind: "k".into(), key: "a".into() };
         let mut faults = Faults::default();

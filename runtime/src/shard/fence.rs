@@ -1,23 +1,21 @@
-//! What keeps a checkpoint under way from undoing what took the place of its state.
+//! Fencing of checkpoints: a stale checkpoint never overwrites the state that replaced it.
 //!
-//! A checkpoint is taken in the replica's turn and written on the store's thread. When a snapshot replaces the state in
-//! between, or the replica is gone, what it holds is older than what the store holds: written then, it would bring back
-//! values that acknowledged writes have replaced.
+//! A checkpoint is taken in the replica's turn and written on the store's thread. In between a snapshot may replace the
+//! state, or the replica may end. The checkpoint is then older than the store: written, it would bring back values that
+//! acknowledged writes have replaced.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::replica::Replica;
-
-/// Counts a replica's states: each snapshot begins another one, and so does its end.
+/// Counts the states of a replica: a snapshot begins the next one, and so does the replica's end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fence(Arc<Gate>);
 
 #[derive(Debug, Default)]
 struct Gate {
-    /// The present state; changes while the store is held.
+    /// Number of the current state; it changes only while `store` is held.
     number: AtomicU64,
-    /// Held by who writes to the store.
+    /// Held while the store is written.
     store: Mutex<()>,
 }
 
@@ -29,12 +27,12 @@ pub(super) struct Epoch {
 }
 
 impl Fence {
-    /// The present state.
+    /// The current state.
     pub(super) fn epoch(&self) -> Epoch {
         Epoch { fence: self.clone(), number: self.number() }
     }
 
-    /// Ends the present state, once no checkpoint of it is being written; none begins while the guard is held.
+    /// Ends the current state once no checkpoint of it is being written. No write begins while the guard is held.
     pub(super) fn pass(&self) -> MutexGuard<'_, ()> {
         let held = self.hold();
         self.0.number.fetch_add(1, Ordering::AcqRel);
@@ -51,7 +49,8 @@ impl Fence {
 }
 
 impl Epoch {
-    /// Writes, unless the state has ended. One that has waits for nobody: what took its place may be written for seconds.
+    /// Writes unless the state has ended. An ended state does not wait for the lock: writing its successor may take
+    /// seconds.
     pub(super) fn write<T>(&self, write: impl FnOnce() -> T) -> Option<T> {
         if !self.lasts() {
             return None;
@@ -60,22 +59,9 @@ impl Epoch {
         self.lasts().then(write)
     }
 
-    /// Whether it is still the replica's state.
+    /// Whether it is still the replica's current state.
     pub(super) fn lasts(&self) -> bool {
         self.fence.number() == self.number
-    }
-}
-
-impl Replica {
-    /// Ends what it may write to the store, before somebody else writes there.
-    pub fn retire(&self) {
-        drop(self.fence.pass());
-    }
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        self.retire();
     }
 }
 
@@ -84,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_taken_of_an_ended_state_is_not_written() {
+    fn a_checkpoint_of_an_ended_state_is_not_written() {
         let fence = Fence::default();
         let epoch = fence.epoch();
         assert_eq!(epoch.write(|| 7), Some(7));
@@ -94,11 +80,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stale_does_not_wait_for_what_took_its_place() {
+    fn a_stale_checkpoint_does_not_wait_for_the_write_of_its_successor() {
         let fence = Fence::default();
         let epoch = fence.epoch();
         let _taking = fence.pass();
-        // Waits for ever if it takes the lock that is held here.
+        // Blocks without end if it takes the lock that is held here.
         assert_eq!(epoch.write(|| 7), None);
     }
 

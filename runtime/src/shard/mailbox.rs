@@ -1,4 +1,5 @@
-//! What waits for a shard's actor. Bounded in asks and bytes for users, with a lane of its own for the system.
+//! The mailbox of a shard's actor. The lane for requests is bounded in asks and bytes; system inputs have a lane of
+//! their own.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -11,10 +12,10 @@ use tokio::sync::oneshot;
 
 use super::actor::ShardMessage;
 use super::config::ShardConfig;
+use super::follower_reads::NearAsk;
 use super::output::CheckpointEnd;
-use super::reads::NearAsk;
+use super::quiescence::Quiescence;
 use super::replica::Replica;
-use super::rest::Rest;
 use super::world::ShardWorld;
 use crate::address::{Address, NodeId, ShardId};
 use crate::entity::{KindSpec, VerbSpec};
@@ -23,12 +24,12 @@ use crate::replication::{Mono, ReplicaId};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{AskOne, EffectBatch, Envelope, Outcome};
 
-/// System inputs that wait at most: Raft messages beyond it are dropped, which Raft tolerates.
+/// System inputs that wait at most. Raft messages beyond it are dropped: Raft tolerates loss.
 const SYSTEM_MAX: usize = 16_384;
-/// Effect batches that wait at most: beyond it they are dropped, and their sender sends them again.
+/// Effect batches that wait at most. Batches beyond it are dropped, and their sender resends them.
 const EFFECTS_MAX: usize = 4_096;
 
-/// Whom a finished request is answered to.
+/// The receiver of a finished request.
 pub enum ReplyTo {
     /// A caller on this node.
     Local(oneshot::Sender<Vec<Outcome>>),
@@ -36,18 +37,18 @@ pub enum ReplyTo {
     Remote {
         /// The node.
         node: NodeId,
-        /// Its call.
+        /// The number of its call.
         call: u64,
     },
 }
 
 /// Asks that arrived together.
 pub struct Request {
-    /// In order.
+    /// The asks, in order.
     pub asks: Vec<AskOne>,
-    /// On the shell's monotonic clock.
+    /// Deadline on the shell's monotonic clock.
     pub deadline: Mono,
-    /// Whom to answer.
+    /// The receiver of the outcomes.
     pub reply: ReplyTo,
 }
 
@@ -57,35 +58,35 @@ impl Request {
     }
 }
 
-/// A look into the replica, done in its own turn.
-pub type Look = Box<dyn FnOnce(&mut Replica, Mono) + Send>;
+/// An inspection of the replica, run in its actor's turn.
+pub type Inspect = Box<dyn FnOnce(&mut Replica, Mono) + Send>;
 
-/// Everything that is not a request.
+/// An input that is not a request.
 pub enum SystemInput {
     /// Peers' Raft messages.
     Raft(Vec<Vec<u8>>),
-    /// Records under this number are durable, or could not be made so.
+    /// Records under this number are durable, or the log has failed.
     Persisted(u64, Result<(), String>),
     /// A checkpoint is durable, or could not be written.
     Checkpointed(CheckpointEnd),
     /// Effects from another shard.
     Effects(EffectBatch),
-    /// A receiver took our effects.
+    /// A receiver acknowledges effects of this shard.
     Taken {
         /// The receiver.
         by: ShardId,
-        /// Up to here.
+        /// Number of its last committed effect.
         seq: u64,
     },
     /// A whole snapshot.
     Snapshot(Vec<u8>),
     /// A snapshot could not be sent.
     SnapshotFailed(ReplicaId, String),
-    /// A look from the console.
-    Look(Look),
+    /// An inspection from the console.
+    Inspect(Inspect),
     /// The group has removed this replica.
     Dismissed,
-    /// A read that this replica may answer from a state of some age.
+    /// A follower read.
     Near(NearAsk),
 }
 
@@ -103,10 +104,12 @@ pub struct Mailbox {
     shard: ShardId,
     lanes: Mutex<Lanes>,
     awake: AtomicBool,
-    /// Ticks that the actor has not counted, whether a beat is among them, and what it need not be woken for.
+    /// Ticks that the actor has not counted.
     ticks: AtomicU32,
+    /// Whether a beat is among these ticks.
     beat: AtomicBool,
-    rest: AtomicU8,
+    /// The replica's [`Quiescence`].
+    quiescence: AtomicU8,
     backlog: AtomicU32,
     backlog_bytes: AtomicU64,
     asks_max: usize,
@@ -114,7 +117,7 @@ pub struct Mailbox {
     seat: ArcSwapOption<Seat>,
 }
 
-/// An incarnation of the actor, and the replica that it runs.
+/// An incarnation of the actor, and its replica.
 struct Seat {
     actor: ActorRef<ShardMessage>,
     replica: Arc<Mutex<Replica>>,
@@ -130,7 +133,7 @@ impl Mailbox {
             awake: AtomicBool::new(false),
             ticks: AtomicU32::new(0),
             beat: AtomicBool::new(false),
-            rest: AtomicU8::new(Rest::None.to_bits()),
+            quiescence: AtomicU8::new(Quiescence::None.to_bits()),
             backlog: AtomicU32::new(0),
             backlog_bytes: AtomicU64::new(0),
             asks_max: config.mailbox_asks_max as usize,
@@ -145,7 +148,7 @@ impl Mailbox {
         self.shard
     }
 
-    /// Takes a request, or gives it back with the reason.
+    /// Queues a request, or returns it with the reason.
     ///
     /// # Errors
     /// `Busy` at the bound, `NotSent` while the replica is not running.
@@ -164,7 +167,7 @@ impl Mailbox {
         let mut lanes = self.lanes();
         let asks = lanes.user_asks + self.backlog.load(Ordering::Relaxed) as usize;
         let held = lanes.user_bytes + self.backlog_bytes.load(Ordering::Relaxed);
-        // A request larger than the whole mailbox is taken when the mailbox is empty, or it never would be.
+        // An empty mailbox takes a request of any size; otherwise one above the bound could never enter.
         let full = asks > 0 && (asks + request.asks.len() > self.asks_max || held + bytes > self.bytes_max);
         if full {
             return Err((AskError::busy("mailbox", Duration::from_millis(50)), request));
@@ -175,7 +178,7 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Answers a query without the actor's turn, when nothing is in its way; see `Replica::answer_here`.
+    /// Answers a query without the actor's turn, if that is possible; see `Replica::answer_here`.
     pub(crate) fn answer_here(
         &self,
         to: &Address,
@@ -186,15 +189,16 @@ impl Mailbox {
         self.with_replica(|replica| replica.answer_here(to, verb, body, clock.mono(), Timestamp::wall()))?
     }
 
-    /// The last entry that the replica has applied, when nobody is at work on it.
+    /// The last entry that the replica has applied; `None` while its lock is held or no replica runs.
     pub(crate) fn applied(&self) -> Option<u64> {
         self.with_replica(|replica| replica.applied())
     }
 
-    /// Takes a system input. Raft messages, near reads and effects are dropped at their bounds; the rest always fits.
+    /// Queues a system input. Raft messages, follower reads and effects are dropped at their bounds; the rest always
+    /// fits.
     pub fn system(&self, input: SystemInput) {
         let wakes = match &input {
-            SystemInput::Raft(messages) => self.rest().wakes_for(messages),
+            SystemInput::Raft(messages) => self.quiescence().wakes_for(messages),
             _ => true,
         };
         if self.put(input) && wakes {
@@ -202,7 +206,7 @@ impl Mailbox {
         }
     }
 
-    /// Puts a system input where the next turn takes it; false when it was dropped.
+    /// Queues a system input for the next turn without a wake; false if it was dropped.
     pub(super) fn put(&self, input: SystemInput) -> bool {
         let mut lanes = self.lanes();
         let drop = match &input {
@@ -217,53 +221,54 @@ impl Mailbox {
         !drop
     }
 
-    /// The Raft clock moved, which may have something said to peers.
-    pub(super) fn tick(&self, beat: bool, world: &ShardWorld, say: &mut dyn FnMut(NodeId, Envelope)) {
+    /// Counts a tick of the Raft clock. It may run an inline turn, with messages for peers in `send`.
+    pub(super) fn tick(&self, beat: bool, world: &ShardWorld, send: &mut dyn FnMut(NodeId, Envelope)) {
         if !self.is_connected() {
             return;
         }
         let ticks = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
         self.beat.fetch_or(beat, Ordering::Relaxed);
-        let rest = self.rest();
-        if rest == Rest::Leads && beat {
-            self.turn_in_place(world.clock, world.raft.heartbeat_ticks, say);
-        } else if rest.wakes_at(beat, ticks, world.raft.heartbeat_ticks) {
+        let quiescence = self.quiescence();
+        if quiescence == Quiescence::Leads && beat {
+            self.turn_inline(world.clock, world.raft.heartbeat_ticks, send);
+        } else if quiescence.wakes_at(beat, ticks, world.raft.heartbeat_ticks) {
             self.wake();
         }
     }
 
-    /// Ticks since this was asked last, and whether a beat was among them.
+    /// Takes the ticks since the last call, and whether a beat was among them.
     pub(super) fn take_ticks(&self, heartbeat_ticks: u16) -> (u32, bool) {
-        let ticks = self.ticks.swap(0, Ordering::Relaxed).min(Rest::ticks_max(heartbeat_ticks));
+        let ticks = self.ticks.swap(0, Ordering::Relaxed).min(Quiescence::ticks_max(heartbeat_ticks));
         (ticks, self.beat.swap(false, Ordering::Relaxed))
     }
 
-    pub(super) fn rest(&self) -> Rest {
-        Rest::from_bits(self.rest.load(Ordering::Acquire))
+    pub(super) fn quiescence(&self) -> Quiescence {
+        Quiescence::from_bits(self.quiescence.load(Ordering::Acquire))
     }
 
-    /// What the actor need not be woken for until its next turn. What arrived during this one was judged by how it was
-    /// before; an actor that rests less now is woken for it.
-    pub(super) fn set_rest(&self, rest: Rest) {
-        let before = Rest::from_bits(self.rest.swap(rest.to_bits(), Ordering::AcqRel));
-        if before == Rest::Leads && rest != Rest::Leads && !self.lanes().system.is_empty() {
+    /// Sets the events for which the actor is not woken until its next turn. Inputs that arrived during this turn were
+    /// judged by the earlier value; an actor that is less quiescent now is woken for them.
+    pub(super) fn set_quiescence(&self, quiescence: Quiescence) {
+        let before = Quiescence::from_bits(self.quiescence.swap(quiescence.to_bits(), Ordering::AcqRel));
+        let woke_less = before == Quiescence::Leads && quiescence != Quiescence::Leads;
+        if woke_less && !self.lanes().system.is_empty() {
             self.wake();
         }
     }
 
-    /// Whether a replica takes from it.
+    /// Whether a replica takes inputs from it.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.seat.load().is_some()
     }
 
-    /// Requests waiting here and in the replica.
+    /// Asks that wait here.
     #[must_use]
     pub fn depth(&self) -> u32 {
         u32::try_from(self.lanes().user_asks).unwrap_or(u32::MAX)
     }
 
-    /// Connects an incarnation of the actor; what waited for the one before is dropped unless it is a request.
+    /// Connects an incarnation of the actor. System inputs for the previous incarnation are dropped; requests are kept.
     pub(super) fn connect(&self, actor: ActorRef<ShardMessage>, replica: Arc<Mutex<Replica>>) {
         {
             let mut lanes = self.lanes();
@@ -276,8 +281,8 @@ impl Mailbox {
         self.wake();
     }
 
-    /// The actor is gone: requests are refused until the next incarnation, those waiting are answered by their
-    /// callers' deadlines.
+    /// Disconnects an actor that has ended. Requests are rejected until the next incarnation; those that wait are
+    /// dropped, and their callers' deadlines end them.
     pub(super) fn disconnect(&self, of: ractor::ActorId) {
         let seat = self.seat.load();
         // The next incarnation may have connected already.
@@ -291,9 +296,9 @@ impl Mailbox {
         *lanes = Lanes::default();
     }
 
-    /// Everything for the system, and requests while the replica has room for them.
+    /// Takes all system inputs, and requests as far as the replica has room.
     pub(super) fn drain(&self, backlog: usize) -> (VecDeque<SystemInput>, Vec<Request>) {
-        // Cleared first: what arrives while draining wakes the actor once more, which is harmless.
+        // Cleared first: an input that arrives while draining wakes the actor once more, which is harmless.
         self.awake.store(false, Ordering::Release);
         let mut lanes = self.lanes();
         let system = std::mem::take(&mut lanes.system);
@@ -312,13 +317,13 @@ impl Mailbox {
         (system, requests)
     }
 
-    /// What the replica holds of what it was given, in asks and in bytes.
+    /// Asks and bytes that the replica still holds: they count against the bounds.
     pub(super) fn set_backlog(&self, asks: usize, bytes: u64) {
         self.backlog.store(u32::try_from(asks).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.backlog_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// What waits, where nothing but system inputs of one sort does.
+    /// Takes all inputs if no request waits and every system input `fits`; `None` otherwise.
     pub(super) fn drain_if(&self, fits: impl Fn(&SystemInput) -> bool) -> Option<VecDeque<SystemInput>> {
         let mut lanes = self.lanes();
         if !lanes.user.is_empty() || !lanes.system.iter().all(fits) {
@@ -328,11 +333,11 @@ impl Mailbox {
         Some(std::mem::take(&mut lanes.system))
     }
 
-    /// Looks at the replica when nobody is at work on it.
-    pub(super) fn with_replica<T>(&self, look: impl FnOnce(&mut Replica) -> T) -> Option<T> {
+    /// Works on the replica; `None` while its lock is held or no replica runs.
+    pub(super) fn with_replica<T>(&self, work: impl FnOnce(&mut Replica) -> T) -> Option<T> {
         let seat = self.seat.load();
         let mut replica = seat.as_ref()?.replica.try_lock().ok()?;
-        Some(look(&mut replica))
+        Some(work(&mut replica))
     }
 
     fn wake(&self) {
@@ -341,12 +346,12 @@ impl Mailbox {
         }
     }
 
-    /// Whoever is told true sees to it that what is there is taken.
+    /// Claims the next wake. The task that receives true must take the inputs or cast the wake.
     pub(super) fn claim(&self) -> bool {
         !self.awake.swap(true, Ordering::AcqRel)
     }
 
-    /// Wakes the actor, once that is claimed or whether or not it is.
+    /// Wakes the actor, without regard to the claim.
     pub(super) fn cast(&self) {
         if let Some(seat) = &*self.seat.load() {
             // A dead actor is noticed by its supervisor, not here.
@@ -370,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_replica_still_holds_counts_against_the_bounds_and_what_it_has_taken_does_not() {
+    fn asks_that_the_replica_still_holds_count_against_the_bounds_and_finished_asks_do_not() {
         let config =
             ShardConfig { mailbox_asks_max: 100, mailbox_bytes_max: 10_000, ..ShardConfig::default() };
         let mailbox = Mailbox::new(ShardId(1), &config);
@@ -378,7 +383,7 @@ mod tests {
         assert!(!full(request(1, 6_000)) && full(request(1, 6_000)));
         mailbox.drain(0);
         mailbox.set_backlog(1, 6_064);
-        assert!(full(request(1, 6_000)), "it is held by the replica now");
+        assert!(full(request(1, 6_000)), "the replica holds it now");
         assert!(!full(request(30, 0)));
         // The replica has no room for it yet.
         assert!(!full(request(1, 100)));
@@ -386,6 +391,6 @@ mod tests {
         assert!(taken.is_empty());
         mailbox.drain(40);
         mailbox.set_backlog(0, 0);
-        assert!(!full(request(1, 6_000)), "what was taken is not counted for ever");
+        assert!(!full(request(1, 6_000)), "a finished ask no longer counts");
     }
 }

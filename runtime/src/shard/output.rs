@@ -1,9 +1,9 @@
-//! What a replica wants done by the world around it.
+//! Outputs of a replica: work for the shell around it.
 
 use std::any::Any;
 use std::sync::Arc;
 
-use super::cells::LEDGER_KEY;
+use super::cells::META_KEY;
 use super::fence::Epoch;
 use crate::address::{NodeId, ShardId};
 use crate::replication::{ReplicaId, SnapshotMark};
@@ -15,12 +15,12 @@ use crate::transport::{EffectBatch, Outcome};
 pub struct CheckpointJob {
     /// The shard.
     pub shard: ShardId,
-    /// What it covers.
+    /// The entries that it covers.
     pub mark: SnapshotMark,
     /// Changed entities.
     pub entities: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The ledger, which vouches for them.
-    pub ledger: Vec<u8>,
+    /// The shard's own record: it makes the entities count as a checkpoint.
+    pub meta: Vec<u8>,
     pub(super) epoch: Epoch,
 }
 
@@ -32,23 +32,23 @@ pub struct CheckpointEnd {
 }
 
 impl CheckpointJob {
-    /// Writes it, unless its state was replaced meanwhile. The ledger goes last and apart, because a failing engine or a
-    /// crash may leave a part of a batch, and a ledger without its entities would be a loss; entities that are ahead of
-    /// their ledger know which entries they hold.
+    /// Writes it unless its state was replaced meanwhile. The shard's record is written last and in a batch of its own,
+    /// because a failing engine or a crash may leave part of a batch. A record without its entities would lose data;
+    /// entities ahead of their record know which entries they hold.
     #[must_use]
     pub fn write(self, store: &dyn Store) -> CheckpointEnd {
-        let Self { shard, entities, ledger, epoch, .. } = self;
+        let Self { shard, entities, meta, epoch, .. } = self;
         let written = epoch.write(|| {
             if !entities.is_empty() {
                 store.write(shard, StoreBatch { puts: entities, deletes: Vec::new() })?;
             }
-            store.write(shard, ledger_batch(ledger))
+            store.write(shard, meta_batch(meta))
         });
-        // Nobody asks for the outcome of one whose state has ended.
+        // The outcome of a checkpoint of an ended state is ignored.
         CheckpointEnd { outcome: written.unwrap_or(Ok(())), epoch }
     }
 
-    /// Ends it unwritten.
+    /// Ends it without writing it.
     #[must_use]
     pub fn fail(self, error: StoreError) -> CheckpointEnd {
         CheckpointEnd { epoch: self.epoch, outcome: Err(error) }
@@ -56,8 +56,8 @@ impl CheckpointJob {
 }
 
 /// The batch that makes a checkpoint of the entities before it.
-pub(super) fn ledger_batch(ledger: Vec<u8>) -> StoreBatch {
-    StoreBatch { puts: vec![(LEDGER_KEY.to_vec(), ledger)], deletes: Vec::new() }
+pub(super) fn meta_batch(meta: Vec<u8>) -> StoreBatch {
+    StoreBatch { puts: vec![(META_KEY.to_vec(), meta)], deletes: Vec::new() }
 }
 
 /// A snapshot to read from the store and send.
@@ -65,34 +65,34 @@ pub(super) fn ledger_batch(ledger: Vec<u8>) -> StoreBatch {
 pub struct SnapshotJob {
     /// The shard.
     pub shard: ShardId,
-    /// Who needs it.
+    /// The replica that needs it.
     pub to: ReplicaId,
     /// The Raft message it completes, encoded.
     pub message: Vec<u8>,
 }
 
-/// Something worth a line in the lifecycle journal.
+/// A line for the lifecycle journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// Of what.
+    /// The shard or entity.
     pub subject: String,
-    /// What happened to it.
+    /// The kind of change.
     pub change: &'static str,
-    /// Why.
+    /// The reason for it.
     pub reason: String,
 }
 
 /// A control entity's new state, for [`crate::entity::Globals`].
 pub type Published = (&'static str, String, Arc<dyn Any + Send + Sync>);
 
-/// Everything one turn of a replica asks for, in the order in which it is to be done.
+/// Everything that one turn of a replica asks for, in the order in which to do it.
 #[derive(Default)]
 pub struct Outputs {
-    /// Records to append; the replica must be told when they are durable. Number and records.
+    /// Records to append: number and records. Call `Replica::persisted` with the number once they are durable.
     pub append: Vec<(u64, Vec<Record>)>,
     /// Encoded Raft messages, by node.
     pub messages: Vec<(NodeId, Vec<u8>)>,
-    /// Finished requests.
+    /// Finished requests: token and outcomes.
     pub answers: Vec<(u64, Vec<Outcome>)>,
     /// Effects to deliver.
     pub effects: Vec<EffectBatch>,

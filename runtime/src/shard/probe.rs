@@ -1,19 +1,18 @@
-//! What a simulation holds a replica to. It changes nothing.
+//! Figures by which a simulation checks a replica. Reading them changes nothing.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use raft::Storage as _;
 use raft::eraftpb::Entry;
 
 use super::replica::Replica;
+use super::shard_meta::ShardMeta;
 use crate::replication::ReplicaId;
-use crate::wire;
 
 /// A replica's figures, at the end of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
-    /// Who it is.
+    /// The replica.
     pub id: ReplicaId,
     /// Its term.
     pub term: u64,
@@ -31,56 +30,54 @@ pub struct Probe {
     pub inflight: usize,
 }
 
-/// Entities by kind and key as the store writes them, and the ledger.
+/// The state of a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// Encoded states.
+    /// Encoded states, under the store's keys.
     pub entities: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// The ledger.
-    pub ledger: super::ledger::Ledger,
+    /// The shard's own record.
+    pub meta: ShardMeta,
 }
 
 impl Replica {
     /// Its figures.
     #[must_use]
     pub fn probe(&self) -> Probe {
+        let group = &self.machine.group;
         Probe {
-            id: self.group.id(),
-            term: self.group.term(),
-            leads: self.group.leads(),
-            votes: self.group.votes(),
-            changing: self.group.changing(),
-            applied: self.applied,
-            last: self.group.last(),
-            inflight: self.inflight.len(),
+            id: group.id(),
+            term: group.term(),
+            leads: group.leads(),
+            votes: group.votes(),
+            changing: group.changing(),
+            applied: self.machine.applied,
+            last: group.last(),
+            inflight: self.lead.pipeline.len(),
         }
+    }
+
+    /// Whether a replica is a member by what is committed here. A replica that is to go stays a member until the group
+    /// has left the joint membership: until then each commit needs a majority of the earlier members too.
+    #[must_use]
+    pub fn admitted(&self, id: ReplicaId) -> bool {
+        let members = self.machine.group.members();
+        let mut ids = members.voters.iter().chain(&members.learners).chain(&members.voters_outgoing);
+        ids.any(|member| *member == id.0)
     }
 
     /// Entries applied after `index`, as far as the log still has them.
     #[must_use]
     pub fn applied_after(&self, index: u64) -> Vec<Entry> {
-        let first = self.group.log().first_index().unwrap_or(u64::MAX).max(index + 1);
-        if first > self.applied { Vec::new() } else { self.group.entries(first, self.applied) }
+        let (group, applied) = (&self.machine.group, self.machine.applied);
+        let first = group.log().first_index().unwrap_or(u64::MAX).max(index + 1);
+        if first > applied { Vec::new() } else { group.entries(first, applied) }
     }
 
-    /// Everything that it holds, speculation included: compared between replicas only when nothing is in flight.
+    /// Its state, speculation included: compare replicas only when no entry is in flight.
     ///
     /// # Errors
     /// The store.
     pub fn held(&self) -> Result<Held, String> {
-        let mut entities = BTreeMap::new();
-        let shard = self.group.shard();
-        self.store
-            .scan(shard, &[super::cells::ENTITY_PREFIX], &mut |key, value| {
-                entities.insert(key.to_vec(), value.to_vec());
-                ControlFlow::Continue(())
-            })
-            .map_err(|error| error.to_string())?;
-        entities.extend(self.cells.changed_after(0));
-        for value in entities.values_mut() {
-            let (_, used) = wire::decode_prefix::<u64>(value)?;
-            value.drain(..used);
-        }
-        Ok(Held { entities, ledger: self.ledger.clone() })
+        self.machine.entities.held()
     }
 }

@@ -1,216 +1,152 @@
-//! When a read may be answered: at the leader once its lead is proven, elsewhere once the state is young enough.
+//! Answers of a leader that wait until its leadership is proven: by the lease, or by a heartbeat round (ReadIndex).
 
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use tokio::sync::oneshot;
-
-use super::decide::Draft;
-use super::recent::Caller;
-use super::replica::{Replica, seconds_of};
-use crate::address::Address;
-use crate::entity::{Action, Context, KindSpec, Timers, VerbSpec};
-use crate::error::AskError;
-use crate::planted::Bug;
+use super::asks::Slot;
+use crate::planted::{Bug, Planted};
 use crate::replication::{Lease, Mono};
-use crate::time::Timestamp;
 use crate::transport::Outcome;
 
-/// A read at a replica that need not lead.
-#[derive(Debug)]
-pub struct NearAsk {
-    /// Of whom.
-    pub to: Address,
-    /// What.
-    pub verb: String,
-    /// The query, encoded.
-    pub body: Vec<u8>,
-    /// When it was asked, by the shell's clock.
-    pub asked: Mono,
-    /// How old the state may be then, in microseconds.
-    pub age_max: Mono,
-    /// Until when.
-    pub deadline: Mono,
-    /// Where the answer goes.
-    pub reply: oneshot::Sender<Result<NearAnswer, AskError>>,
+/// An answer that may leave once entry `wait` is committed and leadership at a time after `asked` is proven.
+pub(super) struct HeldRead {
+    pub(super) slot: Slot,
+    pub(super) outcome: Outcome,
+    pub(super) wait: u64,
+    pub(super) asked: Mono,
 }
 
-/// The answer, and how old the state was that gave it, when it was asked for: it holds everything that had been
-/// acknowledged by then.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NearAnswer {
-    /// The answer's bytes, or a refusal.
-    pub outcome: Outcome,
-    /// Microseconds.
-    pub age: Mono,
+/// The leader's held answers, and its proof of leadership.
+pub(super) struct Reads {
+    held: Vec<HeldRead>,
+    lease: Lease,
+    /// Start of the newest heartbeat round that a majority answered.
+    confirmed: Mono,
+    planted: Planted,
 }
 
-/// What a replica knows of its own age, and the reads that wait for it to be younger.
-pub(super) struct Near {
-    /// Rounds asked of the leader, by this replica's own clock.
-    rounds: Lease,
-    /// Commit indices that the leader named, and when they had been asked for.
-    named: VecDeque<(u64, Mono)>,
-    /// Everything acknowledged before this time is applied.
-    fresh: Option<Mono>,
-    waiting: Vec<NearAsk>,
-}
-
-impl Near {
-    /// The first round has another name after each start: an answer to one of an earlier life, which may come late, is not
-    /// taken for an answer to a later question.
-    pub(super) fn new(round_length: Mono, first: u64) -> Self {
-        let rounds = Lease::beginning_at(round_length, first);
-        Self { rounds, named: VecDeque::new(), fresh: None, waiting: Vec::new() }
+impl Reads {
+    /// No answers, under a lease of this length in microseconds.
+    pub(super) const fn new(lease: Mono, planted: Planted) -> Self {
+        Self { held: Vec::new(), lease: Lease::new(lease), confirmed: 0, planted }
     }
 
-    /// The leader's commit index was at least this when the round began.
-    pub(super) fn named(&mut self, round: u64, index: u64) {
-        if let Some(started) = self.rounds.confirm(round) {
-            self.named.push_back((index, started));
-        }
+    pub(super) fn hold(&mut self, read: HeldRead) {
+        self.held.push(read);
     }
 
-    fn settle(&mut self, applied: u64) {
-        while let Some((index, started)) = self.named.front().copied()
-            && index <= applied
-        {
-            self.named.pop_front();
-            self.fresh = self.fresh.max(Some(started));
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Bytes of the held answers.
+    pub(super) fn bytes(&self) -> u64 {
+        self.held.iter().map(|read| read.outcome.as_ref().map_or(0, Vec::len) as u64).sum()
+    }
+
+    /// A majority answered this heartbeat round.
+    pub(super) fn confirm(&mut self, round: u64) {
+        if let Some(started) = self.lease.confirm(round) {
+            self.confirmed = self.confirmed.max(started);
         }
     }
 
-    pub(super) const fn is_asked(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-}
-
-impl Replica {
-    /// Asks a majority whether we still lead, when an answer needs that or soon will.
-    pub(super) fn renew_lease(&mut self, now: Mono) {
-        if self.reads.is_empty() || !self.decides() || !self.group.may_propose() {
-            return;
-        }
-        let proven = self.lease.holds(now) && !self.handed() && !self.lease.ageing(now);
-        if proven || (self.lease.asking() && !self.lease.stale(now)) {
-            return;
-        }
-        if let Some(round) = self.lease.start(now) {
-            self.group.round(round);
-        }
+    /// Ends the lease: leadership was won, lost or is handed over.
+    pub(super) fn void(&mut self) {
+        self.lease.void();
     }
 
-    /// Releases answers whose entries are committed and whose leadership is proven.
-    pub(super) fn release_reads(&mut self, now: Mono) {
-        if self.reads.is_empty() || !self.decides() {
-            return;
+    /// Takes every held answer: leadership was lost.
+    pub(super) fn lose(&mut self) -> Vec<HeldRead> {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Whether no other replica can lead. After a handover (`handed`) the lease proves nothing.
+    pub(super) fn is_leased(&self, now: Mono, handed: bool) -> bool {
+        self.lease.holds(now) && !handed || self.planted.has(Bug::LeaseUnchecked)
+    }
+
+    /// Whether the lease holds and is not about to end. Half of it is left for the next query's way here.
+    pub(super) fn is_leased_for_long(&self, now: Mono, handed: bool) -> bool {
+        let ageing = self.lease.ageing(now) && !self.planted.has(Bug::LeaseUnchecked);
+        self.is_leased(now, handed) && !ageing
+    }
+
+    /// A heartbeat round to start, when an answer needs proof of leadership or will need it soon.
+    pub(super) fn round_due(&mut self, now: Mono, handed: bool) -> Option<u64> {
+        let proven = self.lease.holds(now) && !handed && !self.lease.ageing(now);
+        if self.held.is_empty() || proven || (self.lease.asking() && !self.lease.stale(now)) {
+            return None;
         }
-        let holds = self.lease_holds(now) && self.group.may_propose();
-        let (applied, confirmed) = (self.applied, self.confirmed);
-        let (free, held): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reads)
+        self.lease.start(now)
+    }
+
+    /// Takes the answers with an applied entry and proof of leadership: the lease (`leased`), or a round that began
+    /// after the ask.
+    pub(super) fn release(&mut self, applied: u64, leased: bool) -> Vec<HeldRead> {
+        let confirmed = self.confirmed;
+        let (free, held) = std::mem::take(&mut self.held)
             .into_iter()
-            .partition(|read| read.wait <= applied && (holds || confirmed >= read.asked));
-        self.reads = held;
-        for read in free {
-            self.complete(read.token, read.slot, read.outcome);
+            .partition(|read| read.wait <= applied && (leased || confirmed >= read.asked));
+        self.held = held;
+        free
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads(waits: &[(u64, Mono)]) -> Reads {
+        let mut reads = Reads::new(100, Planted::NONE);
+        for (at, (wait, asked)) in waits.iter().enumerate() {
+            let slot = Slot { token: 1, at };
+            reads.hold(HeldRead { slot, outcome: Ok(vec![0; 3]), wait: *wait, asked: *asked });
         }
+        reads
     }
 
-    /// Whether nobody else can lead.
-    fn lease_holds(&self, now: Mono) -> bool {
-        self.lease.holds(now) && !self.handed() || self.config.planted.has(Bug::LeaseUnchecked)
+    fn released(reads: &mut Reads, applied: u64, leased: bool) -> Vec<usize> {
+        reads.release(applied, leased).into_iter().map(|read| read.slot.at).collect()
     }
 
-    /// Whether somebody may stand for election without regard to a lease.
-    fn handed(&self) -> bool {
-        self.leading.as_ref().is_some_and(|leading| leading.handed)
+    #[test]
+    fn an_answer_waits_for_its_entry_and_for_proof_of_leadership() {
+        let mut reads = reads(&[(5, 10), (6, 10), (5, 30)]);
+        assert_eq!(reads.bytes(), 9);
+        assert!(released(&mut reads, 5, false).is_empty(), "nothing proves leadership");
+        let round = reads.round_due(20, false).unwrap();
+        reads.confirm(round);
+        // The round began at 20: it proves nothing for an ask of time 30.
+        assert_eq!(released(&mut reads, 5, false), [0]);
+        assert_eq!(released(&mut reads, 5, true), [2]);
+        assert_eq!(released(&mut reads, 6, false), [1]);
+        assert_eq!(reads.len(), 0);
     }
 
-    /// Answers a query where it is asked, without the shard's turn: only when nothing waits, the entity is resident with
-    /// nothing in flight, and the lease holds and is not about to end (who comes next by the mailbox renews it).
-    pub fn answer_here(
-        &mut self,
-        to: &Address,
-        (kind, verb): (&KindSpec, &VerbSpec),
-        body: &[u8],
-        now: Mono,
-        wall: Timestamp,
-    ) -> Option<Outcome> {
-        let Action::Query(query) = verb.action else { return None };
-        // Half of it is enough to know, and the rest is for the way of who asks next.
-        let ageing = self.lease.ageing(now) && !self.config.planted.has(Bug::LeaseUnchecked);
-        let proven = self.decides() && self.lease_holds(now) && !ageing;
-        if !proven || !self.group.may_propose() || self.broken.is_some() || !self.waiting.is_empty() {
-            return None;
-        }
-        if self.faults.state(to, kind.faults, now).1 {
-            return None;
-        }
-        let seed = self.next_seed();
-        let cell = self.cells.used(to, seconds_of(now)).filter(|cell| cell.changed <= self.applied)?;
-        let timers = Timers { set: self.ledger.timers.of(to), ..Timers::default() };
-        let ctx =
-            Context { now: wall.max(self.ledger.now), seed, key: &to.key, globals: &self.globals, timers };
-        // A body that does not decode and a panic are for the shard's turn, which names and counts them.
-        let answered = catch_unwind(AssertUnwindSafe(|| query(cell.cell.as_ref(), body, &ctx))).ok()?.ok()?;
-        let outcome = answered.map_err(AskError::Refused);
-        self.counters.queries += 1;
-        self.remember(to, verb.name, Caller::Client, 0, outcome.as_ref().err(), wall);
-        Some(outcome)
+    #[test]
+    fn a_round_is_started_only_while_an_answer_waits_and_the_lease_is_short() {
+        let mut idle = reads(&[]);
+        assert_eq!(idle.round_due(20, false), None);
+        let mut reads = reads(&[(5, 10)]);
+        let round = reads.round_due(1_000, false).unwrap();
+        assert_eq!(reads.round_due(1_010, false), None, "a round is on its way");
+        reads.confirm(round);
+        assert!(reads.is_leased(1_099, false) && !reads.is_leased(1_100, false));
+        assert!(reads.is_leased_for_long(1_049, false) && !reads.is_leased_for_long(1_050, false));
+        assert_eq!(reads.round_due(1_049, false), None);
+        assert!(reads.round_due(1_050, false).is_some());
     }
 
-    /// Takes a read that this replica may answer from a state of some age.
-    pub fn ask_near(&mut self, ask: NearAsk) {
-        if self.near.waiting.len() >= self.config.mailbox_asks_max as usize {
-            // A caller that gave up is no error, here and below.
-            let _ = ask.reply.send(Err(AskError::busy("near reads", std::time::Duration::from_millis(50))));
-            return;
-        }
-        self.near.waiting.push(ask);
-    }
-
-    /// Answers near reads that the state is young enough for; asks the leader where it stands for the others.
-    pub(super) fn answer_near(&mut self, now: Mono, wall: Timestamp) {
-        if self.near.waiting.is_empty() {
-            return;
-        }
-        self.near.settle(self.applied);
-        let fresh = self.near.fresh;
-        let age_of = |ask: &NearAsk| fresh.map(|fresh| ask.asked.saturating_sub(fresh));
-        for ask in std::mem::take(&mut self.near.waiting) {
-            if self.leading.is_some() {
-                let hint = Some(self.group.id().node().0);
-                let _ = ask.reply.send(Err(AskError::NotLeader { hint }));
-            } else if ask.deadline <= now {
-                let _ = ask.reply.send(Err(AskError::Expired));
-            } else if let Some(age) = age_of(&ask).filter(|age| *age <= ask.age_max) {
-                let outcome = self.look_up(&ask.to, &ask.verb, &ask.body, now, wall);
-                let _ = ask.reply.send(Ok(NearAnswer { outcome, age }));
-            } else {
-                self.near.waiting.push(ask);
-            }
-        }
-        let asked = self.near.rounds.asking() && !self.near.rounds.stale(now);
-        if self.near.is_asked()
-            && !asked
-            && self.near.named.is_empty()
-            && let Some(round) = self.near.rounds.start(now)
-        {
-            self.group.ask_index(round);
-        }
-    }
-
-    fn look_up(&mut self, to: &Address, verb: &str, body: &[u8], now: Mono, wall: Timestamp) -> Outcome {
-        let registry = self.registry.clone();
-        let kind = registry.get(&to.kind).ok_or_else(|| AskError::UnknownKind(to.kind.clone()))?;
-        let Some((name, Action::Query(query))) = kind.verbs.get(verb).map(|verb| (verb.name, verb.action))
-        else {
-            return Err(AskError::UnknownVerb { kind: to.kind.clone(), verb: verb.to_owned() });
-        };
-        self.counters.queries += 1;
-        let draft = Draft::new(self.group.last() + 1, wall.max(self.ledger.now), now);
-        let (outcome, _) = self.answer(kind, to, query, body, &draft);
-        self.remember(to, name, Caller::Client, 0, outcome.as_ref().err(), wall);
-        outcome
+    #[test]
+    fn a_handover_or_a_void_lease_proves_nothing() {
+        let mut reads = reads(&[(5, 10)]);
+        let round = reads.round_due(1_000, false).unwrap();
+        reads.confirm(round);
+        assert!(!reads.is_leased(1_001, true));
+        assert!(reads.round_due(1_001, true).is_some(), "a handed leader asks its majority");
+        reads.void();
+        assert!(!reads.is_leased(1_001, false));
     }
 }

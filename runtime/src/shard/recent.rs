@@ -1,21 +1,20 @@
-//! The newest messages of a shard, for whoever looks at one entity.
+//! The newest messages of a shard, to show with one entity.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, BuildHasherDefault};
 
-use super::replica::Replica;
 use crate::address::Address;
 use crate::error::AskError;
 use crate::observe::MessageView;
 use crate::time::Timestamp;
 
-/// Most messages shown of one entity.
+/// Messages shown of one entity, at most.
 const SHOWN_MAX: usize = 100;
 
-/// Who sent a message.
+/// The sender of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
-    /// Something outside the entities: an SDK, the gateway, the console.
+    /// Code outside the entities: an SDK, the gateway, the console.
     Client,
     /// An entity of the same shard, in the same entry.
     Neighbour,
@@ -25,20 +24,20 @@ pub(super) enum Caller {
     Timer,
 }
 
-/// One message, small: the ring of a busy shard turns quickly.
+/// One message. It is small, because the ring of a busy shard turns quickly.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
     pub(super) to: u64,
     pub(super) at: Timestamp,
     pub(super) verb: &'static str,
     pub(super) caller: Caller,
-    /// From arrival to answer; zero until then, and for effects, which have none.
+    /// Microseconds from arrival to answer; zero until then, and for effects, which are not answered.
     pub(super) took_us: u32,
     pub(super) events: u16,
     pub(super) error: Option<Box<str>>,
 }
 
-/// The ring.
+/// The ring of messages.
 #[derive(Debug)]
 pub(super) struct Recent {
     ring: VecDeque<Message>,
@@ -52,8 +51,7 @@ impl Recent {
         Self { ring: VecDeque::new(), pushed: 0, max: max as usize }
     }
 
-    /// Takes a message; its number is for [`Recent::finish`].
-    pub(super) fn push(&mut self, message: Message) -> u64 {
+    fn push(&mut self, message: Message) -> u64 {
         if self.max == 0 {
             return 0;
         }
@@ -65,7 +63,28 @@ impl Recent {
         self.pushed
     }
 
-    /// Notes how long a message took, when it is still there. Zero numbers none.
+    /// Takes a message that an entity was sent; its number is for [`Recent::finish`].
+    pub(super) fn remember(
+        &mut self,
+        to: &Address,
+        verb: &'static str,
+        caller: Caller,
+        events: usize,
+        error: Option<&AskError>,
+        at: Timestamp,
+    ) -> u64 {
+        self.push(Message {
+            to: name_hash(&to.kind, &to.key),
+            at,
+            verb,
+            caller,
+            took_us: 0,
+            events: u16::try_from(events).unwrap_or(u16::MAX),
+            error: error.map(|error| error.code().into()),
+        })
+    }
+
+    /// Notes how long a message took if the ring still holds it. Number zero is never in the ring.
     pub(super) fn finish(&mut self, number: u64, took_us: u64) {
         let behind = self.pushed.wrapping_sub(number);
         let place = usize::try_from(behind).ok().and_then(|behind| self.ring.len().checked_sub(behind + 1));
@@ -91,34 +110,6 @@ impl Recent {
             error: message.error.as_deref().map(str::to_owned),
         };
         self.ring.iter().rev().filter(|message| message.to == hash).take(SHOWN_MAX).map(view).collect()
-    }
-}
-
-impl Replica {
-    pub(super) fn note_number(&mut self, token: u64, slot: usize, number: u64) {
-        if let Some(open) = self.open.get_mut(&token) {
-            open.messages[slot] = number;
-        }
-    }
-
-    pub(super) fn remember(
-        &mut self,
-        to: &Address,
-        verb: &'static str,
-        caller: Caller,
-        events: usize,
-        error: Option<&AskError>,
-        at: Timestamp,
-    ) -> u64 {
-        self.recent.push(Message {
-            to: name_hash(&to.kind, &to.key),
-            at,
-            verb,
-            caller,
-            took_us: 0,
-            events: u16::try_from(events).unwrap_or(u16::MAX),
-            error: error.map(|error| error.code().into()),
-        })
     }
 }
 

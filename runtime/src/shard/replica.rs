@@ -1,438 +1,334 @@
-//! One replica of one shard: its state and what may happen to it.
+//! One replica of one shard: inputs go in, a turn does what can be done, and [`Outputs`] come out.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use raft::eraftpb::Entry;
 
-use protobuf::Message as _;
-use raft::eraftpb::{Message, MessageType};
-
-use super::cells::{Cells, LEDGER_KEY};
-use super::config::ShardConfig;
-use super::deliver::Delivery;
-use super::faults::Faults;
-use super::fence::Fence;
-use super::ledger::{Ledger, decode_ledger};
-use super::output::{Note, Outputs, SnapshotJob};
-use super::parts::{Counters, HeldRead, Inflight, Leading, Open, ReplicaParts, WaitingAsk};
-use super::reads::Near;
-use super::recent::Recent;
-use super::timers::Pace;
-use crate::address::{NodeId, ShardId};
-use crate::entity::{Globals, Registry};
+use super::asks::Asks;
+use super::follower_reads::{FollowerReads, NearAsk};
+use super::lead::Lead;
+use super::output::{CheckpointEnd, Outputs};
+use super::parts::ReplicaParts;
+use super::sink::Sink;
+use super::snapshot;
+use super::state_machine::StateMachine;
+use crate::address::{Address, NodeId, ShardId};
 use crate::error::AskError;
-use crate::membership::TargetMembership;
-use crate::replication::{Group, Lease, Mono, ReplicaId, SnapshotMark};
-use crate::storage::Store;
+use crate::replication::{Mono, RaftConfig, ReplicaId, SnapshotMark};
+use crate::storage::Record;
 use crate::time::Timestamp;
-use crate::transport::{AskOne, EffectBatch, Outcome};
+use crate::transport::{AskOne, EffectBatch};
 
-/// Batches of effects that wait at most: as many as all that 64 shards may send before they hear of any.
-const WAITING_EFFECTS_MAX: usize = 1_024;
+/// Rounds of deciding and committing in one turn.
+const ROUNDS_MAX: usize = 8;
 
 /// One replica of one shard.
 pub struct Replica {
-    pub(super) group: Group,
-    pub(super) shards: u32,
-    pub(super) registry: Arc<Registry>,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) globals: Arc<Globals>,
-    pub(super) config: ShardConfig,
-    pub(super) cells: Cells,
-    pub(super) ledger: Ledger,
-    pub(super) applied: u64,
-    /// The last index that a durable checkpoint covers.
-    pub(super) checkpoint: u64,
-    pub(super) fence: Fence,
-    /// A checkpoint on its way to the store.
-    pub(super) checkpoint_pending: Option<SnapshotMark>,
-    pub(super) checkpoint_at: Mono,
-    pub(super) checkpoint_wanted: bool,
-    /// Since one succeeded.
-    pub(super) checkpoint_failures: u32,
-    pub(super) leading: Option<Leading>,
-    pub(super) inflight: VecDeque<Inflight>,
-    pub(super) open: HashMap<u64, Open, foldhash::fast::RandomState>,
-    pub(super) waiting: VecDeque<WaitingAsk>,
-    pub(super) waiting_effects: VecDeque<EffectBatch>,
-    pub(super) reads: Vec<HeldRead>,
-    pub(super) lease: Lease,
-    /// Start of the newest heartbeat round that a majority answered.
-    pub(super) confirmed: Mono,
-    pub(super) near: Near,
-    pub(super) delivery: BTreeMap<ShardId, Delivery>,
-    pub(super) faults: Faults,
-    pub(super) recent: Recent,
-    pub(super) counters: Counters,
-    pub(super) seed: u64,
-    pub(super) pace: Pace,
-    /// Milliseconds between beats, and whether a timer is due before the next.
-    beat_ms: u64,
-    /// Bytes a second at which snapshots are sent.
-    pub(super) snapshot_pace: u64,
-    pub(super) timer_near: bool,
-    pub(super) out: Outputs,
-    next_token: u64,
-    pub(super) passivated_at: Mono,
-    /// Start of the present turn.
-    turned: Mono,
-    /// Who shall hold this shard, as the control group last said, and the count of its publications then.
-    pub(super) wishes: TargetMembership,
-    pub(super) wished: u64,
-    /// Why it cannot go on; a supervisor decides what follows.
-    pub(super) broken: Option<String>,
+    pub(super) machine: StateMachine,
+    pub(super) lead: Lead,
+    pub(super) asks: Asks,
+    pub(super) follower_reads: FollowerReads,
+    pub(super) sink: Sink,
 }
 
 impl Replica {
-    /// A replica from what survived: checkpoint, then the log after it.
+    /// Opens a replica from what survived: the checkpoint, then the log after it.
     ///
     /// # Errors
-    /// What does not fit together or does not decode: rebuild it from its peers.
+    /// State that does not fit together or does not decode: rebuild the replica from its peers.
     pub fn open(parts: ReplicaParts, now: Mono) -> Result<Self, String> {
-        let ReplicaParts { mut start, shards, registry, store, globals, raft, shard, seed } = parts;
-        let stored = store.get(start.shard, LEDGER_KEY).map_err(|error| error.to_string())?;
-        let mut ledger = Ledger::default();
-        if let Some(bytes) = stored {
-            (start.mark, ledger) = decode_ledger(&bytes)?;
+        let (shard, seed) = (parts.start.shard, parts.seed);
+        let (config, raft) = (parts.shard.clone(), parts.raft.clone());
+        let (mut machine, mut sink) = (StateMachine::open(parts, now)?, Sink::new(shard, now));
+        if shard == ShardId::CONTROL {
+            machine.entities.publish_all(&mut sink)?;
         }
-        let id = start.shard;
-        let group = Group::start(start, &raft)?;
-        let checkpoint = group.log().mark().index;
-        let tick = u64::try_from(raft.tick.as_micros()).unwrap_or(u64::MAX);
-        // Two ticks of margin: a follower's clock moves in ticks, and its first may come right after the heartbeat.
-        let lease = u64::from(raft.election_ticks).saturating_sub(2) * tick * 9 / 10;
-        let mut replica = Self {
-            cells: Cells::new(id, registry.clone(), store.clone()),
-            recent: Recent::new(shard.recent_messages_max),
-            group,
-            shards,
-            registry,
-            store,
-            globals,
-            config: shard,
-            ledger,
-            applied: checkpoint,
-            checkpoint,
-            fence: Fence::default(),
-            checkpoint_pending: None,
-            checkpoint_at: now,
-            checkpoint_wanted: false,
-            checkpoint_failures: 0,
-            leading: None,
-            inflight: VecDeque::new(),
-            open: HashMap::default(),
-            waiting: VecDeque::new(),
-            waiting_effects: VecDeque::new(),
-            reads: Vec::new(),
-            lease: Lease::new(lease),
-            confirmed: 0,
-            near: Near::new(lease, seed),
-            delivery: BTreeMap::new(),
-            faults: Faults::default(),
-            counters: Counters::default(),
-            seed,
-            pace: Pace::default(),
-            beat_ms: u64::from(raft.heartbeat_ticks) * tick / 1_000,
-            snapshot_pace: raft.snapshot_bytes_per_s,
-            timer_near: false,
-            out: Outputs::default(),
-            next_token: 1,
-            passivated_at: now,
-            turned: now,
-            wishes: TargetMembership::default(),
-            wished: 0,
-            broken: None,
-        };
-        if id == ShardId::CONTROL {
-            replica.publish_all()?;
-        }
-        Ok(replica)
+        let (lease, beat_ms) = (lease_of(&raft), u64::from(raft.heartbeat_ticks) * tick_of(&raft) / 1_000);
+        Ok(Self {
+            machine,
+            lead: Lead::new(shard, &config, lease, beat_ms),
+            asks: Asks::new(config.recent_messages_max),
+            follower_reads: FollowerReads::new(lease, seed, config.mailbox_asks_max as usize),
+            sink,
+        })
     }
 
-    /// Moves the Raft clock, and does what is due by time. It comes before whatever arrived meanwhile: time that passed
-    /// before a heartbeat must not count after it. With a beat, a leader sends its heartbeats.
+    /// Moves the Raft clock and does what is due by time; with a beat, a leader sends heartbeats. Call it before
+    /// passing on what arrived meanwhile: time that passed before a heartbeat must not count after it.
     pub fn advance(&mut self, ticks: u32, beat: bool, now: Mono) {
+        let Self { machine, lead, asks, sink, .. } = self;
         for _ in 0..ticks {
-            self.group.tick();
+            machine.group.tick();
         }
         if beat {
-            self.group.beat();
+            machine.group.beat();
         }
-        self.expire(now);
-        self.checkpoint_if_due(now);
-        self.resend_if_silent(now);
-        self.reshape();
-        self.hand_to_preferred(now);
-        if self.passivates(now) {
-            self.passivated_at = now;
-            self.passivate(now);
+        asks.expire(now, sink);
+        machine.checkpoint_if_due(now, lead.pipeline.is_empty(), sink);
+        lead.outbox.resend_if_silent(now);
+        lead.reshape(machine, sink);
+        lead.hand_to_preferred(now, &mut machine.group, sink);
+        if machine.entities.passivates(now) {
+            machine.entities.passivate(machine.checkpoints.covered(), now);
         }
     }
 
     /// Takes peers' Raft messages.
     pub fn step(&mut self, messages: &[Vec<u8>]) {
         for message in messages {
-            self.group.step(message);
+            self.machine.group.step(message);
         }
     }
 
     /// Records handed out under this number are durable.
     pub fn persisted(&mut self, number: u64) {
-        let messages = self.group.persisted(number);
-        self.send(messages);
+        let messages = self.machine.group.persisted(number);
+        self.sink.send(messages);
     }
 
     /// Takes a request; it is answered in [`Outputs::answers`] under the token returned.
     pub fn ask(&mut self, asks: Vec<AskOne>, deadline: Mono, now: Mono) -> u64 {
-        let token = self.next_token;
-        self.next_token += 1;
-        let count = asks.len();
-        if count == 0 {
-            self.out.answers.push((token, Vec::new()));
-            return token;
-        }
-        self.open.insert(
-            token,
-            Open { outcomes: vec![None; count], missing: count, arrived: now, messages: vec![0; count] },
-        );
-        for (slot, ask) in asks.into_iter().enumerate() {
-            self.waiting.push_back(WaitingAsk { token, slot, ask, deadline });
-        }
-        token
+        self.asks.open(asks, deadline, now, &mut self.sink)
     }
 
-    /// Takes effects of another shard. Beyond the bound they are dropped, and their sender sends them again: while entries
-    /// are slow, what waits is what was sent before, again and again.
+    /// Takes a follower read: this replica answers from a state of bounded age.
+    pub fn ask_near(&mut self, ask: NearAsk) {
+        self.follower_reads.ask(ask);
+    }
+
+    /// Takes effects of another shard. Dropped unless this replica leads.
     pub fn effects(&mut self, batch: EffectBatch) {
-        if self.leading.is_some() && self.waiting_effects.len() < WAITING_EFFECTS_MAX {
-            self.waiting_effects.push_back(batch);
+        if self.lead.leadership.leads() {
+            self.lead.inbox.push(batch);
         }
     }
 
-    /// What the store's newest checkpoint covers.
-    #[must_use]
-    pub fn mark(&self) -> &SnapshotMark {
-        self.group.log().mark()
+    /// The receiving shard `by` has this shard's effects up to `seq` in its committed state.
+    pub fn taken(&mut self, by: ShardId, seq: u64, now: Mono) {
+        if self.lead.leadership.leads() {
+            self.lead.outbox.acknowledge(by, seq, now);
+        }
     }
 
-    /// Asks that wait to be decided, or for proof that their answers may leave: the shell holds back what would exceed the
-    /// mailbox.
+    /// Takes a whole snapshot from a peer; raft-rs decides whether it is news.
+    pub fn snapshot(&mut self, blob: &[u8]) {
+        match snapshot::open(blob) {
+            Ok(message) => self.machine.group.step_message(message),
+            Err(error) => self.sink.note("snapshot_refused", error),
+        }
+    }
+
+    /// A snapshot could not be sent; raft-rs tries again.
+    pub fn snapshot_failed(&mut self, to: ReplicaId, why: String) {
+        self.machine.group.snapshot_failed(to);
+        self.sink.note("snapshot_failed", format!("to node {}: {why}", to.node()));
+    }
+
+    /// The checkpoint that was asked for has ended.
+    pub fn checkpointed(&mut self, end: CheckpointEnd) {
+        self.machine.checkpointed(end, &mut self.sink);
+    }
+
+    /// Proposes to admit a node's new replica. It is a member once [`Replica::admitted`] says so, which may be never if
+    /// leadership is lost.
+    ///
+    /// # Errors
+    /// `NotLeader`; `Busy` while the membership changes; `NotSent` for a node on which the shard is not placed.
+    pub fn admit(&mut self, node: NodeId) -> Result<ReplicaId, AskError> {
+        self.lead.admit(node, &mut self.machine, &mut self.sink)
+    }
+
+    /// Transfers leadership to the most up-to-date peer, before a planned stop. False without leadership or such a
+    /// peer.
+    pub fn hand_over(&mut self) -> bool {
+        let Self { machine, lead, sink, .. } = self;
+        let to = machine.group.may_propose().then(|| lead.membership.successor(&machine.group)).flatten();
+        if let Some(to) = to {
+            lead.transfer(to, &mut machine.group, sink.turned);
+        }
+        to.is_some()
+    }
+
+    /// Asks that wait to be decided, and answers that wait for proof: the shell bounds both with the mailbox.
     #[must_use]
     pub fn backlog(&self) -> usize {
-        self.waiting.len() + self.reads.len()
+        self.asks.waiting() + self.lead.reads.len()
     }
 
-    /// Bytes of them.
+    /// Bytes of the backlog.
     #[must_use]
     pub fn backlog_bytes(&self) -> u64 {
-        let waiting = self.waiting.iter().map(|waiting| waiting.ask.bytes());
-        let read = |read: &HeldRead| read.outcome.as_ref().map_or(0, Vec::len) as u64;
-        waiting.chain(self.reads.iter().map(read)).sum()
+        self.asks.waiting_bytes() + self.lead.reads.bytes()
     }
 
     /// Whether it leads and has applied everything before its term.
     #[must_use]
     pub fn decides(&self) -> bool {
-        self.leading.as_ref().is_some_and(|leading| leading.ready)
+        self.lead.decides()
     }
 
     /// The node believed to lead.
     #[must_use]
     pub fn leader(&self) -> Option<NodeId> {
-        self.group.leader().map(ReplicaId::node)
+        self.machine.leader()
     }
 
     /// Why the replica cannot go on, if so.
     #[must_use]
     pub fn broken(&self) -> Option<&str> {
-        self.broken.as_deref()
-    }
-
-    /// Hands leadership to the most up-to-date peer, before a planned stop. False when there is none or it is not ours.
-    pub fn hand_over(&mut self) -> bool {
-        if !self.group.may_propose() {
-            return false;
-        }
-        let leaving = self.wishes.leaving.clone();
-        let stays = |node: NodeId| !leaving.contains(&node);
-        let Some(to) = self.group.successor(&stays).or_else(|| self.group.successor(&|_| true)) else {
-            return false;
-        };
-        self.transfer(to);
-        true
-    }
-
-    /// Gives leadership to a replica that has every entry.
-    pub(super) fn transfer(&mut self, to: ReplicaId) {
-        self.lease.void();
-        self.group.transfer(to);
-        if let Some(leading) = &mut self.leading {
-            leading.since = self.turned;
-            leading.handed = true;
-        }
+        self.sink.broken()
     }
 
     /// This replica's id, and its group's term.
     #[must_use]
     pub fn id_and_term(&self) -> (ReplicaId, u64) {
-        (self.group.id(), self.group.term())
+        (self.machine.group.id(), self.machine.group.term())
     }
 
     /// The last entry applied.
     #[must_use]
     pub const fn applied(&self) -> u64 {
-        self.applied
+        self.machine.applied
     }
 
-    /// Does everything that can be done now. Call after any input, then take the outputs.
+    /// What the store's newest checkpoint covers.
+    #[must_use]
+    pub fn mark(&self) -> &SnapshotMark {
+        self.machine.group.log().mark()
+    }
+
+    /// Records that its log must hold before all others; `fresh` if the replica is new on this node.
+    #[must_use]
+    pub fn first_records(&self, fresh: bool) -> Vec<Record> {
+        self.machine.first_records(fresh)
+    }
+
+    /// Does everything that can be done now. Call it after any input, then take the outputs.
     pub fn turn(&mut self, now: Mono, wall: Timestamp) {
-        self.turned = now;
-        // Deciding yields entries, which yield readies, which may free room for deciding more.
-        for _ in 0..8 {
+        self.sink.turned = now;
+        // A decision yields an entry, which yields a `Ready`, which may free room for the next decision.
+        for _ in 0..ROUNDS_MAX {
             let progressed = self.drain_ready(now);
             self.watch_leadership(now);
-            let decided = self.decide(now, wall);
+            let Self { machine, lead, asks, sink, .. } = self;
+            let decided = lead.decide((now, wall), machine, asks, sink);
             if !progressed && !decided {
                 break;
             }
         }
         while self.drain_ready(now) {}
         self.watch_leadership(now);
-        self.renew_lease(now);
+        self.lead.renew_lease(now, &mut self.machine.group);
         while self.drain_ready(now) {}
-        self.release_reads(now);
-        self.answer_near(now, wall);
+        self.lead.release_reads(now, &self.machine, &mut self.asks, &mut self.sink);
+        self.answer_follower_reads(now, wall);
         while self.drain_ready(now) {}
-        self.deliver(now);
-        let next = self.ledger.timers.next().filter(|_| self.leading.is_some());
-        self.timer_near = next.is_some_and(|due| due.0 <= wall.0 + 2 * self.beat_ms);
+        self.lead.deliver(now, &self.machine, &mut self.sink);
+        let next = self.machine.entities.meta.timers.next();
+        self.lead.firing.look_ahead(next.filter(|_| self.lead.leadership.leads()), wall);
     }
 
-    /// What the turn asks for.
+    /// Takes what the turn asks for.
     pub fn outputs(&mut self) -> Outputs {
-        std::mem::take(&mut self.out)
+        std::mem::take(&mut self.sink.out)
     }
 
-    /// Handles one `Ready`; false when there was none.
+    /// Ends its writes to the store, before another replica writes there.
+    pub fn retire(&self) {
+        drop(self.machine.checkpoints.fence().pass());
+    }
+
+    fn watch_leadership(&mut self, now: Mono) {
+        self.lead.watch(now, &mut self.machine, &mut self.asks, &mut self.sink);
+    }
+
+    /// Handles one `Ready`; false without one.
     fn drain_ready(&mut self, now: Mono) -> bool {
-        if self.broken.is_some() {
+        if self.sink.broken().is_some() {
             return false;
         }
-        let Some(ready) = self.group.ready() else { return false };
+        let Some(ready) = self.machine.group.ready() else { return false };
         if let Some(snapshot) = &ready.snapshot
-            && let Err(error) = self.install(snapshot)
+            && let Err(error) = self.machine.install(snapshot, &mut self.sink)
         {
-            // Its log must not be told of a snapshot that the store has not: that is how a replica looks that has lost its
-            // state, and nobody but a leader can take such a one back.
-            self.broken = Some(format!("snapshot cannot be installed: {error}"));
+            // The log must not record a snapshot that the store lacks. It would read as a replica that lost its state,
+            // and only a leader can take such a replica back.
+            self.sink.fail(format!("snapshot cannot be installed: {error}"));
             return false;
         }
         if ready.number > 0 {
-            self.out.append.push((ready.number, ready.records));
+            self.sink.out.append.push((ready.number, ready.records));
         }
-        self.send(ready.messages);
-        for round in ready.rounds {
-            if let Some(started) = self.lease.confirm(round) {
-                self.confirmed = self.confirmed.max(started);
-            }
-        }
+        self.sink.send(ready.messages);
+        ready.rounds.into_iter().for_each(|round| self.lead.reads.confirm(round));
         for (round, index) in ready.named {
-            self.near.named(round, index);
+            self.follower_reads.named(round, index);
         }
         if !ready.committed.is_empty() {
-            // Leadership may have been lost in the same step that committed these: speculation must go first.
+            // Leadership may have been lost in the step that committed these entries: speculation must be dropped
+            // first.
             self.watch_leadership(now);
             self.commit(ready.committed, now);
         }
         true
     }
 
-    /// Notices that leadership was won or lost.
-    fn watch_leadership(&mut self, now: Mono) {
-        let leads = self.group.leads();
-        let term = self.group.term();
-        match &self.leading {
-            Some(leading) if !leads || leading.term != term => self.depose(),
-            _ => {}
-        }
-        if leads && self.leading.is_none() {
-            let from = self.group.last();
-            self.leading =
-                Some(Leading { term, from, ready: self.applied >= from, since: now, handed: false });
-            self.lease.void();
-            self.delivery.clear();
-        }
-        if let Some(leading) = &mut self.leading
-            && !leading.ready
-            && self.applied >= leading.from
-        {
-            leading.ready = true;
-            let reason = format!("term {term}, from entry {}", leading.from);
-            self.note("became_leader", reason);
-        }
-    }
-
-    /// Drops what was only ours to decide.
-    fn depose(&mut self) {
-        self.leading = None;
-        self.lease.void();
-        self.delivery.clear();
-        self.waiting_effects.clear();
-        let hint = self.leader().map(|node| node.0);
-        for read in std::mem::take(&mut self.reads) {
-            self.complete(read.token, read.slot, Err(AskError::NotLeader { hint }));
-        }
-        let inflight = std::mem::take(&mut self.inflight);
-        let doubtful = inflight.iter().map(|entry| entry.answers.len()).sum::<usize>();
-        for (token, slot, _) in inflight.iter().flat_map(|entry| &entry.answers) {
-            let why = "leadership was lost before the entry was committed";
-            self.complete(*token, *slot, Err(AskError::Unknown(why.to_owned())));
-        }
-        if !inflight.is_empty()
-            && let Err(error) = self.rebuild()
-        {
-            self.broken = Some(error);
-        }
-        self.note("deposed", format!("term {}, {doubtful} commands in doubt", self.group.term()));
-    }
-
-    fn send(&mut self, messages: Vec<Message>) {
-        for message in messages {
-            let to = ReplicaId(message.to);
-            if message.get_msg_type() == MessageType::MsgSnapshot {
-                let shard = self.group.shard();
-                if let Ok(bytes) = message.write_to_bytes() {
-                    self.out.snapshots.push(SnapshotJob { shard, to, message: bytes });
-                }
+    /// Takes committed entries in order. Own entries are already folded, and their answers leave; others are folded
+    /// now.
+    fn commit(&mut self, entries: Vec<Entry>, now: Mono) {
+        let Self { machine, lead, asks, sink, .. } = self;
+        let mut changed = Vec::new();
+        for entry in entries {
+            if entry.index <= machine.applied {
                 continue;
             }
-            match message.write_to_bytes() {
-                Ok(bytes) => self.out.messages.push((to.node(), bytes)),
-                Err(error) => self.broken = Some(format!("a Raft message does not encode: {error}")),
+            if let Some(own) = lead.pipeline.commit(entry.index, entry.term) {
+                for (slot, reply) in own.answers {
+                    asks.complete(slot, Ok(reply), sink);
+                }
+                sink.out.taken.extend(own.taken);
+                let address = |(kind, key): (&str, _)| Address { kind: kind.to_owned(), key };
+                changed.extend(own.changed.into_iter().map(address));
+            } else if let Err(error) = machine.apply(&entry, now, &mut changed, sink) {
+                sink.fail(format!("entry {} cannot be applied: {error}", entry.index));
+                return;
             }
+            machine.applied = entry.index;
         }
+        machine.group.applied(machine.applied);
+        machine.entities.publish(changed, sink);
     }
 
-    pub(super) fn complete(&mut self, token: u64, slot: usize, outcome: Outcome) {
-        let Some(open) = self.open.get_mut(&token) else { return };
-        if open.outcomes[slot].is_none() {
-            self.recent.finish(open.messages[slot], self.turned.saturating_sub(open.arrived));
-            open.outcomes[slot] = Some(outcome);
-            open.missing -= 1;
+    /// Answers follower reads that the state is young enough for; asks the leader for its commit index for the others.
+    fn answer_follower_reads(&mut self, now: Mono, wall: Timestamp) {
+        if !self.follower_reads.is_asked() {
+            return;
         }
-        if open.missing == 0
-            && let Some(open) = self.open.remove(&token)
-        {
-            self.out.answers.push((token, open.outcomes.into_iter().flatten().collect()));
+        let Self { machine, lead, asks, sink, follower_reads } = self;
+        follower_reads.settle(machine.applied);
+        let leads = lead.leadership.leads().then(|| machine.group.id().node());
+        let (entities, tail) = machine.with_tail(lead.decides());
+        follower_reads.answer(leads, now, |ask| {
+            let query = (&ask.to, ask.verb.as_str(), ask.body.as_slice());
+            entities.look_up(query, &tail, (now, wall), &mut asks.recent, sink)
+        });
+        if let Some(round) = follower_reads.round_due(now) {
+            machine.group.ask_index(round);
         }
-    }
-
-    pub(super) fn note(&mut self, change: &'static str, reason: String) {
-        let subject = format!("shard-{}", self.group.shard());
-        self.out.notes.push(Note { subject, change, reason });
     }
 }
 
-/// The shell's clock in whole seconds.
-pub(super) fn seconds_of(now: Mono) -> u32 {
-    u32::try_from(now / 1_000_000).unwrap_or(u32::MAX)
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.retire();
+    }
+}
+
+/// One Raft tick in microseconds.
+fn tick_of(raft: &RaftConfig) -> u64 {
+    u64::try_from(raft.tick.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Length of the leader's lease in microseconds: the election timeout less a tenth and two ticks of margin. A
+/// follower's clock moves in ticks, and its first tick may come right after the heartbeat.
+fn lease_of(raft: &RaftConfig) -> Mono {
+    u64::from(raft.election_ticks).saturating_sub(2) * tick_of(raft) * 9 / 10
 }

@@ -1,4 +1,4 @@
-//! A snapshot on its way, in parts and at a pace that leaves room for other traffic.
+//! Sends a snapshot in parts, rate limited to leave room for other traffic.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::transport::{Envelope, SendError, SnapshotChunk, Transport};
 /// Bytes of a snapshot in one envelope.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// Sends a snapshot in parts, no faster than `pace` bytes a second.
+/// Sends a snapshot in parts, at most `pace` bytes a second.
 pub(super) fn send_parts(
     transport: &dyn Transport,
     to: NodeId,
@@ -28,7 +28,7 @@ pub(super) fn send_parts(
     Ok(())
 }
 
-/// Waits while the bulk lane is full; gives up after ten seconds without room.
+/// Waits while the bulk lane is full (backpressure); fails after ten seconds without room.
 fn send_patiently(transport: &dyn Transport, to: NodeId, envelope: &Envelope) -> Result<(), String> {
     for _ in 0..1_000 {
         match transport.send(to, envelope) {

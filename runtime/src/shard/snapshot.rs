@@ -1,7 +1,7 @@
 //! A shard's whole state on its way to a replica that is too far behind.
 //!
-//! The snapshot is what the store's newest checkpoint holds, read on the store's thread so that it is one moment's
-//! state; the Raft message travels in front of it with the checkpoint's own index.
+//! The snapshot is the content of the store's newest checkpoint. It is read on the store's thread, so that it is the
+//! state of one moment. The Raft message travels in front of it with the checkpoint's own index.
 
 use std::ops::ControlFlow;
 
@@ -9,25 +9,30 @@ use bincode::{Decode, Encode};
 use protobuf::Message as _;
 use raft::eraftpb::{Message, Snapshot};
 
-use super::cells::LEDGER_KEY;
-use super::ledger::decode_ledger;
-use super::output::ledger_batch;
+use super::cells::META_KEY;
+use super::entities::Entities;
+use super::output::meta_batch;
 use super::replica::Replica;
+use super::shard_meta::decode_meta;
+use super::sink::Sink;
+use super::state_machine::StateMachine;
 use super::world::Unread;
 use crate::address::ShardId;
 use crate::replication::SnapshotMark;
-use crate::storage::{Record, Store, StoreBatch, StoreError};
+use crate::storage::{Store, StoreBatch, StoreError};
 use crate::wire;
 
 /// Format of the blob.
 const FORMAT: u8 = 1;
-/// Pairs written to the store at once while installing.
+/// Bytes written to the store at once while installing.
 const WRITE_BYTES_MAX: usize = 1 << 20;
+
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 #[derive(Encode, Decode)]
 struct Blob {
     message: Vec<u8>,
-    pairs: Vec<(Vec<u8>, Vec<u8>)>,
+    pairs: Pairs,
 }
 
 /// Builds the blob for a `MsgSnapshot` from the store.
@@ -41,11 +46,11 @@ pub(crate) fn build(
     bytes_max: u64,
 ) -> Result<Vec<u8>, String> {
     let mut message = Message::parse_from_bytes(message).map_err(|error| error.to_string())?;
-    let ledger = store
-        .get(shard, LEDGER_KEY)
+    let meta = store
+        .get(shard, META_KEY)
         .map_err(|error| error.to_string())?
         .ok_or_else(|| "no checkpoint to send".to_owned())?;
-    let (mark, _) = decode_ledger(&ledger)?;
+    let (mark, _) = decode_meta(&meta)?;
     let metadata = message.mut_snapshot().mut_metadata();
     metadata.index = mark.index;
     metadata.term = mark.term;
@@ -71,45 +76,19 @@ pub(crate) fn build(
     Ok(out)
 }
 
+/// The Raft message in a blob, with the state as its data.
+pub(super) fn open(blob: &[u8]) -> Result<Message, String> {
+    let blob = match blob.split_first() {
+        Some((&FORMAT, rest)) => wire::decode_snapshot::<Blob>(rest)?,
+        _ => return Err("a snapshot of another format".to_owned()),
+    };
+    let mut message = Message::parse_from_bytes(&blob.message).map_err(|error| error.to_string())?;
+    message.mut_snapshot().data = wire::encode(&blob.pairs).into();
+    Ok(message)
+}
+
 impl Replica {
-    /// Takes a whole snapshot from a peer; raft-rs decides whether it is news.
-    pub fn snapshot(&mut self, blob: &[u8]) {
-        let parsed = match blob.split_first() {
-            Some((&FORMAT, rest)) => wire::decode_snapshot::<Blob>(rest),
-            _ => Err("a snapshot of another format".to_owned()),
-        };
-        let parsed = parsed.and_then(|blob| {
-            let message = Message::parse_from_bytes(&blob.message).map_err(|error| error.to_string())?;
-            Ok((message, blob.pairs))
-        });
-        match parsed {
-            Ok((mut message, pairs)) => {
-                // The pairs travel inside the message's snapshot, where `install` finds them.
-                message.mut_snapshot().data = wire::encode(&pairs).into();
-                self.group.step_message(message);
-            }
-            Err(error) => self.note("snapshot_refused", error),
-        }
-    }
-
-    /// What its log must be told before anything else: that there is a replica, where it is `fresh`, and where the log
-    /// begins. That is also said to one that does not hold the checkpoint's last entry: a crash came between the store's part
-    /// of a snapshot and the log's, and the next entry would not follow what the log holds.
-    #[must_use]
-    pub fn first_records(&self, fresh: bool) -> Vec<Record> {
-        let SnapshotMark { index, term, .. } = *self.mark();
-        let replica = fresh.then_some(Record::Replica { id: self.group.id().0 });
-        let begins = fresh && index > 0 || self.group.begins_at_mark();
-        replica.into_iter().chain(begins.then_some(Record::Reset { index, term })).collect()
-    }
-
-    /// A snapshot could not be sent; raft-rs will ask again.
-    pub fn snapshot_failed(&mut self, to: crate::replication::ReplicaId, why: String) {
-        self.group.snapshot_failed(to);
-        self.note("snapshot_failed", format!("to node {}: {why}", to.node()));
-    }
-
-    /// What a shard's checkpoint in the store covers; index zero where there is none.
+    /// What a shard's checkpoint in the store covers; index zero without one.
     ///
     /// # Errors
     /// A store that cannot be read now, or a checkpoint that is damaged.
@@ -118,57 +97,66 @@ impl Replica {
             true => Unread::Lost(error.to_string()),
             false => Unread::Unavailable(error.to_string()),
         };
-        match store.get(shard, LEDGER_KEY).map_err(unread)? {
-            Some(bytes) => decode_ledger(&bytes).map(|(mark, _)| mark).map_err(Unread::Lost),
+        match store.get(shard, META_KEY).map_err(unread)? {
+            Some(bytes) => decode_meta(&bytes).map(|(mark, _)| mark).map_err(Unread::Lost),
             None => Ok(SnapshotMark::default()),
         }
     }
+}
 
-    /// Replaces the state by a snapshot that raft-rs accepted. The ledger goes in last: without it the store vouches
-    /// for nothing, so a crash in between leaves a replica that knows it is incomplete.
-    pub(super) fn install(&mut self, snapshot: &Snapshot) -> Result<(), String> {
-        let shard = self.group.shard();
-        let pairs: Vec<(Vec<u8>, Vec<u8>)> = wire::decode_snapshot(&snapshot.data)?;
-        let fence = self.fence.clone();
+impl StateMachine {
+    /// Replaces the state by a snapshot that raft-rs accepted.
+    pub(super) fn install(&mut self, snapshot: &Snapshot, sink: &mut Sink) -> Result<(), String> {
+        let pairs: Pairs = wire::decode_snapshot(&snapshot.data)?;
+        let fence = self.checkpoints.fence().clone();
         // Held to the end: a checkpoint under way is written before, or never.
         let _passed = fence.pass();
-        let fail = |error: crate::storage::StoreError| error.to_string();
+        let mark = self.entities.replace(pairs, self.snapshot_pace)?;
+        self.applied = mark.index;
+        self.checkpoints.replace(mark.index);
+        sink.note("snapshot_installed", format!("up to entry {}", mark.index));
+        if self.group.shard() == ShardId::CONTROL {
+            self.entities.publish_all(sink)?;
+            // In one step: a reader must never find a cluster without experiments, models and nodes.
+            self.entities.globals.replace(std::mem::take(&mut sink.out.published));
+        }
+        Ok(())
+    }
+}
+
+impl Entities {
+    /// Replaces the stored and the resident state. The shard's record is deleted first and written last: without it the
+    /// store's content does not count, so a crash in between leaves a replica that knows it is incomplete.
+    fn replace(&mut self, pairs: Pairs, pace: u64) -> Result<SnapshotMark, String> {
+        let shard = self.shard;
+        let fail = |error: StoreError| error.to_string();
         self.store
-            .write(shard, StoreBatch { puts: Vec::new(), deletes: vec![LEDGER_KEY.to_vec()] })
+            .write(shard, StoreBatch { puts: Vec::new(), deletes: vec![META_KEY.to_vec()] })
             .map_err(fail)?;
         self.store.clear(shard).map_err(fail)?;
         let mut batch = StoreBatch::default();
         let mut bytes = 0;
-        let mut ledger = None;
+        let mut meta = None;
         for (key, value) in pairs {
-            if key == LEDGER_KEY {
-                ledger = Some(value);
+            if key == META_KEY {
+                meta = Some(value);
                 continue;
             }
             bytes += key.len() + value.len();
             batch.puts.push((key, value));
             if bytes > WRITE_BYTES_MAX {
                 self.store.write(shard, std::mem::take(&mut batch)).map_err(fail)?;
-                // Twice as fast as it came: what waits here is in memory.
-                self.store.give_way(bytes as u64, 2 * self.snapshot_pace);
+                // Twice as fast as it was sent: the rest waits in memory.
+                self.store.give_way(bytes as u64, 2 * pace);
                 bytes = 0;
             }
         }
-        let ledger = ledger.ok_or_else(|| "a snapshot without a ledger".to_owned())?;
-        let (mark, decoded) = decode_ledger(&ledger)?;
+        let meta = meta.ok_or_else(|| "a snapshot without the shard's record".to_owned())?;
+        let (mark, decoded) = decode_meta(&meta)?;
         self.store.write(shard, batch).map_err(fail)?;
-        self.store.write(shard, ledger_batch(ledger)).map_err(fail)?;
+        self.store.write(shard, meta_batch(meta)).map_err(fail)?;
         self.cells.clear();
-        self.ledger = decoded;
-        self.applied = mark.index;
-        self.checkpoint = mark.index;
-        self.checkpoint_pending = None;
-        self.note("snapshot_installed", format!("up to entry {}", mark.index));
-        if shard == ShardId::CONTROL {
-            self.publish_all()?;
-            // All at once: whoever reads them meanwhile must not find a cluster without experiments, models and nodes.
-            self.globals.replace(std::mem::take(&mut self.out.published));
-        }
-        Ok(())
+        self.meta = decoded;
+        Ok(mark)
     }
 }

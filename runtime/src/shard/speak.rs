@@ -1,4 +1,4 @@
-//! What a turn says to callers and to the other replicas.
+//! Messages of a turn to callers and to the other replicas.
 
 use super::actor::Running;
 use super::mailbox::{ReplyTo, SystemInput};
@@ -9,8 +9,8 @@ use crate::address::NodeId;
 use crate::background;
 use crate::transport::{Envelope, Outcome, ReplyBatch, SnapshotChunk};
 
-/// Bytes of Raft messages after which an envelope takes no more of them: one turn may say more to a follower that was away
-/// than any envelope holds.
+/// Bytes of Raft messages after which an envelope takes no further one. A turn's messages for a follower that was away
+/// may exceed the transport's frame limit.
 const RAFT_BYTES_MAX: usize = 1 << 20;
 
 impl Running {
@@ -25,7 +25,7 @@ impl Running {
         let shard = self.mailbox.shard();
         for (node, messages) in by_node {
             for messages in parted(messages) {
-                // What cannot be sent is lost, which Raft tolerates.
+                // Raft tolerates the loss of a message that cannot be sent.
                 let _ = self.world.transport.send(node, &Envelope::Raft { shard, messages });
             }
         }
@@ -34,7 +34,7 @@ impl Running {
     pub(super) fn reply(&mut self, token: u64, outcomes: Vec<Outcome>) {
         match self.replies.remove(&token) {
             Some(ReplyTo::Local(waiting)) => {
-                // A caller that gave up is no error.
+                // A caller that stopped waiting is not an error.
                 let _ = waiting.send(outcomes);
             }
             Some(ReplyTo::Remote { node, call }) => {
@@ -66,7 +66,7 @@ impl Running {
                         mailbox.system(SystemInput::SnapshotFailed(to, why));
                     }
                 };
-            // Not on the store's thread: the checkpoints of other shards would wait.
+            // Not on the store's thread, where the checkpoints of other shards would wait for it.
             if let Err(error) = background::spawn("troupe-snapshot", send) {
                 failed.system(SystemInput::SnapshotFailed(to, error.to_string()));
             }
@@ -75,7 +75,7 @@ impl Running {
     }
 }
 
-/// The messages in their order, as many in each part as an envelope takes.
+/// The messages in their order, split into parts that fit an envelope.
 fn parted(messages: Vec<Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
     let mut parts: Vec<Vec<Vec<u8>>> = Vec::new();
     let mut bytes = usize::MAX;
@@ -98,7 +98,7 @@ mod tests {
     use crate::wire;
 
     #[test]
-    fn what_a_follower_was_away_for_fits_the_envelopes_that_bring_it() {
+    fn messages_for_a_follower_that_was_away_are_split_into_envelopes_within_the_frame_limit() {
         let messages: Vec<Vec<u8>> = (0..64).map(|n| vec![n; 256 << 10]).collect();
         let parts = parted(messages.clone());
         assert_eq!(parts.concat(), messages, "in their order");
@@ -106,6 +106,6 @@ mod tests {
             let envelope = Envelope::Raft { shard: ShardId(1), messages };
             assert!(wire::encode(&envelope).len() <= ENVELOPE_BYTES_MAX);
         }
-        assert_eq!(parted(vec![vec![1], vec![2]]), [[[1], [2]]], "little leaves in one");
+        assert_eq!(parted(vec![vec![1], vec![2]]), [[[1], [2]]], "few messages leave in one part");
     }
 }

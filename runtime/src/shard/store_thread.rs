@@ -1,4 +1,4 @@
-//! The one thread of a node that writes checkpoints and reads snapshots, so that no shard's turn waits for the store.
+//! The thread of a node that writes checkpoints and reads snapshots, so that no shard's turn waits for the store.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -9,12 +9,12 @@ use super::snapshot;
 use crate::background;
 use crate::storage::{Store, StoreError};
 
-/// Jobs that wait at most; each shard has one checkpoint and a snapshot or two on its way.
+/// Jobs that wait at most. Each shard has one checkpoint and one or two snapshots on their way.
 const JOBS_MAX: usize = 1_024;
 
-/// A checkpoint's end.
+/// Receives the end of a checkpoint.
 pub(super) type Checkpointed = Box<dyn FnOnce(CheckpointEnd) + Send>;
-/// A snapshot's end: its blob.
+/// Receives a snapshot's blob.
 pub(super) type Snapshotted = Box<dyn FnOnce(Result<Vec<u8>, String>) + Send>;
 
 /// Work for the thread.
@@ -23,7 +23,7 @@ pub enum StoreJob {
     Checkpoint(CheckpointJob, Checkpointed),
     /// Read a snapshot.
     Snapshot(SnapshotJob, Snapshotted),
-    /// Finish what is queued, then end.
+    /// Finish the queued jobs, then end.
     Close,
 }
 
@@ -37,7 +37,7 @@ impl StoreThread {
     /// Starts the thread.
     ///
     /// # Errors
-    /// The system has no thread left.
+    /// The operating system refuses another thread.
     pub fn start(store: Arc<dyn Store>, snapshot_bytes_max: u64) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(JOBS_MAX);
         let thread =
@@ -45,7 +45,7 @@ impl StoreThread {
         Ok(Self { jobs, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
-    /// Takes a job, or fails it at once when the queue is full.
+    /// Queues a job, or fails it at once when the queue is full.
     pub fn submit(&self, job: StoreJob) {
         let job = match self.jobs.try_send(job) {
             Ok(()) => return,
@@ -61,9 +61,9 @@ impl StoreThread {
         }
     }
 
-    /// Finishes what is queued and joins the thread. Blocking.
+    /// Finishes the queued jobs and joins the thread. Blocking.
     pub fn close(&self) {
-        // Blocks while the queue is full: everything before the close is still written.
+        // Blocks while the queue is full, so that everything before the close is written.
         let _ = self.jobs.send(StoreJob::Close);
         let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(thread) = thread {

@@ -4,41 +4,41 @@ use std::sync::Arc;
 
 use tokio::time::MissedTickBehavior;
 
-use super::jumps::Jumps;
+use super::clock_jumps::ClockJumps;
 use super::world::ShardWorld;
 use crate::observe::Lifecycle;
 use crate::time::Timestamp;
 
-/// Moves the Raft clock of all shards at once, for as long as the world lives: the processor wakes once for all of them,
-/// and the heartbeats of all leave in one frame to each peer.
+/// Moves the Raft clock of all shards at once, as long as the world lives. The processor wakes once for all of them,
+/// and all heartbeats for a peer leave in one frame.
 pub(crate) fn tick_all(world: &Arc<ShardWorld>) {
     let (every, world) = (world.raft.tick, Arc::downgrade(world));
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(every);
-        // A clock that stood still goes on; it does not catch up.
+        // After a pause of the process the clock continues without catching up.
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut jumps = Jumps::default();
+        let mut jumps = ClockJumps::default();
         for tick in 0_u64.. {
             interval.tick().await;
             let Some(world) = world.upgrade() else { return };
-            if let Some(by) = jumps.look(Timestamp::wall(), world.clock.mono()) {
-                tell(&world, by);
+            if let Some(by) = jumps.check(Timestamp::wall(), world.clock.mono()) {
+                report(&world, by);
             }
             let beat = tick % u64::from(world.raft.heartbeat_ticks).max(1) == 0;
-            // Sent when all have spoken, in one frame to each.
-            let mut said = Vec::new();
-            let mut say = |node, envelope| said.push((node, envelope));
-            world.directory.mailboxes().for_each(|mailbox| mailbox.tick(beat, &world, &mut say));
-            for (node, envelope) in said {
-                // What cannot be sent is lost, which Raft tolerates.
+            // Sent after the last mailbox has ticked, so that each peer receives one frame.
+            let mut outgoing = Vec::new();
+            let mut send = |node, envelope| outgoing.push((node, envelope));
+            world.directory.mailboxes().for_each(|mailbox| mailbox.tick(beat, &world, &mut send));
+            for (node, envelope) in outgoing {
+                // Raft tolerates the loss of a message that cannot be sent.
                 let _ = world.transport.send(node, &envelope);
             }
         }
     });
 }
 
-/// Nothing is at stake but the times that entities see: leases and elections go by the monotonic clock.
-fn tell(world: &ShardWorld, by_ms: i64) {
+/// Reports a jump. It affects only the times that entities see: leases and elections use the monotonic clock.
+fn report(world: &ShardWorld, by_ms: i64) {
     let way = if by_ms > 0 {
         "timers fire early"
     } else {

@@ -1,4 +1,4 @@
-//! The timers of a shard's entities: what is set, and what is due. Part of the replicated state, pure.
+//! The timers of a shard's entities, and which of them are due. Part of the replicated state, pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use crate::address::Address;
 use crate::entity::{Timer, TimersByName};
 use crate::time::Timestamp;
 
-/// What a batch does to a timer. Doing it twice is doing it once, as the leader does it while it decides and again with
-/// the whole batch.
+/// A batch's change of a timer. It is idempotent, because the leader applies it while it decides and again with the
+/// whole batch.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct TimerChange {
-    /// Whose.
+    /// The entity.
     pub of: Address,
     /// Its name.
     pub name: String,
-    /// What happens to it.
+    /// The change.
     pub to: TimerTo,
 }
 
-/// What happens to a timer.
+/// A change of one timer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum TimerTo {
-    /// It is set, in the place of one of that name.
+    /// It is set, and replaces a timer of that name.
     Set(Timer),
-    /// It has fired or was passed over, and is due again.
+    /// It has fired or was skipped, and is due again.
     Due(Timestamp),
     /// It was cancelled, or has fired for the last time.
     Gone,
@@ -42,25 +42,25 @@ pub struct TimerTable {
 }
 
 impl TimerTable {
-    /// How many are set.
+    /// Timers that are set.
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_due.len()
     }
 
-    /// When the first is due.
+    /// When the first timer is due; `None` without timers.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
         self.by_due.first().map(|(due, _, _)| *due)
     }
 
-    /// Those of one entity.
+    /// Timers of one entity; `None` without any.
     #[must_use]
     pub fn of(&self, entity: &Address) -> Option<&TimersByName> {
         self.by_entity.get(entity)
     }
 
-    /// The first `max` that are due at `now`, the oldest first.
+    /// Timers due at `now`, the oldest first, at most `max`.
     #[must_use]
     pub fn due(&self, now: Timestamp, max: usize) -> Vec<(Arc<Address>, Arc<str>)> {
         self.by_due
@@ -101,7 +101,7 @@ impl TimerTable {
         Some(timer)
     }
 
-    /// All of them, in one order, for the store.
+    /// All timers, in a fixed order, for the store.
     #[must_use]
     pub fn list(&self) -> Vec<TimerChange> {
         self.by_entity
@@ -125,16 +125,16 @@ impl FromIterator<TimerChange> for TimerTable {
     }
 }
 
-/// How many timers a shard may still fire: a leader's own measure, refilled by its monotonic clock.
+/// Rate limit of a shard's timers: a token bucket of the leader's own, refilled by its monotonic clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pace {
-    /// In micro-firings, so that slow rates lose nothing to rounding.
+    /// In millionths of a firing, so that rounding loses nothing at low rates.
     left: u64,
     at: u64,
 }
 
 impl Pace {
-    /// Firings allowed at `now`, at most a tenth of a second's worth at once.
+    /// Firings allowed at `now`; a burst is at most a tenth of a second's worth.
     pub(super) fn allowed(&mut self, now: u64, per_second: u32) -> usize {
         let burst = (u64::from(per_second) * 100_000).max(1_000_000);
         let gained = now.saturating_sub(self.at).saturating_mul(u64::from(per_second));
@@ -143,7 +143,7 @@ impl Pace {
         usize::try_from(self.left / 1_000_000).unwrap_or(usize::MAX)
     }
 
-    /// So many have fired.
+    /// So many timers have fired.
     pub(super) fn spend(&mut self, fired: usize) {
         self.left = self.left.saturating_sub(fired as u64 * 1_000_000);
     }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_comes_oldest_first_and_within_the_count() {
+    fn due_timers_come_oldest_first_and_within_the_count() {
         let table: TimerTable = [(1, 30), (2, 10), (3, 20), (4, 99)]
             .map(|(key, due)| change(key, 0, TimerTo::Set(timer(due))))
             .into_iter()
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pace_is_kept_without_bursts_after_a_pause() {
+    fn the_rate_limit_holds_without_bursts_after_a_pause() {
         let mut pace = Pace::default();
         let mut fired = 0;
         for step in 1..=1_000_u64 {

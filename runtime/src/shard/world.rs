@@ -1,4 +1,4 @@
-//! What a shard's actor lives in: its node, its disk, its peers.
+//! The surroundings of a shard's actor: its node, its disk, its peers.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -20,21 +20,21 @@ use crate::transport::Transport;
 /// Why a shard's log could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
-    /// Nothing can be read now: what there is may be whole.
+    /// The log cannot be read now; it may be intact.
     #[error("{0}")]
     Unavailable(String),
-    /// What there is is not whole.
+    /// The log is damaged or missing.
     #[error("{0}")]
     Lost(String),
 }
 
-/// Where records become durable.
+/// The write-ahead log, as a shard sees it.
 pub trait Append: Send + Sync + 'static {
-    /// Takes records; `done` is called once they are durable, or could not be made so. Records of one shard become
-    /// durable in order.
+    /// Takes records. `done` is called once they are durable or have failed. Records of one shard become durable in
+    /// order.
     ///
     /// # Errors
-    /// The log has failed or is full: the replica must not go on.
+    /// The log has failed or is full: the replica must stop.
     fn append(
         &self,
         shard: ShardId,
@@ -42,18 +42,18 @@ pub trait Append: Send + Sync + 'static {
         done: Box<dyn FnOnce(Result<(), String>) + Send>,
     ) -> Result<(), String>;
 
-    /// A durable checkpoint covers the shard up to this entry and its term: a log that runs out of room may give up what
-    /// it has of the shard up to there.
+    /// A durable checkpoint covers the shard up to this entry and its term: a log that runs out of room may drop the
+    /// shard's records up to there.
     fn covered(&self, _shard: ShardId, _index: u64, _term: u64) {}
 
-    /// What the log now holds of a shard, for a replica that starts again in a running process. Blocking.
+    /// The shard's log, for a replica that starts again in a running process. Blocking.
     ///
     /// # Errors
     /// See [`Unread`].
     fn reread(&self, shard: ShardId) -> Result<crate::storage::GroupLog, Unread>;
 }
 
-/// What all shards of a node share.
+/// Services that all shards of a node share.
 pub struct ShardWorld {
     /// This node.
     pub here: NodeId,
@@ -63,15 +63,15 @@ pub struct ShardWorld {
     pub clock: Clock,
     /// The write-ahead log.
     pub log: Arc<dyn Append>,
-    /// Checkpoints.
+    /// Store of checkpoints.
     pub store: Arc<dyn Store>,
-    /// Its thread.
+    /// The store's thread.
     pub store_thread: Arc<StoreThread>,
-    /// Peers.
+    /// Transport to the peers.
     pub transport: Arc<dyn Transport>,
     /// Mailboxes and leaders.
     pub directory: Arc<Directory>,
-    /// Lifecycle records.
+    /// Journal of lifecycle records.
     pub journal: Arc<dyn Journal>,
     /// Kinds.
     pub registry: Arc<Registry>,
@@ -83,10 +83,10 @@ pub struct ShardWorld {
     pub shard: ShardConfig,
 }
 
-/// Where a start finds its log. It may take as long as the peers that must be asked.
+/// Finds a shard's log and membership. It may wait for peers that must be asked.
 pub type FindStart = Arc<dyn Fn() -> BoxFuture<'static, Result<Start, String>> + Send + Sync>;
 
-/// What one start of a shard's actor needs.
+/// Arguments of one start of a shard's actor.
 pub struct ShardArguments {
     /// The node.
     pub world: Arc<ShardWorld>,
@@ -94,7 +94,7 @@ pub struct ShardArguments {
     pub mailbox: Arc<Mailbox>,
     /// The shard.
     pub shard: ShardId,
-    /// Finds the group's place and log.
+    /// Finds the group's membership and log.
     pub start: FindStart,
     /// Called once the log has a durable record of a replica that is new here.
     pub recorded: Arc<dyn Fn() + Send + Sync>,

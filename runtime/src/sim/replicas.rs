@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::shared::Shared;
 use super::slot::Slot;
 use crate::ShardId;
-use crate::shard::{CheckpointJob, Replica, Rest};
+use crate::shard::{CheckpointJob, Quiescence, Replica};
 
 /// A slot for each shard, and the shards with work to do.
 pub(super) struct Replicas {
@@ -69,8 +69,8 @@ impl Replicas {
         for (at, slot) in self.slots.iter_mut().enumerate() {
             let Some(replica) = &mut slot.replica else { continue };
             slot.ticks += 1;
-            if replica.rest().wakes_at(beat, slot.ticks, every) {
-                let ticks = std::mem::take(&mut slot.ticks).min(Rest::ticks_max(every));
+            if replica.quiescence().wakes_at(beat, slot.ticks, every) {
+                let ticks = std::mem::take(&mut slot.ticks).min(Quiescence::ticks_max(every));
                 replica.advance(ticks, beat, now);
                 replica.step(&std::mem::take(&mut slot.unread));
                 self.dirty.insert(u32::try_from(at).unwrap_or(0));
@@ -81,8 +81,8 @@ impl Replicas {
     /// Takes Raft messages; those that do not wake the replica wait for its next turn.
     pub(super) fn receive(&mut self, shard: ShardId, messages: Vec<Vec<u8>>, now: u64, every: u16) {
         let slot = self.slot_mut(shard);
-        let Some(rest) = slot.replica.as_ref().map(Replica::rest) else { return };
-        if rest.wakes_for(&messages) {
+        let Some(quiescence) = slot.replica.as_ref().map(Replica::quiescence) else { return };
+        if quiescence.wakes_for(&messages) {
             self.on(shard, now, every, |replica, _| replica.step(&messages));
         } else {
             slot.unread.extend(messages);
@@ -98,7 +98,7 @@ impl Replicas {
     pub(super) fn on(&mut self, shard: ShardId, now: u64, every: u16, act: impl FnOnce(&mut Replica, u64)) {
         let slot = self.slot_mut(shard);
         let Some(replica) = &mut slot.replica else { return };
-        let ticks = std::mem::take(&mut slot.ticks).min(Rest::ticks_max(every));
+        let ticks = std::mem::take(&mut slot.ticks).min(Quiescence::ticks_max(every));
         if ticks > 0 {
             replica.advance(ticks, false, now);
         }

@@ -383,10 +383,10 @@ impl World {
                     ));
                 }
                 let held = replica.held()?;
-                if held.ledger.outbox.values().any(|outgoing| !outgoing.waiting.is_empty()) {
+                if held.meta.outbox.values().any(|outgoing| !outgoing.waiting.is_empty()) {
                     return Err(format!("effects of shard {shard} are on their way"));
                 }
-                if held.ledger.timers.len() > 0 {
+                if held.meta.timers.len() > 0 {
                     return Err(format!("timers of shard {shard} are set"));
                 }
             }

@@ -1,16 +1,16 @@
-//! What is too much for an entry, an envelope or a queue.
+//! Bounds of an entry, an envelope and the queues.
 
 use super::*;
 
 #[test]
-fn a_decision_that_fits_no_entry_is_refused_and_leaves_nothing() {
+fn a_decision_above_the_entry_bound_is_refused_and_leaves_nothing() {
     let (mut group, leader) = Group::new(1);
     group.ask(leader, command(&Add(1)));
     let token = group.ask(leader, command(&Fill(9 << 20)));
     let refused = group.answers[&(leader, token)][0].clone().unwrap_err();
     assert_eq!(refused.code(), "TOO_LARGE");
     let held = group.replica(leader).held().unwrap();
-    assert!(held.entities.values().map(Vec::len).sum::<usize>() < 100, "what was refused is not there");
+    assert!(held.entities.values().map(Vec::len).sum::<usize>() < 100, "the refused decision left its bytes");
     let token = group.ask(leader, command(&Add(2)));
     assert_eq!(group.answer::<u64>(leader, token), Some(3));
 }
@@ -22,7 +22,7 @@ fn effects(first: u64, effects: impl Iterator<Item = Effect>) -> EffectBatch {
 }
 
 #[test]
-fn what_many_effects_lead_to_is_cut_into_entries() {
+fn decisions_of_many_effects_are_split_into_entries() {
     let (mut group, leader) = Group::new(1);
     let fill = |n: u64| {
         let body = wire::encode(&Fill(30_000));
@@ -34,13 +34,13 @@ fn what_many_effects_lead_to_is_cut_into_entries() {
     let largest = entries.iter().map(|entry| entry.data.len()).max();
     assert!(largest.is_some_and(|bytes| bytes < 512 << 10), "{largest:?}");
     let held = group.replica(leader).held().unwrap();
-    assert_eq!((held.entities.len(), held.ledger.taken[&ShardId(2)]), (300, 300));
+    assert_eq!((held.entities.len(), held.meta.taken[&ShardId(2)]), (300, 300));
 }
 
 #[test]
-fn what_waits_for_a_majority_is_bounded() {
+fn effects_and_reads_that_wait_for_a_majority_are_bounded() {
     let (mut group, leader) = Group::new(3);
-    // Nothing is committed any more, and commands fill the pipeline.
+    // Without a majority nothing is committed, and commands fill the pipeline.
     for _ in 0..8 {
         group.ask(leader, command(&Add(1)));
     }
@@ -48,8 +48,8 @@ fn what_waits_for_a_majority_is_bounded() {
     for first in 1..3_000 {
         group.replica(leader).effects(effects(first, std::iter::once(add())));
     }
-    assert!(group.replica(leader).waiting_effects.len() <= 1_024);
-    // Answers that wait for proof of leadership are part of what the mailbox bounds.
+    assert!(group.replica(leader).lead.inbox.len() <= 1_024);
+    // The mailbox also bounds answers that wait for proof of leadership.
     let (mut group, leader) = Group::new(3);
     group.now += 2_000_000;
     for _ in 0..50 {

@@ -1,4 +1,4 @@
-//! Replicas of one shard in one thread: a test says which of their messages arrive, and when.
+//! Replicas of one shard in one thread: each test decides which of their messages arrive, and when.
 
 mod bounds;
 mod promises;
@@ -26,7 +26,7 @@ use crate::wire;
 const SHARD: ShardId = ShardId(1);
 const TICK: Mono = 25_000;
 
-/// What was added up, and what it was filled with.
+/// A sum, and bytes to make the state large.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 struct Sum(u64, Vec<u8>);
 
@@ -148,7 +148,7 @@ struct Group {
 }
 
 impl Group {
-    /// A group of nodes that has a leader and has applied what that began with.
+    /// A group of nodes with a leader that decides.
     fn new(nodes: u16) -> (Self, u16) {
         let (places, mail, answers) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
         let mut group = Self { places, mail, answers, now: 1_000_000, ticks: 0 };
@@ -189,7 +189,7 @@ impl Group {
         &mut self.places.get_mut(&node).unwrap().replica
     }
 
-    /// Everything that a node can do by itself; its disk is quick.
+    /// Runs a node until it has nothing to do; its disk is quick.
     fn turn(&mut self, node: u16) {
         let (now, wall) = (self.now, Timestamp(1_000_000 + self.now / 1_000));
         let Place { replica, store, log } = self.places.get_mut(&node).unwrap();
@@ -217,7 +217,7 @@ impl Group {
         }
     }
 
-    /// The clock moves, and these nodes notice.
+    /// Moves the clock by one tick, and these nodes' Raft clocks with it.
     fn tick(&mut self, nodes: &[u16]) {
         self.now += TICK;
         self.ticks += 1;
@@ -228,7 +228,8 @@ impl Group {
         }
     }
 
-    /// Messages that pass arrive, and what they lead to, until none is left; the others are lost, and given back.
+    /// Delivers messages that pass, and the messages that follow from them, until none waits. Returns the others: they
+    /// are lost.
     fn deliver(&mut self, passes: impl Fn(u16, u16, MessageType) -> bool) -> Vec<Mail> {
         let mut lost = Vec::new();
         while !self.mail.is_empty() {
@@ -249,7 +250,7 @@ impl Group {
         self.turn(mail.to);
     }
 
-    /// Time passes for these nodes, which hear each other, until one of them leads.
+    /// Lets time pass for these nodes, which hear each other, until one of them leads.
     fn elect(&mut self, nodes: &[u16]) -> u16 {
         for _ in 0..200 {
             self.tick(nodes);
@@ -262,7 +263,7 @@ impl Group {
                 return leader;
             }
         }
-        panic!("nobody was elected");
+        panic!("no replica was elected");
     }
 
     fn ask(&mut self, node: u16, ask: AskOne) -> u64 {

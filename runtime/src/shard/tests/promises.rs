@@ -1,9 +1,36 @@
-//! What a replica may say, and what it holds.
+//! Promises of a replica: which answers may leave, and which state it holds.
 
+use super::super::leadership::Phase;
 use super::*;
 
+fn transfer(replica: &mut Replica, to: ReplicaId) {
+    let Replica { lead, machine, sink, .. } = replica;
+    lead.transfer(to, &mut machine.group, sink.turned);
+}
+
 #[test]
-fn a_follower_that_folds_an_entity_anew_leaves_out_what_is_not_committed() {
+fn replicas_of_a_group_pass_through_the_phases_of_the_table() {
+    let (mut group, leader) = Group::new(3);
+    let successor = group.others(&[leader])[0];
+    let phases =
+        |group: &mut Group| [leader, successor].map(|node| group.replica(node).lead.leadership.phase());
+    assert_eq!(phases(&mut group), [Phase::Decides, Phase::Follows]);
+    let to = group.replica(successor).id_and_term().0;
+    transfer(group.replica(leader), to);
+    assert_eq!(phases(&mut group), [Phase::HandsOver, Phase::Follows]);
+    group.turn(leader);
+    group.deliver(|_, _, kind| kind != MessageType::MsgAppendResponse);
+    assert_eq!(
+        phases(&mut group),
+        [Phase::Follows, Phase::Elected],
+        "the first entry of the term is not committed"
+    );
+    assert_eq!(group.elect(&[1, 2, 3]), successor);
+    assert_eq!(phases(&mut group), [Phase::Follows, Phase::Decides]);
+}
+
+#[test]
+fn a_follower_that_rebuilds_an_entity_leaves_out_entries_that_are_not_committed() {
     use MessageType::{MsgAppend, MsgAppendResponse};
     let (mut group, leader) = Group::new(5);
     let follower = group.others(&[leader])[0];
@@ -12,7 +39,7 @@ fn a_follower_that_folds_an_entity_anew_leaves_out_what_is_not_committed() {
     group.deliver(|_, _, _| true);
     group.tick(&[1, 2, 3, 4, 5]);
     group.deliver(|_, _, _| true);
-    // Reaches one follower alone, and is never committed.
+    // This entry reaches one follower and is never committed.
     group.ask(leader, command(&Add(2)));
     group.deliver(|_, to, kind| to == follower && kind == MsgAppend);
     let stumbled = group.near(follower, query(&Stumble {}), 60_000_000);
@@ -27,7 +54,10 @@ fn a_follower_that_folds_an_entity_anew_leaves_out_what_is_not_committed() {
     }
     assert_eq!(group.answer::<u64>(next, token), Some(5));
     let held = group.replica(next).held().unwrap();
-    assert!(group.replica(follower).held().unwrap() == held, "the follower holds what was never committed");
+    assert!(
+        group.replica(follower).held().unwrap() == held,
+        "the follower holds an entry that was never committed"
+    );
 }
 
 #[test]
@@ -37,9 +67,9 @@ fn a_leader_whose_successor_may_still_stand_trusts_no_lease() {
     group.ask(leader, command(&Add(1)));
     group.deliver(|_, _, _| true);
     let to = group.replica(successor).id_and_term().0;
-    group.replica(leader).transfer(to);
+    transfer(group.replica(leader), to);
     group.turn(leader);
-    // The successor stands still, and what it was told waits for it.
+    // The successor is paused, and its request to stand for election waits.
     let late = group.deliver(|_, to, _| to != successor);
     let late: Vec<Mail> =
         late.into_iter().filter(|mail| mail.message.get_msg_type() == MessageType::MsgTimeoutNow).collect();
@@ -51,7 +81,7 @@ fn a_leader_whose_successor_may_still_stand_trusts_no_lease() {
         group.tick(&[leader, voter]);
         group.deliver(apart(leader, voter));
     }
-    assert!(group.replica(leader).decides(), "the hand-over was given up");
+    assert!(group.replica(leader).decides(), "the transfer has timed out");
     let token = group.ask(leader, query(&Get {}));
     for _ in 0..4 {
         group.deliver(apart(leader, voter));
@@ -65,7 +95,7 @@ fn a_leader_whose_successor_may_still_stand_trusts_no_lease() {
     let token = group.ask(successor, command(&Add(10)));
     group.deliver(apart(successor, voter));
     assert_eq!(group.answer::<u64>(successor, token), Some(11));
-    // The leader of before has not heard of it.
+    // The earlier leader does not know of the election.
     let (kinds, now) = (registry(), group.now);
     let kind = kinds.get(Sum::KIND).unwrap();
     let verb = kind.verbs.get(Get::VERB).unwrap();
@@ -77,7 +107,7 @@ fn a_leader_whose_successor_may_still_stand_trusts_no_lease() {
 }
 
 #[test]
-fn an_answer_to_a_question_of_an_earlier_life_makes_no_state_young() {
+fn a_late_answer_to_a_round_before_a_restart_proves_no_age() {
     use MessageType::{MsgAppend, MsgReadIndex, MsgReadIndexResp};
     let (mut group, leader) = Group::new(3);
     let (follower, voter) = (group.others(&[leader])[0], group.others(&[leader])[1]);
@@ -100,26 +130,26 @@ fn an_answer_to_a_question_of_an_earlier_life_makes_no_state_young() {
     let mut near = group.near(follower, query(&Get {}), 0);
     group.deliver(|_, to, kind| kind != MsgReadIndex && !(to == follower && kind == MsgAppend));
     group.arrive(&late[0]);
-    assert!(near.try_recv().is_err(), "it was told the age of an earlier answer");
+    assert!(near.try_recv().is_err(), "it trusts an answer to a round before its restart");
 }
 
 #[test]
-fn a_log_that_reaches_beyond_a_snapshot_with_other_entries_is_begun_anew() {
+fn a_log_that_reaches_beyond_a_snapshot_with_other_entries_is_replaced() {
     let (mut group, leader) = Group::new(3);
     let (follower, donor) = (group.others(&[leader])[0], group.others(&[leader])[1]);
     let all = [1, 2, 3];
-    // Another term than that of the log that is to be overtaken.
+    // A later term than that of the log which the snapshot overtakes.
     let next = group.elect(&[follower, donor]);
     for n in 0..4 {
         group.ask(next, command(&Add(n)));
         group.deliver(|_, _, _| true);
     }
-    group.replica(next).checkpoint_wanted = true;
+    group.replica(next).machine.checkpoints.want();
     group.tick(&all);
     group.deliver(|_, _, _| true);
     let mark = group.replica(next).mark().clone();
     assert!(mark.index > 4 && mark.term > 2, "{mark:?}");
-    // A replica that had all of the snapshot in its store when its node died, and nothing of it in its log.
+    // The node died with the whole snapshot in its store and nothing of it in its log.
     let store = group.places[&next].store.clone();
     let copy = Arc::new(MemoryStore::default());
     let mut pairs = Vec::new();
@@ -149,7 +179,7 @@ fn a_log_that_reaches_beyond_a_snapshot_with_other_entries_is_begun_anew() {
     assert_eq!(group.replica(leader).applied(), group.replica(next).applied());
 }
 
-/// Of the control group.
+/// An entity of the control group.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 struct Flag(u64);
 
@@ -168,7 +198,7 @@ impl Entity for Flag {
 }
 
 #[test]
-fn who_reads_the_control_groups_states_finds_those_before_a_snapshot_or_those_after_it() {
+fn a_reader_of_the_globals_finds_the_states_before_a_snapshot_or_those_after_it() {
     let globals = crate::entity::Globals::default();
     let state = |value| -> Arc<dyn std::any::Any + Send + Sync> { Arc::new(Flag(value)) };
     globals.publish(vec![(Flag::KIND, "a".into(), state(1)), (Flag::KIND, "b".into(), state(1))]);

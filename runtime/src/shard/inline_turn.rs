@@ -1,7 +1,8 @@
-//! Turns of a replica at rest, done by whoever brings it the time or a heartbeat.
+//! Inline turns of a quiescent replica: the task that brings a tick or a heartbeat runs the turn itself.
 //!
-//! An idle node would spend much of its time on waking actors for a turn that takes microseconds. A turn that holds nothing but ticks and
-//! heartbeats is done in place; whatever else comes of it, or takes long, is left to the actor.
+//! Waking an actor for a turn that takes microseconds costs an idle node much of its time. A turn of ticks and
+//! heartbeats alone runs inline. A turn that may take long, or that yields more than Raft messages, is left to the
+//! actor.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,15 +10,13 @@ use protobuf::Message as _;
 use raft::eraftpb::{Message, MessageType};
 
 use super::mailbox::{Mailbox, SystemInput};
-use super::output::Outputs;
 use super::replica::Replica;
 use crate::NodeId;
-use crate::replication::Mono;
 use crate::time::{Clock, Timestamp};
 use crate::transport::{Envelope, Transport};
 
 impl Mailbox {
-    /// Takes a peer's Raft messages. Heartbeats for a follower at rest are answered here and now.
+    /// Takes a peer's Raft messages. Heartbeats for a quiescent follower are answered inline.
     pub(crate) fn raft(
         &self,
         messages: Vec<Vec<u8>>,
@@ -25,11 +24,11 @@ impl Mailbox {
         clock: Clock,
         heartbeat_ticks: u16,
     ) {
-        let in_place = self.rest().answers_in_place(&messages);
-        if in_place {
+        let inline = self.quiescence().answers_inline(&messages);
+        if inline {
             self.put(SystemInput::Raft(messages));
-            self.turn_in_place(clock, heartbeat_ticks, &mut |node, envelope| {
-                // What cannot be sent is lost, which Raft tolerates.
+            self.turn_inline(clock, heartbeat_ticks, &mut |node, envelope| {
+                // Raft tolerates the loss of a message that cannot be sent.
                 let _ = transport.send(node, &envelope);
             });
         } else {
@@ -37,35 +36,35 @@ impl Mailbox {
         }
     }
 
-    /// One turn without the actor, or with it where there is more to do than this may.
-    pub(super) fn turn_in_place(
+    /// Runs one turn inline, or wakes the actor if the turn has more to do.
+    pub(super) fn turn_inline(
         &self,
         clock: Clock,
         heartbeat_ticks: u16,
-        say: &mut dyn FnMut(NodeId, Envelope),
+        send: &mut dyn FnMut(NodeId, Envelope),
     ) {
         if !self.claim() {
-            // The actor is on its way, and takes what is there.
+            // The actor is woken already and takes what is in the mailbox.
             return;
         }
         match self.try_turn(clock, heartbeat_ticks) {
             Some(messages) => {
                 for (node, message) in messages {
-                    say(node, Envelope::Raft { shard: self.shard(), messages: vec![message] });
+                    send(node, Envelope::Raft { shard: self.shard(), messages: vec![message] });
                 }
             }
             None => self.cast(),
         }
     }
 
-    /// The messages that came of the turn; none where the actor must be woken, whether or not there was one.
+    /// Messages of the turn; `None` if the actor must be woken, with or without a turn having run.
     fn try_turn(&self, clock: Clock, heartbeat_ticks: u16) -> Option<Vec<(NodeId, Vec<u8>)>> {
         self.with_replica_caught(|replica| {
             let now = clock.mono();
-            if !replica.is_calm(now) {
+            if replica.broken().is_some() || !replica.machine.is_quick(now) {
                 return None;
             }
-            let inputs = self.drain_if(|waiting| replica.takes_calmly(waiting))?;
+            let inputs = self.drain_if(|waiting| is_heartbeat(waiting, replica.applied()))?;
             let (ticks, beat) = self.take_ticks(heartbeat_ticks);
             let leader = replica.leader();
             replica.advance(ticks, beat, now);
@@ -75,65 +74,29 @@ impl Mailbox {
                 }
             }
             replica.turn(now, Timestamp::wall());
-            self.set_rest(replica.rest());
-            let quiet = replica.only_speaks() && replica.leader() == leader;
-            quiet.then(|| std::mem::take(&mut replica.out.messages))
+            self.set_quiescence(replica.quiescence());
+            let quiet = replica.sink.holds_messages_only() && replica.leader() == leader;
+            quiet.then(|| std::mem::take(&mut replica.sink.out.messages))
         })?
     }
 
-    /// A panic ends the replica and not the caller's task: it is caught outside of the lock, which is poisoned by it, and
-    /// the actor's next turn reports that to its supervisor.
+    /// Runs a turn. A panic ends the replica and not the caller's task: it is caught outside of the lock and poisons
+    /// it, and the actor's next turn reports that to its supervisor.
     fn with_replica_caught<T>(&self, turn: impl FnOnce(&mut Replica) -> T) -> Option<T> {
         catch_unwind(AssertUnwindSafe(|| self.with_replica(turn))).ok()?
     }
 }
 
-impl Replica {
-    /// Whether a turn would find nothing that takes long.
-    fn is_calm(&self, now: Mono) -> bool {
-        self.broken.is_none()
-            && !self.passivates(now)
-            && !self.checkpoint_wanted
-            && !self.checkpoint_is_due(now)
-    }
-
-    /// Whether these inputs bring heartbeats and answers to them, and no news.
-    fn takes_calmly(&self, inputs: &SystemInput) -> bool {
-        let SystemInput::Raft(messages) = inputs else { return false };
-        messages.iter().all(|message| {
-            Message::parse_from_bytes(message).is_ok_and(|message| match message.msg_type {
-                MessageType::MsgHeartbeat => message.commit <= self.applied(),
-                MessageType::MsgHeartbeatResponse => true,
-                _ => false,
-            })
+/// Whether this input holds heartbeats and answers to them alone, and commits nothing beyond `applied`.
+fn is_heartbeat(input: &SystemInput, applied: u64) -> bool {
+    let SystemInput::Raft(messages) = input else { return false };
+    messages.iter().all(|message| {
+        Message::parse_from_bytes(message).is_ok_and(|message| match message.msg_type {
+            MessageType::MsgHeartbeat => message.commit <= applied,
+            MessageType::MsgHeartbeatResponse => true,
+            _ => false,
         })
-    }
-
-    /// Whether a turn came to messages at most.
-    fn only_speaks(&self) -> bool {
-        let Outputs {
-            append,
-            messages: _,
-            answers,
-            effects,
-            taken,
-            covered,
-            checkpoint,
-            snapshots,
-            published,
-            notes,
-        } = &self.out;
-        self.broken.is_none()
-            && append.is_empty()
-            && answers.is_empty()
-            && effects.is_empty()
-            && taken.is_empty()
-            && covered.is_none()
-            && checkpoint.is_none()
-            && snapshots.is_empty()
-            && published.is_empty()
-            && notes.is_empty()
-    }
+    })
 }
 
 #[cfg(test)]
@@ -146,20 +109,20 @@ mod tests {
 
     use super::*;
     use crate::address::ShardId;
-    use crate::replication::{RaftConfig, ReplicaId, SnapshotMark, Start};
+    use crate::replication::{Mono, RaftConfig, ReplicaId, SnapshotMark, Start};
     use crate::shard::actor::ShardMessage;
     use crate::shard::config::ShardConfig;
     use crate::shard::mailbox::{ReplyTo, Request};
     use crate::shard::parts::ReplicaParts;
-    use crate::shard::rest::Rest;
+    use crate::shard::quiescence::Quiescence;
     use crate::sim::MemoryStore;
     use crate::storage::GroupLog;
 
     const SHARD: ShardId = ShardId(1);
-    /// Opened at a time that the clock does not reach, so that nothing of the replica is due by it.
+    /// The replica is opened at a time that the clock does not reach, so that no upkeep is due.
     const LATER: Mono = 3_600_000_000;
 
-    /// An actor that tells of its messages: whether each woke it, or is the test's own.
+    /// An actor that reports each message: true for a wake, false for the test's own message.
     struct Bell;
 
     impl Actor for Bell {
@@ -185,7 +148,7 @@ mod tests {
         }
     }
 
-    /// A follower on node 2 at rest, its mailbox, and what wakes its actor.
+    /// A quiescent follower on node 2, its mailbox, and the messages that wake its actor.
     struct Fixture {
         mailbox: Arc<Mailbox>,
         replica: Arc<Mutex<Replica>>,
@@ -222,7 +185,7 @@ mod tests {
                 replica.persisted(number);
             }
             replica.outputs();
-            assert_eq!(replica.rest(), Rest::Follows);
+            assert_eq!(replica.quiescence(), Quiescence::Follows);
             let (ring, mut rings) = unbounded_channel();
             let (actor, _) = Actor::spawn(None, Bell, ring).await.unwrap();
             let mailbox = Mailbox::new(SHARD, &shard);
@@ -233,21 +196,21 @@ mod tests {
             Self { mailbox, replica, actor, rings, clock: Clock::start() }
         }
 
-        /// How many messages a turn over these says, and whether the actor was woken.
+        /// How many messages a turn over these sends, and whether the actor was woken.
         async fn turn(&mut self, messages: &[Vec<u8>]) -> (usize, bool) {
-            (self.tell(messages), self.woken().await)
+            (self.put(messages), self.woken().await)
         }
 
-        fn tell(&self, messages: &[Vec<u8>]) -> usize {
+        fn put(&self, messages: &[Vec<u8>]) -> usize {
             self.mailbox.put(SystemInput::Raft(messages.to_vec()));
-            let (heartbeat_ticks, mut said) = (RaftConfig::default().heartbeat_ticks, 0);
-            self.mailbox.turn_in_place(self.clock, heartbeat_ticks, &mut |_, _| said += 1);
-            said
+            let (heartbeat_ticks, mut sent) = (RaftConfig::default().heartbeat_ticks, 0);
+            self.mailbox.turn_inline(self.clock, heartbeat_ticks, &mut |_, _| sent += 1);
+            sent
         }
 
         async fn woken(&mut self) -> bool {
-            // Comes after whatever woke it.
-            self.actor.cast(ShardMessage::Found(Box::new(Err("the test's own".to_owned())))).unwrap();
+            // Arrives after the messages that woke it.
+            self.actor.cast(ShardMessage::Start(Box::new(Err("the test's own".to_owned())))).unwrap();
             let mut woken = false;
             while self.rings.recv().await.unwrap() {
                 woken = true;
@@ -255,7 +218,7 @@ mod tests {
             woken
         }
 
-        /// What the actor would find.
+        /// System inputs that the actor would find.
         fn left(&self) -> usize {
             self.mailbox.drain(0).0.len()
         }
@@ -284,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_more_than_a_heartbeat_is_the_actors_and_waits_for_it_whole() {
+    async fn messages_beyond_heartbeats_wait_for_the_actor_as_a_whole() {
         for more in
             [beat(2), message(MessageType::MsgAppend, 0), message(MessageType::MsgTimeoutNow, 0), vec![1]]
         {
@@ -295,36 +258,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_busy_replica_is_told_waits_for_the_actor() {
+    async fn messages_for_a_busy_replica_wait_for_the_actor() {
         let mut shard = Fixture::new().await;
         let replica = shard.replica.clone();
-        let said = {
+        let sent = {
             let _busy = replica.lock().unwrap();
-            shard.tell(&[beat(0)])
+            shard.put(&[beat(0)])
         };
-        assert_eq!((said, shard.woken().await), (0, true));
+        assert_eq!((sent, shard.woken().await), (0, true));
         assert_eq!(shard.left(), 1);
     }
 
     #[tokio::test]
-    async fn a_request_that_waits_is_the_actors() {
+    async fn a_request_that_waits_is_left_to_the_actor() {
         let mut shard = Fixture::new().await;
         let (reply, _answer) = oneshot::channel();
         let request = Request { asks: Vec::new(), deadline: LATER, reply: ReplyTo::Local(reply) };
         assert!(shard.mailbox.ask(request).is_ok());
-        // The request has woken it, and nobody else is to take the turn.
+        // The request has woken the actor: no other task may run the turn.
         assert_eq!(shard.turn(&[beat(0)]).await, (0, true));
         let (system, requests) = shard.mailbox.drain(0);
         assert_eq!((system.len(), requests.len()), (1, 1));
     }
 
     #[tokio::test]
-    async fn upkeep_that_is_due_is_the_actors() {
+    async fn upkeep_that_is_due_is_left_to_the_actor() {
         type Due = fn(&mut Replica);
         let due: [(&str, Due); 3] = [
-            ("a checkpoint that somebody wants", |replica| replica.checkpoint_wanted = true),
-            ("idle entities", |replica| replica.passivated_at = 0),
-            ("a replica that cannot go on", |replica| replica.broken = Some("damaged".to_owned())),
+            ("a checkpoint that is wanted", |replica| replica.machine.checkpoints.want()),
+            ("idle entities", |replica| replica.machine.entities.passivated_at = 0),
+            ("a replica that cannot go on", |replica| replica.sink.fail("damaged".to_owned())),
         ];
         for (what, due) in due {
             let mut shard = Fixture::new().await;
@@ -336,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_ends_the_replica_and_is_left_for_the_actor_to_report() {
+    async fn a_panic_ends_the_replica_and_the_actor_reports_it() {
         let mut shard = Fixture::new().await;
         let caught = shard.mailbox.with_replica_caught(|_| -> () { panic!("planted") });
         assert!(caught.is_none());

@@ -1,5 +1,5 @@
-//! What a shard remembers besides its entities: effects on their way out, effects taken in, answers for keys. It is
-//! part of the replicated state, a fold of the same entries.
+//! The shard's own record, beside its entities: effects on their way out, effects taken in, answers kept for
+//! idempotency keys. It is part of the replicated state, folded from the same entries.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,19 +15,19 @@ use crate::replication::SnapshotMark;
 use crate::time::Timestamp;
 use crate::wire;
 
-/// The most that answers age between two entries, in milliseconds.
+/// Milliseconds by which answers age between two entries, at most.
 const AGED_AT_ONCE_MS: u64 = 60_000;
 
-/// An effect that its receiver has not been heard to have taken.
+/// An effect that its receiver has not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Waiting {
     /// Its number among this shard's effects for that receiver.
     pub seq: u64,
-    /// The entry that decided it; it must not leave before that is committed.
+    /// The entry that decided it. The effect must not leave before that entry is committed.
     pub index: u64,
-    /// Who decided it.
+    /// The entity that decided it.
     pub from: Address,
-    /// What it is.
+    /// The effect.
     pub effect: Effect,
 }
 
@@ -36,45 +36,45 @@ pub struct Waiting {
 pub struct Outgoing {
     /// The last number given out.
     pub last: u64,
-    /// In order of their numbers.
+    /// Not yet acknowledged, in order of their numbers.
     pub waiting: VecDeque<Waiting>,
 }
 
-/// An answer, and the entry that it belongs to.
+/// An answer kept for an idempotency key, and the entry that decided it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct NamedFields {
+pub struct KeptAnswer {
     /// The answer.
     pub answer: Answer,
-    /// Its entry.
+    /// The entry.
     pub index: u64,
 }
 
-/// The shard's own part of the replicated state.
+/// The shard's own record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ledger {
+pub struct ShardMeta {
     /// The newest batch's time.
     pub now: Timestamp,
     /// Effects on their way, by receiving shard.
     pub outbox: BTreeMap<ShardId, Outgoing>,
     /// The last effect taken from each sending shard.
     pub taken: BTreeMap<ShardId, u64>,
-    answers: BTreeMap<u128, NamedFields>,
+    answers: BTreeMap<u128, KeptAnswer>,
     answers_by_age: VecDeque<(Timestamp, u128)>,
     /// Timers of its entities.
     pub timers: TimerTable,
 }
 
-/// What the stored form begins with; timers follow where there are any.
+/// The fields with which the stored form begins. Timers follow if any are set.
 type First = (
     Timestamp,
     BTreeMap<ShardId, Outgoing>,
     BTreeMap<ShardId, u64>,
-    BTreeMap<u128, NamedFields>,
+    BTreeMap<u128, KeptAnswer>,
     VecDeque<(Timestamp, u128)>,
 );
 
-impl Ledger {
-    /// Folds what a batch says, apart from its events.
+impl ShardMeta {
+    /// Folds a batch, apart from its events.
     pub fn fold(
         &mut self,
         index: u64,
@@ -103,7 +103,7 @@ impl Ledger {
             }
             if let Some(answer) = item.answer {
                 self.answers_by_age.push_back((self.now, answer.key));
-                self.answers.insert(answer.key, NamedFields { answer, index });
+                self.answers.insert(answer.key, KeptAnswer { answer, index });
             }
         }
         for change in &batch.timers {
@@ -124,7 +124,7 @@ impl Ledger {
     /// From the stored form.
     ///
     /// # Errors
-    /// Bytes that are no ledger.
+    /// Bytes of another form.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let (first, used) = wire::decode_snapshot_prefix::<First>(bytes)?;
         let (now, outbox, taken, answers, answers_by_age) = first;
@@ -137,7 +137,7 @@ impl Ledger {
 
     /// The answer kept for a key.
     #[must_use]
-    pub fn answer(&self, key: u128) -> Option<&NamedFields> {
+    pub fn answer(&self, key: u128) -> Option<&KeptAnswer> {
         self.answers.get(&key)
     }
 
@@ -147,8 +147,8 @@ impl Ledger {
         self.outbox.values().map(|outgoing| outgoing.waiting.len()).sum()
     }
 
-    /// Moves the time on. What a step is longer than the longest ages no answer: where a clock has jumped, the caller that
-    /// tries again within its second must find the answer to its first try.
+    /// Advances the shard clock; a jump ages stored answers by one minute at most. After a jump, a caller that retries
+    /// within a second must still find the answer to its first try.
     fn pass(&mut self, now: Timestamp) {
         let beyond = now.0.saturating_sub(self.now.0).saturating_sub(AGED_AT_ONCE_MS);
         if beyond > 0 {
@@ -157,7 +157,7 @@ impl Ledger {
         self.now = self.now.max(now);
     }
 
-    /// Keeps within the bounds by the batch's own time, so that every replica forgets alike.
+    /// Forgets answers beyond the bounds, by the batch's own time, so that every replica forgets the same.
     fn forget_answers(&mut self, config: &ShardConfig) {
         while let Some((at, key)) = self.answers_by_age.front().copied() {
             let many = self.answers_by_age.len() > config.answers_kept_max as usize;
@@ -170,19 +170,19 @@ impl Ledger {
     }
 }
 
-/// The store's record of the shard itself: what the checkpoint covers, and the ledger at that point.
-pub(super) fn encode_ledger(mark: &SnapshotMark, ledger: &Ledger) -> Vec<u8> {
+/// The record as the store keeps it: what the checkpoint covers, then the record at that point.
+pub(super) fn encode_meta(mark: &SnapshotMark, meta: &ShardMeta) -> Vec<u8> {
     let members = mark.members.write_to_bytes().expect("a membership always encodes");
     let mut bytes = Vec::new();
     wire::encode_into(&(mark.index, mark.term, members), &mut bytes);
-    ledger.encode_into(&mut bytes);
+    meta.encode_into(&mut bytes);
     bytes
 }
 
-pub(super) fn decode_ledger(bytes: &[u8]) -> Result<(SnapshotMark, Ledger), String> {
+pub(super) fn decode_meta(bytes: &[u8]) -> Result<(SnapshotMark, ShardMeta), String> {
     let ((index, term, members), used) = wire::decode_prefix::<(u64, u64, Vec<u8>)>(bytes)?;
     let members = raft::eraftpb::ConfState::parse_from_bytes(&members).map_err(|error| error.to_string())?;
-    Ok((SnapshotMark { index, term, members }, Ledger::decode(&bytes[used..])?))
+    Ok((SnapshotMark { index, term, members }, ShardMeta::decode(&bytes[used..])?))
 }
 
 #[cfg(test)]
@@ -204,44 +204,44 @@ mod tests {
         }
     }
 
-    fn fold(ledger: &mut Ledger, index: u64, batch: Batch, config: &ShardConfig) {
-        ledger.fold(index, batch, config, |effect| ShardId(u32::from(effect.body[0]) % 2));
+    fn fold(meta: &mut ShardMeta, index: u64, batch: Batch, config: &ShardConfig) {
+        meta.fold(index, batch, config, |effect| ShardId(u32::from(effect.body[0]) % 2));
     }
 
     #[test]
-    fn effects_are_numbered_for_each_receiver_without_a_gap_and_forgotten_when_taken() {
+    fn effects_are_numbered_for_each_receiver_without_a_gap_and_forgotten_when_acknowledged() {
         let config = ShardConfig::default();
-        let mut ledger = Ledger::default();
+        let mut meta = ShardMeta::default();
         for index in 1..=2 {
-            fold(&mut ledger, index, Batch { items: vec![item(4, None)], ..Batch::default() }, &config);
+            fold(&mut meta, index, Batch { items: vec![item(4, None)], ..Batch::default() }, &config);
         }
         for shard in [0, 1] {
             let seqs: Vec<_> =
-                ledger.outbox[&ShardId(shard)].waiting.iter().map(|w| (w.seq, w.index)).collect();
+                meta.outbox[&ShardId(shard)].waiting.iter().map(|w| (w.seq, w.index)).collect();
             assert_eq!(seqs, [(1, 1), (2, 1), (3, 2), (4, 2)], "shard {shard}");
         }
-        fold(&mut ledger, 3, Batch { acked: vec![(ShardId(1), 3)], ..Batch::default() }, &config);
-        assert_eq!(ledger.outbox_len(), 5);
-        // A number is never given out twice, also when the outbox has run empty.
-        fold(&mut ledger, 4, Batch { acked: vec![(ShardId(1), 4)], ..Batch::default() }, &config);
-        fold(&mut ledger, 5, Batch { items: vec![item(2, None)], ..Batch::default() }, &config);
-        assert_eq!(ledger.outbox[&ShardId(1)].waiting[0].seq, 5);
+        fold(&mut meta, 3, Batch { acked: vec![(ShardId(1), 3)], ..Batch::default() }, &config);
+        assert_eq!(meta.outbox_len(), 5);
+        // A number is used once, also after the outbox was empty.
+        fold(&mut meta, 4, Batch { acked: vec![(ShardId(1), 4)], ..Batch::default() }, &config);
+        fold(&mut meta, 5, Batch { items: vec![item(2, None)], ..Batch::default() }, &config);
+        assert_eq!(meta.outbox[&ShardId(1)].waiting[0].seq, 5);
     }
 
     #[test]
-    fn a_ledger_is_read_back_however_large_it_has_become() {
+    fn a_record_of_any_size_is_read_back() {
         let large = vec![0; 1 << 20];
-        let mut ledger = Ledger::default();
+        let mut meta = ShardMeta::default();
         let mut many = item(70, None);
         many.effects.iter_mut().for_each(|effect| effect.body.extend_from_slice(&large));
-        fold(&mut ledger, 1, Batch { items: vec![many], ..Batch::default() }, &ShardConfig::default());
-        let bytes = encode_ledger(&SnapshotMark::default(), &ledger);
-        let (_, read) = decode_ledger(&bytes).unwrap();
-        assert!(read == ledger, "what a checkpoint holds is read back");
+        fold(&mut meta, 1, Batch { items: vec![many], ..Batch::default() }, &ShardConfig::default());
+        let bytes = encode_meta(&SnapshotMark::default(), &meta);
+        let (_, read) = decode_meta(&bytes).unwrap();
+        assert!(read == meta, "a checkpoint is read back as it was written");
         let timers: Vec<TimerChange> = (0..600_000_u32).map(timer).collect();
-        ledger = Ledger { timers: timers.into_iter().collect(), ..Ledger::default() };
-        let bytes = encode_ledger(&SnapshotMark::default(), &ledger);
-        assert_eq!(decode_ledger(&bytes).map(|(_, read)| read.timers.len()), Ok(600_000));
+        meta = ShardMeta { timers: timers.into_iter().collect(), ..ShardMeta::default() };
+        let bytes = encode_meta(&SnapshotMark::default(), &meta);
+        assert_eq!(decode_meta(&bytes).map(|(_, read)| read.timers.len()), Ok(600_000));
     }
 
     fn timer(n: u32) -> TimerChange {
@@ -257,16 +257,16 @@ mod tests {
 
     #[test]
     fn a_high_water_mark_never_goes_back() {
-        let mut ledger = Ledger::default();
+        let mut meta = ShardMeta::default();
         for seq in [3, 9, 4] {
             fold(
-                &mut ledger,
+                &mut meta,
                 1,
                 Batch { taken: vec![(ShardId(2), seq)], ..Batch::default() },
                 &ShardConfig::default(),
             );
         }
-        assert_eq!(ledger.taken[&ShardId(2)], 9);
+        assert_eq!(meta.taken[&ShardId(2)], 9);
     }
 
     #[test]
@@ -276,36 +276,36 @@ mod tests {
             answers_kept_for: std::time::Duration::from_secs(10),
             ..ShardConfig::default()
         };
-        let mut ledger = Ledger::default();
+        let mut meta = ShardMeta::default();
         for key in 1..=4_u128 {
             let now = Timestamp(1_000);
-            fold(&mut ledger, 1, Batch { now, items: vec![item(0, Some(key))], ..Batch::default() }, &config);
+            fold(&mut meta, 1, Batch { now, items: vec![item(0, Some(key))], ..Batch::default() }, &config);
         }
-        let kept: Vec<_> = (1..=4).map(|key| ledger.answer(key).is_some()).collect();
+        let kept: Vec<_> = (1..=4).map(|key| meta.answer(key).is_some()).collect();
         assert_eq!(kept, [false, true, true, true], "the oldest goes at the bound");
-        fold(&mut ledger, 2, Batch { now: Timestamp(11_001), ..Batch::default() }, &config);
-        assert!((1..=4).all(|key| ledger.answer(key).is_none()), "all are too old");
+        fold(&mut meta, 2, Batch { now: Timestamp(11_001), ..Batch::default() }, &config);
+        assert!((1..=4).all(|key| meta.answer(key).is_none()), "all are too old");
     }
 
     #[test]
-    fn a_clock_that_jumps_ages_answers_by_a_minute() {
+    fn a_clock_jump_ages_answers_by_a_minute() {
         let config = ShardConfig::default();
-        let mut ledger = Ledger::default();
+        let mut meta = ShardMeta::default();
         let at = |seconds: u64| Timestamp(1_000_000 + 1_000 * seconds);
-        let answered = |ledger: &mut Ledger, seconds, key| {
+        let answered = |meta: &mut ShardMeta, seconds, key| {
             let now = at(seconds);
-            fold(ledger, 1, Batch { now, items: vec![item(0, Some(key))], ..Batch::default() }, &config);
+            fold(meta, 1, Batch { now, items: vec![item(0, Some(key))], ..Batch::default() }, &config);
         };
-        answered(&mut ledger, 0, 1);
-        answered(&mut ledger, 5_000, 2);
-        answered(&mut ledger, 9_000, 3);
-        assert!((1..=3).all(|key| ledger.answer(key).is_some()), "two jumps count for two minutes");
-        // Back again: time stands still until it is reached, and nobody forgets.
-        answered(&mut ledger, 10, 4);
+        answered(&mut meta, 0, 1);
+        answered(&mut meta, 5_000, 2);
+        answered(&mut meta, 9_000, 3);
+        assert!((1..=3).all(|key| meta.answer(key).is_some()), "two jumps count for two minutes");
+        // The clock is back: the shard clock stands still until it is reached, and no answer is forgotten.
+        answered(&mut meta, 10, 4);
         for step in 1..=11 {
-            fold(&mut ledger, 2, Batch { now: at(9_000 + 50 * step), ..Batch::default() }, &config);
+            fold(&mut meta, 2, Batch { now: at(9_000 + 50 * step), ..Batch::default() }, &config);
         }
-        let kept: Vec<_> = (1..=4).map(|key| ledger.answer(key).is_some()).collect();
+        let kept: Vec<_> = (1..=4).map(|key| meta.answer(key).is_some()).collect();
         assert_eq!(kept, [false, false, true, true], "ten minutes in steps are ten minutes");
     }
 }
