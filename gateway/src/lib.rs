@@ -7,18 +7,14 @@
 
 mod apis;
 mod config;
-mod domain;
 mod edge;
-mod kinds;
 mod server;
 
-pub use apis::platform::events::{Failed, Fault, Line, Receipt, Rejected};
 pub use apis::platform::recommend::Recommend;
 pub use apis::runs::config::MetadataConfig;
 pub use config::GatewayConfig;
-pub use domain::{Allocation, Domain, FeatureValue, Group};
 pub use edge::metrics;
 pub use edge::problem::{Executed, Problem, ProblemBody};
 pub use edge::readiness::{Readiness, Ready};
-pub use kinds::Platform;
+pub use edge::receipt::{Failed, Receipt, Rejected};
 pub use server::{Gateway, api};

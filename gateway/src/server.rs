@@ -28,7 +28,6 @@ use crate::apis::runs::config::MetadataConfig;
 use crate::apis::runs::state::RunsState;
 use crate::apis::{growthbook, kayenta, maestro, metaflow, mlflow, platform, runs, spinnaker, unleash};
 use crate::config::GatewayConfig;
-use crate::domain::Domain;
 use crate::edge::admission;
 use crate::edge::listener::Bounded;
 use crate::edge::openapi;
@@ -43,8 +42,6 @@ pub struct Gateway {
     pub router: Router,
     /// Committed states of control entities: experiments, models.
     pub globals: Arc<Globals>,
-    /// Says which messages the requests become.
-    pub domain: Arc<dyn Domain>,
     /// Runs models.
     pub recommender: Arc<dyn Recommend>,
     /// Knows whether the node should get traffic.
@@ -114,7 +111,6 @@ impl Gateway {
             places,
         });
         let own = platform::state::Own {
-            domain: self.domain,
             recommender: self.recommender,
             ready: self.ready,
             metrics: self.metrics,

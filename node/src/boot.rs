@@ -13,7 +13,7 @@ use ractor::ActorRef;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use troupe_gateway::{Gateway, Platform};
+use troupe_gateway::Gateway;
 use troupe_runtime::cluster::Runtime;
 use troupe_runtime::supervised::ChildSpec;
 use troupe_runtime::{AskError, NodeId, Registry, wire};
@@ -264,7 +264,6 @@ fn gateway_of(
     Gateway {
         router: guarded(node.runtime.router(), node.recommender.clone(), config.cluster.shards),
         globals: node.runtime.globals(),
-        domain: Arc::new(Platform),
         recommender: Arc::new(node.recommender.clone()),
         ready: Arc::new(NodeReadiness {
             runtime: node.runtime.clone(),

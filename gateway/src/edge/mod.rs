@@ -8,6 +8,7 @@
 
 pub(crate) mod admission;
 mod answer;
+pub(crate) mod asks;
 pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod dialect;
@@ -22,4 +23,5 @@ pub(crate) mod openapi;
 pub(crate) mod pressure;
 pub(crate) mod problem;
 pub(crate) mod readiness;
+pub(crate) mod receipt;
 pub(crate) mod state;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::apis::platform::events::Receipt;
+use super::receipt::Receipt;
 
 /// Whether a call that failed may have changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]

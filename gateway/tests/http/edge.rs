@@ -14,8 +14,6 @@ use troupe_runtime::Router;
 use troupe_runtime::entity::Globals;
 use troupe_workers::canaries::Fetch;
 
-use super::domain::Ears;
-
 /// A running edge; it stops when dropped.
 pub(crate) struct Edge {
     pub(crate) base: String,
@@ -49,7 +47,6 @@ pub(crate) fn gateway((router, globals): (Router, Arc<Globals>)) -> Gateway {
         fetch: Fetch { router: router.clone(), prometheus: None },
         router,
         globals,
-        domain: Arc::new(Ears),
         recommender: Arc::new(NoModel),
         ready: Arc::new(Always(READY)),
         metrics: PrometheusBuilder::new().build_recorder().handle(),

@@ -1,7 +1,6 @@
-//! One file per subject; `edge` starts an edge, `toy` and `domain` are what it serves.
+//! One file per subject; `edge` starts an edge on the real kinds and on those of `toy`.
 
 mod actors;
-mod domain;
 mod edge;
 mod events;
 mod lineage;

@@ -91,11 +91,16 @@ impl Answer<Read> for Note {
 }
 
 pub(crate) fn registry() -> Registry {
-    Registry::default()
-        .kind::<Note>()
-        .command::<Note, Write>()
-        .command::<Note, WriteLoud>()
-        .query::<Note, Read>()
+    register(Registry::default())
+}
+
+/// The real kinds and the toy one.
+pub(crate) fn platform() -> Registry {
+    register(troupe_actors::registry())
+}
+
+fn register(registry: Registry) -> Registry {
+    registry.kind::<Note>().command::<Note, Write>().command::<Note, WriteLoud>().query::<Note, Read>()
 }
 
 pub(crate) fn solo() -> (Router, Arc<Globals>) {

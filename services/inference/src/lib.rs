@@ -6,6 +6,7 @@
 //!
 //! This room never decides which version is right and never blocks a shard; it holds nothing that a restart loses.
 
+mod allocation;
 mod config;
 mod desired;
 mod engine;
@@ -23,6 +24,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use allocation::{Allocation, allocate};
 pub use config::ServingConfig;
 pub use desired::{ServedVersion, desired};
 pub use engine::{Engine, EngineKind};

@@ -8,12 +8,17 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use troupe_actors::feature_store::catalog::{Catalog, EntityKey, GroupSpec};
+use troupe_actors::feature_store::values;
+use troupe_actors::feature_store::values::{Features, LookedUp, Status};
+use troupe_runtime::entity::Globals;
 use troupe_runtime::transport::AskOne;
+use troupe_runtime::{AskError, Timestamp, wire};
 use utoipa::ToSchema;
 
 use super::state::PlatformState;
 use crate::apis::platform::events::{ID_BYTES_MAX, is_id};
-use crate::domain::Group;
+use crate::edge::asks::query;
 use crate::edge::call::Call;
 use crate::edge::json;
 use crate::edge::problem::{Problem, ProblemBody};
@@ -54,6 +59,15 @@ pub(crate) struct Columns {
     results: Vec<Column>,
 }
 
+/// A declared feature group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Group {
+    name: String,
+    /// The key of its entities: `member`, `content`, or the name of a context field.
+    by: String,
+    features: Vec<String>,
+}
+
 /// One group, the features wanted of it, and the columns they fill.
 struct Wanted {
     group: Group,
@@ -84,18 +98,18 @@ pub(crate) async fn lookup(
     within("features", lookup.features.len(), edge.config.lookup_features_max)?;
     within("entities", lookup.entities.len(), edge.config.lookup_entities_max)?;
     let wanted = by_group(&edge, &lookup.features)?;
-    let asks = asks(&edge, &wanted, &lookup.entities)?;
+    let asks = asks(&wanted, &lookup.entities)?;
     let outcomes = edge.router.ask_many(asks, call.left()?).await;
     let mut results: Vec<Column> = lookup.features.iter().map(|_| Column::default()).collect();
     let mut outcomes = outcomes.into_iter();
     for wanted in &wanted {
         for outcome in outcomes.by_ref().take(lookup.entities.len()) {
-            let found = edge.own.domain.looked_up(&outcome?)?;
+            let found = looked_up(&outcome?)?;
             for (column, value) in wanted.columns.iter().zip(found) {
                 if let Some(column) = results.get_mut(*column) {
-                    column.values.push(value.value);
-                    column.statuses.push(value.status);
-                    column.event_timestamps.push(value.at);
+                    column.values.push(value.value.map_or(Value::Null, Value::from));
+                    column.statuses.push(label(value.status).to_owned());
+                    column.event_timestamps.push(value.at.map(Timestamp::millis));
                 }
             }
         }
@@ -113,7 +127,7 @@ fn within(field: &str, count: usize, max: usize) -> Result<(), Problem> {
 
 /// The features by group, so that each entity is asked once for each group.
 fn by_group(edge: &PlatformState, features: &[String]) -> Result<Vec<Wanted>, Problem> {
-    let groups = edge.own.domain.groups(&edge.globals);
+    let groups = groups(&edge.globals);
     let mut wanted: Vec<Wanted> = Vec::new();
     for (column, feature) in features.iter().enumerate() {
         let at = format!("features[{column}]");
@@ -144,11 +158,7 @@ fn by_group(edge: &PlatformState, features: &[String]) -> Result<Vec<Wanted>, Pr
 }
 
 /// One ask for each group and entity, entities within groups.
-fn asks(
-    edge: &PlatformState,
-    wanted: &[Wanted],
-    entities: &[BTreeMap<String, String>],
-) -> Result<Vec<AskOne>, Problem> {
+fn asks(wanted: &[Wanted], entities: &[BTreeMap<String, String>]) -> Result<Vec<AskOne>, Problem> {
     let mut asks = Vec::with_capacity(wanted.len() * entities.len());
     for Wanted { group, names, .. } in wanted {
         for (row, entity) in entities.iter().enumerate() {
@@ -161,8 +171,45 @@ fn asks(
                 return Err(Problem::new(StatusCode::BAD_REQUEST, "BAD_LOOKUP", detail)
                     .field(format!("entities[{row}].{}", group.by)));
             };
-            asks.push(edge.own.domain.lookup(group, id, names));
+            asks.push(ask(group, id, names));
         }
     }
     Ok(asks)
+}
+
+fn groups(globals: &Globals) -> Vec<Group> {
+    let Some(catalog) = globals.get::<Catalog>(Catalog::KEY) else { return Vec::new() };
+    let group = |spec: &GroupSpec| Group {
+        name: spec.name.clone(),
+        by: match &spec.entity {
+            EntityKey::Member => "member".to_owned(),
+            EntityKey::Content => "content".to_owned(),
+            EntityKey::Context(field) => field.clone(),
+        },
+        features: spec.features.iter().map(|feature| feature.name.clone()).collect(),
+    };
+    catalog.groups().map(|held| group(&held.spec)).collect()
+}
+
+fn ask(group: &Group, id: &str, features: &[String]) -> AskOne {
+    let key = match group.by.as_str() {
+        "member" => Features::member_key(id, &group.name),
+        "content" => Features::content_key(id, &group.name),
+        _ => Features::context_key(id, &group.name),
+    };
+    query::<Features, values::Lookup>(key, &values::Lookup { features: features.to_vec(), at: None })
+}
+
+/// The values in the order of the features asked for.
+fn looked_up(reply: &[u8]) -> Result<Vec<values::Value>, AskError> {
+    wire::decode::<LookedUp>(reply).map(|found| found.values).map_err(AskError::Fault)
+}
+
+const fn label(status: Status) -> &'static str {
+    match status {
+        Status::Present => "PRESENT",
+        Status::NotFound => "NOT_FOUND",
+        Status::OutsideMaxAge => "OUTSIDE_MAX_AGE",
+        Status::NullValue => "NULL_VALUE",
+    }
 }

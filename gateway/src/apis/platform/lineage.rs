@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use troupe_actors::metadata::lineage::{GetLineage, Lineage, LineageView, Link, Relate, check_node};
 use troupe_actors::metadata::runs::Run;
-use troupe_runtime::transport::AskOne;
-use troupe_runtime::{Address, AskError, Entity as _, Query as _, wire};
+use troupe_runtime::{AskError, Entity as _, wire};
 
 use crate::apis::runs::tasks;
 use crate::apis::runs::tasks::With;
+use crate::edge::asks::query;
 use crate::edge::body::body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
@@ -179,12 +179,7 @@ async fn views(
     nodes: &[String],
     runs_left: &mut usize,
 ) -> Result<Vec<LineageView>, Problem> {
-    let asks = nodes.iter().map(|node| AskOne {
-        to: Address::of::<Lineage>(node.clone()),
-        verb: GetLineage::VERB.to_owned(),
-        body: wire::encode(&GetLineage {}),
-        key: None,
-    });
+    let asks = nodes.iter().map(|node| query::<Lineage, GetLineage>(node.clone(), &GetLineage {}));
     let answers = edge.router.ask_many(asks.collect(), call.left()?).await;
     let mut views = Vec::with_capacity(nodes.len());
     for (node, answer) in nodes.iter().zip(answers) {

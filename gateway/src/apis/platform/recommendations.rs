@@ -7,12 +7,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use troupe_actors::delivery::traffic::Role;
-use troupe_inference::{Ask, Recommended, ServeError};
-use troupe_runtime::AskError;
+use troupe_actors::profiles::content::{Content, ContentView, GetContent};
+use troupe_actors::profiles::members::{GetInputs, Inputs, Member, Remember};
+use troupe_inference::{Allocation, Ask, Recommended, ServeError, allocate};
+use troupe_runtime::transport::AskOne;
+use troupe_runtime::{Address, AskError, Entity as _, wire};
 use utoipa::ToSchema;
 
 use super::state::PlatformState;
-use crate::domain::Allocation;
+use crate::edge::asks::{command, query};
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
 use crate::edge::metrics;
@@ -103,12 +106,15 @@ pub(crate) async fn recommend(
     Path(member): Path<String>,
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<Recommendations>, Problem> {
-    let to = edge.own.domain.member(&member)?;
+    let to =
+        Address::parse_parts(Member::KIND, &member).map_err(|error| AskError::BadKey(error.to_string()))?;
     let k = how_many(parameters.k.as_deref())?;
-    let allocation = edge.own.domain.allocate(&edge.globals, &member, parameters.experiment.as_deref())?;
+    let allocation =
+        allocate(&edge.globals, &member, parameters.experiment.as_deref()).map_err(AskError::Refused)?;
     let asked = Instant::now();
-    let inputs = edge.router.ask_raw(edge.own.domain.inputs(&to), call.left()?).await?;
-    let history = edge.own.domain.history(&inputs)?;
+    let inputs = query::<Member, GetInputs>(to.key.clone(), &GetInputs {});
+    let inputs = edge.router.ask_raw(inputs, call.left()?).await?;
+    let history = wire::decode::<Inputs>(&inputs).map_err(AskError::Fault)?.contents;
     let features_us = micros(asked);
     let ask = Ask {
         model: &allocation.model,
@@ -130,7 +136,7 @@ pub(crate) async fn recommend(
     };
     let titles = titles(&edge, &call, &recommended).await?;
     count(&edge, &allocation, Some((&recommended, model_took, call.started().elapsed())));
-    edge.own.remember.later(edge.own.domain.remember(&to, &allocation, &recommended));
+    edge.own.remember.later(shown(&to, &allocation, &recommended));
     Ok(Json(render(member, allocation, recommended, titles, features_us, &call)))
 }
 
@@ -193,10 +199,12 @@ async fn titles(
     metrics::titles(Fate::Read, missing.len());
     if !missing.is_empty() {
         let contents = || missing.iter().filter_map(|position| Some(&recommended.items.get(*position)?.0));
-        let asks = contents().map(|content| edge.own.domain.title_of(content)).collect();
+        let asks = contents()
+            .map(|content| query::<Content, GetContent>(Content::address(content).key, &GetContent {}))
+            .collect();
         let outcomes = edge.router.ask_many(asks, call.left()?).await;
         for ((position, content), outcome) in missing.iter().zip(contents()).zip(outcomes) {
-            match outcome.and_then(|reply| edge.own.domain.title(&reply)) {
+            match outcome.and_then(|reply| title(&reply)) {
                 Ok(title) => {
                     edge.own.titles.keep(content, &title, now);
                     if let Some(slot) = titles.get_mut(*position) {
@@ -208,6 +216,21 @@ async fn titles(
         }
     }
     Ok(titles.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+fn title(reply: &[u8]) -> Result<String, AskError> {
+    wire::decode::<ContentView>(reply).map(|content| content.title).map_err(AskError::Fault)
+}
+
+/// The command that records with a member what it was shown, and by which variation.
+fn shown(member: &Address, allocation: &Allocation, recommended: &Recommended) -> AskOne {
+    let remember = Remember {
+        model: recommended.model.clone(),
+        version: recommended.version,
+        items: recommended.items.iter().map(|(content, _)| content.clone()).collect(),
+        exposure: allocation.experiment.clone().zip(allocation.variation.clone()),
+    };
+    command::<Member, Remember>(member.key.clone(), &remember)
 }
 
 fn render(

@@ -11,15 +11,11 @@ use super::recommend::Recommend;
 use super::remember::Remember;
 use super::served::Served;
 use super::titles::Titles;
-use crate::domain::Domain;
 use crate::edge::readiness::Readiness;
-
 use crate::edge::state::GatewayState;
 
 /// What this API needs beyond [`GatewayState`].
 pub(crate) struct Own {
-    /// Says which messages the requests become.
-    pub(crate) domain: Arc<dyn Domain>,
     /// Runs models.
     pub(crate) recommender: Arc<dyn Recommend>,
     /// Knows whether the node should get traffic.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use super::config::MetadataConfig;
-
 use crate::edge::state::GatewayState;
 
 /// What this API needs beyond [`GatewayState`].

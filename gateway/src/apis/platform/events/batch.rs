@@ -4,12 +4,12 @@ use axum::http::StatusCode;
 use troupe_runtime::transport::{AskOne, Outcome};
 use troupe_runtime::{AskError, Router, ShardId};
 
+use super::command;
 use super::line::Line;
-use super::receipt::{Receipt, Rejected};
 use super::rounds::{ROUND_MAX, rounds};
-use crate::domain::Domain;
 use crate::edge::call::Call;
 use crate::edge::problem::Problem;
+use crate::edge::receipt::{Receipt, Rejected};
 
 /// A body that was read: what is to be asked, in the order of its lines, and what was wrong with the others.
 pub(crate) struct Batch {
@@ -24,12 +24,7 @@ impl Batch {
     ///
     /// # Errors
     /// `NO_EVENTS`, and `TOO_MANY_EVENTS` before anything is sent.
-    pub(crate) fn read(
-        domain: &dyn Domain,
-        body: &[u8],
-        events_max: usize,
-        latest: u64,
-    ) -> Result<Self, Problem> {
+    pub(crate) fn read(body: &[u8], events_max: usize, latest: u64) -> Result<Self, Problem> {
         let written =
             || (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
         let count = written().take(events_max + 1).count();
@@ -47,7 +42,7 @@ impl Batch {
             receipt: Receipt::default(),
         };
         for (number, bytes) in written() {
-            match Line::read(bytes, latest).and_then(|line| domain.record(line)) {
+            match Line::read(bytes, latest).and_then(command::record) {
                 Ok(ask) => {
                     batch.asks.push(ask);
                     batch.lines.push(number);
@@ -81,14 +76,10 @@ impl Batch {
     ///
     /// # Errors
     /// A problem when no event was taken.
-    pub(crate) fn conclude(
-        mut self,
-        domain: &dyn Domain,
-        outcomes: Vec<Outcome>,
-    ) -> Result<Receipt, Problem> {
+    pub(crate) fn conclude(mut self, outcomes: Vec<Outcome>) -> Result<Receipt, Problem> {
         let mut first_error: Option<AskError> = None;
         for (line, outcome) in self.lines.into_iter().zip(outcomes) {
-            let filed = outcome.and_then(|reply| domain.was_duplicate(&reply));
+            let filed = outcome.and_then(|reply| command::was_duplicate(&reply));
             if let Err(error) = &filed
                 && first_error.is_none()
                 && !matches!(error, AskError::Refused(_))

@@ -4,18 +4,18 @@ use serde_json::{Map, Value};
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// The field at fault, where one is.
-    pub field: Option<String>,
+    pub(crate) field: Option<String>,
     /// Stable, for programs.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// For people.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Fault {
     /// A fault of one field.
-    pub fn of(field: &str, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn of(field: &str, code: &'static str, message: impl Into<String>) -> Self {
         Self { field: Some(field.to_owned()), code, message: message.into() }
     }
 }

@@ -17,27 +17,27 @@ const CONTEXT_BYTES_MAX: usize = 64;
 /// An event as it is written, borrowing from the body.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// The member's id.
     #[serde(borrow)]
-    pub member: Cow<'a, str>,
+    pub(crate) member: Cow<'a, str>,
     /// The content's id.
     #[serde(borrow)]
-    pub content: Cow<'a, str>,
+    pub(crate) content: Cow<'a, str>,
     /// What happened: `rating`, `play`.
     #[serde(borrow, rename = "type")]
-    pub kind: Cow<'a, str>,
+    pub(crate) kind: Cow<'a, str>,
     /// How much of it; finite.
     #[serde(default)]
-    pub value: Option<f64>,
+    pub(crate) value: Option<f64>,
     /// When, in milliseconds since the epoch; not far ahead of the clock.
-    pub at: u64,
+    pub(crate) at: u64,
     /// The sender's own id of the event.
     #[serde(borrow, default)]
-    pub event_id: Option<Cow<'a, str>>,
+    pub(crate) event_id: Option<Cow<'a, str>>,
     /// Circumstances: `device` -> `tv`.
     #[serde(default)]
-    pub context: BTreeMap<String, String>,
+    pub(crate) context: BTreeMap<String, String>,
 }
 
 impl<'a> Line<'a> {

@@ -4,6 +4,7 @@
 //! rest goes on. Lines keep their order, so events of one member arrive as they were written.
 
 mod batch;
+mod command;
 mod diagnosis;
 mod line;
 mod receipt;
@@ -12,8 +13,4 @@ mod rounds;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use batch::Batch;
-pub use diagnosis::Fault;
-pub use line::Line;
 pub(crate) use line::{ID_BYTES_MAX, is_id};
-pub use receipt::{Failed, Receipt, Rejected};

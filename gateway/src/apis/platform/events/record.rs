@@ -6,12 +6,13 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use troupe_runtime::Timestamp;
 
-use crate::apis::platform::events::{Batch, Receipt};
+use super::batch::Batch;
 use crate::apis::platform::state::PlatformState;
 use crate::edge::call::Call;
 use crate::edge::metrics;
 use crate::edge::metrics::Fate;
 use crate::edge::problem::{Problem, ProblemBody};
+use crate::edge::receipt::Receipt;
 
 /// Records interaction events, each once however often it is sent: its `event_id`, or where it has none its own content,
 /// makes it one event.
@@ -41,9 +42,9 @@ pub(crate) async fn record(
     let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
     let ahead_ms = u64::try_from(edge.config.ahead_max.as_millis()).unwrap_or(u64::MAX);
     let latest = Timestamp::wall().millis().saturating_add(ahead_ms);
-    let mut batch = Batch::read(edge.own.domain.as_ref(), &body, edge.config.events_max, latest)?;
+    let mut batch = Batch::read(&body, edge.config.events_max, latest)?;
     let outcomes = batch.ask(&edge.router, &call).await;
-    let concluded = batch.conclude(edge.own.domain.as_ref(), outcomes);
+    let concluded = batch.conclude(outcomes);
     match &concluded {
         Ok(receipt) => count(receipt),
         Err(problem) => problem.0.receipt.iter().for_each(count),

@@ -2,7 +2,8 @@
 
 use troupe_runtime::AskError;
 
-use super::{Line, Receipt, Rejected};
+use super::line::Line;
+use crate::edge::receipt::{Receipt, Rejected};
 
 const LATEST: u64 = 2_000_000_000_000;
 
