@@ -10,6 +10,7 @@ pub mod models;
 pub mod observability;
 pub mod orchestrator;
 pub mod profiles;
+pub mod refusals;
 mod registry;
 pub(crate) mod stored;
 

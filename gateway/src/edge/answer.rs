@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use troupe_actors::refusals::{RefusalKind, kind_of};
 use troupe_runtime::{AskError, Refused};
 
 use crate::edge::problem::Problem;
@@ -33,28 +34,22 @@ impl From<AskError> for Problem {
     }
 }
 
-/// A refusal's status follows from its code's family, so that a kind's own codes need no table here.
 fn refusal(refused: &Refused) -> Problem {
-    let problem = Problem::new(refusal_status(refused), &refused.code, refused.message.clone());
+    let kind = kind_of(&refused.code).unwrap_or_else(|| unlisted(refused));
+    let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut problem = Problem::new(status, &refused.code, refused.message.clone());
+    if kind == RefusalKind::Unavailable {
+        problem = problem.retry_after(ELECTION);
+    }
     match &refused.field {
         Some(field) => problem.field(field.clone()),
         None => problem,
     }
 }
 
-fn refusal_status(refused: &Refused) -> StatusCode {
-    let code = refused.code.as_str();
-    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| code.starts_with(prefix));
-    if code == "NO_REPLY" {
-        // The kind decided without an answer: its fault, not the caller's.
-        StatusCode::INTERNAL_SERVER_ERROR
-    } else if code.ends_with("NOT_FOUND") || starts(&["UNKNOWN_", "NO_SUCH_"]) {
-        StatusCode::NOT_FOUND
-    } else if refused.field.is_some() || starts(&["BAD_", "INVALID_", "TOO_", "NOT_A_"]) {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::CONFLICT
-    }
+/// The kind of a code that the table does not know, of an entity outside of this workspace.
+fn unlisted(refused: &Refused) -> RefusalKind {
+    if refused.field.is_some() { RefusalKind::Invalid } else { RefusalKind::Conflict }
 }
 
 #[cfg(test)]
@@ -99,18 +94,27 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_takes_its_status_from_the_family_of_its_code() {
+    fn a_refusal_takes_its_status_from_the_kind_of_its_code() {
         for (refused, status) in [
-            (Refused::new("ARCHIVED", "m"), 409),
-            (Refused::new("BAD_RATING", "m"), 422),
+            (Refused::new("EXISTS", "m"), 409),
+            (Refused::field("ARCHIVED", "split.canary", "m"), 409),
+            (Refused::field("STALE", "seen", "m"), 409),
+            (Refused::new("BAD_BATCH", "m"), 422),
             (Refused::field("OUT_OF_RANGE", "value", "m"), 422),
             (Refused::new("TOO_MANY_VERSIONS", "m"), 422),
             (Refused::new("VERSION_NOT_FOUND", "m"), 404),
+            (Refused::field("NO_VERSION", "version", "m"), 404),
             (Refused::new("UNKNOWN_GROUP", "m"), 404),
+            (Refused::new("NOT_PUBLIC", "m"), 403),
             (Refused::new("NO_REPLY", "m"), 500),
+            (Refused::new("OF_ANOTHER_KIND", "m"), 409),
+            (Refused::field("OF_ANOTHER_KIND", "value", "m"), 422),
         ] {
             let problem = Problem::from(AskError::from(refused.clone()));
             assert_eq!((problem.0.status, problem.0.field), (status, refused.field), "{}", refused.code);
+            assert!(!problem.0.retryable, "{}", refused.code);
         }
+        let early = Problem::from(AskError::from(Refused::new("NOT_FOUNDED", "m")));
+        assert!(early.0.status == 503 && early.0.retryable);
     }
 }

@@ -189,7 +189,13 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        Self::read(&parts.headers, &GatewayState::from_ref(state).config, Instant::now())
+        // The body's extractor asks for the call a second time: the deadline runs from the first.
+        if let Some(call) = parts.extensions.get::<Self>() {
+            return Ok(call.clone());
+        }
+        let call = Self::read(&parts.headers, &GatewayState::from_ref(state).config, Instant::now())?;
+        parts.extensions.insert(call.clone());
+        Ok(call)
     }
 }
 

@@ -5,11 +5,15 @@ use std::marker::PhantomData;
 use axum::response::{IntoResponse, Response};
 use troupe_runtime::{AskError, Refused};
 
-use crate::edge::problem::Problem;
+use super::body::Reject;
+use super::problem::Problem;
 
 /// How the clients of a door are told of a problem.
 pub(crate) trait Dialect {
     fn answer(problem: Problem) -> Response;
+
+    /// The JSON that an empty body stands for.
+    const EMPTY_BODY: &'static [u8] = b"";
 }
 
 /// A problem on its way to the clients of a door.
@@ -38,4 +42,8 @@ impl<D: Dialect> IntoResponse for Trouble<D> {
     fn into_response(self) -> Response {
         D::answer(self.0)
     }
+}
+
+impl<D: Dialect> Reject for Trouble<D> {
+    const EMPTY_BODY: &'static [u8] = D::EMPTY_BODY;
 }

@@ -14,6 +14,7 @@ pub(crate) mod call;
 pub(crate) mod dialect;
 pub(crate) mod etag;
 pub(crate) mod extract;
+pub(crate) mod fresh;
 pub(crate) mod invalid;
 pub(crate) mod json;
 pub(crate) mod listener;

@@ -50,7 +50,7 @@ async fn a_model_that_the_cluster_serves_is_shown_and_promoted_by_its_alias() {
         (
             "/registered-models/alias",
             json!({ "name": "movies", "alias": "champion", "version": "9" }),
-            "INVALID_PARAMETER_VALUE",
+            "RESOURCE_DOES_NOT_EXIST",
         ),
         (
             "/model-versions/transition-stage",
@@ -61,7 +61,7 @@ async fn a_model_that_the_cluster_serves_is_shown_and_promoted_by_its_alias() {
         let answer = call(&edge, "POST", path, &body).await;
         assert_eq!(
             (answer.status, &answer.body["error_code"]),
-            (400, &json!(code)),
+            (if code == "RESOURCE_DOES_NOT_EXIST" { 404 } else { 400 }, &json!(code)),
             "{path} {}",
             answer.body
         );

@@ -6,7 +6,6 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -18,10 +17,9 @@ use troupe_actors::experimentation::flags;
 use troupe_flags::growthbook::{Context, Dialect, Features};
 use troupe_runtime::Timestamp;
 
-use crate::edge::call::Call;
+use crate::edge::body::Body;
 use crate::edge::etag::tagged;
 use crate::edge::extract::Path;
-use crate::edge::json;
 use crate::edge::problem::{Problem, ProblemBody};
 use crate::edge::state::GatewayState;
 
@@ -86,7 +84,7 @@ pub(crate) async fn subscribe(
 /// Who is asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Asked {
+pub(crate) struct Asked {
     attributes: Map<String, Value>,
     forced_variations: BTreeMap<String, i64>,
     forced_features: Vec<(String, Value)>,
@@ -103,13 +101,9 @@ struct Asked {
     ))]
 pub(crate) async fn evaluate(
     State(edge): State<GatewayState>,
-    call: Call,
     Path(_key): Path<String>,
-    headers: HeaderMap,
-    body: Body,
+    Body { json: asked, .. }: Body<Asked>,
 ) -> Result<Json<Value>, Problem> {
-    let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
-    let asked: Asked = json::read(&body)?;
     let payload = json!({ "features": flags::growthbook_features(&edge.globals) }).to_string();
     let features = Features::lenient(&payload, Dialect::default()).map_err(|refused| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "BAD_FEATURES", refused.to_string())

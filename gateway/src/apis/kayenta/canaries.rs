@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use troupe_actors::NamedFields;
@@ -18,9 +17,10 @@ use troupe_statistics::canary::{CanaryConfig, Thresholds, judge, sequential};
 
 use super::state::KayentaState;
 use crate::apis::kayenta::render;
-use crate::edge::body::{body, fresh_id};
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
+use crate::edge::fresh::fresh_id;
 use crate::edge::invalid::invalid;
 use crate::edge::problem::{Problem, ProblemBody};
 use troupe_runtime::routing::{ask, tell};
@@ -63,10 +63,8 @@ pub(crate) async fn start(
     call: Call,
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: request, .. }: Body<ExecutionRequest>,
 ) -> Result<Json<Value>, Problem> {
-    let request: ExecutionRequest = body(&edge, &call, &headers, raw).await?;
     execute(&edge, &call, stored(&edge, &id)?, request, asked.application, Some(&id)).await
 }
 
@@ -80,10 +78,8 @@ pub(crate) async fn start_adhoc(
     State(edge): State<KayentaState>,
     call: Call,
     Query(asked): Query<Asked>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: adhoc, .. }: Body<AdhocRequest>,
 ) -> Result<Json<Value>, Problem> {
-    let adhoc: AdhocRequest = body(&edge, &call, &headers, raw).await?;
     execute(&edge, &call, adhoc.canary_config, adhoc.execution_request, asked.application, None).await
 }
 
@@ -185,10 +181,8 @@ pub(crate) async fn analyse(
     call: Call,
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: request, .. }: Body<AnalysisRequest>,
 ) -> Result<Json<Value>, Problem> {
-    let request: AnalysisRequest = body(&edge, &call, &headers, raw).await?;
     begin(&edge, &call, stored(&edge, &id)?, request, asked.application).await
 }
 
@@ -202,10 +196,8 @@ pub(crate) async fn analyse_adhoc(
     State(edge): State<KayentaState>,
     call: Call,
     Query(asked): Query<Asked>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: adhoc, .. }: Body<AdhocAnalysisRequest>,
 ) -> Result<Json<Value>, Problem> {
-    let adhoc: AdhocAnalysisRequest = body(&edge, &call, &headers, raw).await?;
     begin(&edge, &call, adhoc.canary_config, adhoc.execution_request, asked.application).await
 }
 
@@ -269,7 +261,7 @@ struct PostedValues {
 /// What is judged at once.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Posted {
+pub(crate) struct Posted {
     #[serde(default)]
     canary_config: Option<CanaryConfig>,
     #[serde(default)]
@@ -290,10 +282,8 @@ pub(crate) async fn judge_posted(
     State(edge): State<KayentaState>,
     call: Call,
     Query(asked): Query<Asked>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: posted, .. }: Body<Posted>,
 ) -> Result<Json<Value>, Problem> {
-    let posted: Posted = body(&edge, &call, &headers, raw).await?;
     let config = match (posted.canary_config, &asked.canary_config_id) {
         (Some(config), _) => config,
         (None, Some(id)) => stored(&edge, id)?,

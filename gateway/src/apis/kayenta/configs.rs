@@ -1,9 +1,8 @@
 //! Kayenta's canary configs.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 use troupe_actors::NamedFields;
 use troupe_actors::canary_analysis::{DeleteConfig, PutConfig, StoredConfig};
@@ -11,9 +10,10 @@ use troupe_statistics::canary::{CanaryConfig, Problem as Wrong};
 
 use super::canaries::{Asked, stored};
 use super::state::KayentaState;
-use crate::edge::body::{body, fresh_id};
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
+use crate::edge::fresh::fresh_id;
 use crate::edge::invalid::invalid;
 use crate::edge::problem::{Problem, ProblemBody};
 use troupe_runtime::routing::tell;
@@ -29,10 +29,8 @@ const ID_BYTES_MAX: usize = 128;
 pub(crate) async fn create_config(
     State(edge): State<KayentaState>,
     call: Call,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: mut config, .. }: Body<CanaryConfig>,
 ) -> Result<Json<Value>, Problem> {
-    let mut config: CanaryConfig = body(&edge, &call, &headers, raw).await?;
     let id = config.id.get_or_insert_with(fresh_id).clone();
     if edge.globals.get::<StoredConfig>(&id).is_some_and(|stored| stored.config().is_some()) {
         let detail = format!("there is a canary config {id:?}: PUT it to /canaryConfig/{id}");
@@ -112,10 +110,8 @@ pub(crate) async fn put_config(
     State(edge): State<KayentaState>,
     call: Call,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: mut config, .. }: Body<CanaryConfig>,
 ) -> Result<Json<Value>, Problem> {
-    let mut config: CanaryConfig = body(&edge, &call, &headers, raw).await?;
     config.id = Some(id.clone());
     put(&edge, &call, &id, config).await
 }

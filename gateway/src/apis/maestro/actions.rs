@@ -1,7 +1,6 @@
 //! What is done with a workflow as a whole: started, stopped, switched on and off.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
@@ -12,16 +11,18 @@ use troupe_runtime::{Command as _, Entity as _};
 use troupe_workflows::definition::{ParamDefinitions, ParamSource};
 use troupe_workflows::status::InstanceStatus;
 
+use super::failure::Failure;
 use super::{Told, render, told, unknown_action, user, versioned, viewed};
-use crate::edge::body::{body, fresh_id};
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::Path;
+use crate::edge::fresh::fresh_id;
 use crate::edge::problem::ProblemBody;
 use crate::edge::state::GatewayState;
 
 /// A start; what else Maestro's clients send along is left alone.
 #[derive(Debug, Deserialize)]
-struct StartRequest {
+pub(crate) struct StartRequest {
     #[serde(default)]
     initiator: Map<String, Value>,
     #[serde(default)]
@@ -47,9 +48,8 @@ pub(crate) async fn start(
     call: Call,
     Path((id, version)): Path<(String, String)>,
     headers: HeaderMap,
-    raw: Body,
+    Body { json: given, .. }: Body<StartRequest, Failure>,
 ) -> Told {
-    let given: StartRequest = body(&edge, &call, &headers, raw).await?;
     let by = user(&headers);
     let mut initiator = given.initiator;
     let named = initiator.get("type").and_then(Value::as_str).unwrap_or("manual").to_ascii_uppercase();

@@ -1,7 +1,6 @@
 //! Breakpoints: where steps pause, and which do.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use troupe_workflows::status::StepStatus;
 use super::failure::Failure;
 use super::steps::acted;
 use super::{Told, instance_number, render, told, user, viewed};
-use crate::edge::body::body;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
 use crate::edge::problem::ProblemBody;
@@ -37,7 +36,7 @@ pub(crate) struct Asked {
 
 /// A breakpoint to set; what else Maestro's clients send along has to be empty.
 #[derive(Debug, Deserialize)]
-struct Wanted {
+pub(crate) struct Wanted {
     workflow_id: String,
     step_id: String,
     #[serde(flatten)]
@@ -54,8 +53,12 @@ fn shown(workflow: &str, step: &str) -> Value {
     request_body(content = serde_json::Value, description = "`workflow_id` and `step_id`"),
     responses((status = 200, description = "the breakpoint", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
-pub(crate) async fn add(State(edge): State<GatewayState>, call: Call, headers: HeaderMap, raw: Body) -> Told {
-    let wanted: Wanted = body(&edge, &call, &headers, raw).await?;
+pub(crate) async fn add(
+    State(edge): State<GatewayState>,
+    call: Call,
+    headers: HeaderMap,
+    Body { json: wanted, .. }: Body<Wanted, Failure>,
+) -> Told {
     if let Some((name, _)) = wanted.more.iter().find(|(_, value)| !value.is_null()) {
         return Err(Failure::wrong(
             name,

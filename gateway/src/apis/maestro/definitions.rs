@@ -1,7 +1,6 @@
 //! Definitions: pushed, checked, shown, listed, deleted; and what holds of a workflow over all its versions.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -14,7 +13,7 @@ use troupe_workflows::validation::validate;
 
 use super::failure::Failure;
 use super::{Told, render, told, user, versioned, viewed};
-use crate::edge::body::body;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
 use crate::edge::problem::{Problem, ProblemBody};
@@ -35,7 +34,7 @@ async fn submission(
     edge: &GatewayState,
     call: &Call,
     headers: &HeaderMap,
-    (raw, yaml): (Body, bool),
+    (raw, yaml): (axum::body::Body, bool),
 ) -> Result<Submission, Failure> {
     let most = edge.config.body_bytes_max;
     if yaml {
@@ -51,7 +50,12 @@ async fn submission(
     Ok(read)
 }
 
-async fn pushed(edge: &GatewayState, call: &Call, headers: &HeaderMap, read: (Body, bool)) -> Told {
+async fn pushed(
+    edge: &GatewayState,
+    call: &Call,
+    headers: &HeaderMap,
+    read: (axum::body::Body, bool),
+) -> Told {
     let submission = submission(edge, call, headers, read).await?;
     let id = submission.workflow.id.clone();
     let definition = serde_json::to_value(&submission).unwrap_or_default();
@@ -71,7 +75,7 @@ pub(crate) async fn push(
     State(edge): State<GatewayState>,
     call: Call,
     headers: HeaderMap,
-    raw: Body,
+    raw: axum::body::Body,
 ) -> Told {
     pushed(&edge, &call, &headers, (raw, false)).await
 }
@@ -87,12 +91,17 @@ pub(crate) async fn push_yaml(
     State(edge): State<GatewayState>,
     call: Call,
     headers: HeaderMap,
-    raw: Body,
+    raw: axum::body::Body,
 ) -> Told {
     pushed(&edge, &call, &headers, (raw, true)).await
 }
 
-async fn checked(edge: &GatewayState, call: &Call, headers: &HeaderMap, read: (Body, bool)) -> Told {
+async fn checked(
+    edge: &GatewayState,
+    call: &Call,
+    headers: &HeaderMap,
+    read: (axum::body::Body, bool),
+) -> Told {
     let submission = submission(edge, call, headers, read).await?;
     let mut event = render::event(&user(headers), "validated the workflow");
     event["message"] = json!("the workflow definition is valid.");
@@ -109,7 +118,7 @@ pub(crate) async fn check(
     State(edge): State<GatewayState>,
     call: Call,
     headers: HeaderMap,
-    raw: Body,
+    raw: axum::body::Body,
 ) -> Told {
     checked(&edge, &call, &headers, (raw, false)).await
 }
@@ -124,7 +133,7 @@ pub(crate) async fn check_yaml(
     State(edge): State<GatewayState>,
     call: Call,
     headers: HeaderMap,
-    raw: Body,
+    raw: axum::body::Body,
 ) -> Told {
     checked(&edge, &call, &headers, (raw, true)).await
 }
@@ -217,7 +226,7 @@ pub(crate) async fn timeline(State(edge): State<GatewayState>, call: Call, Path(
 
 /// Properties as they are to be; what else Maestro's clients send along is left alone.
 #[derive(Debug, Deserialize)]
-struct Changes {
+pub(crate) struct Changes {
     #[serde(flatten)]
     fields: Map<String, Value>,
 }
@@ -235,9 +244,8 @@ pub(crate) async fn set_properties(
     call: Call,
     Path(id): Path<String>,
     headers: HeaderMap,
-    raw: Body,
+    Body { json: given, .. }: Body<Changes, Failure>,
 ) -> Told {
-    let given: Changes = body(&edge, &call, &headers, raw).await?;
     let plain = given.fields.get("properties").cloned().unwrap_or(Value::Object(given.fields));
     let properties = Properties::from_json(&plain)?;
     let set = SetProperties { properties: NamedFields(properties), by: user(&headers) };

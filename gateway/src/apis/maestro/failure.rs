@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use troupe_runtime::{AskError, Refused};
 use troupe_workflows::tree::Problems;
 
+use crate::edge::body::Reject;
 use crate::edge::problem::Problem;
 
 /// A problem on its way to a client of Maestro. Boxed, so that results stay small.
@@ -38,24 +39,17 @@ impl Failure {
     }
 }
 
+impl Reject for Failure {}
+
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self(Box::new((problem, Vec::new())))
     }
 }
 
-/// Codes of what a workflow does not have: to clients of Maestro it is not found, whatever field named it.
-const ABSENT: [&str; 4] = ["NO_VERSION", "NO_INSTANCE", "NO_STEP", "NO_RUN"];
-
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
-        let absent = matches!(&error, AskError::Refused(refused) if ABSENT.contains(&refused.code.as_str()));
-        let mut problem = Problem::from(error);
-        if absent {
-            let missing = StatusCode::NOT_FOUND;
-            (problem.0.status, problem.0.title) = (missing.as_u16(), "Not Found");
-        }
-        Self::from(problem)
+        Self::from(Problem::from(error))
     }
 }
 

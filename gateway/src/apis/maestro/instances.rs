@@ -1,7 +1,6 @@
 //! Instances: listed, looked at, stopped, run anew.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use troupe_workflows::definition::ParamDefinitions;
 
 use super::failure::Failure;
 use super::{Told, instance, instance_number, render, told, unknown_action, user, viewed, whole};
-use crate::edge::body::body;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
 use crate::edge::problem::ProblemBody;
@@ -135,7 +134,7 @@ pub(crate) async fn act(
 
 /// A restart; what else Maestro's clients send along is left alone, unless it asks for something that is not done.
 #[derive(Debug, Deserialize)]
-pub(super) struct RestartRequest {
+pub(crate) struct RestartRequest {
     #[serde(default)]
     pub(super) restart_policy: Option<String>,
     #[serde(default)]
@@ -183,9 +182,8 @@ pub(crate) async fn restart(
     call: Call,
     Path((id, number)): Path<(String, String)>,
     headers: HeaderMap,
-    raw: Body,
+    Body { json: given, .. }: Body<RestartRequest, Failure>,
 ) -> Told {
-    let given: RestartRequest = body(&edge, &call, &headers, raw).await?;
     given.check()?;
     let at = match given.restart_policy.as_deref().unwrap_or("RESTART_FROM_INCOMPLETE") {
         "RESTART_FROM_INCOMPLETE" => RestartAt::Incomplete,

@@ -1,7 +1,6 @@
 //! Tag permits: how many steps that bear a tag run at once.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
@@ -10,7 +9,7 @@ use troupe_actors::orchestrator::permits::{GetPermit, Permit, SetPermit};
 
 use super::failure::Failure;
 use super::{Told, render, user};
-use crate::edge::body::body;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::Path;
 use crate::edge::problem::ProblemBody;
@@ -19,7 +18,7 @@ use troupe_runtime::routing::{ask, tell};
 
 /// A bound; what else Maestro's clients send along is left alone.
 #[derive(Debug, Deserialize)]
-struct Wanted {
+pub(crate) struct Wanted {
     tag: String,
     max_allowed: u64,
     #[serde(flatten)]
@@ -42,8 +41,12 @@ async fn shown(edge: &GatewayState, call: &Call, tag: &str) -> Told {
     request_body(content = serde_json::Value, description = "`tag` and `max_allowed`"),
     responses((status = 200, description = "the permit", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
-pub(crate) async fn set(State(edge): State<GatewayState>, call: Call, headers: HeaderMap, raw: Body) -> Told {
-    let wanted: Wanted = body(&edge, &call, &headers, raw).await?;
+pub(crate) async fn set(
+    State(edge): State<GatewayState>,
+    call: Call,
+    headers: HeaderMap,
+    Body { json: wanted, .. }: Body<Wanted, Failure>,
+) -> Told {
     let set = SetPermit { most: Some(wanted.max_allowed), by: user(&headers) };
     tell::<Permit, SetPermit>(&edge.router, &wanted.tag, &set, call.left()?)
         .await

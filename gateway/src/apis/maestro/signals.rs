@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
@@ -13,16 +12,17 @@ use troupe_runtime::{Command as _, Entity as _, Timestamp};
 
 use super::failure::Failure;
 use super::{Told, number, user};
-use crate::edge::body::{body, fresh_id};
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::Path;
+use crate::edge::fresh::fresh_id;
 use crate::edge::problem::ProblemBody;
 use crate::edge::state::GatewayState;
 use troupe_runtime::routing::{ask, tell};
 
 /// A signal to be announced. Fields of no other name are told along as Maestro's payload, as texts.
 #[derive(Debug, Deserialize)]
-struct Announced {
+pub(crate) struct Announced {
     name: String,
     #[serde(default)]
     params: Map<String, Value>,
@@ -64,9 +64,8 @@ pub(crate) async fn announce(
     State(edge): State<GatewayState>,
     call: Call,
     headers: HeaderMap,
-    raw: Body,
+    Body { json: given, .. }: Body<Announced, Failure>,
 ) -> Told {
-    let given: Announced = body(&edge, &call, &headers, raw).await?;
     if let Some((name, _)) = given.params.iter().find(|(_, value)| !value.is_string() && !value.is_i64()) {
         return Err(Failure::wrong(
             &format!("params.{name}"),

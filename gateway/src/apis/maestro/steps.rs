@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
@@ -17,7 +16,7 @@ use super::failure::Failure;
 use super::instances::{RestartRequest, again};
 use super::places::{self, Iteration, Named, Place, place};
 use super::{Told, instance, instance_number, number, render, unknown_action, user, whole};
-use crate::edge::body::body;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
 use crate::edge::problem::ProblemBody;
@@ -260,9 +259,8 @@ pub(crate) async fn restart(
     call: Call,
     Path((id, number, step)): Path<(String, String, String)>,
     headers: HeaderMap,
-    raw: Body,
+    Body { json: given, .. }: Body<RestartRequest, Failure>,
 ) -> Told {
-    let given: RestartRequest = body(&edge, &call, &headers, raw).await?;
     given.check()?;
     let policies = [None, Some("RESTART_FROM_SPECIFIC"), Some("RESTART_FROM_INCOMPLETE")];
     if !policies.contains(&given.restart_policy.as_deref()) {

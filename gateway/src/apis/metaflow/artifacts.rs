@@ -1,9 +1,7 @@
 //! What tasks make.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use troupe_actors::metadata::runs::run_key;
@@ -11,12 +9,13 @@ use troupe_actors::metadata::tasks::{AddArtifacts, Artifact, NewArtifact, TaskVi
 
 use super::{
     ArtifactsCreated, Maker, OfArtifact, OfArtifactAttempt, OfAttempt, OfRun, OfStep, OfTask, Trouble,
-    not_found, read, rows, tasks as task_routes,
+    not_found, rows, tasks as task_routes,
 };
 use crate::apis::metaflow::values::filed;
 use crate::apis::runs::state::RunsState;
 use crate::apis::runs::tasks;
 use crate::apis::runs::tasks::{With, short};
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::Path;
 use crate::edge::problem::ProblemBody;
@@ -145,7 +144,7 @@ pub(crate) async fn get_attempt(
 
 /// One thing that a task made; what else is in it is left alone.
 #[derive(Debug, Deserialize)]
-struct Product {
+pub(crate) struct Product {
     name: String,
     #[serde(default)]
     attempt_id: u32,
@@ -172,10 +171,8 @@ pub(crate) async fn create(
     State(edge): State<RunsState>,
     call: Call,
     Path(path): Path<OfTask>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: products, .. }: Body<Vec<Product>, Trouble>,
 ) -> Result<Json<Value>, Trouble> {
-    let products: Vec<Product> = read(&edge, &call, &headers, raw).await?;
     let artifact = |product: Product| NewArtifact {
         attempt: product.attempt_id,
         name: product.name,

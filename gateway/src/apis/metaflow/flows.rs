@@ -1,17 +1,16 @@
 //! Flows.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use serde_json::Value;
 use troupe_actors::coordination::directory::Directory;
 use troupe_actors::metadata::flows::{CreateFlow, Flow, FlowView, GetFlow};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query, wire};
 
-use super::{Maker, OfFlow, Trouble, exists, not_found, read, rows};
+use super::{Maker, OfFlow, Trouble, exists, not_found, rows};
 use crate::apis::runs::tasks::short;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::Path;
 use crate::edge::problem::ProblemBody;
@@ -75,10 +74,8 @@ pub(crate) async fn create(
     State(edge): State<GatewayState>,
     call: Call,
     Path(path): Path<OfFlow>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: maker, .. }: Body<Maker, Trouble>,
 ) -> Result<Json<Value>, Trouble> {
-    let maker: Maker = read(&edge, &call, &headers, raw).await?;
     let create = CreateFlow { made: maker.made(), ..CreateFlow::default() };
     let created = tell::<Flow, CreateFlow>(&edge.router, &path.flow, &create, call.left()?).await?;
     if !created.fresh {

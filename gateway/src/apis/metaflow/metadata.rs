@@ -1,18 +1,17 @@
 //! What tasks say of themselves.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 use troupe_actors::metadata::runs::run_key;
 use troupe_actors::metadata::tasks::{NewRecord, NoteTask, Tasks, block_of};
 
-use super::{MetadataCreated, OfRun, OfTask, Trouble, read, rows, tasks as task_routes};
+use super::{MetadataCreated, OfRun, OfTask, Trouble, rows, tasks as task_routes};
 use crate::apis::runs::state::RunsState;
 use crate::apis::runs::tasks;
 use crate::apis::runs::tasks::With;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::Path;
 use crate::edge::problem::ProblemBody;
@@ -52,7 +51,7 @@ pub(crate) async fn of_run(
 
 /// One thing that a task says; what else is in it is left alone.
 #[derive(Debug, Deserialize)]
-struct Said {
+pub(crate) struct Said {
     field_name: String,
     #[serde(default)]
     value: Option<Value>,
@@ -75,10 +74,8 @@ pub(crate) async fn create(
     State(edge): State<RunsState>,
     call: Call,
     Path(path): Path<OfTask>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: said, .. }: Body<Vec<Said>, Trouble>,
 ) -> Result<Json<Value>, Trouble> {
-    let said: Vec<Said> = read(&edge, &call, &headers, raw).await?;
     let record = |said: Said| {
         let (value, json) = match said.value {
             None => (String::new(), false),

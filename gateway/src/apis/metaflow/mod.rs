@@ -19,21 +19,16 @@ pub(crate) mod values;
 
 pub(crate) use routes::routes;
 
-use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use troupe_actors::metadata::flows::Made;
 use utoipa::IntoParams;
 
-use crate::edge::call::Call;
 use crate::edge::dialect;
 use crate::edge::dialect::Dialect;
-use crate::edge::json;
 use crate::edge::problem::Problem;
-use crate::edge::state::GatewayState;
 
 /// How Metaflow's clients are told of a problem.
 #[derive(Debug)]
@@ -43,6 +38,9 @@ pub(crate) struct Words;
 pub(crate) type Trouble = dialect::Trouble<Words>;
 
 impl Dialect for Words {
+    /// Clients leave the body out where every field is optional.
+    const EMPTY_BODY: &'static [u8] = b"{}";
+
     fn answer(mut problem: Problem) -> Response {
         if problem.0.retryable {
             problem.0.status = StatusCode::SERVICE_UNAVAILABLE.as_u16();
@@ -59,22 +57,11 @@ fn exists(field: &str, why: impl Into<String>) -> Trouble {
     Trouble::from(Problem::new(StatusCode::CONFLICT, "EXISTS", why).field(field))
 }
 
-/// A body of one shape.
-async fn read<T: DeserializeOwned>(
-    edge: &GatewayState,
-    call: &Call,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<T, Trouble> {
-    let bytes = call.body(headers, body, edge.config.body_bytes_max).await?;
-    Ok(json::read(if bytes.is_empty() { b"{}" } else { &bytes })?)
-}
-
 /// What a client says of itself with anything that it makes; what else is in the body is left alone, for other versions
 /// of it say more.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Maker {
+pub(crate) struct Maker {
     user_name: Option<String>,
     tags: Option<Vec<String>>,
     system_tags: Option<Vec<String>>,

@@ -1,7 +1,6 @@
 //! Runs.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
@@ -12,10 +11,11 @@ use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, wire};
 
 use super::filter::Wanted;
-use super::{Id, Maker, OfFlow, OfRun, Trouble, flows, read, rows};
+use super::{Id, Maker, OfFlow, OfRun, Trouble, flows, rows};
 use crate::apis::runs::config::millis;
 use crate::apis::runs::state::RunsState;
 use crate::apis::runs::{asks, tasks};
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
 use crate::edge::problem::ProblemBody;
@@ -118,7 +118,7 @@ pub(crate) async fn get(
 
 /// A run that is to begin; some clients say its name as its number.
 #[derive(Debug, Deserialize)]
-struct NewRun {
+pub(crate) struct NewRun {
     #[serde(default)]
     run_number: Option<Id>,
     #[serde(default)]
@@ -137,10 +137,8 @@ pub(crate) async fn create(
     State(edge): State<RunsState>,
     call: Call,
     Path(path): Path<OfFlow>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: new, .. }: Body<NewRun, Trouble>,
 ) -> Result<Json<Value>, Trouble> {
-    let new: NewRun = read(&edge, &call, &headers, raw).await?;
     let id = new.run_number.or(new.run_id).map(|id| id.text("run_number")).transpose()?;
     let start = StartRun {
         id,
@@ -174,7 +172,7 @@ pub(super) fn beaten(edge: &RunsState) -> Json<String> {
 /// Tags to add and to remove.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Mutation {
+pub(crate) struct Mutation {
     tags_to_add: Vec<String>,
     tags_to_remove: Vec<String>,
 }
@@ -188,10 +186,8 @@ pub(crate) async fn mutate_tags(
     State(edge): State<RunsState>,
     call: Call,
     Path(path): Path<OfRun>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: asked, .. }: Body<Mutation, Trouble>,
 ) -> Result<Json<Value>, Trouble> {
-    let asked: Mutation = read(&edge, &call, &headers, raw).await?;
     let mutate = MutateTags { add: asked.tags_to_add, remove: asked.tags_to_remove };
     let key = run_key(&path.flow, &path.run);
     let held = tell::<Run, MutateTags>(&edge.router, &key, &mutate, call.left()?).await?;

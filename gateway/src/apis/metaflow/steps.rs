@@ -1,15 +1,14 @@
 //! Steps.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use serde_json::Value;
 use troupe_actors::metadata::runs::{NewStep, Run, RunView, StepView, run_key};
 
-use super::{Maker, OfRun, OfStep, Trouble, exists, not_found, read, rows};
+use super::{Maker, OfRun, OfStep, Trouble, exists, not_found, rows};
 use crate::apis::runs::tasks;
 use crate::apis::runs::tasks::short;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::Path;
 use crate::edge::problem::ProblemBody;
@@ -60,10 +59,8 @@ pub(crate) async fn create(
     State(edge): State<GatewayState>,
     call: Call,
     Path(path): Path<OfStep>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: maker, .. }: Body<Maker, Trouble>,
 ) -> Result<Json<Value>, Trouble> {
-    let maker: Maker = read(&edge, &call, &headers, raw).await?;
     let new = NewStep { step: path.step.clone(), made: maker.made() };
     let key = run_key(&path.flow, &path.run);
     let created = tell::<Run, NewStep>(&edge.router, &key, &new, call.left()?).await?;

@@ -1,9 +1,8 @@
 //! Tasks.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use regex::RegexBuilder;
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,11 +10,12 @@ use troupe_actors::metadata::runs::{NewTask, run_key};
 use troupe_actors::metadata::tasks::{BeatTask, TaskView, Tasks, block_of};
 
 use super::runs::beaten;
-use super::{Id, Maker, OfStep, OfTask, Trouble, exists, not_found, read, rows, steps};
+use super::{Id, Maker, OfStep, OfTask, Trouble, exists, not_found, rows, steps};
 use crate::apis::runs::asks;
 use crate::apis::runs::state::RunsState;
 use crate::apis::runs::tasks;
 use crate::apis::runs::tasks::{With, short};
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
 use crate::edge::problem::{Problem, ProblemBody};
@@ -118,7 +118,7 @@ pub(crate) async fn filtered(
 
 /// A task that is to be made.
 #[derive(Debug, Deserialize)]
-struct New {
+pub(crate) struct New {
     #[serde(default)]
     task_id: Option<Id>,
     #[serde(flatten)]
@@ -135,10 +135,8 @@ pub(crate) async fn create(
     State(edge): State<RunsState>,
     call: Call,
     Path(path): Path<OfStep>,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: new, .. }: Body<New, Trouble>,
 ) -> Result<Json<Value>, Trouble> {
-    let new: New = read(&edge, &call, &headers, raw).await?;
     let id = new.task_id.map(|id| id.text("task_id")).transpose()?;
     let run = (path.flow.as_str(), path.run.as_str());
     if let Some(id) = &id

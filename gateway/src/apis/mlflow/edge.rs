@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -14,11 +14,11 @@ use utoipa::openapi::{ContentBuilder, RefOr};
 use utoipa::{IntoResponses, PartialSchema as _};
 
 use crate::apis::runs::state::RunsState;
+use crate::edge::body;
 use crate::edge::call::Call;
 use crate::edge::dialect;
 use crate::edge::dialect::Dialect;
 use crate::edge::extract::bad_query;
-use crate::edge::json;
 use crate::edge::problem::Problem;
 
 /// What a route answers.
@@ -36,6 +36,9 @@ pub(crate) struct Words;
 pub(crate) type Trouble = dialect::Trouble<Words>;
 
 impl Dialect for Words {
+    /// Clients leave the body out where every field is optional.
+    const EMPTY_BODY: &'static [u8] = b"{}";
+
     fn answer(problem: Problem) -> Response {
         let (status, code) = match problem.0.status {
             _ if problem.0.code == NOT_IMPLEMENTED => (StatusCode::NOT_IMPLEMENTED, NOT_IMPLEMENTED),
@@ -76,20 +79,8 @@ impl IntoResponses for Trouble {
     }
 }
 
-/// A call with a body of one shape; none is an empty one.
-pub(crate) struct Told<T>(pub(super) Call, pub(super) T);
-
-impl<T: DeserializeOwned> FromRequest<RunsState> for Told<T> {
-    type Rejection = Trouble;
-
-    async fn from_request(request: Request, edge: &RunsState) -> Result<Self, Trouble> {
-        let (mut parts, body) = request.into_parts();
-        let call = Call::from_request_parts(&mut parts, edge).await?;
-        let bytes = call.body(&parts.headers, body, edge.config.body_bytes_max).await?;
-        let told = json::read(if bytes.is_empty() { b"{}" } else { &bytes })?;
-        Ok(Self(call, told))
-    }
-}
+/// The call and its body; a body that cannot be read is a [`Trouble`].
+pub(super) type Body<T> = body::Body<T, Trouble>;
 
 /// A call with a query of one shape.
 pub(crate) struct Queried<T>(pub(super) Call, pub(super) T);

@@ -10,7 +10,7 @@ use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, Timestamp, wire};
 
 use super::list::{is_seen, limit, page};
-use super::{Answer, Queried, Tag, Told, Trouble, Whole, bad, exists, filter, ids, not_found, render};
+use super::{Answer, Body, Queried, Tag, Trouble, Whole, bad, exists, filter, ids, not_found, render};
 use crate::apis::runs::tasks::short;
 use crate::edge::call::Call;
 use crate::edge::state::GatewayState;
@@ -66,7 +66,10 @@ fn called(edge: &GatewayState, name: &str) -> Option<String> {
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/create", tag = "mlflow", operation_id = "mlflow_create_experiment",
     request_body(content = serde_json::Value, description = "`name`, `artifact_location`, `tags`"),
     responses((status = 200, description = "`experiment_id`", body = serde_json::Value), Trouble))]
-pub(crate) async fn create(State(edge): State<GatewayState>, Told(call, new): Told<New>) -> Answer {
+pub(crate) async fn create(
+    State(edge): State<GatewayState>,
+    Body { call, json: new, .. }: Body<New>,
+) -> Answer {
     if new.name.is_empty() {
         return Err(bad("name", "name must not be empty"));
     }
@@ -145,7 +148,10 @@ async fn describe(edge: &GatewayState, call: &Call, experiment: &str, describe: 
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/update", tag = "mlflow", operation_id = "mlflow_update_experiment",
     request_body(content = serde_json::Value, description = "`experiment_id` and `new_name`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn update(State(edge): State<GatewayState>, Told(call, changed): Told<Changed>) -> Answer {
+pub(crate) async fn update(
+    State(edge): State<GatewayState>,
+    Body { call, json: changed, .. }: Body<Changed>,
+) -> Answer {
     let title = changed.new_name.filter(|name| !name.is_empty());
     let Some(title) = title else { return Err(bad("new_name", "new_name must not be empty")) };
     if called(&edge, &title).is_some_and(|flow| flow != ids::flow(&changed.experiment_id)) {
@@ -159,7 +165,10 @@ pub(crate) async fn update(State(edge): State<GatewayState>, Told(call, changed)
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/delete", tag = "mlflow", operation_id = "mlflow_delete_experiment",
     request_body(content = serde_json::Value, description = "`experiment_id`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn delete(State(edge): State<GatewayState>, Told(call, changed): Told<Changed>) -> Answer {
+pub(crate) async fn delete(
+    State(edge): State<GatewayState>,
+    Body { call, json: changed, .. }: Body<Changed>,
+) -> Answer {
     let aside = DescribeFlow { deleted: Some(true), ..DescribeFlow::default() };
     describe(&edge, &call, &changed.experiment_id, aside).await
 }
@@ -168,7 +177,10 @@ pub(crate) async fn delete(State(edge): State<GatewayState>, Told(call, changed)
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/restore", tag = "mlflow", operation_id = "mlflow_restore_experiment",
     request_body(content = serde_json::Value, description = "`experiment_id`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn restore(State(edge): State<GatewayState>, Told(call, changed): Told<Changed>) -> Answer {
+pub(crate) async fn restore(
+    State(edge): State<GatewayState>,
+    Body { call, json: changed, .. }: Body<Changed>,
+) -> Answer {
     let back = DescribeFlow { deleted: Some(false), ..DescribeFlow::default() };
     describe(&edge, &call, &changed.experiment_id, back).await
 }
@@ -177,7 +189,10 @@ pub(crate) async fn restore(State(edge): State<GatewayState>, Told(call, changed
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/set-experiment-tag", tag = "mlflow", operation_id = "mlflow_set_experiment_tag",
     request_body(content = serde_json::Value, description = "`experiment_id`, `key`, `value`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn set_tag(State(edge): State<GatewayState>, Told(call, changed): Told<Changed>) -> Answer {
+pub(crate) async fn set_tag(
+    State(edge): State<GatewayState>,
+    Body { call, json: changed, .. }: Body<Changed>,
+) -> Answer {
     let Some(key) = changed.key else { return Err(bad("key", "key must not be empty")) };
     let said = DescribeFlow { notes: [(key, changed.value)].into(), ..DescribeFlow::default() };
     describe(&edge, &call, &changed.experiment_id, said).await
@@ -189,7 +204,7 @@ pub(crate) async fn set_tag(State(edge): State<GatewayState>, Told(call, changed
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn delete_tag(
     State(edge): State<GatewayState>,
-    Told(call, changed): Told<Changed>,
+    Body { call, json: changed, .. }: Body<Changed>,
 ) -> Answer {
     let Some(key) = changed.key else { return Err(bad("key", "key must not be empty")) };
     ensure(&edge, &call, &changed.experiment_id).await?;
@@ -213,7 +228,10 @@ pub(crate) struct Search {
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/search", tag = "mlflow", operation_id = "mlflow_search_experiments",
     request_body(content = serde_json::Value, description = "`filter`, `order_by`, `view_type`, `max_results`, `page_token`"),
     responses((status = 200, description = "`experiments` and `next_page_token`", body = serde_json::Value), Trouble))]
-pub(crate) async fn search(State(edge): State<GatewayState>, Told(call, search): Told<Search>) -> Answer {
+pub(crate) async fn search(
+    State(edge): State<GatewayState>,
+    Body { call, json: search, .. }: Body<Search>,
+) -> Answer {
     searched(&edge, &call, search).await
 }
 

@@ -20,4 +20,4 @@ pub(crate) mod versions;
 
 pub(crate) use routes::routes;
 
-use edge::{Answer, Queried, Tag, Told, Trouble, Whole, bad, exists, not_found};
+use edge::{Answer, Body, Queried, Tag, Trouble, Whole, bad, exists, not_found};

@@ -11,7 +11,7 @@ use troupe_actors::metadata::registered_models::{
 use troupe_actors::models::{GetModel, Model, Promote, Stage};
 
 use super::list::{limit, page};
-use super::{Answer, Queried, Tag, Told, Trouble, Whole, bad, exists, filter, not_found, render};
+use super::{Answer, Body, Queried, Tag, Trouble, Whole, bad, exists, filter, not_found, render};
 use crate::apis::runs::tasks::short;
 use crate::edge::call::Call;
 use crate::edge::state::GatewayState;
@@ -68,7 +68,10 @@ async fn shown(edge: &GatewayState, call: &Call, name: &str) -> Answer {
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/create", tag = "mlflow", operation_id = "mlflow_create_model",
     request_body(content = serde_json::Value, description = "`name`, `description`, `tags`"),
     responses((status = 200, description = "`registered_model`", body = serde_json::Value), Trouble))]
-pub(crate) async fn create(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn create(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     if asked.name.is_empty() {
         return Err(bad("name", "name must not be empty"));
     }
@@ -112,7 +115,10 @@ async fn describe(edge: &GatewayState, call: &Call, name: &str, told: DescribeMo
 #[utoipa::path(patch, path = "/api/2.0/mlflow/registered-models/update", tag = "mlflow", operation_id = "mlflow_update_model",
     request_body(content = serde_json::Value, description = "`name`, `description`"),
     responses((status = 200, description = "`registered_model`", body = serde_json::Value), Trouble))]
-pub(crate) async fn update(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn update(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     let told = DescribeModel { description: asked.description, ..DescribeModel::default() };
     describe(&edge, &call, &asked.name, told).await?;
     shown(&edge, &call, &asked.name).await
@@ -122,7 +128,10 @@ pub(crate) async fn update(State(edge): State<GatewayState>, Told(call, asked): 
 #[utoipa::path(delete, path = "/api/2.0/mlflow/registered-models/delete", tag = "mlflow", operation_id = "mlflow_delete_model",
     request_body(content = serde_json::Value, description = "`name`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn delete(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn delete(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     let told = DescribeModel { deleted: Some(true), ..DescribeModel::default() };
     describe(&edge, &call, &asked.name, told).await?;
     Ok(Json(json!({})))
@@ -132,7 +141,10 @@ pub(crate) async fn delete(State(edge): State<GatewayState>, Told(call, asked): 
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/set-tag", tag = "mlflow", operation_id = "mlflow_set_model_tag",
     request_body(content = serde_json::Value, description = "`name`, `key`, `value`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn set_tag(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn set_tag(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     let told = DescribeModel { tags: [(asked.key, asked.value)].into(), ..DescribeModel::default() };
     describe(&edge, &call, &asked.name, told).await?;
     Ok(Json(json!({})))
@@ -142,7 +154,10 @@ pub(crate) async fn set_tag(State(edge): State<GatewayState>, Told(call, asked):
 #[utoipa::path(delete, path = "/api/2.0/mlflow/registered-models/delete-tag", tag = "mlflow", operation_id = "mlflow_delete_model_tag",
     request_body(content = serde_json::Value, description = "`name`, `key`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn delete_tag(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn delete_tag(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     let told = DescribeModel { drop: vec![asked.key], ..DescribeModel::default() };
     describe(&edge, &call, &asked.name, told).await?;
     Ok(Json(json!({})))
@@ -152,7 +167,10 @@ pub(crate) async fn delete_tag(State(edge): State<GatewayState>, Told(call, aske
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/alias", tag = "mlflow", operation_id = "mlflow_set_alias",
     request_body(content = serde_json::Value, description = "`name`, `alias`, `version`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn set_alias(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn set_alias(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     let version = asked.version.parse().map_err(|_| bad("version", "version must be a number from 1"))?;
     if served(&edge, &asked.name).is_some() {
         let to = match asked.alias.as_str() {
@@ -188,7 +206,10 @@ pub(super) async fn promote(
 #[utoipa::path(delete, path = "/api/2.0/mlflow/registered-models/alias", tag = "mlflow", operation_id = "mlflow_delete_alias",
     request_body(content = serde_json::Value, description = "`name`, `alias`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn delete_alias(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn delete_alias(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     if served(&edge, &asked.name).is_some() {
         return Err(bad("alias", "the cluster serves this model: promote another version instead"));
     }

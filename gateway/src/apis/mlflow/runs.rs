@@ -10,7 +10,7 @@ use troupe_actors::metadata::runs::{DropNote, Finish, Log, Point, Run, Status, V
 use troupe_runtime::Timestamp;
 
 use super::list::{no_token, token};
-use super::{Answer, Queried, Tag, Told, Trouble, Whole, bad, experiments, ids, render};
+use super::{Answer, Body, Queried, Tag, Trouble, Whole, bad, experiments, ids, render};
 use crate::apis::runs::config::millis;
 use crate::apis::runs::state::RunsState;
 use crate::apis::runs::{asks, tasks};
@@ -41,7 +41,7 @@ pub(super) async fn shown(edge: &RunsState, call: &Call, id: &str) -> Result<Val
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/create", tag = "mlflow", operation_id = "mlflow_create_run",
     request_body(content = serde_json::Value, description = "`experiment_id`, `run_name`, `user_id`, `tags`"),
     responses((status = 200, description = "the run", body = serde_json::Value), Trouble))]
-pub(crate) async fn create(State(edge): State<RunsState>, Told(call, new): Told<New>) -> Answer {
+pub(crate) async fn create(State(edge): State<RunsState>, Body { call, json: new, .. }: Body<New>) -> Answer {
     let experiment = new.experiment_id.unwrap_or_else(|| ids::experiment(ids::DEFAULT).to_owned());
     let view = experiments::ensure(&edge, &call, &experiment).await?;
     if view.deleted {
@@ -101,7 +101,10 @@ pub(crate) struct Update {
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/update", tag = "mlflow", operation_id = "mlflow_update_run",
     request_body(content = serde_json::Value, description = "`run_id`, `status`, `end_time`, `run_name`"),
     responses((status = 200, description = "`run_info`", body = serde_json::Value), Trouble))]
-pub(crate) async fn update(State(edge): State<RunsState>, Told(call, update): Told<Update>) -> Answer {
+pub(crate) async fn update(
+    State(edge): State<RunsState>,
+    Body { call, json: update, .. }: Body<Update>,
+) -> Answer {
     let id = update.which.id()?;
     let status = match update.status.as_deref() {
         None => None,
@@ -133,7 +136,10 @@ async fn aside(edge: &RunsState, call: &Call, which: Which, deleted: bool) -> An
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/delete", tag = "mlflow", operation_id = "mlflow_delete_run",
     request_body(content = serde_json::Value, description = "`run_id`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn delete(State(edge): State<RunsState>, Told(call, which): Told<Which>) -> Answer {
+pub(crate) async fn delete(
+    State(edge): State<RunsState>,
+    Body { call, json: which, .. }: Body<Which>,
+) -> Answer {
     aside(&edge, &call, which, true).await
 }
 
@@ -141,7 +147,10 @@ pub(crate) async fn delete(State(edge): State<RunsState>, Told(call, which): Tol
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/restore", tag = "mlflow", operation_id = "mlflow_restore_run",
     request_body(content = serde_json::Value, description = "`run_id`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn restore(State(edge): State<RunsState>, Told(call, which): Told<Which>) -> Answer {
+pub(crate) async fn restore(
+    State(edge): State<RunsState>,
+    Body { call, json: which, .. }: Body<Which>,
+) -> Answer {
     aside(&edge, &call, which, false).await
 }
 
@@ -203,7 +212,10 @@ async fn log(edge: &RunsState, call: &Call, which: Which, mut log: Log) -> Answe
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/log-batch", tag = "mlflow", operation_id = "mlflow_log_batch",
     request_body(content = serde_json::Value, description = "`run_id`, `metrics`, `params`, `tags`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn log_batch(State(edge): State<RunsState>, Told(call, batch): Told<Batch>) -> Answer {
+pub(crate) async fn log_batch(
+    State(edge): State<RunsState>,
+    Body { call, json: batch, .. }: Body<Batch>,
+) -> Answer {
     let metrics = batch.metrics.into_iter().map(Figure::point).collect::<Result<_, _>>()?;
     let all = Log { metrics, params: named(batch.params), notes: named(batch.tags) };
     log(&edge, &call, batch.which, all).await
@@ -222,7 +234,10 @@ pub(crate) struct LogMetric {
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/log-metric", tag = "mlflow", operation_id = "mlflow_log_metric",
     request_body(content = serde_json::Value, description = "`run_id`, `key`, `value`, `timestamp`, `step`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn log_metric(State(edge): State<RunsState>, Told(call, asked): Told<LogMetric>) -> Answer {
+pub(crate) async fn log_metric(
+    State(edge): State<RunsState>,
+    Body { call, json: asked, .. }: Body<LogMetric>,
+) -> Answer {
     let one = Log { metrics: vec![asked.figure.point()?], ..Log::default() };
     log(&edge, &call, asked.which, one).await
 }
@@ -241,7 +256,10 @@ pub(crate) struct Say {
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/log-parameter", tag = "mlflow", operation_id = "mlflow_log_parameter",
     request_body(content = serde_json::Value, description = "`run_id`, `key`, `value`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn log_parameter(State(edge): State<RunsState>, Told(call, asked): Told<Say>) -> Answer {
+pub(crate) async fn log_parameter(
+    State(edge): State<RunsState>,
+    Body { call, json: asked, .. }: Body<Say>,
+) -> Answer {
     log(&edge, &call, asked.which, Log { params: named(vec![asked.tag]), ..Log::default() }).await
 }
 
@@ -249,7 +267,10 @@ pub(crate) async fn log_parameter(State(edge): State<RunsState>, Told(call, aske
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/set-tag", tag = "mlflow", operation_id = "mlflow_set_tag",
     request_body(content = serde_json::Value, description = "`run_id`, `key`, `value`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn set_tag(State(edge): State<RunsState>, Told(call, asked): Told<Say>) -> Answer {
+pub(crate) async fn set_tag(
+    State(edge): State<RunsState>,
+    Body { call, json: asked, .. }: Body<Say>,
+) -> Answer {
     log(&edge, &call, asked.which, Log { notes: named(vec![asked.tag]), ..Log::default() }).await
 }
 
@@ -257,7 +278,10 @@ pub(crate) async fn set_tag(State(edge): State<RunsState>, Told(call, asked): To
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/delete-tag", tag = "mlflow", operation_id = "mlflow_delete_tag",
     request_body(content = serde_json::Value, description = "`run_id`, `key`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn delete_tag(State(edge): State<RunsState>, Told(call, asked): Told<Say>) -> Answer {
+pub(crate) async fn delete_tag(
+    State(edge): State<RunsState>,
+    Body { call, json: asked, .. }: Body<Say>,
+) -> Answer {
     let key = ids::key(&asked.which.id()?)?;
     tell::<Run, DropNote>(&edge.router, &key, &DropNote { key: asked.tag.key }, call.left()?).await?;
     Ok(Json(json!({})))

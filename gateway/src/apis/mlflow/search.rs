@@ -15,7 +15,7 @@ use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, wire};
 
 use super::list::{is_seen, limit, no_token, page, token};
-use super::{Answer, Told, Trouble, Whole, bad, experiments, filter, ids, render};
+use super::{Answer, Body, Trouble, Whole, bad, experiments, filter, ids, render};
 use crate::edge::call::Call;
 use crate::edge::state::GatewayState;
 use troupe_runtime::routing::ask;
@@ -139,7 +139,10 @@ fn understood(text: &str, flows: usize) -> Result<Vec<Option<u64>>, Trouble> {
 #[utoipa::path(post, path = "/api/2.0/mlflow/runs/search", tag = "mlflow", operation_id = "mlflow_search_runs",
     request_body(content = serde_json::Value, description = "`experiment_ids`, `filter`, `order_by`, `run_view_type`, `max_results`, `page_token`"),
     responses((status = 200, description = "`runs` and `next_page_token`", body = serde_json::Value), Trouble))]
-pub(crate) async fn search(State(edge): State<GatewayState>, Told(call, search): Told<Search>) -> Answer {
+pub(crate) async fn search(
+    State(edge): State<GatewayState>,
+    Body { call, json: search, .. }: Body<Search>,
+) -> Answer {
     if search.experiment_ids.len() > EXPERIMENTS_MAX {
         return Err(bad("experiment_ids", format!("experiment_ids must be at most {EXPERIMENTS_MAX}")));
     }

@@ -9,7 +9,7 @@ use troupe_actors::models::Stage;
 
 use super::models::{Found, find, promote, served};
 use super::versions::{number, shown};
-use super::{Answer, Queried, Told, Trouble, Whole, bad, render};
+use super::{Answer, Body, Queried, Trouble, Whole, bad, render};
 use crate::edge::call::Call;
 use crate::edge::state::GatewayState;
 use troupe_runtime::routing::tell;
@@ -31,7 +31,7 @@ pub(crate) struct Transition {
     responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
 pub(crate) async fn transition(
     State(edge): State<GatewayState>,
-    Told(call, asked): Told<Transition>,
+    Body { call, json: asked, .. }: Body<Transition>,
 ) -> Answer {
     let version = number(asked.version.as_ref())?;
     if served(&edge, &asked.name).is_some() {
@@ -64,7 +64,10 @@ pub(crate) struct Latest {
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/get-latest-versions", tag = "mlflow", operation_id = "mlflow_latest_versions",
     request_body(content = serde_json::Value, description = "`name`, `stages`"),
     responses((status = 200, description = "`model_versions`", body = serde_json::Value), Trouble))]
-pub(crate) async fn latest(State(edge): State<GatewayState>, Told(call, asked): Told<Latest>) -> Answer {
+pub(crate) async fn latest(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Latest>,
+) -> Answer {
     newest(&edge, &call, &asked).await
 }
 

@@ -8,7 +8,7 @@ use troupe_actors::metadata::registered_models::{AddVersion, DescribeVersion, Re
 
 use super::list::{limit, page};
 use super::models::{Found, Search, all, find, served};
-use super::{Answer, Queried, Tag, Told, Trouble, Whole, bad, filter, ids, not_found, render};
+use super::{Answer, Body, Queried, Tag, Trouble, Whole, bad, filter, ids, not_found, render};
 use crate::apis::runs::asks;
 use crate::apis::runs::tasks::short;
 use crate::edge::call::Call;
@@ -55,7 +55,10 @@ pub(super) async fn shown(
 #[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/create", tag = "mlflow", operation_id = "mlflow_create_version",
     request_body(content = serde_json::Value, description = "`name`, `source`, `run_id`, `description`, `tags`"),
     responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
-pub(crate) async fn create(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn create(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     if asked.name.is_empty() {
         return Err(bad("name", "name must not be empty"));
     }
@@ -137,7 +140,10 @@ async fn describe(
 #[utoipa::path(patch, path = "/api/2.0/mlflow/model-versions/update", tag = "mlflow", operation_id = "mlflow_update_version",
     request_body(content = serde_json::Value, description = "`name`, `version`, `description`"),
     responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
-pub(crate) async fn update(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn update(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     let told = DescribeVersion { description: asked.description, ..DescribeVersion::default() };
     let version = describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
     Ok(Json(json!({ "model_version": shown(&edge, &call, &asked.name, version).await? })))
@@ -147,7 +153,10 @@ pub(crate) async fn update(State(edge): State<GatewayState>, Told(call, asked): 
 #[utoipa::path(delete, path = "/api/2.0/mlflow/model-versions/delete", tag = "mlflow", operation_id = "mlflow_delete_version",
     request_body(content = serde_json::Value, description = "`name`, `version`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn delete(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn delete(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     let told = DescribeVersion { delete: true, ..DescribeVersion::default() };
     describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
     Ok(Json(json!({})))
@@ -157,7 +166,10 @@ pub(crate) async fn delete(State(edge): State<GatewayState>, Told(call, asked): 
 #[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/set-tag", tag = "mlflow", operation_id = "mlflow_set_version_tag",
     request_body(content = serde_json::Value, description = "`name`, `version`, `key`, `value`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn set_tag(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn set_tag(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     let told = DescribeVersion { tags: [(asked.key, asked.value)].into(), ..DescribeVersion::default() };
     describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
     Ok(Json(json!({})))
@@ -167,7 +179,10 @@ pub(crate) async fn set_tag(State(edge): State<GatewayState>, Told(call, asked):
 #[utoipa::path(delete, path = "/api/2.0/mlflow/model-versions/delete-tag", tag = "mlflow", operation_id = "mlflow_delete_version_tag",
     request_body(content = serde_json::Value, description = "`name`, `version`, `key`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
-pub(crate) async fn delete_tag(State(edge): State<GatewayState>, Told(call, asked): Told<Asked>) -> Answer {
+pub(crate) async fn delete_tag(
+    State(edge): State<GatewayState>,
+    Body { call, json: asked, .. }: Body<Asked>,
+) -> Answer {
     let told = DescribeVersion { drop: vec![asked.key], ..DescribeVersion::default() };
     describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
     Ok(Json(json!({})))

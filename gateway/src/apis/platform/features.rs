@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use troupe_actors::feature_store::catalog::{Catalog, EntityKey, GroupSpec};
@@ -19,8 +18,8 @@ use utoipa::ToSchema;
 use super::state::PlatformState;
 use crate::apis::platform::events::{ID_BYTES_MAX, is_id};
 use crate::edge::asks::query;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
-use crate::edge::json;
 use crate::edge::problem::{Problem, ProblemBody};
 
 /// What is looked up.
@@ -90,11 +89,8 @@ struct Wanted {
 pub(crate) async fn lookup(
     State(edge): State<PlatformState>,
     call: Call,
-    headers: HeaderMap,
-    body: Body,
+    Body { json: lookup, .. }: Body<Lookup>,
 ) -> Result<Json<Columns>, Problem> {
-    let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
-    let lookup: Lookup = json::read(&body)?;
     within("features", lookup.features.len(), edge.config.lookup_features_max)?;
     within("entities", lookup.entities.len(), edge.config.lookup_entities_max)?;
     let wanted = by_group(&edge, &lookup.features)?;

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use troupe_actors::metadata::lineage::{GetLineage, Lineage, LineageView, Link, Relate, check_node};
@@ -15,7 +13,7 @@ use troupe_runtime::{AskError, Entity as _, wire};
 use crate::apis::runs::tasks;
 use crate::apis::runs::tasks::With;
 use crate::edge::asks::query;
-use crate::edge::body::body;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
 use crate::edge::problem::{Problem, ProblemBody};
@@ -36,7 +34,7 @@ const WITH: With = With { records: false, artifacts: true };
 /// An edge that a client knows of.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Told {
+pub(crate) struct Told {
     from: String,
     to: String,
     #[serde(default)]
@@ -51,10 +49,8 @@ struct Told {
 pub(crate) async fn relate(
     State(edge): State<GatewayState>,
     call: Call,
-    headers: HeaderMap,
-    raw: Body,
+    Body { json: told, .. }: Body<Told>,
 ) -> Result<Json<Value>, Problem> {
-    let told: Told = body(&edge, &call, &headers, raw).await?;
     check_node("from", &told.from).map_err(AskError::Refused)?;
     let relate = Relate { to: told.to, how: told.how };
     tell::<Lineage, Relate>(&edge.router, &told.from, &relate, call.left()?).await?;

@@ -1,23 +1,15 @@
 //! Messages that draw a number.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-
 use troupe_actors::metadata::flows::{Flow, StartRun, Started};
 use troupe_actors::metadata::runs::{Begin, NewTask, Run, TaskMade, run_key};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Command, Entity, wire};
 
 use crate::edge::call::Call;
+use crate::edge::fresh::random_key;
 use crate::edge::problem::Problem;
 use crate::edge::state::GatewayState;
 use troupe_runtime::routing::tell;
-
-/// A number that no other request has.
-fn drawn() -> u128 {
-    // The hasher's keys are drawn from the system for each process, and differ for each state.
-    let half = || u128::from(RandomState::new().build_hasher().finish());
-    half() << 64 | half()
-}
 
 /// Tells an entity a command under the request's idempotency key, or one of its own: what is sent again after an outcome
 /// that is not known is decided once.
@@ -28,7 +20,7 @@ pub(crate) async fn tell_once<E: Entity, C: Command>(
     command: &C,
 ) -> Result<C::Reply, AskError> {
     let to = Address::parse_parts(E::KIND, key).map_err(|error| AskError::BadKey(error.to_string()))?;
-    let once = call.key_for(E::KIND, key, C::VERB).unwrap_or_else(drawn);
+    let once = call.key_for(E::KIND, key, C::VERB).unwrap_or_else(random_key);
     let ask = AskOne { to, verb: C::VERB.to_owned(), body: wire::encode(command), key: Some(once) };
     let within = call.left().map_err(|_| AskError::Expired)?;
     wire::decode(&edge.router.ask_raw(ask, within).await?).map_err(AskError::Fault)

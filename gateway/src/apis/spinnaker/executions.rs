@@ -1,7 +1,6 @@
 //! Executions of pipelines: looked at, cancelled, paused, judged, tried again.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use troupe_actors::delivery::executions::{
 use troupe_runtime::{AskError, Command, Decide};
 
 use super::{named, render, user, viewed};
-use crate::edge::body::body;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
 use crate::edge::problem::{Problem, ProblemBody};
@@ -172,7 +171,7 @@ pub(crate) async fn restart(
 /// A judgment; what else Spinnaker's clients send along is left alone.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Judgment {
+pub(crate) struct Judgment {
     judgment_status: String,
     #[serde(default)]
     judgment_input: String,
@@ -191,9 +190,8 @@ pub(crate) async fn judge(
     call: Call,
     Path((id, stage)): Path<(String, String)>,
     headers: HeaderMap,
-    raw: Body,
+    Body { json: given, .. }: Body<Judgment>,
 ) -> Result<Json<Value>, Problem> {
-    let given: Judgment = body(&edge, &call, &headers, raw).await?;
     let by = user(&headers);
     let judge = Judge { stage, judgment: given.judgment_status, option: given.judgment_input, by };
     told(&edge, &call, &id, &judge).await

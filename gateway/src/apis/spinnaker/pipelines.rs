@@ -1,7 +1,6 @@
 //! Pipelines: written, checked, listed, started.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -11,9 +10,10 @@ use troupe_actors::delivery::executions::checked;
 use troupe_actors::delivery::pipelines::{DeletePipeline, Pipeline, PutPipeline, StartPipeline};
 
 use super::{named, render, unknown, user, viewed};
-use crate::edge::body::{body, fresh_id};
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
+use crate::edge::fresh::fresh_id;
 use crate::edge::invalid::invalid;
 use crate::edge::problem::{Problem, ProblemBody};
 use crate::edge::state::GatewayState;
@@ -36,9 +36,8 @@ pub(crate) async fn put(
     State(edge): State<GatewayState>,
     call: Call,
     headers: HeaderMap,
-    raw: Body,
+    Body { json: definition, .. }: Body<Value>,
 ) -> Result<Json<Value>, Problem> {
-    let definition: Value = body(&edge, &call, &headers, raw).await?;
     let name = match checked(&definition) {
         Ok(definition) => definition.name,
         Err(problems) => return Err(invalid(&problems)),
@@ -53,13 +52,7 @@ pub(crate) async fn put(
     request_body(content = serde_json::Value, description = "Spinnaker's pipeline"),
     responses((status = 200, description = "`valid`, and every problem with its path", body = serde_json::Value),
         (status = "default", description = "no JSON", body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn validate(
-    State(edge): State<GatewayState>,
-    call: Call,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Json<Value>, Problem> {
-    let definition: Value = body(&edge, &call, &headers, raw).await?;
+pub(crate) async fn validate(Body { json: definition, .. }: Body<Value>) -> Result<Json<Value>, Problem> {
     let problems = checked(&definition).err().unwrap_or_default();
     let said: Vec<Value> =
         problems.iter().map(|problem| json!({ "path": problem.path, "why": problem.why })).collect();
@@ -160,7 +153,7 @@ pub(crate) async fn start(
     call: Call,
     Path((application, name)): Path<(String, String)>,
     headers: HeaderMap,
-    raw: Body,
+    raw: axum::body::Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let bytes = call.body(&headers, raw, edge.config.body_bytes_max).await?;
     let given: Trigger = if bytes.is_empty() { Trigger::default() } else { crate::edge::json::read(&bytes)? };

@@ -3,23 +3,24 @@
 //!
 //! The SDKs' base URL is this edge with `/api`.
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use troupe_actors::NamedFields;
 use troupe_actors::experimentation::clients::{Clients, Register, Report};
 use troupe_actors::experimentation::flags;
-use troupe_runtime::{Address, Command, wire};
+use troupe_flags::unleash::metrics::{MetricsPost, Registration};
+use troupe_runtime::Command;
 
+use crate::edge::asks;
+use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::etag::tagged;
-use crate::edge::json;
 use crate::edge::problem::{Problem, ProblemBody};
 use crate::edge::state::GatewayState;
 
-/// The entity that knows the clients of this door.
-const DOOR: &str = "unleash";
+/// The key of the entity that keeps the clients of this API.
+const CLIENTS: &str = "unleash";
 
 /// All flags of Unleash's clients, as they evaluate them.
 #[utoipa::path(get, path = "/api/client/features", tag = "flags", operation_id = "unleash_features",
@@ -43,11 +44,9 @@ pub(crate) async fn features(State(edge): State<GatewayState>, headers: HeaderMa
 pub(crate) async fn register(
     State(edge): State<GatewayState>,
     call: Call,
-    headers: HeaderMap,
-    body: Body,
+    Body { json: registration, .. }: Body<Registration>,
 ) -> Result<StatusCode, Problem> {
-    let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
-    tell(&edge, &call, &Register(NamedFields(json::read(&body)?))).await
+    tell(&edge, &call, &Register(NamedFields(registration))).await
 }
 
 /// A client says how often flags were on for it.
@@ -60,20 +59,12 @@ pub(crate) async fn register(
 pub(crate) async fn metrics(
     State(edge): State<GatewayState>,
     call: Call,
-    headers: HeaderMap,
-    body: Body,
+    Body { json: report, .. }: Body<MetricsPost>,
 ) -> Result<StatusCode, Problem> {
-    let body = call.body(&headers, body, edge.config.body_bytes_max).await?;
-    tell(&edge, &call, &Report(NamedFields(json::read(&body)?))).await
+    tell(&edge, &call, &Report(NamedFields(report))).await
 }
 
 async fn tell<C: Command>(edge: &GatewayState, call: &Call, command: &C) -> Result<StatusCode, Problem> {
-    let ask = troupe_runtime::transport::AskOne {
-        to: Address::of::<Clients>(DOOR),
-        verb: C::VERB.to_owned(),
-        body: wire::encode(command),
-        key: None,
-    };
-    edge.router.ask_raw(ask, call.left()?).await?;
+    edge.router.ask_raw(asks::command::<Clients, C>(CLIENTS.to_owned(), command), call.left()?).await?;
     Ok(StatusCode::ACCEPTED)
 }
