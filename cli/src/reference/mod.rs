@@ -5,6 +5,7 @@ mod command_line;
 mod configuration;
 mod metrics;
 mod pages;
+mod refusals;
 mod verbs;
 
 pub(crate) use pages::{Arguments, write};
