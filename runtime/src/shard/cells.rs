@@ -89,7 +89,7 @@ impl Cells {
 
     /// The entity for a query. A query does not make an entity resident that was never written: the inner error is its
     /// blank state.
-    pub(super) fn look(
+    pub(super) fn read(
         &mut self,
         kind: &KindSpec,
         key: &str,

@@ -50,9 +50,8 @@ impl Entities {
                 }
                 // Its events are folded into the state already.
                 self.begin_again(kind, to, (draft, tail), sink);
-                let why = format!(
-                    "what it comes to takes {bytes} bytes, and an entry of the log has no room for that"
-                );
+                let why =
+                    format!("the decision takes {bytes} bytes, which an entry of the log has no room for");
                 let reply = Err(Refused::new("TOO_LARGE", why));
                 Ok(Decided { events: Vec::new(), effects: Vec::new(), timers: Vec::new(), reply })
             }
@@ -73,11 +72,11 @@ impl Entities {
         let seed = self.next_seed();
         let timers = Timers { set: self.meta.timers.of(to), ..Timers::default() };
         let ctx = Context { now: draft.batch.now, seed, key: &to.key, globals: &self.globals, timers };
-        let looked = match self.cells.look(kind, &to.key, seconds_of(draft.now)) {
-            Ok(looked) => looked,
+        let read = match self.cells.read(kind, &to.key, seconds_of(draft.now)) {
+            Ok(read) => read,
             Err(error) => return (Err(AskError::Fault(format!("{to} cannot be activated: {error}"))), 0),
         };
-        let (cell, changed): (&dyn Cell, u64) = match &looked {
+        let (cell, changed): (&dyn Cell, u64) = match &read {
             Ok(resident) => (resident.cell.as_ref(), resident.changed),
             Err(blank) => (blank.as_ref(), 0),
         };
@@ -85,7 +84,7 @@ impl Entities {
             Ok(Ok(answered)) => (answered.map_err(AskError::Refused), changed),
             Ok(Err(body)) => (Err(AskError::BadBody(body.to_string())), 0),
             Err(panic) => {
-                drop(looked);
+                drop(read);
                 (Err(self.fault(kind, to, panic.as_ref(), (draft, tail), sink)), 0)
             }
         }

@@ -157,8 +157,8 @@ impl Entities {
                 verb: timer.verb.clone(),
             })
             .collect();
-        let looked = self.cells.look(kind, &address.key, seconds_of(now)).map_err(AskError::Fault)?;
-        let cell = match &looked {
+        let read = self.cells.read(kind, &address.key, seconds_of(now)).map_err(AskError::Fault)?;
+        let cell = match &read {
             Ok(resident) => resident.cell.as_ref(),
             Err(blank) => blank.as_ref(),
         };

@@ -250,8 +250,8 @@ impl Mailbox {
     /// judged by the earlier value; an actor that is less quiescent now is woken for them.
     pub(super) fn set_quiescence(&self, quiescence: Quiescence) {
         let before = Quiescence::from_bits(self.quiescence.swap(quiescence.to_bits(), Ordering::AcqRel));
-        let woke_less = before == Quiescence::Leads && quiescence != Quiescence::Leads;
-        if woke_less && !self.lanes().system.is_empty() {
+        let wakes_more = before == Quiescence::Leads && quiescence != Quiescence::Leads;
+        if wakes_more && !self.lanes().system.is_empty() {
             self.wake();
         }
     }
