@@ -1,4 +1,4 @@
-//! Canary configs, kept where every node can read them.
+//! Canary configs, in the control group, so that every node reads them locally.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use troupe_statistics::canary::CanaryConfig;
 
 use crate::stored::NamedFields;
 
-/// Configs of a cluster.
+/// Most configs of a cluster.
 const CONFIGS_MAX: usize = 1_000;
 
 /// One config, keyed by its id.
@@ -21,9 +21,9 @@ pub struct StoredConfig {
 /// What happened to a config.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It was written.
+    /// Written, at this time.
     Put(Box<NamedFields<CanaryConfig>>, Timestamp),
-    /// It was deleted.
+    /// Deleted.
     Deleted,
 }
 
@@ -41,7 +41,7 @@ impl Command for PutConfig {
     const REPEATABLE: bool = true;
 }
 
-/// Deletes the config; canaries that run have their own copy.
+/// Deletes the config. Running canaries have their own copy.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct DeleteConfig {}
 
@@ -51,7 +51,7 @@ impl Command for DeleteConfig {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for the config.
+/// Reads the config.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetConfig {}
 
@@ -61,13 +61,13 @@ impl Query for GetConfig {
 }
 
 impl StoredConfig {
-    /// The config; none if it was never written or was deleted.
+    /// The config; `None` if it was never written or was deleted.
     #[must_use]
     pub fn config(&self) -> Option<&CanaryConfig> {
         self.config.as_ref().map(|config| &config.0)
     }
 
-    /// When it was last written.
+    /// Time of the last write.
     #[must_use]
     pub const fn updated(&self) -> Timestamp {
         self.updated
@@ -109,7 +109,7 @@ impl Decide<PutConfig> for StoredConfig {
         if self.config.is_none() && others >= CONFIGS_MAX {
             return Decision::refuse(Refused::new(
                 "TOO_MANY",
-                format!("{CONFIGS_MAX} configs are all there can be"),
+                format!("a cluster has {CONFIGS_MAX} configs at most: delete one first"),
             ));
         }
         if self.config.as_ref() == Some(&ask.config) {

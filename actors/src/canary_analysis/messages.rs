@@ -1,4 +1,4 @@
-//! What a canary can be told and asked.
+//! The commands and queries of a canary.
 
 use std::collections::BTreeMap;
 
@@ -11,21 +11,21 @@ use troupe_statistics::canary::{CanaryConfig, JudgeResult, Thresholds};
 
 use crate::stored::NamedFields;
 
-/// Starts the analysis; a second time with the same words changes nothing.
+/// Starts the analysis. A repeated start with equal content changes nothing.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartCanary {
-    /// Whose it is, for people.
+    /// The application, for display.
     #[serde(default)]
     pub application: String,
-    /// By what it is judged, whole: what becomes of the stored one does not matter to it.
+    /// A full copy of the config; later changes of a stored config have no effect.
     pub config: NamedFields<CanaryConfig>,
-    /// What makes it pass.
+    /// The scores to pass.
     pub thresholds: NamedFields<Thresholds>,
-    /// When to look; one look at what is brought to it if absent.
+    /// The schedule of looks; if absent, one look at the points that a caller brings.
     #[serde(default)]
     pub lifetime: Option<NamedFields<Lifetime>>,
-    /// Where points come from: what a node needs to bring them, as the request said it.
+    /// The source of the points, which a node needs to bring them: the scopes of the request.
     #[serde(default)]
     pub request: NamedFields<Value>,
 }
@@ -36,14 +36,14 @@ impl Command for StartCanary {
     const REPEATABLE: bool = true;
 }
 
-/// Starts the analysis on behalf of an entity, which is told its end by a [`CanaryEnded`], once. It is never refused: what
-/// cannot be judged ends at once, as `refused`.
+/// Starts the analysis for an entity, which gets the end once as a [`CanaryEnded`]. Never refused: an invalid analysis
+/// ends at once with the outcome `refused`.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartFor {
     /// The analysis.
     pub start: StartCanary,
-    /// Who is told.
+    /// The receiver of the end.
     pub notify: Notify,
 }
 
@@ -53,25 +53,25 @@ impl Command for StartFor {
     const REPEATABLE: bool = true;
 }
 
-/// Who is told of an end.
+/// The receiver of an end.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Notify {
-    /// Its kind decides [`CanaryEnded`].
+    /// The entity; its kind must decide [`CanaryEnded`].
     pub to: Address,
-    /// By which it knows its question.
+    /// The receiver's id of its request.
     pub id: String,
 }
 
-/// Tells whoever had it started how a canary ended.
+/// Reports the end of a canary to the entity that started it.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CanaryEnded {
-    /// The question's id.
+    /// The id of the request.
     pub id: String,
     /// The canary's key.
     pub canary: String,
-    /// Its end.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
@@ -81,27 +81,27 @@ impl Command for CanaryEnded {
     const REPEATABLE: bool = true;
 }
 
-/// The points of one metric on both sides, null where there is none.
+/// The points of one metric on both sides; null for a missing point.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pair {
     /// The metric's name in the config.
     pub name: String,
-    /// By which the pair is found.
+    /// The id of the pair.
     pub id: String,
-    /// What tells it from pairs of the same metric.
+    /// The tags that distinguish pairs of one metric.
     pub tags: BTreeMap<String, String>,
-    /// The baseline's.
+    /// The baseline's points.
     pub control: Vec<Option<f64>>,
-    /// The canary's.
+    /// The canary's points.
     pub experiment: Vec<Option<f64>>,
 }
 
-/// Brings the points of a look. A look that was judged is not judged again.
+/// Brings the points of a look. A look that was judged already returns its stored result.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JudgeLook {
-    /// Which, from 0.
+    /// The number of the look, from 0.
     #[serde(default)]
     pub look: u64,
     /// Its points.
@@ -117,21 +117,21 @@ impl Command for JudgeLook {
 /// The answer to [`JudgeLook`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Judged {
-    /// Whether this was judged now, and not before.
+    /// Whether this command judged the look; false for a repetition.
     pub fresh: bool,
-    /// What the look showed.
+    /// The result of the look.
     pub result: NamedFields<JudgeResult>,
-    /// What the whole has come to, if it ended.
+    /// The verdict, if the analysis has ended.
     pub verdict: Option<Verdict>,
 }
 
-/// Says that points of a look could not be had: it is asked for again until it is overdue.
+/// Reports that the points of a look could not be fetched. The canary becomes due again until the look is overdue.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GiveUp {
-    /// Which look.
+    /// The number of the look.
     pub look: u64,
-    /// Why, for people.
+    /// The reason, for display.
     pub why: String,
 }
 
@@ -141,11 +141,11 @@ impl Command for GiveUp {
     const REPEATABLE: bool = true;
 }
 
-/// Ends it without a verdict.
+/// Ends the analysis with the outcome `cancelled`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cancel {
-    /// Why, for people.
+    /// The reason, for display.
     #[serde(default)]
     pub why: String,
 }
@@ -156,7 +156,7 @@ impl Command for Cancel {
     const REPEATABLE: bool = true;
 }
 
-/// Looks at the clock; its own timer tells it.
+/// Ends the analysis with `no_data`, if it still runs; sent by its own timer.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Overdue {}
 
@@ -166,27 +166,27 @@ impl Command for Overdue {
     const REPEATABLE: bool = true;
 }
 
-/// What a whole analysis has come to.
+/// The end of an analysis.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Verdict {
-    /// When.
+    /// The time.
     pub at: Timestamp,
     /// `passed`, `failed`, `no_data`, `cancelled` or `refused`.
     pub outcome: String,
-    /// Whether the candidate may go on; only `passed` says so.
+    /// Whether the candidate may go on: true only for `passed`.
     pub passed: bool,
-    /// In a sentence.
+    /// The reason, in a sentence.
     pub words: String,
 }
 
-/// What a look showed of one metric, with points thinned for a picture.
+/// The result of one metric in a look, with points thinned for a chart.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct MetricView {
     /// The metric.
     pub name: String,
-    /// Its class, in Kayenta's words.
+    /// Kayenta's class.
     pub classification: String,
-    /// Why, for people.
+    /// The reason, for display.
     pub reason: String,
     /// The ratio of the means, canary over baseline.
     pub ratio: Option<f64>,
@@ -199,36 +199,36 @@ pub struct MetricView {
 /// One look.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct LookView {
-    /// When it was judged.
+    /// Time of the judgment.
     pub at: Timestamp,
-    /// What it judged; the whole of what was brought where there is no lifetime.
+    /// The judged window; `None` without a lifetime, where all points count.
     pub window: Option<NamedFields<Window>>,
     /// Its score, 0 to 100.
     pub score: f64,
-    /// All that the judge said.
+    /// The judge's full result.
     pub result: NamedFields<JudgeResult>,
-    /// By metric; of the newest look only.
+    /// The metrics, of the newest look only.
     pub metrics: Vec<MetricView>,
 }
 
-/// Asks for everything.
+/// Reads the whole analysis.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetCanary {}
 
 /// The answer to [`GetCanary`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct CanaryView {
-    /// How it was started; none if it never was.
+    /// The start command; `None` before the start.
     pub started: Option<StartCanary>,
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Oldest first.
+    /// The looks, oldest first.
     pub looks: Vec<LookView>,
     /// The window of the next look.
     pub next: Option<NamedFields<Window>>,
-    /// Why points of it could not be had.
+    /// The reason why its points could not be fetched.
     pub trouble: Option<String>,
-    /// What it has come to.
+    /// The verdict; `None` while it runs.
     pub verdict: Option<Verdict>,
 }
 

@@ -1,10 +1,10 @@
-//! Canaries: whether a candidate is as good as the baseline, look by look.
-//!
-//! A canary knows its config, its lifetime and what every look showed. It fetches nothing: it is listed with the time of
-//! its next look, a node brings the points, and a look counts once whoever brings it. If nobody can, it ends without a
-//! verdict rather than with a guess, and never stays running.
+//! Canary analyses: whether a candidate is as good as the baseline, judged look by look.
+//! A canary stores its config, its lifetime and the result of every look. It fetches no points: the directory lists it
+//! with the time of its next look, and any node brings the points. Each look counts once. If the points stay missing
+//! for [`GRACE_MS`], the analysis ends with `no_data`.
 
 mod config;
+mod judging;
 mod messages;
 mod notify;
 mod second;
@@ -14,9 +14,10 @@ mod tests;
 mod verbs;
 
 pub use config::{DeleteConfig, GetConfig, PutConfig, StoredConfig};
+pub use judging::check_pairs;
 pub use messages::{
     CanaryEnded, CanaryView, Cancel, GetCanary, GiveUp, JudgeLook, Judged, LookView, MetricView, Notify,
     Overdue, Pair, StartCanary, StartFor, Verdict,
 };
-pub use state::{Canary, Event, GRACE_MS, check_pairs};
+pub use state::{Canary, Event, GRACE_MS};
 pub use verbs::register;

@@ -1,4 +1,4 @@
-//! The second judge of a canary: what its watches have seen, as a result in Kayenta's form.
+//! The sequential judge of a canary, with its result in Kayenta's form.
 
 use std::sync::OnceLock;
 
@@ -10,17 +10,17 @@ use troupe_statistics::canary::{Direction, JudgeResult, MetricPair};
 
 use super::messages::StartCanary;
 
-/// The chance of a false alarm, over all metrics and looks.
+/// The probability of a false alarm over all metrics and looks.
 const ALPHA: f64 = 0.05;
 
-/// What a p-value of one metric at one look must come down to.
+/// The threshold for the p-value of one metric at one look.
 fn threshold(started: &StartCanary, counted: usize) -> f64 {
     let looks =
         started.lifetime.as_ref().filter(|life| life.0.lookback_ms > 0).map_or(1, |life| life.0.looks());
     ALPHA / counted.max(1) as f64 / looks as f64
 }
 
-/// Pairs below which not even a canary whose every point is the greater one could be told from the baseline.
+/// The least number of pairs that can reach the threshold, if every point of the canary is the greater one.
 fn least(threshold: f64) -> u64 {
     static REACHED: OnceLock<Vec<f64>> = OnceLock::new();
     let reached = REACHED.get_or_init(|| {
@@ -34,9 +34,9 @@ fn least(threshold: f64) -> u64 {
     reached.iter().take_while(|p| **p > threshold).count() as u64 + 1
 }
 
-/// Reads the window anew at every look: with a window that grows, its process is the same as if it had been told point by
-/// point; with one that slides, alpha is spent on each look alone. Returns whether any metric that counts had pairs enough
-/// to tell anything.
+/// Reads the whole window at every look. With a growing window, the result equals a point by point process; with a
+/// sliding one, alpha is split between the looks. Returns whether any metric that counts had enough pairs for a
+/// judgment.
 pub(super) fn judge(started: &StartCanary, pairs: &[MetricPair], result: &mut JudgeResult) -> bool {
     let threshold = threshold(started, result.results.iter().filter(|one| !one.muted).count());
     let least = least(threshold);
@@ -52,7 +52,7 @@ pub(super) fn judge(started: &StartCanary, pairs: &[MetricPair], result: &mut Ju
         enough |= evidence.pairs >= least && !one.muted;
         one.classification = class(&evidence, threshold, analysis.must_have_data);
         one.critical = analysis.critical && one.classification != Class::Pass;
-        one.classification_reason = Some(said(&evidence, threshold, least));
+        one.classification_reason = Some(reason(&evidence, threshold, least));
     }
     let counted: Vec<Counted<'_>> = (result.results.iter().filter(|one| !one.muted))
         .map(|one| Counted {
@@ -72,7 +72,7 @@ pub(super) fn judge(started: &StartCanary, pairs: &[MetricPair], result: &mut Ju
         .map(|one| format!("Canary Failed: {}: {}", one.name, one.reason.unwrap_or_default()));
     let (groups, mut whole) =
         score(&counted, &started.config.0.classifier.group_weights, started.thresholds.0);
-    // One metric that has moved is enough: the chance that any of them errs is what alpha bounds.
+    // One moved metric fails the canary: alpha bounds the probability that any metric errs.
     if failed.is_some() {
         (whole.score, whole.classification_reason) = (0.0, failed);
     } else if whole.classification_reason.is_none() {
@@ -99,7 +99,7 @@ fn class(evidence: &Evidence, threshold: f64, must_have_data: bool) -> Class {
     }
 }
 
-fn said(evidence: &Evidence, threshold: f64, least: u64) -> String {
+fn reason(evidence: &Evidence, threshold: f64, least: u64) -> String {
     if evidence.pairs == 0 {
         return "no pair of points".to_owned();
     }

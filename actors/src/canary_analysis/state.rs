@@ -1,37 +1,29 @@
-//! How a canary decides.
+//! The state of a canary, and its decisions.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::{Answer, Timer};
 use troupe_runtime::{Command, Context, Decide, Decision, Entity, Refused, Timestamp};
-use troupe_statistics::canary::classify::Class;
-use troupe_statistics::canary::judge::{AnalysisResult, SideMetadata};
+use troupe_statistics::canary::Thresholds;
 use troupe_statistics::canary::lifetime;
 use troupe_statistics::canary::lifetime::Window;
-use troupe_statistics::canary::sequential;
-use troupe_statistics::canary::{CanaryConfig, JudgeResult, MetricPair, Thresholds, judge};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::config::check;
+use super::judging::{judged, views};
 use super::messages::{
-    CanaryView, Cancel, GetCanary, GiveUp, JudgeLook, Judged, LookView, MetricView, Notify, Overdue, Pair,
+    CanaryEnded, CanaryView, Cancel, GetCanary, GiveUp, JudgeLook, Judged, LookView, Notify, Overdue,
     StartCanary, Verdict,
 };
-use super::second;
-use crate::coordination::directory::{Directory, Enlist, Entry};
+use crate::coordination::directory::{Directory, Entry, Upsert};
 use crate::stored::{NamedFields, OptionalTail};
 
-/// How long the points of a look may be missing before the canary ends without a verdict.
+/// How long the points of a look may be missing before the canary ends with `no_data`, in milliseconds.
 pub const GRACE_MS: u64 = 10 * 60_000;
-/// Between the end of a window and the first try to fetch it: points of its last minute still come.
+/// Milliseconds between the end of a window and its first fetch, for points of the last minute that still arrive.
 const SETTLE_MS: u64 = 2_000;
-/// Between tries.
+/// Milliseconds between tries to fetch points.
 const RETRY_MS: u64 = 15_000;
-const PAIRS_MAX: usize = 1_000;
-/// Values of one look, both sides of all metrics together.
-const POINTS_MAX: usize = 1_000_000;
-/// Points of a side that are kept for a picture.
-const DRAWN_MAX: usize = 120;
 const WHY_CHARS_MAX: usize = 400;
 const TIMER: &str = "overdue";
 
@@ -40,27 +32,27 @@ const TIMER: &str = "overdue";
 pub struct Canary {
     started: Option<StartCanary>,
     at: Timestamp,
-    /// For the page; also in what it was started with.
+    /// For display; a copy of those in `started`.
     thresholds: NamedFields<Thresholds>,
     looks: Vec<LookView>,
     trouble: Option<String>,
     verdict: Option<Verdict>,
-    /// Who is told of its end.
+    /// The receiver of its end.
     notify: OptionalTail<Option<Notify>>,
 }
 
 /// What happened to a canary.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It was started.
+    /// Started, at this time.
     Started(Box<StartCanary>, Timestamp),
     /// A look was judged.
     Looked(Box<LookView>),
-    /// Points could not be had.
+    /// Points could not be fetched, for this reason.
     Troubled(String),
-    /// It ended.
+    /// Ended.
     Ended(Verdict),
-    /// Somebody is to be told of its end.
+    /// A receiver of its end was added.
     Watched(Notify),
 }
 
@@ -71,7 +63,18 @@ impl Canary {
     }
 
     fn list<C: Command>(decision: Decision<Self, C>, entry: Entry) -> Decision<Self, C> {
-        decision.tell(Directory::of::<Self>(), &Enlist { entry })
+        decision.tell(Directory::of::<Self>(), &Upsert { entry })
+    }
+
+    /// Adds the effect that reports the end to the entity that started the canary.
+    pub(super) fn report<C: Command>(
+        decision: Decision<Self, C>,
+        to: &Notify,
+        key: &str,
+        verdict: Verdict,
+    ) -> Decision<Self, C> {
+        let ended = CanaryEnded { id: to.id.clone(), canary: key.to_owned(), verdict };
+        decision.tell(to.to.clone(), &ended)
     }
 
     fn entry(&self, key: &str, state: &str, due: Option<Timestamp>) -> Entry {
@@ -92,7 +95,7 @@ impl Canary {
             Verdict { at: ctx.now, outcome: outcome.to_owned(), passed: outcome == "passed", words };
         let entry = self.entry(ctx.key, outcome, None);
         let decision = match &self.notify.0 {
-            Some(notify) => notify.tell(decision, ctx.key, verdict.clone()),
+            Some(notify) => Self::report(decision, notify, ctx.key, verdict.clone()),
             None => decision,
         };
         Self::list(decision.and(Event::Ended(verdict)).cancel_timer(TIMER), entry)
@@ -119,98 +122,6 @@ impl Canary {
             (Some(started), None) => Ok(started),
         }
     }
-
-    /// What the judge says of pairs that were brought, those that should be there and are not among them without points;
-    /// and why nothing could be judged, if nothing could.
-    fn judged(
-        &self,
-        started: &StartCanary,
-        pairs: &[Pair],
-        seed: u64,
-    ) -> Result<(JudgeResult, Option<String>), Refused> {
-        let config = &started.config.0;
-        check_pairs(config, pairs)?;
-        let side = |points: &[Option<f64>]| points.iter().map(|point| point.unwrap_or(f64::NAN)).collect();
-        let pairs: Vec<MetricPair> = pairs
-            .iter()
-            .map(|pair| MetricPair {
-                name: pair.name.clone(),
-                id: pair.id.clone(),
-                tags: pair.tags.clone(),
-                control: side(&pair.control),
-                experiment: side(&pair.experiment),
-            })
-            .chain(missing(config, pairs))
-            .collect();
-        let mut result = judge(config, started.thresholds.0, &pairs, seed)
-            .map_err(|problem| Refused::field("UNKNOWN_METRIC", problem.path, problem.why))?;
-        // Kayenta classifies two single points by the noise that it adds to them.
-        let single = |side: &SideMetadata| side.stats.count == 1;
-        let nothing = |one: &AnalysisResult| {
-            matches!(one.classification, Class::Error | Class::Nodata)
-                || single(&one.control_metadata)
-                || single(&one.experiment_metadata)
-        };
-        let enough = match config.judge.name.as_str() {
-            sequential::NAME => second::judge(started, &pairs, &mut result),
-            _ => result.results.iter().any(|one| !one.muted && !nothing(one)),
-        };
-        let first = result.results.iter().find(|one| !one.muted).filter(|_| !enough);
-        let why = first.map(|one| {
-            let reason = one.classification_reason.as_deref().unwrap_or_default();
-            format!("no metric had points enough to be judged: {}: {reason}", one.name)
-        });
-        Ok((result, why))
-    }
-}
-
-/// Says what is wrong with pairs that are to be judged by a config.
-///
-/// # Errors
-/// `BAD_PAIRS` or `UNKNOWN_METRIC`, with the field.
-pub fn check_pairs(config: &CanaryConfig, pairs: &[Pair]) -> Result<(), Refused> {
-    let points: usize = pairs.iter().map(|pair| pair.control.len() + pair.experiment.len()).sum();
-    if pairs.is_empty() || pairs.len() > PAIRS_MAX || points > POINTS_MAX {
-        let why = format!("pairs must be 1 to {PAIRS_MAX}, with {POINTS_MAX} points or less");
-        return Err(Refused::field("BAD_PAIRS", "pairs", why));
-    }
-    pairs.iter().enumerate().try_for_each(|(at, pair)| {
-        config
-            .named(at, &pair.name)
-            .map(|_| ())
-            .map_err(|problem| Refused::field("UNKNOWN_METRIC", problem.path, problem.why))
-    })
-}
-
-/// Pairs without points of the metrics that must have some and that nobody brought.
-fn missing(config: &CanaryConfig, pairs: &[Pair]) -> Vec<MetricPair> {
-    let needed = config.metrics.iter().filter(|metric| {
-        let analysis = metric.analysis();
-        (analysis.critical || analysis.must_have_data) && !pairs.iter().any(|pair| pair.name == metric.name)
-    });
-    needed.map(|metric| MetricPair { name: metric.name.clone(), ..MetricPair::default() }).collect()
-}
-
-fn drawn(points: &[Option<f64>]) -> Vec<Option<f32>> {
-    let step = points.len().div_ceil(DRAWN_MAX).max(1);
-    #[allow(clippy::cast_possible_truncation, reason = "for a picture, single precision is plenty")]
-    let mean = |points: &[Option<f64>]| {
-        let values: Vec<f64> = points.iter().copied().flatten().collect();
-        (!values.is_empty()).then(|| (values.iter().sum::<f64>() / values.len() as f64) as f32)
-    };
-    points.chunks(step).map(mean).collect()
-}
-
-fn views(pairs: &[Pair], result: &JudgeResult) -> Vec<MetricView> {
-    let view = |(pair, one): (&Pair, &troupe_statistics::canary::judge::AnalysisResult)| MetricView {
-        name: pair.name.clone(),
-        classification: format!("{:?}", one.classification),
-        reason: one.classification_reason.clone().unwrap_or_default(),
-        ratio: one.result_metadata.ratio,
-        control: drawn(&pair.control),
-        experiment: drawn(&pair.experiment),
-    };
-    pairs.iter().zip(&result.results).map(view).collect()
 }
 
 impl Entity for Canary {
@@ -247,7 +158,7 @@ impl Entity for Canary {
 }
 
 impl Canary {
-    /// How it came to an end, if it did.
+    /// The verdict; `None` while it runs.
     pub(super) const fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
     }
@@ -256,14 +167,14 @@ impl Canary {
         self.notify.0.as_ref() == Some(notify)
     }
 
-    /// Starts it, or says why not; what was started with the same words is left as it is.
+    /// Starts the analysis. An equal start that came before changes nothing.
     pub(super) fn begin<C: Command>(
         &self,
         ask: &StartCanary,
         ctx: &Context<'_>,
     ) -> Result<Decision<Self, C>, Refused> {
         if let Some(started) = &self.started {
-            let why = "this canary was started with other words: give another id";
+            let why = "this canary was started with other content: give another id";
             return if started == ask {
                 Ok(Decision::unchanged())
             } else {
@@ -282,8 +193,8 @@ impl Canary {
         let decision = Decision::event(Event::Started(Box::new(ask.clone()), ctx.now));
         Ok(match begun.window() {
             Some(window) => begun.wait(ctx, decision, &window),
-            // Its points are brought with the next message, or where a request says from where by whoever started it,
-            // and in the end by any node; a canary that is forgotten ends all the same.
+            // The next command brings the points, or the node that starts it fetches them from the scopes of the
+            // request, or any other node does after a while. The timer ends an analysis without points.
             None => {
                 let asks = ask.request.0["scopes"].is_object();
                 let due = asks.then_some(Timestamp(ctx.now.0 + RETRY_MS));
@@ -318,7 +229,7 @@ impl Decide<JudgeLook> for Canary {
         }
         let window = self.window();
         let seed = xxh3_64(ctx.key.as_bytes()).wrapping_add(ask.look);
-        let (result, unjudged) = match self.judged(started, &ask.pairs, seed) {
+        let (result, unjudged) = match judged(started, &ask.pairs, seed) {
             Ok(judged) => judged,
             Err(refused) => return Decision::refuse(refused),
         };
@@ -339,14 +250,14 @@ impl Decide<JudgeLook> for Canary {
             _ => lifetime::Verdict::Failed,
         };
         let why = result.score.classification_reason.as_deref().unwrap_or_default();
-        let said = format!("look {} scored {score} of {} to pass. {why}", ask.look + 1, thresholds.pass);
+        let words = format!("look {} scored {score} of {} to pass. {why}", ask.look + 1, thresholds.pass);
         let decision = match (verdict, unjudged) {
-            // What nothing speaks for is no verdict, whatever the score of nothing is.
-            (lifetime::Verdict::Passed | lifetime::Verdict::Failed, Some(words)) => {
-                self.end(ctx, decision, "no_data", words)
+            // Without any judged metric the score has no meaning.
+            (lifetime::Verdict::Passed | lifetime::Verdict::Failed, Some(why)) => {
+                self.end(ctx, decision, "no_data", why)
             }
-            (lifetime::Verdict::Passed, None) => self.end(ctx, decision, "passed", said.trim().to_owned()),
-            (lifetime::Verdict::Failed, None) => self.end(ctx, decision, "failed", said.trim().to_owned()),
+            (lifetime::Verdict::Passed, None) => self.end(ctx, decision, "passed", words.trim().to_owned()),
+            (lifetime::Verdict::Failed, None) => self.end(ctx, decision, "failed", words.trim().to_owned()),
             (lifetime::Verdict::Continues, _) => {
                 let next = started.lifetime.as_ref().and_then(|lifetime| lifetime.0.window(ask.look + 1));
                 match next {
@@ -392,7 +303,7 @@ impl Decide<Overdue> for Canary {
         if self.refused_unless_running().is_err() {
             return Decision::unchanged().reply(());
         }
-        let why = self.trouble.as_deref().unwrap_or("nobody brought the points");
+        let why = self.trouble.as_deref().unwrap_or("no node brought the points");
         let words = format!("look {} was never judged: {why}", self.looks.len() + 1);
         self.end(ctx, Decision::unchanged(), "no_data", words).reply(())
     }

@@ -8,7 +8,7 @@ use super::{
     Canary, CanaryEnded, CanaryView, Cancel, GRACE_MS, GetCanary, GiveUp, JudgeLook, Notify, Overdue, Pair,
     StartCanary, StartFor,
 };
-use crate::coordination::directory::{Enlist, Entry};
+use crate::coordination::directory::{Entry, Upsert};
 use crate::stored::NamedFields;
 
 fn config(judge: &str) -> CanaryConfig {
@@ -60,7 +60,7 @@ impl Scene {
         let reply = reply.cloned().ok_or("no reply")?;
         for effect in decision.effects() {
             match effect.verb.as_str() {
-                Enlist::VERB => self.entry = wire::decode::<Enlist>(&effect.body).unwrap().entry,
+                Upsert::VERB => self.entry = wire::decode::<Upsert>(&effect.body).unwrap().entry,
                 _ => self.told.push(wire::decode(&effect.body).unwrap()),
             }
         }

@@ -1,4 +1,4 @@
-//! Spinnaker: pipelines, their executions, and the traffic that versions get.
+//! Continuous delivery after Spinnaker: pipelines, their executions, and the traffic split of each model.
 
 pub mod executions;
 mod kinds;

@@ -150,7 +150,7 @@ def test_two_starts_with_one_request_id_are_one_execution():
 
 @pytest.mark.parametrize(("serve", "status", "why"), [
     (None, "TERMINAL", "Connection refused"),
-    (hangs, "TERMINAL", "longer than it may"),
+    (hangs, "TERMINAL", "longer than its limit"),
     (dies, "TERMINAL", "error"),
     (floods, "SUCCEEDED", ""),
 ], ids=["closed", "hangs", "dies", "floods"])

@@ -29,12 +29,12 @@ pub struct Entry {
 /// Adds an entity, or replaces what is known of it.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Enlist {
+pub struct Upsert {
     /// The entity.
     pub entry: Entry,
 }
 
-impl Command for Enlist {
+impl Command for Upsert {
     const VERB: &'static str = "enlist.v1";
     type Reply = ();
     const REPEATABLE: bool = true;
@@ -43,12 +43,12 @@ impl Command for Enlist {
 /// Takes an entity out.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Strike {
+pub struct Remove {
     /// Its key.
     pub key: String,
 }
 
-impl Command for Strike {
+impl Command for Remove {
     const VERB: &'static str = "strike.v1";
     type Reply = ();
     const REPEATABLE: bool = true;

@@ -8,6 +8,6 @@ mod state;
 mod tests;
 mod verbs;
 
-pub use messages::{DirectoryView, Enlist, Entry, GetDirectory, Strike};
+pub use messages::{DirectoryView, Entry, GetDirectory, Remove, Upsert};
 pub use state::{Directory, ENTRIES_MAX, Event};
 pub use verbs::register;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use troupe_runtime::entity::{Answer, Globals, Placement};
 use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused, Timestamp};
 
-use super::messages::{DirectoryView, Enlist, Entry, GetDirectory, Strike};
+use super::messages::{DirectoryView, Entry, GetDirectory, Remove, Upsert};
 
 /// Entities of one kind that are listed; beyond it the one whose key comes first among those with nothing due and no
 /// topic is left out.
@@ -25,9 +25,11 @@ pub struct Directory {
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
     /// An entity was added or changed.
-    Enlisted(Entry),
+    #[serde(rename = "Enlisted")]
+    Upserted(Entry),
     /// An entity was taken out.
-    Struck(String),
+    #[serde(rename = "Struck")]
+    Removed(String),
 }
 
 impl Directory {
@@ -80,7 +82,7 @@ impl Entity for Directory {
 
     fn apply(&mut self, event: &Event) {
         match event {
-            Event::Enlisted(entry) => {
+            Event::Upserted(entry) => {
                 self.remove(&entry.key);
                 for topic in &entry.topics {
                     self.wanting.entry(topic.clone()).or_default().insert(entry.key.clone());
@@ -93,13 +95,13 @@ impl Entity for Directory {
                     }
                 }
             }
-            Event::Struck(key) => self.remove(key),
+            Event::Removed(key) => self.remove(key),
         }
     }
 }
 
-impl Decide<Enlist> for Directory {
-    fn decide(&self, ask: &Enlist, _ctx: &Context<'_>) -> Decision<Self, Enlist> {
+impl Decide<Upsert> for Directory {
+    fn decide(&self, ask: &Upsert, _ctx: &Context<'_>) -> Decision<Self, Upsert> {
         if self.entries.get(&ask.entry.key) == Some(&ask.entry) {
             return Decision::unchanged().reply(());
         }
@@ -109,16 +111,16 @@ impl Decide<Enlist> for Directory {
             let why = format!("{ENTRIES_MAX} of the kind are at work: end some first");
             return Decision::refuse(Refused::new("TOO_MANY", why));
         }
-        Decision::event(Event::Enlisted(ask.entry.clone())).reply(())
+        Decision::event(Event::Upserted(ask.entry.clone())).reply(())
     }
 }
 
-impl Decide<Strike> for Directory {
-    fn decide(&self, ask: &Strike, _ctx: &Context<'_>) -> Decision<Self, Strike> {
+impl Decide<Remove> for Directory {
+    fn decide(&self, ask: &Remove, _ctx: &Context<'_>) -> Decision<Self, Remove> {
         if !self.entries.contains_key(&ask.key) {
             return Decision::unchanged().reply(());
         }
-        Decision::event(Event::Struck(ask.key.clone())).reply(())
+        Decision::event(Event::Removed(ask.key.clone())).reply(())
     }
 }
 

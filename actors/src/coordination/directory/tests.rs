@@ -1,13 +1,13 @@
 use troupe_runtime::entity::Globals;
 use troupe_runtime::{Context, Decide, Entity, Timestamp};
 
-use super::{Directory, ENTRIES_MAX, Enlist, Entry, Strike};
+use super::{Directory, ENTRIES_MAX, Entry, Remove, Upsert};
 
 fn entry(key: &str) -> Entry {
     Entry { key: key.to_owned(), state: "on".to_owned(), share: 1.0, ..Entry::default() }
 }
 
-fn told<C: troupe_runtime::Command>(directory: &mut Directory, command: &C) -> Result<(), String>
+fn tell<C: troupe_runtime::Command>(directory: &mut Directory, command: &C) -> Result<(), String>
 where
     Directory: Decide<C>,
 {
@@ -21,15 +21,15 @@ where
 #[test]
 fn an_entity_is_listed_once_with_what_was_last_said_of_it() {
     let mut directory = Directory::default();
-    told(&mut directory, &Enlist { entry: entry("a") }).unwrap();
+    tell(&mut directory, &Upsert { entry: entry("a") }).unwrap();
     let wanting = Entry { topics: vec!["play".into()], due: Some(Timestamp(50)), ..entry("a") };
-    told(&mut directory, &Enlist { entry: wanting.clone() }).unwrap();
+    tell(&mut directory, &Upsert { entry: wanting.clone() }).unwrap();
     assert_eq!(directory.entries().collect::<Vec<_>>(), [&wanting]);
     assert_eq!(directory.wanting("play").count(), 1);
     assert_eq!(directory.wanting("rating").count(), 0);
     assert_eq!(directory.due(Timestamp(49)).count(), 0);
     assert_eq!(directory.due(Timestamp(50)).count(), 1);
-    told(&mut directory, &Strike { key: "a".into() }).unwrap();
+    tell(&mut directory, &Remove { key: "a".into() }).unwrap();
     assert_eq!(directory.entries().count(), 0);
 }
 
@@ -38,10 +38,10 @@ fn a_full_directory_forgets_who_is_at_rest_and_never_who_is_at_work() {
     let mut directory = Directory::default();
     for i in 0..ENTRIES_MAX {
         let due = (i != 7).then_some(Timestamp(1));
-        told(&mut directory, &Enlist { entry: Entry { due, ..entry(&format!("{i:05}")) } }).unwrap();
+        tell(&mut directory, &Upsert { entry: Entry { due, ..entry(&format!("{i:05}")) } }).unwrap();
     }
-    told(&mut directory, &Enlist { entry: Entry { due: Some(Timestamp(1)), ..entry("one more") } }).unwrap();
+    tell(&mut directory, &Upsert { entry: Entry { due: Some(Timestamp(1)), ..entry("one more") } }).unwrap();
     assert_eq!(directory.entries().count(), ENTRIES_MAX);
     assert!(directory.entries().all(|entry| entry.key != "00007"));
-    assert_eq!(told(&mut directory, &Enlist { entry: entry("too much") }), Err("TOO_MANY".to_owned()));
+    assert_eq!(tell(&mut directory, &Upsert { entry: entry("too much") }), Err("TOO_MANY".to_owned()));
 }

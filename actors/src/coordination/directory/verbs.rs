@@ -2,13 +2,13 @@
 
 use troupe_runtime::Registry;
 
-use super::{Directory, Enlist, GetDirectory, Strike};
+use super::{Directory, GetDirectory, Remove, Upsert};
 
 /// Registers the kind and its verbs.
 pub fn register(registry: Registry) -> Registry {
     registry
         .kind::<Directory>()
-        .command::<Directory, Enlist>()
-        .command::<Directory, Strike>()
+        .command::<Directory, Upsert>()
+        .command::<Directory, Remove>()
         .query::<Directory, GetDirectory>()
 }

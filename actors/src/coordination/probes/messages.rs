@@ -42,7 +42,7 @@ pub struct Keep {
 
 impl Command for Keep {
     const VERB: &'static str = "keep.v1";
-    type Reply = NamedFields;
+    type Reply = KeptBytes;
 }
 
 /// Appends to the list.
@@ -117,7 +117,7 @@ pub struct Seen {
 
 /// What a probe keeps after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-pub struct NamedFields {
+pub struct KeptBytes {
     /// How many bytes.
     pub length: u64,
 }

@@ -9,6 +9,6 @@ mod state;
 mod tests;
 mod verbs;
 
-pub use messages::{Append, Appended, Cas, Forward, Get, Keep, List, NamedFields, Put, Read, Seen, Take};
+pub use messages::{Append, Appended, Cas, Forward, Get, Keep, KeptBytes, List, Put, Read, Seen, Take};
 pub use state::{Event, KEPT_BYTES_MAX, Probe};
 pub use verbs::register;

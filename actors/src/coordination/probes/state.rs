@@ -5,7 +5,7 @@ use serde::Serialize;
 use troupe_runtime::entity::Answer;
 use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused};
 
-use super::messages::{Append, Appended, Cas, Forward, Get, Keep, List, NamedFields, Put, Read, Seen, Take};
+use super::messages::{Append, Appended, Cas, Forward, Get, Keep, KeptBytes, List, Put, Read, Seen, Take};
 
 /// Values in one list.
 const VALUES_MAX: usize = 4_096;
@@ -30,7 +30,7 @@ pub enum Event {
     /// The list grew.
     Grown(u64),
     /// Other bytes are kept.
-    NamedFields(Vec<u8>),
+    Kept(Vec<u8>),
 }
 
 impl Entity for Probe {
@@ -48,7 +48,7 @@ impl Entity for Probe {
                 self.version += 1;
             }
             Event::Grown(value) => self.values.push(*value),
-            Event::NamedFields(bytes) => self.kept.clone_from(bytes),
+            Event::Kept(bytes) => self.kept.clone_from(bytes),
         }
     }
 
@@ -100,7 +100,7 @@ impl Decide<Keep> for Probe {
             let why = format!("{length} bytes; at most {KEPT_BYTES_MAX} are kept");
             return Decision::refuse(Refused::field("TOO_LARGE", "bytes", why));
         }
-        Decision::event(Event::NamedFields(ask.bytes.clone())).reply(NamedFields { length: length as u64 })
+        Decision::event(Event::Kept(ask.bytes.clone())).reply(KeptBytes { length: length as u64 })
     }
 }
 

@@ -36,7 +36,8 @@ pub enum Event {
     /// Someone does not want to hear of it any more.
     Unsubscribed(Subscription),
     /// These were told of the raise of this number.
-    Told(Vec<(Subscription, u64)>),
+    #[serde(rename = "Told")]
+    Delivered(Vec<(Subscription, u64)>),
 }
 
 impl Signal {
@@ -50,10 +51,10 @@ impl Signal {
     fn spread<C: Command>(&self, decision: Decision<Self, C>, ctx: &Context<'_>) -> Decision<Self, C> {
         let forgotten = self.raised - self.newest.len() as u64;
         let mut decision = decision;
-        let mut told = Vec::new();
+        let mut delivered = Vec::new();
         let mut more = false;
         for (subscription, heard) in self.subscribers.0.behind(self.raised) {
-            if told.len() == AT_ONCE_MAX {
+            if delivered.len() == AT_ONCE_MAX {
                 more = true;
                 break;
             }
@@ -66,11 +67,11 @@ impl Signal {
                 raise: raise.clone(),
             };
             decision = decision.tell(subscription.0.clone(), &heard);
-            told.push((subscription.clone(), seq));
+            delivered.push((subscription.clone(), seq));
             more |= seq < self.raised;
         }
-        if !told.is_empty() {
-            decision = decision.and(Event::Told(told));
+        if !delivered.is_empty() {
+            decision = decision.and(Event::Delivered(delivered));
         }
         if more { decision.set_timer(TIMER, Timer::once(ctx.now, &Spread {})) } else { decision }
     }
@@ -122,8 +123,10 @@ impl Entity for Signal {
             }
             Event::Subscribed(subscription, heard) => self.subscribers.0.add(subscription.clone(), *heard),
             Event::Unsubscribed(subscription) => self.subscribers.0.remove(subscription),
-            Event::Told(told) => {
-                told.iter().for_each(|(subscription, seq)| self.subscribers.0.told(subscription, *seq));
+            Event::Delivered(delivered) => {
+                delivered
+                    .iter()
+                    .for_each(|(subscription, seq)| self.subscribers.0.delivered(subscription, *seq));
             }
         }
     }

@@ -28,7 +28,7 @@ impl Subscribers {
         self.0.remove(subscription);
     }
 
-    pub(super) fn told(&mut self, subscription: &Subscription, seq: u64) {
+    pub(super) fn delivered(&mut self, subscription: &Subscription, seq: u64) {
         if let Some(heard) = self.0.get_mut(subscription) {
             *heard = seq.max(*heard);
         }

@@ -18,5 +18,5 @@ pub use messages::{
     Sweep, TaskView, Waiting, WaitingView, Withdraw,
 };
 pub use queue::{QUEUES, queue_of, queues};
-pub use state::{DELIVERIES_MAX, Event, LEASE_MS, Queue, SPEC_BYTES_MAX, TASKS_MAX};
+pub use state::{DELIVERIES_MAX, Event, LEASE_MS, SPEC_BYTES_MAX, TASKS_MAX, WorkQueue};
 pub use verbs::register;

@@ -59,7 +59,7 @@ impl Task {
 
 /// One queue, keyed by its number.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
-pub struct Queue {
+pub struct WorkQueue {
     /// In the order of their offers.
     tasks: BTreeMap<u64, Task>,
     numbers: BTreeMap<String, u64>,
@@ -84,7 +84,7 @@ pub enum Event {
     Ended(u64),
 }
 
-impl Queue {
+impl WorkQueue {
     fn known(&self, id: &str) -> bool {
         self.numbers.contains_key(id) || self.ended.iter().any(|ended| ended == id)
     }
@@ -159,7 +159,7 @@ fn bounded(outcome: &Outcome) -> Outcome {
     }
 }
 
-impl Entity for Queue {
+impl Entity for WorkQueue {
     const KIND: &'static str = "tasks";
     type Event = Event;
 
@@ -223,7 +223,7 @@ impl Entity for Queue {
     }
 }
 
-impl Decide<Offer> for Queue {
+impl Decide<Offer> for WorkQueue {
     fn decide(&self, ask: &Offer, ctx: &Context<'_>) -> Decision<Self, Offer> {
         if self.known(&ask.id) {
             return Decision::unchanged().reply(());
@@ -249,7 +249,7 @@ impl Decide<Offer> for Queue {
     }
 }
 
-impl Decide<Withdraw> for Queue {
+impl Decide<Withdraw> for WorkQueue {
     fn decide(&self, ask: &Withdraw, _ctx: &Context<'_>) -> Decision<Self, Withdraw> {
         match self.numbers.get(&ask.id) {
             Some(number) => self.timed(Decision::event(Event::Ended(*number))).reply(()),
@@ -258,7 +258,7 @@ impl Decide<Withdraw> for Queue {
     }
 }
 
-impl Decide<Claim> for Queue {
+impl Decide<Claim> for WorkQueue {
     fn decide(&self, ask: &Claim, ctx: &Context<'_>) -> Decision<Self, Claim> {
         if ask.worker.is_empty() || ask.worker.len() > TEXT_BYTES_MAX {
             let why = format!("worker must be 1 to {TEXT_BYTES_MAX} bytes");
@@ -293,7 +293,7 @@ impl Decide<Claim> for Queue {
     }
 }
 
-impl Decide<Beat> for Queue {
+impl Decide<Beat> for WorkQueue {
     fn decide(&self, ask: &Beat, ctx: &Context<'_>) -> Decision<Self, Beat> {
         let Some((number, task)) = self.held(&ask.id, ask.fence) else {
             return Decision::unchanged().reply(false);
@@ -312,7 +312,7 @@ impl Decide<Beat> for Queue {
     }
 }
 
-impl Decide<Finish> for Queue {
+impl Decide<Finish> for WorkQueue {
     fn decide(&self, ask: &Finish, _ctx: &Context<'_>) -> Decision<Self, Finish> {
         let Some((number, task)) = self.held(&ask.id, ask.fence) else {
             return Decision::unchanged().reply(false);
@@ -321,7 +321,7 @@ impl Decide<Finish> for Queue {
     }
 }
 
-impl Decide<Sweep> for Queue {
+impl Decide<Sweep> for WorkQueue {
     fn decide(&self, _ask: &Sweep, ctx: &Context<'_>) -> Decision<Self, Sweep> {
         let mut decision = Decision::unchanged();
         let due = self.tasks.iter().filter(|(_, task)| task.due() <= ctx.now);
@@ -339,7 +339,7 @@ impl Decide<Sweep> for Queue {
     }
 }
 
-impl Answer<Waiting> for Queue {
+impl Answer<Waiting> for WorkQueue {
     fn answer(&self, _ask: &Waiting, _ctx: &Context<'_>) -> Result<WaitingView, Refused> {
         let mut view = WaitingView::default();
         for task in self.tasks.values().filter(|task| task.lease.is_none()) {
@@ -349,7 +349,7 @@ impl Answer<Waiting> for Queue {
     }
 }
 
-impl Answer<GetQueue> for Queue {
+impl Answer<GetQueue> for WorkQueue {
     fn answer(&self, _ask: &GetQueue, _ctx: &Context<'_>) -> Result<QueueView, Refused> {
         let view = |task: &Task| TaskView {
             id: task.offer.id.clone(),

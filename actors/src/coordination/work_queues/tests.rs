@@ -9,7 +9,7 @@ use crate::stored::NamedFields;
 
 #[derive(Default)]
 struct World {
-    queue: Queue,
+    queue: WorkQueue,
     now: u64,
     /// What owners were told.
     ends: Vec<Finished>,
@@ -18,7 +18,7 @@ struct World {
 impl World {
     fn tell<C: Command>(&mut self, ask: &C) -> C::Reply
     where
-        Queue: Decide<C>,
+        WorkQueue: Decide<C>,
     {
         let globals = Globals::default();
         let decision = self.queue.decide(ask, &Context::at(Timestamp(self.now), "q0", &globals));

@@ -2,18 +2,18 @@
 
 use troupe_runtime::Registry;
 
-use super::{Beat, Claim, Finish, GetQueue, Offer, Queue, Sweep, Waiting, Withdraw};
+use super::{Beat, Claim, Finish, GetQueue, Offer, Sweep, Waiting, Withdraw, WorkQueue};
 
 /// Registers the kind and its verbs.
 pub fn register(registry: Registry) -> Registry {
     registry
-        .kind::<Queue>()
-        .command::<Queue, Offer>()
-        .command::<Queue, Withdraw>()
-        .command::<Queue, Claim>()
-        .command::<Queue, Beat>()
-        .command::<Queue, Finish>()
-        .command::<Queue, Sweep>()
-        .query::<Queue, Waiting>()
-        .query::<Queue, GetQueue>()
+        .kind::<WorkQueue>()
+        .command::<WorkQueue, Offer>()
+        .command::<WorkQueue, Withdraw>()
+        .command::<WorkQueue, Claim>()
+        .command::<WorkQueue, Beat>()
+        .command::<WorkQueue, Finish>()
+        .command::<WorkQueue, Sweep>()
+        .query::<WorkQueue, Waiting>()
+        .query::<WorkQueue, GetQueue>()
 }

@@ -1,12 +1,12 @@
-//! What those answer whom a stage asked. An answer that nobody waits for any more changes nothing.
+//! Decides the answers to the requests of stages. A late answer, for which no stage waits, changes nothing.
 
 use serde_json::{Map, Value, json};
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Timestamp};
 
-use super::definition::{Does, Poll, Stage};
+use super::definition::{Poll, Stage, StageKind};
 use super::messages::{Cancel, ChildEnded};
 use super::run::{Change, Target, Wait};
-use super::stages::{TURN_MS, again, call};
+use super::stages::call;
 use super::state::Deployment;
 use super::turn::{Turn, cut};
 use crate::canary_analysis::CanaryEnded;
@@ -21,18 +21,18 @@ impl Decide<TrafficSet> for Deployment {
             return Decision::unchanged().reply(());
         };
         match (&ask.refused, &ask.split.0) {
-            // A version that was just published may not have got there yet.
-            (Some(why), _) if why.starts_with("NO_VERSION") => again(&mut turn, &stage, why),
-            (Some(why), _) if turn.is_held_above(why) => {
-                turn.fail(&stage, &format!("{why}: it waits for this execution, so neither would ever end"));
+            // A version that was just published may not have reached the control group's replica yet.
+            (Some(why), _) if why.starts_with("NO_VERSION") => turn.retry(&stage, why),
+            (Some(why), _) if turn.is_held_by_ancestor(why) => {
+                turn.fail(&stage, &format!("{why}: it waits for this execution, so neither would end"));
             }
-            // The holder's execution is another pipeline's, whose end is not told here.
+            // The holder belongs to another pipeline, and its end is not reported to this execution.
             (Some(why), _) if why.starts_with("HELD") => {
                 let words = cut(&format!("it waits for its turn: {why}"));
                 if turn.run.stages.get(&stage.ref_id).is_some_and(|held| held.why != words) {
                     turn.output(&stage, &words, Map::new());
                 }
-                turn.wait(&stage, Wait::Turn, Some(Timestamp(ctx.now.0 + TURN_MS)));
+                turn.await_turn(&stage);
             }
             (Some(why), _) => turn.fail(&stage, why),
             (None, split) => {
@@ -53,10 +53,10 @@ impl Decide<TrafficSet> for Deployment {
 }
 
 impl<C: Command<Reply = ()>> Turn<'_, C> {
-    /// Whether traffic is held by an execution that waits for this one.
-    fn is_held_above(&self, why: &str) -> bool {
-        let above = self.run.begun.as_ref().map(|begun| begun.above.waiting.as_slice());
-        above.unwrap_or_default().iter().any(|above| why.starts_with(&format!("HELD: {above} holds ")))
+    /// Whether an ancestor that waits for this execution holds the traffic.
+    fn is_held_by_ancestor(&self, why: &str) -> bool {
+        let above = self.run.begun.as_ref().map(|begun| begun.ancestry.waiting.as_slice());
+        above.unwrap_or_default().iter().any(|ancestor| why.starts_with(&format!("HELD: {ancestor} holds ")))
     }
 }
 
@@ -66,10 +66,10 @@ impl Decide<Advanced> for Deployment {
         let Some(stage) = turn.waiting(&ask.id, |wait| matches!(wait, Wait::Model)) else {
             return Decision::unchanged().reply(());
         };
-        match (&ask.refused, &stage.does) {
+        match (&ask.refused, &stage.kind) {
             (Some(why), _) => turn.fail(&stage, why),
-            (None, Does::Promote(_)) => {
-                let held = turn.run.hold == super::run::Hold::Held;
+            (None, StageKind::Promote(_)) => {
+                let held = turn.run.hold == super::run::TrafficHold::Held;
                 if let Some(target) = turn.run.target.clone().filter(|_| held) {
                     turn.promoted(&target);
                 }
@@ -82,7 +82,7 @@ impl Decide<Advanced> for Deployment {
 }
 
 impl<C: Command<Reply = ()>> Turn<'_, C> {
-    /// The version is the champion: it answers everybody as such, and the split is needed no more.
+    /// Gives up the traffic after a promotion: the champion gets all members without a split.
     fn promoted(&mut self, target: &Target) {
         let back = crate::delivery::traffic::GiveBack {
             by: self.ctx.key.to_owned(),
@@ -117,7 +117,7 @@ impl Decide<ChildEnded> for Deployment {
         let mut turn = Turn::new(self.run().clone(), ctx);
         let begun = matches!(ask.status.as_str(), "RUNNING" | "NOT_STARTED");
         let Some(stage) = turn.waiting(&ask.id, |wait| matches!(wait, Wait::Child)) else {
-            // It began after this one had ended: nobody is there to want it.
+            // The child began after this execution had ended. Its result has no use.
             if begun
                 && turn.run.status.is_over()
                 && !ask.execution.is_empty()
@@ -130,7 +130,7 @@ impl Decide<ChildEnded> for Deployment {
         };
         let outputs = json!({ "executionId": ask.execution, "executionStatus": ask.status });
         turn.output(&stage, &ask.why, outputs.as_object().cloned().unwrap_or_default());
-        let waits = matches!(&stage.does, Does::Pipeline { wait: true, .. });
+        let waits = matches!(&stage.kind, StageKind::Pipeline { wait: true, .. });
         match ask.status.as_str() {
             _ if begun && waits => {}
             "SUCCEEDED" => turn.succeed(&stage),
@@ -144,7 +144,7 @@ impl Decide<ChildEnded> for Deployment {
 impl<C: Command<Reply = ()>> Turn<'_, C> {
     fn waits_for_children(&self, id: &str) -> bool {
         let stage = id.split('/').next().and_then(|ref_id| self.run.stage(ref_id));
-        stage.is_some_and(|stage| matches!(stage.does, Does::Pipeline { wait: true, .. }))
+        stage.is_some_and(|stage| matches!(stage.kind, StageKind::Pipeline { wait: true, .. }))
     }
 }
 
@@ -167,7 +167,7 @@ impl Decide<Finished> for Deployment {
             Some(Wait::Call { looks, .. }) => looks,
             _ => 0,
         };
-        let Does::Webhook(spec) = &stage.does else { return Decision::unchanged().reply(()) };
+        let StageKind::Webhook(spec) = &stage.kind else { return Decision::unchanged().reply(()) };
         match (&ask.outcome, &spec.poll) {
             (Outcome::Done { output }, None) => {
                 turn.output(&stage, "", answered(&output.0));
@@ -178,7 +178,7 @@ impl Decide<Finished> for Deployment {
                 turn.look_later(&stage, poll, 1);
             }
             (Outcome::Done { output }, Some(poll)) => turn.looked(&stage, poll, looks, &output.0),
-            // A status that cannot be had is asked for again until the stage's time is over.
+            // A failed status request is repeated until the stage times out.
             (_, Some(poll)) if looks > 0 => turn.look_later(&stage, poll, looks + 1),
             (Outcome::Failed { why, .. }, _) => turn.fail(&stage, why),
             (Outcome::TimedOut, _) => turn.fail(&stage, "the webhook did not answer in time"),
@@ -187,7 +187,7 @@ impl Decide<Finished> for Deployment {
     }
 }
 
-/// An answer as the context keeps it: with what one path of it is not enough for.
+/// The whole answer, as the context keeps it.
 fn answered(output: &Value) -> Map<String, Value> {
     Map::from_iter([("webhook".to_owned(), output.clone())])
 }
@@ -197,16 +197,20 @@ impl<C: Command<Reply = ()>> Turn<'_, C> {
         self.wait(stage, Wait::Look { looks }, Some(Timestamp(self.ctx.now.0 + poll.every_ms)));
     }
 
-    /// Asks how far a webhook is.
+    /// Requests the status of what a webhook started.
     pub(super) fn look(&mut self, stage: &Stage, looks: u32) {
-        let Does::Webhook(spec) = &stage.does else { return };
+        let StageKind::Webhook(spec) = &stage.kind else { return };
         let Some(poll) = &spec.poll else { return };
         let mut context = self.run.context();
         let own = self.run.stages.get(&stage.ref_id).and_then(|held| held.outputs.get("webhook").cloned());
         context["webhook"] = own.unwrap_or(Value::Null);
         let url = if poll.url.is_empty() { &spec.url } else { &poll.url };
         match super::expression::filled(&Value::from(url.as_str()), &context) {
-            Ok(url) => call(self, stage, looks, json!({ "url": url, "method": "GET", "within_ms": 10_000 })),
+            Ok(url) => {
+                let spec = json!({ "url": url, "method": "GET", "within_ms": 10_000 });
+                let plan = call(&self.run, self.ctx, stage, looks, spec);
+                self.carry_out(stage, plan);
+            }
             Err(why) => self.fail(stage, &format!("statusUrl: {why}")),
         }
     }
@@ -214,8 +218,8 @@ impl<C: Command<Reply = ()>> Turn<'_, C> {
     fn looked(&mut self, stage: &Stage, poll: &Poll, looks: u32, output: &Value) {
         let path = poll.status.trim_start_matches('$').trim_start_matches('.');
         let body = output.get("body").unwrap_or(output);
-        let found = if path.is_empty() { Some(body.clone()) } else { super::expression::at(path, body) };
-        let status = match &found {
+        let value = if path.is_empty() { Some(body.clone()) } else { super::expression::at(path, body) };
+        let status = match &value {
             Some(Value::String(text)) => text.to_uppercase(),
             Some(other) => other.to_string().to_uppercase(),
             None => String::new(),

@@ -1,4 +1,4 @@
-//! What a pipeline is made of, once its JSON has been read.
+//! The parts of a pipeline, parsed from its JSON.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Definition {
-    /// Whose it is.
+    /// The application that owns it.
     pub application: String,
     /// Its name.
     pub name: String,
-    /// In the order in which they were written.
+    /// The stages, in the order of the JSON.
     pub stages: Vec<Stage>,
-    /// What starts it besides people.
+    /// The signals that start it.
     pub triggers: Vec<Trigger>,
-    /// What it is started with.
+    /// The values that a start gives.
     pub parameters: Vec<Parameter>,
     /// Whether one execution runs at a time.
     pub limit_concurrent: bool,
-    /// Whether those that wait all run in the end, and not the newest alone.
+    /// Whether every waiting execution runs in the end; if false, only the newest one does.
     pub keep_waiting: bool,
-    /// Milliseconds after which an execution fails, whatever it waits for.
+    /// Time limit of an execution, in milliseconds.
     pub timeout_ms: u64,
 }
 
@@ -33,7 +33,7 @@ pub struct Definition {
 pub struct Trigger {
     /// The signal's name.
     pub signal: String,
-    /// A condition on `trigger`; a raise for which it does not hold starts nothing.
+    /// A condition on `trigger`; the raise starts an execution only if it holds.
     pub when: Option<String>,
 }
 
@@ -43,21 +43,21 @@ pub struct Trigger {
 pub struct Parameter {
     /// Its name.
     pub name: String,
-    /// Whether there is no start without it.
+    /// Whether a start without it is refused.
     pub required: bool,
-    /// What it is where it is not given.
+    /// The value if the start gives none.
     pub default: Option<Value>,
 }
 
-/// What follows a stage's failure.
+/// The policy after a stage's failure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnFailure {
     /// The execution fails at once.
     #[default]
     Fail,
-    /// What comes after it begins all the same.
+    /// The stages after it begin.
     Continue,
-    /// What comes after it never begins; other branches go on, and the execution does not fail by it.
+    /// The stages after it never begin. Other branches go on, and the execution can still succeed.
     Stop,
     /// Other branches go on, and then the execution fails.
     FailLater,
@@ -66,86 +66,87 @@ pub enum OnFailure {
 /// One stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
-    /// Names it within the pipeline.
+    /// Its id within the pipeline.
     pub ref_id: String,
-    /// For people.
+    /// The display name.
     pub name: String,
-    /// The stages that must be complete before it begins.
+    /// The stages that must complete before it begins.
     pub after: Vec<String>,
-    /// What it does.
-    pub does: Does,
-    /// What follows its failure.
+    /// Its type and settings.
+    #[serde(rename = "does")]
+    pub kind: StageKind,
+    /// The policy after its failure.
     #[serde(default)]
     pub on_failure: OnFailure,
-    /// A condition without which it is skipped.
+    /// A condition; the stage is skipped if it does not hold.
     #[serde(default)]
     pub enabled: Option<String>,
-    /// Milliseconds after which it fails.
+    /// Time limit of the stage, in milliseconds.
     pub timeout_ms: u64,
 }
 
-/// The stage to which a version goes that is not wanted.
+/// The stage of an unwanted version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Unwanted {
-    /// It serves no more.
+pub enum RollbackTo {
+    /// The version serves no longer.
     #[default]
     Archived,
-    /// Somebody may try again.
+    /// The version can be delivered again.
     Staging,
 }
 
-/// What a stage does. Texts may hold `${path}`.
+/// The type of a stage, with its settings. Texts may hold `${path}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Does {
+pub enum StageKind {
     /// Puts a canary, and a baseline of its size, onto a model's traffic.
     Deploy(Deploy),
-    /// Has a canary judged, and waits for the verdict.
+    /// Starts a canary analysis and waits for the verdict.
     Canary(Box<Analysis>),
     /// Changes the canary's share.
     Weigh {
-        /// In hundredths of a percent.
+        /// The canary's share, in hundredths of a percent.
         weight: u32,
         /// Whether a baseline of the same size stands beside it.
         baseline: bool,
     },
     /// Makes the canary's version the champion.
-    Promote(Whose),
+    Promote(VersionRef),
     /// Gives the traffic back to production.
-    Rollback(Whose, Unwanted),
-    /// Lets time pass.
+    Rollback(VersionRef, RollbackTo),
+    /// Waits for a time.
     Wait {
-        /// Seconds, or a text that becomes them.
+        /// Seconds, or a text with `${path}`.
         seconds: Value,
     },
-    /// Asks somebody.
+    /// Waits for the judgment of a person.
     Judgment {
-        /// For whoever is asked.
+        /// The instructions for that person.
         instructions: String,
-        /// What can be answered besides.
+        /// The options to choose from; empty for none.
         options: Vec<String>,
     },
-    /// Looks whether conditions hold.
+    /// Checks conditions.
     Check {
-        /// All of them must.
+        /// The conditions, which must all hold.
         conditions: Vec<String>,
     },
-    /// Calls somebody over HTTP.
+    /// Makes an HTTP call.
     Webhook(Box<Webhook>),
     /// Runs another pipeline.
     Pipeline {
         /// Its name.
         name: String,
-        /// What it is started with.
+        /// The values that a start gives.
         parameters: BTreeMap<String, Value>,
-        /// Whether its end is waited for.
+        /// Whether the stage waits for its end.
         wait: bool,
     },
-    /// Is written down: there is nothing to build where a version is an artifact already.
+    /// Succeeds at once: a version is an artifact already, so there is nothing to build.
     Bake,
 }
 
-impl Does {
-    /// The stage's type, as Spinnaker calls it.
+impl StageKind {
+    /// Spinnaker's name of the type.
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
@@ -164,55 +165,55 @@ impl Does {
     }
 }
 
-/// A version of a model, where it is not the one that was deployed.
+/// A reference to a version; without model and version, the deployed one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Whose {
+pub struct VersionRef {
     /// The model's name.
     pub model: Option<String>,
-    /// The version, or a text that becomes it.
+    /// The version, or a text with `${path}`.
     pub version: Option<Value>,
 }
 
-/// What is put onto traffic.
+/// The settings of a canary on a model's traffic.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Deploy {
     /// The model's name.
     pub model: String,
-    /// The version, or a text that becomes it.
+    /// The version, or a text with `${path}`.
     pub version: Value,
-    /// In hundredths of a percent.
+    /// The canary's share, in hundredths of a percent.
     pub weight: u32,
     /// Whether a baseline of the same size stands beside it.
     pub baseline: bool,
-    /// Whether it takes members out of running experiments.
+    /// Whether the canary takes members out of running experiments.
     pub over_experiments: bool,
-    /// What becomes of the version if the execution fails.
-    pub on_failure: Unwanted,
+    /// The stage of the version after a failure of the execution.
+    pub on_failure: RollbackTo,
 }
 
-/// How a canary is judged.
+/// The settings of a canary analysis.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Analysis {
-    /// The id of a stored config, or a text that becomes it.
+    /// The id of a stored config, or a text with `${path}`.
     pub config_id: Option<String>,
     /// The config itself.
     pub config: Option<Value>,
-    /// Kayenta's scopes; the roles of the model that was deployed where there are none.
+    /// Kayenta's scopes; if empty, the roles of the deployed model.
     pub scopes: Vec<Value>,
-    /// How long points count.
+    /// The lifetime of the analysis, in milliseconds.
     pub lifetime_ms: u64,
-    /// Between looks.
+    /// Interval between looks, in milliseconds.
     pub interval_ms: u64,
-    /// Before points begin to count.
+    /// Delay before the first point counts, in milliseconds.
     pub begin_after_ms: u64,
-    /// How far back a look goes; 0 for a window that grows.
+    /// Length of the window of a look, in milliseconds; 0 for a growing window.
     pub lookback_ms: u64,
-    /// The score that passes.
+    /// The least score to pass.
     pub pass: f64,
-    /// The score that every look but the last must have.
+    /// The least score of every look before the last.
     pub marginal: f64,
 }
 
@@ -220,30 +221,30 @@ pub struct Analysis {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Webhook {
-    /// Where.
+    /// The address.
     pub url: String,
-    /// How.
+    /// The HTTP method.
     pub method: String,
-    /// What is sent.
+    /// The body.
     pub payload: Value,
-    /// With which headers.
+    /// The headers.
     pub headers: BTreeMap<String, Value>,
-    /// What is waited for after the call.
+    /// How the stage polls for the end of the work; `None` to not wait.
     pub poll: Option<Poll>,
 }
 
-/// How the end of what a webhook began is looked for.
+/// How a stage polls the work that a webhook started.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Poll {
-    /// Where the status is; the webhook's own address with GET where it is empty.
+    /// The address of the status; if empty, the webhook's own address with GET.
     pub url: String,
-    /// The path of the status in the answer; the answer of the webhook is `webhook`.
+    /// The path of the status in the answer. The context names the webhook's own answer `webhook`.
     pub status: String,
-    /// The statuses of success.
+    /// The statuses that mean success.
     pub success: Vec<String>,
-    /// Those of failure.
+    /// The statuses that mean failure.
     pub failure: Vec<String>,
-    /// Milliseconds between looks.
+    /// Interval between polls, in milliseconds.
     pub every_ms: u64,
 }

@@ -1,8 +1,7 @@
-//! What a pipeline may compute: values out of its context, and comparisons of them.
-//!
+//! The expressions of pipelines: values of the context, and comparisons of them.
 //! `${trigger.params.version}` names a value by its path. A condition compares such values with numbers, quoted texts,
-//! `true`, `false` and `null`, by `== != < <= > >=`, joined by `&&`, `||`, `!` and parentheses. There are no calls, no loops
-//! and no arithmetic: nothing that a definition says can take long or reach out.
+//! `true`, `false` and `null`, by `== != < <= > >=`, joined by `&&`, `||`, `!` and parentheses. The language has no
+//! calls, loops or arithmetic, so that evaluation is short and has no access to anything else.
 
 use std::cmp::Ordering;
 
@@ -12,10 +11,10 @@ use serde_json::Value;
 const TEXT_BYTES_MAX: usize = 4_096;
 const DEPTH_MAX: u32 = 32;
 
-/// A value with every `${path}` in its texts replaced; a text that is one path and nothing else becomes the value itself.
+/// Replaces every `${path}` in the texts of a value. A text of one path alone becomes the value itself.
 ///
 /// # Errors
-/// A path that the context does not have.
+/// A path that the context does not contain.
 pub fn filled(value: &Value, context: &Value) -> Result<Value, String> {
     match value {
         Value::String(text) => fill_text(text, context),
@@ -34,25 +33,25 @@ fn fill_text(text: &str, context: &Value) -> Result<Value, String> {
     if let Some(path) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'))
         && !path.contains("${")
     {
-        return found(path, context).cloned();
+        return required(path, context).cloned();
     }
-    let (mut said, mut rest) = (String::new(), text);
+    let (mut out, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once("${") {
         let Some((path, after)) = after.split_once('}') else {
             return Err(format!("{text:?}: a ${{ is never closed"));
         };
-        said.push_str(before);
-        match found(path, context)? {
-            Value::String(value) => said.push_str(value),
-            value => said.push_str(&value.to_string()),
+        out.push_str(before);
+        match required(path, context)? {
+            Value::String(value) => out.push_str(value),
+            value => out.push_str(&value.to_string()),
         }
         rest = after;
     }
-    said.push_str(rest);
-    Ok(Value::String(said))
+    out.push_str(rest);
+    Ok(Value::String(out))
 }
 
-fn found<'a>(path: &str, context: &'a Value) -> Result<&'a Value, String> {
+fn required<'a>(path: &str, context: &'a Value) -> Result<&'a Value, String> {
     lookup(path.trim(), context).ok_or_else(|| format!("there is no {:?} here", path.trim()))
 }
 
@@ -76,10 +75,10 @@ fn lookup<'a>(path: &str, context: &'a Value) -> Option<&'a Value> {
     Some(at)
 }
 
-/// Whether a condition holds. A value that is not there is `null`.
+/// Whether a condition holds. A missing value counts as `null`.
 ///
 /// # Errors
-/// What is no condition.
+/// A syntax error.
 pub fn holds(condition: &str, context: &Value) -> Result<bool, String> {
     let plain = condition.trim();
     let plain = plain.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).unwrap_or(plain);
@@ -95,10 +94,10 @@ pub fn holds(condition: &str, context: &Value) -> Result<bool, String> {
     }
 }
 
-/// Whether a text is a condition, whatever the values.
+/// Checks the syntax of a condition.
 ///
 /// # Errors
-/// Why it is none.
+/// The syntax error.
 pub fn check(condition: &str) -> Result<(), String> {
     holds(condition, &Value::Null).map(|_| ())
 }
@@ -125,7 +124,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
         } else {
             let end = word(rest);
             if end == 0 {
-                return Err(format!("{first:?} is nothing that a condition knows"));
+                return Err(format!("{first:?} is nothing that a condition allows"));
             }
             let text = &rest[..end];
             tokens.push(match text {
@@ -144,7 +143,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(tokens)
 }
 
-/// Where a number or a path ends; what is in brackets belongs to it.
+/// The end of a number or a path, which includes its brackets.
 fn word(text: &str) -> usize {
     let mut within = false;
     text.char_indices()
@@ -241,7 +240,7 @@ fn truth(value: &Value) -> bool {
     }
 }
 
-/// Parameters of signals are texts: one that is a number compares as one.
+/// The value as a number. Parameters of signals are texts, so a numeric text compares as a number.
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),

@@ -1,5 +1,5 @@
-//! Reads fields of a pipeline's JSON. Spinnaker's clients write numbers as texts as often as not; what does not fit is
-//! collected with its path, all of it.
+//! Reads the fields of a pipeline's JSON and collects every problem with its path. Spinnaker's clients often write
+//! numbers as texts, so both are accepted.
 
 use serde_json::Value;
 use troupe_statistics::canary::Problem;
@@ -30,7 +30,7 @@ impl Fields<'_> {
         self.given(field).cloned().unwrap_or(Value::Null)
     }
 
-    /// A text; a number is one as well.
+    /// A text, or a number as text.
     pub(super) fn text(&mut self, field: &str) -> Option<String> {
         match self.given(field)? {
             Value::String(text) if text.len() <= 4_096 => Some(text.clone()),
@@ -69,7 +69,7 @@ impl Fields<'_> {
         }
     }
 
-    /// A number within bounds, both ends in.
+    /// A number within the bounds, which are inclusive.
     pub(super) fn number(&mut self, field: &str, absent: f64, bounds: (f64, f64)) -> f64 {
         let read = match self.given(field) {
             None => return absent,
@@ -121,7 +121,8 @@ impl Fields<'_> {
         }
     }
 
-    /// Milliseconds of a field in milliseconds, or of one in minutes, or of an ISO 8601 duration, whichever is given.
+    /// Milliseconds, from the first of these fields that is present: in milliseconds, in minutes or as an ISO 8601
+    /// duration.
     pub(super) fn time(&mut self, names: &[(&str, Unit)], bounds: (u64, u64)) -> Option<u64> {
         let (field, unit) = names.iter().find(|(field, _)| self.given(field).is_some())?;
         let read = match (unit, self.given(field)) {
@@ -141,12 +142,12 @@ impl Fields<'_> {
     }
 }
 
-/// How a time is written.
+/// The unit of a time field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     /// Milliseconds.
     Ms,
-    /// Minutes, parts of them too.
+    /// Minutes, with fractions.
     Minutes,
     /// `PT1H30M`.
     Iso,
@@ -156,7 +157,7 @@ impl Unit {
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "negative and endless are refused"
+        reason = "negative and infinite values are refused"
     )]
     fn ms(self, number: f64) -> Option<u64> {
         let ms = if self == Self::Minutes { number * 60_000.0 } else { number };

@@ -1,9 +1,9 @@
-//! What each type of stage reads from its JSON, and how long it may take where it does not say.
+//! Parses each type of stage from its JSON, and sets its default timeout.
 
 use serde_json::Value;
 use troupe_statistics::canary::{CanaryConfig, Problem, Thresholds};
 
-use super::definition::{Analysis, Deploy, Does, Poll, Unwanted, Webhook, Whose};
+use super::definition::{Analysis, Deploy, Poll, RollbackTo, StageKind, VersionRef, Webhook};
 use super::expression;
 use super::fields::{Fields, Unit};
 
@@ -32,20 +32,20 @@ const LOOKS_MAX: u64 = 1_000;
 const HEADERS_MAX: usize = 32;
 const LIST_MAX: usize = 32;
 
-pub(super) fn read(kind: &str, fields: &mut Fields<'_>) -> Option<Does> {
+pub(super) fn read(kind: &str, fields: &mut Fields<'_>) -> Option<StageKind> {
     Some(match kind {
-        "deploy" => Does::Deploy(deploy(fields)),
-        "kayentaCanary" => Does::Canary(Box::new(analysis(fields))),
+        "deploy" => StageKind::Deploy(deploy(fields)),
+        "kayentaCanary" => StageKind::Canary(Box::new(analysis(fields))),
         "setWeight" | "resizeServerGroup" => {
             if !fields.has("weight") {
                 fields.wrong("weight", "give the canary's share in percent");
             }
             let weight = weight(fields, "weight", 0);
-            Does::Weigh { weight, baseline: baseline(fields, weight, false) }
+            StageKind::Weigh { weight, baseline: baseline(fields, weight, false) }
         }
-        "disableServerGroup" => Does::Weigh { weight: 0, baseline: false },
-        "promote" => Does::Promote(whose(fields)),
-        "rollback" => Does::Rollback(whose(fields), unwanted(fields, "to")),
+        "disableServerGroup" => StageKind::Weigh { weight: 0, baseline: false },
+        "promote" => StageKind::Promote(version_ref(fields)),
+        "rollback" => StageKind::Rollback(version_ref(fields), rollback_to(fields, "to")),
         "wait" => {
             let seconds = fields.any("waitTime");
             let sound = match &seconds {
@@ -56,17 +56,17 @@ pub(super) fn read(kind: &str, fields: &mut Fields<'_>) -> Option<Does> {
             if !sound {
                 fields.wrong("waitTime", "give seconds, 604800 at most");
             }
-            Does::Wait { seconds }
+            StageKind::Wait { seconds }
         }
         "manualJudgment" => judgment(fields),
         "checkPreconditions" => conditions(fields),
-        "webhook" => Does::Webhook(Box::new(webhook(fields))),
-        "pipeline" => Does::Pipeline {
+        "webhook" => StageKind::Webhook(Box::new(webhook(fields))),
+        "pipeline" => StageKind::Pipeline {
             name: fields.needed("pipeline", "name the pipeline to run"),
             parameters: fields.object("pipelineParameters").into_iter().collect(),
             wait: fields.flag("waitForCompletion", true),
         },
-        "bake" => Does::Bake,
+        "bake" => StageKind::Bake,
         "" => return None,
         other => {
             let why = format!("there is no stage {other:?}: give one of {}", NAMES.join(", "));
@@ -76,22 +76,24 @@ pub(super) fn read(kind: &str, fields: &mut Fields<'_>) -> Option<Does> {
     })
 }
 
-/// Where a stage names no time: longer than what it waits for can take, and never for ever.
-pub(super) fn timeout_ms(does: &Does) -> u64 {
-    match does {
-        Does::Deploy(_) | Does::Weigh { .. } | Does::Promote(_) | Does::Rollback(..) => 2 * MINUTE_MS,
-        // A canary whose points never come ends by itself; this is for one that does not.
-        Does::Canary(analysis) => analysis.begin_after_ms + analysis.lifetime_ms + 15 * MINUTE_MS,
-        Does::Wait { .. } => WEEK_MS + MINUTE_MS,
-        Does::Judgment { .. } => 3 * DAY_MS,
-        Does::Check { .. } | Does::Bake => MINUTE_MS,
-        Does::Webhook(webhook) if webhook.poll.is_none() => 5 * MINUTE_MS,
-        Does::Webhook(_) => 30 * MINUTE_MS,
-        Does::Pipeline { .. } => WEEK_MS,
+/// The default timeout of a stage, in milliseconds: longer than the longest regular wait.
+pub(super) fn timeout_ms(kind: &StageKind) -> u64 {
+    match kind {
+        StageKind::Deploy(_) | StageKind::Weigh { .. } | StageKind::Promote(_) | StageKind::Rollback(..) => {
+            2 * MINUTE_MS
+        }
+        // A canary without points ends by itself, so this limit is only a safeguard.
+        StageKind::Canary(analysis) => analysis.begin_after_ms + analysis.lifetime_ms + 15 * MINUTE_MS,
+        StageKind::Wait { .. } => WEEK_MS + MINUTE_MS,
+        StageKind::Judgment { .. } => 3 * DAY_MS,
+        StageKind::Check { .. } | StageKind::Bake => MINUTE_MS,
+        StageKind::Webhook(webhook) if webhook.poll.is_none() => 5 * MINUTE_MS,
+        StageKind::Webhook(_) => 30 * MINUTE_MS,
+        StageKind::Pipeline { .. } => WEEK_MS,
     }
 }
 
-/// A share in percent, 0.01 the least, as hundredths of one.
+/// A share in percent with two decimals, as hundredths of a percent.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded by the line before")]
 fn weight(fields: &mut Fields<'_>, field: &str, absent: u32) -> u32 {
     let percent = fields.number(field, f64::from(absent) / 100.0, (0.0, 100.0));
@@ -120,7 +122,7 @@ fn deploy(fields: &mut Fields<'_>) -> Deploy {
         weight,
         baseline: baseline(fields, weight, true),
         over_experiments: fields.flag("overExperiments", false),
-        on_failure: unwanted(fields, "onFailure"),
+        on_failure: rollback_to(fields, "onFailure"),
     }
 }
 
@@ -137,27 +139,27 @@ fn version(fields: &mut Fields<'_>) -> Option<Value> {
     }
 }
 
-fn whose(fields: &mut Fields<'_>) -> Whose {
+fn version_ref(fields: &mut Fields<'_>) -> VersionRef {
     let (model, version) = (fields.text("model"), version(fields));
     if model.is_some() != version.is_some() {
         let missing = if model.is_some() { "version" } else { "model" };
         fields.wrong(missing, "give both model and version, or neither for what was deployed");
     }
-    Whose { model, version }
+    VersionRef { model, version }
 }
 
-fn unwanted(fields: &mut Fields<'_>, field: &str) -> Unwanted {
+fn rollback_to(fields: &mut Fields<'_>, field: &str) -> RollbackTo {
     match fields.text(field).as_deref() {
-        None | Some("archived") => Unwanted::Archived,
-        Some("staging") => Unwanted::Staging,
+        None | Some("archived") => RollbackTo::Archived,
+        Some("staging") => RollbackTo::Staging,
         Some(other) => {
             fields.wrong(field, format!("{other:?}: give archived or staging"));
-            Unwanted::Archived
+            RollbackTo::Archived
         }
     }
 }
 
-fn judgment(fields: &mut Fields<'_>) -> Does {
+fn judgment(fields: &mut Fields<'_>) -> StageKind {
     let mut options = Vec::new();
     let inputs = fields.list("judgmentInputs");
     if inputs.len() > LIST_MAX {
@@ -169,10 +171,10 @@ fn judgment(fields: &mut Fields<'_>) -> Does {
             _ => fields.wrong(&format!("judgmentInputs[{at}].value"), "give a text of 1 to 256 bytes"),
         }
     }
-    Does::Judgment { instructions: fields.text("instructions").unwrap_or_default(), options }
+    StageKind::Judgment { instructions: fields.text("instructions").unwrap_or_default(), options }
 }
 
-fn conditions(fields: &mut Fields<'_>) -> Does {
+fn conditions(fields: &mut Fields<'_>) -> StageKind {
     let listed = fields.list("preconditions");
     if listed.is_empty() || listed.len() > LIST_MAX {
         fields.wrong("preconditions", format!("give 1 to {LIST_MAX}"));
@@ -199,7 +201,7 @@ fn conditions(fields: &mut Fields<'_>) -> Does {
         }
         conditions.push(condition);
     }
-    Does::Check { conditions }
+    StageKind::Check { conditions }
 }
 
 fn webhook(fields: &mut Fields<'_>) -> Webhook {

@@ -1,4 +1,4 @@
-//! What a deployment can be told and asked.
+//! The commands and queries of a deployment.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -17,58 +17,58 @@ macro_rules! command {
     };
 }
 
-/// Makes it; its pipeline tells it, once, and later that its turn has come. Never refused.
+/// Creates the deployment; sent once by its pipeline. Never refused.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Begin {
-    /// All that it is.
+    /// The definition, parameters and origin.
     pub begun: NamedFields<Begun>,
-    /// Whether it waits for its turn.
+    /// Whether it waits for [`Go`].
     pub waits: bool,
 }
 command!(Begin, "begin.v1");
 
-/// Its turn has come. Never refused.
+/// Starts an execution that waited for its turn; sent by its pipeline. Never refused.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Go {}
 command!(Go, "go.v1");
 
-/// Ends it: traffic goes back to production at once. One that has ended stays as it is. Never refused but where there is
-/// none.
+/// Cancels the execution and returns the traffic to production at once. Has no effect after the end. Refused only for
+/// an unknown deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cancel {
-    /// Who, for people.
+    /// The author, for the audit trail.
     #[serde(default)]
     pub by: String,
-    /// Why, for people.
+    /// The reason, for the audit trail.
     #[serde(default)]
     pub why: String,
 }
 command!(Cancel, "cancel.v1");
 
-/// Begins no stage until it is resumed; what has begun goes on.
+/// Pauses the execution: running stages go on, and no stage begins until [`Resume`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pause {
-    /// Who, for people.
+    /// The author, for the audit trail.
     #[serde(default)]
     pub by: String,
 }
 command!(Pause, "pause.v1");
 
-/// Goes on.
+/// Resumes a paused execution.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resume {
-    /// Who, for people.
+    /// The author, for the audit trail.
     #[serde(default)]
     pub by: String,
 }
 command!(Resume, "resume.v1");
 
-/// Answers a stage that asks somebody.
+/// Answers a judgment stage.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Judge {
@@ -76,49 +76,49 @@ pub struct Judge {
     pub stage: String,
     /// `continue` or `stop`.
     pub judgment: String,
-    /// Which of the stage's options, if it has any.
+    /// One of the stage's options, required if it has any.
     #[serde(default)]
     pub option: String,
-    /// Who, for people.
+    /// The author, for the audit trail.
     #[serde(default)]
     pub by: String,
 }
 command!(Judge, "judge.v1");
 
-/// Tries a stage again, and all that comes after it.
+/// Runs a stage, and every stage after it, again.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestartStage {
     /// The stage's ref id.
     pub stage: String,
-    /// Who, for people.
+    /// The author, for the audit trail.
     #[serde(default)]
     pub by: String,
 }
 command!(RestartStage, "restart.v1");
 
-/// Looks at the clock; its own timer tells it.
+/// Handles due waits and timeouts; sent by the deployment's own timer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Due {}
 command!(Due, "due.v1");
 
-/// Tells whoever had a pipeline run how that ended.
+/// Reports the begin or the end of an execution to the entity that requested it.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChildEnded {
-    /// The question's id.
+    /// The id of the request.
     pub id: String,
-    /// The execution's key; empty if there is none.
+    /// The execution's key; empty if it was refused.
     pub execution: String,
-    /// Spinnaker's word for how it ended, or that it began.
+    /// Spinnaker's status.
     pub status: String,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 command!(ChildEnded, "child-ended.v1");
 
-/// Asks for everything.
+/// Reads the whole run.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct GetDeployment {}
 

@@ -1,24 +1,26 @@
-//! Deployments: how one version of a model comes to its members, stage by stage.
-//!
-//! A deployment is one execution of a pipeline, as an entity: every step that it took, and whatever it waits for, is part of
-//! its state, so that a node which dies in the middle of a canary takes nothing with it. It asks others by effects (the
-//! model's traffic, a canary, the model, a queue of tasks, another pipeline) and is answered by effects, under ids that name
-//! the stage and its attempt: a second canary of one attempt cannot come to be, and an answer to an attempt that is over
-//! changes nothing. Everything that it waits for has a time after which the stage fails. Whatever its end, traffic that it
-//! held is given back, once: to the champion, unless all went well.
-//!
-//! - `definition` is what a pipeline is made of, `reading` makes it from Spinnaker's JSON, `kinds` each type of stage;
-//!   `unknown` names what nobody reads.
-//! - `run` is the state, a fold of changes; `turn` decides what a message comes to.
-//! - `stages` is how stages begin, `answers` what they are told.
-//! - `template` is the pipeline that a model gets where nobody wrote one.
+//! Deployments: the delivery of one version of a model to its members, stage by stage.
+//! A deployment is one execution of a pipeline, as an entity. Its state holds every step taken and everything that it
+//! waits for, so a node that dies during a canary loses nothing. It sends requests as effects to the model's traffic,
+//! a canary, the model, a work queue or another pipeline. Answers arrive as effects too. Their ids name the stage and
+//! its attempt, so that one attempt has one canary and a late answer to an earlier attempt changes nothing. Every wait
+//! has a time limit, after which the stage fails. Every end gives up the traffic once: after a failure the champion
+//! gets all of it back.
+//! - `definition` holds the parts of a pipeline. `reading` parses them from Spinnaker's JSON, with `kinds` for each
+//!   type of stage; `unknown` reports unknown fields.
+//! - `run` is the state, a fold of changes; `state` is the entity around it.
+//! - `stages` turns the begin of a stage into a `plan`; `turn` applies plans and changes while it handles one message.
+//! - `commands`, `answers` and `due` decide the messages of clients, of other entities and of the timer.
+//! - `template` is the default pipeline of a model.
 
 mod answers;
+mod commands;
 mod definition;
+mod due;
 pub mod expression;
 mod fields;
 mod kinds;
 mod messages;
+mod plan;
 mod reading;
 mod run;
 mod stages;
@@ -31,11 +33,12 @@ mod unknown;
 mod verbs;
 
 pub use definition::{
-    Analysis, Definition, Deploy, Does, OnFailure, Parameter, Poll, Stage, Trigger, Unwanted, Webhook, Whose,
+    Analysis, Definition, Deploy, OnFailure, Parameter, Poll, RollbackTo, Stage, StageKind, Trigger,
+    VersionRef, Webhook,
 };
 pub use messages::{Begin, Cancel, ChildEnded, Due, GetDeployment, Go, Judge, Pause, RestartStage, Resume};
 pub use reading::read;
-pub use run::{Begun, Change, Hold, Note, Run, StageRun, Status, Target, Wait};
+pub use run::{Begun, Change, Note, Run, StageRun, Status, Target, TrafficHold, Wait};
 pub use state::{Deployment, Event};
 pub use template::{Delivery, pipeline};
 pub use unknown::checked;

@@ -1,4 +1,4 @@
-//! From a pipeline's JSON, as Spinnaker writes it, to what it is made of; every problem is named with its path.
+//! Parses a pipeline from Spinnaker's JSON, and reports every problem with its path.
 
 use std::collections::BTreeSet;
 
@@ -10,21 +10,21 @@ use super::expression;
 use super::fields::{Fields, Unit};
 use super::kinds;
 
-/// Stages of a pipeline.
+/// Most stages of a pipeline.
 const STAGES_MAX: usize = 100;
 const TRIGGERS_MAX: usize = 16;
 const PARAMETERS_MAX: usize = 64;
-/// Bytes of a definition as JSON.
+/// Largest definition, in bytes of JSON.
 const BYTES_MAX: usize = 64 << 10;
 /// Longest name of a pipeline, in bytes.
 const NAME_BYTES_MAX: usize = 64;
 const REF_BYTES_MAX: usize = 32;
 const DAY_MS: u64 = 24 * 3_600_000;
-/// Longest time of one execution.
+/// Longest timeout of an execution, in milliseconds.
 const EXECUTION_MS_MAX: u64 = 30 * DAY_MS;
 const EXECUTION_MS: u64 = 7 * DAY_MS;
 
-/// A definition, or all that is wrong with it.
+/// Parses a definition.
 ///
 /// # Errors
 /// Every problem with its path.
@@ -77,7 +77,7 @@ pub fn read(json: &Value) -> Result<Definition, Vec<Problem>> {
     if problems.is_empty() { Ok(definition) } else { Err(problems) }
 }
 
-/// Names make up the keys of deployments: without a colon, so that two never share one.
+/// Whether a text can be a name. Keys of deployments are `NAME:N`, so a name has no colon.
 fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
     name.len() <= NAME_BYTES_MAX && name.chars().all(plain)
@@ -95,10 +95,10 @@ fn triggers(fields: &mut Fields<'_>) -> Vec<Trigger> {
         if !fields.flag("enabled", true) {
             continue;
         }
-        let kind = fields.needed("type", "name its type: signal");
-        if kind != "signal" {
-            if !kind.is_empty() {
-                fields.wrong("type", format!("there is no trigger {kind:?}: give signal"));
+        let type_name = fields.needed("type", "name its type: signal");
+        if type_name != "signal" {
+            if !type_name.is_empty() {
+                fields.wrong("type", format!("there is no trigger {type_name:?}: give signal"));
             }
             continue;
         }
@@ -147,22 +147,22 @@ fn stage(value: &Value, at: usize, problems: &mut Vec<Problem>) -> Option<Stage>
     if !ref_id.is_empty() && (ref_id.len() > REF_BYTES_MAX || !ref_id.chars().all(plain)) {
         fields.wrong("refId", format!("give 1 to {REF_BYTES_MAX} letters, digits, _ and -"));
     }
-    let kind = fields.needed("type", &format!("name its type: {}", kinds::NAMES.join(", ")));
-    let name = fields.text("name").unwrap_or_else(|| kind.clone());
+    let type_name = fields.needed("type", &format!("name its type: {}", kinds::NAMES.join(", ")));
+    let name = fields.text("name").unwrap_or_else(|| type_name.clone());
     let after = fields.texts("requisiteStageRefIds");
     let on_failure = on_failure(&mut fields);
     let enabled = enabled(&mut fields);
-    let does = kinds::read(&kind, &mut fields);
+    let kind = kinds::read(&type_name, &mut fields);
     let timeout = fields.time(&[("stageTimeoutMs", Unit::Ms)], (100, EXECUTION_MS_MAX));
-    // One that does nothing readable still has its place in the graph, so that what follows it is not wrong as well.
+    // A stage with problems keeps its place in the graph, so that the stages after it report no false problems.
     let clean = fields.problems.len() == before;
-    let does = match does {
-        Some(does) => does,
+    let kind = match kind {
+        Some(kind) => kind,
         None if clean => return None,
-        None => super::definition::Does::Bake,
+        None => super::definition::StageKind::Bake,
     };
-    let timeout_ms = timeout.unwrap_or_else(|| kinds::timeout_ms(&does));
-    Some(Stage { ref_id, name, after, does, on_failure, enabled, timeout_ms })
+    let timeout_ms = timeout.unwrap_or_else(|| kinds::timeout_ms(&kind));
+    Some(Stage { ref_id, name, after, kind, on_failure, enabled, timeout_ms })
 }
 
 /// Spinnaker's three switches: <https://spinnaker.io/docs/guides/user/pipeline/managing-pipelines/>.
@@ -191,7 +191,7 @@ fn enabled(fields: &mut Fields<'_>) -> Option<String> {
     Some(condition)
 }
 
-/// Ids that are there twice, ids that nobody has, and cycles.
+/// Reports duplicate ids, unknown ids and cycles.
 fn graph(stages: &[Option<Stage>], problems: &mut Vec<Problem>) {
     let known: BTreeSet<&str> = stages.iter().flatten().map(|stage| stage.ref_id.as_str()).collect();
     let mut seen = BTreeSet::new();
@@ -213,12 +213,12 @@ fn graph(stages: &[Option<Stage>], problems: &mut Vec<Problem>) {
         }
     }
     if let Some(cycle) = cycle(stages) {
-        let why = format!("{} wait for each other: none of them could ever begin", cycle.join(", "));
+        let why = format!("{} wait for each other: none of them can begin", cycle.join(", "));
         problems.push(Problem { path: "stages".into(), why });
     }
 }
 
-/// The stages that are left when those that wait for nothing are taken away, again and again.
+/// The stages of a cycle: what remains after stages without open requirements are removed repeatedly.
 fn cycle(stages: &[Option<Stage>]) -> Option<Vec<String>> {
     let mut left: Vec<&Stage> = stages.iter().flatten().collect();
     loop {

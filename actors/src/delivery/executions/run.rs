@@ -1,4 +1,4 @@
-//! One execution of a pipeline, as the fold of what happened to it.
+//! The state of one execution, as the fold of its changes.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,55 +6,55 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use troupe_runtime::{Address, Timestamp};
 
-use super::definition::{Definition, Stage, Unwanted};
-use crate::delivery::pipelines::Above;
+use super::definition::{Definition, RollbackTo, Stage};
+use crate::delivery::pipelines::Ancestry;
 
-/// Notes of the audit trail; the oldest go first.
+/// Notes kept in the audit trail; the oldest are dropped first.
 const NOTES_MAX: usize = 400;
-/// Changes of weight that are drawn.
+/// Changes of weight kept for the chart.
 const WEIGHTS_MAX: usize = 256;
-/// Bytes of what one stage puts into the context.
+/// Largest output of one stage, in bytes of JSON.
 pub(super) const OUTPUTS_BYTES_MAX: usize = 16 << 10;
 
-/// Spinnaker's words for how an execution or a stage is.
+/// Spinnaker's status of an execution or a stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// It has not begun.
+    /// Not begun.
     #[default]
     NotStarted,
-    /// It is at work, or waits for something.
+    /// Running, or waiting for an answer.
     Running,
-    /// It begins nothing new until it is resumed.
+    /// Paused: no stage begins.
     Paused,
-    /// It did what it should.
+    /// Succeeded.
     Succeeded,
-    /// It failed, and what follows goes on.
+    /// Failed, and the stages after it go on.
     FailedContinue,
-    /// It failed.
+    /// Failed.
     Terminal,
-    /// Somebody ended it.
+    /// Canceled.
     Canceled,
-    /// It failed, and its branch ends here.
+    /// Failed, and its branch ends here.
     Stopped,
-    /// Its condition did not hold.
+    /// Skipped, because its condition did not hold.
     Skipped,
 }
 
 impl Status {
-    /// Whether nothing more happens to it.
+    /// Whether this status is final.
     #[must_use]
     pub const fn is_over(self) -> bool {
         !matches!(self, Self::NotStarted | Self::Running | Self::Paused)
     }
 
-    /// Whether what comes after a stage of this status may begin.
+    /// Whether the stages after a stage of this status may begin.
     #[must_use]
     pub const fn lets_on(self) -> bool {
         matches!(self, Self::Succeeded | Self::FailedContinue | Self::Skipped)
     }
 
-    /// As it is written.
+    /// Spinnaker's spelling.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -71,36 +71,36 @@ impl Status {
     }
 }
 
-/// With what an execution begins.
+/// The inputs of an execution.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Begun {
     /// The pipeline's name.
     pub pipeline: String,
-    /// Numbers its executions from 1.
+    /// The number among the pipeline's executions, from 1.
     pub number: u64,
-    /// The pipeline as it was when this was started, whole: what becomes of it later does not matter.
+    /// A copy of the definition at the start; later changes of the pipeline have no effect on it.
     pub definition: Definition,
-    /// What it was started with.
+    /// The values of its parameters.
     pub parameters: serde_json::Map<String, Value>,
-    /// What started it: its `type` is `manual`, `signal` or `pipeline`.
+    /// The trigger; its `type` is `manual`, `signal`, `pipeline` or `workflow`.
     pub trigger: Value,
-    /// Who or what started it, for people.
+    /// The person or signal that started it, for display.
     pub by: String,
-    /// The request that it was started by.
+    /// The id of the request that started it.
     pub request: String,
-    /// The execution that waits for its end, and by which id.
+    /// The entity to report the end to, and the id of its request.
     pub parent: Option<(Address, String)>,
-    /// The executions by which it was started.
-    #[serde(skip_serializing_if = "is_first")]
-    pub above: Above,
+    /// The chain of executions that started it.
+    #[serde(rename = "above", skip_serializing_if = "is_first")]
+    pub ancestry: Ancestry,
 }
 
-fn is_first(above: &Above) -> bool {
-    *above == Above::default()
+fn is_first(ancestry: &Ancestry) -> bool {
+    *ancestry == Ancestry::default()
 }
 
-/// What a stage waits for.
+/// The event that a stage waits for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Wait {
     /// The traffic's answer.
@@ -109,132 +109,134 @@ pub enum Wait {
     Model,
     /// A canary's verdict.
     Canary(String),
-    /// Time.
+    /// A time.
     Time,
-    /// Somebody's judgment.
+    /// A person's judgment.
     Judgment,
-    /// A call that a worker makes; whether it is one that looks how far a webhook is.
+    /// An HTTP call of a worker: the webhook itself, or a poll of its status.
     Call {
         /// The task's id.
         task: String,
-        /// Counts looks.
+        /// Number of polls so far; 0 for the webhook itself.
         looks: u32,
     },
-    /// The time of the next look at a webhook.
+    /// The time of the next poll of a webhook.
     Look {
-        /// Counts looks.
+        /// Number of polls so far; 0 for the webhook itself.
         looks: u32,
     },
     /// Another pipeline's execution.
     Child,
-    /// To be tried again: what it needs may only not have got here yet.
+    /// The next attempt, because required data may not have arrived yet.
     Again,
-    /// Its turn at the model's traffic, which somebody else holds.
+    /// Its turn at the model's traffic, which another execution or person holds.
     Turn,
 }
 
-/// How a stage is.
+/// The state of a stage.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StageRun {
-    /// Spinnaker's word for it.
+    /// Spinnaker's status.
     pub status: Status,
-    /// Counts tries, from 1 with the first.
+    /// Number of attempts; 1 for the first.
     pub attempt: u32,
-    /// When it began.
+    /// Time of its begin.
     pub began: Option<Timestamp>,
-    /// When it ended.
+    /// Time of its end.
     pub ended: Option<Timestamp>,
-    /// Why it is as it is, if there is more to say.
+    /// Reason of the status; may be empty.
     pub why: String,
-    /// What it waits for.
+    /// The event that it waits for.
     pub wait: Option<Wait>,
-    /// When what it waits for is looked at.
+    /// Time of the next check of that event.
     pub due: Option<Timestamp>,
-    /// When it fails, whatever it waits for.
+    /// Time at which it fails by timeout.
     pub until: Option<Timestamp>,
-    /// What it puts into the context.
+    /// Its values in the context.
     pub outputs: serde_json::Map<String, Value>,
 }
 
-/// What is delivered.
+/// The delivered version.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Target {
     /// The model's name.
     pub model: String,
-    /// The version that was the champion.
+    /// The champion at the start.
     pub production: u32,
-    /// The version that is delivered.
+    /// The version under delivery.
     pub canary: u32,
-    /// Whether members are taken out of running experiments.
+    /// Whether the canary takes members out of running experiments.
     pub over_experiments: bool,
-    /// What becomes of the version if the execution fails.
-    pub on_failure: Unwanted,
+    /// The stage of the version after a failure of the execution.
+    pub on_failure: RollbackTo,
 }
 
-/// Whose the model's traffic is.
+/// Whether this execution holds the model's traffic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Hold {
-    /// It was never asked for.
+pub enum TrafficHold {
+    /// Never requested.
     #[default]
     None,
-    /// It was asked for: to be given back, whatever happens.
+    /// Requested; it must be given back at the end.
     Held,
-    /// It was given back.
+    /// Given back.
     Returned,
 }
 
 /// One line of the audit trail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Note {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Who: a person as they called themselves, or the pipeline itself.
+    /// The author: the name that a person gave, or the pipeline.
     pub who: String,
-    /// What was done.
+    /// The action.
     pub what: String,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub why: String,
 }
 
-/// What happened, in the order in which it did. Stored by name.
+/// A change of the run. Stored by the names of variants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Change {
-    /// It was made, and waits for its turn.
+    /// Created; waits for its turn.
     Made(Box<Begun>),
-    /// Its turn came.
+    /// Started.
     Started,
-    /// A stage began; its attempt, and when it fails.
+    /// A stage began: its attempt, and its timeout.
     StageBegan(String, u32, Timestamp),
-    /// A stage waits, and until when.
+    /// A stage waits, and the time of the next check.
     StageWaits(String, Wait, Option<Timestamp>),
-    /// A stage has something to say, and something for the context.
-    StageTold(String, String, serde_json::Map<String, Value>),
-    /// A stage ended, and why.
+    /// A stage reported words, and values for the context.
+    #[serde(rename = "StageTold")]
+    StageOutput(String, String, serde_json::Map<String, Value>),
+    /// A stage ended: its status and the reason.
     StageEnded(String, Status, String),
-    /// A stage is to be tried again.
+    /// A stage was reset for another attempt.
     StageReset(String),
-    /// It is known what is delivered.
+    /// The delivered version is known.
     Targeted(Target),
-    /// Traffic was asked for.
-    Asked,
-    /// The canary's share, in hundredths of a percent, and whether a baseline stands beside it.
+    /// Traffic was requested.
+    #[serde(rename = "Asked")]
+    TrafficRequested,
+    /// The canary's share, in hundredths of a percent, and whether it has a baseline.
     Weighed(u32, bool),
-    /// Traffic was given back: who answers from now on, and why.
+    /// Traffic was given back: what serves from now on, and the reason.
     GaveBack(String, String),
-    /// Somebody paused it.
+    /// Paused, by this person.
     Paused(String),
-    /// Somebody resumed it.
+    /// Resumed, by this person.
     Resumed(String),
-    /// Somebody ended it: who, and why.
+    /// Canceled: by this person, with this reason.
     Cancelled(String, String),
-    /// Somebody answered a stage: which, who, the judgment, and the option.
+    /// Judged: the stage, the person, the judgment and the option.
     Judged(String, String, String, String),
-    /// Somebody had a stage tried again.
+    /// A stage was restarted, by this person.
     Restarted(String, String),
-    /// It ended, and why.
+    /// Ended: the status and the reason.
     Ended(Status, String),
 }
 
@@ -242,32 +244,32 @@ pub enum Change {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Run {
-    /// With what it began; none of one that was never made.
+    /// The inputs; `None` before [`Change::Made`].
     pub begun: Option<Box<Begun>>,
-    /// Spinnaker's word for it.
+    /// Spinnaker's status.
     pub status: Status,
-    /// Why it ended as it did.
+    /// Reason of the final status.
     pub why: String,
-    /// When it was made.
+    /// Time of its creation.
     pub made: Timestamp,
-    /// When its turn came.
+    /// Time of its start.
     pub started: Option<Timestamp>,
-    /// When it ended.
+    /// Time of its end.
     pub ended: Option<Timestamp>,
     /// Its stages by ref id.
     pub stages: BTreeMap<String, StageRun>,
-    /// What is delivered.
+    /// The delivered version.
     pub target: Option<Target>,
-    /// Whose the model's traffic is.
-    pub hold: Hold,
-    /// When the canary's share became what.
+    /// Whether this execution holds the model's traffic.
+    pub hold: TrafficHold,
+    /// Changes of the canary's share: time, hundredths of a percent, baseline.
     pub weights: VecDeque<(Timestamp, u32, bool)>,
     /// The audit trail.
     pub notes: VecDeque<Note>,
 }
 
 impl Run {
-    /// What it does, once it was made.
+    /// The definition; `None` before [`Change::Made`].
     #[must_use]
     pub fn definition(&self) -> Option<&Definition> {
         self.begun.as_ref().map(|begun| &begun.definition)
@@ -279,7 +281,23 @@ impl Run {
         self.definition()?.stages.iter().find(|stage| stage.ref_id == ref_id)
     }
 
-    /// What conditions and `${...}` are about.
+    /// Attempts of a stage, the current one included; 0 before the first.
+    pub(super) fn attempt(&self, ref_id: &str) -> u32 {
+        self.stages.get(ref_id).map_or(0, |stage| stage.attempt)
+    }
+
+    /// The id of an effect of the current attempt of a stage. It tells an answer to an earlier attempt apart.
+    pub(super) fn question(&self, ref_id: &str, what: &str) -> String {
+        format!("{ref_id}/{}/{what}", self.attempt(ref_id))
+    }
+
+    /// When the execution fails with its time limit; waiting for its turn counts as well.
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        let from = self.started.unwrap_or(self.made);
+        Some(Timestamp(from.0.saturating_add(self.definition()?.timeout_ms)))
+    }
+
+    /// The values that conditions and `${...}` can name.
     #[must_use]
     pub fn context(&self) -> Value {
         let Some(begun) = &self.begun else { return Value::Null };
@@ -307,10 +325,10 @@ impl Run {
             }
             Change::Started => (self.status, self.started) = (Status::Running, Some(at)),
             Change::Targeted(target) => self.target = Some(target.clone()),
-            Change::Asked => self.hold = Hold::Held,
+            Change::TrafficRequested => self.hold = TrafficHold::Held,
             Change::Weighed(weight, baseline) => self.weigh(at, *weight, *baseline),
             Change::GaveBack(..) => {
-                self.hold = Hold::Returned;
+                self.hold = TrafficHold::Returned;
                 self.weigh(at, 0, false);
             }
             Change::Paused(_) => self.status = Status::Paused,
@@ -325,7 +343,7 @@ impl Run {
             Change::Cancelled(..) | Change::Judged(..) => {}
             Change::StageBegan(..)
             | Change::StageWaits(..)
-            | Change::StageTold(..)
+            | Change::StageOutput(..)
             | Change::StageEnded(..)
             | Change::StageReset(..) => self.apply_to_stage(change, at),
         }
@@ -334,7 +352,7 @@ impl Run {
     fn apply_to_stage(&mut self, change: &Change, at: Timestamp) {
         let (Change::StageBegan(ref_id, ..)
         | Change::StageWaits(ref_id, ..)
-        | Change::StageTold(ref_id, ..)
+        | Change::StageOutput(ref_id, ..)
         | Change::StageEnded(ref_id, ..)
         | Change::StageReset(ref_id)) = change
         else {
@@ -348,7 +366,7 @@ impl Run {
                 stage.why.clear();
             }
             Change::StageWaits(_, wait, due) => (stage.wait, stage.due) = (Some(wait.clone()), *due),
-            Change::StageTold(_, words, outputs) => {
+            Change::StageOutput(_, words, outputs) => {
                 stage.why.clone_from(words);
                 stage.outputs.extend(outputs.clone());
             }
@@ -375,7 +393,7 @@ impl Run {
 
     fn note(&mut self, change: &Change, at: Timestamp) {
         let own = || self.begun.as_ref().map_or_else(String::new, |begun| begun.pipeline.clone());
-        let Some((who, what, why)) = said(change) else { return };
+        let Some((who, what, why)) = described(change) else { return };
         let note = Note { at, who: who.unwrap_or_else(own), what, why };
         self.notes.push_back(note);
         while self.notes.len() > NOTES_MAX {
@@ -384,8 +402,8 @@ impl Run {
     }
 }
 
-/// A change as the audit trail tells it: who (none for the pipeline itself), what, why.
-fn said(change: &Change) -> Option<(Option<String>, String, String)> {
+/// A change as a note: the author (`None` for the pipeline), the action and the reason.
+fn described(change: &Change) -> Option<(Option<String>, String, String)> {
     let own = |what: String, why: &str| Some((None, what, why.to_owned()));
     let by = |who: &String, what: String, why: &str| Some((Some(who.clone()), what, why.to_owned()));
     let percent = |weight: u32| f64::from(weight) / 100.0;
@@ -408,7 +426,7 @@ fn said(change: &Change) -> Option<(Option<String>, String, String)> {
             let beside = if *baseline { ", and a baseline as many" } else { "" };
             own(format!("the canary answers {} % of members{beside}", percent(*weight)), "")
         }
-        Change::GaveBack(who, why) => own(format!("{who} answers everybody"), why),
+        Change::GaveBack(version, why) => own(format!("{version} serves all members"), why),
         Change::Paused(who) => by(who, "paused it".into(), ""),
         Change::Resumed(who) => by(who, "resumed it".into(), ""),
         Change::Cancelled(who, why) => by(who, "cancelled it".into(), why),
@@ -417,6 +435,9 @@ fn said(change: &Change) -> Option<(Option<String>, String, String)> {
         }
         Change::Restarted(ref_id, who) => by(who, format!("had stage {ref_id} tried again"), ""),
         Change::Ended(status, why) => own(format!("the execution is {}", status.label()), why),
-        Change::Asked | Change::StageWaits(..) | Change::StageTold(..) | Change::StageReset(_) => None,
+        Change::TrafficRequested
+        | Change::StageWaits(..)
+        | Change::StageOutput(..)
+        | Change::StageReset(_) => None,
     }
 }

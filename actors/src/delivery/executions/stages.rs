@@ -1,231 +1,214 @@
-//! How each type of stage begins.
+//! How each type of stage begins: a function from the run and the definition to a [`Plan`]. The turn applies the plan.
 
 use serde_json::{Map, Value, json};
-use troupe_runtime::{Address, Command, Timestamp};
+use troupe_runtime::{Address, Context, Timestamp};
 use troupe_statistics::canary::lifetime::Lifetime;
 use troupe_statistics::canary::{CanaryConfig, Thresholds};
 
-use super::definition::{Analysis, Deploy, Does, Stage, Unwanted, Webhook, Whose};
+use super::definition::{Analysis, Deploy, RollbackTo, Stage, StageKind, VersionRef, Webhook};
 use super::expression::{filled, holds};
-use super::run::{Change, Hold, Run, Status, Target, Wait};
-use super::turn::{Turn, question};
+use super::plan::{Outcome, Plan, Request, Step};
+use super::run::{Change, Run, Status, Target, TrafficHold, Wait};
+use super::state::Deployment;
 use crate::canary_analysis::{Canary, Notify, StartCanary, StartFor, StoredConfig};
 use crate::coordination::work_queues::{Offer, queue_of};
-use crate::delivery::pipelines::{Above, Pipeline, RunFor};
+use crate::delivery::pipelines::{Ancestry, Pipeline, RunFor};
 use crate::delivery::traffic::{SetTraffic, Split, Traffic, WHOLE};
 use crate::models;
 use crate::stored::{NamedFields, OptionalTail};
 
-/// How long a stage looks again for what may only not have got here yet, and how often.
-const AGAIN_FOR_MS: u64 = 15_000;
-pub(super) const AGAIN_MS: u64 = 500;
-/// Time for one call of a webhook.
+/// Time limit of one webhook call, in milliseconds.
 const CALL_MS: u64 = 60_000;
-/// Between two looks at whom a stage still waits for. Its turn is told to it: that it asks again is for a queue that had no
-/// place for it.
-pub(super) const TURN_MS: u64 = 5_000;
 
-pub(super) fn begin<C: Command<Reply = ()>>(turn: &mut Turn<'_, C>, stage: &Stage) {
-    let begun = match &stage.does {
-        Does::Deploy(spec) => deploy(turn, stage, spec),
-        Does::Canary(spec) => canary(turn, stage, spec),
-        Does::Weigh { weight, baseline } => weigh(turn, stage, *weight, *baseline),
-        Does::Promote(whose) => promote(turn, stage, whose),
-        Does::Rollback(whose, to) => rollback(turn, stage, whose, *to),
-        Does::Wait { seconds } => wait(turn, stage, seconds),
-        Does::Judgment { instructions, .. } => {
-            turn.output(stage, instructions, Map::new());
-            turn.wait(stage, Wait::Judgment, None);
-            Ok(())
+/// The stage that begins, and the run that it reads.
+struct Scene<'a> {
+    run: &'a Run,
+    ctx: &'a Context<'a>,
+    stage: &'a Stage,
+}
+
+impl Scene<'_> {
+    fn here(&self) -> Address {
+        Address::of::<Deployment>(self.ctx.key)
+    }
+
+    fn question(&self, what: &str) -> String {
+        self.run.question(&self.stage.ref_id, what)
+    }
+}
+
+/// What the stage asks for. The run already counts this attempt.
+pub(super) fn begin(run: &Run, ctx: &Context<'_>, stage: &Stage) -> Plan {
+    let scene = Scene { run, ctx, stage };
+    let plan = match &stage.kind {
+        StageKind::Deploy(spec) => deploy(&scene, spec),
+        StageKind::Canary(spec) => canary(&scene, spec),
+        StageKind::Weigh { weight, baseline } => weigh(&scene, *weight, *baseline),
+        StageKind::Promote(version) => promote(&scene, version),
+        StageKind::Rollback(version, to) => rollback(&scene, version, *to),
+        StageKind::Wait { seconds } => wait(&scene, seconds),
+        StageKind::Judgment { instructions, .. } => {
+            let steps = vec![Step::Output(instructions.clone(), Map::new())];
+            Ok(Plan::wait(steps, Wait::Judgment))
         }
-        Does::Check { conditions } => check(turn, stage, conditions),
-        Does::Webhook(spec) => webhook(turn, stage, spec),
-        Does::Pipeline { name, parameters, wait } => {
+        StageKind::Check { conditions } => check(&scene, conditions),
+        StageKind::Webhook(spec) => webhook(&scene, spec),
+        StageKind::Pipeline { name, parameters, wait } => {
             let given = Value::Object(parameters.clone().into_iter().collect());
-            filled(&given, &turn.run.context()).map(|given| {
+            filled(&given, &run.context()).map(|given| {
                 let run = RunFor {
-                    owner: turn.here(),
-                    id: question(&stage.ref_id, turn.attempt(&stage.ref_id), "child"),
+                    owner: scene.here(),
+                    id: scene.question("child"),
                     parameters: NamedFields(given.as_object().cloned().unwrap_or_default()),
-                    above: OptionalTail(above(turn, *wait)),
+                    ancestry: OptionalTail(ancestry(&scene, *wait)),
                 };
-                turn.tell(Address::of::<Pipeline>(name.as_str()), &run);
-                turn.wait(stage, Wait::Child, None);
+                let to = Address::of::<Pipeline>(name.as_str());
+                Plan::wait(vec![Step::Tell(to, Request::Pipeline(Box::new(run)))], Wait::Child)
             })
         }
-        Does::Bake => {
-            turn.output(stage, "a version is an artifact already: nothing to build", Map::new());
-            turn.succeed(stage);
-            Ok(())
+        StageKind::Bake => {
+            let words = "a version is an artifact already: nothing to build".to_owned();
+            Ok(Plan { steps: vec![Step::Output(words, Map::new())], outcome: Outcome::Done })
         }
     };
-    if let Err(why) = begun {
-        turn.fail(stage, &why);
-    }
+    plan.unwrap_or_else(|why| Plan::of(Outcome::Failed(why)))
 }
 
-/// What an execution that a stage starts is started by: those that wait for this one wait for it only if this one does.
-fn above<C: Command<Reply = ()>>(turn: &Turn<'_, C>, wait: bool) -> Above {
-    let mut above = turn.run.begun.as_ref().map(|begun| begun.above.clone()).unwrap_or_default();
-    above.deep += 1;
+/// The ancestry of an execution that this stage starts. The ancestors that wait for this execution wait for the new one
+/// only if this stage waits for it.
+fn ancestry(scene: &Scene<'_>, wait: bool) -> Ancestry {
+    let mut ancestry = scene.run.begun.as_ref().map(|begun| begun.ancestry.clone()).unwrap_or_default();
+    ancestry.depth += 1;
     if wait {
-        above.waiting.push(turn.ctx.key.to_owned());
+        ancestry.waiting.push(scene.ctx.key.to_owned());
     } else {
-        above.waiting.clear();
+        ancestry.waiting.clear();
     }
-    above
-}
-
-/// Tries the stage again a little later, unless that was tried for long enough: then it has failed.
-pub(super) fn again<C: Command<Reply = ()>>(turn: &mut Turn<'_, C>, stage: &Stage, why: &str) {
-    let began = turn.run.stages.get(&stage.ref_id).and_then(|held| held.began).unwrap_or_default();
-    if turn.ctx.now.0.saturating_sub(began.0) >= AGAIN_FOR_MS {
-        turn.fail(stage, why);
-        return;
-    }
-    turn.wait(stage, Wait::Again, Some(Timestamp(turn.ctx.now.0 + AGAIN_MS)));
+    ancestry
 }
 
 fn version(given: &Value, context: &Value) -> Result<u32, String> {
-    let found = filled(given, context)?;
-    let read = match &found {
+    let value = filled(given, context)?;
+    let read = match &value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
     let read = read.and_then(|version| u32::try_from(version).ok()).filter(|version| *version > 0);
-    read.ok_or_else(|| format!("{found} is no version: give its number, from 1"))
+    read.ok_or_else(|| format!("{value} is not a version: give its number, from 1"))
 }
 
-fn deploy<C: Command<Reply = ()>>(
-    turn: &mut Turn<'_, C>,
-    stage: &Stage,
-    spec: &Deploy,
-) -> Result<(), String> {
-    let context = turn.run.context();
+fn deploy(scene: &Scene<'_>, spec: &Deploy) -> Result<Plan, String> {
+    let context = scene.run.context();
     let model = filled(&Value::from(spec.model.as_str()), &context)?;
     let model = model.as_str().unwrap_or_default().to_owned();
     let canary = version(&spec.version, &context)?;
     if Address::parse_parts(<Traffic as troupe_runtime::Entity>::KIND, &model).is_err() {
-        return Err(format!("{model:?} names no model"));
+        return Err(format!("{model:?} is not the name of a model"));
     }
-    let other = |target: &&Target| target.model != model;
-    if let Some(target) = turn.run.target.as_ref().filter(other) {
+    let held = scene.run.target.as_ref();
+    if let Some(target) = held.filter(|target| target.model != model) {
         return Err(format!("this execution delivers {} already: one model at a time", target.model));
     }
     let (over_experiments, on_failure) = (spec.over_experiments, spec.on_failure);
     let target = Target { model, production: 0, canary, over_experiments, on_failure };
-    if turn.run.target.as_ref().map(|held| Target { production: 0, ..held.clone() }) != Some(target.clone()) {
-        turn.change(Change::Targeted(target));
+    let same = held.filter(|held| Target { production: 0, ..(*held).clone() } == target);
+    let mut steps = Vec::new();
+    if same.is_none() {
+        steps.push(Step::Change(Change::Targeted(target.clone())));
     }
-    ask_for_traffic(turn, stage, spec.weight, spec.baseline)
+    set_traffic(scene, same.unwrap_or(&target), "traffic", (spec.weight, spec.baseline), &mut steps);
+    Ok(Plan::wait(steps, Wait::Traffic))
 }
 
-fn weigh<C: Command<Reply = ()>>(
-    turn: &mut Turn<'_, C>,
-    stage: &Stage,
-    weight: u32,
-    baseline: bool,
-) -> Result<(), String> {
-    ask_for_traffic(turn, stage, weight, baseline)
-}
-
-fn ask_for_traffic<C: Command<Reply = ()>>(
-    turn: &mut Turn<'_, C>,
-    stage: &Stage,
-    weight: u32,
-    baseline: bool,
-) -> Result<(), String> {
-    let id = question(&stage.ref_id, turn.attempt(&stage.ref_id), "traffic");
-    set_traffic(turn, id, weight, baseline)?;
-    turn.wait(stage, Wait::Traffic, None);
-    Ok(())
-}
-
-/// Asks for a share. What is asked for is held from here on, whatever the answer: it is given back at the end.
-fn set_traffic<C: Command<Reply = ()>>(
-    turn: &mut Turn<'_, C>,
-    id: String,
-    weight: u32,
-    baseline: bool,
-) -> Result<(), String> {
-    let Some(target) = turn.run.target.clone() else {
+fn weigh(scene: &Scene<'_>, weight: u32, baseline: bool) -> Result<Plan, String> {
+    let Some(target) = &scene.run.target else {
         return Err("nothing was deployed: put a deploy stage before this one".to_owned());
     };
+    let mut steps = Vec::new();
+    set_traffic(scene, target, "traffic", (weight, baseline), &mut steps);
+    Ok(Plan::wait(steps, Wait::Traffic))
+}
+
+/// Requests a share of the traffic. The run holds the traffic from this request on, so that the end returns it even if
+/// the answer was lost.
+fn set_traffic(
+    scene: &Scene<'_>,
+    target: &Target,
+    what: &str,
+    (weight, baseline): (u32, bool),
+    steps: &mut Vec<Step>,
+) {
     let split = Split {
         production: target.production,
         canary: target.canary,
         weight,
         baseline,
         over_experiments: target.over_experiments,
-        salt: turn.ctx.key.to_owned(),
+        salt: scene.ctx.key.to_owned(),
     };
-    let by = turn.ctx.key.to_owned();
-    let set = SetTraffic { by, split: NamedFields(split), owner: Some(turn.here()), id };
-    if turn.run.hold != Hold::Held {
-        turn.change(Change::Asked);
+    let by = scene.ctx.key.to_owned();
+    let set =
+        SetTraffic { by, split: NamedFields(split), owner: Some(scene.here()), id: scene.question(what) };
+    if scene.run.hold != TrafficHold::Held {
+        steps.push(Step::Change(Change::TrafficRequested));
     }
-    turn.tell(Address::of::<Traffic>(target.model), &set);
-    Ok(())
+    let to = Address::of::<Traffic>(target.model.as_str());
+    steps.push(Step::Tell(to, Request::Traffic(Box::new(set))));
 }
 
-/// The id of the canary of one try of a stage.
-pub(super) fn canary_id(key: &str, ref_id: &str, attempt: u32) -> String {
+/// The id of the canary of one attempt of a stage.
+fn canary_id(key: &str, ref_id: &str, attempt: u32) -> String {
     format!("{key}-{ref_id}-{attempt}")
 }
 
-fn canary<C: Command<Reply = ()>>(
-    turn: &mut Turn<'_, C>,
-    stage: &Stage,
-    spec: &Analysis,
-) -> Result<(), String> {
-    let context = turn.run.context();
+fn canary(scene: &Scene<'_>, spec: &Analysis) -> Result<Plan, String> {
+    let context = scene.run.context();
     let config = match (&spec.config, &spec.config_id) {
         (Some(config), _) => serde_json::from_value::<CanaryConfig>(config.clone())
             .map_err(|error| format!("canaryConfig.config: {error}"))?,
         (None, Some(id)) => {
             let id = filled(&Value::from(id.as_str()), &context)?;
             let id = id.as_str().unwrap_or_default();
-            let found = turn.ctx.global::<StoredConfig>(id);
-            match found.and_then(|stored| stored.config().cloned()) {
+            let stored = scene.ctx.global::<StoredConfig>(id);
+            match stored.and_then(|stored| stored.config().cloned()) {
                 Some(config) => config,
-                None => {
-                    again(turn, stage, &format!("there is no canary config {id:?}"));
-                    return Ok(());
-                }
+                None => return Ok(Plan::of(Outcome::Retry(format!("there is no canary config {id:?}")))),
             }
         }
         (None, None) => return Err("it has no canary config".to_owned()),
     };
-    let scopes = filled(&Value::Array(scopes(turn, spec)?), &context)?;
-    let attempt = turn.attempt(&stage.ref_id);
-    let id = canary_id(turn.ctx.key, &stage.ref_id, attempt);
-    let application = turn.run.definition().map_or_else(String::new, |found| found.application.clone());
+    let scopes = filled(&Value::Array(scopes(scene, spec)?), &context)?;
+    let ref_id = &scene.stage.ref_id;
+    let id = canary_id(scene.ctx.key, ref_id, scene.run.attempt(ref_id));
+    let definition = scene.run.definition();
     let start = StartCanary {
-        application,
+        application: definition.map_or_else(String::new, |definition| definition.application.clone()),
         config: NamedFields(config),
         thresholds: NamedFields(Thresholds { pass: spec.pass, marginal: spec.marginal }),
         lifetime: Some(NamedFields(Lifetime {
-            start_ms: turn.ctx.now.0.saturating_add(spec.begin_after_ms),
+            start_ms: scene.ctx.now.0.saturating_add(spec.begin_after_ms),
             lifetime_ms: spec.lifetime_ms,
             interval_ms: spec.interval_ms,
             lookback_ms: spec.lookback_ms,
         })),
         request: NamedFields(json!({ "scopes": scopes })),
     };
-    let notify = Notify { to: turn.here(), id: question(&stage.ref_id, attempt, "canary") };
-    turn.tell(Address::of::<Canary>(id.as_str()), &StartFor { start, notify });
-    turn.output(stage, "", Map::from_iter([("canaryId".to_owned(), json!(id))]));
-    turn.wait(stage, Wait::Canary(id), None);
-    Ok(())
+    let notify = Notify { to: scene.here(), id: scene.question("canary") };
+    let request = Request::Canary(Box::new(StartFor { start, notify }));
+    let steps = vec![
+        Step::Tell(Address::of::<Canary>(id.as_str()), request),
+        Step::Output(String::new(), Map::from_iter([("canaryId".to_owned(), json!(id))])),
+    ];
+    Ok(Plan::wait(steps, Wait::Canary(id)))
 }
 
-/// The scopes as they are given; without any, the roles of what was deployed, second by second.
-fn scopes<C: Command<Reply = ()>>(turn: &Turn<'_, C>, spec: &Analysis) -> Result<Vec<Value>, String> {
+/// The scopes of the definition. If it has none: the roles of the deployed model, with one point per second.
+fn scopes(scene: &Scene<'_>, spec: &Analysis) -> Result<Vec<Value>, String> {
     if !spec.scopes.is_empty() {
         return Ok(spec.scopes.clone());
     }
-    let Some(target) = &turn.run.target else {
+    let Some(target) = &scene.run.target else {
         return Err("nothing was deployed: give the scopes, or put a deploy stage before this one".to_owned());
     };
     let role = |role: &str| format!("{}-{role}", target.model);
@@ -235,15 +218,15 @@ fn scopes<C: Command<Reply = ()>>(turn: &Turn<'_, C>, spec: &Analysis) -> Result
     })])
 }
 
-/// What a stage moves: what it names, or what was deployed.
-fn moved<C: Command<Reply = ()>>(turn: &Turn<'_, C>, whose: &Whose) -> Result<(String, u32), String> {
-    match (&whose.model, &whose.version) {
+/// The model and version that a stage moves: those that it names, or those that were deployed.
+fn referenced(scene: &Scene<'_>, reference: &VersionRef) -> Result<(String, u32), String> {
+    match (&reference.model, &reference.version) {
         (Some(model), Some(given)) => {
-            let context = turn.run.context();
+            let context = scene.run.context();
             let model = filled(&Value::from(model.as_str()), &context)?;
             Ok((model.as_str().unwrap_or_default().to_owned(), version(given, &context)?))
         }
-        _ => match &turn.run.target {
+        _ => match &scene.run.target {
             Some(target) => Ok((target.model.clone(), target.canary)),
             None => {
                 Err("nothing was deployed: give model and version, or put a deploy stage before".to_owned())
@@ -252,50 +235,40 @@ fn moved<C: Command<Reply = ()>>(turn: &Turn<'_, C>, whose: &Whose) -> Result<(S
     }
 }
 
-/// The canary answers everybody before it becomes the champion, and production is given back after it: no member goes
-/// back to the old version in between.
-fn promote<C: Command<Reply = ()>>(
-    turn: &mut Turn<'_, C>,
-    stage: &Stage,
-    whose: &Whose,
-) -> Result<(), String> {
-    let (model, version) = moved(turn, whose)?;
-    let attempt = turn.attempt(&stage.ref_id);
-    let deployed =
-        turn.run.target.as_ref().is_some_and(|target| (&target.model, target.canary) == (&model, version));
-    if deployed && turn.run.hold == Hold::Held {
-        set_traffic(turn, question(&stage.ref_id, attempt, "whole"), WHOLE, false)?;
-        turn.change(Change::Weighed(WHOLE, false));
+/// Gives the canary all traffic before it becomes the champion, and production is given back after that: no member
+/// returns to the old version in between.
+fn promote(scene: &Scene<'_>, reference: &VersionRef) -> Result<Plan, String> {
+    let (model, version) = referenced(scene, reference)?;
+    let target = scene.run.target.as_ref();
+    let deployed = target.filter(|target| (&target.model, target.canary) == (&model, version));
+    let mut steps = Vec::new();
+    if let Some(target) = deployed.filter(|_| scene.run.hold == TrafficHold::Held) {
+        set_traffic(scene, target, "whole", (WHOLE, false), &mut steps);
+        steps.push(Step::Change(Change::Weighed(WHOLE, false)));
     }
-    turn.move_version(&model, version, models::Stage::Champion, question(&stage.ref_id, attempt, "model"));
-    turn.wait(stage, Wait::Model, None);
-    Ok(())
+    steps.push(Step::Move(model, version, models::Stage::Champion, scene.question("model")));
+    Ok(Plan::wait(steps, Wait::Model))
 }
 
-/// A version that is the champion by now is rolled back by the one that it has replaced.
-fn rollback<C: Command<Reply = ()>>(
-    turn: &mut Turn<'_, C>,
-    stage: &Stage,
-    whose: &Whose,
-    to: Unwanted,
-) -> Result<(), String> {
-    let (model, version) = moved(turn, whose)?;
-    let held = turn.run.target.as_ref().is_some_and(|target| target.model == model);
-    if held && turn.run.hold == Hold::Held {
-        turn.give_back(&model, false, "rolled back");
+/// Rolls a version back. If this execution made it the champion, the version that it replaced becomes champion again.
+fn rollback(scene: &Scene<'_>, reference: &VersionRef, to: RollbackTo) -> Result<Plan, String> {
+    let (model, version) = referenced(scene, reference)?;
+    let delivered = scene.run.target.as_ref().is_some_and(|target| target.model == model);
+    let mut steps = Vec::new();
+    if delivered && scene.run.hold == TrafficHold::Held {
+        steps.push(Step::GiveBack(model.clone(), "rolled back"));
     }
-    let id = question(&stage.ref_id, turn.attempt(&stage.ref_id), "model");
-    match replaced_by(&turn.run, &model, version) {
-        Some(former) => turn.move_version(&model, former, models::Stage::Champion, id),
-        None => turn.set_aside(&model, version, to, &id),
-    }
-    turn.wait(stage, Wait::Model, None);
-    Ok(())
+    let id = scene.question("model");
+    steps.push(match replaced_by(scene.run, &model, version) {
+        Some(former) => Step::Move(model, former, models::Stage::Champion, id),
+        None => Step::SetAside(model, version, to, id),
+    });
+    Ok(Plan::wait(steps, Wait::Model))
 }
 
-/// The champion whose place the version has taken in this execution.
+/// The champion that the version replaced in this execution.
 fn replaced_by(run: &Run, model: &str, version: u32) -> Option<u32> {
-    let promotes = |stage: &&Stage| matches!(&stage.does, Does::Promote(whose) if whose.model.is_none());
+    let promotes = |stage: &&Stage| matches!(&stage.kind, StageKind::Promote(of) if of.model.is_none());
     let done =
         |stage: &Stage| run.stages.get(&stage.ref_id).is_some_and(|held| held.status == Status::Succeeded);
     let promoted = run.definition()?.stages.iter().filter(promotes).any(done);
@@ -305,41 +278,31 @@ fn replaced_by(run: &Run, model: &str, version: u32) -> Option<u32> {
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded by the line before")]
-fn wait<C: Command<Reply = ()>>(turn: &mut Turn<'_, C>, stage: &Stage, given: &Value) -> Result<(), String> {
-    let found = filled(given, &turn.run.context())?;
-    let seconds = match &found {
+fn wait(scene: &Scene<'_>, given: &Value) -> Result<Plan, String> {
+    let value = filled(given, &scene.run.context())?;
+    let seconds = match &value {
         Value::String(text) => text.trim().parse::<f64>().ok(),
         other => other.as_f64(),
     };
     let Some(seconds) = seconds.filter(|seconds| (0.0..=604_800.0).contains(seconds)) else {
-        return Err(format!("{found} is no time to wait: give seconds, 604800 at most"));
+        return Err(format!("{value} is not a time to wait: give seconds, 604800 at most"));
     };
-    let due = Timestamp(turn.ctx.now.0.saturating_add((seconds * 1_000.0) as u64));
-    turn.wait(stage, Wait::Time, Some(due));
-    Ok(())
+    let due = Timestamp(scene.ctx.now.0.saturating_add((seconds * 1_000.0) as u64));
+    Ok(Plan::of(Outcome::Wait(Wait::Time, Some(due))))
 }
 
-fn check<C: Command<Reply = ()>>(
-    turn: &mut Turn<'_, C>,
-    stage: &Stage,
-    conditions: &[String],
-) -> Result<(), String> {
-    let context = turn.run.context();
+fn check(scene: &Scene<'_>, conditions: &[String]) -> Result<Plan, String> {
+    let context = scene.run.context();
     for condition in conditions {
         if !holds(condition, &context)? {
             return Err(format!("{condition} does not hold"));
         }
     }
-    turn.succeed(stage);
-    Ok(())
+    Ok(Plan::of(Outcome::Done))
 }
 
-fn webhook<C: Command<Reply = ()>>(
-    turn: &mut Turn<'_, C>,
-    stage: &Stage,
-    spec: &Webhook,
-) -> Result<(), String> {
-    let context = turn.run.context();
+fn webhook(scene: &Scene<'_>, spec: &Webhook) -> Result<Plan, String> {
+    let context = scene.run.context();
     let headers = Value::Object(spec.headers.clone().into_iter().collect());
     let (url, headers) = (filled(&Value::from(spec.url.as_str()), &context)?, filled(&headers, &context)?);
     let body = filled(&spec.payload, &context)?;
@@ -352,22 +315,20 @@ fn webhook<C: Command<Reply = ()>>(
         })
         .collect();
     let call = json!({ "url": url, "method": spec.method, "headers": headers, "body": body, "within_ms": CALL_MS / 2 });
-    self::call(turn, stage, 0, call);
-    Ok(())
+    Ok(self::call(scene.run, scene.ctx, scene.stage, 0, call))
 }
 
-/// Has a worker make one call.
-pub(super) fn call<C: Command<Reply = ()>>(turn: &mut Turn<'_, C>, stage: &Stage, looks: u32, spec: Value) {
-    let attempt = turn.attempt(&stage.ref_id);
-    // The key stands last: it may have slashes of its own.
-    let id = format!("{}/{looks}/{}", question(&stage.ref_id, attempt, "call"), turn.ctx.key);
+/// Has a worker make one HTTP call.
+pub(super) fn call(run: &Run, ctx: &Context<'_>, stage: &Stage, looks: u32, spec: Value) -> Plan {
+    // The key stands last, because it may contain slashes.
+    let id = format!("{}/{looks}/{}", run.question(&stage.ref_id, "call"), ctx.key);
     let offer = Offer {
         id: id.clone(),
-        owner: turn.here(),
+        owner: Address::of::<Deployment>(ctx.key),
         executor: "http".to_owned(),
         spec: NamedFields(spec),
         timeout_ms: CALL_MS.min(stage.timeout_ms),
     };
-    turn.tell(queue_of(&id), &offer);
-    turn.wait(stage, Wait::Call { task: id, looks }, None);
+    let steps = vec![Step::Tell(queue_of(&id), Request::Task(Box::new(offer)))];
+    Plan::wait(steps, Wait::Call { task: id, looks })
 }

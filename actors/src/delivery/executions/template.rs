@@ -1,13 +1,13 @@
-//! The pipeline of a model for which nobody wrote one.
+//! The default pipeline of a model.
 
 use serde_json::{Value, json};
 
-/// What may be different from model to model.
+/// The settings of a default pipeline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
     /// The pipeline's name.
     pub name: String,
-    /// Whose it is.
+    /// The application that owns it.
     pub application: String,
     /// The model.
     pub model: String,
@@ -15,17 +15,17 @@ pub struct Delivery {
     pub signal: Option<String>,
     /// The share of members of canary and baseline while they are compared, in percent.
     pub weight: f64,
-    /// How long they are compared, in seconds.
+    /// Duration of the comparison, in seconds.
     pub lifetime_s: u64,
-    /// Between looks, in seconds.
+    /// Interval between looks, in seconds.
     pub interval_s: u64,
-    /// Before the first point counts, in seconds: nodes load the version meanwhile.
+    /// Delay before the first point counts, in seconds, in which nodes load the version.
     pub begin_after_s: u64,
-    /// Percent of members, step by step, once the comparison has passed; the last step is the champion's.
+    /// Shares of members after the comparison, in percent, step by step. The promotion follows the last step.
     pub steps: Vec<f64>,
-    /// Seconds that each step lasts.
+    /// Duration of each step, in seconds.
     pub step_s: u64,
-    /// Whether members are taken out of running experiments.
+    /// Whether the canary takes members out of running experiments.
     pub over_experiments: bool,
     /// The judge.
     pub judge: String,
@@ -50,8 +50,8 @@ impl Default for Delivery {
     }
 }
 
-/// How a version's errors and latency are compared, by the series that gateways write: more errors or a slower median is
-/// worse, and failing requests are critical, however fast they fail.
+/// The canary config: it compares errors and latency by the series that gateways write. More errors or a slower median
+/// is worse. Failing requests are critical, however fast they fail.
 fn config(delivery: &Delivery) -> Value {
     let metric = |name: &str, group: &str, canary: Value| {
         json!({ "name": name, "query": { "type": "troupe", "series": name }, "groups": [group],
@@ -74,8 +74,8 @@ fn config(delivery: &Delivery) -> Value {
     })
 }
 
-/// The pipeline: a canary and a baseline beside production, compared; then more members step by step, and the champion.
-/// Whatever fails, production answers everybody and the version is archived.
+/// The pipeline: it compares a canary and a baseline beside production, then gives the canary more members step by
+/// step, then promotes it. After any failure, production serves all members and the version is archived.
 #[must_use]
 pub fn pipeline(delivery: &Delivery) -> Value {
     let mut stages = vec![

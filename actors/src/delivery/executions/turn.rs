@@ -1,16 +1,17 @@
-//! What one message comes to: the changes of a run, one after the other, until nothing more can begin.
+//! Handles one message: applies changes to a copy of the run until no stage can begin, and collects events and effects.
 
 use serde_json::{Map, Value};
 use troupe_runtime::entity::Timer;
 use troupe_runtime::{Address, Command, Context, Decision, Timestamp};
 
-use super::definition::{OnFailure, Stage, Unwanted};
+use super::definition::{OnFailure, RollbackTo, Stage};
 use super::messages::{Cancel, ChildEnded, Due};
-use super::run::{Change, Hold, OUTPUTS_BYTES_MAX, Run, Status, Wait};
+use super::plan::{Outcome, Plan, Request, Step};
+use super::run::{Change, OUTPUTS_BYTES_MAX, Run, Status, TrafficHold, Wait};
 use super::stages;
 use super::state::{Deployment, Event};
 use crate::canary_analysis;
-use crate::coordination::directory::{Directory, Enlist, Entry};
+use crate::coordination::directory::{Directory, Entry, Upsert};
 use crate::coordination::work_queues;
 use crate::delivery::pipelines::{ExecutionEnded, Pipeline};
 use crate::delivery::traffic::{GiveBack, Traffic};
@@ -19,18 +20,19 @@ use crate::models::{self, Advance, Model};
 use crate::stored::NamedFields;
 
 const TIMER: &str = "due";
+/// How long a stage retries for data that may not have arrived yet, and the interval between tries, in milliseconds.
+const RETRY_FOR_MS: u64 = 15_000;
+const RETRY_MS: u64 = 500;
+/// Milliseconds between two requests of a stage that waits for its turn at the traffic. The traffic announces a turn by
+/// itself; the repeated request is for a waiting queue that was full.
+const TURN_MS: u64 = 5_000;
 const WHY_CHARS_MAX: usize = 400;
 
-/// A run under change, and the decision that the changes make up.
+/// A copy of the run under change, and the decision with the events and effects of the changes.
 pub(super) struct Turn<'a, C: Command> {
     pub(super) run: Run,
     pub(super) ctx: &'a Context<'a>,
     decision: Decision<Deployment, C>,
-}
-
-/// An effect's id: of one try of one stage, so that an answer to an earlier try is known as such.
-pub(super) fn question(ref_id: &str, attempt: u32, what: &str) -> String {
-    format!("{ref_id}/{attempt}/{what}")
 }
 
 pub(super) fn cut(words: &str) -> String {
@@ -65,11 +67,7 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
         Address::of::<Deployment>(self.ctx.key)
     }
 
-    pub(super) fn attempt(&self, ref_id: &str) -> u32 {
-        self.run.stages.get(ref_id).map_or(0, |stage| stage.attempt)
-    }
-
-    /// The stage that an answer belongs to, if that try of it still waits for it.
+    /// The stage that an answer is for, if the attempt that asked still waits for it.
     pub(super) fn waiting(&self, id: &str, is: impl Fn(&Wait) -> bool) -> Option<Stage> {
         let mut parts = id.split('/');
         let (ref_id, attempt) = (parts.next()?, parts.next()?.parse::<u32>().ok()?);
@@ -85,14 +83,14 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
     pub(super) fn output(&mut self, stage: &Stage, words: &str, outputs: Map<String, Value>) {
         let small = serde_json::to_string(&outputs).is_ok_and(|text| text.len() <= OUTPUTS_BYTES_MAX);
         let outputs = if small { outputs } else { Map::new() };
-        self.change(Change::StageTold(stage.ref_id.clone(), cut(words), outputs));
+        self.change(Change::StageOutput(stage.ref_id.clone(), cut(words), outputs));
     }
 
     pub(super) fn succeed(&mut self, stage: &Stage) {
         self.change(Change::StageEnded(stage.ref_id.clone(), Status::Succeeded, String::new()));
     }
 
-    /// Ends a stage as its policy wants.
+    /// Ends a stage with the status of its failure policy.
     pub(super) fn fail(&mut self, stage: &Stage, why: &str) {
         let status = match stage.on_failure {
             OnFailure::Fail => Status::Terminal,
@@ -102,9 +100,9 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
         self.change(Change::StageEnded(stage.ref_id.clone(), status, cut(why)));
     }
 
-    /// Begins what can begin and ends what has come to its end, until neither is so; then sets the clock.
+    /// Begins and ends stages until neither is possible, then sets the timer.
     pub(super) fn advance(mut self) -> Decision<Deployment, C> {
-        // Each step begins or ends a stage; a pipeline has a hundred.
+        // Each step begins or ends a stage, and a pipeline has 100 stages at most.
         for _ in 0..1_000 {
             if self.run.status.is_over() || self.run.started.is_none() || !self.step() {
                 break;
@@ -158,7 +156,7 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
 
     fn begin(&mut self, stage: &Stage) {
         let until = Timestamp(self.ctx.now.0.saturating_add(stage.timeout_ms));
-        let attempt = self.attempt(&stage.ref_id) + 1;
+        let attempt = self.run.attempt(&stage.ref_id) + 1;
         if let Some(condition) = &stage.enabled {
             match super::expression::holds(condition, &self.run.context()) {
                 Ok(true) => {}
@@ -175,11 +173,54 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
             }
         }
         self.change(Change::StageBegan(stage.ref_id.clone(), attempt, until));
-        stages::begin(self, stage);
+        self.begin_attempt(stage);
     }
 
-    /// Ends the execution: stages that wait are called off, traffic goes back if the end is no success, and whoever
-    /// waits for the end is told. It happens once: a run that is over does not get here.
+    /// Begins the current attempt of a stage, or asks again for what it waits for.
+    pub(super) fn begin_attempt(&mut self, stage: &Stage) {
+        let plan = stages::begin(&self.run, self.ctx, stage);
+        self.carry_out(stage, plan);
+    }
+
+    pub(super) fn carry_out(&mut self, stage: &Stage, plan: Plan) {
+        for step in plan.steps {
+            match step {
+                Step::Change(change) => self.change(change),
+                Step::Output(words, outputs) => self.output(stage, &words, outputs),
+                Step::Tell(to, Request::Traffic(set)) => self.tell(to, set.as_ref()),
+                Step::Tell(to, Request::Canary(start)) => self.tell(to, start.as_ref()),
+                Step::Tell(to, Request::Task(offer)) => self.tell(to, offer.as_ref()),
+                Step::Tell(to, Request::Pipeline(run)) => self.tell(to, run.as_ref()),
+                Step::GiveBack(model, why) => self.give_back(&model, false, why),
+                Step::Move(model, version, to, id) => self.move_version(&model, version, to, id),
+                Step::SetAside(model, version, to, id) => self.set_aside(&model, version, to, &id),
+            }
+        }
+        match plan.outcome {
+            Outcome::Done => self.succeed(stage),
+            Outcome::Wait(wait, due) => self.wait(stage, wait, due),
+            Outcome::Retry(why) => self.retry(stage, &why),
+            Outcome::Failed(why) => self.fail(stage, &why),
+        }
+    }
+
+    /// Begins the stage again after [`RETRY_MS`], or fails it after [`RETRY_FOR_MS`].
+    pub(super) fn retry(&mut self, stage: &Stage, why: &str) {
+        let began = self.run.stages.get(&stage.ref_id).and_then(|held| held.began).unwrap_or_default();
+        if self.ctx.now.0.saturating_sub(began.0) >= RETRY_FOR_MS {
+            self.fail(stage, why);
+            return;
+        }
+        self.wait(stage, Wait::Again, Some(Timestamp(self.ctx.now.0 + RETRY_MS)));
+    }
+
+    /// Waits for the traffic, and requests it again after [`TURN_MS`].
+    pub(super) fn await_turn(&mut self, stage: &Stage) {
+        self.wait(stage, Wait::Turn, Some(Timestamp(self.ctx.now.0 + TURN_MS)));
+    }
+
+    /// Ends the execution: cancels what its stages wait for, returns the traffic unless it succeeded, and reports the end to
+    /// the pipeline and to the parent. Callers check that the run is not over, so this happens once.
     pub(super) fn end(&mut self, status: Status, why: &str) {
         let open: Vec<(String, Option<Wait>)> = self
             .run
@@ -205,7 +246,7 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
         self.list(status.label());
     }
 
-    /// Calls off what a stage waits for; nothing of it is waited for any more.
+    /// Cancels what a stage waits for.
     pub(super) fn call_off(&mut self, ref_id: &str, wait: Option<Wait>, why: &str) {
         match wait {
             Some(Wait::Canary(canary)) => {
@@ -223,7 +264,7 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
                     self.tell(Address::of::<Deployment>(child), &Cancel { by, why: cut(why) });
                 }
             }
-            // Whoever came after it must not wait for one that does not ask.
+            // Leaves the waiting queue: the next execution must not wait for one that no longer asks.
             Some(Wait::Turn) => {
                 if let Some(target) = self.run.target.clone() {
                     let back = GiveBack { by: self.ctx.key.to_owned(), keep: false, why: cut(why) };
@@ -234,11 +275,11 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
         }
     }
 
-    /// Gives traffic back: to the champion, unless all went well; then what stands stays, for others to change.
+    /// Gives up the traffic. The split stays after a success; otherwise the champion gets all traffic.
     fn release(&mut self, status: Status, why: &str) {
-        let (Hold::Held, Some(target)) = (self.run.hold, self.run.target.clone()) else { return };
+        let (TrafficHold::Held, Some(target)) = (self.run.hold, self.run.target.clone()) else { return };
         let keep = status == Status::Succeeded;
-        // A version that never got traffic is none that failed on it.
+        // A version that never got traffic did not fail on it, and keeps its stage.
         let tried = !self.run.weights.is_empty();
         self.give_back(&target.model, keep, why);
         if !keep && tried {
@@ -254,11 +295,11 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
         }
     }
 
-    /// Moves a version to where versions go that are not wanted.
-    pub(super) fn set_aside(&mut self, model: &str, version: u32, to: Unwanted, id: &str) {
+    /// Moves an unwanted version out of use.
+    pub(super) fn set_aside(&mut self, model: &str, version: u32, to: RollbackTo, id: &str) {
         let to = match to {
-            Unwanted::Archived => models::Stage::Archived,
-            Unwanted::Staging => models::Stage::Staging,
+            RollbackTo::Archived => models::Stage::Archived,
+            RollbackTo::Staging => models::Stage::Staging,
         };
         self.move_version(model, version, to, id.to_owned());
     }
@@ -268,17 +309,17 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
         self.tell(Address::of::<Model>(model), &advance);
     }
 
-    /// How it is, for lists.
+    /// Updates the entry in the directory.
     pub(super) fn list(&mut self, state: &str) {
         let about = self.run.begun.as_ref().map_or_else(String::new, |begun| {
             format!("{} {}", begun.definition.application, begun.by).trim().to_owned()
         });
         let entry =
             Entry { key: self.ctx.key.to_owned(), state: state.to_owned(), about, ..Entry::default() };
-        self.tell(Directory::of::<Deployment>(), &Enlist { entry });
+        self.tell(Directory::of::<Deployment>(), &Upsert { entry });
     }
 
-    /// One timer, for whatever is due first: so there is never a wait without one.
+    /// Sets the one timer to the earliest due time, so that every wait has a timer.
     fn set_clock(&mut self) {
         let running = self.run.stages.values().filter(|held| held.status == Status::Running);
         let until = |held: &super::run::StageRun| held.until.filter(|_| held.wait != Some(Wait::Turn));
@@ -288,14 +329,5 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
             Some(at) => decision.set_timer(TIMER, Timer::once(at, &Due {})),
             None => decision.cancel_timer(TIMER),
         });
-    }
-}
-
-impl Run {
-    /// When it fails, whatever it waits for: its own turn, too.
-    pub(super) fn until(&self) -> Option<Timestamp> {
-        let from = self.started.unwrap_or(self.made);
-        let definition = self.definition()?;
-        Some(Timestamp(from.0.saturating_add(definition.timeout_ms)))
     }
 }

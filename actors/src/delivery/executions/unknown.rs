@@ -1,6 +1,7 @@
-//! Fields of a pipeline's JSON that nobody reads. Somebody meant something by each, a misspelt `failPipeline` above all: it is
-//! named when the pipeline is written, rather than left undone when it runs. What Spinnaker's own clients write that asks for
-//! nothing is left alone, as is what is empty. Only what is written anew is held to this: what is stored was taken as it was.
+//! Refuses unknown fields of a pipeline's JSON. The author meant something by each, for example by a misspelt
+//! `failPipeline`, so a write names them instead of a run ignoring them. Empty fields, and fields that Spinnaker's
+//! clients write without a request, are accepted. The check applies to writes only: stored definitions are read
+//! without it.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +21,7 @@ const PIPELINE: [&str; 8] = [
     "keepWaitingPipelines",
     "timeoutMs",
 ];
-/// Of a pipeline, for people and for Spinnaker's console, and what `GET` adds to it.
+/// Fields of a pipeline for display and for Spinnaker's console, and those that `GET` adds.
 const PIPELINE_NOTES: [&str; 16] = [
     "id",
     "index",
@@ -39,7 +40,7 @@ const PIPELINE_NOTES: [&str; 16] = [
     "lastModifiedBy",
     "revision",
 ];
-/// What Spinnaker's console writes of a pipeline or a stage whether it is wanted or not: nothing, where it is false.
+/// Switches that Spinnaker's console always writes; `false` requests nothing.
 const OFF: [&str; 5] = [
     "disabled",
     "exclude",
@@ -61,7 +62,7 @@ const STAGE: [&str; 9] = [
     "stageEnabled",
     "stageTimeoutMs",
 ];
-/// Of a stage, for people and for Spinnaker's console.
+/// Fields of a stage for display and for Spinnaker's console.
 const STAGE_NOTES: [&str; 6] = ["id", "comments", "alias", "group", "isNew", "overrideTimeout"];
 const CANARY: [&str; 16] = [
     "canaryConfigId",
@@ -77,14 +78,14 @@ const CANARY: [&str; 16] = [
     "lookbackMs",
     "scopes",
     "scoreThresholds",
-    // Accounts, of which there are none here.
+    // Accounts, which this platform does not have.
     "metricsAccountName",
     "storageAccountName",
     "configurationAccountName",
 ];
 
-/// Fields of the types of stage that are the same here as they are in Spinnaker, or only here. None of those that stand for
-/// something else there, whose fields nobody can hold to account.
+/// Fields of a type of stage that means the same as in Spinnaker, or exists only here. `None` for a type with another
+/// meaning there, whose fields cannot be checked.
 fn of_type(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
         "deploy" => &["model", "version", "weight", "baseline", "overExperiments", "onFailure"],
@@ -113,38 +114,43 @@ fn of_type(kind: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-/// What [`read`] makes of a definition, if nobody could have meant anything else by it.
+/// Parses a definition as [`read`] does, and refuses unknown fields.
 ///
 /// # Errors
 /// Every problem with its path.
 pub fn checked(json: &Value) -> Result<Definition, Vec<Problem>> {
     let read = read(json);
-    let mut found = Vec::new();
-    only(json, "", &[&PIPELINE, &PIPELINE_NOTES], &mut found);
+    let mut unknown = Vec::new();
+    only(json, "", &[&PIPELINE, &PIPELINE_NOTES], &mut unknown);
     for (at, trigger) in listed(json, "triggers") {
-        only(trigger, &format!("triggers[{at}]"), &[&TRIGGER], &mut found);
+        only(trigger, &format!("triggers[{at}]"), &[&TRIGGER], &mut unknown);
     }
     let mut names = BTreeSet::new();
     for (at, parameter) in listed(json, "parameterConfig") {
         let path = format!("parameterConfig[{at}]");
-        only(parameter, &path, &[&PARAMETER], &mut found);
+        only(parameter, &path, &[&PARAMETER], &mut unknown);
         if let Some(name) = parameter["name"].as_str().filter(|name| !names.insert(*name)) {
             let why = format!("{name:?} is another parameter's: give each its own");
-            found.push(Problem { path: format!("{path}.name"), why });
+            unknown.push(Problem { path: format!("{path}.name"), why });
         }
     }
     for (at, stage) in listed(json, "stages") {
         let Some(own) = stage["type"].as_str().and_then(of_type) else { continue };
         let path = format!("stages[{at}]");
-        only(stage, &path, &[&STAGE, &STAGE_NOTES, own], &mut found);
-        only(&stage["canaryConfig"], &format!("{path}.canaryConfig"), &[&CANARY], &mut found);
-        only(&stage["stageEnabled"], &format!("{path}.stageEnabled"), &[&["type", "expression"]], &mut found);
+        only(stage, &path, &[&STAGE, &STAGE_NOTES, own], &mut unknown);
+        only(&stage["canaryConfig"], &format!("{path}.canaryConfig"), &[&CANARY], &mut unknown);
+        only(
+            &stage["stageEnabled"],
+            &format!("{path}.stageEnabled"),
+            &[&["type", "expression"]],
+            &mut unknown,
+        );
     }
     match read {
-        Ok(definition) if found.is_empty() => Ok(definition),
-        Ok(_) => Err(found),
+        Ok(definition) if unknown.is_empty() => Ok(definition),
+        Ok(_) => Err(unknown),
         Err(mut problems) => {
-            problems.append(&mut found);
+            problems.append(&mut unknown);
             Err(problems)
         }
     }
@@ -154,18 +160,18 @@ fn listed<'v>(json: &'v Value, field: &str) -> impl Iterator<Item = (usize, &'v 
     json[field].as_array().into_iter().flatten().enumerate()
 }
 
-fn only(json: &Value, path: &str, known: &[&[&str]], found: &mut Vec<Problem>) {
+fn only(json: &Value, path: &str, known: &[&[&str]], unknown: &mut Vec<Problem>) {
     let Some(fields) = json.as_object() else { return };
     let strange = |name: &str| !known.iter().any(|known| known.contains(&name));
     for (name, _) in fields.iter().filter(|(name, value)| strange(name) && !asks_nothing(name, value)) {
         let dot = if path.is_empty() { "" } else { "." };
         let name: String = name.chars().take(64).collect();
         let why = "there is no such field here: see how it is spelt, or remove it".to_owned();
-        found.push(Problem { path: format!("{path}{dot}{name}"), why });
+        unknown.push(Problem { path: format!("{path}{dot}{name}"), why });
     }
 }
 
-/// What a client writes that has no wish.
+/// Whether a field requests nothing.
 fn asks_nothing(name: &str, value: &Value) -> bool {
     match value {
         Value::Null => true,

@@ -1,4 +1,4 @@
-//! What a pipeline can be told and asked.
+//! The commands and queries of a pipeline.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -7,32 +7,32 @@ use troupe_runtime::{Address, Command, Query, Timestamp};
 
 use crate::stored::{NamedFields, OptionalTail};
 
-/// Writes the pipeline's definition; executions that run keep the one that they began with.
+/// Writes the pipeline's definition. Running executions keep the definition that they began with.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PutPipeline {
-    /// The definition, as Spinnaker writes it. Its name is the pipeline's key.
+    /// The definition, in Spinnaker's JSON. Its name is the pipeline's key.
     pub definition: NamedFields<Value>,
-    /// Who, for people.
+    /// The author, for display.
     #[serde(default)]
     pub by: String,
 }
 
 impl Command for PutPipeline {
     const VERB: &'static str = "put.v1";
-    /// The revision from here on.
+    /// The new revision.
     type Reply = u64;
     const REPEATABLE: bool = true;
 }
 
-/// Deletes the definition: nothing starts it any more; executions that run go on.
+/// Deletes the definition, so that no execution can start. Running executions go on.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeletePipeline {}
 
 impl Command for DeletePipeline {
     const VERB: &'static str = "delete.v1";
-    /// Whether there was one.
+    /// Whether a definition existed.
     type Reply = bool;
     const REPEATABLE: bool = true;
 }
@@ -41,15 +41,15 @@ impl Command for DeletePipeline {
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartPipeline {
-    /// Names the request for good: a second start with the same id starts nothing.
+    /// The idempotency key of the request: a second start with the same id starts nothing.
     pub request: String,
-    /// Who, for people.
+    /// The author, for display.
     #[serde(default)]
     pub by: String,
-    /// What it is started with.
+    /// The values of its parameters.
     #[serde(default)]
     pub parameters: NamedFields<Map<String, Value>>,
-    /// What else is known of why, for the context.
+    /// Further facts about the trigger, for the context.
     #[serde(default)]
     pub trigger: NamedFields<Map<String, Value>>,
 }
@@ -67,35 +67,36 @@ pub struct Started {
     pub execution: String,
     /// Its number.
     pub number: u64,
-    /// Whether the request had started it before.
+    /// Whether an earlier request with this id started it.
     pub duplicate: bool,
-    /// Whether it waits for its turn.
+    /// Whether it waits for another execution to end.
     pub waits: bool,
 }
 
-/// Starts an execution on behalf of another one or of a workflow's step. It is never refused: the owner is told of its begin, and of its end, by a
-/// [`crate::delivery::executions::ChildEnded`].
+/// Starts an execution for another execution or for a step of a workflow. Never refused:
+/// [`crate::delivery::executions::ChildEnded`] reports its begin, its end or its refusal to the owner.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunFor {
-    /// Who is told.
+    /// The entity to report to.
     pub owner: Address,
-    /// By which the owner knows its question.
+    /// The owner's id of this request.
     pub id: String,
-    /// What it is started with.
+    /// The values of its parameters.
     pub parameters: NamedFields<Map<String, Value>>,
-    /// What it is started by.
-    #[serde(default)]
-    pub(crate) above: OptionalTail<Above>,
+    /// The executions above the new one.
+    #[serde(default, rename = "above")]
+    pub(crate) ancestry: OptionalTail<Ancestry>,
 }
 
-/// The executions by which one was started.
+/// The chain of executions that started an execution. Bounds recursion and detects an execution that waits for itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Above {
-    /// How many there are.
-    pub deep: u32,
-    /// Those that wait for its end.
+pub struct Ancestry {
+    /// Length of the chain.
+    #[serde(rename = "deep")]
+    pub depth: u32,
+    /// Keys of the executions that wait for its end.
     pub waiting: Vec<String>,
 }
 
@@ -105,15 +106,15 @@ impl Command for RunFor {
     const REPEATABLE: bool = true;
 }
 
-/// An execution has ended: the next one's turn comes.
+/// Reports the end of an execution, after which the next one may start.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExecutionEnded {
-    /// Which.
+    /// Its number.
     pub number: u64,
-    /// Spinnaker's word for how.
+    /// Spinnaker's status.
     pub status: String,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub why: String,
 }
@@ -124,11 +125,11 @@ impl Command for ExecutionEnded {
     const REPEATABLE: bool = true;
 }
 
-/// An execution that had ended goes on: a stage of it is tried again.
+/// Reports that an ended execution runs again, because one of its stages was restarted.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reopened {
-    /// Which.
+    /// Its number.
     pub number: u64,
 }
 
@@ -138,7 +139,7 @@ impl Command for Reopened {
     const REPEATABLE: bool = true;
 }
 
-/// One execution, in short.
+/// A summary of one execution.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Summary {
@@ -146,32 +147,32 @@ pub struct Summary {
     pub number: u64,
     /// The request that started it.
     pub request: String,
-    /// Who or what started it.
+    /// The person or signal that started it.
     pub by: String,
-    /// When.
+    /// Time of the start.
     pub at: Timestamp,
-    /// Spinnaker's word for how it is, as far as the pipeline knows.
+    /// Spinnaker's status, as last reported to the pipeline.
     pub status: String,
-    /// Why it ended so.
+    /// Reason of the status.
     pub why: String,
-    /// When it ended.
+    /// Time of its end.
     pub ended: Option<Timestamp>,
 }
 
-/// Asks for everything.
+/// Reads the definition and the newest executions.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct GetPipeline {}
 
 /// The answer to [`GetPipeline`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct PipelineView {
-    /// The definition as it was written; none if there is none.
+    /// The JSON as it was written; `None` if the pipeline has no definition.
     pub definition: NamedFields<Option<Value>>,
-    /// Counts definitions.
+    /// Number of writes and deletes.
     pub revision: u64,
-    /// When it was last written.
+    /// Time of the last write or delete.
     pub at: Timestamp,
-    /// By whom.
+    /// The author of the last write.
     pub by: String,
     /// The newest executions, newest first.
     pub executions: NamedFields<Vec<Summary>>,

@@ -1,4 +1,4 @@
-//! The executions of a pipeline: which there were, which run, which wait.
+//! The executions of a pipeline: ended, running and waiting ones.
 
 use std::collections::VecDeque;
 
@@ -7,16 +7,15 @@ use troupe_runtime::Timestamp;
 
 use super::messages::Summary;
 
-/// Executions that are remembered, besides those that have not ended; a request older than all of them would start
-/// another one.
+/// Retention of executions; those that have not ended are always kept. A repeated request older than all of them
+/// starts another execution.
 pub(super) const KEPT_MAX: usize = 512;
-/// Executions that have not ended.
+/// Most executions that have not ended.
 pub(super) const OPEN_MAX: usize = 64;
 
-/// Spinnaker's word for an execution that was started and never ran.
+/// Spinnaker's status of a request that was refused as an execution.
 pub(super) const TURNED_AWAY: &str = "CANCELED";
-/// Executions that were turned away and are remembered: a signal that is raised again and again does not take the place of
-/// those that ran.
+/// Retention of refused requests. It is separate, so that a frequent signal does not displace executions that ran.
 const TURNED_AWAY_MAX: usize = 64;
 
 /// The executions, oldest first.
@@ -32,7 +31,7 @@ fn open(held: &&Summary) -> bool {
 }
 
 impl Executions {
-    /// The one that a request started.
+    /// The execution of a request.
     pub(super) fn of(&self, request: &str) -> Option<&Summary> {
         self.held.iter().rev().find(|held| held.request == request)
     }

@@ -1,69 +1,68 @@
-//! What a model's traffic can be told and asked, and what it tells whoever steers it.
+//! The commands and queries of a model's traffic, and its answer to an owner.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Address, Command, Query, Timestamp};
 
-use super::queue::Waiter;
 use super::split::Split;
 use crate::stored::NamedFields;
 
-/// Sets who gets what.
+/// Sets the split.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetTraffic {
-    /// Who holds it from now on: a deployment's key, or a person.
+    /// The new holder: a deployment's key, or a person.
     pub by: String,
-    /// The whole of it. A production of 0 is the champion as it is when this is decided.
+    /// The split. A production of 0 means the champion at the time of the decision.
     pub split: NamedFields<Split>,
-    /// Who is told what became of it by a [`TrafficSet`]; then it is never refused, and waits for its turn if somebody else
-    /// holds the traffic.
+    /// The entity that gets the answer as a [`TrafficSet`]. With an owner the command is never refused, and waits for
+    /// its turn if another holder has the traffic.
     #[serde(default)]
     pub owner: Option<Address>,
-    /// By which the owner knows its question.
+    /// The owner's id of this request.
     #[serde(default)]
     pub id: String,
 }
 
 impl Command for SetTraffic {
     const VERB: &'static str = "set.v1";
-    /// The revision from here on.
+    /// The new revision.
     type Reply = u64;
     const REPEATABLE: bool = true;
 }
 
-/// Ends the holding of a split: the first of those that wait for it is next. Of somebody who does not hold it, it ends the
-/// waiting for it, and changes nothing else.
+/// Gives the split back, so that the first in the queue gets the traffic. From another sender, it only leaves the
+/// queue.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GiveBack {
-    /// Who held it.
+    /// The holder, or the waiting delivery.
     pub by: String,
-    /// Whether the split stays for others to change; without, the champion answers everybody at once.
+    /// Whether the split stays in force; if false, the champion serves all members at once.
     #[serde(default)]
     pub keep: bool,
-    /// Why, for people.
+    /// The reason, for display.
     #[serde(default)]
     pub why: String,
 }
 
 impl Command for GiveBack {
     const VERB: &'static str = "give-back.v1";
-    /// Whether it was held.
+    /// Whether the sender held the traffic.
     type Reply = bool;
     const REPEATABLE: bool = true;
 }
 
-/// Tells an owner what became of its [`SetTraffic`]: one that waits for its turn is told that at once, and the split when it
-/// has come.
+/// The answer to an owner's [`SetTraffic`]. A request that must wait gets a refusal at once, and another answer with
+/// its turn.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrafficSet {
-    /// The owner's question.
+    /// The owner's id of the request.
     pub id: String,
-    /// The split as it is from now on, if it was set.
+    /// The split in force, if it was set.
     pub split: NamedFields<Option<Split>>,
-    /// Why it was not set; none if it was.
+    /// The refusal; `None` if the split was set.
     pub refused: Option<String>,
 }
 
@@ -73,36 +72,51 @@ impl Command for TrafficSet {
     const REPEATABLE: bool = true;
 }
 
-/// One change, for people.
+/// One change, for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// By whom.
+    /// The author.
     pub by: String,
-    /// What it was from then on; none where the champion answers everybody.
+    /// The split after the change; `None` if the champion serves all members.
     pub split: Option<Split>,
-    /// Why, if that was said.
+    /// The reason; may be empty.
     #[serde(default)]
     pub why: String,
 }
 
-/// Asks for everything.
+/// A delivery that waits for the traffic, with its request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiter {
+    /// The deployment's key.
+    pub by: String,
+    /// The entity that gets the answer.
+    pub owner: Address,
+    /// The owner's id of this request.
+    pub id: String,
+    /// The requested split.
+    pub split: Split,
+    /// Time of the first request.
+    pub since: Timestamp,
+}
+
+/// Reads the split, its holder, its changes and its queue.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetTraffic {}
 
 /// The answer to [`GetTraffic`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct TrafficView {
-    /// Counts changes.
+    /// Number of changes.
     pub revision: u64,
-    /// Who holds it.
+    /// The holder.
     pub by: Option<String>,
-    /// Who gets what; none where the champion answers everybody.
+    /// The split; `None` if the champion serves all members.
     pub split: NamedFields<Option<Split>>,
-    /// Newest last.
+    /// The newest changes, oldest first.
     pub changes: NamedFields<Vec<Change>>,
-    /// Who waits for it, who came first in front.
+    /// The queue, first come first.
     pub waiting: NamedFields<Vec<Waiter>>,
 }
 

@@ -1,33 +1,17 @@
-//! Who waits for a model's traffic, first come first served.
+//! The queue of deliveries that wait for a model's traffic, first come, first served.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Address, Timestamp};
+use troupe_runtime::Timestamp;
 
-use super::messages::SetTraffic;
-use super::split::Split;
+use super::messages::{SetTraffic, Waiter};
 
-/// Deliveries that wait for one model's traffic. Those beyond ask again until there is a place.
+/// Most deliveries in one queue. Further ones repeat their request until the queue has a place.
 pub(super) const WAITING_MAX: usize = 256;
 
-/// One that found the traffic held, with all that it asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waiter {
-    /// Who.
-    pub by: String,
-    /// Who is told once it is its turn.
-    pub owner: Address,
-    /// By which the owner knows its question.
-    pub id: String,
-    /// What it wants.
-    pub split: Split,
-    /// Since when.
-    pub since: Timestamp,
-}
-
 impl Waiter {
-    /// What it asks for, as it asked.
+    /// The original request.
     pub(super) fn ask(&self) -> SetTraffic {
         SetTraffic {
             by: self.by.clone(),
@@ -38,7 +22,7 @@ impl Waiter {
     }
 }
 
-/// Those that wait, who came first in front.
+/// The queue, first come first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Waiters(VecDeque<Waiter>);
@@ -52,12 +36,12 @@ impl Waiters {
         self.0.iter().find(|waiter| waiter.by == by)
     }
 
-    /// How many come before this one, or would if it came as the next.
+    /// Number of deliveries before this one; all of them if it does not wait yet.
     pub(super) fn before(&self, by: &str) -> usize {
         self.0.iter().position(|waiter| waiter.by == by).unwrap_or(self.0.len())
     }
 
-    /// What somebody asks for while the traffic is held, as it is kept; none if nothing changes by it or there is no place.
+    /// The queue entry of a request; `None` if it changes nothing or the queue is full.
     pub(super) fn next(&self, ask: &SetTraffic, now: Timestamp) -> Option<Waiter> {
         let held = self.of(&ask.by);
         if held.is_none() && self.0.len() >= WAITING_MAX {
@@ -73,7 +57,7 @@ impl Waiters {
         (held != Some(&waiter)).then_some(waiter)
     }
 
-    /// Somebody waits, or wants another split than before: the place stays the same.
+    /// Adds an entry, or replaces the split of an earlier one at the same place.
     pub(super) fn wait(&mut self, waiter: &Waiter) {
         match self.0.iter_mut().find(|held| held.by == waiter.by) {
             Some(held) => held.clone_from(waiter),

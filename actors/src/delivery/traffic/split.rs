@@ -1,22 +1,22 @@
-//! Who is in which role.
+//! The split: the role of each member.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::Refused;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// All of the members, in hundredths of a percent.
+/// The share of all members, in hundredths of a percent.
 pub const WHOLE: u32 = 10_000;
-/// Longest name of whoever holds a split, in bytes.
+/// Longest name of a holder, in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 128;
 
-/// What a version answers as.
+/// The role in which a version serves a member.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// What answers everybody else.
+    /// The version of all other members.
     Production,
     /// Production's version, beside the canary and of its size.
     Baseline,
@@ -27,7 +27,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// As it is called in answers and in the names of series.
+    /// Its name in answers and in the names of series.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Role {
     }
 }
 
-/// Who gets what, while not everybody gets the champion.
+/// The shares of production, canary and baseline.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Split {
@@ -51,16 +51,16 @@ pub struct Split {
     pub weight: u32,
     /// Whether a baseline of the same size stands beside it.
     pub baseline: bool,
-    /// Whether it takes members out of running experiments.
+    /// Whether canary and baseline take members out of running experiments.
     pub over_experiments: bool,
-    /// Seeds the hash: the same one through all steps of a delivery, another one for the next, so that it is not always the
-    /// same members who try what is new.
+    /// Seed of the hash. It is constant within a delivery and differs between deliveries, so that not always the same
+    /// members get the new version.
     pub salt: String,
 }
 
 impl Split {
-    /// The role of a member. The canary's members come from one end of the hash's range and the baseline's from the other:
-    /// both grow without taking anybody from each other.
+    /// The role of a member. The canary takes members from one end of the hash's range and the baseline from the
+    /// other, so both can grow without taking members from each other.
     #[must_use]
     pub fn role(&self, member: &str) -> Role {
         let mut bytes = Vec::with_capacity(self.salt.len() + member.len() + 1);
@@ -77,7 +77,7 @@ impl Split {
         }
     }
 
-    /// The version that answers in a role.
+    /// The version that serves in a role.
     #[must_use]
     pub const fn version(&self, role: Role) -> u32 {
         match role {

@@ -1,4 +1,4 @@
-//! How a model's traffic decides.
+//! The state of a model's traffic, and its decisions.
 
 use std::collections::VecDeque;
 
@@ -7,23 +7,23 @@ use serde::Serialize;
 use troupe_runtime::entity::{Answer, Placement};
 use troupe_runtime::{Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
-use super::messages::{Change, GetTraffic, GiveBack, SetTraffic, TrafficSet, TrafficView};
-use super::queue::{Waiter, Waiters};
+use super::messages::{Change, GetTraffic, GiveBack, SetTraffic, TrafficSet, TrafficView, Waiter};
+use super::queue::Waiters;
 use super::split::{NAME_BYTES_MAX, Split};
 use crate::models::{Model, Stage};
 use crate::stored::{NamedFields, OptionalTail};
 
-/// Changes that are remembered.
+/// Retention of changes.
 pub(super) const CHANGES_MAX: usize = 64;
 const WHY_CHARS_MAX: usize = 200;
-/// The code for a split of somebody else.
+/// The refusal code while another holder has the traffic.
 const HELD: &str = "HELD";
 
-/// Who gets which version of one model, keyed by the model's name.
+/// The traffic of one model, keyed by the model's name.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Traffic {
     revision: u64,
-    /// Who holds the split.
+    /// The holder of the split.
     by: Option<String>,
     split: NamedFields<Option<Split>>,
     changes: NamedFields<VecDeque<Change>>,
@@ -33,24 +33,24 @@ pub struct Traffic {
 /// What happened to a model's traffic.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It was set, and is held.
+    /// The split was set and is held.
     Set(NamedFields<Change>),
-    /// It was given back.
+    /// The split was given back.
     GivenBack(NamedFields<Change>),
-    /// Somebody found it held, and waits.
+    /// A delivery joined the queue.
     Waits(NamedFields<Waiter>),
-    /// Somebody waits no more.
+    /// A delivery left the queue.
     Left(String),
 }
 
 impl Traffic {
-    /// Who gets what; none where the champion answers everybody.
+    /// The split; `None` if the champion serves all members.
     #[must_use]
     pub const fn split(&self) -> Option<&Split> {
         self.split.0.as_ref()
     }
 
-    /// Who holds it.
+    /// The holder.
     #[must_use]
     pub fn by(&self) -> Option<&str> {
         self.by.as_deref()
@@ -71,7 +71,7 @@ impl Traffic {
         self.waiting.0.0.iter().map(|waiter| waiter.by.as_str()).collect()
     }
 
-    /// The split as it would be from now on.
+    /// The split to set, if the sender may hold the traffic.
     fn checked(&self, ask: &SetTraffic, ctx: &Context<'_>) -> Result<Split, Refused> {
         if ask.by.is_empty() || ask.by.len() > NAME_BYTES_MAX || ask.id.len() > NAME_BYTES_MAX {
             let why = format!("by and id must be 1 to {NAME_BYTES_MAX} bytes");
@@ -88,7 +88,7 @@ impl Traffic {
         self.splits(ask, ctx)
     }
 
-    /// The split of somebody who may hold it.
+    /// Checks a split against the model's versions, and fills in the champion as production.
     fn splits(&self, ask: &SetTraffic, ctx: &Context<'_>) -> Result<Split, Refused> {
         let model = ctx.global::<Model>(ctx.key);
         let mut split = ask.split.0.clone();
@@ -102,12 +102,12 @@ impl Traffic {
         }
         split.check()?;
         for (field, version) in [("production", split.production), ("canary", split.canary)] {
-            let found = model.as_ref().and_then(|model| model.version(version));
-            if found.is_none() {
+            let listed = model.as_ref().and_then(|model| model.version(version));
+            if listed.is_none() {
                 let why = format!("there is no version {version} of {}", ctx.key);
                 return Err(Refused::field("NO_VERSION", format!("split.{field}"), why));
             }
-            if field == "canary" && found.is_some_and(|found| found.stage == Stage::Archived) {
+            if field == "canary" && listed.is_some_and(|listed| listed.stage == Stage::Archived) {
                 let why = format!("version {version} is archived: move it to staging before");
                 return Err(Refused::field("ARCHIVED", "split.canary", why));
             }
@@ -116,7 +116,7 @@ impl Traffic {
     }
 }
 
-/// A split that somebody holds from here on.
+/// The event of a new split.
 fn set(by: &str, split: &Split, now: Timestamp) -> Event {
     Event::Set(NamedFields(Change {
         at: now,
@@ -202,7 +202,8 @@ impl Decide<GiveBack> for Traffic {
 }
 
 impl Traffic {
-    /// Whose turn it is once the traffic is free: the first that can have what it wants. Those before it are told why not.
+    /// Gives free traffic to the first delivery in the queue whose split is valid. Deliveries before it get a refusal
+    /// and leave.
     fn next<C: Command>(&self, decision: Decision<Self, C>, ctx: &Context<'_>) -> Decision<Self, C> {
         let mut decision = decision;
         for waiter in self.waiting.0.0.iter() {

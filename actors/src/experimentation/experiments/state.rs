@@ -9,7 +9,7 @@ use super::batch::Batch;
 use super::messages::{Climb, Conclude, Define, ExperimentView, GetExperiment, PlanAhead, State, Stop};
 use super::plan::Plan;
 use super::spec::{ExperimentSpec, is_name, name_rule};
-use crate::coordination::directory::{Directory, Enlist, Entry};
+use crate::coordination::directory::{Directory, Entry, Upsert};
 use crate::experimentation::outcomes::{Follow, Outcome};
 use crate::stored::OptionalTail;
 
@@ -98,7 +98,7 @@ impl Experiment {
             share: 1.0,
             due: None,
         };
-        decision.tell(Directory::of::<Self>(), &Enlist { entry })
+        decision.tell(Directory::of::<Self>(), &Upsert { entry })
     }
 
     /// Whether the experiment runs and measures its members.

@@ -12,7 +12,7 @@ use super::messages::{
     CreateFlow, Created, DescribeFlow, DropFlowNote, FlowView, GetFlow, ListRuns, RunSummary, StartRun,
     Started, UpdateRun,
 };
-use crate::coordination::directory::{Directory, Enlist, Entry};
+use crate::coordination::directory::{Directory, Entry, Upsert};
 use crate::metadata::runs::{Begin, Forget, Run, Status, run_key};
 use crate::stored::NamedFields;
 
@@ -82,10 +82,10 @@ impl Flow {
         Event::Changed(Box::new(NamedFields(change)), ctx.now)
     }
 
-    fn entry(ctx: &Context<'_>, title: Option<&String>, deleted: bool) -> Enlist {
+    fn entry(ctx: &Context<'_>, title: Option<&String>, deleted: bool) -> Upsert {
         let state = if deleted { "deleted" } else { "active" }.to_owned();
         let about = title.cloned().unwrap_or_default();
-        Enlist { entry: Entry { key: ctx.key.to_owned(), state, about, ..Entry::default() } }
+        Upsert { entry: Entry { key: ctx.key.to_owned(), state, about, ..Entry::default() } }
     }
 
     fn check_start(&self, ask: &StartRun) -> Result<(), Refused> {

@@ -11,7 +11,7 @@ use super::messages::{
     AddVersion, DescribeModel, DescribeVersion, DropAlias, GetRegistered, MoveStage, Register,
     RegisteredView, STAGE, SetAlias, VersionAdded, VersionRow,
 };
-use crate::coordination::directory::{Directory, Enlist, Entry, Strike};
+use crate::coordination::directory::{Directory, Entry, Remove, Upsert};
 use crate::metadata::flows::{Created, check_name, check_text};
 use crate::metadata::lineage::{model_node, relate, run_node};
 use crate::stored::NamedFields;
@@ -174,7 +174,7 @@ impl Decide<Register> for Registered {
         }
         let entry = Entry { key: ctx.key.to_owned(), state: "active".to_owned(), ..Entry::default() };
         Self::change(ctx, Change::Registered(ask.clone()))
-            .tell(Directory::of::<Self>(), &Enlist { entry })
+            .tell(Directory::of::<Self>(), &Upsert { entry })
             .reply(Created { fresh: true })
     }
 }
@@ -189,7 +189,7 @@ impl Decide<DescribeModel> for Registered {
             return Decision::refuse(refused);
         }
         if ask.deleted == Some(true) {
-            let strike = Strike { key: ctx.key.to_owned() };
+            let strike = Remove { key: ctx.key.to_owned() };
             return Self::change(ctx, Change::Gone).tell(Directory::of::<Self>(), &strike).reply(());
         }
         Self::change(ctx, Change::Described(ask.clone())).reply(())

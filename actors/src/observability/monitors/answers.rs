@@ -17,17 +17,17 @@ impl Answer<GetMonitor> for Monitor {
     fn answer(&self, ask: &GetMonitor, ctx: &Context<'_>) -> Result<MonitorView, Refused> {
         let (phase, words) = match &self.phase {
             Phase::Undefined => ("undefined", String::new()),
-            Phase::Learning(_) | Phase::Gathering(_) => {
+            Phase::LegacyLearning(_) | Phase::Learning(_) => {
                 let rows = match &self.phase {
-                    Phase::Gathering(gathering) => gathering.rows(),
+                    Phase::Learning(learning) => learning.rows(),
                     _ => 0,
                 };
                 ("learning", format!("{rows} of {} rows of the reference", self.spec.0.learned_rows()))
             }
-            Phase::Watching(_) => ("watching", String::new()),
+            Phase::Active(_) => ("watching", String::new()),
             Phase::Failed(why) => ("failed", why.clone()),
         };
-        let watching = if let Phase::Watching(watching) = &self.phase { Some(&watching.0) } else { None };
+        let active = if let Phase::Active(active) = &self.phase { Some(&active.0) } else { None };
         let skipped = ask.windows.map_or(0, |wanted| self.windows.len().saturating_sub(wanted as usize));
         Ok(MonitorView {
             spec: self.spec.clone(),
@@ -36,14 +36,14 @@ impl Answer<GetMonitor> for Monitor {
             observed: self.observed,
             last: self.last,
             firing: match &self.phase {
-                Phase::Watching(watching) => watching.0.firing(),
-                Phase::Gathering(gathering) if gathering.on_stale.0.is_firing() => vec!["stale".to_owned()],
+                Phase::Active(active) => active.0.firing(),
+                Phase::Learning(learning) if learning.on_stale.0.is_firing() => vec!["stale".to_owned()],
                 _ => Vec::new(),
             },
             windows: self.windows.iter().skip(skipped).cloned().collect(),
             alarms: self.alarms.iter().cloned().collect(),
             silences: self.silences.iter().filter(|silence| silence.until > ctx.now).cloned().collect(),
-            waiting: watching.map_or(0, |watching| watching.waiting() as u64),
+            waiting: active.map_or(0, |active| active.waiting() as u64),
         })
     }
 }

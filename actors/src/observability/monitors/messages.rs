@@ -77,7 +77,7 @@ impl Command for Observe {
 /// An event of a member, as a feed tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Happening {
+pub struct MemberEvent {
     /// How much of it.
     pub value: Option<f64>,
     /// The hour of its day, UTC, with its fraction.
@@ -92,7 +92,7 @@ pub struct Happening {
     pub missed: Option<bool>,
 }
 
-impl Command for Happening {
+impl Command for MemberEvent {
     const VERB: &'static str = "happening.v1";
     type Reply = ();
 }

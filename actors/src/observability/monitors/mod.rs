@@ -5,10 +5,12 @@
 //! events where the monitor has a feed. What it judges by is `troupe_statistics::drift`; what is here is when, what is kept
 //! for people to see, and whom to tell.
 
+mod active;
 mod answers;
-mod foresight;
-mod gathering;
+mod findings;
+mod learning;
 mod messages;
+mod prepared_fold;
 mod rows;
 mod spec;
 mod state;
@@ -16,11 +18,10 @@ mod state;
 mod tests;
 mod ticking;
 mod verbs;
-mod watching;
 mod window;
 
 pub use messages::{
-    Compare, Compared, DefineMonitor, GetMonitor, Happening, Label, Lift, MonitorView, Observe, Observed,
+    Compare, Compared, DefineMonitor, GetMonitor, Label, Lift, MemberEvent, MonitorView, Observe, Observed,
     Predicted, Row, Silence, Tick,
 };
 pub use spec::{FEED, Feed, MonitorSpec};

@@ -2,7 +2,7 @@
 
 use troupe_runtime::Refused;
 
-use super::messages::{Happening, Row};
+use super::messages::{MemberEvent, Row};
 use super::spec::MonitorSpec;
 
 /// Rows of one batch.
@@ -74,15 +74,15 @@ pub(super) fn check(spec: &MonitorSpec, rows: &[Row]) -> Result<(), Refused> {
 }
 
 /// The row that a member's event is.
-pub(super) fn of_happening(spec: &MonitorSpec, happening: &Happening) -> Row {
+pub(super) fn of_member_event(spec: &MonitorSpec, event: &MemberEvent) -> Row {
     let value = |name: &str| match name {
-        "value" => happening.value,
-        "hour" => Some(happening.hour),
-        "gap_s" => happening.gap_s,
-        "history" => Some(happening.history),
-        "repeat" => Some(f64::from(u8::from(happening.repeat))),
+        "value" => event.value,
+        "hour" => Some(event.hour),
+        "gap_s" => event.gap_s,
+        "history" => Some(event.history),
+        "repeat" => Some(f64::from(u8::from(event.repeat))),
         _ => None,
     };
     let values = spec.features.iter().map(|feature| value(&feature.name)).collect();
-    Row { values, error: happening.missed.map(|missed| f64::from(u8::from(missed))), predicted: None }
+    Row { values, error: event.missed.map(|missed| f64::from(u8::from(missed))), predicted: None }
 }

@@ -3,12 +3,10 @@
 use serde::{Deserialize, Serialize};
 use troupe_runtime::Refused;
 use troupe_statistics::drift::DriftError;
-use troupe_statistics::drift::alert::Alert;
+use troupe_statistics::drift::alert::{Alert, AlertPolicy};
 use troupe_statistics::drift::batch::Completeness;
 use troupe_statistics::drift::monitor::{Feature, MonitorOptions};
 use troupe_statistics::drift::stream::DetectorSpec;
-
-use super::watching::OTHERS;
 
 /// Features of one monitor.
 const FEATURES_MAX: usize = 100;
@@ -22,6 +20,9 @@ const ERRORS_MAX: usize = 8;
 const LABELS_MAX: u32 = 20_000;
 /// Observations in a window.
 const WINDOW_MAX: u32 = 100_000;
+
+/// The alarms of the monitor itself, which no feature may be named after.
+pub(super) const MONITOR_ALARMS: [&str; 4] = ["errors", "estimated_accuracy", "stale", "accuracy"];
 
 /// What a feed tells of an event, in the words for features.
 pub const FEED: [&str; 5] = ["value", "hour", "gap_s", "history", "repeat"];
@@ -86,6 +87,11 @@ impl MonitorSpec {
     pub fn wakes_every_ms(&self) -> Option<u64> {
         let stale = self.stale_after_ms.map(|ms| ms / 2);
         stale.into_iter().chain(self.window_ms).min().map(|ms| ms.clamp(100, 60_000))
+    }
+
+    /// The policy of the `stale` alarm. It fires at the first bad look, because silence is not subject to chance.
+    pub(super) const fn stale_policy(&self) -> AlertPolicy {
+        AlertPolicy { enter: 1, of: 1, leave: 1, cooldown_ms: self.options.alert.cooldown_ms }
     }
 
     /// What cannot be watched, with the field at fault.
@@ -155,7 +161,7 @@ impl MonitorSpec {
             if self.features[..at].iter().any(|other| other.name == feature.name) {
                 return bad(&field, format!("{:?} is there twice", feature.name));
             }
-            if OTHERS.contains(&feature.name.as_str()) {
+            if MONITOR_ALARMS.contains(&feature.name.as_str()) {
                 let why = format!(
                     "{:?} is what an alarm of the monitor itself is called: give another name",
                     feature.name

@@ -8,14 +8,15 @@ use troupe_runtime::entity::{CatchUp, Timer};
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 use troupe_statistics::drift::alert;
 
-use super::foresight::{Foreseen, Foresight};
-use super::gathering::Gathering;
-use super::messages::{DefineMonitor, Happening, Label, Lift, Observe, Observed, Row, Silence, Tick};
+use super::active::Active;
+use super::findings::Findings;
+use super::learning::Learning;
+use super::messages::{DefineMonitor, Label, Lift, MemberEvent, Observe, Observed, Row, Silence, Tick};
+use super::prepared_fold::{Prepared, PreparedFold};
 use super::rows;
-use super::spec::{self, MonitorSpec};
-use super::watching::{OTHERS, Said, Watching};
+use super::spec::{self, MONITOR_ALARMS, MonitorSpec};
 use super::window::{Alarm, Window};
-use crate::coordination::directory::{Directory, Enlist, Entry};
+use crate::coordination::directory::{Directory, Entry, Upsert};
 use crate::coordination::signals::{Raise, Signal};
 use crate::stored::NamedFields;
 
@@ -32,15 +33,16 @@ pub(super) enum Phase {
     /// Never defined.
     #[default]
     Undefined,
-    /// Its first rows become the reference, as builds before this one have gathered them.
-    Learning(#[serde(skip)] Vec<Vec<f64>>),
-    /// It has a reference.
-    Watching(Box<NamedFields<Watching>>),
+    /// The columns of the first rows, as an older build stored them. The next event turns this into `Learning`.
+    #[serde(rename = "learning")]
+    LegacyLearning(#[serde(skip)] Vec<Vec<f64>>),
+    /// Has a reference and judges windows.
+    #[serde(rename = "watching")]
+    Active(Box<NamedFields<Active>>),
     /// Its first rows cannot be a reference.
     Failed(String),
-    /// Its first rows become the reference.
-    #[serde(rename = "learning")]
-    Gathering(Box<Gathering>),
+    /// Learns its reference from its first rows.
+    Learning(Box<Learning>),
 }
 
 /// One monitor.
@@ -54,7 +56,7 @@ pub struct Monitor {
     pub(super) alarms: VecDeque<Alarm>,
     pub(super) silences: Vec<Silence>,
     #[serde(skip)]
-    foresight: Foresight,
+    prepared: PreparedFold,
 }
 
 /// What happened to a monitor.
@@ -78,90 +80,90 @@ pub enum Event {
 
 impl Monitor {
     /// Folds rows and returns what is to be told, of a copy or of the thing itself.
-    fn fold(&mut self, rows: &[Row], now: Timestamp) -> Said {
+    fn fold(&mut self, rows: &[Row], now: Timestamp) -> Findings {
         self.move_over(now);
         match &mut self.phase {
-            Phase::Undefined | Phase::Failed(_) | Phase::Learning(_) => Said::default(),
-            Phase::Gathering(gathering) => {
-                let mut said = Said::default();
-                let rest = gathering.take(&self.spec.0, rows, now, &mut said);
-                if gathering.rows() < self.spec.0.learned_rows() as usize {
-                    return said;
+            Phase::Undefined | Phase::Failed(_) | Phase::LegacyLearning(_) => Findings::default(),
+            Phase::Learning(learning) => {
+                let mut findings = Findings::default();
+                let rest = learning.take(&self.spec.0, rows, now, &mut findings);
+                if learning.rows() < self.spec.0.learned_rows() as usize {
+                    return findings;
                 }
-                let learned = gathering.learned(&self.spec.0, now);
+                let learned = learning.learned(&self.spec.0, now);
                 self.begin(learned);
                 if !rest.is_empty() {
-                    said.merge(self.fold(rest, now));
+                    findings.merge(self.fold(rest, now));
                 }
-                said
+                findings
             }
-            Phase::Watching(watching) => watching.0.observe(rows, now),
+            Phase::Active(active) => active.0.observe(rows, now),
         }
     }
 
     /// Takes over what an older build has gathered: its silence is counted from now.
     fn move_over(&mut self, now: Timestamp) {
-        if let Phase::Learning(columns) = &mut self.phase {
+        if let Phase::LegacyLearning(columns) = &mut self.phase {
             let columns = std::mem::take(columns);
             self.gather(columns, now);
         }
     }
 
     fn gather(&mut self, columns: Vec<Vec<f64>>, now: Timestamp) {
-        self.phase = match Gathering::new(&self.spec.0, columns, now) {
-            Some(gathering) => Phase::Gathering(Box::new(gathering)),
+        self.phase = match Learning::new(&self.spec.0, columns, now) {
+            Some(learning) => Phase::Learning(Box::new(learning)),
             None => Phase::Failed("its alerts can never rise or never fall".to_owned()),
         };
     }
 
-    fn begin(&mut self, learned: Result<Watching, String>) {
+    fn begin(&mut self, learned: Result<Active, String>) {
         self.phase = match learned {
-            Ok(mut watching) => {
+            Ok(mut active) => {
                 for silence in &self.silences {
-                    watching.silence(silence.feature.as_deref(), span(silence));
+                    active.silence(silence.feature.as_deref(), span(silence));
                 }
-                Phase::Watching(Box::new(NamedFields(watching)))
+                Phase::Active(Box::new(NamedFields(active)))
             }
             Err(why) => Phase::Failed(why),
         };
     }
 
     fn judge_labels(&mut self, now: Timestamp) {
-        if let Phase::Watching(watching) = &mut self.phase {
-            let said = watching.0.close_labels(self.spec.0.features.len(), now);
-            self.keep(said);
+        if let Phase::Active(active) = &mut self.phase {
+            let findings = active.0.close_labels(self.spec.0.features.len(), now);
+            self.keep(findings);
         }
     }
 
-    fn keep(&mut self, said: Said) {
-        self.windows.extend(said.windows);
+    fn keep(&mut self, findings: Findings) {
+        self.windows.extend(findings.windows);
         let windows_max = (CELLS_MAX / self.spec.0.features.len().max(1)).max(1);
         while self.windows.len() > windows_max {
             self.windows.pop_front();
         }
-        said.alarms.into_iter().for_each(|alarm| self.alarms.push_front(alarm));
+        findings.alarms.into_iter().for_each(|alarm| self.alarms.push_front(alarm));
         self.alarms.truncate(ALARMS_MAX);
     }
 
     /// What folding would tell, on a copy: effects leave with the entry that causes them.
     fn would_say(&self, rows: &[Row], now: Timestamp) -> Vec<Alarm> {
         match &self.phase {
-            Phase::Watching(watching) if watching.0.may_speak(&self.spec.0, rows.len()) => {
-                let mut watching = watching.0.clone();
-                let said = watching.observe(rows, now);
-                let alarms = said.alarms.clone();
-                self.foresight.keep(Foreseen::new(rows, now, watching, said));
+            Phase::Active(active) if active.0.may_speak(&self.spec.0, rows.len()) => {
+                let mut active = active.0.clone();
+                let findings = active.observe(rows, now);
+                let alarms = findings.alarms.clone();
+                self.prepared.keep(Prepared::new(rows, now, active, findings));
                 alarms
             }
-            Phase::Gathering(gathering) => {
-                let whole = gathering.rows() + rows.len() > self.spec.0.learned_rows() as usize;
-                if !whole && !gathering.on_stale.0.is_raised() {
+            Phase::Learning(learning) => {
+                let whole = learning.rows() + rows.len() > self.spec.0.learned_rows() as usize;
+                if !whole && !learning.on_stale.0.is_raised() {
                     return Vec::new();
                 }
                 let mut copy = Self {
                     spec: self.spec.clone(),
                     silences: self.silences.clone(),
-                    phase: Phase::Gathering(gathering.clone()),
+                    phase: Phase::Learning(learning.clone()),
                     ..Self::default()
                 };
                 copy.fold(rows, now).alarms
@@ -201,14 +203,16 @@ impl Monitor {
             share: spec.feed.as_ref().map_or(0.0, |feed| feed.share),
             due: None,
         };
-        decision.tell(Directory::of::<Self>(), &Enlist { entry })
+        decision.tell(Directory::of::<Self>(), &Upsert { entry })
     }
 
     fn check(&self, rows: &[Row]) -> Result<(), Refused> {
         match &self.phase {
             Phase::Undefined => Err(Refused::new("UNDEFINED", "define the monitor first")),
             Phase::Failed(why) => Err(Refused::new("FAILED", format!("{why}: define it anew"))),
-            Phase::Learning(_) | Phase::Gathering(_) | Phase::Watching(_) => rows::check(&self.spec.0, rows),
+            Phase::LegacyLearning(_) | Phase::Learning(_) | Phase::Active(_) => {
+                rows::check(&self.spec.0, rows)
+            }
         }
     }
 }
@@ -231,70 +235,71 @@ impl Entity for Monitor {
     }
 
     fn apply(&mut self, event: &Event) {
-        let foreseen = self.foresight.take();
+        let prepared = self.prepared.take();
         match event {
             Event::Defined(define, now) => {
                 let columns = define.reference.as_deref().map(columns);
                 *self = Self { spec: define.spec.clone(), ..Self::default() };
                 match columns {
                     Some(columns) => {
-                        let learned = Watching::new(&self.spec.0, &columns, *now);
+                        let learned = Active::new(&self.spec.0, &columns, *now);
                         self.begin(learned.map_err(|error| format!("it cannot be a reference: {error}")));
                     }
                     None => self.gather(vec![Vec::new(); self.spec.0.features.len()], *now),
                 }
             }
             Event::Observed(rows, now) => {
-                let said = match (foreseen.and_then(|foreseen| foreseen.of(rows, *now)), &mut self.phase) {
-                    (Some(foreseen), Phase::Watching(watching)) => {
-                        watching.0 = foreseen.watching;
-                        foreseen.said
+                let findings = match (prepared.and_then(|prepared| prepared.of(rows, *now)), &mut self.phase)
+                {
+                    (Some(prepared), Phase::Active(active)) => {
+                        active.0 = prepared.active;
+                        prepared.findings
                     }
                     _ => self.fold(rows, *now),
                 };
-                self.keep(said);
+                self.keep(findings);
                 self.observed += rows.len() as u64;
                 self.last = Some(*now);
             }
             Event::Labelled(label, now) => {
-                if let Phase::Watching(watching) = &mut self.phase {
-                    watching.0.label(&label.key, label.positive, *now);
+                if let Phase::Active(active) = &mut self.phase {
+                    active.0.label(&label.key, label.positive, *now);
                 }
             }
             Event::Silenced(silence) => {
                 match &mut self.phase {
-                    Phase::Watching(kept) => kept.0.silence(silence.feature.as_deref(), span(silence)),
-                    Phase::Gathering(kept) => kept.silence(silence.feature.as_deref(), span(silence)),
+                    Phase::Active(kept) => kept.0.silence(silence.feature.as_deref(), span(silence)),
+                    Phase::Learning(kept) => kept.silence(silence.feature.as_deref(), span(silence)),
                     _ => {}
                 }
                 self.silences.push(silence.clone());
             }
             Event::Lifted(silence) => {
                 match &mut self.phase {
-                    Phase::Watching(kept) => kept.0.lift(silence.feature.as_deref(), span(silence)),
-                    Phase::Gathering(kept) => kept.lift(silence.feature.as_deref(), span(silence)),
+                    Phase::Active(kept) => kept.0.lift(silence.feature.as_deref(), span(silence)),
+                    Phase::Learning(kept) => kept.lift(silence.feature.as_deref(), span(silence)),
                     _ => {}
                 }
                 self.silences.retain(|other| other != silence);
             }
             Event::Ticked(now) => {
                 let last = self.last;
-                let said = match &mut self.phase {
+                let findings = match &mut self.phase {
                     // What deciding could not see, folding must not say: the next tick says it.
-                    Phase::Learning(_) => {
+                    Phase::LegacyLearning(_) => {
                         self.move_over(*now);
-                        Said::default()
+                        Findings::default()
                     }
-                    Phase::Watching(watching) => watching.0.tick(&self.spec.0, last, *now),
-                    Phase::Gathering(gathering) => {
-                        let mut on_stale = gathering.on_stale.0.clone();
-                        let said = gathering.tick(&mut on_stale, &self.spec.0, last, *now);
-                        gathering.on_stale.0 = on_stale;
-                        said
+                    Phase::Active(active) => active.0.tick(&self.spec.0, last, *now),
+                    Phase::Learning(learning) => {
+                        let mut on_stale = learning.on_stale.0.clone();
+                        let findings = learning.tick(&mut on_stale, &self.spec.0, last, *now);
+                        learning.on_stale.0 = on_stale;
+                        findings
                     }
-                    _ => Said::default(),
+                    _ => Findings::default(),
                 };
-                self.keep(said);
+                self.keep(findings);
                 self.silences.retain(|silence| silence.until > *now);
             }
             Event::LabelsJudged(now) => self.judge_labels(*now),
@@ -304,7 +309,7 @@ impl Entity for Monitor {
     fn size(&self) -> usize {
         let features = self.spec.0.features.len();
         let sample = match &self.phase {
-            Phase::Gathering(gathering) => gathering.rows() * features * 8,
+            Phase::Learning(learning) => learning.rows() * features * 8,
             _ => features * 4_096,
         };
         size_of::<Self>() + sample + self.windows.len() * (features * 40 + 64) + self.alarms.len() * 160
@@ -318,14 +323,14 @@ impl Decide<DefineMonitor> for Monitor {
             ask.reference.as_deref().map_or(Ok(()), rows::check_reference)?;
             // The judges' options are tried on a made up reference.
             let tried = vec![vec![0.0, 1.0, 2.0]; spec.features.len()];
-            Watching::new(spec, &tried, ctx.now).map_err(|error| spec::wrong("options.", &error))?;
+            Active::new(spec, &tried, ctx.now).map_err(|error| spec::wrong("options.", &error))?;
             let Some(reference) = ask.reference.as_deref() else { return Ok(()) };
             if let Some(at) = reference.iter().position(|column| column.iter().all(Option::is_none)) {
                 let why =
                     "a column without a value is no reference: give the feature's values, or leave it out";
                 return Err(Refused::field("BAD_REFERENCE", format!("reference[{at}]"), why));
             }
-            Watching::new(spec, &columns(reference), ctx.now)
+            Active::new(spec, &columns(reference), ctx.now)
                 .map(|_| ())
                 .map_err(|error| Refused::field("BAD_REFERENCE", "reference", error.to_string()))
         });
@@ -361,9 +366,9 @@ impl Decide<Observe> for Monitor {
     }
 }
 
-impl Decide<Happening> for Monitor {
-    fn decide(&self, ask: &Happening, ctx: &Context<'_>) -> Decision<Self, Happening> {
-        let rows = [rows::of_happening(&self.spec.0, ask)];
+impl Decide<MemberEvent> for Monitor {
+    fn decide(&self, ask: &MemberEvent, ctx: &Context<'_>) -> Decision<Self, MemberEvent> {
+        let rows = [rows::of_member_event(&self.spec.0, ask)];
         // The member that tells it could not mend anything: a feed that outlived its monitor is dropped here.
         if self.check(&rows).is_err() {
             return Decision::unchanged().reply(());
@@ -381,7 +386,7 @@ impl Decide<Silence> for Monitor {
             return Decision::refuse(Refused::field("BAD_SPAN", "until", why));
         }
         if let Some(name) = &ask.feature
-            && !OTHERS.contains(&name.as_str())
+            && !MONITOR_ALARMS.contains(&name.as_str())
             && !self.spec.0.features.iter().any(|feature| &feature.name == name)
         {
             return Decision::refuse(Refused::field(

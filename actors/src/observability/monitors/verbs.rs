@@ -2,7 +2,7 @@
 
 use troupe_runtime::Registry;
 
-use super::{Compare, DefineMonitor, GetMonitor, Happening, Label, Lift, Monitor, Observe, Silence, Tick};
+use super::{Compare, DefineMonitor, GetMonitor, Label, Lift, MemberEvent, Monitor, Observe, Silence, Tick};
 
 /// Registers the kind and its verbs.
 pub fn register(registry: Registry) -> Registry {
@@ -10,7 +10,7 @@ pub fn register(registry: Registry) -> Registry {
         .kind::<Monitor>()
         .command::<Monitor, DefineMonitor>()
         .command::<Monitor, Observe>()
-        .command::<Monitor, Happening>()
+        .command::<Monitor, MemberEvent>()
         .command::<Monitor, Label>()
         .command::<Monitor, Silence>()
         .command::<Monitor, Lift>()

@@ -37,7 +37,7 @@ impl Turn<'_> {
             owner: Address::of::<WorkflowRun>(self.key),
             id: format!("{}.{lane}.{place}.{attempt}", self.live.head.run),
             parameters: NamedFields(parameters.as_object().cloned().unwrap_or_default()),
-            above: OptionalTail::default(),
+            ancestry: OptionalTail::default(),
         };
         self.bytes += wire::encode(&run).len();
         self.told.push(Told::Deliver(pipeline.to_owned(), Box::new(run)));

@@ -10,7 +10,7 @@ use troupe_workflows::strategy::{Known as Candidate, plan};
 
 use super::messages::{RestartInstance, StartWorkflow, Started};
 use super::state::{Event, Fact, Instance, Known, OPEN_MAX, Workflow, sum_of};
-use crate::coordination::directory::{Directory, Enlist, Entry};
+use crate::coordination::directory::{Directory, Entry, Upsert};
 use crate::orchestrator::permits::{Permit, SetPermit};
 use crate::orchestrator::runs::permits::of_workflow;
 use crate::orchestrator::runs::{
@@ -341,7 +341,7 @@ impl<'a> Desk<'a> {
         for (to, ended) in &self.ends {
             decision = decision.tell(to.clone(), ended.as_ref());
         }
-        if listed { decision.tell(Directory::of::<Workflow>(), &Enlist { entry }) } else { decision }
+        if listed { decision.tell(Directory::of::<Workflow>(), &Upsert { entry }) } else { decision }
     }
 }
 

@@ -6,7 +6,7 @@ use troupe_workflows::validation::validate_properties;
 use super::instances::Desk;
 use super::messages::{DeleteWorkflow, SetProperties};
 use super::state::{Fact, Workflow};
-use crate::coordination::directory::{Directory, Strike};
+use crate::coordination::directory::{Directory, Remove};
 use crate::orchestrator::runs::{Forget, WorkflowRun, key_of};
 
 impl Decide<SetProperties> for Workflow {
@@ -54,6 +54,6 @@ impl Decide<DeleteWorkflow> for Workflow {
             let run = Address::of::<WorkflowRun>(key_of(ctx.key, *number));
             decision = decision.tell(run, &Forget {});
         }
-        decision.tell(Directory::of::<Self>(), &Strike { key: ctx.key.to_owned() }).reply(())
+        decision.tell(Directory::of::<Self>(), &Remove { key: ctx.key.to_owned() }).reply(())
     }
 }

@@ -17,7 +17,7 @@ use crate::experimentation::exposures::{CountExposure, Exposures};
 use crate::experimentation::participants::{Expose, Measure, Participant};
 use crate::feature_store::catalog::{Catalog, EntityKey};
 use crate::feature_store::values::{Features, Observe};
-use crate::observability::monitors::{Happening, Monitor};
+use crate::observability::monitors::{MemberEvent, Monitor};
 use crate::profiles::content::{Content, Count};
 
 /// How far event time may be ahead of the cluster's clock.
@@ -158,10 +158,10 @@ impl Member {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "times and counts far below 2^53")]
-    fn happening(&self, ask: &Record) -> Happening {
+    fn happening(&self, ask: &Record) -> MemberEvent {
         let before = self.history.newest().next().map(|newest| newest.at);
         let shown = self.predictions.as_deref();
-        Happening {
+        MemberEvent {
             value: ask.value.map(f64::from),
             hour: (ask.at.0 % DAY_MS) as f64 / (DAY_MS / 24) as f64,
             gap_s: before.map(|before| ask.at.0.saturating_sub(before.0) as f64 / 1_000.0),

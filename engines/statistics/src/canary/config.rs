@@ -5,6 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// Kayenta's judge, as configs name it.
+pub const JUDGE_NAME: &str = "NetflixACAJudge-v1.0";
+/// An older name of Kayenta's judge.
+pub const OLDER_JUDGE_NAME: &str = "dredd-v1.0";
+/// The sequential judge, as configs name it.
+pub const SEQUENTIAL_JUDGE_NAME: &str = "troupe-sequential";
+
 /// Metrics of a config.
 const METRICS_MAX: usize = 500;
 
@@ -169,7 +176,7 @@ pub struct JudgeName {
 
 impl Default for JudgeName {
     fn default() -> Self {
-        Self { name: super::judge::NAME.to_owned(), judge_configurations: Value::Object(Default::default()) }
+        Self { name: JUDGE_NAME.to_owned(), judge_configurations: Value::Object(Default::default()) }
     }
 }
 
@@ -264,7 +271,7 @@ impl CanaryConfig {
         if self.name.len() > 256 {
             say("name".into(), "give at most 256 bytes".into());
         }
-        let known = [super::judge::NAME, super::judge::OLDER_NAME, super::sequential::NAME];
+        let known = [JUDGE_NAME, OLDER_JUDGE_NAME, SEQUENTIAL_JUDGE_NAME];
         if !known.contains(&self.judge.name.as_str()) {
             say(
                 "judge.name".into(),

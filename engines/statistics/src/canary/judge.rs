@@ -9,10 +9,7 @@ use super::config::{CanaryConfig, Problem, Thresholds};
 use super::score::{Counted, GroupScore, Score, score};
 use super::transform::transformed;
 
-/// The judge's name.
-pub const NAME: &str = "NetflixACAJudge-v1.0";
-/// What it was called before; configs still say so.
-pub const OLDER_NAME: &str = "dredd-v1.0";
+pub use super::config::{JUDGE_NAME as NAME, OLDER_JUDGE_NAME as OLDER_NAME};
 
 /// The points of a metric on both sides; NaN where there is no value.
 #[derive(Debug, Clone, Default, PartialEq)]

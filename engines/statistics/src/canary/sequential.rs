@@ -17,8 +17,7 @@ use statrs::function::beta::{beta_reg, ln_beta};
 use super::config::Direction;
 use super::transform::percentile;
 
-/// The judge's name.
-pub const NAME: &str = "troupe-sequential";
+pub use super::config::SEQUENTIAL_JUDGE_NAME as NAME;
 
 /// Points that medians are taken of, both sides together.
 const RECENT: usize = 128;

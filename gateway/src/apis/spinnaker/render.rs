@@ -37,7 +37,7 @@ fn stage(run: &Run, stage: &Stage) -> Value {
     json!({
         "id": stage.ref_id,
         "refId": stage.ref_id,
-        "type": stage.does.label(),
+        "type": stage.kind.label(),
         "name": stage.name,
         "status": held.status,
         "attempt": held.attempt,

@@ -12,7 +12,7 @@ use troupe_statistics::drift::stream::{AdwinOptions, DetectorSpec, PageHinkleyOp
 
 use super::state::Phase;
 use super::{
-    Compare, DefineMonitor, Event, Feed, GetMonitor, Happening, Label, Lift, Monitor, MonitorSpec,
+    Compare, DefineMonitor, Event, Feed, GetMonitor, Label, Lift, MemberEvent, Monitor, MonitorSpec,
     MonitorView, Observe, Predicted, Row, Silence, Tick,
 };
 use crate::coordination::signals::Raise;
@@ -205,7 +205,7 @@ fn a_feed_becomes_rows_of_the_features_that_are_asked_for() {
         ..spec()
     };
     let mut scene = Scene::new(fed);
-    let happening = Happening {
+    let happening = MemberEvent {
         value: Some(4.0),
         hour: 1.5,
         gap_s: Some(3.0),
@@ -336,8 +336,8 @@ fn data_that_never_comes_is_stale_while_the_reference_is_learned() {
 fn what_an_older_build_has_gathered_is_gone_on_with() {
     let mut scene = Scene::new(MonitorSpec { stale_after_ms: Some(5_000), ..spec() });
     scene.observe(600, 0.0);
-    let Phase::Gathering(gathering) = &scene.monitor.phase else { panic!("it learns") };
-    scene.monitor.phase = Phase::Learning(gathering.columns.clone());
+    let Phase::Learning(learning) = &scene.monitor.phase else { panic!("it learns") };
+    scene.monitor.phase = Phase::LegacyLearning(learning.columns.clone());
     scene.now += 6_000;
     (0..2).for_each(|_| scene.tell(&Tick {}).unwrap());
     assert_eq!(scene.raised.len(), 1);

@@ -3,26 +3,27 @@
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::Timestamp;
-use troupe_statistics::drift::alert::{Alert, Silence, Verdict};
+use troupe_statistics::drift::alert::{Alert, Silence};
 
+use super::active::Active;
+use super::findings::Findings;
 use super::messages::Row;
 use super::spec::MonitorSpec;
-use super::watching::{Said, Watching, at_once};
 use crate::stored::NamedFields;
 
 /// The first rows, and whether they come at all.
 #[derive(Debug, Clone, Encode, Decode, Serialize)]
-pub(super) struct Gathering {
+pub(super) struct Learning {
     #[serde(skip)]
     pub(super) columns: Vec<Vec<f64>>,
     began: Timestamp,
     pub(super) on_stale: NamedFields<Alert>,
 }
 
-impl Gathering {
+impl Learning {
     /// Columns are those that an older build has gathered, or empty.
     pub(super) fn new(spec: &MonitorSpec, columns: Vec<Vec<f64>>, now: Timestamp) -> Option<Self> {
-        Some(Self { columns, began: now, on_stale: NamedFields(Alert::new(at_once(spec)).ok()?) })
+        Some(Self { columns, began: now, on_stale: NamedFields(Alert::new(spec.stale_policy()).ok()?) })
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -35,9 +36,9 @@ impl Gathering {
         spec: &MonitorSpec,
         rows: &'a [Row],
         now: Timestamp,
-        said: &mut Said,
+        findings: &mut Findings,
     ) -> &'a [Row] {
-        said.fresh(&mut self.on_stale.0, now);
+        findings.fresh(&mut self.on_stale.0, now);
         let missing = (spec.learned_rows() as usize).saturating_sub(self.rows()).min(rows.len());
         let (reference, rest) = rows.split_at(missing);
         for (at, column) in self.columns.iter_mut().enumerate() {
@@ -66,14 +67,14 @@ impl Gathering {
         spec: &MonitorSpec,
         last: Option<Timestamp>,
         now: Timestamp,
-    ) -> Said {
-        let mut said = Said::default();
-        said.stale(on_stale, spec, last.unwrap_or(self.began), now);
-        said
+    ) -> Findings {
+        let mut findings = Findings::default();
+        findings.stale(on_stale, spec, last.unwrap_or(self.began), now);
+        findings
     }
 
     /// The judges with their reference.
-    pub(super) fn learned(&self, spec: &MonitorSpec, now: Timestamp) -> Result<Watching, String> {
+    pub(super) fn learned(&self, spec: &MonitorSpec, now: Timestamp) -> Result<Active, String> {
         let empty = self.columns.iter().position(|column| column.iter().all(|x| x.is_nan()));
         if let Some(feature) = empty.and_then(|at| spec.features.get(at)) {
             return Err(format!(
@@ -81,32 +82,9 @@ impl Gathering {
                 feature.name
             ));
         }
-        let mut learned = Watching::new(spec, &self.columns, now)
+        let mut learned = Active::new(spec, &self.columns, now)
             .map_err(|error| format!("the first rows cannot be a reference: {error}"))?;
         learned.go_on(&self.on_stale.0);
         Ok(learned)
-    }
-}
-
-impl Said {
-    /// Rows came.
-    pub(super) fn fresh(&mut self, on_stale: &mut Alert, now: Timestamp) {
-        let event = on_stale.observe(now.0, Verdict::Good);
-        self.alarm("stale", event, now, || "rows come again".to_owned());
-    }
-
-    /// Whether rows have come since.
-    pub(super) fn stale(
-        &mut self,
-        on_stale: &mut Alert,
-        spec: &MonitorSpec,
-        last: Timestamp,
-        now: Timestamp,
-    ) {
-        let Some(after) = spec.stale_after_ms else { return };
-        let silent = now.0.saturating_sub(last.0);
-        let verdict = if silent > after { Verdict::Bad } else { Verdict::Good };
-        let event = on_stale.observe(now.0, verdict);
-        self.alarm("stale", event, now, || format!("no row for {silent} ms; {after} are allowed"));
     }
 }

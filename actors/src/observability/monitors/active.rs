@@ -4,29 +4,22 @@ use serde::{Deserialize, Serialize};
 use troupe_runtime::Timestamp;
 use troupe_statistics::drift::DriftError;
 use troupe_statistics::drift::agreement::{Agreement, ErrorWindow};
-use troupe_statistics::drift::alert::{Alert, AlertEvent, AlertPolicy, Silence, Verdict};
+use troupe_statistics::drift::alert::{Alert, AlertPolicy, Silence, Verdict};
 use troupe_statistics::drift::level::Level;
 use troupe_statistics::drift::monitor::{Monitor as Windows, WindowReport};
 use troupe_statistics::drift::performance::{LabelJoin, LabelJoinOptions, Prediction, estimate};
 use troupe_statistics::drift::stream::{AnyDetector, DetectorSpec};
 
+use super::findings::Findings;
 use super::messages::Row;
-use super::spec::MonitorSpec;
-use super::window::{Alarm, Window};
+use super::spec::{MONITOR_ALARMS, MonitorSpec};
+use super::window::Window;
 
 /// Windows whose estimated accuracy tells how much it varies while all is well.
 const ESTIMATES: usize = 10;
 /// Predictions of a window that its estimate rests on.
 const PREDICTIONS_MAX: usize = 10_000;
 const LABEL_HORIZON_MS: u64 = 7 * 24 * 3_600 * 1_000;
-/// Alarms that are not of a feature, by their names.
-pub(super) const OTHERS: [&str; 4] = ["errors", "estimated_accuracy", "stale", "accuracy"];
-
-/// One bad look is enough where what is judged is no matter of chance.
-pub(super) fn at_once(spec: &MonitorSpec) -> AlertPolicy {
-    AlertPolicy { enter: 1, of: 1, leave: 1, cooldown_ms: spec.options.alert.cooldown_ms }
-}
-
 /// Of memories from before there was this alert.
 fn usual() -> Alert {
     Alert::new(AlertPolicy::default()).expect("the default policy can rise and fall")
@@ -34,7 +27,7 @@ fn usual() -> Alert {
 
 /// All that a monitor remembers once it has a reference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Watching {
+pub(super) struct Active {
     windows: Windows,
     began: Timestamp,
     errors: Vec<AnyDetector>,
@@ -55,14 +48,7 @@ pub(super) struct Watching {
     on_accuracy: Alert,
 }
 
-/// What came of a fold.
-#[derive(Debug, Default)]
-pub(super) struct Said {
-    pub(super) windows: Vec<Window>,
-    pub(super) alarms: Vec<Alarm>,
-}
-
-impl Watching {
+impl Active {
     pub(super) fn new(spec: &MonitorSpec, columns: &[Vec<f64>], now: Timestamp) -> Result<Self, DriftError> {
         let labels = spec.labels.map(|capacity| {
             let horizon_ms = spec.label_horizon_ms.unwrap_or(LABEL_HORIZON_MS);
@@ -80,7 +66,7 @@ impl Watching {
             estimates: Vec::new(),
             on_errors: Alert::new(spec.options.alert)?,
             on_estimate: Alert::new(spec.options.alert)?,
-            on_stale: Alert::new(at_once(spec))?,
+            on_stale: Alert::new(spec.stale_policy())?,
             right: Level::default(),
             on_accuracy: Alert::new(spec.options.alert)?,
         })
@@ -92,14 +78,14 @@ impl Watching {
         full || self.on_stale.is_raised()
     }
 
-    /// Goes on with what was said of rows that did not come while the reference was learned.
+    /// Goes on with what was findings of rows that did not come while the reference was learned.
     pub(super) fn go_on(&mut self, on_stale: &Alert) {
         self.on_stale = on_stale.clone();
     }
 
-    pub(super) fn observe(&mut self, rows: &[Row], now: Timestamp) -> Said {
-        let mut said = Said::default();
-        said.fresh(&mut self.on_stale, now);
+    pub(super) fn observe(&mut self, rows: &[Row], now: Timestamp) -> Findings {
+        let mut findings = Findings::default();
+        findings.fresh(&mut self.on_stale, now);
         let mut values = Vec::new();
         for row in rows {
             self.follow(row, now);
@@ -107,10 +93,10 @@ impl Watching {
             values.extend(row.values.iter().map(|value| value.unwrap_or(f64::NAN)));
             // The batch was checked: rows that do not fit never come here.
             if let Ok(Some(report)) = self.windows.observe(&values, now.0) {
-                self.ended(&report, now, &mut said);
+                self.ended(&report, now, &mut findings);
             }
         }
-        said
+        findings
     }
 
     /// Errors and predictions of one row.
@@ -133,30 +119,30 @@ impl Watching {
     }
 
     /// Ends the window by time, and tells what silences and cool-downs have kept back.
-    pub(super) fn tick(&mut self, spec: &MonitorSpec, last: Option<Timestamp>, now: Timestamp) -> Said {
-        let mut said = Said::default();
+    pub(super) fn tick(&mut self, spec: &MonitorSpec, last: Option<Timestamp>, now: Timestamp) -> Findings {
+        let mut findings = Findings::default();
         for event in self.windows.tick(now.0) {
-            said.alarm(&event.feature, Some(event.event), now, || "kept back until now".to_owned());
+            findings.alarm(&event.feature, Some(event.event), now, || "kept back until now".to_owned());
         }
         for (what, alert) in self.others().into_iter().filter(|(what, _)| *what != "stale") {
             let event = alert.tick(now.0);
-            said.alarm(what, event, now, || "kept back until now".to_owned());
+            findings.alarm(what, event, now, || "kept back until now".to_owned());
         }
-        said.stale(&mut self.on_stale, spec, last.unwrap_or(self.began), now);
+        findings.stale(&mut self.on_stale, spec, last.unwrap_or(self.began), now);
         let over = spec.window_ms.is_some_and(|ms| now.0.saturating_sub(self.began.0) >= ms);
         if over
             && self.windows.observed() > 0
             && let Ok(report) = self.windows.close(now.0)
         {
-            self.ended(&report, now, &mut said);
+            self.ended(&report, now, &mut findings);
         }
-        said
+        findings
     }
 
-    fn ended(&mut self, report: &WindowReport, now: Timestamp, said: &mut Said) {
+    fn ended(&mut self, report: &WindowReport, now: Timestamp, findings: &mut Findings) {
         self.began = now;
         for event in &report.events {
-            said.alarm(&event.feature, Some(event.event), now, || why(report, &event.feature));
+            findings.alarm(&event.feature, Some(event.event), now, || why(report, &event.feature));
         }
         let mut window = Window::of(report);
         #[allow(clippy::cast_possible_truncation, reason = "for a picture, single precision is plenty")]
@@ -164,21 +150,21 @@ impl Watching {
             window.error = (self.error_count > 0).then(|| (self.error_sum / self.error_count as f64) as f32);
             let confusion = self.labels.as_mut().map(LabelJoin::take_confusion);
             window.accuracy = confusion.and_then(|confusion| confusion.accuracy()).map(|share| share as f32);
-            window.estimated_accuracy = self.estimate(now, said).map(|share| share as f32);
+            window.estimated_accuracy = self.estimate(now, findings).map(|share| share as f32);
         }
         (self.error_sum, self.error_count) = (0.0, 0);
-        self.judge_errors(now, said);
-        self.judge_labelled(now, said);
-        said.windows.push(window);
+        self.judge_errors(now, findings);
+        self.judge_labelled(now, findings);
+        findings.windows.push(window);
     }
 
-    fn judge_errors(&mut self, now: Timestamp, said: &mut Said) {
+    fn judge_errors(&mut self, now: Timestamp, findings: &mut Findings) {
         if self.errors.is_empty() {
             return;
         }
         let ErrorWindow { verdict, signalled, moved } = self.agreement.close(self.errors.len());
         let event = self.on_errors.observe(now.0, verdict);
-        said.alarm("errors", event, now, || {
+        findings.alarm("errors", event, now, || {
             let of = self.errors.len();
             match moved {
                 Some(moved) => format!(
@@ -191,7 +177,7 @@ impl Watching {
     }
 
     /// What labels say: only a fall is bad.
-    fn judge_labelled(&mut self, now: Timestamp, said: &mut Said) {
+    fn judge_labelled(&mut self, now: Timestamp, findings: &mut Findings) {
         let moved = self.right.close();
         let verdict = match moved {
             None => Verdict::NoData,
@@ -199,7 +185,7 @@ impl Watching {
             Some(_) => Verdict::Good,
         };
         let event = self.on_accuracy.observe(now.0, verdict);
-        said.alarm("accuracy", event, now, || {
+        findings.alarm("accuracy", event, now, || {
             moved.map_or_else(String::new, |moved| {
                 format!("{:.4} against {:.4}, p {:.1e}", moved.share, moved.reference, moved.p_value)
             })
@@ -208,7 +194,7 @@ impl Watching {
 
     /// The accuracy that the window's probabilities promise, against the first windows' mean and three standard
     /// deviations around it (NannyML's rule for CBPE).
-    fn estimate(&mut self, now: Timestamp, said: &mut Said) -> Option<f64> {
+    fn estimate(&mut self, now: Timestamp, findings: &mut Findings) -> Option<f64> {
         let accuracy = estimate(&self.predictions).ok().and_then(|estimate| estimate.accuracy);
         self.predictions.clear();
         let accuracy = accuracy?;
@@ -222,7 +208,7 @@ impl Watching {
         let reach = 3.0 * variance.sqrt();
         let verdict = if (accuracy - mean).abs() > reach { Verdict::Bad } else { Verdict::Good };
         let event = self.on_estimate.observe(now.0, verdict);
-        said.alarm("estimated_accuracy", event, now, || {
+        findings.alarm("estimated_accuracy", event, now, || {
             format!("{accuracy:.4} against {mean:.4} within {reach:.4}")
         });
         Some(accuracy)
@@ -234,13 +220,13 @@ impl Watching {
     }
 
     /// Judges the labels that have come though no row ends their window.
-    pub(super) fn close_labels(&mut self, features: usize, now: Timestamp) -> Said {
-        let mut said = Said::default();
+    pub(super) fn close_labels(&mut self, features: usize, now: Timestamp) -> Findings {
+        let mut findings = Findings::default();
         let confusion = self.labels.as_mut().map(LabelJoin::take_confusion);
         let accuracy = confusion.and_then(|confusion| confusion.accuracy());
-        self.judge_labelled(now, &mut said);
-        said.windows.push(Window::of_labels(features, accuracy, now));
-        said
+        self.judge_labelled(now, &mut findings);
+        findings.windows.push(Window::of_labels(features, accuracy, now));
+        findings
     }
 
     pub(super) fn label(&mut self, key: &str, positive: bool, now: Timestamp) {
@@ -267,16 +253,16 @@ impl Watching {
         }
     }
 
-    /// In the order of [`OTHERS`].
+    /// In the order of [`MONITOR_ALARMS`].
     fn others(&mut self) -> [(&'static str, &mut Alert); 4] {
         let alerts = [&mut self.on_errors, &mut self.on_estimate, &mut self.on_stale, &mut self.on_accuracy];
-        let mut names = OTHERS.into_iter();
+        let mut names = MONITOR_ALARMS.into_iter();
         alerts.map(|alert| (names.next().unwrap_or_default(), alert))
     }
 
     pub(super) fn firing(&self) -> Vec<String> {
         let alerts = [&self.on_errors, &self.on_estimate, &self.on_stale, &self.on_accuracy];
-        let others = OTHERS.into_iter().zip(alerts).filter(|(_, alert)| alert.is_firing());
+        let others = MONITOR_ALARMS.into_iter().zip(alerts).filter(|(_, alert)| alert.is_firing());
         self.windows.firing().chain(others.map(|(name, _)| name)).map(str::to_owned).collect()
     }
 
@@ -290,29 +276,6 @@ impl Watching {
 
     pub(super) fn waits_for(&self, key: &str) -> bool {
         self.labels.as_ref().is_some_and(|labels| labels.waits_for(key))
-    }
-}
-
-impl Said {
-    pub(super) fn merge(&mut self, other: Self) {
-        self.windows.extend(other.windows);
-        self.alarms.extend(other.alarms);
-    }
-
-    pub(super) fn alarm(
-        &mut self,
-        what: &str,
-        event: Option<AlertEvent>,
-        now: Timestamp,
-        why: impl FnOnce() -> String,
-    ) {
-        let (fired, since_ms) = match event {
-            None => return,
-            Some(AlertEvent::Fired { since_ms }) => (true, since_ms),
-            Some(AlertEvent::Resolved { since_ms }) => (false, since_ms),
-        };
-        let since = Timestamp(since_ms);
-        self.alarms.push(Alarm { at: now, what: what.to_owned(), fired, since, why: why() });
     }
 }
 

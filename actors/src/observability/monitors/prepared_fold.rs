@@ -8,21 +8,22 @@ use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 use troupe_runtime::Timestamp;
 
+use super::active::Active;
+use super::findings::Findings;
 use super::messages::Row;
-use super::watching::{Said, Watching};
 
 /// What became of the judges behind a monitor in a copy that was shown these rows.
 #[derive(Debug)]
-pub(super) struct Foreseen {
+pub(super) struct Prepared {
     rows: Vec<Row>,
     now: Timestamp,
-    pub(super) watching: Watching,
-    pub(super) said: Said,
+    pub(super) active: Active,
+    pub(super) findings: Findings,
 }
 
-impl Foreseen {
-    pub(super) fn new(rows: &[Row], now: Timestamp, watching: Watching, said: Said) -> Self {
-        Self { rows: rows.to_vec(), now, watching, said }
+impl Prepared {
+    pub(super) fn new(rows: &[Row], now: Timestamp, active: Active, findings: Findings) -> Self {
+        Self { rows: rows.to_vec(), now, active, findings }
     }
 }
 
@@ -30,41 +31,41 @@ impl Foreseen {
 /// folding it comes to. No part of the state: it is not stored, any event ends it, and a replica that did not decide
 /// folds to the same without it.
 #[derive(Debug, Default)]
-pub(super) struct Foresight(Mutex<Option<Box<Foreseen>>>);
+pub(super) struct PreparedFold(Mutex<Option<Box<Prepared>>>);
 
-impl Foresight {
-    pub(super) fn keep(&self, foreseen: Foreseen) {
+impl PreparedFold {
+    pub(super) fn keep(&self, prepared: Prepared) {
         if let Ok(mut place) = self.0.lock() {
-            *place = Some(Box::new(foreseen));
+            *place = Some(Box::new(prepared));
         }
     }
 
-    /// Takes what was foreseen, whatever it was: after the event that asks for it the judges are others.
-    pub(super) fn take(&mut self) -> Option<Box<Foreseen>> {
+    /// Takes what was prepared, whatever it was: after the event that asks for it the judges are others.
+    pub(super) fn take(&mut self) -> Option<Box<Prepared>> {
         self.0.get_mut().ok()?.take()
     }
 }
 
-impl Foreseen {
+impl Prepared {
     /// Itself, if it is of these rows.
     pub(super) fn of(self: Box<Self>, rows: &[Row], now: Timestamp) -> Option<Box<Self>> {
         (self.now == now && self.rows == rows).then_some(self)
     }
 }
 
-impl Encode for Foresight {
+impl Encode for PreparedFold {
     fn encode<E: Encoder>(&self, _encoder: &mut E) -> Result<(), EncodeError> {
         Ok(())
     }
 }
 
-impl<C> Decode<C> for Foresight {
+impl<C> Decode<C> for PreparedFold {
     fn decode<D: Decoder<Context = C>>(_decoder: &mut D) -> Result<Self, DecodeError> {
         Ok(Self::default())
     }
 }
 
-impl<'de, C> BorrowDecode<'de, C> for Foresight {
+impl<'de, C> BorrowDecode<'de, C> for PreparedFold {
     fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         Self::decode(decoder)
     }
