@@ -38,7 +38,7 @@ pub(super) fn judged(
         .collect();
     let mut result = judge(config, started.thresholds.0, &pairs, seed)
         .map_err(|problem| Refused::field("UNKNOWN_METRIC", problem.path, problem.why))?;
-    // A single point per side is no basis: Kayenta would classify the noise that it adds to them.
+    // A single point per side cannot be judged: Kayenta would classify the noise that it adds to them.
     let single = |side: &SideMetadata| side.stats.count == 1;
     let nothing = |one: &AnalysisResult| {
         matches!(one.classification, Class::Error | Class::Nodata)

@@ -44,7 +44,7 @@ struct Scene {
     canary: Canary,
     now: u64,
     entry: Entry,
-    told: Vec<CanaryEnded>,
+    replies: Vec<CanaryEnded>,
 }
 
 impl Scene {
@@ -61,7 +61,7 @@ impl Scene {
         for effect in decision.effects() {
             match effect.verb.as_str() {
                 Upsert::VERB => self.entry = wire::decode::<Upsert>(&effect.body).unwrap().entry,
-                _ => self.told.push(wire::decode(&effect.body).unwrap()),
+                _ => self.replies.push(wire::decode(&effect.body).unwrap()),
             }
         }
         for event in decision.events() {
@@ -92,7 +92,7 @@ fn a_good_candidate_passes_at_the_last_look_and_each_look_counts_once() {
         scene.now = due.0;
         let judge = JudgeLook { look, pairs: pairs(60, 0.0) };
         assert!(scene.tell(&judge).unwrap().fresh);
-        assert!(!scene.tell(&judge).unwrap().fresh, "whoever brings it again changes nothing");
+        assert!(!scene.tell(&judge).unwrap().fresh, "a repeated look changes nothing");
     }
     let view = scene.view();
     assert_eq!((view.looks.len(), view.verdict.unwrap().outcome.as_str()), (3, "passed"));
@@ -178,7 +178,7 @@ fn metrics_without_any_point_are_no_pass() {
 }
 
 #[test]
-fn a_metric_that_must_have_points_fails_the_canary_without_them_whoever_judges() {
+fn a_required_metric_without_points_fails_the_canary_under_every_judge() {
     for judge in ["NetflixACAJudge-v1.0", "troupe-sequential"] {
         for (analysis, brought, passes) in [
             (json!({}), true, true),
@@ -226,7 +226,7 @@ fn points_that_are_too_few_to_be_judged_are_no_pass_at_the_end_and_no_fail_befor
 }
 
 #[test]
-fn single_points_are_no_data_whatever_noise_would_make_of_them() {
+fn single_points_count_as_no_data_regardless_of_the_added_noise() {
     for judge in ["NetflixACAJudge-v1.0", "troupe-sequential"] {
         for value in 1..20 {
             let mut scene = Scene::default();
@@ -252,13 +252,13 @@ fn a_canary_that_asks_for_points_of_the_past_is_due_until_it_has_them() {
     scene.tell(&StartCanary { request, ..start("dredd-v1.0", None) }).unwrap();
     assert!(
         scene.entry.due.is_some_and(|due| due.0 > 5_000),
-        "whoever started it may die before it brings them"
+        "the node that started it may die before it brings them"
     );
     scene.tell(&JudgeLook { look: 0, pairs: pairs(60, 0.0) }).unwrap();
     assert_eq!(scene.entry.due, None);
     let mut scene = Scene::default();
     scene.tell(&start("dredd-v1.0", None)).unwrap();
-    assert_eq!(scene.entry.due, None, "nobody else has posted points");
+    assert_eq!(scene.entry.due, None, "the caller brings the points itself");
 }
 
 fn start_for(judge: &str, lifetime: Option<Lifetime>) -> StartFor {
@@ -267,7 +267,7 @@ fn start_for(judge: &str, lifetime: Option<Lifetime>) -> StartFor {
 }
 
 #[test]
-fn whoever_has_it_started_is_told_its_end_once_whatever_the_end() {
+fn the_entity_that_starts_a_canary_gets_every_kind_of_end_once() {
     for (outcome, judge) in [
         ("passed", "troupe-sequential"),
         ("failed", "troupe-sequential"),
@@ -293,14 +293,14 @@ fn whoever_has_it_started_is_told_its_end_once_whatever_the_end() {
             scene.tell(&Overdue {}).unwrap();
             scene.tell(&Cancel { why: "again".into() }).unwrap();
         }
-        let told: Vec<(&str, &str)> =
-            scene.told.iter().map(|told| (told.id.as_str(), told.verdict.outcome.as_str())).collect();
-        assert_eq!(told, [("3/1", outcome)]);
+        let replies: Vec<(&str, &str)> =
+            scene.replies.iter().map(|reply| (reply.id.as_str(), reply.verdict.outcome.as_str())).collect();
+        assert_eq!(replies, [("3/1", outcome)]);
     }
 }
 
 #[test]
-fn a_canary_that_nobody_waits_for_is_stored_as_builds_before_this_one_stored_it() {
+fn a_canary_without_a_receiver_is_stored_as_older_builds_stored_it() {
     let mut scene = Scene::default();
     scene.tell(&start("troupe-sequential", None)).unwrap();
     let alone = wire::encode(&scene.canary).len();
@@ -309,8 +309,8 @@ fn a_canary_that_nobody_waits_for_is_stored_as_builds_before_this_one_stored_it(
     assert!(wire::encode(&watched.canary).len() > alone);
     scene.tell(&start_for("troupe-sequential", None)).unwrap();
     scene.tell(&JudgeLook { look: 0, pairs: pairs(60, 0.0) }).unwrap();
-    assert_eq!(scene.told.len(), 1, "who comes later is told as well");
+    assert_eq!(scene.replies.len(), 1, "a later receiver gets the end as well");
     let late = Notify { id: "late".into(), ..start_for("troupe-sequential", None).notify };
     scene.tell(&StartFor { notify: late, ..start_for("troupe-sequential", None) }).unwrap();
-    assert_eq!(scene.told.len(), 2, "and who comes too late at once");
+    assert_eq!(scene.replies.len(), 2, "and one after the end gets it at once");
 }

@@ -1,4 +1,4 @@
-//! What containers share: signals, work queues, directories, and probes of the runtime.
+//! Shared entities of the containers: signals, work queues, directories, and probes of the runtime.
 
 pub mod directory;
 mod kinds;

@@ -1,4 +1,4 @@
-//! ML observability: monitors over rows and labels, and the series that the platform keeps of itself.
+//! ML observability: monitors over rows and labels, and time series of the platform itself.
 
 mod kinds;
 pub mod monitors;

@@ -207,5 +207,5 @@ def test_a_version_or_model_that_is_not_there_fails_its_stage_and_holds_no_traff
     ended = over(start("delivers", parameters={"version": 3}))
     assert (ended["status"], ended["stages"][0]["status"]) == ("TERMINAL", "TERMINAL")
     assert "no-such-model has no champion yet" in ended["why"], ended["why"]
-    assert "is no version" in over(start("delivers", parameters={"version": "latest"}))["why"]
+    assert "is not a version" in over(start("delivers", parameters={"version": "latest"}))["why"]
     assert "version" in over(start("delivers"))["why"]

@@ -1,4 +1,4 @@
-//! What a directory can be told and asked.
+//! The commands and queries of a directory.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -10,23 +10,23 @@ use troupe_runtime::{Command, Query, Timestamp};
 pub struct Entry {
     /// Its key.
     pub key: String,
-    /// How it is, in a word or two: `running`, `pass`.
+    /// Its state, in a word or two: `running`, `pass`.
     pub state: String,
-    /// What it is about, for people.
+    /// Its subject, for display.
     #[serde(default)]
     pub about: String,
-    /// The types of event that it wants to hear of.
+    /// The types of event that it subscribes to.
     #[serde(default)]
     pub topics: Vec<String>,
-    /// The share of those events that it wants, 0 to 1.
+    /// The share of those events to send to it, 0 to 1.
     #[serde(default)]
     pub share: f32,
-    /// When a node is to do something for it.
+    /// Time at which a node must do work for it.
     #[serde(default)]
     pub due: Option<Timestamp>,
 }
 
-/// Adds an entity, or replaces what is known of it.
+/// Adds an entity, or replaces its entry.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upsert {
@@ -40,7 +40,7 @@ impl Command for Upsert {
     const REPEATABLE: bool = true;
 }
 
-/// Takes an entity out.
+/// Removes an entity.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Remove {
@@ -54,14 +54,14 @@ impl Command for Remove {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for all entries.
+/// Reads all entries.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetDirectory {}
 
 /// The answer to [`GetDirectory`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct DirectoryView {
-    /// In the order of their keys.
+    /// The entries, in the order of their keys.
     pub entries: Vec<Entry>,
 }
 

@@ -1,6 +1,6 @@
-//! Directories: which entities of a kind there are, and which of them want to hear of what. A page lists from here, a
-//! member knows from here whom to tell, and a node knows from here whose work is due. One entity for each kind listed,
-//! in the control group, so that every node reads it without asking.
+//! Directories: the entities of a kind, with their topics and due times. Pages list them, members find the subscribers
+//! of an event in them, and nodes find due work in them. Each listed kind has one directory in the control group, so
+//! that every node reads its local replica (bounded staleness).
 
 mod messages;
 mod state;

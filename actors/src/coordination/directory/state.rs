@@ -1,4 +1,4 @@
-//! How a directory decides.
+//! The state of a directory, and its decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,15 +9,15 @@ use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused, Timest
 
 use super::messages::{DirectoryView, Entry, GetDirectory, Remove, Upsert};
 
-/// Entities of one kind that are listed; beyond it the one whose key comes first among those with nothing due and no
-/// topic is left out.
+/// Most entries of one directory. Beyond it, the idle entry with the first key is dropped; an idle entry has no due
+/// time and no topic.
 pub const ENTRIES_MAX: usize = 4_096;
 
-/// The entities of one kind, keyed by it.
+/// The entities of one kind, keyed by the kind.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Directory {
     entries: BTreeMap<String, Entry>,
-    /// Keys by topic: every event of a member asks, however many entities there are.
+    /// Keys by topic, because every event of a member looks up its topic.
     wanting: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -27,7 +27,7 @@ pub enum Event {
     /// An entity was added or changed.
     #[serde(rename = "Enlisted")]
     Upserted(Entry),
-    /// An entity was taken out.
+    /// An entity was removed.
     #[serde(rename = "Struck")]
     Removed(String),
 }
@@ -39,12 +39,12 @@ impl Directory {
         Address::of::<Self>(E::KIND)
     }
 
-    /// Those who want to hear of an event of this type.
+    /// The subscribers of this type of event.
     pub fn wanting(&self, topic: &str) -> impl Iterator<Item = &Entry> {
         self.wanting.get(topic).into_iter().flatten().filter_map(|key| self.entries.get(key))
     }
 
-    /// Those for whom something is to be done by `now`.
+    /// The entries that are due by `now`.
     pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Entry> {
         self.entries.values().filter(move |entry| entry.due.is_some_and(|due| due <= now))
     }
@@ -59,12 +59,12 @@ impl Directory {
         }
     }
 
-    /// All, in the order of their keys.
+    /// All entries, in the order of their keys.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
     }
 
-    /// The directory of a kind as this node last applied it.
+    /// The directory of a kind, as this node last applied it.
     #[must_use]
     pub fn read<E: Entity>(globals: &Globals) -> Option<std::sync::Arc<Self>> {
         globals.get::<Self>(E::KIND)
@@ -108,7 +108,7 @@ impl Decide<Upsert> for Directory {
         let idle = |entry: &Entry| entry.due.is_none() && entry.topics.is_empty();
         let known = self.entries.contains_key(&ask.entry.key);
         if !known && self.entries.len() >= ENTRIES_MAX && !self.entries.values().any(idle) {
-            let why = format!("{ENTRIES_MAX} of the kind are at work: end some first");
+            let why = format!("{ENTRIES_MAX} of the kind are active: end some first");
             return Decision::refuse(Refused::new("TOO_MANY", why));
         }
         Decision::event(Event::Upserted(ask.entry.clone())).reply(())

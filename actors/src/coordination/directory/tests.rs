@@ -19,7 +19,7 @@ where
 }
 
 #[test]
-fn an_entity_is_listed_once_with_what_was_last_said_of_it() {
+fn an_entity_is_listed_once_with_its_last_entry() {
     let mut directory = Directory::default();
     tell(&mut directory, &Upsert { entry: entry("a") }).unwrap();
     let wanting = Entry { topics: vec!["play".into()], due: Some(Timestamp(50)), ..entry("a") };
@@ -34,7 +34,7 @@ fn an_entity_is_listed_once_with_what_was_last_said_of_it() {
 }
 
 #[test]
-fn a_full_directory_forgets_who_is_at_rest_and_never_who_is_at_work() {
+fn a_full_directory_drops_idle_entities_and_never_active_ones() {
     let mut directory = Directory::default();
     for i in 0..ENTRIES_MAX {
         let due = (i != 7).then_some(Timestamp(1));

@@ -1,4 +1,4 @@
-//! What a probe can be told and asked.
+//! The commands and queries of a probe.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use troupe_runtime::{Command, Query};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Put {
-    /// What it holds then.
+    /// The new value.
     pub value: u64,
 }
 
@@ -21,9 +21,9 @@ impl Command for Put {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cas {
-    /// What it must hold.
+    /// The expected value.
     pub old: u64,
-    /// What it holds then.
+    /// The new value.
     pub new: u64,
 }
 
@@ -32,11 +32,11 @@ impl Command for Cas {
     type Reply = Seen;
 }
 
-/// Keeps bytes, in the place of those kept before: what a probe weighs is up to whoever asks.
+/// Stores bytes, and replaces those stored before. It lets a client choose the size of a probe's state.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keep {
-    /// At most [`super::KEPT_BYTES_MAX`].
+    /// The bytes, at most [`super::KEPT_BYTES_MAX`].
     pub bytes: Vec<u8>,
 }
 
@@ -49,7 +49,7 @@ impl Command for Keep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Append {
-    /// What comes last then.
+    /// The value to append.
     pub value: u64,
 }
 
@@ -58,11 +58,11 @@ impl Command for Append {
     type Reply = Appended;
 }
 
-/// Appends to the list, and tells another probe to append the same to its own, once in effect.
+/// Appends to the list, and sends the value to another probe, which appends it exactly once.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forward {
-    /// What comes last then.
+    /// The value to append.
     pub value: u64,
     /// The other probe's key.
     pub to: String,
@@ -73,11 +73,11 @@ impl Command for Forward {
     type Reply = Appended;
 }
 
-/// Appends what another probe forwarded.
+/// Appends a value that another probe forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Take {
-    /// What comes last then.
+    /// The value to append.
     pub value: u64,
 }
 
@@ -86,7 +86,7 @@ impl Command for Take {
     type Reply = Appended;
 }
 
-/// Asks for the register.
+/// Reads the register.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Get {}
 
@@ -95,7 +95,7 @@ impl Query for Get {
     type Reply = Seen;
 }
 
-/// Asks for the list.
+/// Reads the list.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Read {}
 
@@ -107,31 +107,31 @@ impl Query for Read {
 /// The register after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Seen {
-    /// What it holds; zero at first.
+    /// Its value; 0 at first.
     pub value: u64,
-    /// How often it was written.
+    /// Number of writes.
     pub version: u64,
     /// Whether this call wrote it.
     pub written: bool,
 }
 
-/// What a probe keeps after a call.
+/// The stored bytes after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct KeptBytes {
-    /// How many bytes.
+    /// Number of bytes.
     pub length: u64,
 }
 
 /// The list after an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Appended {
-    /// Its length.
+    /// The length of the list.
     pub length: u64,
 }
 
 /// The list.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct List {
-    /// What it holds, oldest first.
+    /// The values, oldest first.
     pub values: Vec<u64>,
 }

@@ -1,7 +1,6 @@
 //! Probes: a register and a list under any key, for health checks and for `troupe chaos`.
-//!
-//! They mean nothing to the platform. What makes them worth asking is what they count: a register's writes and a list's
-//! length tell a client that was acknowledged whether anything happened twice, got lost, or was answered from the past.
+//! The platform itself does not use them. Their counters, the writes of a register and the length of a list, show a
+//! client whether an acknowledged command ran twice or was lost, and whether an answer was stale.
 
 mod messages;
 mod state;

@@ -1,4 +1,4 @@
-//! How a probe decides.
+//! The state of a probe, and its decisions.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -7,10 +7,10 @@ use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused};
 
 use super::messages::{Append, Appended, Cas, Forward, Get, Keep, KeptBytes, List, Put, Read, Seen, Take};
 
-/// Values in one list.
+/// Most values of one list.
 const VALUES_MAX: usize = 4_096;
 
-/// Largest payload of one probe.
+/// Largest payload of one probe, in bytes.
 pub const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// A register, a list and a payload.
@@ -29,7 +29,7 @@ pub enum Event {
     Written(u64),
     /// The list grew.
     Grown(u64),
-    /// Other bytes are kept.
+    /// The payload was replaced.
     Kept(Vec<u8>),
 }
 

@@ -1,4 +1,4 @@
-//! What a signal can be told and asked.
+//! The commands and queries of a signal.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Address, Command, Query, Timestamp};
 
-/// Raises the signal; a second time for the same happening changes nothing.
+/// Raises the signal. A repetition with the same id and sender changes nothing.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Raise {
-    /// What happened, as whoever raises it names it: unique among the signal's newest.
+    /// The sender's id of the event. It must be unique among the signal's newest raises.
     pub id: String,
-    /// Who raises it: `monitors/movies`.
+    /// The sender: `monitors/movies`.
     pub from: String,
-    /// When it happened.
+    /// Time of the event.
     pub at: Timestamp,
-    /// What is told along: at most 32, of 256 bytes each and 4 KiB together.
+    /// Parameters for the subscribers: at most 32, of 256 bytes each and 4 KiB together.
     #[serde(default)]
     pub params: BTreeMap<String, String>,
 }
@@ -30,21 +30,21 @@ impl Command for Raise {
 /// The answer to [`Raise`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Raised {
-    /// Whether it had been raised before.
+    /// Whether the same raise came before.
     pub duplicate: bool,
-    /// Its number among the signal's raises, from 1.
+    /// The number of the raise, from 1.
     pub seq: u64,
 }
 
-/// Hears of the signal from now on. A second time with the same id changes nothing.
+/// Subscribes to later raises. A repetition with the same id changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subscribe {
-    /// Who is told: its kind decides [`Heard`].
+    /// The subscriber; its kind must decide [`Heard`].
     pub to: Address,
-    /// Which of its subscriptions this is.
+    /// The subscriber's id of this subscription.
     pub id: String,
-    /// Also what was raised after this one and is still kept; nothing of the past if absent.
+    /// Number of a raise: later ones that are still kept are sent too. If absent, no past raise is sent.
     #[serde(default)]
     pub since: Option<u64>,
 }
@@ -55,13 +55,13 @@ impl Command for Subscribe {
     const REPEATABLE: bool = true;
 }
 
-/// Hears of it no more; what was told before may still be on its way.
+/// Ends a subscription. Raises sent before may still arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unsubscribe {
-    /// Who was told.
+    /// The subscriber.
     pub to: Address,
-    /// Which of its subscriptions.
+    /// The subscriber's id of the subscription.
     pub id: String,
 }
 
@@ -71,7 +71,7 @@ impl Command for Unsubscribe {
     const REPEATABLE: bool = true;
 }
 
-/// Tells those who have not heard yet; its own timer tells it.
+/// Sends raises to the next subscribers that are behind; sent by its own timer.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Spread {}
 
@@ -81,17 +81,17 @@ impl Command for Spread {
     const REPEATABLE: bool = true;
 }
 
-/// The signal was raised: told once to each subscriber for each raise, in their order.
+/// Reports a raise to a subscriber: each raise once, in order.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Heard {
     /// The signal's name.
     pub signal: String,
-    /// Which of the subscriber's subscriptions.
+    /// The subscriber's id of the subscription.
     pub subscription: String,
-    /// Numbers the raises of the signal, from 1.
+    /// The number of the raise, from 1.
     pub seq: u64,
-    /// What happened.
+    /// The raise.
     pub raise: Raise,
 }
 
@@ -101,18 +101,18 @@ impl Command for Heard {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for the newest.
+/// Reads the newest raises.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetSignal {}
 
 /// The answer to [`GetSignal`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct SignalView {
-    /// How often it was raised: the number of the newest.
+    /// Number of raises, which is the number of the newest one.
     pub raised: u64,
-    /// Newest first.
+    /// The newest raises, newest first.
     pub newest: Vec<Raise>,
-    /// Who is told of it.
+    /// Number of subscriptions.
     pub subscribers: u64,
 }
 

@@ -1,6 +1,5 @@
-//! Signals: that something has happened for which others wait. A monitor raises one when the world has moved; what
-//! waits for it reads the newest, or subscribes and is told. The same happening raises a signal once, and each subscriber
-//! hears of each raise once.
+//! Signals: named events that other entities wait for. For example, a monitor raises one on drift. Consumers read the
+//! newest raises or subscribe. Raises are idempotent by their id, and each subscriber gets each raise once.
 
 mod messages;
 mod state;

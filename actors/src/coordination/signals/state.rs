@@ -1,4 +1,4 @@
-//! How a signal decides.
+//! The state of a signal, and its decisions.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use super::messages::{GetSignal, Heard, Raise, Raised, SignalView, Spread, Subsc
 use super::subscribers::{AT_ONCE_MAX, SUBSCRIBERS_MAX, Subscribers, Subscription};
 use crate::stored::OptionalTail;
 
-/// Happenings that are remembered; one older than all of them counts again.
+/// Retention of raises. A repetition of an older raise counts as a new one.
 pub const KEPT_MAX: usize = 256;
 const PARAMS_MAX: usize = 32;
 const PARAMS_BYTES_MAX: usize = 4 << 10;
@@ -29,25 +29,26 @@ pub struct Signal {
 /// What happened to a signal.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It was raised.
+    /// The signal was raised.
     Raised(Raise),
-    /// Someone wants to hear of it, and has heard of what was raised up to this number.
+    /// A subscription began, with the number of the last raise that it does not need.
     Subscribed(Subscription, u64),
-    /// Someone does not want to hear of it any more.
+    /// A subscription ended.
     Unsubscribed(Subscription),
-    /// These were told of the raise of this number.
+    /// Raises of these numbers were sent to these subscriptions.
     #[serde(rename = "Told")]
     Delivered(Vec<(Subscription, u64)>),
 }
 
 impl Signal {
-    /// The raise of this number, while it is kept.
+    /// The raise of this number; `None` if it was dropped.
     fn kept(&self, seq: u64) -> Option<&Raise> {
         let back = usize::try_from(self.raised.checked_sub(seq)?).ok()?;
         self.newest.get(back)
     }
 
-    /// Tells the first of those who are behind; the others follow with the next tick, in an entry of their own.
+    /// Sends the next raise to the first subscribers that are behind. The others follow with the next tick, in their
+    /// own log entry.
     fn spread<C: Command>(&self, decision: Decision<Self, C>, ctx: &Context<'_>) -> Decision<Self, C> {
         let forgotten = self.raised - self.newest.len() as u64;
         let mut decision = decision;
@@ -76,7 +77,7 @@ impl Signal {
         if more { decision.set_timer(TIMER, Timer::once(ctx.now, &Spread {})) } else { decision }
     }
 
-    /// As it will be after these events.
+    /// A copy with these events applied.
     fn after(&self, events: &[Event]) -> Self {
         let mut next =
             Self { raised: self.raised, newest: self.newest.clone(), subscribers: self.subscribers.clone() };

@@ -1,4 +1,4 @@
-//! Who is told of a signal, and what each has heard.
+//! The subscriptions of a signal, with the progress of each.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use serde::Serialize;
 use serde::ser::SerializeSeq as _;
 use troupe_runtime::Address;
 
-/// Subscriptions of one signal.
+/// Most subscriptions of one signal.
 pub const SUBSCRIBERS_MAX: usize = 10_000;
-/// Subscribers that are told in one entry of the log, so that no entry grows with their number.
+/// Most sends in one log entry, so that an entry does not grow with the number of subscribers.
 pub const AT_ONCE_MAX: usize = 32;
 
-/// One subscription: who, and which of its own.
+/// A subscriber, and its id of the subscription.
 pub type Subscription = (Address, String);
 
-/// The number of the newest raise that each has heard.
+/// The number of the newest raise sent to each subscription.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
 pub struct Subscribers(BTreeMap<Subscription, u64>);
 
@@ -42,9 +42,12 @@ impl Subscribers {
         self.0.len()
     }
 
-    /// Those who have not heard all `raised`, with the number of what each heard last.
+    /// The subscriptions that lack a raise up to `raised`, with the number of their last one.
     pub(super) fn behind(&self, raised: u64) -> impl Iterator<Item = (&Subscription, u64)> {
-        self.0.iter().filter(move |(_, heard)| **heard < raised).map(|(who, heard)| (who, *heard))
+        self.0
+            .iter()
+            .filter(move |(_, heard)| **heard < raised)
+            .map(|(subscription, heard)| (subscription, *heard))
     }
 }
 

@@ -8,7 +8,7 @@ fn raise(id: &str) -> Raise {
 }
 
 #[test]
-fn one_happening_raises_a_signal_once_and_the_newest_are_kept() {
+fn one_event_raises_a_signal_once_and_the_newest_are_kept() {
     let (globals, mut signal) = (Globals::default(), Signal::default());
     let ctx = Context::at(Timestamp(9), "drift", &globals);
     for (id, duplicate) in [("a", false), ("a", true), ("b", false), ("a", true)] {
@@ -55,7 +55,7 @@ fn subscribe(id: &str, since: Option<u64>) -> Subscribe {
 }
 
 #[test]
-fn each_subscriber_hears_of_each_raise_once_and_of_the_past_if_it_asks() {
+fn each_subscriber_gets_each_raise_once_and_past_ones_if_it_asks() {
     let mut signal = Signal::default();
     fold(&mut signal, &raise("a"), 1);
     fold(&mut signal, &raise("b"), 2);
@@ -69,19 +69,19 @@ fn each_subscriber_hears_of_each_raise_once_and_of_the_past_if_it_asks() {
     let to: Vec<(&str, u64)> =
         heard.iter().map(|(_, heard)| (heard.subscription.as_str(), heard.seq)).collect();
     assert_eq!(to, [("new", 3), ("old", 3)]);
-    assert!(fold(&mut signal, &raise("c"), 8).is_empty(), "a duplicate is told to nobody");
+    assert!(fold(&mut signal, &raise("c"), 8).is_empty(), "a duplicate is sent to no subscriber");
     let unsubscribe = Unsubscribe { to: subscribe("new", None).to, id: "new".into() };
     fold(&mut signal, &unsubscribe, 9);
     assert_eq!(fold(&mut signal, &raise("d"), 10).len(), 1);
 }
 
 #[test]
-fn many_subscribers_are_told_a_few_in_each_entry() {
+fn each_log_entry_sends_a_raise_to_a_few_of_many_subscribers() {
     let mut signal = Signal::default();
     for i in 0..AT_ONCE_MAX * 3 + 1 {
         fold(&mut signal, &subscribe(&format!("s{i}"), None), 1);
     }
-    let mut told = fold(&mut signal, &raise("a"), 2).len();
+    let mut sent = fold(&mut signal, &raise("a"), 2).len();
     let mut entries = 1;
     loop {
         let more = fold(&mut signal, &Spread {}, 3).len();
@@ -89,7 +89,7 @@ fn many_subscribers_are_told_a_few_in_each_entry() {
             break;
         }
         assert!(more <= AT_ONCE_MAX);
-        (told, entries) = (told + more, entries + 1);
+        (sent, entries) = (sent + more, entries + 1);
     }
-    assert_eq!((told, entries), (AT_ONCE_MAX * 3 + 1, 4));
+    assert_eq!((sent, entries), (AT_ONCE_MAX * 3 + 1, 4));
 }

@@ -1,4 +1,4 @@
-//! What a queue of tasks can be told and asked, and what it tells a task's owner.
+//! The commands and queries of a work queue, and its reports to a task's owner.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,20 @@ use troupe_runtime::{Address, Command, Query, Timestamp};
 
 use crate::stored::NamedFields;
 
-/// Offers work. A second offer of an id that is known changes nothing. It is never refused: what cannot be taken is
-/// answered with [`Finished`].
+/// Offers a task. A repeated offer with a known id changes nothing. Never refused: [`Finished`] reports a task that
+/// cannot be taken.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
-    /// Names the task for good: one try of one step of one run.
+    /// The idempotency key: one attempt of one step of one run.
     pub id: String,
-    /// Who is told of its end; its kind decides [`Finished`] and [`Progress`].
+    /// The receiver of its end; its kind must decide [`Finished`] and [`Progress`].
     pub owner: Address,
-    /// Which executor does it: `http`, `command`, `train`.
+    /// The executor: `http`, `command`, `train`.
     pub executor: String,
-    /// What is to be done, in the executor's words.
+    /// The input, in the executor's format.
     pub spec: NamedFields<Value>,
-    /// Time for all of it from now on, waiting and repeated deliveries included.
+    /// Time limit in milliseconds, which includes waiting and repeated deliveries.
     pub timeout_ms: u64,
 }
 
@@ -32,7 +32,7 @@ impl Command for Offer {
     const REPEATABLE: bool = true;
 }
 
-/// Takes an offer back; the owner is told nothing any more. Whoever is at it learns of it with its next beat.
+/// Withdraws a task; its owner gets no end. Its worker learns of it with its next heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Withdraw {
@@ -46,15 +46,15 @@ impl Command for Withdraw {
     const REPEATABLE: bool = true;
 }
 
-/// Whose fault a failure is, as far as it matters to who may try again.
+/// The cause of a failure, which decides the owner's retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// The work itself failed.
     User,
-    /// It could not be done here and now: no room, or workers died at it.
+    /// The platform failed: a full queue, or workers that died.
     Platform,
-    /// Another try would fail as well.
+    /// A retry would fail as well.
     Fatal,
 }
 
@@ -62,29 +62,29 @@ pub enum Failure {
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It was done.
+    /// Done.
     Done {
-        /// What came of it.
+        /// The output.
         output: NamedFields<Value>,
     },
-    /// It was not.
+    /// Failed.
     Failed {
-        /// Why, for people.
+        /// The reason, for display.
         why: String,
-        /// Whose fault it is.
+        /// The cause.
         kind: Failure,
     },
     /// Its time ran out.
     TimedOut,
 }
 
-/// Tells the owner of a task's end, once.
+/// Reports a task's end to its owner, once.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finished {
     /// The task.
     pub id: String,
-    /// Its end.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
@@ -94,15 +94,15 @@ impl Command for Finished {
     const REPEATABLE: bool = true;
 }
 
-/// Tells the owner how far it is.
+/// Reports a task's progress to its owner.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
     /// The task.
     pub id: String,
-    /// In a few words.
+    /// The progress, in a few words.
     pub words: String,
-    /// 0 to 1, where it can be told.
+    /// The progress from 0 to 1, if known.
     #[serde(default)]
     pub share: Option<f64>,
 }
@@ -113,13 +113,13 @@ impl Command for Progress {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for tasks to do.
+/// Claims tasks for a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// Who asks, for people.
+    /// The worker's name, for display.
     pub worker: String,
-    /// How many of each executor's.
+    /// The concurrency limit for new tasks of each executor.
     pub room: BTreeMap<String, u32>,
 }
 
@@ -128,26 +128,26 @@ pub struct Claim {
 pub struct Grant {
     /// The task.
     pub id: String,
-    /// Names this delivery of it; a later one has a greater number.
+    /// The fencing number of this delivery; a later delivery has a greater one.
     pub fence: u64,
-    /// How often it was delivered, this time included.
+    /// Number of deliveries, this one included.
     pub delivery: u32,
-    /// Which executor does it.
+    /// The executor.
     pub executor: String,
-    /// What is to be done.
+    /// The input, in the executor's format.
     pub spec: NamedFields<Value>,
-    /// Whose it is.
+    /// The owner.
     pub owner: Address,
-    /// When its time runs out.
+    /// Time at which the task times out.
     pub until: Timestamp,
 }
 
 /// The answer to [`Claim`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Granted {
-    /// Oldest first.
+    /// The tasks, oldest first.
     pub tasks: Vec<Grant>,
-    /// How long the leases last without a beat.
+    /// Duration of the leases without a heartbeat, in milliseconds.
     pub lease_ms: u64,
 }
 
@@ -156,49 +156,49 @@ impl Command for Claim {
     type Reply = Granted;
 }
 
-/// Says that a worker is still at it.
+/// A heartbeat: renews the lease of a task.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Beat {
     /// The task.
     pub id: String,
-    /// Its delivery.
+    /// The fencing number of the delivery.
     pub fence: u64,
-    /// How far it is, if that has changed.
+    /// The progress in words, if it has changed.
     #[serde(default)]
     pub progress: Option<String>,
-    /// The same as a share, 0 to 1.
+    /// The progress from 0 to 1, if known.
     #[serde(default)]
     pub share: Option<f64>,
 }
 
 impl Command for Beat {
     const VERB: &'static str = "beat.v1";
-    /// Whether the worker is to go on.
+    /// Whether the worker may go on; false if it lost the lease.
     type Reply = bool;
     const REPEATABLE: bool = true;
 }
 
-/// Says how it ended. Only who holds the newest lease is heard.
+/// Reports the outcome of a task. Only the holder of the newest lease counts.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finish {
     /// The task.
     pub id: String,
-    /// Its delivery.
+    /// The fencing number of the delivery.
     pub fence: u64,
-    /// Its end.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
 impl Command for Finish {
     const VERB: &'static str = "finish.v1";
-    /// Whether this was the end that counts.
+    /// Whether this outcome counts.
     type Reply = bool;
     const REPEATABLE: bool = true;
 }
 
-/// Looks at the clock; its own timer tells it.
+/// Ends or releases overdue tasks; sent by its own timer.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Sweep {}
 
@@ -208,14 +208,14 @@ impl Command for Sweep {
     const REPEATABLE: bool = true;
 }
 
-/// Asks how many tasks wait for each executor.
+/// Reads the number of waiting tasks of each executor.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Waiting {}
 
 /// The answer to [`Waiting`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct WaitingView {
-    /// Tasks by executor.
+    /// Number of waiting tasks by executor.
     pub tasks: BTreeMap<String, u32>,
 }
 
@@ -224,37 +224,37 @@ impl Query for Waiting {
     type Reply = WaitingView;
 }
 
-/// One task, for people.
+/// One task, for display.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct TaskView {
     /// The task.
     pub id: String,
-    /// Whose it is.
+    /// The owner.
     pub owner: Address,
-    /// Which executor does it.
+    /// The executor.
     pub executor: String,
-    /// When it was offered.
+    /// Time of the offer.
     pub at: Timestamp,
-    /// When its time runs out.
+    /// Time at which the task times out.
     pub until: Timestamp,
-    /// How often it was delivered.
+    /// Number of deliveries.
     pub deliveries: u32,
-    /// Who is at it.
+    /// The worker, if a lease is held.
     pub worker: Option<String>,
-    /// How far it is.
+    /// The progress in words.
     pub progress: Option<String>,
 }
 
-/// Asks for everything.
+/// Reads all tasks.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetQueue {}
 
 /// The answer to [`GetQueue`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct QueueView {
-    /// Oldest first.
+    /// The tasks, oldest first.
     pub tasks: Vec<TaskView>,
-    /// Ended since the queue was made.
+    /// Number of tasks ended since the queue was created.
     pub finished: u64,
 }
 

@@ -1,10 +1,8 @@
-//! Tasks: work that leaves the cluster, kept until somebody has done it.
-//!
-//! An owner (a workflow's run, a deployment) offers a task to one of a few queues; a node's workers claim it under a lease,
-//! beat while they are at it, and finish it. Whatever happens to workers and nodes, the owner is told exactly one end: what
-//! the first worker that still held its lease made of it, that time ran out, or that it could not be done. The work itself
-//! may be begun more than once, because a worker that dies cannot say how far it came; its fence number tells later tries
-//! from earlier ones.
+//! Work queues: tasks for workers outside the entities, with leases and fencing.
+//! An owner (a workflow's run, a deployment) offers a task to one of a few queues. A node's workers claim it under a
+//! lease, send heartbeats while they run it, and finish it. The owner gets exactly one end: the outcome of the first
+//! worker that still held its lease, a timeout, or a failure. The work itself may begin more than once, because a dead
+//! worker cannot report its progress. The fencing number tells later deliveries from earlier ones.
 
 mod messages;
 mod queue;

@@ -1,14 +1,14 @@
-//! Which queue a task belongs to.
+//! Assigns tasks to queues.
 
 use troupe_runtime::Address;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::state::WorkQueue;
 
-/// Queues that tasks are spread over: enough that every node leads some.
+/// Number of queues; enough for every node to lead some of them.
 pub const QUEUES: u64 = 8;
 
-/// The queue that a task of this id belongs to.
+/// The queue of a task, by a hash of its id.
 #[must_use]
 pub fn queue_of(id: &str) -> Address {
     Address::of::<WorkQueue>(key(xxh3_64(id.as_bytes()) % QUEUES))

@@ -1,4 +1,4 @@
-//! How a queue of tasks decides.
+//! The state of a work queue, and its decisions.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,19 +12,19 @@ use super::messages::{
     Sweep, TaskView, Waiting, WaitingView, Withdraw,
 };
 
-/// Tasks of one queue.
+/// Most tasks of one queue; backpressure for offers beyond it.
 pub const TASKS_MAX: usize = 2_000;
-/// Bytes of a task's spec, and of what comes of it, as JSON.
+/// Largest spec, and largest output, of a task in bytes of JSON.
 pub const SPEC_BYTES_MAX: usize = 64 << 10;
-/// How long a lease lasts without a beat.
+/// Duration of a lease without a heartbeat, in milliseconds.
 pub const LEASE_MS: u64 = 5_000;
-/// How often a task is delivered before its workers' deaths count as its own failure.
+/// Most deliveries of a task; after that, the deaths of its workers count as its failure.
 pub const DELIVERIES_MAX: u32 = 5;
-/// Ids that are remembered after their end.
+/// Retention of the ids of ended tasks.
 const ENDED_MAX: usize = 4_096;
-/// Tasks of one answer, so that no entry grows with the queue.
+/// Most tasks of one claim, so that a log entry does not grow with the queue.
 const CLAIM_MAX: usize = 16;
-/// Tasks that one sweep ends.
+/// Most tasks that one sweep ends or releases.
 const SWEEP_MAX: usize = 64;
 const TEXT_BYTES_MAX: usize = 256;
 const WORDS_CHARS_MAX: usize = 400;
@@ -51,7 +51,7 @@ impl Task {
         Timestamp(self.at.0.saturating_add(self.offer.timeout_ms))
     }
 
-    /// When something is to be done about it if nobody says anything.
+    /// Time at which a sweep must end or release it.
     fn due(&self) -> Timestamp {
         self.lease.as_ref().map_or_else(|| self.deadline(), |lease| lease.until.min(self.deadline()))
     }
@@ -60,7 +60,7 @@ impl Task {
 /// One queue, keyed by its number.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct WorkQueue {
-    /// In the order of their offers.
+    /// The tasks, in the order of their offers.
     tasks: BTreeMap<u64, Task>,
     numbers: BTreeMap<String, u64>,
     next: u64,
@@ -74,11 +74,11 @@ pub struct WorkQueue {
 pub enum Event {
     /// A task was offered.
     Offered(Box<Offer>, Timestamp),
-    /// A task of this number was given to a worker until then.
+    /// A task of this number was leased to a worker until this time.
     Claimed(u64, String, Timestamp),
-    /// A task's worker is at it until then, and how far it is if that was said.
+    /// A task's lease was renewed until this time, with its progress if that was reported.
     Beaten(u64, Timestamp, Option<String>),
-    /// A task's worker was not heard of.
+    /// A task's lease expired.
     Released(u64),
     /// A task ended.
     Ended(u64),
@@ -95,9 +95,9 @@ impl WorkQueue {
         (task.fence == fence && task.lease.is_some()).then_some((number, task))
     }
 
-    /// Sets the timer by what the queue will be after the decision's events.
+    /// Sets the timer for the earliest due task after the decision's events.
     fn timed<C: Command>(&self, decision: Decision<Self, C>) -> Decision<Self, C> {
-        // Only what the events touch can change which task is due first; the rest is as it is.
+        // Only tasks that the events touch can change their due time.
         let mut due: BTreeMap<u64, Option<Timestamp>> = BTreeMap::new();
         let mut next = self.next;
         for event in decision.events() {
@@ -145,7 +145,7 @@ fn json_bytes(value: &serde_json::Value) -> usize {
     serde_json::to_vec(value).map_or(usize::MAX, |bytes| bytes.len())
 }
 
-/// What is told to an owner, within bounds: its entry of the log must not grow with what a worker brings.
+/// The outcome within size limits, so that the log entry does not grow with a worker's output.
 fn bounded(outcome: &Outcome) -> Outcome {
     match outcome {
         Outcome::Done { output } if json_bytes(&output.0) > SPEC_BYTES_MAX => Outcome::Failed {
@@ -329,7 +329,7 @@ impl Decide<Sweep> for WorkQueue {
             decision = if task.deadline() <= ctx.now {
                 Self::end(decision, *number, task, Outcome::TimedOut)
             } else if task.deliveries >= DELIVERIES_MAX {
-                let why = format!("{} workers that had it were not heard of again", task.deliveries);
+                let why = format!("{} workers that had it stopped sending heartbeats", task.deliveries);
                 Self::end(decision, *number, task, Outcome::Failed { why, kind: Failure::Platform })
             } else {
                 decision.and(Event::Released(*number))

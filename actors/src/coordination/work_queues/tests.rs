@@ -11,7 +11,7 @@ use crate::stored::NamedFields;
 struct World {
     queue: WorkQueue,
     now: u64,
-    /// What owners were told.
+    /// The ends reported to owners.
     ends: Vec<Finished>,
 }
 
@@ -47,7 +47,7 @@ fn done() -> Outcome {
 }
 
 #[test]
-fn a_task_is_given_to_one_worker_and_its_owner_told_one_end() {
+fn a_task_is_leased_to_one_worker_and_its_owner_gets_one_end() {
     let mut world = World::default();
     world.tell(&offer("a"));
     world.tell(&offer("a"));
@@ -94,7 +94,7 @@ fn a_task_whose_workers_die_or_whose_time_runs_out_ends() {
 }
 
 #[test]
-fn what_cannot_be_taken_is_answered_rather_than_refused() {
+fn an_offer_that_cannot_be_taken_is_answered_and_not_refused() {
     let mut world = World::default();
     let large = Offer { spec: NamedFields(json!("x".repeat(SPEC_BYTES_MAX))), ..offer("large") };
     world.tell(&large);
@@ -111,7 +111,7 @@ fn what_cannot_be_taken_is_answered_rather_than_refused() {
 }
 
 #[test]
-fn whatever_workers_do_each_owner_is_told_one_end() {
+fn each_owner_gets_one_end_in_every_order_of_worker_calls() {
     for seed in 0..200 {
         let mut random = SmallRng::seed_from_u64(seed);
         let mut world = World::default();

@@ -13,7 +13,7 @@ const NAME_CHARS_MAX: usize = 128;
 
 fn named(by: &str) -> String {
     let by: String = by.trim().chars().take(NAME_CHARS_MAX).collect();
-    if by.is_empty() { "somebody".to_owned() } else { by }
+    if by.is_empty() { "anonymous".to_owned() } else { by }
 }
 
 impl Decide<Begin> for Deployment {
@@ -150,7 +150,7 @@ impl Decide<RestartStage> for Deployment {
         }
         let mut turn = Turn::new(self.run().clone(), ctx);
         let Some(stage) = turn.run.stage(&ask.stage).cloned() else {
-            let why = format!("there is no stage {:?}", ask.stage);
+            let why = format!("unknown stage {:?}", ask.stage);
             return Decision::refuse(Refused::field("UNKNOWN_STAGE", "stage", why));
         };
         if !turn.run.stages.get(&ask.stage).is_some_and(|held| held.status.is_over()) {

@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     fn context() -> Value {
-        json!({ "trigger": { "params": { "version": "7", "ndcg": 0.31, "who": "me" }, "list": [3, 4] },
+        json!({ "trigger": { "params": { "version": "7", "ndcg": 0.31, "user": "me" }, "list": [3, 4] },
             "stages": { "a-1": { "status": "SUCCEEDED" } } })
     }
 
@@ -283,11 +283,11 @@ mod tests {
         for (condition, expected) in [
             ("trigger.params.ndcg > 0.3", Ok(true)),
             ("${trigger.params.version == 7 && trigger.params.ndcg >= .31}", Ok(true)),
-            ("trigger['params'].who == 'me' && !(trigger.list[1] != 4)", Ok(true)),
+            ("trigger['params'].user == 'me' && !(trigger.list[1] != 4)", Ok(true)),
             ("stages.a-1.status == \"SUCCEEDED\"", Ok(true)),
             ("stages.b.status == null || false", Ok(true)),
             ("nothing.here > 1", Ok(false)),
-            ("trigger.params.who < 5", Ok(false)),
+            ("trigger.params.user < 5", Ok(false)),
             ("true || true && false", Ok(true)),
             ("-1 < 1", Ok(true)),
             ("1 <", Err("missing")),
@@ -313,7 +313,7 @@ mod tests {
     fn texts_are_filled_and_a_lone_path_keeps_its_type() {
         let filled = |value: Value| filled(&value, &context());
         assert_eq!(filled(json!({ "v": ["${trigger.list[0]}"] })), Ok(json!({ "v": [3] })));
-        assert_eq!(filled(json!("v${trigger.params.version}/${trigger.params.who}")), Ok(json!("v7/me")));
+        assert_eq!(filled(json!("v${trigger.params.version}/${trigger.params.user}")), Ok(json!("v7/me")));
         assert_eq!(filled(json!("plain $ {x}")), Ok(json!("plain $ {x}")));
         assert!(filled(json!("${trigger.nothing}")).unwrap_err().contains("trigger.nothing"));
         assert!(filled(json!("x ${trigger")).unwrap_err().contains("never closed"));

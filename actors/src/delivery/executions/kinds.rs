@@ -69,7 +69,7 @@ pub(super) fn read(kind: &str, fields: &mut Fields<'_>) -> Option<StageKind> {
         "bake" => StageKind::Bake,
         "" => return None,
         other => {
-            let why = format!("there is no stage {other:?}: give one of {}", NAMES.join(", "));
+            let why = format!("unknown type of stage {other:?}: give one of {}", NAMES.join(", "));
             fields.wrong("type", why);
             return None;
         }
@@ -185,7 +185,7 @@ fn conditions(fields: &mut Fields<'_>) -> StageKind {
         let mut fields = Fields { value, path, problems: &mut *fields.problems };
         let kind = fields.text("type").unwrap_or_else(|| "expression".to_owned());
         if kind != "expression" {
-            fields.wrong("type", format!("there is no precondition {kind:?}: give expression"));
+            fields.wrong("type", format!("unknown precondition {kind:?}: give expression"));
             continue;
         }
         let within = fields.any("context");

@@ -98,7 +98,7 @@ fn triggers(fields: &mut Fields<'_>) -> Vec<Trigger> {
         let type_name = fields.needed("type", "name its type: signal");
         if type_name != "signal" {
             if !type_name.is_empty() {
-                fields.wrong("type", format!("there is no trigger {type_name:?}: give signal"));
+                fields.wrong("type", format!("unknown trigger {type_name:?}: give signal"));
             }
             continue;
         }
@@ -206,7 +206,7 @@ fn graph(stages: &[Option<Stage>], problems: &mut Vec<Problem>) {
         for (which, wanted) in stage.after.iter().enumerate() {
             let field = format!("requisiteStageRefIds[{which}]");
             if !known.contains(wanted.as_str()) {
-                say(field, format!("there is no stage {wanted:?}"));
+                say(field, format!("unknown stage {wanted:?}"));
             } else if *wanted == stage.ref_id {
                 say(field, "a stage cannot wait for itself".into());
             }

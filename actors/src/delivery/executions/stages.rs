@@ -173,7 +173,7 @@ fn canary(scene: &Scene<'_>, spec: &Analysis) -> Result<Plan, String> {
             let stored = scene.ctx.global::<StoredConfig>(id);
             match stored.and_then(|stored| stored.config().cloned()) {
                 Some(config) => config,
-                None => return Ok(Plan::of(Outcome::Retry(format!("there is no canary config {id:?}")))),
+                None => return Ok(Plan::of(Outcome::Retry(format!("unknown canary config {id:?}")))),
             }
         }
         (None, None) => return Err("it has no canary config".to_owned()),

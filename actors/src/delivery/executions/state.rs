@@ -15,15 +15,15 @@ pub struct Deployment {
     run: NamedFields<Run>,
 }
 
-/// What happened to a deployment.
+/// An event of a deployment.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It changed.
+    /// The run changed, at this time.
     Changed(NamedFields<Change>, Timestamp),
 }
 
 impl Deployment {
-    /// How it is.
+    /// The run.
     #[must_use]
     pub const fn run(&self) -> &Run {
         &self.run.0
@@ -33,7 +33,7 @@ impl Deployment {
         if self.run.0.begun.is_some() {
             return Ok(());
         }
-        Err(Refused::field("UNKNOWN_DEPLOYMENT", "id", format!("there is no execution {key:?}")))
+        Err(Refused::field("UNKNOWN_DEPLOYMENT", "id", format!("unknown execution {key:?}")))
     }
 
     pub(super) fn running(&self, key: &str) -> Result<(), Refused> {

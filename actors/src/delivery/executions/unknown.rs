@@ -85,7 +85,7 @@ const CANARY: [&str; 16] = [
 ];
 
 /// Fields of a type of stage that means the same as in Spinnaker, or exists only here. `None` for a type with another
-/// meaning there, whose fields cannot be checked.
+/// meaning there, because its fields cannot be checked.
 fn of_type(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
         "deploy" => &["model", "version", "weight", "baseline", "overExperiments", "onFailure"],
@@ -163,16 +163,16 @@ fn listed<'v>(json: &'v Value, field: &str) -> impl Iterator<Item = (usize, &'v 
 fn only(json: &Value, path: &str, known: &[&[&str]], unknown: &mut Vec<Problem>) {
     let Some(fields) = json.as_object() else { return };
     let strange = |name: &str| !known.iter().any(|known| known.contains(&name));
-    for (name, _) in fields.iter().filter(|(name, value)| strange(name) && !asks_nothing(name, value)) {
+    for (name, _) in fields.iter().filter(|(name, value)| strange(name) && !requests_nothing(name, value)) {
         let dot = if path.is_empty() { "" } else { "." };
         let name: String = name.chars().take(64).collect();
-        let why = "there is no such field here: see how it is spelt, or remove it".to_owned();
+        let why = "unknown field: check its spelling, or remove it".to_owned();
         unknown.push(Problem { path: format!("{path}{dot}{name}"), why });
     }
 }
 
 /// Whether a field requests nothing.
-fn asks_nothing(name: &str, value: &Value) -> bool {
+fn requests_nothing(name: &str, value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(false) => OFF.contains(&name),

@@ -77,7 +77,7 @@ impl Pipeline {
             return Ok((Decision::unchanged(), started));
         }
         let Some(definition) = &self.definition.0 else {
-            let why = format!("there is no pipeline {:?}", ctx.key);
+            let why = format!("unknown pipeline {:?}", ctx.key);
             return Err(Refused::field("UNKNOWN_PIPELINE", "pipeline", why));
         };
         self.check_recursion(definition, &wanted.ancestry, ctx.key)?;
@@ -179,7 +179,7 @@ impl Decide<StartPipeline> for Pipeline {
             let why = format!("a trigger has {PARAMETERS_BYTES_MAX} bytes at most");
             return Decision::refuse(Refused::field("TOO_LONG", "trigger", why));
         }
-        let by = if ask.by.trim().is_empty() { "somebody".to_owned() } else { cut(&ask.by) };
+        let by = if ask.by.trim().is_empty() { "anonymous".to_owned() } else { cut(&ask.by) };
         let wanted = Wanted {
             request: ask.request.clone(),
             by,

@@ -104,7 +104,7 @@ impl Traffic {
         for (field, version) in [("production", split.production), ("canary", split.canary)] {
             let listed = model.as_ref().and_then(|model| model.version(version));
             if listed.is_none() {
-                let why = format!("there is no version {version} of {}", ctx.key);
+                let why = format!("{} has no version {version}", ctx.key);
                 return Err(Refused::field("NO_VERSION", format!("split.{field}"), why));
             }
             if field == "canary" && listed.is_some_and(|listed| listed.stage == Stage::Archived) {
@@ -202,7 +202,7 @@ impl Decide<GiveBack> for Traffic {
 }
 
 impl Traffic {
-    /// Gives free traffic to the first delivery in the queue whose split is valid. Deliveries before it get a refusal
+    /// Gives free traffic to the first delivery in the queue with a valid split. Deliveries before it get a refusal
     /// and leave.
     fn next<C: Command>(&self, decision: Decision<Self, C>, ctx: &Context<'_>) -> Decision<Self, C> {
         let mut decision = decision;

@@ -46,12 +46,12 @@ where
     let globals = globals();
     let decision = traffic.decide(command, &Context::at(Timestamp(7), "recommend", &globals));
     decision.outcome().map_err(|refused| refused.code.clone())?;
-    let told = decision.effects().iter().map(|effect| wire::decode(&effect.body).unwrap()).collect();
+    let replies = decision.effects().iter().map(|effect| wire::decode(&effect.body).unwrap()).collect();
     for event in decision.events() {
         *traffic = wire::decode(&wire::encode(traffic)).unwrap();
         traffic.apply(&wire::decode(&wire::encode(event)).unwrap());
     }
-    Ok(told)
+    Ok(replies)
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn roles_are_as_large_as_their_weights_and_baseline_and_canary_alike() {
 }
 
 #[test]
-fn nobody_leaves_the_canary_or_the_baseline_while_weights_only_grow() {
+fn members_stay_in_canary_and_baseline_while_weights_only_grow() {
     let steps =
         [split(1, true), split(500, true), split(2_500, true), split(5_000, true), split(WHOLE, false)];
     for member in (0..5_000).map(|member| member.to_string()) {
@@ -102,7 +102,7 @@ fn a_split_is_held_until_it_is_given_back() {
     tell(&mut traffic, &set("d:1", split(2_500, false))).unwrap();
     let back = |by: &str, keep| GiveBack { by: by.into(), keep, why: "it failed".into() };
     tell(&mut traffic, &back("d:2", false)).unwrap();
-    assert!(traffic.split().is_some(), "it was not its to give back");
+    assert!(traffic.split().is_some(), "only the holder can give it back");
     tell(&mut traffic, &back("d:1", true)).unwrap();
     assert_eq!((traffic.split().map(|split| split.weight), traffic.by()), (Some(2_500), None));
     tell(&mut traffic, &set("d:2", split(100, true))).unwrap();
@@ -118,7 +118,7 @@ fn a_split_is_held_until_it_is_given_back() {
 }
 
 #[test]
-fn what_cannot_be_split_is_refused_with_its_field_and_an_owner_is_told_instead() {
+fn an_invalid_split_is_refused_with_its_field_or_answered_to_its_owner() {
     let owner = Address::parse_parts("deployments", "d:1").unwrap();
     for (split, code) in [
         (split(10_001, false), "BAD_SPLIT"),
@@ -131,19 +131,19 @@ fn what_cannot_be_split_is_refused_with_its_field_and_an_owner_is_told_instead()
         let mut traffic = Traffic::default();
         assert_eq!(tell(&mut traffic, &set("d:1", split.clone())).unwrap_err(), code, "{split:?}");
         let asked = SetTraffic { owner: Some(owner.clone()), id: "1".into(), ..set("d:1", split) };
-        let told = tell(&mut traffic, &asked).unwrap();
-        assert!(told[0].refused.as_ref().is_some_and(|why| why.starts_with(code)), "{told:?}");
+        let replies = tell(&mut traffic, &asked).unwrap();
+        assert!(replies[0].refused.as_ref().is_some_and(|why| why.starts_with(code)), "{replies:?}");
         assert_eq!(traffic.revision(), 0);
     }
     let mut traffic = Traffic::default();
     let champion = Split { production: 0, ..split(500, true) };
     let asked = SetTraffic { owner: Some(owner), id: "1".into(), ..set("d:1", champion) };
     for _ in 0..2 {
-        let told = tell(&mut traffic, &asked).unwrap();
+        let replies = tell(&mut traffic, &asked).unwrap();
         let set = TrafficSet { id: "1".into(), split: NamedFields(Some(split(500, true))), refused: None };
-        assert_eq!(told, [set], "the champion is production");
+        assert_eq!(replies, [set], "the champion is production");
     }
-    assert_eq!(traffic.revision(), 1, "a second time changes nothing, and is answered");
+    assert_eq!(traffic.revision(), 1, "a repetition changes nothing, and is answered");
 }
 
 fn waits(by: &str, split: Split) -> SetTraffic {
@@ -155,26 +155,29 @@ fn back(by: &str) -> GiveBack {
     GiveBack { by: by.into(), keep: false, why: String::new() }
 }
 
-/// Who was told by whose question, and whether the answer is a split.
-fn answers(told: &[TrafficSet]) -> Vec<(&str, bool)> {
-    told.iter().map(|set| (set.id.as_str(), set.split.0.is_some())).collect()
+/// The id of each answered request, and whether the answer has a split.
+fn answers(replies: &[TrafficSet]) -> Vec<(&str, bool)> {
+    replies.iter().map(|set| (set.id.as_str(), set.split.0.is_some())).collect()
 }
 
 #[test]
-fn who_waits_is_told_when_its_turn_has_come_and_keeps_its_place_however_often_it_asks() {
+fn a_waiting_delivery_is_answered_at_its_turn_and_keeps_its_place_when_it_asks_again() {
     let mut traffic = Traffic::default();
     tell(&mut traffic, &set("a", split(500, true))).unwrap();
     for by in ["b", "c", "d", "b", "c"] {
-        let told = tell(&mut traffic, &waits(by, split(100, true))).unwrap();
-        assert!(told[0].refused.as_ref().is_some_and(|why| why.starts_with("HELD: a holds")), "{told:?}");
+        let replies = tell(&mut traffic, &waits(by, split(100, true))).unwrap();
+        assert!(
+            replies[0].refused.as_ref().is_some_and(|why| why.starts_with("HELD: a holds")),
+            "{replies:?}"
+        );
     }
-    // Somebody who wants another share by now is asked nothing twice.
+    // A second request replaces the split of the first one.
     tell(&mut traffic, &waits("b", split(200, true))).unwrap();
     assert_eq!((traffic.waiting(), traffic.revision()), (vec!["b", "c", "d"], 1));
     assert_eq!(tell(&mut traffic, &set("e", split(1, true))).unwrap_err(), "HELD", "a person does not wait");
     tell(&mut traffic, &back("c")).unwrap();
-    let told = tell(&mut traffic, &back("a")).unwrap();
-    assert_eq!(answers(&told), [("b?", true)]);
+    let replies = tell(&mut traffic, &back("a")).unwrap();
+    assert_eq!(answers(&replies), [("b?", true)]);
     assert_eq!((traffic.by(), traffic.split().map(|split| split.weight)), (Some("b"), Some(200)));
     assert_eq!(traffic.waiting(), ["d"]);
     assert_eq!(answers(&tell(&mut traffic, &back("b")).unwrap()), [("d?", true)]);
@@ -183,24 +186,24 @@ fn who_waits_is_told_when_its_turn_has_come_and_keeps_its_place_however_often_it
 }
 
 #[test]
-fn one_whose_turn_has_come_and_whose_version_is_gone_is_told_and_the_next_one_has_it() {
+fn a_waiting_delivery_without_its_version_is_refused_at_its_turn_and_the_next_one_gets_it() {
     let mut traffic = Traffic::default();
     tell(&mut traffic, &set("a", split(500, true))).unwrap();
     tell(&mut traffic, &waits("archived", Split { canary: 3, ..split(1, true) })).unwrap();
     tell(&mut traffic, &waits("missing", Split { canary: 9, ..split(1, true) })).unwrap();
     tell(&mut traffic, &waits("good", split(1, true))).unwrap();
-    let told = tell(&mut traffic, &back("a")).unwrap();
-    assert_eq!(answers(&told), [("archived?", false), ("missing?", false), ("good?", true)]);
+    let replies = tell(&mut traffic, &back("a")).unwrap();
+    assert_eq!(answers(&replies), [("archived?", false), ("missing?", false), ("good?", true)]);
     assert_eq!((traffic.by(), traffic.waiting().len()), (Some("good"), 0));
 }
 
 #[test]
-fn those_that_wait_are_bounded_and_one_beyond_is_answered_and_asks_again() {
+fn the_queue_is_bounded_and_a_delivery_beyond_it_is_answered_and_asks_again() {
     let mut traffic = Traffic::default();
     tell(&mut traffic, &set("a", split(500, true))).unwrap();
     for at in 0..300 {
-        let told = tell(&mut traffic, &waits(&format!("d:{at}"), split(1, true))).unwrap();
-        assert!(told[0].refused.is_some());
+        let replies = tell(&mut traffic, &waits(&format!("d:{at}"), split(1, true))).unwrap();
+        assert!(replies[0].refused.is_some());
     }
     assert_eq!(traffic.waiting().len(), super::queue::WAITING_MAX);
     tell(&mut traffic, &back("d:0")).unwrap();
@@ -209,7 +212,7 @@ fn those_that_wait_are_bounded_and_one_beyond_is_answered_and_asks_again() {
 }
 
 #[test]
-fn the_traffic_of_builds_that_knew_no_queue_is_read() {
+fn the_traffic_of_builds_without_a_queue_is_read() {
     #[derive(bincode::Encode)]
     struct Then {
         revision: u64,
@@ -222,5 +225,5 @@ fn the_traffic_of_builds_that_knew_no_queue_is_read() {
         Then { revision: 4, by, split: NamedFields(Some(split.clone())), changes: NamedFields(Vec::new()) };
     let read: Traffic = wire::decode(&wire::encode(&then)).unwrap();
     assert_eq!((read.by(), read.split(), read.revision()), (Some("d:1"), Some(&split), 4));
-    assert_eq!(wire::encode(&read), wire::encode(&then), "where nobody waits the bytes are the same");
+    assert_eq!(wire::encode(&read), wire::encode(&then), "with an empty queue the bytes are the same");
 }

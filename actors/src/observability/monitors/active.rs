@@ -1,4 +1,4 @@
-//! The judges behind a monitor, and what they have to say.
+//! The phase with a reference: the judges of a monitor.
 
 use serde::{Deserialize, Serialize};
 use troupe_runtime::Timestamp;
@@ -15,17 +15,17 @@ use super::messages::Row;
 use super::spec::{MONITOR_ALARMS, MonitorSpec};
 use super::window::Window;
 
-/// Windows whose estimated accuracy tells how much it varies while all is well.
+/// Windows that set the normal range of the estimated accuracy.
 const ESTIMATES: usize = 10;
-/// Predictions of a window that its estimate rests on.
+/// Most predictions of a window in its estimate.
 const PREDICTIONS_MAX: usize = 10_000;
 const LABEL_HORIZON_MS: u64 = 7 * 24 * 3_600 * 1_000;
-/// Of memories from before there was this alert.
+/// The default of an alert that an older build did not store.
 fn usual() -> Alert {
     Alert::new(AlertPolicy::default()).expect("the default policy can rise and fall")
 }
 
-/// All that a monitor remembers once it has a reference.
+/// The memory of the judges.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Active {
     windows: Windows,
@@ -41,7 +41,7 @@ pub(super) struct Active {
     on_errors: Alert,
     on_estimate: Alert,
     on_stale: Alert,
-    /// Right answers among those whose labels came.
+    /// Share of right predictions among the labelled ones.
     #[serde(default)]
     right: Level,
     #[serde(default = "usual")]
@@ -72,14 +72,14 @@ impl Active {
         })
     }
 
-    /// Whether a batch can lead to anything that must be told.
+    /// Whether a batch can end a window or resolve the `stale` alarm.
     pub(super) fn may_speak(&self, spec: &MonitorSpec, rows: usize) -> bool {
         let full = self.windows.observed() + rows as u64 >= u64::from(spec.options.window);
         full || self.on_stale.is_raised()
     }
 
-    /// Goes on with what was findings of rows that did not come while the reference was learned.
-    pub(super) fn go_on(&mut self, on_stale: &Alert) {
+    /// Takes over the `stale` alert of the learning phase.
+    pub(super) fn take_over(&mut self, on_stale: &Alert) {
         self.on_stale = on_stale.clone();
     }
 
@@ -91,7 +91,7 @@ impl Active {
             self.follow(row, now);
             values.clear();
             values.extend(row.values.iter().map(|value| value.unwrap_or(f64::NAN)));
-            // The batch was checked: rows that do not fit never come here.
+            // The decision checked the batch, so every row fits.
             if let Ok(Some(report)) = self.windows.observe(&values, now.0) {
                 self.ended(&report, now, &mut findings);
             }
@@ -99,7 +99,7 @@ impl Active {
         findings
     }
 
-    /// Errors and predictions of one row.
+    /// Folds the error and the prediction of one row.
     fn follow(&mut self, row: &Row, now: Timestamp) {
         if let Some(error) = row.error {
             self.error_sum += error;
@@ -118,15 +118,15 @@ impl Active {
         }
     }
 
-    /// Ends the window by time, and tells what silences and cool-downs have kept back.
+    /// Ends the window by time, and reports alarms that silences and cool-downs suppressed until now.
     pub(super) fn tick(&mut self, spec: &MonitorSpec, last: Option<Timestamp>, now: Timestamp) -> Findings {
         let mut findings = Findings::default();
         for event in self.windows.tick(now.0) {
-            findings.alarm(&event.feature, Some(event.event), now, || "kept back until now".to_owned());
+            findings.alarm(&event.feature, Some(event.event), now, || "suppressed until now".to_owned());
         }
         for (what, alert) in self.others().into_iter().filter(|(what, _)| *what != "stale") {
             let event = alert.tick(now.0);
-            findings.alarm(what, event, now, || "kept back until now".to_owned());
+            findings.alarm(what, event, now, || "suppressed until now".to_owned());
         }
         findings.stale(&mut self.on_stale, spec, last.unwrap_or(self.began), now);
         let over = spec.window_ms.is_some_and(|ms| now.0.saturating_sub(self.began.0) >= ms);
@@ -176,7 +176,7 @@ impl Active {
         });
     }
 
-    /// What labels say: only a fall is bad.
+    /// Judges the accuracy of the labels; only a fall is bad.
     fn judge_labelled(&mut self, now: Timestamp, findings: &mut Findings) {
         let moved = self.right.close();
         let verdict = match moved {
@@ -192,8 +192,8 @@ impl Active {
         });
     }
 
-    /// The accuracy that the window's probabilities promise, against the first windows' mean and three standard
-    /// deviations around it (NannyML's rule for CBPE).
+    /// Judges the accuracy that the window's probabilities predict. The normal range is the mean of the first windows
+    /// and three standard deviations around it (NannyML's rule for CBPE).
     fn estimate(&mut self, now: Timestamp, findings: &mut Findings) -> Option<f64> {
         let accuracy = estimate(&self.predictions).ok().and_then(|estimate| estimate.accuracy);
         self.predictions.clear();
@@ -214,12 +214,12 @@ impl Active {
         Some(accuracy)
     }
 
-    /// Labels that met their prediction and are not judged yet.
+    /// Number of joined labels that are not judged yet.
     pub(super) fn labelled(&self) -> u64 {
         self.right.open()
     }
 
-    /// Judges the labels that have come though no row ends their window.
+    /// Judges the labels so far, without waiting for a row to end the window.
     pub(super) fn close_labels(&mut self, features: usize, now: Timestamp) -> Findings {
         let mut findings = Findings::default();
         let confusion = self.labels.as_mut().map(LabelJoin::take_confusion);
@@ -253,7 +253,7 @@ impl Active {
         }
     }
 
-    /// In the order of [`MONITOR_ALARMS`].
+    /// The alerts of the monitor itself, in the order of [`MONITOR_ALARMS`].
     fn others(&mut self) -> [(&'static str, &mut Alert); 4] {
         let alerts = [&mut self.on_errors, &mut self.on_estimate, &mut self.on_stale, &mut self.on_accuracy];
         let mut names = MONITOR_ALARMS.into_iter();

@@ -1,4 +1,4 @@
-//! What a monitor answers.
+//! The queries of a monitor.
 
 use troupe_runtime::entity::Answer;
 use troupe_runtime::{Context, Refused};
@@ -10,7 +10,7 @@ use troupe_statistics::drift::batch::{
 use super::messages::{Compare, Compared, GetMonitor, MonitorView};
 use super::state::{Monitor, Phase};
 
-/// Numbers of one side of a comparison.
+/// Most numbers of one side of a comparison.
 const COMPARED_MAX: usize = 100_000;
 
 impl Answer<GetMonitor> for Monitor {
@@ -64,14 +64,14 @@ fn compare(ask: &Compare) -> Result<Compared, DriftError> {
     let (reference, current) = (&ask.reference, &ask.current);
     let ks = ks_two_sample(reference, current, KsMethod::Auto)?;
     let bins = Bins::over(reference, ask.bins as usize)?;
-    let found = Histogram::of(bins.clone(), reference).compare(&Histogram::of(bins, current))?;
-    let found = found.ok_or(DriftError::TooFew { field: "current", least: 1 })?;
+    let bins_compared = Histogram::of(bins.clone(), reference).compare(&Histogram::of(bins, current))?;
+    let bins_compared = bins_compared.ok_or(DriftError::TooFew { field: "current", least: 1 })?;
     Ok(Compared {
         ks: (ks.statistic, ks.p_value),
-        chi_square_p: found.p_value,
-        psi: (found.psi, found.psi_threshold),
-        jensen_shannon: found.jensen_shannon,
-        hellinger: found.hellinger,
+        chi_square_p: bins_compared.p_value,
+        psi: (bins_compared.psi, bins_compared.psi_threshold),
+        jensen_shannon: bins_compared.jensen_shannon,
+        hellinger: bins_compared.hellinger,
         wasserstein: wasserstein(reference, current)?,
         wasserstein_normed: wasserstein_normed(reference, current).ok(),
         mann_whitney_p: mann_whitney(reference, current).ok().map(|test| test.p_value),

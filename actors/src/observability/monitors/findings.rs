@@ -35,13 +35,13 @@ impl Findings {
         self.alarms.push(Alarm { at: now, what: what.to_owned(), fired, since, why: why() });
     }
 
-    /// Rows came.
+    /// Rows arrived: resolves the `stale` alarm.
     pub(super) fn fresh(&mut self, on_stale: &mut Alert, now: Timestamp) {
         let event = on_stale.observe(now.0, Verdict::Good);
-        self.alarm("stale", event, now, || "rows come again".to_owned());
+        self.alarm("stale", event, now, || "rows arrive again".to_owned());
     }
 
-    /// Whether rows have come since.
+    /// Fires the `stale` alarm if rows have been absent for too long.
     pub(super) fn stale(
         &mut self,
         on_stale: &mut Alert,

@@ -1,4 +1,4 @@
-//! A reference that is being learned.
+//! The phase in which a monitor learns its reference.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use super::messages::Row;
 use super::spec::MonitorSpec;
 use crate::stored::NamedFields;
 
-/// The first rows, and whether they come at all.
+/// The first rows, and the alert for their absence.
 #[derive(Debug, Clone, Encode, Decode, Serialize)]
 pub(super) struct Learning {
     #[serde(skip)]
@@ -21,7 +21,7 @@ pub(super) struct Learning {
 }
 
 impl Learning {
-    /// Columns are those that an older build has gathered, or empty.
+    /// `columns` is empty, or has the rows that an older build stored. `None` if the alert's policy is invalid.
     pub(super) fn new(spec: &MonitorSpec, columns: Vec<Vec<f64>>, now: Timestamp) -> Option<Self> {
         Some(Self { columns, began: now, on_stale: NamedFields(Alert::new(spec.stale_policy()).ok()?) })
     }
@@ -30,7 +30,7 @@ impl Learning {
         self.columns.first().map_or(0, Vec::len)
     }
 
-    /// Takes as many of the rows as are missing and returns the rest.
+    /// Takes the missing rows, and returns the rest of the batch.
     pub(super) fn take<'a>(
         &mut self,
         spec: &MonitorSpec,
@@ -60,7 +60,7 @@ impl Learning {
         }
     }
 
-    /// What is to be told now, by this alert: the thing itself or a copy.
+    /// The findings of the clock, with this alert: the stored one, or a copy for a decision.
     pub(super) fn tick(
         &self,
         on_stale: &mut Alert,
@@ -73,7 +73,7 @@ impl Learning {
         findings
     }
 
-    /// The judges with their reference.
+    /// The active phase with the learned reference.
     pub(super) fn learned(&self, spec: &MonitorSpec, now: Timestamp) -> Result<Active, String> {
         let empty = self.columns.iter().position(|column| column.iter().all(|x| x.is_nan()));
         if let Some(feature) = empty.and_then(|at| spec.features.get(at)) {
@@ -84,7 +84,7 @@ impl Learning {
         }
         let mut learned = Active::new(spec, &self.columns, now)
             .map_err(|error| format!("the first rows cannot be a reference: {error}"))?;
-        learned.go_on(&self.on_stale.0);
+        learned.take_over(&self.on_stale.0);
         Ok(learned)
     }
 }

@@ -1,4 +1,4 @@
-//! What a monitor can be told and asked.
+//! The commands and queries of a monitor.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -8,14 +8,15 @@ use super::spec::MonitorSpec;
 use super::window::{Alarm, Window};
 use crate::stored::NamedFields;
 
-/// Defines the monitor anew: its memory begins with this.
+/// Defines the monitor, and resets its memory.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefineMonitor {
-    /// What it watches.
+    /// The features, options and feed.
     pub spec: NamedFields<MonitorSpec>,
-    /// The reference, a column for each feature, null where there is no value; learned from the first rows if absent.
-    /// At most 200 KiB as it is stored, a value being 9 bytes and a null 1: 22,700 values, so 900 rows of 25 features.
+    /// The reference, a column for each feature, with null for a missing value; learned from the first rows if absent.
+    /// At most 200 KiB as it is stored, with 9 bytes for a value and 1 for a null: 22,700 values, so 900 rows of 25
+    /// features.
     #[serde(default)]
     pub reference: Option<Vec<Vec<Option<f64>>>>,
 }
@@ -30,11 +31,11 @@ impl Command for DefineMonitor {
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Predicted {
-    /// By which the label will name it.
+    /// The key that its label will name.
     pub key: String,
     /// The calibrated probability of the positive class, 0 to 1.
     pub probability: f64,
-    /// The class that was predicted; probability of a half or more if absent.
+    /// The predicted class; if absent, whether the probability is at least 0.5.
     #[serde(default)]
     pub positive: Option<bool>,
 }
@@ -43,16 +44,16 @@ pub struct Predicted {
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Row {
-    /// One for each feature, in their order; null where there is none.
+    /// One value for each feature, in their order; null for a missing one.
     pub values: Vec<Option<f64>>,
-    /// How wrong the model was: 0 right, 1 wrong, or between.
+    /// The error of the model, from 0 (right) to 1 (wrong).
     pub error: Option<f64>,
-    /// What the model predicted.
+    /// The prediction, if it waits for a label.
     pub predicted: Option<Predicted>,
 }
 
-/// Tells rows, at most 2,000, and 200 KiB as they are stored: with 25 features, 860. The batch is taken whole or not at
-/// all. It is counted as often as it is sent: protect it with an idempotency key.
+/// Adds rows: at most 2,000, and at most 200 KiB as they are stored, which is 860 rows of 25 features. The batch is
+/// taken whole or not at all. Not idempotent: protect it with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observe {
@@ -63,9 +64,9 @@ pub struct Observe {
 /// The answer to [`Observe`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Observed {
-    /// Rows told since the monitor was defined.
+    /// Rows observed since the monitor was defined.
     pub observed: u64,
-    /// What people were told because of this.
+    /// The alarms that these rows fired or resolved.
     pub alarms: Vec<Alarm>,
 }
 
@@ -74,21 +75,21 @@ impl Command for Observe {
     type Reply = Observed;
 }
 
-/// An event of a member, as a feed tells it.
+/// An event of a member, as a feed sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberEvent {
-    /// How much of it.
+    /// The value of the event.
     pub value: Option<f64>,
-    /// The hour of its day, UTC, with its fraction.
+    /// The hour of the day in UTC, with its fraction.
     pub hour: f64,
-    /// Seconds since the member's event before it; none for the first.
+    /// Seconds since the member's previous event; `None` for the first.
     pub gap_s: Option<f64>,
-    /// Events that the member's history held.
+    /// Number of events in the member's history.
     pub history: f64,
-    /// Whether the member had met the content before.
+    /// Whether the member had used the content before.
     pub repeat: bool,
-    /// Whether the content was missing in what the member was last shown; none for a member never shown anything.
+    /// Whether the content was missing in the member's last recommendations; `None` for a member without any.
     pub missed: Option<bool>,
 }
 
@@ -97,13 +98,13 @@ impl Command for MemberEvent {
     type Reply = ();
 }
 
-/// Brings the truth to a prediction. A second label for it changes nothing.
+/// Adds the true class of a prediction. A second label for it changes nothing.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
     /// The prediction's key.
     pub key: String,
-    /// Its class.
+    /// The true class.
     pub positive: bool,
 }
 
@@ -113,18 +114,18 @@ impl Command for Label {
     const REPEATABLE: bool = true;
 }
 
-/// Keeps alarms back for a while; what still holds afterwards is told then.
+/// Suppresses alarms for a time. Alarms that still hold afterwards fire then.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Silence {
-    /// Of which feature; of all if absent.
+    /// The feature or alarm; all of them if absent.
     #[serde(default)]
     pub feature: Option<String>,
-    /// From when.
+    /// Begin of the silence.
     pub from: Timestamp,
-    /// Until when.
+    /// End of the silence.
     pub until: Timestamp,
-    /// Why, for those who come after.
+    /// The reason, for display.
     #[serde(default)]
     pub reason: String,
 }
@@ -135,11 +136,11 @@ impl Command for Silence {
     const REPEATABLE: bool = true;
 }
 
-/// Takes a silence back.
+/// Removes a silence.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lift {
-    /// The silence, as it was told.
+    /// The silence, equal to the command that added it.
     pub silence: Silence,
 }
 
@@ -149,7 +150,7 @@ impl Command for Lift {
     const REPEATABLE: bool = true;
 }
 
-/// Looks at the clock; its own timer tells it.
+/// Judges windows, labels and stale data by the clock; sent by its own timer.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Tick {}
 
@@ -159,10 +160,10 @@ impl Command for Tick {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for everything that people would ask first.
+/// Reads the phase, windows, alarms and silences.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetMonitor {
-    /// Windows, the newest; all that are kept if absent.
+    /// Number of the newest windows to return; all kept ones if absent.
     #[serde(default)]
     pub windows: Option<u32>,
 }
@@ -170,25 +171,25 @@ pub struct GetMonitor {
 /// The answer to [`GetMonitor`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct MonitorView {
-    /// What it watches.
+    /// The features, options and feed.
     pub spec: NamedFields<MonitorSpec>,
     /// `undefined`, `learning`, `watching` or `failed`.
     pub phase: String,
-    /// Why it failed, or how much of the reference is there.
+    /// The reason of a failure, or the progress of the reference.
     pub words: String,
-    /// Rows told since it was defined.
+    /// Rows observed since the monitor was defined.
     pub observed: u64,
-    /// When the newest came.
+    /// Time of the newest row.
     pub last: Option<Timestamp>,
-    /// What is bad now.
+    /// The features and alarms that fire now.
     pub firing: Vec<String>,
-    /// Oldest first.
+    /// The windows, oldest first.
     pub windows: Vec<Window>,
-    /// Newest first.
+    /// The alarms, newest first.
     pub alarms: Vec<Alarm>,
-    /// Those that have not ended.
+    /// The silences that have not ended.
     pub silences: Vec<Silence>,
-    /// Predictions that wait for labels.
+    /// Number of predictions that wait for labels.
     pub waiting: u64,
 }
 
@@ -197,7 +198,7 @@ impl Query for GetMonitor {
     type Reply = MonitorView;
 }
 
-/// Compares two samples by every measure of drift, without any memory.
+/// Compares two samples by every measure of drift; stores nothing.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Compare {
@@ -205,7 +206,7 @@ pub struct Compare {
     pub reference: Vec<f64>,
     /// Up to 100,000 numbers.
     pub current: Vec<f64>,
-    /// Bins of the measures that need them.
+    /// Number of bins, for the measures that need them. Default: 10.
     #[serde(default = "ten")]
     pub bins: u32,
 }
@@ -221,7 +222,7 @@ pub struct Compared {
     pub ks: (f64, f64),
     /// The p-value of the chi-square test over the bins.
     pub chi_square_p: f64,
-    /// The population stability index and what it exceeds once in a hundred times if nothing has changed.
+    /// The population stability index, and its 99th percentile without drift.
     pub psi: (f64, f64),
     /// The Jensen-Shannon distance to base 2.
     pub jensen_shannon: f64,
@@ -229,7 +230,7 @@ pub struct Compared {
     pub hellinger: f64,
     /// The Wasserstein distance, in the sample's unit.
     pub wasserstein: f64,
-    /// The same in standard deviations of the reference; none for a constant one.
+    /// The same in standard deviations of the reference; `None` for a constant reference.
     pub wasserstein_normed: Option<f64>,
     /// The p-value of Mann and Whitney's test.
     pub mann_whitney_p: Option<f64>,

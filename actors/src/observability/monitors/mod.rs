@@ -1,9 +1,12 @@
-//! Monitors: whether the world that a model or a feature group lives in has moved.
+//! Monitors: drift detection for a model or a feature group.
+//! A monitor learns its reference from its first rows, unless the definition has one. It folds every further row,
+//! judges each window and fires few alarms, each of which can raise a signal. Rows come from clients, or from members'
+//! events if the monitor has a feed. The judges are in `troupe_statistics::drift`; this module decides when they
+//! judge, what is kept for display, and which signal an alarm raises.
 //!
-//! A monitor learns its reference from the first rows that it is told (or is defined with one), folds every further row,
-//! judges each window and tells few alarms, each of which can raise a signal. Rows come from clients, or from members'
-//! events where the monitor has a feed. What it judges by is `troupe_statistics::drift`; what is here is when, what is kept
-//! for people to see, and whom to tell.
+//! - `learning` is the phase without a reference, `active` the phase with one; `findings` is the output of a fold.
+//! - `state` is the entity, `ticking` its labels and timer, `answers` its queries.
+//! - `prepared_fold` caches the fold of a decision for the event that follows.
 
 mod active;
 mod answers;

@@ -1,4 +1,4 @@
-//! What deciding has found out already, so that folding need not find it out again.
+//! A cache that spares the leader a second fold of the same rows.
 
 use std::sync::Mutex;
 
@@ -12,7 +12,7 @@ use super::active::Active;
 use super::findings::Findings;
 use super::messages::Row;
 
-/// What became of the judges behind a monitor in a copy that was shown these rows.
+/// The judges after a fold of these rows, and the findings.
 #[derive(Debug)]
 pub(super) struct Prepared {
     rows: Vec<Row>,
@@ -27,9 +27,9 @@ impl Prepared {
     }
 }
 
-/// To decide what a batch leads to, a copy of the judges folds it; where the batch is then told, that copy is what
-/// folding it comes to. No part of the state: it is not stored, any event ends it, and a replica that did not decide
-/// folds to the same without it.
+/// A decision folds a batch into a copy of the judges to learn the alarms. If the event of the batch follows, the copy
+/// replaces the judges. This cache is not part of the state: it is not stored, any event clears it, and followers fold
+/// the event to the same result.
 #[derive(Debug, Default)]
 pub(super) struct PreparedFold(Mutex<Option<Box<Prepared>>>);
 
@@ -40,14 +40,14 @@ impl PreparedFold {
         }
     }
 
-    /// Takes what was prepared, whatever it was: after the event that asks for it the judges are others.
+    /// Takes the content and leaves the cache empty: after any event, prepared judges are outdated.
     pub(super) fn take(&mut self) -> Option<Box<Prepared>> {
         self.0.get_mut().ok()?.take()
     }
 }
 
 impl Prepared {
-    /// Itself, if it is of these rows.
+    /// Returns itself if it was prepared for these rows at this time.
     pub(super) fn of(self: Box<Self>, rows: &[Row], now: Timestamp) -> Option<Box<Self>> {
         (self.now == now && self.rows == rows).then_some(self)
     }

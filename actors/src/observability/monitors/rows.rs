@@ -1,28 +1,28 @@
-//! Rows at the edge: what is no row, and what a feed makes one of.
+//! Checks rows, and turns events of a feed into rows.
 
 use troupe_runtime::Refused;
 
 use super::messages::{MemberEvent, Row};
 use super::spec::MonitorSpec;
 
-/// Rows of one batch.
+/// Most rows of one batch.
 const ROWS_MAX: usize = 2_000;
-/// Bytes of one batch, or of a reference, as it is stored: it is one entry of the log, and each replica gets it whole.
+/// Largest batch or reference, in stored bytes. It is one log entry, which each replica receives whole.
 const BYTES_MAX: usize = 200 << 10;
 pub(super) const KEY_BYTES_MAX: usize = 128;
 
-/// How many bytes values take where they are stored, each with its mark.
+/// Stored bytes of values, each with its presence byte.
 fn stored_values(values: &[Option<f64>]) -> usize {
     values.iter().map(|value| if value.is_some() { 9 } else { 1 }).sum()
 }
 
-/// How many bytes a row takes at most where it is stored.
+/// Most stored bytes of a row.
 fn stored(row: &Row) -> usize {
     let predicted = row.predicted.as_ref().map_or(0, |predicted| predicted.key.len() + 13);
     stored_values(&row.values) + 12 + predicted
 }
 
-/// Says whether a reference, a column for each feature, is too large to be told at once.
+/// Refuses a reference that is too large for one log entry.
 pub(super) fn check_reference(columns: &[Vec<Option<f64>>]) -> Result<(), Refused> {
     let bytes: usize = columns.iter().map(|column| stored_values(column) + 9).sum();
     if bytes <= BYTES_MAX {
@@ -30,12 +30,12 @@ pub(super) fn check_reference(columns: &[Vec<Option<f64>>]) -> Result<(), Refuse
     }
     let why = format!(
         "a reference must be at most {BYTES_MAX} bytes as it is stored, and this one is {bytes}: give fewer rows, or \
-         leave it out and tell its rows by observe, spec.reference_rows of them"
+         leave it out and send its rows by observe, spec.reference_rows of them"
     );
     Err(Refused::field("TOO_LARGE", "reference", why))
 }
 
-/// Says what is wrong with a batch.
+/// Checks a batch against the spec and the size limits.
 pub(super) fn check(spec: &MonitorSpec, rows: &[Row]) -> Result<(), Refused> {
     if rows.is_empty() || rows.len() > ROWS_MAX {
         return Err(Refused::field("BAD_ROWS", "rows", format!("rows must be 1 to {ROWS_MAX}")));
@@ -64,7 +64,7 @@ pub(super) fn check(spec: &MonitorSpec, rows: &[Row]) -> Result<(), Refused> {
         bytes += stored(row);
         if bytes > BYTES_MAX {
             let why = format!(
-                "a batch must be at most {BYTES_MAX} bytes, which {at} of these {} rows are: tell them in several",
+                "a batch must be at most {BYTES_MAX} bytes, which {at} of these {} rows are: send them in several",
                 rows.len()
             );
             return Err(Refused::field("TOO_LARGE", "rows", why));
@@ -73,7 +73,7 @@ pub(super) fn check(spec: &MonitorSpec, rows: &[Row]) -> Result<(), Refused> {
     Ok(())
 }
 
-/// The row that a member's event is.
+/// The row of a member's event.
 pub(super) fn of_member_event(spec: &MonitorSpec, event: &MemberEvent) -> Row {
     let value = |name: &str| match name {
         "value" => event.value,

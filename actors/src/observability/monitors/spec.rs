@@ -1,4 +1,4 @@
-//! What a monitor watches, and how.
+//! The definition of a monitor.
 
 use serde::{Deserialize, Serialize};
 use troupe_runtime::Refused;
@@ -8,32 +8,32 @@ use troupe_statistics::drift::batch::Completeness;
 use troupe_statistics::drift::monitor::{Feature, MonitorOptions};
 use troupe_statistics::drift::stream::DetectorSpec;
 
-/// Features of one monitor.
+/// Most features of one monitor.
 const FEATURES_MAX: usize = 100;
-/// Values kept while the reference is learned.
+/// Most values of a learned reference.
 const SAMPLE_MAX: usize = 200_000;
 /// Longest name of a feature or signal, and longest subject, in bytes.
 const NAME_BYTES_MAX: usize = 128;
-/// Detectors on the stream of errors.
+/// Most detectors on the stream of errors.
 const ERRORS_MAX: usize = 8;
-/// Predictions that wait for their labels.
+/// Most predictions that wait for their labels.
 const LABELS_MAX: u32 = 20_000;
-/// Observations in a window.
+/// Most observations of a window.
 const WINDOW_MAX: u32 = 100_000;
 
 /// The alarms of the monitor itself, which no feature may be named after.
 pub(super) const MONITOR_ALARMS: [&str; 4] = ["errors", "estimated_accuracy", "stale", "accuracy"];
 
-/// What a feed tells of an event, in the words for features.
+/// The names of the features that a feed can fill.
 pub const FEED: [&str; 5] = ["value", "hour", "gap_s", "history", "repeat"];
 
-/// Events of members that become rows.
+/// The events of members that become rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feed {
-    /// Which: `rating`, `play`.
+    /// The type of event: `rating`, `play`.
     pub event: String,
-    /// The share of them, by a hash of the event.
+    /// The share of these events that become rows, selected by a hash of the event. Default: 1.
     #[serde(default = "whole")]
     pub share: f32,
 }
@@ -42,38 +42,37 @@ const fn whole() -> f32 {
     1.0
 }
 
-/// What a monitor watches.
+/// The definition of a monitor.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MonitorSpec {
-    /// What it is about, for people: `models/movies`.
+    /// The subject, for display: `models/movies`.
     pub subject: String,
-    /// The columns of its rows, 1 to 100; the predictions of a model are a column like any other. With a feed, of
-    /// [`FEED`].
+    /// The columns of its rows, 1 to 100. Predictions of a model are a column like any other. With a feed, only names
+    /// in [`FEED`].
     pub features: Vec<Feature>,
-    /// How windows are judged and become alarms.
+    /// Options of the judges and the alarms.
     pub options: MonitorOptions,
-    /// Rows that the reference is learned from, where none is given; as many as ten windows have if absent, bounded by
-    /// 200,000 values.
+    /// Number of rows for a learned reference. Default: ten windows, bounded by 200,000 values.
     pub reference_rows: Option<u32>,
-    /// Detectors on the stream of errors, which are 0 to 1.
+    /// Detectors on the stream of errors.
     pub errors: Vec<DetectorSpec>,
-    /// How many predictions may wait for their labels; none are joined if absent.
+    /// Number of predictions that may wait for labels; without it, labels are refused.
     pub labels: Option<u32>,
-    /// Milliseconds that a prediction waits for its label.
+    /// How long a prediction waits for its label, in milliseconds. Default: 7 days.
     pub label_horizon_ms: Option<u64>,
-    /// Milliseconds without a row after which its data is stale; not judged if absent.
+    /// Milliseconds without a row after which the data is stale; without it, staleness is not judged.
     pub stale_after_ms: Option<u64>,
-    /// Milliseconds after which a window ends, however full it is.
+    /// Milliseconds after which a window ends even if it is not full.
     pub window_ms: Option<u64>,
-    /// Events of members that become rows.
+    /// The events of members that become rows.
     pub feed: Option<Feed>,
-    /// The signal that an alarm raises.
+    /// The signal that a firing alarm raises.
     pub signal: Option<String>,
 }
 
 impl MonitorSpec {
-    /// Rows that the reference is learned from.
+    /// Number of rows for a learned reference.
     #[must_use]
     pub fn learned_rows(&self) -> u32 {
         self.reference_rows.unwrap_or_else(|| {
@@ -82,7 +81,7 @@ impl MonitorSpec {
         })
     }
 
-    /// How often it wakes by itself; never if nothing of it depends on time.
+    /// Interval of its timer, in milliseconds; `None` if nothing of it depends on time.
     #[must_use]
     pub fn wakes_every_ms(&self) -> Option<u64> {
         let stale = self.stale_after_ms.map(|ms| ms / 2);
@@ -94,10 +93,10 @@ impl MonitorSpec {
         AlertPolicy { enter: 1, of: 1, leave: 1, cooldown_ms: self.options.alert.cooldown_ms }
     }
 
-    /// What cannot be watched, with the field at fault.
+    /// Checks the definition.
     ///
     /// # Errors
-    /// The first problem; options that only the judges know are checked when a reference is there.
+    /// The first problem, with its field. Options that only the judges know are checked together with a reference.
     pub fn check(&self) -> Result<(), Refused> {
         let bad = |field: &str, why: String| Err(Refused::field("BAD_SPEC", format!("spec.{field}"), why));
         if self.features.is_empty() || self.features.len() > FEATURES_MAX {
@@ -159,26 +158,23 @@ impl MonitorSpec {
                 return bad(&field, format!("a feature's name must be 1 to {NAME_BYTES_MAX} bytes"));
             }
             if self.features[..at].iter().any(|other| other.name == feature.name) {
-                return bad(&field, format!("{:?} is there twice", feature.name));
+                return bad(&field, format!("{:?} is listed twice", feature.name));
             }
             if MONITOR_ALARMS.contains(&feature.name.as_str()) {
                 let why = format!(
-                    "{:?} is what an alarm of the monitor itself is called: give another name",
+                    "{:?} is the name of an alarm of the monitor itself: give another name",
                     feature.name
                 );
                 return bad(&field, why);
             }
             if self.feed.is_some() && !FEED.contains(&feature.name.as_str()) {
-                return bad(
-                    &field,
-                    format!("a feed tells of {}, not of {:?}", FEED.join(", "), feature.name),
-                );
+                return bad(&field, format!("a feed fills {}, not {:?}", FEED.join(", "), feature.name));
             }
         }
         Ok(())
     }
 
-    /// What a judge would not begin with, each option under its own path.
+    /// Checks the options of the judges, each under its own path.
     fn check_judges(&self) -> Result<(), Refused> {
         let at = |path: String| move |error: DriftError| wrong(&path, &error);
         for (place, feature) in self.features.iter().enumerate() {
@@ -195,7 +191,7 @@ impl MonitorSpec {
     }
 }
 
-/// A refusal of what a judge says of an option that is under this path.
+/// The refusal of an option under this path, with a judge's error.
 pub(super) fn wrong(path: &str, error: &DriftError) -> Refused {
     Refused::field("BAD_SPEC", format!("spec.{path}{}", error.field()), error.to_string())
 }

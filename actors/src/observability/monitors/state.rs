@@ -1,4 +1,4 @@
-//! How a monitor decides.
+//! The state of a monitor, and its decisions.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,13 +20,13 @@ use crate::coordination::directory::{Directory, Entry, Upsert};
 use crate::coordination::signals::{Raise, Signal};
 use crate::stored::NamedFields;
 
-/// Windows kept, counted by their features.
+/// Retention of windows, counted in windows times features.
 const CELLS_MAX: usize = 10_000;
 const ALARMS_MAX: usize = 256;
 const SILENCES_MAX: usize = 64;
 const TIMER: &str = "tick";
 
-/// Where a monitor stands.
+/// The phase of a monitor.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Phase {
@@ -62,26 +62,26 @@ pub struct Monitor {
 /// What happened to a monitor.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It was defined.
+    /// Defined, at this time.
     Defined(Box<DefineMonitor>, Timestamp),
-    /// Rows were told.
+    /// Rows were observed.
     Observed(Vec<Row>, Timestamp),
-    /// A label came.
+    /// A label arrived.
     Labelled(Label, Timestamp),
     /// A silence was added.
     Silenced(Silence),
-    /// A silence was taken back.
+    /// A silence was removed.
     Lifted(Silence),
-    /// The clock moved something.
+    /// The clock changed something.
     Ticked(Timestamp),
-    /// The labels that had come were judged without waiting for rows.
+    /// The labels were judged without waiting for rows.
     LabelsJudged(Timestamp),
 }
 
 impl Monitor {
-    /// Folds rows and returns what is to be told, of a copy or of the thing itself.
+    /// Folds rows and returns the findings.
     fn fold(&mut self, rows: &[Row], now: Timestamp) -> Findings {
-        self.move_over(now);
+        self.convert_legacy(now);
         match &mut self.phase {
             Phase::Undefined | Phase::Failed(_) | Phase::LegacyLearning(_) => Findings::default(),
             Phase::Learning(learning) => {
@@ -101,18 +101,18 @@ impl Monitor {
         }
     }
 
-    /// Takes over what an older build has gathered: its silence is counted from now.
-    fn move_over(&mut self, now: Timestamp) {
+    /// Converts the rows of an older build; the time without rows counts from now.
+    fn convert_legacy(&mut self, now: Timestamp) {
         if let Phase::LegacyLearning(columns) = &mut self.phase {
             let columns = std::mem::take(columns);
-            self.gather(columns, now);
+            self.learn(columns, now);
         }
     }
 
-    fn gather(&mut self, columns: Vec<Vec<f64>>, now: Timestamp) {
+    fn learn(&mut self, columns: Vec<Vec<f64>>, now: Timestamp) {
         self.phase = match Learning::new(&self.spec.0, columns, now) {
             Some(learning) => Phase::Learning(Box::new(learning)),
-            None => Phase::Failed("its alerts can never rise or never fall".to_owned()),
+            None => Phase::Failed("its alerts can never fire or never resolve".to_owned()),
         };
     }
 
@@ -145,8 +145,9 @@ impl Monitor {
         self.alarms.truncate(ALARMS_MAX);
     }
 
-    /// What folding would tell, on a copy: effects leave with the entry that causes them.
-    fn would_say(&self, rows: &[Row], now: Timestamp) -> Vec<Alarm> {
+    /// The alarms that a fold of these rows produces, computed on a copy: the decision needs them, because effects are
+    /// part of the log entry that causes them.
+    fn expected_alarms(&self, rows: &[Row], now: Timestamp) -> Vec<Alarm> {
         match &self.phase {
             Phase::Active(active) if active.0.may_speak(&self.spec.0, rows.len()) => {
                 let mut active = active.0.clone();
@@ -209,7 +210,7 @@ impl Monitor {
     fn check(&self, rows: &[Row]) -> Result<(), Refused> {
         match &self.phase {
             Phase::Undefined => Err(Refused::new("UNDEFINED", "define the monitor first")),
-            Phase::Failed(why) => Err(Refused::new("FAILED", format!("{why}: define it anew"))),
+            Phase::Failed(why) => Err(Refused::new("FAILED", format!("{why}: define it again"))),
             Phase::LegacyLearning(_) | Phase::Learning(_) | Phase::Active(_) => {
                 rows::check(&self.spec.0, rows)
             }
@@ -245,7 +246,7 @@ impl Entity for Monitor {
                         let learned = Active::new(&self.spec.0, &columns, *now);
                         self.begin(learned.map_err(|error| format!("it cannot be a reference: {error}")));
                     }
-                    None => self.gather(vec![Vec::new(); self.spec.0.features.len()], *now),
+                    None => self.learn(vec![Vec::new(); self.spec.0.features.len()], *now),
                 }
             }
             Event::Observed(rows, now) => {
@@ -285,9 +286,10 @@ impl Entity for Monitor {
             Event::Ticked(now) => {
                 let last = self.last;
                 let findings = match &mut self.phase {
-                    // What deciding could not see, folding must not say: the next tick says it.
+                    // The decision had no alarms for this phase, so the fold must not add any. The next tick reports
+                    // them.
                     Phase::LegacyLearning(_) => {
-                        self.move_over(*now);
+                        self.convert_legacy(*now);
                         Findings::default()
                     }
                     Phase::Active(active) => active.0.tick(&self.spec.0, last, *now),
@@ -321,13 +323,13 @@ impl Decide<DefineMonitor> for Monitor {
         let spec = &ask.spec.0;
         let judged = spec.check().and_then(|()| {
             ask.reference.as_deref().map_or(Ok(()), rows::check_reference)?;
-            // The judges' options are tried on a made up reference.
+            // Checks the options of the judges on an artificial reference.
             let tried = vec![vec![0.0, 1.0, 2.0]; spec.features.len()];
             Active::new(spec, &tried, ctx.now).map_err(|error| spec::wrong("options.", &error))?;
             let Some(reference) = ask.reference.as_deref() else { return Ok(()) };
             if let Some(at) = reference.iter().position(|column| column.iter().all(Option::is_none)) {
                 let why =
-                    "a column without a value is no reference: give the feature's values, or leave it out";
+                    "a column without a value cannot be a reference: give the feature's values, or leave it out";
                 return Err(Refused::field("BAD_REFERENCE", format!("reference[{at}]"), why));
             }
             Active::new(spec, &columns(reference), ctx.now)
@@ -337,7 +339,7 @@ impl Decide<DefineMonitor> for Monitor {
         if let Err(refused) = judged {
             return Decision::refuse(refused);
         }
-        // Defining it as it is keeps what it has learned.
+        // An equal definition keeps the learned reference.
         if self.spec == ask.spec && ask.reference.is_none() && !matches!(self.phase, Phase::Failed(_)) {
             return Decision::unchanged().reply(());
         }
@@ -359,7 +361,7 @@ impl Decide<Observe> for Monitor {
         if let Err(refused) = self.check(&ask.rows) {
             return Decision::refuse(refused);
         }
-        let alarms = self.would_say(&ask.rows, ctx.now);
+        let alarms = self.expected_alarms(&ask.rows, ctx.now);
         let decision = Decision::event(Event::Observed(ask.rows.clone(), ctx.now));
         let observed = self.observed + ask.rows.len() as u64;
         self.tell(decision, &alarms, ctx.key).reply(Observed { observed, alarms })
@@ -369,11 +371,12 @@ impl Decide<Observe> for Monitor {
 impl Decide<MemberEvent> for Monitor {
     fn decide(&self, ask: &MemberEvent, ctx: &Context<'_>) -> Decision<Self, MemberEvent> {
         let rows = [rows::of_member_event(&self.spec.0, ask)];
-        // The member that tells it could not mend anything: a feed that outlived its monitor is dropped here.
+        // Drops events that do not fit, for example from a feed that outlived its monitor: the sending member cannot
+        // correct them.
         if self.check(&rows).is_err() {
             return Decision::unchanged().reply(());
         }
-        let alarms = self.would_say(&rows, ctx.now);
+        let alarms = self.expected_alarms(&rows, ctx.now);
         let decision = Decision::event(Event::Observed(rows.into(), ctx.now));
         self.tell(decision, &alarms, ctx.key).reply(())
     }

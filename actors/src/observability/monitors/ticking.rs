@@ -1,8 +1,6 @@
-//! What comes of labels and of the clock: windows that no row ends.
-//!
-//! Labels are judged with the rows' window. Where rows do not come, they are judged as soon as they are as many as a
-//! window has, or a while after they are enough to say anything: a fall of accuracy is told though nobody asks the model
-//! any more.
+//! Decides labels and the timer: both can end windows without a row.
+//! Labels are judged with the rows' window. Without rows, they are judged as soon as they fill a window, or some time
+//! after they suffice for a judgment. So a fall of accuracy fires an alarm even if the model gets no more requests.
 
 use troupe_runtime::entity::Timer;
 use troupe_runtime::{Context, Decide, Decision, Refused, Timestamp};
@@ -14,17 +12,17 @@ use super::messages::{Label, Tick};
 use super::spec::MonitorSpec;
 use super::state::{Event, Monitor, Phase};
 
-/// Milliseconds without a row after which labels are judged without one.
+/// Milliseconds without a row after which labels are judged alone.
 const LABELS_WAIT_MS: u64 = 60_000;
 const TIMER: &str = "labels";
 
-/// What the clock moves.
+/// The results of the clock.
 #[derive(Default)]
-struct Moved {
+struct ClockFindings {
     findings: Findings,
-    /// What the labels come to, if they are due.
+    /// The findings of the labels, if they are due.
     labels: Option<Findings>,
-    /// When labels that are enough are due, if rows have come since.
+    /// The due time of enough labels, if rows have postponed it.
     labels_due: Option<Timestamp>,
 }
 
@@ -33,14 +31,14 @@ fn labels_wait_ms(spec: &MonitorSpec) -> u64 {
 }
 
 impl Monitor {
-    /// What comes of the clock, on a copy.
-    fn would_tick(&self, now: Timestamp) -> Moved {
+    /// The findings of the clock, on a copy of the judges.
+    fn would_tick(&self, now: Timestamp) -> ClockFindings {
         let spec = &self.spec.0;
         match &self.phase {
             Phase::Active(active) => {
                 let mut active = active.0.clone();
                 let findings = active.tick(spec, self.last, now);
-                let mut moved = Moved { findings, ..Moved::default() };
+                let mut moved = ClockFindings { findings, ..ClockFindings::default() };
                 if active.labelled() >= Level::LEAST {
                     let due = self.last.map_or(now, |last| Timestamp(last.0 + labels_wait_ms(spec)));
                     if due <= now {
@@ -54,13 +52,13 @@ impl Monitor {
             Phase::Learning(learning) => {
                 let mut on_stale = learning.on_stale.0.clone();
                 let findings = learning.tick(&mut on_stale, spec, self.last, now);
-                Moved { findings, ..Moved::default() }
+                ClockFindings { findings, ..ClockFindings::default() }
             }
-            _ => Moved::default(),
+            _ => ClockFindings::default(),
         }
     }
 
-    /// What the label leads to, on a copy, if the labels are a window with it.
+    /// The findings of the labels, on a copy of the judges, if this label fills a window.
     fn would_judge(&self, active: &Active, ask: &Label, now: Timestamp) -> Option<Findings> {
         let window = u64::from(self.spec.0.options.window).max(Level::LEAST);
         if active.labelled() + 1 < window {
@@ -92,7 +90,7 @@ impl Decide<Label> for Monitor {
             let decision = decision.and(Event::LabelsJudged(ctx.now));
             return self.tell(decision, &findings.alarms, ctx.key).reply(true);
         }
-        // A monitor that wakes by itself looks at its labels as well.
+        // A monitor with a regular timer judges its labels at that timer.
         if active.labelled() + 1 == Level::LEAST && self.spec.0.wakes_every_ms().is_none() {
             let due = Timestamp(ctx.now.0 + labels_wait_ms(&self.spec.0));
             return decision.set_timer(TIMER, Timer::once(due, &Tick {})).reply(true);
@@ -103,7 +101,7 @@ impl Decide<Label> for Monitor {
 
 impl Decide<Tick> for Monitor {
     fn decide(&self, _ask: &Tick, ctx: &Context<'_>) -> Decision<Self, Tick> {
-        let Moved { findings, labels, labels_due } = self.would_tick(ctx.now);
+        let ClockFindings { findings, labels, labels_due } = self.would_tick(ctx.now);
         let older = matches!(self.phase, Phase::LegacyLearning(_));
         let ended = self.silences.iter().any(|silence| silence.until <= ctx.now);
         let mut decision = Decision::unchanged();

@@ -1,45 +1,45 @@
-//! What is kept of the past for people to see.
+//! Windows and alarms, kept for display.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::Timestamp;
 use troupe_statistics::drift::monitor::WindowReport;
 
-/// What a window showed of one feature.
+/// The result of one feature in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct FeatureWindow {
-    /// The population stability index; none where the window held nothing.
+    /// The population stability index; `None` for a window without values.
     pub psi: Option<f32>,
-    /// What the index would exceed once in a hundred windows if nothing had changed.
+    /// The index's 99th percentile without drift.
     pub threshold: f32,
     /// The Jensen-Shannon distance, 0 to 1.
     pub jensen_shannon: f32,
     /// The p-value of the difference, corrected for the number of features.
     pub p: Option<f32>,
-    /// Whether the difference is believed and matters.
+    /// Whether the difference is significant and large enough to matter.
     pub drifts: bool,
     /// Whether too many values were null or out of range.
     pub unmet: bool,
-    /// Drifts that the stream's detector signalled.
+    /// Number of drifts that the detector on the stream signalled.
     pub stream_drifts: u32,
 }
 
-/// What a window showed.
+/// The result of a window.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Window {
-    /// When it ended.
+    /// Time of its end.
     pub end: Timestamp,
-    /// Rows in it; 0 for one of labels alone.
+    /// Number of rows; 0 for a window of labels alone.
     pub observations: u64,
     /// In the order of the monitor's features.
     pub features: Vec<FeatureWindow>,
     /// The share of features that drift.
     pub drifting_share: f32,
-    /// The mean of its errors.
+    /// The mean error.
     pub error: Option<f32>,
-    /// The share of right predictions among those whose labels came in it.
+    /// The share of right predictions among those labelled in this window.
     pub accuracy: Option<f32>,
-    /// The share of right predictions that their probabilities promise.
+    /// The share of right predictions that the probabilities predict.
     pub estimated_accuracy: Option<f32>,
 }
 
@@ -66,7 +66,7 @@ impl Window {
         }
     }
 
-    /// A window of labels that came without rows.
+    /// A window of labels without rows.
     #[allow(clippy::cast_possible_truncation, reason = "for a picture, single precision is plenty")]
     pub(super) fn of_labels(features: usize, accuracy: Option<f64>, now: Timestamp) -> Self {
         let nothing = FeatureWindow {
@@ -90,17 +90,17 @@ impl Window {
     }
 }
 
-/// Something that people are told.
+/// An alarm that fired or was resolved.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Alarm {
-    /// When it was told.
+    /// Time of the alarm.
     pub at: Timestamp,
-    /// A feature's name, or `errors`, `accuracy`, `estimated_accuracy`, `stale`.
+    /// A feature's name, or `errors`, `accuracy`, `estimated_accuracy` or `stale`.
     pub what: String,
-    /// Whether it is bad now, or good again.
+    /// True if it fired, false if it was resolved.
     pub fired: bool,
-    /// Since when it has been so: a silence or a cool-down may have kept it back.
+    /// Begin of the condition, which may be earlier because of a silence or a cool-down.
     pub since: Timestamp,
-    /// The figure that decided, against its threshold.
+    /// The measured value and its threshold.
     pub why: String,
 }

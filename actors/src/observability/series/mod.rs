@@ -1,5 +1,5 @@
-//! Series: numbers over time, kept for canary analyses and for whoever asks. One entity for each, keyed `METRIC:SCOPE`,
-//! with the newest points only.
+//! Series: numbers over time, for canary analyses and clients. Each series is one entity, keyed `METRIC:SCOPE`, and
+//! keeps its newest points only.
 
 mod state;
 mod verbs;

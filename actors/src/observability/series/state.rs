@@ -1,5 +1,4 @@
-//! Series: numbers over time, kept for canary analyses and for whoever asks. One entity for each, keyed `METRIC:SCOPE`,
-//! with the newest points only.
+//! The state, commands and queries of a series.
 
 use std::collections::VecDeque;
 
@@ -8,28 +7,28 @@ use serde::{Deserialize, Serialize};
 use troupe_runtime::entity::Answer;
 use troupe_runtime::{Command, Context, Decide, Decision, Entity, Query, Refused, Timestamp};
 
-/// Points kept of a series.
+/// Retention of a series, in points.
 pub const POINTS_MAX: usize = 20_000;
-/// Points of one command.
+/// Most points of one command.
 const APPENDED_MAX: usize = 2_000;
-/// Steps of one answer.
+/// Most steps of one answer.
 const STEPS_MAX: u64 = 20_000;
 
 /// One series.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct Series {
-    /// In order of time.
+    /// Milliseconds and value, in order of time.
     points: VecDeque<(u64, f64)>,
 }
 
 /// What happened to a series.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// Points came.
+    /// Points were added.
     Appended(Vec<(Timestamp, f64)>),
 }
 
-/// Adds points, at most 2,000; one at a time that has a point replaces it, so sending them again changes nothing.
+/// Adds points, at most 2,000. A point replaces the one at the same time, so a repetition changes nothing.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Append {
@@ -43,15 +42,15 @@ impl Command for Append {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for the mean of each step of a time.
+/// Reads the mean of each step of a time range; null for a step without points.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
-    /// From when.
+    /// Begin of the range, inclusive.
     pub from: Timestamp,
-    /// Until when, that moment left out.
+    /// End of the range, exclusive.
     pub until: Timestamp,
-    /// Milliseconds of a step.
+    /// Length of a step, in milliseconds.
     pub step_ms: u64,
 }
 

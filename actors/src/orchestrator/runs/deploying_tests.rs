@@ -133,7 +133,7 @@ fn a_pipeline_that_starts_nothing_is_asked_again_as_often_as_the_step_says_and_t
     deploys(&mut world, retry);
     let over = world.until_over("w:1", nobody);
     assert_eq!(over.status.0, InstanceStatus::Failed);
-    assert!(over.why.contains("UNKNOWN_PIPELINE: there is no pipeline \"deliver\""), "{}", over.why);
+    assert!(over.why.contains("UNKNOWN_PIPELINE: unknown pipeline \"deliver\""), "{}", over.why);
     assert_eq!(step(&mut world).attempt, 2);
     // The second try finds it.
     let mut world = World::new();

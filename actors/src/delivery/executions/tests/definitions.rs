@@ -1,9 +1,9 @@
-//! What a definition is refused for.
+//! Refusals of definitions.
 
 use super::*;
 
 #[test]
-fn everything_that_is_wrong_with_a_definition_is_named_with_its_path() {
+fn every_problem_of_a_definition_is_named_with_its_path() {
     let paths = |definition: Value| -> Vec<String> {
         read(&definition).unwrap_err().into_iter().map(|problem| problem.path).collect()
     };
@@ -20,7 +20,7 @@ fn everything_that_is_wrong_with_a_definition_is_named_with_its_path() {
     );
     assert_eq!(
         stages(json!([
-            { "refId": "a", "type": "bake", "requisiteStageRefIds": ["b", "nobody"] },
+            { "refId": "a", "type": "bake", "requisiteStageRefIds": ["b", "missing"] },
             { "refId": "b", "type": "bake", "requisiteStageRefIds": ["a"] },
             { "refId": "b", "type": "bake", "requisiteStageRefIds": ["b"] },
         ])),
@@ -62,11 +62,11 @@ fn everything_that_is_wrong_with_a_definition_is_named_with_its_path() {
             "stages[8].waitTime",
         ]
     );
-    assert_eq!(read(&short()).map(|found| found.stages.len()), Ok(9));
+    assert_eq!(read(&short()).map(|definition| definition.stages.len()), Ok(9));
 }
 
 #[test]
-fn a_field_that_nobody_reads_is_named_when_a_pipeline_is_written_and_not_when_one_is_read_again() {
+fn an_unknown_field_is_named_when_a_pipeline_is_written_and_not_when_a_stored_one_is_read() {
     let definition = json!({
         "name": "p", "application": "a", "description": "words", "id": "p", "limitConcurent": true, "disabled": false,
         "notifications": [], "triggers": [{ "type": "signal", "signal": "s", "when": "x" }],
@@ -75,7 +75,7 @@ fn a_field_that_nobody_reads_is_named_when_a_pipeline_is_written_and_not_when_on
             { "refId": "a", "type": "wait", "waitTime": 1, "failPipline": false, "comments": "words" },
             { "refId": "b", "type": "kayentaCanary", "sendNotifications": false, "canaryConfig": {
                 "canaryConfigId": "c", "lifetimeDuration": "PT1M", "lookbackMin": 5 } },
-            { "refId": "c", "type": "bake", "package": "of somebody's" },
+            { "refId": "c", "type": "bake", "package": "mine" },
         ],
     });
     let paths: Vec<String> =
@@ -90,6 +90,6 @@ fn a_field_that_nobody_reads_is_named_when_a_pipeline_is_written_and_not_when_on
             "stages[1].canaryConfig.lookbackMin",
         ]
     );
-    assert!(read(&definition).is_ok(), "what was stored before is run as it was");
+    assert!(read(&definition).is_ok(), "a stored definition still runs");
     assert!(checked(&short()).is_ok() && checked(&pipeline(&Delivery::default())).is_ok());
 }

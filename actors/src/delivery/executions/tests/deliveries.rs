@@ -30,8 +30,14 @@ fn a_good_version_becomes_the_champion_step_by_step() {
     assert_eq!((world.traffic().split(), world.traffic().by()), (None, None));
     let weights: Vec<u32> = run.weights.iter().map(|(_, weight, _)| *weight).collect();
     assert_eq!(weights, [500, 2_500, 5_000, 10_000, 0, 10_000]);
-    assert!(run.notes.iter().any(|note| note.who == "tester"), "the audit trail names who asked for it");
-    assert_eq!(world.delivered["lineage/deployment:deliver:1 linked.v1"], 1, "it came of the version, once");
+    assert!(
+        run.notes.iter().any(|note| note.who == "tester"),
+        "the audit trail names the author of the request"
+    );
+    assert_eq!(
+        world.delivered["lineage/deployment:deliver:1 linked.v1"], 1,
+        "it is linked to the version once"
+    );
     assert!(world.dead.is_empty(), "{:?}", world.dead);
 }
 
@@ -76,7 +82,7 @@ fn a_version_that_was_promoted_is_rolled_back_by_the_champion_before_it() {
 }
 
 #[test]
-fn a_canary_that_nobody_brings_points_ends_and_so_does_its_deployment() {
+fn a_canary_without_points_ends_and_so_does_its_deployment() {
     let mut world = World::new(3);
     put(&mut world, short());
     world.start("deliver", "r1", 2);

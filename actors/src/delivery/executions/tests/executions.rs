@@ -1,4 +1,4 @@
-//! Which executions of a pipeline run, wait, are turned away, and what people do to them.
+//! The order of a pipeline's executions, refused starts, and the commands of people.
 
 use super::*;
 
@@ -131,7 +131,7 @@ fn a_pipeline_runs_another_one_and_ends_as_it_does() {
 }
 
 #[test]
-fn a_pipeline_that_runs_itself_comes_to_an_end_whether_it_waits_or_not() {
+fn a_pipeline_that_runs_itself_ends_whether_it_waits_or_not() {
     for (wait, limit, executions, why) in [
         (true, true, 1, "RUNS_ITSELF: p:1 waits for it"),
         (true, false, 11, "TOO_DEEP"),
@@ -156,7 +156,7 @@ fn a_pipeline_that_runs_itself_comes_to_an_end_whether_it_waits_or_not() {
 }
 
 #[test]
-fn a_pipeline_that_waits_for_one_which_wants_its_traffic_is_told_so() {
+fn a_child_that_needs_the_traffic_of_its_waiting_parent_fails_with_that_reason() {
     let mut world = World::new(16);
     put(&mut world, short());
     put(
@@ -181,7 +181,7 @@ fn a_pipeline_that_waits_for_one_which_wants_its_traffic_is_told_so() {
 }
 
 #[test]
-fn a_raise_that_starts_nothing_is_told_among_the_executions_with_the_reason() {
+fn a_raise_that_starts_nothing_is_listed_among_the_executions_with_the_reason() {
     let mut world = World::new(14);
     let mut definition = staged(json!([{ "refId": "s", "type": "manualJudgment" }]));
     definition["triggers"] = json!([{ "type": "signal", "signal": "trained" }]);

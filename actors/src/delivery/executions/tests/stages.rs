@@ -1,9 +1,9 @@
-//! What single stages do when something fails, hangs or is tried again.
+//! Single stages under failures, timeouts and restarts.
 
 use super::*;
 
 #[test]
-fn what_follows_a_failure_is_as_the_stage_says() {
+fn the_failure_policy_of_a_stage_decides_what_follows() {
     let fails = |policy: Value| {
         let mut stage = json!({ "refId": "f", "type": "checkPreconditions", "preconditions": [{ "expression": "1 == 2" }] });
         stage.as_object_mut().unwrap().extend(policy.as_object().unwrap().clone());
@@ -45,13 +45,13 @@ fn what_follows_a_failure_is_as_the_stage_says() {
         put(&mut world, fails(policy.clone()));
         world.start("p", "1", 2);
         world.pass(2_000);
-        let found = ["f", "after", "side"].map(|stage| world.stage("p:1", stage));
-        assert_eq!((found, world.status("p:1")), ([f, after, side], all), "{policy}");
+        let statuses = ["f", "after", "side"].map(|stage| world.stage("p:1", stage));
+        assert_eq!((statuses, world.status("p:1")), ([f, after, side], all), "{policy}");
     }
 }
 
 #[test]
-fn a_webhook_is_called_looked_after_and_given_up() {
+fn a_webhook_is_called_polled_and_given_up() {
     let hook = |poll: Value| {
         let mut stage = json!({ "refId": "h", "type": "webhook", "url": "http://x/${parameters.version}", "retryDelayMs": 1_000 });
         stage.as_object_mut().unwrap().extend(poll.as_object().unwrap().clone());
@@ -82,7 +82,7 @@ fn a_webhook_is_called_looked_after_and_given_up() {
         for (at, outcome) in answers.into_iter().enumerate() {
             world.pass(1_001);
             let id = format!("h/1/call/{at}/p:1");
-            // A second time, and one of an attempt that never was.
+            // A repetition, and an answer to an attempt that does not exist.
             for id in [id.clone(), id, format!("h/7/call/{at}/p:1")] {
                 world.ask::<Deployment, _>("p:1", &Finished { id, outcome: outcome.clone() }).unwrap();
             }

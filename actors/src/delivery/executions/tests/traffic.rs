@@ -1,8 +1,8 @@
-//! Deliveries that want the same model's traffic.
+//! Deliveries that compete for one model's traffic.
 
 use super::*;
 
-/// A pipeline `deliver`, and these others for the same model.
+/// A world with a pipeline `deliver` and these other ones for the same model.
 fn world_of(seed: u64, others: &[&str]) -> World {
     let mut world = World::new(seed);
     put(&mut world, short());
@@ -20,12 +20,12 @@ fn two(seed: u64) -> World {
 }
 
 #[test]
-fn a_deployment_that_finds_traffic_held_waits_for_its_turn_says_for_whom_and_takes_nothing_from_the_holder() {
+fn a_deployment_waits_for_held_traffic_names_the_holder_and_takes_nothing_from_it() {
     let mut world = two(10);
     world.start("deliver", "1", 2);
     world.settle();
     world.start("other", "1", 3);
-    // Far longer than a stage that puts a canary onto traffic may take.
+    // Far longer than the timeout of a deploy stage.
     for _ in 0..9 {
         world.pass(60_000);
         let stage = world.run("other:1").stages["deploy"].clone();
@@ -38,7 +38,7 @@ fn a_deployment_that_finds_traffic_held_waits_for_its_turn_says_for_whom_and_tak
 }
 
 #[test]
-fn who_waited_for_traffic_gets_it_when_the_holder_has_ended_and_is_called_off_like_any_other() {
+fn a_waiting_deployment_gets_traffic_at_the_end_of_the_holder_and_can_be_cancelled() {
     let mut world = two(13);
     world.start("deliver", "1", 2);
     world.settle();
@@ -68,11 +68,11 @@ fn cancel(world: &mut World, key: &str) {
 }
 
 #[test]
-fn who_came_first_gets_the_traffic_first_at_the_moment_it_is_free_and_one_that_ends_gives_up_its_place() {
+fn free_traffic_goes_to_the_first_waiting_deployment_at_once_and_an_ended_one_loses_its_place() {
     let mut world = world_of(14, &["d", "c", "b", "a"]);
     world.start("deliver", "1", 2);
     world.settle();
-    // Each looks at the clock again at another moment: the later ones just after the holder's end.
+    // Each repeats its request at another time, the later ones just after the end of the holder.
     for (pipeline, version) in [("d", 3), ("c", 4), ("b", 5), ("a", 6)] {
         world.start(pipeline, "1", version);
         world.pass(1_200);
@@ -86,7 +86,7 @@ fn who_came_first_gets_the_traffic_first_at_the_moment_it_is_free_and_one_that_e
     let waits = world.run("a:1").stages["deploy"].clone();
     assert_eq!(waits.status, Status::Running);
     assert!(waits.why.contains("d:1 holds") && waits.why.contains("1 more came before"), "{}", waits.why);
-    // One that comes after those that wait does not overtake them, whenever it comes.
+    // A later request never overtakes the waiting ones.
     world.start("deliver", "2", 7);
     world.settle();
     for (ends, next) in [("d:1", "b:1"), ("b:1", "a:1"), ("a:1", "deliver:2")] {

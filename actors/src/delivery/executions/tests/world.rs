@@ -1,5 +1,5 @@
-//! The kinds that a delivery speaks with, without nodes: effects between two entities keep their order and others do not,
-//! timers fire when the clock says so, and whatever would be a dead letter is kept.
+//! A world of the kinds that a delivery uses, without nodes. Effects between two entities keep their order, others do
+//! not. Timers fire by a manual clock, and refused effects are recorded as dead letters.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A model `recommend` whose version 1 is the champion, with candidates 2 to 9.
+    /// A world with a model `recommend`, its champion version 1 and candidates 2 to 9.
     pub(super) fn new(seed: u64) -> Self {
         let mut world = Self {
             registry: crate::registry(),
@@ -65,7 +65,7 @@ impl World {
         usize::try_from(self.random % end.max(1) as u64).unwrap()
     }
 
-    /// Tells an entity something, as a client does.
+    /// Sends a command, as a client does.
     pub(super) fn ask<E: Entity, C: Command>(&mut self, key: &str, command: &C) -> Result<C::Reply, Refused> {
         let effect =
             Effect { to: Address::of::<E>(key), verb: C::VERB.to_owned(), body: wire::encode(command) };
@@ -75,9 +75,9 @@ impl World {
     fn decide(&mut self, effect: &Effect) -> Result<Vec<u8>, Refused> {
         let kind = self.registry.get(&effect.to.kind).expect("a kind of the registry");
         let verb = kind.verbs.get(effect.verb.as_str()).unwrap_or_else(|| panic!("no verb {effect:?}"));
-        let Action::Command(run) = verb.action else { panic!("{} is no command", effect.verb) };
+        let Action::Command(run) = verb.action else { panic!("{} is not a command", effect.verb) };
         let cell = self.cells.entry(effect.to.clone()).or_insert_with(|| (kind.create)(&effect.to.key));
-        // As after a node's death: what is not in the checkpoint is gone.
+        // As after a node's death, only the checkpoint survives.
         *cell = (kind.restore)(&cell.encode()).unwrap();
         let ctx = Context::at(self.now, &effect.to.key, &self.globals);
         let decided = run(cell.as_mut(), &effect.body, &ctx).unwrap();
@@ -134,7 +134,7 @@ impl World {
         }
     }
 
-    /// Lets this time pass.
+    /// Advances the clock by this time.
     pub(super) fn pass(&mut self, ms: u64) {
         self.settle();
         let until = Timestamp(self.now.0 + ms);
@@ -145,7 +145,7 @@ impl World {
         self.now = until;
     }
 
-    /// Lets all time pass: until nobody waits for anything.
+    /// Advances the clock until no timer is left.
     pub(super) fn end(&mut self) {
         self.settle();
         let mut steps = 0;

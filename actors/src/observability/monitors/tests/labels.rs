@@ -1,4 +1,4 @@
-//! Late labels: how they find their predictions, and when they are judged.
+//! Late labels: their join with predictions, and the time of their judgment.
 
 use super::*;
 
@@ -56,14 +56,14 @@ fn labels_that_show_a_fall_raise_an_alarm_and_a_rise_raises_none() {
     assert!(scene.view().firing.is_empty());
 }
 
-/// Tells a window of rows, each with a prediction that waits, and returns their keys.
+/// Sends a window of rows, each with a waiting prediction, and returns their keys.
 fn predict(scene: &mut Scene, rows: usize, first: usize) -> Vec<String> {
-    let mut told = scene.rows(rows, 0.0);
+    let mut batch = scene.rows(rows, 0.0);
     let keys: Vec<String> = (first..first + rows).map(|key| key.to_string()).collect();
-    for (row, key) in told.iter_mut().zip(&keys) {
+    for (row, key) in batch.iter_mut().zip(&keys) {
         row.predicted = Some(Predicted { key: key.clone(), probability: 0.9, positive: None });
     }
-    scene.tell(&Observe { rows: told }).unwrap();
+    scene.tell(&Observe { rows: batch }).unwrap();
     keys
 }
 
@@ -73,7 +73,7 @@ fn label(scene: &mut Scene, keys: &[String], right: impl Fn(usize) -> bool) {
     }
 }
 
-/// A monitor that knows how accurate its model is, and predictions whose rows have all come.
+/// A monitor with a known accuracy, and predictions that all have their rows.
 fn late() -> (Scene, Vec<String>) {
     let mut scene = Scene::new(MonitorSpec { labels: Some(5_000), ..spec() });
     scene.observe(1_000, 0.0);
@@ -117,7 +117,7 @@ fn labels_that_are_enough_wait_a_minute_for_rows_and_are_judged_without_them() {
     scene.now = due.0 - 1;
     scene.tell(&Tick {}).unwrap();
     assert_eq!(scene.view().windows.len(), windows);
-    // A row moves it: rows come, and may end the window.
+    // A row postpones it, because rows may end the window.
     scene.observe(1, 0.0);
     scene.now = due.0;
     scene.tell(&Tick {}).unwrap();

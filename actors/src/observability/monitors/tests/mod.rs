@@ -129,7 +129,7 @@ fn a_shift_of_one_feature_raises_one_signal_and_its_end_resolves_it() {
 }
 
 #[test]
-fn a_batch_that_crosses_from_learning_into_many_windows_says_the_same_as_single_rows() {
+fn a_batch_that_ends_the_learning_and_many_windows_equals_single_rows() {
     let (mut whole, mut single) = (Scene::new(spec()), Scene::new(spec()));
     let mut rows = whole.rows(1_300, 0.0);
     rows.extend(whole.rows(500, 0.5));
@@ -176,7 +176,7 @@ fn data_that_stops_is_stale_once_and_fresh_again_with_the_next_row() {
 }
 
 #[test]
-fn a_drift_of_errors_is_told_once_when_a_detector_and_the_windows_say_so() {
+fn a_drift_of_errors_fires_once_when_a_detector_and_the_windows_agree() {
     let errors = vec![DetectorSpec::PageHinkley(PageHinkleyOptions::default())];
     let options =
         MonitorOptions { window: 1_000, alert: AlertPolicy::default(), ..MonitorOptions::default() };
@@ -205,7 +205,7 @@ fn a_feed_becomes_rows_of_the_features_that_are_asked_for() {
         ..spec()
     };
     let mut scene = Scene::new(fed);
-    let happening = MemberEvent {
+    let event = MemberEvent {
         value: Some(4.0),
         hour: 1.5,
         gap_s: Some(3.0),
@@ -213,13 +213,13 @@ fn a_feed_becomes_rows_of_the_features_that_are_asked_for() {
         repeat: false,
         missed: None,
     };
-    (0..4).for_each(|_| scene.tell(&happening).unwrap());
+    (0..4).for_each(|_| scene.tell(&event).unwrap());
     let view = scene.view();
     assert_eq!((view.observed, view.windows.len()), (4, 1));
 }
 
 #[test]
-fn what_cannot_be_watched_is_refused_with_its_field() {
+fn an_invalid_definition_is_refused_with_its_field() {
     let mut scene = Scene::new(spec());
     let row = |values: &[f64]| Row { values: values.iter().copied().map(Some).collect(), ..Row::default() };
     let odd = Row { error: Some(1.5), ..row(&[1.0, 2.0]) };
@@ -239,7 +239,7 @@ fn what_cannot_be_watched_is_refused_with_its_field() {
     let expectation = Expectation { max_null_rate: Some(2.0), ..Expectation::default() };
     let odd = Feature { expectation, ..feature("b") };
     let typo = json!({ "features": [{ "name": "a", "expectaton": {} }] });
-    assert!(serde_json::from_value::<MonitorSpec>(typo).is_err(), "a check that is misspelt is no check");
+    assert!(serde_json::from_value::<MonitorSpec>(typo).is_err(), "a misspelt check is refused");
     for (spec, expected) in [
         (MonitorSpec { features: vec![], ..spec() }, "BAD_SPEC spec.features"),
         (twice, "BAD_SPEC spec.features[1].name"),
@@ -263,14 +263,14 @@ fn what_cannot_be_watched_is_refused_with_its_field() {
         let define = DefineMonitor { spec: NamedFields(spec), reference: None };
         assert_eq!(scene.tell(&define).unwrap_err(), expected);
     }
-    // Nine bytes a value, one a null: as large as a batch of rows may be.
+    // Nine bytes for a value and one for a null: as large as the largest batch of rows.
     let fits = |values: usize| vec![vec![Some(0.5); values], vec![None; 100]];
     let define = |values| DefineMonitor { spec: NamedFields(spec()), reference: Some(fits(values)) };
     assert_eq!(scene.tell(&define(22_800)).unwrap_err(), "TOO_LARGE reference");
     assert_eq!(
         scene.tell(&define(22_700)).unwrap_err(),
         "BAD_REFERENCE reference[1]",
-        "a column of nulls is none"
+        "a column of nulls is not a reference"
     );
     let nothing = vec![vec![None, None], vec![Some(1.0), Some(2.0)]];
     let define = DefineMonitor { spec: NamedFields(spec()), reference: Some(nothing) };
@@ -327,13 +327,13 @@ fn data_that_never_comes_is_stale_while_the_reference_is_learned() {
     scene.now = until.0;
     scene.tell(&Tick {}).unwrap();
     assert_eq!(scene.raised.len(), 2);
-    // Rows that end the learning end the alarm as well.
+    // Rows that end the learning phase resolve the alarm as well.
     scene.observe(1_500, 0.0);
     assert!(scene.view().firing.is_empty() && scene.view().phase == "watching");
 }
 
 #[test]
-fn what_an_older_build_has_gathered_is_gone_on_with() {
+fn the_learned_rows_of_an_older_build_are_taken_over() {
     let mut scene = Scene::new(MonitorSpec { stale_after_ms: Some(5_000), ..spec() });
     scene.observe(600, 0.0);
     let Phase::Learning(learning) = &scene.monitor.phase else { panic!("it learns") };
@@ -346,8 +346,8 @@ fn what_an_older_build_has_gathered_is_gone_on_with() {
 }
 
 #[test]
-fn a_detector_that_signals_while_errors_are_as_ever_wakes_nobody() {
-    // It signals at nearly everything.
+fn a_detector_that_signals_without_a_change_of_errors_fires_no_alarm() {
+    // A detector that signals at almost every row.
     let errors = vec![DetectorSpec::PageHinkley(PageHinkleyOptions {
         threshold: 1.0,
         ..PageHinkleyOptions::default()
@@ -382,7 +382,7 @@ fn a_batch_is_bounded_by_its_bytes_and_the_most_that_is_taken_fits_into_an_entry
 }
 
 #[test]
-fn what_was_foreseen_when_it_was_decided_is_what_folding_comes_to() {
+fn a_prepared_fold_equals_the_fold_of_the_event() {
     let errors = vec![DetectorSpec::PageHinkley(PageHinkleyOptions::default())];
     let mut scene = Scene::new(MonitorSpec { errors, labels: Some(50), ..spec() });
     let globals = Globals::default();
@@ -395,13 +395,13 @@ fn what_was_foreseen_when_it_was_decided_is_what_folding_comes_to() {
         }
         let ask = Observe { rows };
         let decision = leader.decide(&ask, &Context::at(Timestamp(scene.now), "m", &globals));
-        // Something else may come between, or the decision may come to nothing.
+        // Another event may come between, or the decision may be dropped.
         if step % 5 == 0 {
             let other = Observe { rows: scene.rows(130, 0.1) };
             leader.decide(&other, &Context::at(Timestamp(scene.now), "m", &globals)).outcome().unwrap();
         }
         decision.events().iter().for_each(|event| leader.apply(event));
-        // The other one never decides on what it folds: it is read anew before.
+        // The follower is decoded before each fold, so that it never has a prepared fold.
         scene.tell(&ask).unwrap();
         assert_eq!(wire::encode(&leader), wire::encode(&scene.monitor), "{step}");
         scene.now += 500;
