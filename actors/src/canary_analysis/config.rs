@@ -8,7 +8,7 @@ use troupe_statistics::canary::CanaryConfig;
 
 use crate::stored::NamedFields;
 
-/// Most configs of a cluster.
+/// Maximum number of configs of a cluster.
 const CONFIGS_MAX: usize = 1_000;
 
 /// One config, keyed by its id.

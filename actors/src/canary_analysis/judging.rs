@@ -10,7 +10,7 @@ use super::messages::{MetricView, Pair, StartCanary};
 use super::second;
 
 const PAIRS_MAX: usize = 1_000;
-/// Most values of one look, both sides of all metrics together.
+/// Maximum number of values of one look, both sides of all metrics together.
 const POINTS_MAX: usize = 1_000_000;
 /// Points of a side kept for the chart.
 const DRAWN_MAX: usize = 120;

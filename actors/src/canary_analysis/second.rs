@@ -111,7 +111,7 @@ fn reason(evidence: &Evidence, threshold: f64, least: u64) -> String {
         Some(Sign::HeavierTail) => "heaviertail",
     };
     let few = if evidence.pairs < least {
-        format!("; {least} pairs are the least that can tell")
+        format!("; {least} pairs are the least for a judgment")
     } else {
         String::new()
     };

@@ -9,7 +9,7 @@ use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused, Timest
 
 use super::messages::{DirectoryView, Entry, GetDirectory, Remove, Upsert};
 
-/// Most entries of one directory. Beyond it, the idle entry with the first key is dropped; an idle entry has no due
+/// Maximum number of entries of one directory. Beyond it, the idle entry with the first key is dropped; an idle entry has no due
 /// time and no topic.
 pub const ENTRIES_MAX: usize = 4_096;
 

@@ -7,7 +7,7 @@ use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused};
 
 use super::messages::{Append, Appended, Cas, Forward, Get, Keep, KeptBytes, List, Put, Read, Seen, Take};
 
-/// Most values of one list.
+/// Maximum number of values of one list.
 const VALUES_MAX: usize = 4_096;
 
 /// Largest payload of one probe, in bytes.

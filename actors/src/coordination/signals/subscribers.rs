@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde::ser::SerializeSeq as _;
 use troupe_runtime::Address;
 
-/// Most subscriptions of one signal.
+/// Maximum number of subscriptions of one signal.
 pub const SUBSCRIBERS_MAX: usize = 10_000;
-/// Most sends in one log entry, so that an entry does not grow with the number of subscribers.
+/// Maximum number of sends in one log entry, so that an entry does not grow with the number of subscribers.
 pub const AT_ONCE_MAX: usize = 32;
 
 /// A subscriber, and its id of the subscription.

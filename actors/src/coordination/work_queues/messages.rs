@@ -119,7 +119,7 @@ impl Command for Progress {
 pub struct Claim {
     /// The worker's name, for display.
     pub worker: String,
-    /// The concurrency limit for new tasks of each executor.
+    /// Maximum number of tasks to grant, by executor.
     pub room: BTreeMap<String, u32>,
 }
 

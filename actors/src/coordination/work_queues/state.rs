@@ -12,19 +12,19 @@ use super::messages::{
     Sweep, TaskView, Waiting, WaitingView, Withdraw,
 };
 
-/// Most tasks of one queue; backpressure for offers beyond it.
+/// Maximum number of tasks of one queue; backpressure for offers beyond it.
 pub const TASKS_MAX: usize = 2_000;
 /// Largest spec, and largest output, of a task in bytes of JSON.
 pub const SPEC_BYTES_MAX: usize = 64 << 10;
 /// Duration of a lease without a heartbeat, in milliseconds.
 pub const LEASE_MS: u64 = 5_000;
-/// Most deliveries of a task; after that, the deaths of its workers count as its failure.
+/// Maximum number of deliveries of a task; after that, the deaths of its workers count as its failure.
 pub const DELIVERIES_MAX: u32 = 5;
 /// Retention of the ids of ended tasks.
 const ENDED_MAX: usize = 4_096;
-/// Most tasks of one claim, so that a log entry does not grow with the queue.
+/// Maximum number of tasks of one claim, so that a log entry does not grow with the queue.
 const CLAIM_MAX: usize = 16;
-/// Most tasks that one sweep ends or releases.
+/// Maximum number of tasks that one sweep ends or releases.
 const SWEEP_MAX: usize = 64;
 const TEXT_BYTES_MAX: usize = 256;
 const WORDS_CHARS_MAX: usize = 400;

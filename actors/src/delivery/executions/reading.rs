@@ -10,7 +10,7 @@ use super::expression;
 use super::fields::{Fields, Unit};
 use super::kinds;
 
-/// Most stages of a pipeline.
+/// Maximum number of stages of a pipeline.
 const STAGES_MAX: usize = 100;
 const TRIGGERS_MAX: usize = 16;
 const PARAMETERS_MAX: usize = 64;

@@ -10,7 +10,7 @@ use super::messages::Summary;
 /// Retention of executions; those that have not ended are always kept. A repeated request older than all of them
 /// starts another execution.
 pub(super) const KEPT_MAX: usize = 512;
-/// Most executions that have not ended.
+/// Maximum number of executions that have not ended.
 pub(super) const OPEN_MAX: usize = 64;
 
 /// Spinnaker's status of a request that was refused as an execution.

@@ -16,7 +16,7 @@ use crate::delivery::executions::{Definition, Deployment, Go, checked, read};
 use crate::stored::NamedFields;
 
 const NAME_CHARS_MAX: usize = 128;
-/// Most executions in one answer.
+/// Maximum number of executions in one answer.
 const LISTED_MAX: usize = 100;
 
 /// One pipeline, keyed by its name.

@@ -7,7 +7,7 @@ use troupe_runtime::Timestamp;
 
 use super::messages::{SetTraffic, Waiter};
 
-/// Most deliveries in one queue. Further ones repeat their request until the queue has a place.
+/// Maximum number of deliveries in one queue. Further ones repeat their request until the queue has a place.
 pub(super) const WAITING_MAX: usize = 256;
 
 impl Waiter {

@@ -17,7 +17,7 @@ use super::window::Window;
 
 /// Windows that set the normal range of the estimated accuracy.
 const ESTIMATES: usize = 10;
-/// Most predictions of a window in its estimate.
+/// Maximum number of predictions of a window in its estimate.
 const PREDICTIONS_MAX: usize = 10_000;
 const LABEL_HORIZON_MS: u64 = 7 * 24 * 3_600 * 1_000;
 /// The default of an alert that an older build did not store.

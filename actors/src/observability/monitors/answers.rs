@@ -10,7 +10,7 @@ use troupe_statistics::drift::batch::{
 use super::messages::{Compare, Compared, GetMonitor, MonitorView};
 use super::state::{Monitor, Phase};
 
-/// Most numbers of one side of a comparison.
+/// Maximum number of numbers of one side of a comparison.
 const COMPARED_MAX: usize = 100_000;
 
 impl Answer<GetMonitor> for Monitor {

@@ -5,7 +5,7 @@ use troupe_runtime::Refused;
 use super::messages::{MemberEvent, Row};
 use super::spec::MonitorSpec;
 
-/// Most rows of one batch.
+/// Maximum number of rows of one batch.
 const ROWS_MAX: usize = 2_000;
 /// Largest batch or reference, in stored bytes. It is one log entry, which each replica receives whole.
 const BYTES_MAX: usize = 200 << 10;
@@ -16,7 +16,7 @@ fn stored_values(values: &[Option<f64>]) -> usize {
     values.iter().map(|value| if value.is_some() { 9 } else { 1 }).sum()
 }
 
-/// Most stored bytes of a row.
+/// Maximum number of stored bytes of a row.
 fn stored(row: &Row) -> usize {
     let predicted = row.predicted.as_ref().map_or(0, |predicted| predicted.key.len() + 13);
     stored_values(&row.values) + 12 + predicted

@@ -8,17 +8,17 @@ use troupe_statistics::drift::batch::Completeness;
 use troupe_statistics::drift::monitor::{Feature, MonitorOptions};
 use troupe_statistics::drift::stream::DetectorSpec;
 
-/// Most features of one monitor.
+/// Maximum number of features of one monitor.
 const FEATURES_MAX: usize = 100;
-/// Most values of a learned reference.
+/// Maximum number of values of a learned reference.
 const SAMPLE_MAX: usize = 200_000;
 /// Longest name of a feature or signal, and longest subject, in bytes.
 const NAME_BYTES_MAX: usize = 128;
-/// Most detectors on the stream of errors.
+/// Maximum number of detectors on the stream of errors.
 const ERRORS_MAX: usize = 8;
-/// Most predictions that wait for their labels.
+/// Maximum number of predictions that wait for their labels.
 const LABELS_MAX: u32 = 20_000;
-/// Most observations of a window.
+/// Maximum number of observations of a window.
 const WINDOW_MAX: u32 = 100_000;
 
 /// The alarms of the monitor itself, which no feature may be named after.

@@ -135,6 +135,27 @@ impl Monitor {
         }
     }
 
+    /// Folds the clock and returns the findings.
+    fn tick(&mut self, now: Timestamp) -> Findings {
+        let last = self.last;
+        match &mut self.phase {
+            // The decision had no alarms for this phase, so the fold must not add any. The next tick reports
+            // them.
+            Phase::LegacyLearning(_) => {
+                self.convert_legacy(now);
+                Findings::default()
+            }
+            Phase::Active(active) => active.0.tick(&self.spec.0, last, now),
+            Phase::Learning(learning) => {
+                let mut on_stale = learning.on_stale.0.clone();
+                let findings = learning.tick(&mut on_stale, &self.spec.0, last, now);
+                learning.on_stale.0 = on_stale;
+                findings
+            }
+            _ => Findings::default(),
+        }
+    }
+
     fn keep(&mut self, findings: Findings) {
         self.windows.extend(findings.windows);
         let windows_max = (CELLS_MAX / self.spec.0.features.len().max(1)).max(1);
@@ -284,23 +305,7 @@ impl Entity for Monitor {
                 self.silences.retain(|other| other != silence);
             }
             Event::Ticked(now) => {
-                let last = self.last;
-                let findings = match &mut self.phase {
-                    // The decision had no alarms for this phase, so the fold must not add any. The next tick reports
-                    // them.
-                    Phase::LegacyLearning(_) => {
-                        self.convert_legacy(*now);
-                        Findings::default()
-                    }
-                    Phase::Active(active) => active.0.tick(&self.spec.0, last, *now),
-                    Phase::Learning(learning) => {
-                        let mut on_stale = learning.on_stale.0.clone();
-                        let findings = learning.tick(&mut on_stale, &self.spec.0, last, *now);
-                        learning.on_stale.0 = on_stale;
-                        findings
-                    }
-                    _ => Findings::default(),
-                };
+                let findings = self.tick(*now);
                 self.keep(findings);
                 self.silences.retain(|silence| silence.until > *now);
             }

@@ -9,9 +9,9 @@ use troupe_runtime::{Command, Context, Decide, Decision, Entity, Query, Refused,
 
 /// Retention of a series, in points.
 pub const POINTS_MAX: usize = 20_000;
-/// Most points of one command.
+/// Maximum number of points of one command.
 const APPENDED_MAX: usize = 2_000;
-/// Most steps of one answer.
+/// Maximum number of steps of one answer.
 const STEPS_MAX: u64 = 20_000;
 
 /// One series.

@@ -1,6 +1,6 @@
 //! Refusals of definitions.
 
-use super::*;
+use super::fixtures::*;
 
 #[test]
 fn every_problem_of_a_definition_is_named_with_its_path() {

@@ -1,6 +1,6 @@
 //! A delivery from its first stage to its end.
 
-use super::*;
+use super::fixtures::*;
 
 #[test]
 fn a_good_version_becomes_the_champion_step_by_step() {

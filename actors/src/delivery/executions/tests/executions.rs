@@ -1,6 +1,6 @@
 //! The order of a pipeline's executions, refused starts, and the commands of people.
 
-use super::*;
+use super::fixtures::*;
 
 #[test]
 fn each_raise_of_a_signal_starts_one_execution_and_one_runs_at_a_time() {

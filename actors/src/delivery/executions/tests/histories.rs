@@ -3,8 +3,8 @@
 use serde_json::json;
 use troupe_runtime::Timestamp;
 
+use super::fixtures::{look, put, short, staged};
 use super::world::World;
-use super::{look, put, short, staged};
 use crate::canary_analysis;
 use crate::canary_analysis::Canary;
 use crate::coordination::signals::{Raise, Signal};

@@ -1,6 +1,6 @@
 //! Single stages under failures, timeouts and restarts.
 
-use super::*;
+use super::fixtures::*;
 
 #[test]
 fn the_failure_policy_of_a_stage_decides_what_follows() {

@@ -1,6 +1,6 @@
 //! Deliveries that compete for one model's traffic.
 
-use super::*;
+use super::fixtures::*;
 
 /// A world with a pipeline `deliver` and these other ones for the same model.
 fn world_of(seed: u64, others: &[&str]) -> World {

@@ -1,6 +1,6 @@
 //! Late labels: their join with predictions, and the time of their judgment.
 
-use super::*;
+use super::scene::*;
 
 #[test]
 fn labels_find_their_predictions_and_give_an_accuracy() {
