@@ -108,7 +108,7 @@ async fn a_workflow_whose_leader_dies_in_the_middle_ends_as_defined_and_each_ste
     let view = view(&router).await;
     assert_eq!(view.status.0, InstanceStatus::Succeeded, "{}", view.why);
     let steps: Vec<(&str, StepStatus, u32)> =
-        view.lanes[0].steps.iter().map(|step| (step.id.as_str(), step.status.0, step.attempt)).collect();
+        view.iterations[0].steps.iter().map(|step| (step.id.as_str(), step.status.0, step.attempt)).collect();
     let done = StepStatus::Succeeded;
     let expected = [
         ("first", done, 1),
@@ -118,7 +118,7 @@ async fn a_workflow_whose_leader_dies_in_the_middle_ends_as_defined_and_each_ste
         ("last", done, 1),
     ];
     assert_eq!(steps, expected);
-    let (total, counts) = view.lanes[0].steps[1].iterations.unwrap();
+    let (total, counts) = view.iterations[0].steps[1].iterations.unwrap();
     assert_eq!((total, counts.succeeded, counts.failed), (ITERATIONS, ITERATIONS, 0));
     assert_eq!(
         ended.len() as u64,

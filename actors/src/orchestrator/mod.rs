@@ -1,4 +1,4 @@
-//! Maestro: definitions of workflows, their runs, and the permits that bound them.
+//! The workflow orchestrator with Maestro's model: workflow definitions, runs, and permits with concurrency limits.
 
 mod kinds;
 pub mod permits;

@@ -1,4 +1,4 @@
-//! What parsing and running an expression costs, beside `evalexpr`, and what one iteration of a foreach costs before its
+//! Benchmark of parsing and running an expression, compared with `evalexpr`, and of one foreach iteration before its
 //! work begins.
 //!
 //! `cargo run --release -p troupe-workflows --example expressions`
@@ -13,7 +13,7 @@ use troupe_workflows::graph::{Graph, StepState, next};
 use troupe_workflows::params::{NoFacts, Run, Value, evaluate, step_params};
 
 const ROUNDS: u32 = 200_000;
-/// Times that each is measured; the best counts, since the machine is shared.
+/// Repetitions of each measurement; the best counts, because the machine may be shared.
 const TIMES: usize = 5;
 
 fn nanoseconds(mut what: impl FnMut()) -> f64 {
@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The same for what takes longer.
+/// The same for slower operations.
 fn slow(mut what: impl FnMut()) -> f64 {
     let start = Instant::now();
     for _ in 0..ROUNDS / 50 {

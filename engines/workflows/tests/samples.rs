@@ -1,5 +1,5 @@
-//! Maestro's sample workflows, run from their start to their end by the smallest engine that there can be: what is pure
-//! decides everything, and commands are run by a shell.
+//! Maestro's sample workflows, run to their end by a minimal engine: the pure functions make all decisions, and a shell
+//! runs the commands.
 
 #![cfg(test)]
 
@@ -30,7 +30,7 @@ fn samples() -> HashMap<String, Submission> {
     read.map(|read| (read.workflow.id.clone(), read)).collect()
 }
 
-/// What steps came to, and what signals and instances say.
+/// The facts of steps, signals and instances.
 #[derive(Default)]
 struct World {
     steps: RefCell<HashMap<String, Parameters>>,
@@ -76,7 +76,7 @@ impl Facts for World {
 
 struct Engine {
     all: HashMap<String, Submission>,
-    /// Leaf steps that were run.
+    /// Leaf steps that have run.
     ran: RefCell<u64>,
 }
 
@@ -110,7 +110,7 @@ impl Engine {
                 layers.extend(outer);
                 let scope = Scope::new(&layers, world);
                 let ways = graph.successors(place).iter();
-                states[place].ways = if status.is_complete() {
+                states[place].edges_taken = if status.is_complete() {
                     ways.map(|edge| scope.holds("transition", &edge.condition).unwrap()).collect()
                 } else {
                     Vec::new()
@@ -217,7 +217,7 @@ fn shell(spec: &serde_json::Value) -> (StepStatus, serde_json::Value) {
 }
 
 #[test]
-fn every_sample_ends_in_the_state_that_its_definition_says() {
+fn every_sample_ends_in_the_state_of_its_definition() {
     let engine = Engine { all: samples(), ran: RefCell::default() };
     for (id, sample) in &engine.all {
         let (status, ended) = engine.workflow(&sample.workflow, &Run::launch(Ordered::new()));
@@ -228,7 +228,7 @@ fn every_sample_ends_in_the_state_that_its_definition_says() {
 }
 
 #[test]
-fn the_samples_take_the_ways_and_make_the_values_that_they_say() {
+fn the_samples_take_the_expected_edges_and_compute_the_expected_values() {
     let engine = Engine { all: samples(), ran: RefCell::default() };
     let run = |id: &str| engine.workflow(&engine.all[id].workflow, &Run::launch(Ordered::new())).1;
     let conditional = run("sample-conditional-wf");

@@ -1,16 +1,16 @@
-//! What a permit can be told and asked, and what it tells those who wait for it.
+//! The commands and queries of a permit, and its answer to a waiting holder.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::{Address, Command, Query};
 
-/// Sets how many may hold the permit at once. Those who hold it keep it, be they more.
+/// Sets the concurrency limit of the permit. Present holders keep it, even beyond the new limit.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetPermit {
-    /// How many; none takes the bound away.
+    /// The limit; `None` removes it.
     pub most: Option<u64>,
-    /// Who sets it, for people.
+    /// The user, for people.
     #[serde(default)]
     pub by: String,
 }
@@ -21,13 +21,13 @@ impl Command for SetPermit {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for the permit. It is never refused: what cannot be is told by [`Permitted`].
+/// Requests the permit. The command always succeeds; [`Permitted`] reports a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Acquire {
-    /// Names the holder for good.
+    /// The unique id of the holder.
     pub id: String,
-    /// Who is told: its kind decides [`Permitted`].
+    /// The receiver of the answer: its kind decides [`Permitted`].
     pub owner: Address,
 }
 
@@ -37,7 +37,7 @@ impl Command for Acquire {
     const REPEATABLE: bool = true;
 }
 
-/// Gives the permit back, or waits for it no more.
+/// Releases the permit, or cancels the request.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
@@ -51,7 +51,7 @@ impl Command for Release {
     const REPEATABLE: bool = true;
 }
 
-/// Tells a holder that it has the permit, or why it cannot wait for it.
+/// Grants the permit to a holder, or reports why it cannot wait.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Permitted {
@@ -59,7 +59,7 @@ pub struct Permitted {
     pub tag: String,
     /// The holder.
     pub id: String,
-    /// Why not; empty where it has it.
+    /// The reason of a refusal; empty for a grant.
     pub refused: String,
 }
 
@@ -69,22 +69,22 @@ impl Command for Permitted {
     const REPEATABLE: bool = true;
 }
 
-/// Asks who holds it.
+/// Asks for the holders.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetPermit {}
 
 /// The answer to [`GetPermit`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct PermitView {
-    /// How many may hold it; none where there is no bound.
+    /// The concurrency limit; `None` without a limit.
     pub most: Option<u64>,
-    /// Who set that.
+    /// The user that set the limit.
     pub by: String,
-    /// How many hold it.
+    /// Count of holders.
     pub held: u64,
-    /// How many wait.
+    /// Count of waiting requests.
     pub waiting: u64,
-    /// Some of those who hold it.
+    /// Up to 100 holders.
     pub holders: Vec<String>,
 }
 

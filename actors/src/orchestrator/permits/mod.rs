@@ -1,8 +1,8 @@
-//! Permits: how many steps that bear a tag run at once, whatever workflows they are of.
+//! Permits: the concurrency limit of the steps with a tag, over all workflows.
 //!
-//! One entity for each tag. A run acquires before a step begins its work and releases when the attempt ends; both are
-//! effects, so that neither is lost with a node nor counted twice. A tag without a bound lets everybody in, and still knows
-//! who is there: a bound that is set later counts them.
+//! One entity for each tag. A run acquires the permit before a step's work and releases it at the end of the attempt.
+//! Both are effects, so a node's death neither loses nor repeats one. A tag without a limit grants every request and
+//! still records the holders, so a limit that is set later counts them.
 
 mod messages;
 mod state;

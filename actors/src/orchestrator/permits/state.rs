@@ -1,4 +1,4 @@
-//! How a permit decides.
+//! The entity of a permit, and its decisions.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -9,15 +9,15 @@ use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refuse
 
 use super::messages::{Acquire, GetPermit, PermitView, Permitted, Release, SetPermit};
 
-/// Those who hold a permit that are known by name; beyond it a permit without a bound counts nobody.
+/// Recorded holders; beyond this count a permit grants requests without recording them.
 pub const HELD_MAX: usize = 10_000;
-/// The largest bound.
+/// The largest concurrency limit.
 pub const MOST_MAX: u64 = 5_000;
-/// A permit whose name begins so says its bound: the number that follows, up to a colon.
+/// The prefix of permits with the limit in their name: the number after it, up to a colon.
 pub(crate) const NAMED: &str = "steps-in:";
 const WAITING_MAX: usize = 10_000;
 const TEXT_BYTES_MAX: usize = 300;
-/// Those who are let in by one decision, so that no entry grows with the queue.
+/// Grants of one decision, so that a log entry does not grow with the queue.
 const PASSES_MAX: usize = 64;
 const SHOWN_MAX: usize = 100;
 
@@ -30,16 +30,16 @@ pub struct Permit {
     waiting: VecDeque<(String, Address)>,
 }
 
-/// What happened to a permit.
+/// An event of a permit.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// Its bound was set.
+    /// The limit was set.
     Set(Option<u64>, String),
-    /// Somebody waits.
+    /// A holder waits.
     Waits(String, Address),
-    /// Somebody holds it.
+    /// A holder received the permit.
     Held(String),
-    /// Somebody holds it no more, or waits no more.
+    /// A holder released the permit, or cancelled its request.
     Released(String),
 }
 
@@ -80,7 +80,7 @@ impl Permit {
         self.most.is_none_or(|most| (self.held.len() as u64) < most)
     }
 
-    /// Those who wait longest get what is free once `events` have happened.
+    /// Applies `events` and grants free permits in the order of the requests.
     fn pass<C: Command>(&self, events: Vec<Event>, ctx: &Context<'_>) -> Decision<Self, C> {
         let mut next = Self {
             most: self.most,
@@ -110,7 +110,7 @@ fn permitted(tag: &str, id: String, refused: &str) -> Permitted {
 impl Decide<SetPermit> for Permit {
     fn decide(&self, ask: &SetPermit, ctx: &Context<'_>) -> Decision<Self, SetPermit> {
         if ask.most.is_some_and(|most| most > MOST_MAX) {
-            let why = format!("at most {MOST_MAX} may hold a permit: use less, or take the bound away");
+            let why = format!("at most {MOST_MAX} may hold a permit: use less, or remove the limit");
             return Decision::refuse(Refused::field("TOO_MANY", "most", why));
         }
         if ask.most == self.most {
@@ -124,8 +124,8 @@ impl Decide<SetPermit> for Permit {
 impl Decide<Acquire> for Permit {
     fn decide(&self, ask: &Acquire, ctx: &Context<'_>) -> Decision<Self, Acquire> {
         let refuse = |why: &str| {
-            let told = permitted(ctx.key, ask.id.clone(), why);
-            Decision::unchanged().tell(ask.owner.clone(), &told).reply(())
+            let reply = permitted(ctx.key, ask.id.clone(), why);
+            Decision::unchanged().tell(ask.owner.clone(), &reply).reply(())
         };
         if self.held.contains(&ask.id) || self.waiting.iter().any(|(id, _)| *id == ask.id) {
             return Decision::unchanged().reply(());

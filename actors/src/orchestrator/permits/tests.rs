@@ -38,7 +38,7 @@ fn done() -> Outcome {
 }
 
 #[test]
-fn steps_of_any_workflow_that_bear_a_tag_run_as_many_at_once_as_it_permits() {
+fn steps_with_a_tag_share_its_concurrency_limit_over_all_workflows() {
     let mut world = World::new();
     set(&mut world, "gpu", Some(2));
     for id in ["v", "w"] {
@@ -54,8 +54,8 @@ fn steps_of_any_workflow_that_bear_a_tag_run_as_many_at_once_as_it_permits() {
     assert_eq!(open.len(), 4, "two with the tag, and those without it");
     assert_eq!(held(&mut world, "gpu"), (2, 2));
     let waits = world.view("w:1");
-    assert_eq!(waits.lanes[0].steps[0].status.0, StepStatus::WaitingForPermits);
-    assert!(waits.lanes[0].steps[0].why.contains("gpu"), "{}", waits.lanes[0].steps[0].why);
+    assert_eq!(waits.iterations[0].steps[0].status.0, StepStatus::WaitingForPermits);
+    assert!(waits.iterations[0].steps[0].why.contains("gpu"), "{}", waits.iterations[0].steps[0].why);
     let mut ended = 0;
     while let Some(grant) = open.pop() {
         assert!(held(&mut world, "gpu").0 <= 2);
@@ -71,7 +71,7 @@ fn steps_of_any_workflow_that_bear_a_tag_run_as_many_at_once_as_it_permits() {
 }
 
 #[test]
-fn an_attempt_gives_its_permit_back_however_it_ends() {
+fn an_attempt_releases_its_permit_at_each_kind_of_end() {
     let mut world = World::new();
     set(&mut world, "gpu", Some(1));
     push(&mut world, "w", json!({}), json!([http("a", json!(["gpu"]))]));
@@ -80,13 +80,13 @@ fn an_attempt_gives_its_permit_back_however_it_ends() {
         world.start("w", &request.to_string()).unwrap();
     }
     assert_eq!(held(&mut world, "gpu"), (1, 4));
-    // It fails, one that waits is stopped, one is skipped, one is killed, one succeeds.
+    // The ends: failed, stopped while waiting, skipped, killed, succeeded.
     let grant = world.claim().remove(0);
     world.finish(&grant, Outcome::Failed { why: "no".into(), kind: Failure::User });
     let stop = StopInstance { instance: Some(5), request_id: None, why: "t".into(), kill: false };
     world.tell(&Address::of::<Workflow>("w"), &stop).unwrap();
     assert_eq!(held(&mut world, "gpu"), (1, 2));
-    let act = |act| Act { step: "a".into(), act, lane: 0, by: "t".into() };
+    let act = |act| Act { step: "a".into(), act, iteration: 0, by: "t".into() };
     world.tell(&run(2), &act(ActOn::Skip)).unwrap();
     assert_eq!(held(&mut world, "gpu"), (1, 1));
     world.tell(&run(3), &act(ActOn::Kill)).unwrap();
@@ -106,7 +106,7 @@ fn an_attempt_gives_its_permit_back_however_it_ends() {
 }
 
 #[test]
-fn steps_with_two_tags_in_any_order_do_not_hold_each_other_up() {
+fn steps_with_two_tags_in_any_order_do_not_deadlock() {
     let mut world = World::new();
     for tag in ["x", "y"] {
         set(&mut world, tag, Some(1));
@@ -122,7 +122,7 @@ fn steps_with_two_tags_in_any_order_do_not_hold_each_other_up() {
 }
 
 #[test]
-fn a_bound_that_is_raised_or_taken_away_lets_in_those_who_wait() {
+fn a_raised_or_removed_limit_grants_waiting_requests() {
     let mut world = World::new();
     set(&mut world, "gpu", Some(0));
     push(&mut world, "w", json!({}), json!([http("a", json!(["gpu"]))]));
@@ -142,7 +142,7 @@ fn a_bound_that_is_raised_or_taken_away_lets_in_those_who_wait() {
 }
 
 #[test]
-fn a_workflow_runs_as_many_steps_at_once_as_its_step_concurrency_says_loops_included() {
+fn step_concurrency_limits_the_steps_of_a_workflow_loops_included() {
     let mut world = World::new();
     let each = json!({ "foreach": { "id": "each", "concurrency": 20, "steps": [http("inner", json!([]))],
         "params": { "loop_params": { "type": "MAP", "value": {
@@ -167,7 +167,7 @@ fn a_workflow_runs_as_many_steps_at_once_as_its_step_concurrency_says_loops_incl
 }
 
 #[test]
-fn each_instance_runs_as_many_steps_at_once_as_its_definition_says_loops_included() {
+fn instance_step_concurrency_limits_the_steps_of_each_instance_loops_included() {
     let mut world = World::new();
     let each = |id: &str, steps: serde_json::Value| {
         json!({ "foreach": { "id": id, "concurrency": 20, "steps": steps, "params": { "loop_params": { "type": "MAP", "value": {

@@ -1,41 +1,43 @@
-//! What a run shows of itself.
+//! The answers of a run to queries: its state, its loops and their iterations.
 
 use troupe_runtime::entity::Answer;
 use troupe_runtime::{Context, Refused};
 use troupe_workflows::definition::Step;
 
-use super::lane::{Lane, StepRun};
-use super::looping::child_key;
-use super::messages::{
-    Begin, GetIterations, GetLoop, GetRun, IterationsView, Kind, LaneView, LoopView, RunView, StepView,
-};
+use super::iteration::Iteration;
+use super::loops::child_key;
+use super::messages::{Begin, GetIterations, GetLoop, GetRun, Kind};
 use super::state::WorkflowRun;
+use super::step_at::StepAt;
+use super::step_run::StepRun;
+use super::views::{IterationView, IterationsView, LoopView, RunView, StepView};
 use crate::stored::NamedFields;
 
-/// Lanes that are shown of a loop.
-const LANES_MAX: usize = 100;
+/// Running iterations that an answer contains.
+const ITERATIONS_MAX: usize = 100;
 
 impl Answer<GetRun> for WorkflowRun {
     fn answer(&self, _ask: &GetRun, ctx: &Context<'_>) -> Result<RunView, Refused> {
         let live = &self.live.0;
         let begun = self.begun.as_deref();
         let steps = begun.map_or(&[][..], Begin::steps);
-        let lane = |(number, lane): (&u64, &Lane)| LaneView {
-            lane: *number,
-            values: NamedFields(lane.values.clone()),
-            steps: steps.iter().zip(&lane.steps).map(|(defined, step)| view(defined, step)).collect(),
+        let children = |at: StepAt, step: &StepRun| -> Vec<String> {
+            let running = step.looping.iter().flat_map(|looping| &looping.running);
+            running.map(|number| child_key(ctx.key, at.attempt(step.attempt), *number)).collect()
         };
-        let mut lanes: Vec<LaneView> = live.lanes.iter().take(LANES_MAX).map(lane).collect();
-        for shown in &mut lanes {
-            for (place, step) in shown.steps.iter_mut().enumerate() {
-                let run = live.lanes.get(&shown.lane).and_then(|lane| lane.steps.get(place));
-                let running = run.and_then(|run| Some((run.attempt, run.looping.as_ref()?)));
-                step.children = running.map_or_else(Vec::new, |(attempt, looping)| {
-                    let key = |number: &u64| child_key(ctx.key, (shown.lane, place, attempt), *number);
-                    looping.running.iter().map(key).collect()
-                });
+        let shown = |(number, iteration): (&u64, &Iteration)| {
+            let steps = steps.iter().zip(&iteration.steps).enumerate();
+            let steps = steps.map(|(step_index, (definition, step))| {
+                let children = children(StepAt { iteration: *number, step_index }, step);
+                StepView { children, ..view(definition, step) }
+            });
+            IterationView {
+                iteration: *number,
+                values: NamedFields(iteration.values.clone()),
+                steps: steps.collect(),
             }
-        }
+        };
+        let iterations = live.iterations.iter().take(ITERATIONS_MAX).map(shown).collect();
         Ok(RunView {
             of: begun.map(|begun| (begun.workflow.clone(), begun.version, begun.instance)),
             run: live.head.run,
@@ -47,7 +49,7 @@ impl Answer<GetRun> for WorkflowRun {
             initiator: begun.map(|begun| begun.initiator.clone()).unwrap_or_default(),
             signals: begun.map(|begun| begun.signals.clone()).unwrap_or_default(),
             params: NamedFields(live.params.clone()),
-            lanes,
+            iterations,
             counts: live.head.counts,
             failures: live.failures.clone(),
             timeline: live.timeline.clone(),
@@ -55,13 +57,13 @@ impl Answer<GetRun> for WorkflowRun {
     }
 }
 
-/// How a step is.
-pub(super) fn view(defined: &Step, step: &StepRun) -> StepView {
-    let ways = defined.transition.successors.keys().enumerate();
+/// The view of a step, without its child runs.
+pub(super) fn view(definition: &Step, step: &StepRun) -> StepView {
+    let edges = definition.transition.successors.keys().enumerate();
     StepView {
-        id: defined.id.clone(),
-        sort: defined.step_type().word().to_owned(),
-        status: NamedFields(step.status),
+        id: definition.id.clone(),
+        sort: definition.step_type().word().to_owned(),
+        status: NamedFields(step.status()),
         attempt: step.attempt,
         started: step.started,
         ended: step.ended,
@@ -70,7 +72,7 @@ pub(super) fn view(defined: &Step, step: &StepRun) -> StepView {
         params: NamedFields(step.params.clone()),
         output: NamedFields(step.output.clone()),
         history: step.history.clone(),
-        next: ways.map(|(at, to)| (to.clone(), step.ways.get(at).copied())).collect(),
+        next: edges.map(|(at, to)| (to.clone(), step.edges_taken.get(at).copied())).collect(),
         iterations: step.looping.as_ref().map(|looping| (looping.total, looping.counts)),
         children: Vec::new(),
     }
@@ -79,18 +81,19 @@ pub(super) fn view(defined: &Step, step: &StepRun) -> StepView {
 impl Answer<GetLoop> for WorkflowRun {
     fn answer(&self, ask: &GetLoop, ctx: &Context<'_>) -> Result<LoopView, Refused> {
         let steps = self.begun.as_deref().map_or(&[][..], Begin::steps);
-        let missing = || Refused::field("NO_STEP", "step", format!("no loop {:?} has begun", ask.step));
-        let place = steps.iter().position(|step| step.id == ask.step).ok_or_else(missing)?;
-        let step = self.live.0.lanes.get(&ask.lane).and_then(|lane| lane.steps.get(place));
+        let missing = || Refused::field("NO_STEP", "step", format!("loop {:?} has not begun", ask.step));
+        let step_index = steps.iter().position(|step| step.id == ask.step).ok_or_else(missing)?;
+        let at = StepAt { iteration: ask.outer_iteration, step_index };
+        let step = self.live.0.step(at);
         let (attempt, looping) =
             step.and_then(|step| Some((step.attempt, step.looping.as_ref()?))).ok_or_else(missing)?;
-        // A while's only run carries all of it.
-        let number = ask.iteration.checked_div(looping.stretch).unwrap_or(0);
-        let range = match looping.stretch {
+        // The only run of a while carries all of its iterations.
+        let number = ask.iteration.checked_div(looping.batch).unwrap_or(0);
+        let range = match looping.batch {
             0 => (0, u64::MAX),
-            stretch => (number * stretch, (number + 1) * stretch),
+            batch => (number * batch, (number + 1) * batch),
         };
-        let key = (number < looping.next).then(|| child_key(ctx.key, (ask.lane, place, attempt), number));
+        let key = (number < looping.next).then(|| child_key(ctx.key, at.attempt(attempt), number));
         Ok(LoopView { total: looping.total, counts: looping.counts, key, range })
     }
 }
@@ -104,7 +107,7 @@ impl Answer<GetIterations> for WorkflowRun {
         let live = &self.live.0;
         Ok(IterationsView {
             over: live.over.iter().map(|(number, status)| (first + number, NamedFields(*status))).collect(),
-            running: live.lanes.keys().map(|number| first + number).collect(),
+            running: live.iterations.keys().map(|number| first + number).collect(),
             failures: live.failures.iter().map(|(number, why)| (first + number, why.clone())).collect(),
         })
     }

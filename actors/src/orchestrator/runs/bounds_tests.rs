@@ -1,4 +1,4 @@
-//! What a run writes at once, whatever its definition says.
+//! The bounds of a run's log entries for extreme definitions.
 
 use serde_json::{Value as Json, json};
 use troupe_runtime::Address;
@@ -7,7 +7,7 @@ use troupe_workflows::status::{InstanceStatus, StepStatus};
 use super::world::World;
 use crate::coordination::signals::{GetSignal, Signal};
 
-/// Bytes of a decision that can be sent in one piece beside others.
+/// Bytes of a decision that fits the transport's frame limit.
 const DECISION_BYTES: usize = 200 << 10;
 
 fn workflow(id: &str, steps: Json) -> Json {
@@ -20,9 +20,9 @@ fn foreach(id: &str, arrays: Json, steps: Json) -> Json {
 }
 
 #[test]
-fn a_loop_whose_values_differ_in_size_begins_as_much_as_fits() {
+fn a_loop_over_values_of_different_sizes_begins_batches_that_fit() {
     let mut world = World::new();
-    // Only the first is small: a stretch that went by it would be 500 of the others.
+    // Only the first value is small: a batch sized by it would contain 500 large ones.
     let long: Vec<String> = (0..20).map(|at| if at == 0 { "s".into() } else { "l".repeat(2_000) }).collect();
     let arrays = json!({ "i": { "type": "STRING_ARRAY", "value": long },
         "j": { "type": "LONG_ARRAY", "value": (0..60).collect::<Vec<u32>>() } });
@@ -30,9 +30,9 @@ fn a_loop_whose_values_differ_in_size_begins_as_much_as_fits() {
     world.push(workflow("w", steps)).unwrap();
     world.largest = 0;
     world.start("w", "a").unwrap();
-    let view = world.until_over("w:1", |_| panic!("there is no task"));
+    let view = world.until_over("w:1", |_| panic!("no task is expected"));
     assert_eq!(view.status.0, InstanceStatus::Succeeded, "{view:?}");
-    let (total, counts) = view.lanes[0].steps[0].iterations.unwrap();
+    let (total, counts) = view.iterations[0].steps[0].iterations.unwrap();
     assert_eq!((total, counts.succeeded), (20 * 60, 20 * 60));
     assert!(world.largest < DECISION_BYTES, "{} bytes in one decision", world.largest);
     assert!(world.dead.is_empty(), "{:?}", world.dead);
@@ -67,19 +67,19 @@ fn a_large_definition_is_written_once_when_an_instance_starts() {
     world.largest = 0;
     world.start("w", "a").unwrap();
     assert!(world.largest < bytes + (48 << 10), "{} bytes for a definition of {bytes}", world.largest);
-    let view = world.until_over("w:1", |_| panic!("there is no task"));
-    assert_eq!((view.status.0, view.lanes[0].steps.len()), (InstanceStatus::Succeeded, 190));
+    let view = world.until_over("w:1", |_| panic!("no task is expected"));
+    assert_eq!((view.status.0, view.iterations[0].steps.len()), (InstanceStatus::Succeeded, 190));
 }
 
 #[test]
-fn a_workflow_that_starts_itself_ends_with_a_word_about_it() {
+fn a_workflow_that_starts_itself_fails_with_a_hint() {
     let mut world = World::new();
     let again = json!({ "subworkflow": { "id": "again", "params": {
         "subworkflow_id": { "value": "w", "type": "STRING" },
         "subworkflow_version": { "value": "latest", "type": "STRING" } } } });
     world.push(workflow("w", json!([again]))).unwrap();
     world.start("w", "a").unwrap();
-    let view = world.until_over("w:1", |_| panic!("there is no task"));
+    let view = world.until_over("w:1", |_| panic!("no task is expected"));
     assert_eq!(view.status.0, InstanceStatus::Failed);
     assert_eq!(world.workflow("w").started, 11);
     let deepest = world.view("w:11");
@@ -87,7 +87,7 @@ fn a_workflow_that_starts_itself_ends_with_a_word_about_it() {
 }
 
 #[test]
-fn a_loop_in_loops_of_a_long_name_has_a_key_that_can_be_told() {
+fn a_loop_in_nested_loops_with_long_names_has_a_short_key() {
     let mut world = World::new();
     let id = "w".repeat(120);
     let array = json!({ "i": { "type": "LONG_ARRAY", "value": [1, 2] } });
@@ -95,17 +95,17 @@ fn a_loop_in_loops_of_a_long_name_has_a_key_that_can_be_told() {
     let nested = (0..8).fold(raise, |inner, at| json!([foreach(&format!("f{at}"), array.clone(), inner)]));
     world.push(workflow(&id, nested)).unwrap();
     world.start(&id, "a").unwrap();
-    let view = world.until_over(&format!("{id}:1"), |_| panic!("there is no task"));
+    let view = world.until_over(&format!("{id}:1"), |_| panic!("no task is expected"));
     assert_eq!(view.status.0, InstanceStatus::Succeeded, "{view:?}");
     assert!(world.dead.is_empty(), "{:?}", world.dead.first());
     let longest = world.keys().map(|to| to.key.len()).max().unwrap();
     assert!(longest <= 256, "a key of {longest} bytes");
-    let told = world.query(&Address::of::<Signal>("n".repeat(120)), &GetSignal {});
-    assert_eq!(told.raised, 256, "each iteration is heard of once");
+    let signal = world.query(&Address::of::<Signal>("n".repeat(120)), &GetSignal {});
+    assert_eq!(signal.raised, 256, "each iteration raises once");
 }
 
 #[test]
-fn how_each_iteration_ended_is_known_when_the_loop_is_over() {
+fn the_result_of_each_iteration_is_kept_after_the_loop() {
     use super::{GetIterations, GetLoop, WorkflowRun};
     let mut world = World::new();
     let arrays = json!({ "i": { "type": "LONG_ARRAY", "value": (0..1_200).collect::<Vec<u32>>() } });
@@ -113,13 +113,13 @@ fn how_each_iteration_ended_is_known_when_the_loop_is_over() {
         "transition": { "successors": { "end": "1 / (i - 700) < 5000" } } } }, { "step": { "id": "end", "type": "NoOp" } }]);
     world.push(workflow("w", json!([foreach("each", arrays, inner)]))).unwrap();
     world.start("w", "a").unwrap();
-    world.until_over("w:1", |_| panic!("there is no task"));
+    world.until_over("w:1", |_| panic!("no task is expected"));
     let run = Address::of::<WorkflowRun>("w:1");
     let mut ended = Vec::new();
     let mut failures = Vec::new();
     let mut at = 0;
     while at < 1_200 {
-        let held = world.query(&run, &GetLoop { step: "each".into(), lane: 0, iteration: at });
+        let held = world.query(&run, &GetLoop { step: "each".into(), outer_iteration: 0, iteration: at });
         assert_eq!((held.total, held.range.0), (1_200, at));
         let view = world.query(&Address::of::<WorkflowRun>(held.key.unwrap()), &GetIterations {});
         assert!(view.running.is_empty());
@@ -135,7 +135,7 @@ fn how_each_iteration_ended_is_known_when_the_loop_is_over() {
 }
 
 #[test]
-fn a_step_that_fails_when_it_is_left_has_raised_nothing() {
+fn a_step_that_fails_at_its_edges_raises_no_signal() {
     let mut world = World::new();
     let steps = json!([
         { "step": { "id": "a", "type": "NoOp", "signal_outputs": [{ "name": "done" }],
@@ -145,14 +145,14 @@ fn a_step_that_fails_when_it_is_left_has_raised_nothing() {
     ]);
     world.push(workflow("w", steps)).unwrap();
     world.start("w", "a").unwrap();
-    let view = world.until_over("w:1", |_| panic!("there is no task"));
+    let view = world.until_over("w:1", |_| panic!("no task is expected"));
     assert_eq!(view.status.0, InstanceStatus::Failed);
-    assert_eq!(view.lanes[0].steps[0].status.0, StepStatus::InternallyFailed);
+    assert_eq!(view.iterations[0].steps[0].status.0, StepStatus::InternallyFailed);
     assert_eq!(world.query(&Address::of::<Signal>("done"), &GetSignal {}).raised, 0);
 }
 
 #[test]
-fn a_range_of_a_hundred_thousand_is_one_parameter_wherever_it_is_defined() {
+fn a_range_of_a_hundred_thousand_is_one_parameter_in_each_layer() {
     let range = |name: &str| json!({ name: { "expression": "Util.intsBetween(0, 100000, 1)", "type": "LONG_ARRAY" } });
     let named = json!({ "i": { "expression": "numbers", "type": "LONG_ARRAY" } });
     for (name, around, arrays) in
@@ -165,7 +165,7 @@ fn a_range_of_a_hundred_thousand_is_one_parameter_wherever_it_is_defined() {
         world.push(definition).unwrap();
         world.largest = 0;
         world.start("w", "a").unwrap();
-        let begun = world.view("w:1").lanes[0].steps[0].clone();
+        let begun = world.view("w:1").iterations[0].steps[0].clone();
         assert_eq!(begun.iterations.map(|(total, _)| total), Some(100_000), "{name}: {begun:?}");
         assert!(begun.params.0["loop_params"].evaluated.is_some());
         assert!(world.largest < DECISION_BYTES, "{name}: {} bytes in one decision", world.largest);

@@ -1,5 +1,5 @@
-//! Breakpoints: they are their workflow's, and a run is told of each change, with the loops that run in it. What a run began
-//! with holds until then.
+//! Breakpoints: steps that pause before they start. They belong to the workflow, which sends each change to its runs,
+//! and a run passes it on to the loops that run in it.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -7,16 +7,18 @@ use troupe_runtime::{Command, Context, Decide, Decision};
 use troupe_workflows::definition::StepKind;
 use troupe_workflows::status::StepStatus;
 
+use super::outgoing::Outgoing;
 use super::state::WorkflowRun;
-use super::turn::{Told, Turn};
+use super::step_at::StepAt;
+use super::turn::Turn;
 
-/// Changes which steps pause, from now on and in the loops that run.
+/// Sets the breakpoints of a run and of the loops that run in it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetBreakpoints {
-    /// All that pause.
+    /// The ids of all steps that pause.
     pub steps: Vec<String>,
-    /// Whether those go on that are paused and should not be any more.
+    /// Whether paused steps without a breakpoint resume.
     #[serde(default)]
     pub resume: bool,
 }
@@ -28,52 +30,38 @@ impl Command for SetBreakpoints {
 }
 
 impl Turn<'_> {
-    /// Steps that pause when they come to start.
+    /// The ids of the steps that pause.
     pub(super) fn breakpoints(&self) -> &[String] {
         self.live.head.breakpoints.as_ref().unwrap_or(&self.begun.breakpoints)
     }
 
-    pub(super) fn pauses(&self, place: usize) -> bool {
-        self.breakpoints().iter().any(|id| id == self.graph.id(place))
-    }
-
-    /// Lets a step go on from its breakpoint.
-    pub(super) fn go_on(&mut self, lane: u64, place: usize) {
-        if let Some(step) = self.step(lane, place) {
-            step.resumed = true;
-            step.attempt -= 1;
-        }
-        self.start_step(lane, place);
+    pub(super) fn pauses(&self, at: StepAt) -> bool {
+        self.breakpoints().iter().any(|id| id == self.id(at))
     }
 
     fn set_breakpoints(&mut self, ask: &SetBreakpoints) {
         self.live.head.breakpoints = Some(ask.steps.clone());
-        let lanes = self.live.lanes.iter();
-        let all: Vec<(u64, usize, StepStatus, bool)> = lanes
-            .flat_map(|(number, lane)| {
-                let steps = lane.steps.iter().enumerate();
-                steps.map(|(place, step)| (*number, place, step.status, step.looping.is_some()))
-            })
-            .collect();
-        for (lane, place, status, loops) in all {
-            if status == StepStatus::Paused && ask.resume && !self.pauses(place) {
-                self.go_on(lane, place);
-                self.line(format!("step {}: its breakpoint was taken away", self.graph.id(place)));
-            }
-            let inner =
-                matches!(self.definition(place).kind, StepKind::Foreach { .. } | StepKind::While { .. });
-            if loops && inner && status.is_active() {
-                self.tell_children(lane, place, ask);
+        for at in self.steps_where(|_, step| step.status() == StepStatus::Paused || step.looping.is_some()) {
+            let status = self.step(at).map_or(StepStatus::NotCreated, super::step_run::StepRun::status);
+            if status == StepStatus::Paused && ask.resume && !self.pauses(at) {
+                self.attempt(at).resume();
+                self.line(format!("step {}: its breakpoint was taken away", self.id(at)));
+            } else if status.is_active() {
+                self.forward_breakpoints(at, ask);
             }
         }
     }
 
-    fn tell_children(&mut self, lane: u64, place: usize, ask: &SetBreakpoints) {
-        let running = self.step(lane, place).and_then(|step| step.looping.as_ref());
+    /// Sends the breakpoints to the runs of a loop.
+    fn forward_breakpoints(&mut self, at: StepAt, ask: &SetBreakpoints) {
+        if !matches!(self.definition(at).kind, StepKind::Foreach { .. } | StepKind::While { .. }) {
+            return;
+        }
+        let running = self.step(at).and_then(|step| step.looping.as_ref());
         let running = running.map(|looping| looping.running.clone()).unwrap_or_default();
         for number in running {
-            let key = self.child_key(lane, place, number);
-            self.told.push(Told::Breakpoints(key, ask.clone()));
+            let key = self.children(at).child_key(number);
+            self.send(Outgoing::Breakpoints(key, ask.clone()));
         }
     }
 }
@@ -84,7 +72,7 @@ impl Decide<SetBreakpoints> for WorkflowRun {
         if self.goes_on() {
             return self.carry(ctx, |turn| turn.set_breakpoints(ask));
         }
-        // One that is over may be run anew.
+        // A run that has ended may be restarted: then the new breakpoints apply.
         let mut turn = Turn::new(begun, self.live.0.clone(), ctx);
         turn.live.head.breakpoints = Some(ask.steps.clone());
         turn.decide(&self.live.0, Decision::unchanged()).reply(())

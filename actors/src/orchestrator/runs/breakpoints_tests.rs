@@ -26,26 +26,29 @@ fn loops(world: &mut World) -> Address {
 }
 
 #[test]
-fn a_breakpoint_that_is_taken_away_lets_every_iteration_go_on_and_stops_none_that_comes_later() {
+fn a_removed_breakpoint_resumes_every_iteration_and_stops_no_later_one() {
     let mut world = World::new();
     let w = loops(&mut world);
     world.tell(&w, &SetBreakpoint::at("in")).unwrap();
     world.start("w", "r").unwrap();
     let view = world.view("w:1");
-    let child = view.lanes[0].steps[0].children[0].clone();
+    let child = view.iterations[0].steps[0].children[0].clone();
     let paused = world.view(&child);
-    assert!(!paused.lanes.is_empty(), "iterations have begun");
-    assert!(paused.lanes.iter().all(|lane| lane.steps[0].status.0 == StepStatus::Paused), "{paused:?}");
+    assert!(!paused.iterations.is_empty(), "iterations have begun");
+    assert!(
+        paused.iterations.iter().all(|iteration| iteration.steps[0].status.0 == StepStatus::Paused),
+        "{paused:?}"
+    );
     world.tell(&w, &SetBreakpoint::gone("in", true)).unwrap();
-    let over = world.until_over("w:1", |_| panic!("there is no task"));
+    let over = world.until_over("w:1", |_| panic!("no task is expected"));
     assert_eq!(
-        (over.status.0, over.lanes[0].steps[0].iterations.unwrap().1.succeeded),
+        (over.status.0, over.iterations[0].steps[0].iterations.unwrap().1.succeeded),
         (InstanceStatus::Succeeded, 5)
     );
 }
 
 #[test]
-fn a_breakpoint_pauses_what_runs_already_and_one_that_is_gone_pauses_no_step_after_it() {
+fn a_breakpoint_applies_to_running_instances_and_a_removed_one_pauses_no_later_step() {
     let wait = json!({ "step": { "id": "a", "type": "Sleep", "params": { "sleep_seconds": { "type": "LONG", "value": 5 } },
         "transition": { "successors": { "b": "true" } } } });
     for (set_at_start, expected) in [(true, StepStatus::Succeeded), (false, StepStatus::Paused)] {
@@ -61,18 +64,18 @@ fn a_breakpoint_pauses_what_runs_already_and_one_that_is_gone_pauses_no_step_aft
         world.start("w", "r").unwrap();
         set(&mut world, !set_at_start);
         world.step();
-        assert_eq!(world.view("w:1").lanes[0].steps[1].status.0, expected);
+        assert_eq!(world.view("w:1").iterations[0].steps[1].status.0, expected);
     }
 }
 
 #[test]
-fn what_is_paused_may_stay_so_and_a_run_anew_knows_the_breakpoints_of_now() {
+fn a_paused_step_may_stay_paused_and_a_restart_uses_the_present_breakpoints() {
     let mut world = World::new();
     let w = push(&mut world, json!([step("a", Some("b")), step("b", None)]));
     world.tell(&w, &SetBreakpoint::at("b")).unwrap();
     world.start("w", "r").unwrap();
     world.tell(&w, &SetBreakpoint::gone("b", false)).unwrap();
-    let b = |world: &mut World| world.view("w:1").lanes[0].steps[1].status.0;
+    let b = |world: &mut World| world.view("w:1").iterations[0].steps[1].status.0;
     assert_eq!(b(&mut world), StepStatus::Paused, "it was to stay");
     world.tell(&w, &SetBreakpoint::gone("b", true)).unwrap();
     assert_eq!(b(&mut world), StepStatus::Succeeded);
@@ -85,5 +88,9 @@ fn what_is_paused_may_stay_so_and_a_run_anew_knows_the_breakpoints_of_now() {
         by: "t".into(),
     };
     world.tell(&w, &again).unwrap();
-    assert_eq!(world.view("w:1").lanes[0].steps[0].status.0, StepStatus::Paused, "set while it was over");
+    assert_eq!(
+        world.view("w:1").iterations[0].steps[0].status.0,
+        StepStatus::Paused,
+        "set while it was over"
+    );
 }

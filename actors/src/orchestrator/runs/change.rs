@@ -1,4 +1,4 @@
-//! What a command changed of a run: the fact that is stored and folded.
+//! The state of a run that changes, and the stored difference that one command makes.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,24 +8,26 @@ use troupe_workflows::Ordered;
 use troupe_workflows::params::{Parameters, Value};
 use troupe_workflows::status::InstanceStatus;
 
-use super::lane::{Lane, StepRun};
-use super::leftovers::Leftover;
+use super::cleanup::Cleanup;
+use super::iteration::Iteration;
 use super::messages::Counts;
 use super::past::PastRun;
+use super::step_at::StepAt;
+use super::step_run::StepRun;
 
-/// Lines of a timeline that are kept.
+/// Timeline lines that a run keeps.
 const TIMELINE_MAX: usize = 200;
-/// Iterations that are over and remembered: all of a stretch, the newest of a while.
+/// Results of ended iterations that a run keeps: all of a batch, the newest of a while.
 const OVER_MAX: usize = 1_000;
-/// Lanes that went wrong and are told of.
+/// Failure reasons that a run keeps.
 pub(super) const FAILURES_MAX: usize = 20;
 
-/// What is known of a run beside its lanes and parameters.
+/// The state of a run without its iterations and parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Head {
-    /// How it is.
+    /// The run's status.
     pub status: InstanceStatus,
-    /// Which run of it, from 1.
+    /// The number of this run of the instance, from 1.
     pub run: u64,
     /// Where this run began, in Maestro's word.
     pub policy: String,
@@ -35,25 +37,26 @@ pub struct Head {
     pub ended: Option<Timestamp>,
     /// Why it did not succeed.
     pub why: String,
-    /// Why and whether it is being stopped; true if it counts as failed.
+    /// Set while the run stops: the reason, and true if the end counts as failed.
     pub stopping: Option<(String, bool)>,
-    /// The lane that begins next.
-    pub next_lane: u64,
-    /// There is more to do than one entry holds.
+    /// The number of the iteration that begins next.
+    #[serde(rename = "next_lane")]
+    pub next_iteration: u64,
+    /// The last log entry reached its bounds; the timer continues the work.
     pub more: bool,
-    /// How lanes ended.
+    /// Ended iterations by result.
     pub counts: Counts,
-    /// Loop parameters of a while's next lane; of a foreach what is asked of its steps.
+    /// For a while the loop parameters of its next iteration; for another run the nested outputs that its parent uses.
     pub values: Ordered<Value>,
-    /// When an instance has taken too long.
+    /// The deadline of an instance.
     pub until: Option<Timestamp>,
-    /// Nobody asks for it any more: it goes with its end.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unasked: bool,
-    /// The metadata are told of this run.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub recorded: bool,
-    /// Steps that pause, since the run was told; before, those that it began with.
+    /// The parent no longer needs it: the run is forgotten when it ends.
+    #[serde(rename = "unasked", default, skip_serializing_if = "std::ops::Not::not")]
+    pub forget_at_end: bool,
+    /// Changes of this run are mirrored to the metadata actors.
+    #[serde(rename = "recorded", default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirrored: bool,
+    /// Steps that pause. `None` until they change: then those of [`super::Begin`] apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breakpoints: Option<Vec<String>>,
 }
@@ -68,90 +71,97 @@ impl Default for Head {
             ended: None,
             why: String::new(),
             stopping: None,
-            next_lane: 0,
+            next_iteration: 0,
             more: false,
             counts: Counts::default(),
             values: Ordered::new(),
             until: None,
-            unasked: false,
-            recorded: false,
+            forget_at_end: false,
+            mirrored: false,
             breakpoints: None,
         }
     }
 }
 
-/// All of a run that changes.
+/// The part of a run that changes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Live {
     pub(super) head: Head,
     pub(super) params: Parameters,
-    pub(super) lanes: BTreeMap<u64, Lane>,
-    /// How iterations that are over ended, the newest.
+    /// Iterations that run; the only one of an instance also after its end.
+    #[serde(rename = "lanes")]
+    pub(super) iterations: BTreeMap<u64, Iteration>,
+    /// Results of ended iterations, the newest.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) over: BTreeMap<u64, InstanceStatus>,
     pub(super) failures: Vec<(u64, String)>,
     pub(super) timeline: Vec<(Timestamp, String)>,
-    /// Loops whose runs are to be forgotten.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) leftovers: Vec<Leftover>,
-    /// Runs before this one, oldest first.
+    /// Child runs that must still be forgotten.
+    #[serde(rename = "leftovers", default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) cleanup: Vec<Cleanup>,
+    /// Earlier runs of the instance, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub(super) past: VecDeque<PastRun>,
 }
 
-/// What one command changed.
+/// The difference that one command made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     head: Option<Head>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     params: Option<Parameters>,
-    /// Lanes that began, with their loop parameters and how many steps they have.
+    /// Iterations that began: number, loop parameters, count of steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     begun: Vec<(u64, Ordered<Value>, usize)>,
-    /// Steps that changed, by lane and place.
+    /// Steps that changed: iteration, step index, new state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     steps: Vec<(u64, usize, StepRun)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ended: Vec<u64>,
-    /// Iterations that are over, and how.
+    /// Results of iterations that ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     over: Vec<(u64, InstanceStatus)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     failures: Vec<(u64, String)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lines: Vec<(Timestamp, String)>,
-    /// Loops whose runs are still to be forgotten, all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    leftovers: Option<Vec<Leftover>>,
+    /// All child runs that must still be forgotten.
+    #[serde(rename = "leftovers", default, skip_serializing_if = "Option::is_none")]
+    cleanup: Option<Vec<Cleanup>>,
 }
 
 impl Change {
-    /// From one to the other; none where they are the same. Of lanes that began and ended in between only how they ended is told.
+    /// The difference between two states; `None` if they are equal. An iteration that began and ended in between is
+    /// stored only as its result.
     pub(super) fn between(before: &Live, after: &Live, lines: Vec<(Timestamp, String)>) -> Option<Self> {
         let mut change = Self {
             head: (before.head != after.head).then(|| after.head.clone()),
             params: (before.params != after.params).then(|| after.params.clone()),
             failures: after.failures[before.failures.len().min(after.failures.len())..].to_vec(),
             lines,
-            leftovers: (before.leftovers != after.leftovers).then(|| after.leftovers.clone()),
+            cleanup: (before.cleanup != after.cleanup).then(|| after.cleanup.clone()),
             ..Self::default()
         };
-        for (number, lane) in &after.lanes {
-            let known = before.lanes.get(number).filter(|known| known.values == lane.values);
+        for (number, iteration) in &after.iterations {
+            let known = before.iterations.get(number).filter(|known| known.values == iteration.values);
             if known.is_none() {
-                change.begun.push((*number, lane.values.clone(), lane.steps.len()));
+                change.begun.push((*number, iteration.values.clone(), iteration.steps.len()));
             }
             let fresh = StepRun::default();
-            for (place, step) in lane.steps.iter().enumerate() {
-                let was = known.and_then(|lane| lane.steps.get(place)).unwrap_or(&fresh);
+            for (step_index, step) in iteration.steps.iter().enumerate() {
+                let was = known.and_then(|iteration| iteration.steps.get(step_index)).unwrap_or(&fresh);
                 if was != step {
-                    change.steps.push((*number, place, step.clone()));
+                    change.steps.push((*number, step_index, step.clone()));
                 }
             }
         }
-        change.ended =
-            before.lanes.keys().filter(|number| !after.lanes.contains_key(number)).copied().collect();
+        change.ended = before
+            .iterations
+            .keys()
+            .filter(|number| !after.iterations.contains_key(number))
+            .copied()
+            .collect();
         let fresh = after.over.iter().filter(|(number, _)| !before.over.contains_key(number));
         change.over = fresh.map(|(number, status)| (*number, *status)).collect();
         (change != Self::default()).then_some(change)
@@ -159,7 +169,19 @@ impl Change {
 }
 
 impl Live {
-    /// An iteration is over.
+    pub(super) fn step(&self, at: StepAt) -> Option<&StepRun> {
+        self.iterations.get(&at.iteration)?.steps.get(at.step_index)
+    }
+
+    /// All steps, in the order of iterations and steps.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (StepAt, &StepRun)> {
+        self.iterations.iter().flat_map(|(iteration, held)| {
+            let steps = held.steps.iter().enumerate();
+            steps.map(|(step_index, step)| (StepAt { iteration: *iteration, step_index }, step))
+        })
+    }
+
+    /// Keeps the result of an ended iteration.
     pub(super) fn ended(&mut self, number: u64, status: InstanceStatus) {
         self.over.insert(number, status);
         while self.over.len() > OVER_MAX {
@@ -179,21 +201,23 @@ impl Live {
             self.params.clone_from(params);
         }
         for (number, values, steps) in &change.begun {
-            self.lanes.insert(*number, Lane::new(values.clone(), *steps));
+            self.iterations.insert(*number, Iteration::new(values.clone(), *steps));
         }
-        for (number, place, step) in &change.steps {
-            if let Some(slot) = self.lanes.get_mut(number).and_then(|lane| lane.steps.get_mut(*place)) {
+        for (number, step_index, step) in &change.steps {
+            if let Some(slot) =
+                self.iterations.get_mut(number).and_then(|iteration| iteration.steps.get_mut(*step_index))
+            {
                 slot.clone_from(step);
             }
         }
         for number in &change.ended {
-            self.lanes.remove(number);
+            self.iterations.remove(number);
         }
         for (number, status) in &change.over {
             self.ended(*number, *status);
         }
-        if let Some(leftovers) = &change.leftovers {
-            self.leftovers.clone_from(leftovers);
+        if let Some(cleanup) = &change.cleanup {
+            self.cleanup.clone_from(cleanup);
         }
         self.failures.extend(change.failures.iter().cloned());
         self.timeline.extend(change.lines.iter().cloned());

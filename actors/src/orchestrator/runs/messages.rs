@@ -1,29 +1,29 @@
-//! What a run can be told and asked.
+//! The commands and queries of a run.
 
 use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use troupe_runtime::{Address, Command, Query, Timestamp};
+use troupe_runtime::{Address, Command, Query};
 use troupe_workflows::Ordered;
 use troupe_workflows::definition::{ParamDefinitions, ParamSource, Step, Workflow};
-use troupe_workflows::params::{Parameters, Value};
-use troupe_workflows::status::{InstanceStatus, StepStatus};
+use troupe_workflows::params::Value;
+use troupe_workflows::status::InstanceStatus;
 
-use super::lane::Attempt;
+use super::views::{IterationsView, LoopView, RunView};
 use crate::stored::NamedFields;
 
-/// Who is told of a run's end.
+/// The actor that receives a run's end.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Parent {
     /// Its kind decides [`Ended`].
     pub to: Address,
-    /// By which it knows the run.
+    /// The id by which the parent knows the run.
     pub id: String,
 }
 
-/// What a run runs.
+/// The work of a run: an instance, or iterations of a loop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -31,41 +31,41 @@ pub enum Kind {
     Instance {
         /// The version's definition.
         workflow: Box<Workflow>,
-        /// What the start sets.
+        /// The parameters of the start.
         params: ParamDefinitions,
-        /// Who set it.
+        /// The source of these parameters.
         source: ParamSource,
         /// Whether a parent started it.
         upstream: bool,
-        /// Whether its workflow bounds how many of its steps run at once.
+        /// Whether its workflow has a concurrency limit of steps.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         bounded: bool,
     },
-    /// A stretch of a foreach's iterations.
+    /// A batch of a foreach's iterations.
     Foreach {
-        /// The number of the first.
+        /// The first iteration's number in the whole loop, from 0.
         from: u64,
-        /// Each one's loop parameters.
+        /// The loop parameters of each iteration.
         values: Vec<Ordered<Value>>,
-        /// How many run at once.
+        /// The concurrency limit of iterations.
         concurrency: u64,
-        /// As its instance.
+        /// As for an instance.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         bounded: bool,
-        /// Steps and their parameters that the run around it asks for.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        asked: Vec<(String, String)>,
-        /// How many steps of the instance work at once, loops included; none if it bounds none.
+        /// The steps and parameters of this run that outer expressions use.
+        #[serde(rename = "asked", default, skip_serializing_if = "Vec::is_empty")]
+        requested_outputs: Vec<(String, String)>,
+        /// The instance's concurrency limit of steps, loops included; `None` if it has no limit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         within: Option<u64>,
     },
     /// A while's iterations, one after the other.
     While {
-        /// Goes on while this holds.
+        /// The loop continues while this holds.
         condition: String,
-        /// Loop parameters of the first.
+        /// The loop parameters of the first iteration.
         first: Ordered<Value>,
-        /// As its instance.
+        /// As for an instance.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         bounded: bool,
         /// As for a foreach.
@@ -78,32 +78,32 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Begin {
-    /// The workflow.
+    /// The workflow's id.
     pub workflow: String,
     /// Its version.
     pub version: u64,
     /// Its instance.
     pub instance: u64,
-    /// What it runs.
+    /// The work of the run.
     pub kind: NamedFields<Kind>,
-    /// The steps of each lane; empty where they are the workflow's own.
+    /// The steps of each iteration; empty if they are the workflow's own.
     pub steps: NamedFields<Vec<Step>>,
     /// Values around a loop's steps, the nearest first.
     pub outer: NamedFields<Vec<Ordered<Value>>>,
-    /// Who or what started it, for people.
+    /// What started it, for people.
     pub initiator: NamedFields<Json>,
-    /// Signals that started it, by name: their parameters.
+    /// The parameters of the signals that started it, by the signal's name.
     #[serde(default)]
     pub signals: BTreeMap<String, BTreeMap<String, String>>,
-    /// Who is told of its end.
+    /// The receiver of the run's end.
     pub parent: Option<Parent>,
-    /// Steps that pause when they come to start.
+    /// The ids of the steps that pause before they start.
     #[serde(default)]
     pub breakpoints: Vec<String>,
 }
 
 impl Begin {
-    /// The steps of each lane. Those of an instance are its workflow's, and are not written a second time.
+    /// The steps of each iteration. An instance stores them once, in its workflow.
     pub(super) fn steps(&self) -> &[Step] {
         match &self.kind.0 {
             Kind::Instance { workflow, .. } if self.steps.0.is_empty() => &workflow.steps,
@@ -111,8 +111,8 @@ impl Begin {
         }
     }
 
-    /// How many steps of its instance work at once, where it bounds them and has loops: those of an instance without are
-    /// counted where they are.
+    /// The instance's concurrency limit of steps, if it has a limit and loops. Without loops the run enforces the limit
+    /// itself.
     pub(super) fn within(&self) -> Option<u64> {
         match &self.kind.0 {
             Kind::Instance { workflow, .. } => workflow
@@ -122,7 +122,7 @@ impl Begin {
         }
     }
 
-    /// Whether its workflow bounds how many of its steps run at once.
+    /// Whether the workflow has a concurrency limit of steps.
     pub(super) fn is_bounded(&self) -> bool {
         match &self.kind.0 {
             Kind::Instance { bounded, .. } | Kind::Foreach { bounded, .. } | Kind::While { bounded, .. } => {
@@ -138,7 +138,7 @@ impl Command for Begin {
     const REPEATABLE: bool = true;
 }
 
-/// Looks at the clock and goes on; its own timer tells it.
+/// Checks the due times and carries the run on; the run's own timer sends it.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Tick {}
 
@@ -148,14 +148,14 @@ impl Command for Tick {
     const REPEATABLE: bool = true;
 }
 
-/// Stops it: what runs is taken back, and nothing more starts.
+/// Stops the run: it withdraws its requests and starts no further step.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
-    /// Why, for people.
+    /// The reason, for people.
     #[serde(default)]
     pub why: String,
-    /// Whether it counts as failed rather than as stopped.
+    /// Whether the end counts as failed rather than stopped.
     #[serde(default)]
     pub kill: bool,
 }
@@ -166,21 +166,21 @@ impl Command for Stop {
     const REPEATABLE: bool = true;
 }
 
-/// What is done with one step.
+/// An act on one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActOn {
-    /// It is stopped.
+    /// Stops the step.
     Stop,
-    /// It has failed for good.
+    /// Fails the step finally.
     Kill,
-    /// It counts as complete.
+    /// Counts the step as complete.
     Skip,
-    /// It goes on from its breakpoint.
+    /// Resumes the step from its breakpoint.
     Resume,
-    /// Its next attempt begins now, also of one that failed for good or was stopped while others run.
+    /// Begins the next attempt now, also after a final failure or a stop while other steps run.
     Retry,
-    /// It starts although its signals have not come.
+    /// Starts the step without the signals that it waits for.
     Bypass,
 }
 
@@ -188,14 +188,14 @@ pub enum ActOn {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Act {
-    /// The step.
+    /// The step's id.
     pub step: String,
-    /// What is done.
+    /// The act.
     pub act: ActOn,
-    /// In which lane; the only one of an instance if absent.
-    #[serde(default)]
-    pub lane: u64,
-    /// Who does it, for people.
+    /// The number of the step's iteration in this run; 0 for an instance.
+    #[serde(rename = "lane", default)]
+    pub iteration: u64,
+    /// The acting user, for people.
     #[serde(default)]
     pub by: String,
 }
@@ -218,18 +218,19 @@ pub enum RestartAt {
     Step(String),
 }
 
-/// Runs an instance anew; refused while it runs.
+/// Restarts an instance; refused while it runs.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Restart {
-    /// Which restart this is, so that one that is told twice happens once: the run that it makes, 2 or more.
+    /// The number of the run that the restart makes, 2 or more. A resent restart has the same number and changes
+    /// nothing.
     pub run: u64,
     /// Where it begins.
     pub at: RestartAt,
     /// Parameters that it sets.
     #[serde(default)]
     pub params: NamedFields<ParamDefinitions>,
-    /// Who does it, for people.
+    /// The restarting user, for people.
     #[serde(default)]
     pub by: String,
 }
@@ -240,7 +241,7 @@ impl Command for Restart {
     const REPEATABLE: bool = true;
 }
 
-/// Forgets a run that is over; its workflow does not know it any more.
+/// Forgets a run that has ended and that its workflow no longer lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forget {}
@@ -251,32 +252,32 @@ impl Command for Forget {
     const REPEATABLE: bool = true;
 }
 
-/// How many lanes ended how.
+/// Ended iterations by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Counts {
-    /// Well.
+    /// Succeeded.
     pub succeeded: u64,
-    /// Badly, time-outs included.
+    /// Failed, timeouts included.
     pub failed: u64,
-    /// By being stopped.
+    /// Stopped.
     pub stopped: u64,
 }
 
-/// Tells a parent of a run's end, once for each run.
+/// Reports a run's end to its parent, once for each run.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ended {
-    /// By which the parent knows it.
+    /// The id by which the parent knows the run.
     pub id: String,
-    /// Which run of it.
+    /// The run's number.
     pub run: u64,
-    /// How.
+    /// The final status.
     pub status: NamedFields<InstanceStatus>,
-    /// By lanes.
+    /// Iterations by result.
     pub counts: Counts,
     /// Why it did not succeed.
     pub why: String,
-    /// Loop parameters at the end of a while; of another run what its parent asks of its steps.
+    /// For a while its last loop parameters; for another run the nested outputs that its parent uses.
     #[serde(default)]
     pub values: NamedFields<Ordered<Value>>,
 }
@@ -287,73 +288,16 @@ impl Command for Ended {
     const REPEATABLE: bool = true;
 }
 
-/// One step, for people.
-#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
-pub struct StepView {
-    /// The step.
-    pub id: String,
-    /// What it is: `NoOp`, `foreach`.
-    pub sort: String,
-    /// Where it is.
-    pub status: NamedFields<StepStatus>,
-    /// Attempts begun.
-    pub attempt: u32,
-    /// When this attempt began.
-    pub started: Option<Timestamp>,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// Why it failed, or what it waits for.
-    pub why: String,
-    /// How far its task is.
-    pub progress: Option<(String, Option<f64>)>,
-    /// What its parameters came to.
-    pub params: NamedFields<Parameters>,
-    /// What came of it.
-    pub output: NamedFields<Json>,
-    /// Attempts before this one.
-    pub history: Vec<Attempt>,
-    /// Steps that follow, and whether the way was taken, once that is known.
-    pub next: Vec<(String, Option<bool>)>,
-    /// Of a loop: iterations, and how they ended.
-    pub iterations: Option<(u64, Counts)>,
-    /// Runs that it has started and that are not over.
-    pub children: Vec<String>,
-}
-
-/// One pass through the steps.
-#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
-pub struct LaneView {
-    /// Its number.
-    pub lane: u64,
-    /// Its loop parameters.
-    pub values: NamedFields<Ordered<Value>>,
-    /// In the order of the definition.
-    pub steps: Vec<StepView>,
-}
-
-/// Asks a run which run carries an iteration of one of its loops.
+/// Asks a run for the child run that carries an iteration of one of its loops.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetLoop {
-    /// The foreach or while.
+    /// The id of the foreach or while step.
     pub step: String,
-    /// In which lane; the only one of an instance if absent.
-    #[serde(default)]
-    pub lane: u64,
-    /// The iteration, from 0.
+    /// The number of that step's iteration in this run; 0 for an instance.
+    #[serde(rename = "lane", default)]
+    pub outer_iteration: u64,
+    /// The iteration of the loop, from 0.
     pub iteration: u64,
-}
-
-/// The answer to [`GetLoop`].
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-pub struct LoopView {
-    /// Iterations in all; 0 where nobody knows beforehand.
-    pub total: u64,
-    /// How those ended that are over.
-    pub counts: Counts,
-    /// The key of the run that carries the iteration; none if it has not begun.
-    pub key: Option<String>,
-    /// The first iteration of that run, and the first of the run after it.
-    pub range: (u64, u64),
 }
 
 impl Query for GetLoop {
@@ -361,77 +305,33 @@ impl Query for GetLoop {
     type Reply = LoopView;
 }
 
-/// Asks a loop's run how its iterations ended.
+/// Asks a loop's run for the results of its iterations.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetIterations {}
-
-/// The answer to [`GetIterations`].
-#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
-pub struct IterationsView {
-    /// Those that are over, in their order, numbered as in the whole loop: all of a foreach's, the newest 1000 of a while's.
-    pub over: Vec<(u64, NamedFields<InstanceStatus>)>,
-    /// Those that run.
-    pub running: Vec<u64>,
-    /// The first that went wrong, and why.
-    pub failures: Vec<(u64, String)>,
-}
 
 impl Query for GetIterations {
     const VERB: &'static str = "iterations.v1";
     type Reply = IterationsView;
 }
 
-/// Asks for everything.
+/// Asks for the whole run.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetRun {}
 
-/// Asks for an earlier run of the instance, as far as it is kept: its times, and how each step and its attempts ended.
+impl Query for GetRun {
+    const VERB: &'static str = "get.v1";
+    type Reply = RunView;
+}
+
+/// Asks for the summary of an earlier run, if it is still kept: times, and the status and attempts of each step.
 #[derive(Debug, Clone, Copy, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GetPastRun {
-    /// Which, from 1.
+    /// The run's number, from 1.
     pub run: u64,
 }
 
 impl Query for GetPastRun {
     const VERB: &'static str = "past-run.v1";
-    type Reply = RunView;
-}
-
-/// The answer to [`GetRun`].
-#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
-pub struct RunView {
-    /// The workflow, its version and instance; none if it never began.
-    pub of: Option<(String, u64, u64)>,
-    /// Which run of it, from 1.
-    pub run: u64,
-    /// How it is.
-    pub status: NamedFields<InstanceStatus>,
-    /// Why it did not succeed.
-    pub why: String,
-    /// When it was created.
-    pub created: Timestamp,
-    /// When this run began.
-    pub started: Timestamp,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// Who or what started it.
-    pub initiator: NamedFields<Json>,
-    /// Signals that started it.
-    pub signals: BTreeMap<String, BTreeMap<String, String>>,
-    /// What its parameters came to.
-    pub params: NamedFields<Parameters>,
-    /// Lanes that run, and those of an instance that is over.
-    pub lanes: Vec<LaneView>,
-    /// How lanes ended.
-    pub counts: Counts,
-    /// The first that went wrong.
-    pub failures: Vec<(u64, String)>,
-    /// What happened, oldest first.
-    pub timeline: Vec<(Timestamp, String)>,
-}
-
-impl Query for GetRun {
-    const VERB: &'static str = "get.v1";
     type Reply = RunView;
 }

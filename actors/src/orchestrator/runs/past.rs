@@ -1,4 +1,4 @@
-//! Earlier runs of an instance, in short: when and how each ended, and how far its steps were.
+//! Summaries of an instance's earlier runs: times, status, and the status and attempts of each step.
 
 use std::collections::VecDeque;
 
@@ -9,17 +9,18 @@ use troupe_workflows::status::{InstanceStatus, StepStatus};
 
 use super::answers::view;
 use super::change::{Head, Live};
-use super::lane::{Attempt, StepRun};
-use super::messages::{Begin, GetPastRun, LaneView, RunView};
+use super::messages::{Begin, Counts, GetPastRun};
 use super::state::WorkflowRun;
+use super::step_run::{Attempt, StepRun};
+use super::views::{IterationView, RunView};
 use crate::stored::NamedFields;
 
-/// Earlier runs that are kept, and attempts at steps of all of them.
+/// Retention of earlier runs: their count, and the attempts of all their steps.
 const RUNS_MAX: usize = 20;
 const ATTEMPTS_MAX: usize = 1_000;
 const WHY_CHARS_MAX: usize = 120;
 
-/// A run that another one followed.
+/// The summary of a run that another one followed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct PastRun {
     run: u64,
@@ -27,7 +28,7 @@ pub(super) struct PastRun {
     started: Timestamp,
     ended: Option<Timestamp>,
     why: String,
-    /// By place in the definition.
+    /// By index in the definition.
     steps: Vec<PastStep>,
 }
 
@@ -38,22 +39,19 @@ struct PastStep {
     started: Option<Timestamp>,
     ended: Option<Timestamp>,
     why: String,
-    /// Attempts of this run before the last.
+    /// Attempts of this run before its last one.
     history: Vec<Attempt>,
 }
 
 impl PastStep {
-    /// A step with what is kept of it.
+    /// The step with the fields that the summary keeps.
     fn step(&self) -> StepRun {
-        StepRun {
-            status: self.status,
-            attempt: self.attempt,
-            started: self.started,
-            ended: self.ended,
-            why: self.why.clone(),
-            history: self.history.clone(),
-            ..StepRun::default()
-        }
+        let mut step = StepRun::with_status(self.status);
+        step.attempt = self.attempt;
+        (step.started, step.ended) = (self.started, self.ended);
+        step.why.clone_from(&self.why);
+        step.history.clone_from(&self.history);
+        step
     }
 }
 
@@ -63,7 +61,7 @@ impl PastRun {
         let step = |step: &StepRun| {
             let own = step.history.iter().filter(|one| one.started >= head.started);
             PastStep {
-                status: step.status,
+                status: step.status(),
                 attempt: step.attempt,
                 started: step.started,
                 ended: step.ended,
@@ -86,18 +84,18 @@ impl PastRun {
     }
 }
 
-/// Attempts that earlier runs hold.
+/// Attempts that the summaries contain.
 pub(super) fn attempts(past: &VecDeque<PastRun>) -> usize {
     past.iter().map(PastRun::attempts).sum()
 }
 
 impl Live {
-    /// Another run is about to follow this one.
+    /// Adds the summary of the present run, before another run follows it.
     pub(super) fn shelve(&mut self) {
         if self.head.run == 0 {
             return;
         }
-        let steps = self.lanes.get(&0).map_or(&[][..], |lane| &lane.steps);
+        let steps = self.iterations.get(&0).map_or(&[][..], |iteration| &iteration.steps);
         self.past.push_back(PastRun::of(&self.head, steps));
         while self.past.len() > 1 && (self.past.len() > RUNS_MAX || attempts(&self.past) > ATTEMPTS_MAX) {
             self.past.pop_front();
@@ -113,8 +111,9 @@ impl Answer<GetPastRun> for WorkflowRun {
             return Err(Refused::field("NO_RUN", "run", why));
         };
         let begun = self.begun.as_deref();
-        let defined = begun.map_or(&[][..], Begin::steps);
-        let steps = defined.iter().zip(&past.steps).map(|(defined, step)| view(defined, &step.step()));
+        let definitions = begun.map_or(&[][..], Begin::steps);
+        let steps =
+            definitions.iter().zip(&past.steps).map(|(definition, step)| view(definition, &step.step()));
         Ok(RunView {
             of: begun.map(|begun| (begun.workflow.clone(), begun.version, begun.instance)),
             run: past.run,
@@ -126,8 +125,12 @@ impl Answer<GetPastRun> for WorkflowRun {
             initiator: begun.map(|begun| begun.initiator.clone()).unwrap_or_default(),
             signals: begun.map(|begun| begun.signals.clone()).unwrap_or_default(),
             params: NamedFields::default(),
-            lanes: vec![LaneView { lane: 0, values: NamedFields::default(), steps: steps.collect() }],
-            counts: super::messages::Counts::default(),
+            iterations: vec![IterationView {
+                iteration: 0,
+                values: NamedFields::default(),
+                steps: steps.collect(),
+            }],
+            counts: Counts::default(),
             failures: Vec::new(),
             timeline: Vec::new(),
         })

@@ -1,4 +1,4 @@
-//! Runs that others followed, and runs that nobody knows any more.
+//! Summaries of earlier runs, and the cleanup of child runs.
 
 use serde_json::{Value as Json, json};
 use troupe_runtime::Address;
@@ -37,7 +37,7 @@ fn past(world: &mut World, key: &str, run: u64) -> RunView {
 }
 
 #[test]
-fn a_run_that_another_one_followed_is_kept_in_short() {
+fn a_summary_of_an_earlier_run_is_kept() {
     let mut world = World::new();
     world
         .push(workflow("w", json!([call("first", json!({ "second": "true" })), call("second", json!({}))])))
@@ -54,7 +54,7 @@ fn a_run_that_another_one_followed_is_kept_in_short() {
     let kept = past(&mut world, "w:1", 1);
     assert_eq!((kept.run, kept.status.0, kept.why), (1, InstanceStatus::Failed, first.why));
     assert_eq!((kept.started, kept.ended, kept.created), (first.started, first.ended, first.created));
-    let steps = &kept.lanes[0].steps;
+    let steps = &kept.iterations[0].steps;
     let known: Vec<(&str, StepStatus, u32, usize)> = steps
         .iter()
         .map(|step| (step.id.as_str(), step.status.0, step.attempt, step.history.len()))
@@ -62,13 +62,13 @@ fn a_run_that_another_one_followed_is_kept_in_short() {
     assert_eq!(known, [("first", StepStatus::Succeeded, 1, 0), ("second", StepStatus::FatallyFailed, 2, 1)]);
     assert_eq!(
         (steps[1].started, steps[1].ended),
-        (first.lanes[0].steps[1].started, first.lanes[0].steps[1].ended)
+        (first.iterations[0].steps[1].started, first.iterations[0].steps[1].ended)
     );
-    assert_eq!(steps[1].history, first.lanes[0].steps[1].history);
+    assert_eq!(steps[1].history, first.iterations[0].steps[1].history);
 }
 
 #[test]
-fn of_many_runs_the_newest_are_kept_and_together_they_stay_small() {
+fn the_newest_summaries_are_kept_within_a_bound() {
     let mut world = World::new();
     let step = |i: u64| json!({ "step": { "id": format!("s{i}"), "type": "NoOp" } });
     for (id, steps, kept) in [("few", 1, 20), ("many", 300, 3)] {
@@ -97,7 +97,7 @@ fn each(id: &str, count: u64, steps: Json) -> Json {
         "i": { "type": "LONG_ARRAY", "value": numbers } } } } } })
 }
 
-/// Runs that still know what they run.
+/// The keys of runs that are not forgotten.
 fn alive(world: &mut World) -> Vec<String> {
     let runs: Vec<String> = world
         .keys()
@@ -108,14 +108,14 @@ fn alive(world: &mut World) -> Vec<String> {
 }
 
 #[test]
-fn runs_of_loops_go_with_the_iteration_the_attempt_or_the_run_that_they_belong_to() {
+fn child_runs_are_forgotten_with_their_iteration_attempt_or_run() {
     let mut world = World::new();
     let nothing = json!([{ "step": { "id": "nothing", "type": "NoOp" } }]);
     let inner = json!([each("inner", 3, nothing)]);
     world.push(workflow("nested", json!([each("outer", 1_200, inner)]))).unwrap();
     world.start("nested", "a").unwrap();
-    world.until_over("nested:1", |_| panic!("there is no task"));
-    let mut expected: Vec<String> = (0..3).map(|stretch| format!("nested:1/0.0.1.{stretch}")).collect();
+    world.until_over("nested:1", |_| panic!("no task is expected"));
+    let mut expected: Vec<String> = (0..3).map(|batch| format!("nested:1/0.0.1.{batch}")).collect();
     expected.insert(0, "nested:1".to_owned());
     assert_eq!(
         alive(&mut world),
@@ -123,8 +123,8 @@ fn runs_of_loops_go_with_the_iteration_the_attempt_or_the_run_that_they_belong_t
         "those of the inner loops are gone, and those of the outer one stay"
     );
     again(&mut world, "nested", 1, RestartAt::Beginning);
-    world.until_over("nested:1", |_| panic!("there is no task"));
-    let mut expected: Vec<String> = (0..3).map(|stretch| format!("nested:1/0.0.2.{stretch}")).collect();
+    world.until_over("nested:1", |_| panic!("no task is expected"));
+    let mut expected: Vec<String> = (0..3).map(|batch| format!("nested:1/0.0.2.{batch}")).collect();
     expected.insert(0, "nested:1".to_owned());
     assert_eq!(alive(&mut world), expected, "those of the run before are gone");
     world.tell(&Address::of::<Workflow>("nested"), &DeleteWorkflow { by: "t".into() }).unwrap();
@@ -134,13 +134,13 @@ fn runs_of_loops_go_with_the_iteration_the_attempt_or_the_run_that_they_belong_t
 }
 
 #[test]
-fn instances_that_their_workflow_forgets_leave_no_runs_behind() {
+fn a_forgotten_instance_leaves_no_runs() {
     let mut world = World::new();
     let nothing = json!([{ "step": { "id": "nothing", "type": "NoOp" } }]);
     world.push(workflow("w", json!([each("loop", 2, nothing)]))).unwrap();
     for instance in 1..=520 {
         world.start("w", &format!("{instance}")).unwrap();
-        world.until_over(&format!("w:{instance}"), |_| panic!("there is no task"));
+        world.until_over(&format!("w:{instance}"), |_| panic!("no task is expected"));
     }
     let alive = alive(&mut world);
     assert_eq!(alive.len(), 500 * 2, "an instance and its loop");
@@ -148,7 +148,7 @@ fn instances_that_their_workflow_forgets_leave_no_runs_behind() {
     assert!(world.dead.is_empty(), "{:?}", world.dead);
 }
 
-/// A loop of 600 stretches: of values of this size one stretch holds one.
+/// A loop of 600 batches: the values are so large that a batch has one.
 fn long(id: &str) -> Json {
     let mut step = each(id, 600, json!([{ "step": { "id": "nothing", "type": "NoOp" } }]));
     let long = json!({ "type": "STRING_ARRAY", "value": ["x".repeat(40_000)] });
@@ -157,55 +157,55 @@ fn long(id: &str) -> Json {
 }
 
 #[test]
-fn a_restart_frees_all_runs_of_the_loop_before_some_with_each_entry() {
+fn a_restart_forgets_the_child_runs_of_the_earlier_run_in_portions() {
     let mut world = World::new();
     world.push(workflow("w", json!([long("loop")]))).unwrap();
     world.start("w", "a").unwrap();
-    world.until_over("w:1", |_| panic!("there is no task"));
+    world.until_over("w:1", |_| panic!("no task is expected"));
     world.most = 0;
     again(&mut world, "w", 1, RestartAt::Beginning);
-    world.until_over("w:1", |_| panic!("there is no task"));
+    world.until_over("w:1", |_| panic!("no task is expected"));
     let alive = alive(&mut world);
     let second = alive.iter().filter(|key| key.starts_with("w:1/0.0.2.")).count();
     assert_eq!((alive.len(), second), (601, 600), "those of the run before are gone, all of them");
-    assert!(world.most < 300, "one entry told {}", world.most);
+    assert!(world.most < 300, "one entry sends {}", world.most);
     assert!(world.dead.is_empty(), "{:?}", world.dead);
 }
 
 #[test]
-fn a_run_that_is_over_goes_on_to_free_what_its_last_iteration_left() {
+fn an_ended_run_continues_the_cleanup_of_its_last_iteration() {
     let mut world = World::new();
     world.push(workflow("w", json!([each("outer", 1, json!([long("inner")]))]))).unwrap();
     world.start("w", "a").unwrap();
-    world.until_over("w:1", |_| panic!("there is no task"));
+    world.until_over("w:1", |_| panic!("no task is expected"));
     while world.due() == Some(world.now) && world.step() {}
     assert_eq!(alive(&mut world), ["w:1", "w:1/0.0.1.0"]);
-    assert!(world.most < 300, "one entry told {}", world.most);
+    assert!(world.most < 300, "one entry sends {}", world.most);
     assert!(world.dead.is_empty(), "{:?}", world.dead);
 }
 
 #[test]
-fn a_loop_s_run_that_is_to_go_while_it_goes_on_goes_with_its_end() {
+fn a_running_child_run_is_forgotten_at_its_end() {
     let mut world = World::new();
     let sleeps = json!([{ "step": { "id": "sleeps", "type": "Sleep",
         "params": { "sleep_seconds": { "value": 600, "type": "LONG" } } } }]);
     world.push(workflow("w", json!([each("outer", 2, json!([each("inner", 2, sleeps)]))]))).unwrap();
     world.start("w", "a").unwrap();
-    let stretch = Address::of::<WorkflowRun>("w:1/0.0.1.0");
+    let batch = Address::of::<WorkflowRun>("w:1/0.0.1.0");
     assert_eq!(alive(&mut world).len(), 4);
-    world.tell(&stretch, &super::Forget {}).unwrap();
+    world.tell(&batch, &super::Forget {}).unwrap();
     assert_eq!(alive(&mut world).len(), 4, "it goes on");
-    world.until_over("w:1", |_| panic!("there is no task"));
+    world.until_over("w:1", |_| panic!("no task is expected"));
     while world.due() == Some(world.now) && world.step() {}
     assert_eq!((alive(&mut world), world.dead.len()), (vec!["w:1".to_owned()], 0));
 }
 
 #[test]
-fn a_loop_of_many_stretches_is_forgotten_a_few_at_a_time() {
+fn a_loop_of_many_batches_is_forgotten_in_portions() {
     let mut world = World::new();
     world.push(workflow("w", json!([long("loop")]))).unwrap();
     world.start("w", "a").unwrap();
-    world.until_over("w:1", |_| panic!("there is no task"));
+    world.until_over("w:1", |_| panic!("no task is expected"));
     assert_eq!(alive(&mut world).len(), 601);
     world.largest = 0;
     world.tell(&Address::of::<Workflow>("w"), &DeleteWorkflow { by: "t".into() }).unwrap();

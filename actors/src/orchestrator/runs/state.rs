@@ -1,4 +1,4 @@
-//! A run, and the facts about it.
+//! The entity of a run, and its events.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -16,7 +16,7 @@ pub fn key_of(workflow: &str, instance: u64) -> String {
     format!("{workflow}:{instance}")
 }
 
-/// One run, keyed by its workflow and instance, and for loops by where they are in it.
+/// One run, keyed by workflow and instance; a child run's key continues its parent's.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
 pub struct WorkflowRun {
     pub(super) begun: Option<Box<Begin>>,
@@ -24,24 +24,24 @@ pub struct WorkflowRun {
     pub(super) live: NamedFields<Live>,
 }
 
-/// What happened to a run.
+/// An event of a run.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub enum Event {
-    /// It began.
+    /// The run began.
     Begun(Box<Begin>, Timestamp),
-    /// It went on.
+    /// A command changed the run.
     Changed(Box<NamedFields<Change>>),
-    /// Nothing is known of it any more.
+    /// The run and its state were removed.
     Forgotten,
 }
 
 impl WorkflowRun {
-    /// Whether it has begun and is not over.
+    /// Whether it has begun and has not ended.
     pub(super) fn goes_on(&self) -> bool {
         self.begun.is_some() && !self.live.0.head.status.is_terminal()
     }
 
-    /// How it is.
+    /// The status of the present run.
     #[must_use]
     pub fn status(&self) -> InstanceStatus {
         self.live.0.head.status
@@ -68,7 +68,7 @@ impl Entity for WorkflowRun {
     }
 
     fn size(&self) -> usize {
-        let steps: usize = self.live.0.lanes.values().map(|lane| lane.steps.len()).sum();
+        let steps: usize = self.live.0.iterations.values().map(|iteration| iteration.steps.len()).sum();
         let defined = self.begun.as_ref().map_or(0, |begun| 512 + begun.steps().len() * 1_024);
         size_of::<Self>() + defined + steps * 768 + attempts(&self.live.0.past) * 128
     }

@@ -15,7 +15,7 @@ use crate::stored::NamedFields;
 
 const SAMPLES: &str = include_str!("../../../../tests/vectors/maestro_samples.json");
 
-/// Signals that samples wait for.
+/// The signals that the samples wait for.
 const RAISED: [(&str, &[(&str, &str)]); 7] = [
     ("signal_a", &[("foo", "bat"), ("watermark", "12345"), ("updated_by", "x")]),
     ("signal_b", &[("bar", "baz"), ("watermark", "22222"), ("posted_by", "x")]),
@@ -37,10 +37,10 @@ fn done(output: Json) -> Outcome {
 }
 
 fn status(view: &RunView, step: &str) -> StepStatus {
-    view.lanes[0].steps.iter().find(|known| known.id == step).unwrap().status.0
+    view.iterations[0].steps.iter().find(|known| known.id == step).unwrap().status.0
 }
 
-/// What a shell would print for a sample's command.
+/// Runs a sample's command in a shell.
 fn shell(spec: &Json) -> Outcome {
     let words: Vec<String> = serde_json::from_value(spec["command"].clone()).unwrap();
     let env: BTreeMap<String, String> = serde_json::from_value(spec["env"].clone()).unwrap();
@@ -57,14 +57,14 @@ fn workflow(id: &str, steps: Json) -> Json {
 }
 
 #[test]
-fn every_sample_runs_to_the_end_that_its_definition_says() {
+fn every_sample_runs_to_the_end_of_its_definition() {
     let mut world = World::new();
     let samples = samples();
     for sample in samples.values() {
         world.push(sample.clone()).unwrap();
     }
     for id in samples.keys() {
-        // One is started by the signals that it joins.
+        // One sample starts by the signals that it joins.
         if id != "sample-signal-trigger-wf" {
             world.start(id, "r").unwrap();
         }
@@ -85,7 +85,7 @@ fn every_sample_runs_to_the_end_that_its_definition_says() {
 }
 
 #[test]
-fn what_comes_of_a_task_leads_the_way_and_is_told_by_a_signal() {
+fn a_tasks_output_decides_the_edges_and_is_sent_in_a_signal() {
     let mut world = World::new();
     let steps = json!([
         { "step": { "id": "train", "type": "Train", "params": { "algorithm": { "value": "ease", "type": "STRING" } },
@@ -123,13 +123,13 @@ fn what_comes_of_a_task_leads_the_way_and_is_told_by_a_signal() {
     let second = world.until_over("retrain:2", work(false));
     assert_eq!(status(&second, "publish"), StepStatus::Unsatisfied);
     assert_eq!(world.workflow("retrain").started, 2, "one instance for each raise");
-    let told =
+    let signal =
         world.query(&Address::of::<Signal>("model_trained"), &crate::coordination::signals::GetSignal {});
-    assert_eq!((told.raised, told.newest[0].params["version"].as_str()), (1, "7"));
+    assert_eq!((signal.raised, signal.newest[0].params["version"].as_str()), (1, "7"));
 }
 
 #[test]
-fn a_failure_is_tried_again_as_its_policy_says_and_a_task_that_hangs_times_out() {
+fn a_failure_is_retried_by_its_policy_and_a_hanging_task_times_out() {
     let mut world = World::new();
     let steps = json!([{ "step": { "id": "call", "type": "Http", "timeout": "10 seconds",
         "params": { "url": { "value": "http://127.0.0.1/", "type": "STRING" } },
@@ -142,7 +142,7 @@ fn a_failure_is_tried_again_as_its_policy_says_and_a_task_that_hangs_times_out()
         Outcome::Failed { why: "500".into(), kind: Failure::User }
     });
     assert_eq!((tries, view.status.0), (3, InstanceStatus::Failed));
-    assert_eq!(view.lanes[0].steps[0].history.len(), 2);
+    assert_eq!(view.iterations[0].steps[0].history.len(), 2);
     world.start("calls", "b").unwrap();
     let held = world.claim();
     assert_eq!(held.len(), 1);
@@ -152,7 +152,7 @@ fn a_failure_is_tried_again_as_its_policy_says_and_a_task_that_hangs_times_out()
 }
 
 #[test]
-fn a_hundred_thousand_iterations_end_and_none_is_run_twice() {
+fn a_hundred_thousand_iterations_end_and_each_runs_once() {
     let mut world = World::new();
     let array = |from: u64| json!((from..from + 317).collect::<Vec<u64>>());
     let steps = json!([{ "foreach": { "id": "each", "concurrency": 400,
@@ -161,15 +161,15 @@ fn a_hundred_thousand_iterations_end_and_none_is_run_twice() {
         "steps": [{ "step": { "id": "nothing", "type": "NoOp" } }] } }]);
     world.push(workflow("many", steps)).unwrap();
     world.start("many", "a").unwrap();
-    let view = world.until_over("many:1", |_| panic!("there is no task"));
+    let view = world.until_over("many:1", |_| panic!("no task is expected"));
     assert_eq!(view.status.0, InstanceStatus::Succeeded, "{view:?}");
-    let (total, counts) = view.lanes[0].steps[0].iterations.unwrap();
+    let (total, counts) = view.iterations[0].steps[0].iterations.unwrap();
     assert_eq!((total, counts.succeeded, counts.failed), (317 * 317, 317 * 317, 0));
     assert!(world.largest < 200 << 10, "{} bytes in one decision", world.largest);
 }
 
 #[test]
-fn loops_over_nothing_succeed_and_over_a_billion_are_refused() {
+fn empty_loops_succeed_and_loops_over_a_billion_are_refused() {
     let days = |until: u32| format!("Util.dateIntsBetween(20200101, {until}, 1)");
     for (until, outcome) in [(20_200_101, InstanceStatus::Succeeded), (20_240_101, InstanceStatus::Failed)] {
         let mut world = World::new();
@@ -179,7 +179,7 @@ fn loops_over_nothing_succeed_and_over_a_billion_are_refused() {
             "steps": [{ "step": { "id": "nothing", "type": "NoOp" } }] } }]);
         world.push(workflow("w", steps)).unwrap();
         world.start("w", "a").unwrap();
-        let view = world.until_over("w:1", |_| panic!("there is no task"));
+        let view = world.until_over("w:1", |_| panic!("no task is expected"));
         assert_eq!(view.status.0, outcome, "{view:?}");
     }
 }
@@ -194,7 +194,7 @@ fn two_starts_of_one_request_are_one_instance() {
 }
 
 #[test]
-fn an_instance_is_stopped_restarted_and_goes_on_where_it_was() {
+fn a_stopped_instance_restarts_with_its_incomplete_steps() {
     let mut world = World::new();
     let steps = json!([
         { "step": { "id": "first", "type": "NoOp", "transition": { "successors": { "second": "true" } } } },
@@ -220,7 +220,7 @@ fn an_instance_is_stopped_restarted_and_goes_on_where_it_was() {
     assert_eq!(world.tell(&w, &restart).unwrap(), 2);
     let view = world.until_over("w:1", |_| done(json!({ "status": 200 })));
     assert_eq!((view.status.0, view.run), (InstanceStatus::Succeeded, 2));
-    let attempts: Vec<u32> = view.lanes[0].steps.iter().map(|step| step.attempt).collect();
+    let attempts: Vec<u32> = view.iterations[0].steps.iter().map(|step| step.attempt).collect();
     assert_eq!(attempts, [1, 2], "what was complete is not done again");
 }
 
@@ -237,7 +237,7 @@ fn people_skip_pause_and_kill_steps() {
     world.tell(&w, &crate::orchestrator::workflows::SetBreakpoint::at("two")).unwrap();
     world.start("w", "a").unwrap();
     let run = Address::of::<WorkflowRun>("w:1");
-    let act = |step: &str, act| Act { step: step.into(), act, lane: 0, by: "t".into() };
+    let act = |step: &str, act| Act { step: step.into(), act, iteration: 0, by: "t".into() };
     world.tell(&run, &act("one", ActOn::Skip)).unwrap();
     let view = world.view("w:1");
     assert_eq!((status(&view, "one"), status(&view, "two")), (StepStatus::Skipped, StepStatus::Paused));
@@ -250,7 +250,7 @@ fn people_skip_pause_and_kill_steps() {
 }
 
 #[test]
-fn a_step_that_failed_for_good_is_tried_again_while_others_run() {
+fn a_finally_failed_step_is_retried_while_others_run() {
     let mut world = World::new();
     let http = |id: &str| json!({ "step": { "id": id, "type": "Http", "params": { "url": { "value": "http://h/", "type": "STRING" } } } });
     world.push(workflow("w", json!([http("a"), http("b")]))).unwrap();
@@ -262,7 +262,7 @@ fn a_step_that_failed_for_good_is_tried_again_while_others_run() {
     let view = world.view("w:1");
     assert_eq!((view.status.0, status(&view, "a")), (InstanceStatus::InProgress, StepStatus::FatallyFailed));
     let run = Address::of::<WorkflowRun>("w:1");
-    let retry = |step: &str| Act { step: step.into(), act: ActOn::Retry, lane: 0, by: "t".into() };
+    let retry = |step: &str| Act { step: step.into(), act: ActOn::Retry, iteration: 0, by: "t".into() };
     assert_eq!(world.tell(&run, &retry("b")).unwrap_err().code, "WRONG_STATE");
     world.tell(&run, &retry("a")).unwrap();
     let again = world.claim();
@@ -270,12 +270,12 @@ fn a_step_that_failed_for_good_is_tried_again_while_others_run() {
     world.finish(&again[0], done(json!({})));
     world.finish(grant("b"), done(json!({})));
     let view = world.view("w:1");
-    assert_eq!((view.status.0, view.lanes[0].steps[0].attempt), (InstanceStatus::Succeeded, 2));
-    assert_eq!(view.lanes[0].steps[0].history.len(), 1);
+    assert_eq!((view.status.0, view.iterations[0].steps[0].attempt), (InstanceStatus::Succeeded, 2));
+    assert_eq!(view.iterations[0].steps[0].history.len(), 1);
 }
 
 #[test]
-fn whatever_happens_in_whatever_order_every_instance_ends_and_is_told_once() {
+fn every_instance_ends_and_reports_once_under_random_events() {
     for seed in 0..60 {
         let mut random = SmallRng::seed_from_u64(seed);
         let mut world = World::new();

@@ -1,54 +1,41 @@
-//! One command's turn: a copy that is worked on, and what is told to others.
+//! One command's turn: a copy of the run's state that the command changes, with the events and messages it causes.
+//!
+//! `Turn` only collects. Each responsibility has its own view of it: [`RunTurn`], [`AttemptTurn`], [`LoopTurn`],
+//! [`SignalTurn`], [`PermitTurn`] and [`DeployTurn`].
 
 use troupe_runtime::entity::Timer;
-use troupe_runtime::{Address, Command, Context, Decision, Timestamp};
+use troupe_runtime::{Command, Context, Decision, Timestamp};
+use troupe_workflows::Ordered;
+use troupe_workflows::definition::Step;
 use troupe_workflows::graph::Graph;
+use troupe_workflows::params::{Lookup, Parameters, Value};
 
-use super::breakpoints::SetBreakpoints;
+use super::attempts::AttemptTurn;
 use super::change::{Change, FAILURES_MAX, Live};
-use super::messages::{Begin, Ended, Forget, Stop, Tick};
-use super::recorded::{self, Record};
+use super::deployments::DeployTurn;
+use super::loops::LoopTurn;
+use super::messages::{Begin, Tick};
+use super::outgoing::Outgoing;
+use super::permits::PermitTurn;
+use super::run_turn::RunTurn;
+use super::signals::SignalTurn;
 use super::state::{Event, WorkflowRun};
-use crate::coordination::signals::{Raise, Signal, Subscribe, Unsubscribe};
-use crate::coordination::work_queues::{Offer, Withdraw, queue_of};
-use crate::delivery::executions::{Cancel, Deployment};
-use crate::delivery::pipelines::{Pipeline, RunFor};
-use crate::orchestrator::permits::{Acquire, Permit, Release};
-use crate::orchestrator::workflows::{StartWorkflow, StopInstance, Workflow};
+use super::step_at::{AttemptAt, StepAt};
+use super::step_run::StepRun;
+use super::step_scope::StepScope;
 use crate::stored::NamedFields;
 
-/// Lanes that one entry carries on, and steps that it starts, before the run lets others have a turn.
-pub(super) const LANES_A_TURN: usize = 64;
+/// Iterations that one log entry carries on, and steps that it starts. More would delay the shard's other actors.
+pub(super) const ITERATIONS_A_TURN: usize = 64;
 pub(super) const STARTS_A_TURN: usize = 256;
-/// Bytes of parameters and of what is told, so that an entry stays one that can be sent in one piece. What begins before
-/// the bound is reached may go beyond it once.
+/// Bytes of parameters and messages in one log entry, so that it fits the transport's frame limit. One step or batch
+/// that begins below the bound may exceed it.
 pub(super) const BYTES_A_TURN: usize = 64 << 10;
 pub(super) const TIMER: &str = "tick";
 const WORDS_CHARS_MAX: usize = 400;
 
-/// What is told to others.
-pub(super) enum Told {
-    Offer(Box<Offer>),
-    Withdraw(String),
-    Raise(String, Box<Raise>),
-    Subscribe(String, Subscribe),
-    Unsubscribe(String, Unsubscribe),
-    Begin(String, Box<Begin>),
-    Stop(String, Stop),
-    Start(String, Box<StartWorkflow>),
-    StopInstance(String, StopInstance),
-    Forget(String),
-    Ended(Address, Box<Ended>),
-    Acquire(String, Acquire),
-    Release(String, Release),
-    Record(Box<Record>),
-    Deliver(String, Box<RunFor>),
-    CallOff(String, Cancel),
-    Breakpoints(String, SetBreakpoints),
-}
-
-/// A run being carried on. What lives is copied and the graph built anew for each command: with 300 steps a millisecond of
-/// an unoptimised build, beside two for the entry, so nothing is kept between commands that could differ from the log.
+/// The turn of one command. Copying the state and building the graph cost a millisecond for 300 steps in a debug build,
+/// and the log entry costs two. So a run keeps no cache between commands that could differ from the log.
 pub(super) struct Turn<'a> {
     pub(super) begun: &'a Begin,
     pub(super) key: &'a str,
@@ -56,16 +43,16 @@ pub(super) struct Turn<'a> {
     pub(super) seed: u64,
     pub(super) graph: Graph,
     pub(super) live: Live,
-    pub(super) told: Vec<Told>,
-    pub(super) lines: Vec<(Timestamp, String)>,
+    outgoing: Vec<Outgoing>,
+    lines: Vec<(Timestamp, String)>,
     pub(super) starts: usize,
-    /// Bytes of what was evaluated and told so far, near enough.
+    /// Approximate bytes of the parameters and messages so far.
     pub(super) bytes: usize,
 }
 
 impl<'a> Turn<'a> {
     pub(super) fn new(begun: &'a Begin, live: Live, ctx: &Context<'a>) -> Self {
-        // A definition was checked when it was pushed; one that has no graph all the same has no step that could start.
+        // A push validates the definition. If it has no graph all the same, no step of it can start.
         let graph = Graph::of(begun.steps()).or_else(|_| Graph::of(&[]));
         Self {
             begun,
@@ -74,86 +61,151 @@ impl<'a> Turn<'a> {
             seed: ctx.seed,
             graph: graph.unwrap_or_else(|_| unreachable!("an empty list of steps has a graph")),
             live,
-            told: Vec::new(),
+            outgoing: Vec::new(),
             lines: Vec::new(),
             starts: 0,
             bytes: 0,
         }
     }
 
+    pub(super) const fn run(&mut self) -> RunTurn<'_, 'a> {
+        RunTurn { turn: self }
+    }
+
+    pub(super) const fn attempt(&mut self, at: StepAt) -> AttemptTurn<'_, 'a> {
+        AttemptTurn { turn: self, at }
+    }
+
+    pub(super) const fn children(&mut self, at: StepAt) -> LoopTurn<'_, 'a> {
+        LoopTurn { turn: self, at }
+    }
+
+    pub(super) const fn signals(&mut self, at: StepAt) -> SignalTurn<'_, 'a> {
+        SignalTurn { turn: self, at }
+    }
+
+    pub(super) const fn permits(&mut self, at: StepAt) -> PermitTurn<'_, 'a> {
+        PermitTurn { turn: self, at }
+    }
+
+    pub(super) const fn deployment(&mut self, at: StepAt) -> DeployTurn<'_, 'a> {
+        DeployTurn { turn: self, at }
+    }
+
+    /// The definition of a step.
+    pub(super) fn definition(&self, at: StepAt) -> &'a Step {
+        &self.begun.steps()[at.step_index]
+    }
+
+    pub(super) fn id(&self, at: StepAt) -> &str {
+        self.graph.id(at.step_index)
+    }
+
+    pub(super) fn step(&self, at: StepAt) -> Option<&StepRun> {
+        self.live.step(at)
+    }
+
+    pub(super) fn step_mut(&mut self, at: StepAt) -> Option<&mut StepRun> {
+        self.live.iterations.get_mut(&at.iteration)?.steps.get_mut(at.step_index)
+    }
+
+    /// The steps for which `wanted` holds, in the order of iterations and steps.
+    pub(super) fn steps_where(&self, wanted: impl Fn(StepAt, &StepRun) -> bool) -> Vec<StepAt> {
+        let steps = self.live.steps().filter(|(at, step)| wanted(*at, step));
+        steps.map(|(at, _)| at).collect()
+    }
+
+    pub(super) fn attempt_at(&self, at: StepAt) -> AttemptAt {
+        at.attempt(self.step(at).map_or(0, |step| step.attempt))
+    }
+
+    /// The id of a step's present attempt; no other attempt of any run has it.
+    pub(super) fn attempt_id(&self, at: StepAt) -> String {
+        format!("{}#{}.{}", self.key, self.live.head.run, self.attempt_at(at))
+    }
+
+    /// Evaluates with the layers around a step, the nearest first.
+    pub(super) fn scoped<T>(
+        &self,
+        at: StepAt,
+        own: Option<&Parameters>,
+        evaluate: impl FnOnce(&[&dyn Lookup], &StepScope<'_, '_>) -> T,
+    ) -> T {
+        let nothing = Ordered::<Value>::new();
+        let iteration = self.live.iterations.get(&at.iteration);
+        let mut layers: Vec<&dyn Lookup> = Vec::with_capacity(8);
+        if let Some(own) = own {
+            layers.push(own);
+        }
+        layers.push(iteration.map_or(&nothing, |iteration| &iteration.values));
+        layers.extend(self.begun.outer.0.iter().map(|layer| layer as &dyn Lookup));
+        layers.push(&self.live.params);
+        evaluate(&layers, &StepScope { turn: self, iteration, step_index: Some(at.step_index) })
+    }
+
+    pub(super) fn send(&mut self, outgoing: Outgoing) {
+        self.outgoing.push(outgoing);
+    }
+
     pub(super) fn line(&mut self, words: impl Into<String>) {
         self.lines.push((self.now, cut(&words.into())));
     }
 
-    pub(super) fn failure(&mut self, lane: u64, why: &str) {
+    pub(super) fn failure(&mut self, iteration: u64, why: &str) {
         if self.live.failures.len() < FAILURES_MAX {
-            self.live.failures.push((lane, cut(why)));
+            self.live.failures.push((iteration, cut(why)));
         }
     }
 
-    /// Whether this entry has carried enough.
+    /// Whether this log entry has reached one of its bounds.
     pub(super) fn full(&self) -> bool {
-        self.starts >= STARTS_A_TURN || self.bytes >= BYTES_A_TURN || self.live.leaves_much()
+        self.starts >= STARTS_A_TURN || self.bytes >= BYTES_A_TURN || self.live.exceeds_cleanup_limit()
     }
 
+    /// When the run's timer must fire next.
     fn due(&self) -> Option<Timestamp> {
-        if !self.live.leftovers.is_empty() {
+        if !self.live.cleanup.is_empty() {
             return Some(self.now);
         }
         if self.live.head.status.is_terminal() {
-            return self.live.head.unasked.then_some(self.now);
+            return self.live.head.forget_at_end.then_some(self.now);
         }
         if self.live.head.more {
             return Some(self.now);
         }
-        let steps = self.live.lanes.values().flat_map(|lane| &lane.steps);
-        steps.filter_map(super::lane::StepRun::next_due).chain(self.live.head.until).min()
+        let steps = self.live.steps();
+        steps.filter_map(|(_, step)| step.next_due()).chain(self.live.head.until).min()
     }
 
-    /// The decision that comes of it.
+    /// Adds the turn's change, messages and timer to a decision.
     pub(super) fn decide<C: Command>(
         mut self,
         before: &Live,
         decision: Decision<WorkflowRun, C>,
     ) -> Decision<WorkflowRun, C> {
-        self.forget_leftovers();
-        self.record(before);
+        let forgotten = self.live.take_cleanup(self.key);
+        self.outgoing.extend(forgotten.into_iter().map(Outgoing::Forget));
+        self.mirror(before);
         let timer = self.due();
         let mut decision = match Change::between(before, &self.live, self.lines) {
             Some(change) => decision.and(Event::Changed(Box::new(NamedFields(change)))),
             None => decision,
         };
-        for told in self.told {
-            decision = tell(decision, told);
+        for outgoing in self.outgoing {
+            decision = outgoing.send(decision);
         }
         match timer {
             Some(due) => decision.set_timer(TIMER, Timer::once(due, &Tick {})),
             None => decision.cancel_timer(TIMER),
         }
     }
-}
 
-fn tell<C: Command>(decision: Decision<WorkflowRun, C>, told: Told) -> Decision<WorkflowRun, C> {
-    let run = |key: String| Address::of::<WorkflowRun>(key);
-    let signal = |name: String| Address::of::<Signal>(name);
-    match told {
-        Told::Offer(offer) => decision.tell(queue_of(&offer.id), offer.as_ref()),
-        Told::Withdraw(id) => decision.tell(queue_of(&id), &Withdraw { id }),
-        Told::Raise(name, raise) => decision.tell(signal(name), raise.as_ref()),
-        Told::Subscribe(name, subscribe) => decision.tell(signal(name), &subscribe),
-        Told::Unsubscribe(name, unsubscribe) => decision.tell(signal(name), &unsubscribe),
-        Told::Begin(key, begin) => decision.tell(run(key), begin.as_ref()),
-        Told::Stop(key, stop) => decision.tell(run(key), &stop),
-        Told::Forget(key) => decision.tell(run(key), &Forget {}),
-        Told::Start(id, start) => decision.tell(Address::of::<Workflow>(id), start.as_ref()),
-        Told::StopInstance(id, stop) => decision.tell(Address::of::<Workflow>(id), &stop),
-        Told::Acquire(tag, acquire) => decision.tell(Address::of::<Permit>(tag), &acquire),
-        Told::Release(tag, release) => decision.tell(Address::of::<Permit>(tag), &release),
-        Told::Ended(to, ended) => decision.tell(to, ended.as_ref()),
-        Told::Record(record) => recorded::tell(decision, *record),
-        Told::Deliver(pipeline, run) => decision.tell(Address::of::<Pipeline>(pipeline), run.as_ref()),
-        Told::Breakpoints(key, set) => decision.tell(run(key), &set),
-        Told::CallOff(execution, cancel) => decision.tell(Address::of::<Deployment>(execution), &cancel),
+    /// Sends the metadata actors what this command changed.
+    fn mirror(&mut self, before: &Live) {
+        if self.live.head.mirrored {
+            let messages = super::metadata_mirror::messages(self, before);
+            self.outgoing.extend(messages.into_iter().map(|one| Outgoing::Mirror(Box::new(one))));
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! All kinds of the platform in one thread, for tests: effects and timers are carried from entity to entity, and a worker
-//! that a test scripts ends the tasks.
+//! All entities of the platform in one thread, for tests: effects and timers are delivered in order, and a scripted
+//! worker ends the tasks.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -21,7 +21,7 @@ pub(crate) struct World {
     pub(crate) commands: u64,
     /// The largest decision so far, in bytes.
     pub(crate) largest: usize,
-    /// The most that one decision has told others.
+    /// The largest count of effects of one decision.
     pub(crate) most: usize,
     pub(crate) dead: Vec<String>,
 }
@@ -48,7 +48,7 @@ impl World {
         };
         let cell = self.cells.entry(to.clone()).or_insert_with(|| (kind.create)(&to.key));
         let ctx = Context::at(Timestamp(self.now), &to.key, &self.globals);
-        // What a follower would have after the same events must be what the leader has.
+        // A follower has the same state as the leader after the same events.
         let mut follower = (kind.restore)(&cell.encode()).unwrap();
         let decided = run(cell.as_mut(), body, &ctx).unwrap();
         self.commands += 1;
@@ -69,7 +69,7 @@ impl World {
         decided.reply.map(|reply| (reply, decided.effects))
     }
 
-    /// Everything that was ever told or asked something.
+    /// The addresses of all entities that received a message.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &Address> {
         self.cells.keys()
     }
@@ -98,7 +98,7 @@ impl World {
         wire::decode(&query(cell.as_ref(), &wire::encode(ask), &ctx).unwrap().unwrap()).unwrap()
     }
 
-    /// What a query is refused with; none if it is answered.
+    /// The refusal of a query; `None` if it is answered.
     pub(crate) fn refused<Q: Query>(&mut self, to: &Address, ask: &Q) -> Option<Refused> {
         let kind = self.registry.get(&to.kind).expect("a kind").clone();
         let Some(Action::Query(query)) = kind.verbs.get(Q::VERB).map(|verb| verb.action) else { panic!() };
@@ -107,12 +107,12 @@ impl World {
         query(cell.as_ref(), &wire::encode(ask), &ctx).unwrap().err()
     }
 
-    /// When the next timer is due.
+    /// The due time of the next timer.
     pub(crate) fn due(&self) -> Option<u64> {
         self.timers.values().map(|timer| timer.due.0).min()
     }
 
-    /// Fires the timer that is due first, and moves the clock there.
+    /// Fires the first due timer and advances the clock to it.
     pub(crate) fn step(&mut self) -> bool {
         let first = self.timers.iter().min_by_key(|(_, timer)| timer.due).map(|(name, _)| name.clone());
         let Some(name) = first else { return false };
@@ -125,7 +125,7 @@ impl World {
         true
     }
 
-    /// Tasks that wait, under a lease.
+    /// Claims the waiting tasks.
     pub(crate) fn claim(&mut self) -> Vec<Grant> {
         let room: BTreeMap<String, u32> =
             ["http", "command", "train", "evaluate", "publish", "deploy", "ask"]
@@ -140,7 +140,7 @@ impl World {
         self.tell(&crate::coordination::work_queues::queue_of(&grant.id), &finish).unwrap()
     }
 
-    /// Lets time pass until nothing happens any more or the instance is over; `work` does the tasks.
+    /// Advances the time until the instance ends; `work` does the tasks.
     pub(crate) fn until_over(&mut self, run: &str, mut work: impl FnMut(&Grant) -> Outcome) -> RunView {
         for _ in 0..200_000 {
             let grants = self.claim();
@@ -152,7 +152,7 @@ impl World {
             if view.of.is_some() && view.status.0.is_terminal() {
                 return view;
             }
-            // Work that leads to more work takes no time here.
+            // Follow-up work takes no time.
             if !grants.is_empty() {
                 continue;
             }

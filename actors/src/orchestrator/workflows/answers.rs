@@ -1,4 +1,4 @@
-//! What a workflow shows of itself.
+//! The answers of a workflow to queries.
 
 use troupe_runtime::entity::Answer;
 use troupe_runtime::{Context, Refused};
@@ -7,7 +7,7 @@ use super::messages::{GetInstance, GetWorkflow, InstanceView, VersionView, Workf
 use super::state::{Instance, Workflow};
 use crate::stored::NamedFields;
 
-/// Instances that are shown where nobody says how many.
+/// Default count of instances in an answer.
 const INSTANCES: u32 = 50;
 
 impl Answer<GetWorkflow> for Workflow {
@@ -16,7 +16,7 @@ impl Answer<GetWorkflow> for Workflow {
         let version = ask.version.or(known.active).unwrap_or(known.newest);
         let shown = known.versions.get(&version);
         if ask.version.is_some() && shown.is_none() {
-            let why = format!("there is no version {version}");
+            let why = format!("version {version} does not exist");
             return Err(Refused::field("NO_VERSION", "version", why));
         }
         let definition = shown.and_then(|version| serde_json::to_value(&version.workflow).ok());
@@ -47,7 +47,7 @@ impl Answer<GetInstance> for Workflow {
         let known = self.known.0.instances.get(&ask.instance);
         known.map(|one| view(ask.instance, one)).ok_or_else(|| {
             let why = format!(
-                "workflow {:?} has no instance {}, or it is not kept any more",
+                "workflow {:?} has no instance {}, or the instance was forgotten",
                 ctx.key, ask.instance
             );
             Refused::field("NO_INSTANCE", "instance", why)

@@ -1,16 +1,16 @@
-//! How a workflow decides.
+//! The decisions of a workflow on its commands.
 
 use troupe_runtime::{Context, Decide, Decision, Refused};
 use troupe_workflows::definition::Submission;
 use troupe_workflows::status::InstanceStatus;
 use troupe_workflows::validation::validate;
 
-use super::instances::Desk;
+use super::instances::WorkflowDraft;
 use super::messages::{
     Activate, Fire, Push, Pushed, RestartInstance, SetBreakpoint, StartWorkflow, Started, StopInstance,
     Unblock,
 };
-use super::state::{Fact, VERSIONS_HELD_MAX, Workflow};
+use super::state::{Change, VERSIONS_HELD_MAX, Workflow};
 use crate::coordination::signals::Heard;
 use crate::orchestrator::runs::{Ended, RestartAt};
 use crate::stored::NamedFields;
@@ -56,24 +56,24 @@ impl Decide<Push> for Workflow {
                 format!("instances wait for {VERSIONS_HELD_MAX} versions: let some begin, or stop them");
             return Decision::refuse(Refused::new("TOO_MANY_VERSIONS", why));
         }
-        let mut desk = Desk::new(self, ctx);
+        let mut draft = WorkflowDraft::new(self, ctx);
         let version = if same { known.newest } else { known.newest + 1 };
-        desk.note(Fact::Pushed {
+        draft.apply(Change::Pushed {
             version,
             workflow: Box::new(submission.workflow),
             properties: Box::new(properties),
             by: ask.by.chars().take(128).collect(),
             at: ctx.now,
         });
-        desk.line(&format!("version {version} pushed by {}", ask.by));
+        draft.line(&format!("version {version} pushed by {}", ask.by));
         if activates {
-            desk.note(Fact::Activated(Some(version)));
+            draft.apply(Change::Activated(Some(version)));
         }
-        desk.forget_heard(self.definition(known.active));
-        desk.schedule();
-        let active = desk.known.active;
-        let after = desk.known.versions.get(&active.unwrap_or(0)).map(|version| version.workflow.clone());
-        let decision = desk.decide(Decision::unchanged());
+        draft.drop_stale_raises(self.definition(known.active));
+        draft.schedule();
+        let active = draft.known.active;
+        let after = draft.known.versions.get(&active.unwrap_or(0)).map(|version| version.workflow.clone());
+        let decision = draft.decide(Decision::unchanged());
         let before = self.definition(known.active);
         Self::arm(decision, (ctx.key, ctx.now), before, after.as_ref())
             .reply(Pushed { version, fresh: !same })
@@ -86,21 +86,21 @@ impl Decide<Activate> for Workflow {
         if let Some(version) = ask.version
             && !known.versions.contains_key(&version)
         {
-            let why = format!("there is no version {version}");
+            let why = format!("version {version} does not exist");
             return Decision::refuse(Refused::field("NO_VERSION", "version", why));
         }
         if ask.version == known.active {
             return Decision::unchanged().reply(());
         }
-        let mut desk = Desk::new(self, ctx);
-        desk.note(Fact::Activated(ask.version));
+        let mut draft = WorkflowDraft::new(self, ctx);
+        draft.apply(Change::Activated(ask.version));
         let what = match ask.version {
             Some(version) => format!("version {version} made active"),
             None => "deactivated".to_owned(),
         };
-        desk.line(&format!("{what} by {}", ask.by));
-        desk.forget_heard(self.definition(known.active));
-        let decision = desk.decide(Decision::unchanged());
+        draft.line(&format!("{what} by {}", ask.by));
+        draft.drop_stale_raises(self.definition(known.active));
+        let decision = draft.decide(Decision::unchanged());
         let (before, after) = (self.definition(known.active), self.definition(ask.version));
         Self::arm(decision, (ctx.key, ctx.now), before, after).reply(())
     }
@@ -108,15 +108,15 @@ impl Decide<Activate> for Workflow {
 
 impl Decide<StartWorkflow> for Workflow {
     fn decide(&self, ask: &StartWorkflow, ctx: &Context<'_>) -> Decision<Self, StartWorkflow> {
-        let mut desk = Desk::new(self, ctx);
-        match (desk.start(ask), &ask.notify) {
-            (Ok(started), _) => desk.decide(Decision::unchanged()).reply(started),
+        let mut draft = WorkflowDraft::new(self, ctx);
+        match (draft.start(ask), &ask.notify) {
+            (Ok(started), _) => draft.decide(Decision::unchanged()).reply(started),
             (Err(refused), None) => Decision::refuse(refused),
             (Err(refused), Some(parent)) => {
-                desk.refuse_to(parent, &refused);
+                draft.refuse_to(parent, &refused);
                 let status = NamedFields(InstanceStatus::Failed);
                 let nothing = Started { instance: None, version: 0, fresh: false, status };
-                desk.decide(Decision::unchanged()).reply(nothing)
+                draft.decide(Decision::unchanged()).reply(nothing)
             }
         }
     }
@@ -124,8 +124,8 @@ impl Decide<StartWorkflow> for Workflow {
 
 impl Decide<StopInstance> for Workflow {
     fn decide(&self, ask: &StopInstance, ctx: &Context<'_>) -> Decision<Self, StopInstance> {
-        let mut desk = Desk::new(self, ctx);
-        let wanted: Vec<u64> = desk
+        let mut draft = WorkflowDraft::new(self, ctx);
+        let wanted: Vec<u64> = draft
             .known
             .instances
             .iter()
@@ -134,18 +134,26 @@ impl Decide<StopInstance> for Workflow {
             .map(|(number, _)| *number)
             .collect();
         if wanted.is_empty() && ask.instance.is_some() {
-            return Decision::refuse(Refused::field("NO_INSTANCE", "instance", "there is no such instance"));
+            return Decision::refuse(Refused::field(
+                "NO_INSTANCE",
+                "instance",
+                "the instance does not exist",
+            ));
         }
-        let stopped = wanted.into_iter().filter(|number| desk.stop(*number, &ask.why, ask.kill)).count();
-        desk.schedule();
-        desk.decide(Decision::unchanged()).reply(stopped as u64)
+        let stopped = wanted.into_iter().filter(|number| draft.stop(*number, &ask.why, ask.kill)).count();
+        draft.schedule();
+        draft.decide(Decision::unchanged()).reply(stopped as u64)
     }
 }
 
 impl Decide<RestartInstance> for Workflow {
     fn decide(&self, ask: &RestartInstance, ctx: &Context<'_>) -> Decision<Self, RestartInstance> {
         let Some(instance) = self.known.0.instances.get(&ask.instance) else {
-            return Decision::refuse(Refused::field("NO_INSTANCE", "instance", "there is no such instance"));
+            return Decision::refuse(Refused::field(
+                "NO_INSTANCE",
+                "instance",
+                "the instance does not exist",
+            ));
         };
         let run = instance.run + 1;
         if instance.again.as_deref() == Some(ask) {
@@ -161,26 +169,28 @@ impl Decide<RestartInstance> for Workflow {
         if let RestartAt::Step(step) = &ask.at {
             let steps = self.definition(Some(instance.version)).map(|workflow| &workflow.steps);
             if !steps.is_some_and(|steps| steps.iter().any(|known| known.id == *step)) {
-                let why =
-                    format!("version {} has no step {step:?}, or is not kept any more", instance.version);
+                let why = format!(
+                    "version {} has no step {step:?}, or the version was forgotten",
+                    instance.version
+                );
                 return Decision::refuse(Refused::field("NO_STEP", "at", why));
             }
         }
         let mut next = instance.clone();
         (next.status, next.ended, next.blocks) = (InstanceStatus::Created, None, false);
         (next.why, next.again) = (String::new(), Some(Box::new(ask.clone())));
-        let mut desk = Desk::new(self, ctx);
-        if let Err(refused) = desk.room() {
+        let mut draft = WorkflowDraft::new(self, ctx);
+        if let Err(refused) = draft.room() {
             return Decision::refuse(refused);
         }
-        desk.set(ask.instance, next);
-        desk.line(&format!("instance {} restarted by {}", ask.instance, ask.by));
-        desk.schedule();
-        let held = desk.known.instances.get(&ask.instance).filter(|instance| instance.status.is_terminal());
+        draft.set(ask.instance, next);
+        draft.line(&format!("instance {} restarted by {}", ask.instance, ask.by));
+        draft.schedule();
+        let held = draft.known.instances.get(&ask.instance).filter(|instance| instance.status.is_terminal());
         if let Some(held) = held {
             return Decision::refuse(Refused::new("RUN_STRATEGY", held.why.clone()));
         }
-        desk.decide(Decision::unchanged()).reply(run)
+        draft.decide(Decision::unchanged()).reply(run)
     }
 }
 
@@ -191,17 +201,17 @@ impl Decide<Ended> for Workflow {
         if current.is_none_or(|instance| instance.status.is_terminal() || instance.run != ask.run) {
             return Decision::unchanged().reply(());
         }
-        let mut desk = Desk::new(self, ctx);
-        desk.over(number, ask.status.0, &ask.why, ask.counts, &ask.values.0);
-        desk.schedule();
-        desk.decide(Decision::unchanged()).reply(())
+        let mut draft = WorkflowDraft::new(self, ctx);
+        draft.over(number, ask.status.0, &ask.why, ask.counts, &ask.values.0);
+        draft.schedule();
+        draft.decide(Decision::unchanged()).reply(())
     }
 }
 
 impl Decide<Unblock> for Workflow {
     fn decide(&self, ask: &Unblock, ctx: &Context<'_>) -> Decision<Self, Unblock> {
-        let mut desk = Desk::new(self, ctx);
-        let blocking: Vec<_> = desk
+        let mut draft = WorkflowDraft::new(self, ctx);
+        let blocking: Vec<_> = draft
             .known
             .instances
             .iter()
@@ -211,10 +221,10 @@ impl Decide<Unblock> for Workflow {
         let count = blocking.len() as u64;
         for (number, mut instance) in blocking {
             instance.blocks = false;
-            desk.set(number, instance);
+            draft.set(number, instance);
         }
-        desk.schedule();
-        desk.decide(Decision::unchanged()).reply(count)
+        draft.schedule();
+        draft.decide(Decision::unchanged()).reply(count)
     }
 }
 
@@ -227,26 +237,26 @@ impl Decide<SetBreakpoint> for Workflow {
         }
         let newest = self.definition(Some(known.newest));
         if ask.on && newest.is_none_or(|workflow| workflow.step(&ask.step).is_none()) {
-            let why = format!("there is no step {:?}", ask.step);
+            let why = format!("step {:?} does not exist", ask.step);
             return Decision::refuse(Refused::field("NO_STEP", "step", why));
         }
         if ask.on && known.breakpoints.len() >= BREAKPOINTS_MAX {
-            return Decision::refuse(Refused::new("TOO_MANY", "take some breakpoints away first"));
+            return Decision::refuse(Refused::new("TOO_MANY", "remove some breakpoints first"));
         }
-        let mut desk = Desk::new(self, ctx);
+        let mut draft = WorkflowDraft::new(self, ctx);
         if held != ask.on {
-            desk.note(Fact::Breakpoint(ask.step.clone(), ask.on));
+            draft.apply(Change::Breakpoint(ask.step.clone(), ask.on));
         }
-        desk.tell_breakpoints(!ask.on && !ask.stays.0);
-        desk.decide(Decision::unchanged()).reply(())
+        draft.send_breakpoints(!ask.on && !ask.stays.0);
+        draft.decide(Decision::unchanged()).reply(())
     }
 }
 
 impl Decide<Fire> for Workflow {
     fn decide(&self, ask: &Fire, ctx: &Context<'_>) -> Decision<Self, Fire> {
-        let mut desk = Desk::new(self, ctx);
-        desk.fire(ask);
-        let decision = desk.decide(Decision::unchanged());
+        let mut draft = WorkflowDraft::new(self, ctx);
+        draft.fire(ask);
+        let decision = draft.decide(Decision::unchanged());
         let at = usize::try_from(ask.trigger).unwrap_or(usize::MAX);
         Self::wind(decision, (ctx.key, ctx.now), self.definition(self.known.0.active), at).reply(())
     }
@@ -254,8 +264,8 @@ impl Decide<Fire> for Workflow {
 
 impl Decide<Heard> for Workflow {
     fn decide(&self, ask: &Heard, ctx: &Context<'_>) -> Decision<Self, Heard> {
-        let mut desk = Desk::new(self, ctx);
-        desk.hear(ask, ctx.seed);
-        desk.decide(Decision::unchanged()).reply(())
+        let mut draft = WorkflowDraft::new(self, ctx);
+        draft.signal_arrived(ask, ctx.seed);
+        draft.decide(Decision::unchanged()).reply(())
     }
 }

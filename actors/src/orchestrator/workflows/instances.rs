@@ -1,4 +1,4 @@
-//! Starting instances, and letting as many run as the strategy allows.
+//! The start, scheduling, stop and end of instances.
 
 use serde_json::json;
 use troupe_runtime::{Address, Command, Context, Decision, Refused, Timestamp, wire};
@@ -9,7 +9,7 @@ use troupe_workflows::status::InstanceStatus;
 use troupe_workflows::strategy::{Known as Candidate, plan};
 
 use super::messages::{RestartInstance, StartWorkflow, Started};
-use super::state::{Event, Fact, Instance, Known, OPEN_MAX, Workflow, sum_of};
+use super::state::{Change, Event, Instance, Known, OPEN_MAX, Workflow, sum_of};
 use crate::coordination::directory::{Directory, Entry, Upsert};
 use crate::orchestrator::permits::{Permit, SetPermit};
 use crate::orchestrator::runs::permits::of_workflow;
@@ -19,65 +19,65 @@ use crate::orchestrator::runs::{
 use crate::stored::NamedFields;
 
 const REQUEST_BYTES_MAX: usize = 300;
-/// Bytes of a start: what it sets, who makes it, and which signals led to it.
+/// Bytes of a start: parameters, initiator and signals.
 const START_BYTES_MAX: usize = 160 << 10;
 const WORDS_CHARS_MAX: usize = 400;
 
-/// A workflow being decided on: a copy, the facts so far, and what is told.
-pub(super) struct Desk<'a> {
+/// The draft of a command's decision: a copy of the workflow, the changes so far, and the outgoing messages.
+pub(super) struct WorkflowDraft<'a> {
     pub(super) key: &'a str,
     pub(super) now: Timestamp,
     pub(super) known: Known,
-    /// How many steps could run at once before.
+    /// The step concurrency limit before the command.
     bound: Option<u64>,
-    pub(super) facts: Vec<Fact>,
+    pub(super) changes: Vec<Change>,
     begins: Vec<(String, Box<Begin>)>,
     stops: Vec<(String, Stop)>,
     restarts: Vec<(String, Restart)>,
-    /// Runs that are told which steps pause.
-    pauses: Vec<(String, SetBreakpoints)>,
+    /// Breakpoints for runs.
+    breakpoints: Vec<(String, SetBreakpoints)>,
     ends: Vec<(Address, Box<Ended>)>,
-    /// Runs of instances that are not known any more.
+    /// Keys of the runs of forgotten instances.
     gone: Vec<String>,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> WorkflowDraft<'a> {
     pub(super) fn new(workflow: &Workflow, ctx: &Context<'a>) -> Self {
         Self {
             key: ctx.key,
             now: ctx.now,
             known: workflow.known.0.clone(),
             bound: workflow.known.0.properties.step_concurrency,
-            facts: Vec::new(),
+            changes: Vec::new(),
             begins: Vec::new(),
             stops: Vec::new(),
             restarts: Vec::new(),
-            pauses: Vec::new(),
+            breakpoints: Vec::new(),
             ends: Vec::new(),
             gone: Vec::new(),
         }
     }
 
-    pub(super) fn note(&mut self, fact: Fact) {
-        let ends = matches!(&fact, Fact::Instance(_, instance) if instance.status.is_terminal());
+    pub(super) fn apply(&mut self, change: Change) {
+        let ends = matches!(&change, Change::Instance(_, instance) if instance.status.is_terminal());
         let before: Vec<u64> = if ends { self.known.instances.keys().copied().collect() } else { Vec::new() };
         let mut folded = Workflow { known: NamedFields(std::mem::take(&mut self.known)) };
-        troupe_runtime::Entity::apply(&mut folded, &Event::of(fact.clone()));
+        troupe_runtime::Entity::apply(&mut folded, &Event::of(change.clone()));
         self.known = folded.known.0;
         let gone = before.into_iter().filter(|number| !self.known.instances.contains_key(number));
         self.gone.extend(gone.map(|number| key_of(self.key, number)));
-        self.facts.push(fact);
+        self.changes.push(change);
     }
 
     pub(super) fn line(&mut self, words: &str) {
-        self.note(Fact::Line(self.now, words.chars().take(WORDS_CHARS_MAX).collect()));
+        self.apply(Change::Line(self.now, words.chars().take(WORDS_CHARS_MAX).collect()));
     }
 
     pub(super) fn set(&mut self, number: u64, instance: Instance) {
-        self.note(Fact::Instance(number, Box::new(instance)));
+        self.apply(Change::Instance(number, Box::new(instance)));
     }
 
-    /// The number of a version by its name.
+    /// The number of a version by number or name.
     pub(super) fn version(&self, name: &str) -> Result<u64, Refused> {
         let missing = |why: String| Refused::field("NO_VERSION", "version", why);
         match name.to_ascii_lowercase().as_str() {
@@ -85,7 +85,7 @@ impl<'a> Desk<'a> {
                 let active = self.known.active;
                 active.ok_or_else(|| missing(format!("workflow {:?} has no active version", self.key)))
             }
-            // As in Maestro: the active one, and where there is none the newest.
+            // As in Maestro: the active version, or the newest as fallback.
             "default" if !self.known.versions.is_empty() => {
                 Ok(self.known.active.unwrap_or(self.known.newest))
             }
@@ -97,7 +97,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Starts an instance, or finds the one that the same request started.
+    /// Starts an instance, or returns the one of an earlier request with the same id.
     pub(super) fn start(&mut self, ask: &StartWorkflow) -> Result<Started, Refused> {
         if ask.request_id.is_empty() || ask.request_id.len() > REQUEST_BYTES_MAX {
             let why = format!("request_id must be 1 to {REQUEST_BYTES_MAX} bytes");
@@ -159,7 +159,7 @@ impl<'a> Desk<'a> {
         Ok(Started { instance: Some(number), version, fresh: true, status: NamedFields(status) })
     }
 
-    /// Whether one more instance may wait or run.
+    /// Checks the limit of instances that wait or run.
     pub(super) fn room(&self) -> Result<(), Refused> {
         let open = self.known.instances.values().filter(|instance| !instance.status.is_terminal()).count();
         if open >= OPEN_MAX {
@@ -169,7 +169,7 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// Starts and stops as the strategy says.
+    /// Starts and stops instances by the run strategy.
     pub(super) fn schedule(&mut self) {
         let strategy = self.known.properties.run_strategy.unwrap_or_default();
         let candidates: Vec<Candidate> = self
@@ -193,8 +193,8 @@ impl<'a> Desk<'a> {
         if let Some(again) = instance.again.take() {
             (instance.status, instance.run) = (InstanceStatus::InProgress, instance.run + 1);
             let RestartInstance { at, params, by, .. } = *again;
-            // What was set or taken away while it was over, it has not heard.
-            self.pauses.push((key_of(self.key, number), self.breakpoints(false)));
+            // An ended run receives no breakpoint changes, so the restart sends the present ones.
+            self.breakpoints.push((key_of(self.key, number), self.breakpoints_now(false)));
             self.restarts.push((key_of(self.key, number), Restart { run: instance.run, at, params, by }));
             return self.set(number, instance);
         }
@@ -202,7 +202,7 @@ impl<'a> Desk<'a> {
         let (kept, start) = *waits;
         let version = || self.known.versions.get(&instance.version).map(|version| version.workflow.clone());
         let Some(workflow) = kept.or_else(version) else {
-            let why = format!("version {} is not kept any more", instance.version);
+            let why = format!("version {} was forgotten", instance.version);
             return self.over(number, InstanceStatus::Failed, &why, Counts::default(), &Ordered::new());
         };
         let begin = Begin {
@@ -228,17 +228,17 @@ impl<'a> Desk<'a> {
         self.begins.push((key_of(self.key, number), Box::new(begin)));
     }
 
-    fn breakpoints(&self, resume: bool) -> SetBreakpoints {
+    fn breakpoints_now(&self, resume: bool) -> SetBreakpoints {
         SetBreakpoints { steps: self.known.breakpoints.iter().cloned().collect(), resume }
     }
 
-    /// Tells every instance that runs which steps pause now.
-    pub(super) fn tell_breakpoints(&mut self, resume: bool) {
-        let set = self.breakpoints(resume);
+    /// Sends the breakpoints to each running instance.
+    pub(super) fn send_breakpoints(&mut self, resume: bool) {
+        let set = self.breakpoints_now(resume);
         let run = |instance: &Instance| instance.run > 0 && instance.status == InstanceStatus::InProgress;
         let running = self.known.instances.iter().filter(|(_, instance)| run(instance));
         let keys: Vec<String> = running.map(|(number, _)| key_of(self.key, *number)).collect();
-        self.pauses.extend(keys.into_iter().map(|key| (key, set.clone())));
+        self.breakpoints.extend(keys.into_iter().map(|key| (key, set.clone())));
     }
 
     fn parent(&self, number: u64) -> Parent {
@@ -262,7 +262,7 @@ impl<'a> Desk<'a> {
         true
     }
 
-    /// An instance is over; `values` is what its parent asks of its steps.
+    /// Ends an instance; `values` has the outputs that its parent uses.
     pub(super) fn over(
         &mut self,
         number: u64,
@@ -292,7 +292,7 @@ impl<'a> Desk<'a> {
         self.set(number, instance);
     }
 
-    /// A parent whose start could not be is told that it is over.
+    /// Reports a refused start to the parent as a failed end.
     pub(super) fn refuse_to(&mut self, parent: &Parent, refused: &Refused) {
         let ended = Ended {
             id: parent.id.clone(),
@@ -305,9 +305,10 @@ impl<'a> Desk<'a> {
         self.ends.push((parent.to.clone(), Box::new(ended)));
     }
 
-    /// The decision that comes of it.
+    /// Adds the changes and messages to a decision.
     pub(super) fn decide<C: Command>(self, decision: Decision<Workflow, C>) -> Decision<Workflow, C> {
-        let listed = self.facts.iter().any(|fact| matches!(fact, Fact::Pushed { .. } | Fact::Activated(_)));
+        let listed =
+            self.changes.iter().any(|change| matches!(change, Change::Pushed { .. } | Change::Activated(_)));
         let entry = Entry {
             key: self.key.to_owned(),
             state: if self.known.active.is_some() { "active" } else { "inactive" }.to_owned(),
@@ -320,13 +321,13 @@ impl<'a> Desk<'a> {
             let set = SetPermit { most: bound, by: "step_concurrency".to_owned() };
             decision = decision.tell(Address::of::<Permit>(of_workflow(self.key)), &set);
         }
-        for fact in self.facts {
-            decision = decision.and(Event::of(fact));
+        for change in self.changes {
+            decision = decision.and(Event::of(change));
         }
         for (key, begin) in &self.begins {
             decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), begin.as_ref());
         }
-        for (key, set) in &self.pauses {
+        for (key, set) in &self.breakpoints {
             decision = decision.tell(Address::of::<WorkflowRun>(key.as_str()), set);
         }
         for (key, stop) in &self.stops {

@@ -1,4 +1,4 @@
-//! What a workflow can be told and asked.
+//! The commands and queries of a workflow.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use troupe_workflows::status::InstanceStatus;
 use crate::orchestrator::runs::{Counts, Parent, RestartAt};
 use crate::stored::{NamedFields, OptionalTail};
 
-/// Adds a version, or with the definition of the newest none.
+/// Adds a version, unless the definition equals the newest one.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Push {
     /// The whole submission as Maestro's JSON: `properties`, `workflow`, `is_active`.
     pub definition: NamedFields<Json>,
-    /// Who pushes it, for people.
+    /// The user, for people.
     #[serde(default)]
     pub by: String,
 }
@@ -42,24 +42,24 @@ impl Command for Push {
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartWorkflow {
-    /// Names the start: a second one of the same name is the same instance.
+    /// The request id: a second start with the same id returns the same instance.
     pub request_id: String,
     /// A number, `active` or `latest`.
     #[serde(default = "active")]
     pub version: String,
-    /// What the start sets.
+    /// Parameters that the start sets.
     #[serde(default)]
     pub params: NamedFields<ParamDefinitions>,
-    /// Who sets it.
+    /// The source of these parameters.
     #[serde(default = "launch")]
     pub source: NamedFields<ParamSource>,
-    /// Who or what starts it, for people.
+    /// What starts it, for people.
     #[serde(default)]
     pub initiator: NamedFields<Json>,
-    /// Signals that start it, by name: their parameters.
+    /// The parameters of the signals that start it, by the signal's name.
     #[serde(default)]
     pub signals: BTreeMap<String, BTreeMap<String, String>>,
-    /// Who is told of its end; then a refusal is told, too, rather than answered.
+    /// The receiver of the instance's end. A refused start is then reported as a failed end.
     #[serde(default)]
     pub notify: Option<Parent>,
 }
@@ -75,13 +75,13 @@ const fn launch() -> NamedFields<ParamSource> {
 /// The answer to [`StartWorkflow`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Started {
-    /// The instance; none where it could not be started and a parent was told.
+    /// The instance; `None` if the start was refused and reported to a parent.
     pub instance: Option<u64>,
     /// The version that it runs.
     pub version: u64,
-    /// Whether this started it, and not an earlier one of the same name.
+    /// Whether this request started it, rather than an earlier one with the same id.
     pub fresh: bool,
-    /// How it is now.
+    /// Its present status.
     pub status: NamedFields<InstanceStatus>,
 }
 
@@ -91,45 +91,45 @@ impl Command for StartWorkflow {
     const REPEATABLE: bool = true;
 }
 
-/// Stops one instance, or all that are not over.
+/// Stops one instance, or all unfinished ones.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StopInstance {
-    /// Which; all if neither this nor a request is named.
+    /// Its number; all if this and the request are absent.
     #[serde(default)]
     pub instance: Option<u64>,
-    /// The one that this request started.
+    /// The request that started it.
     #[serde(default)]
     pub request_id: Option<String>,
-    /// Why, for people.
+    /// The reason, for people.
     #[serde(default)]
     pub why: String,
-    /// Whether it counts as failed rather than as stopped.
+    /// Whether the end counts as failed rather than stopped.
     #[serde(default)]
     pub kill: bool,
 }
 
 impl Command for StopInstance {
     const VERB: &'static str = "stop.v1";
-    /// How many.
+    /// Count of instances.
     type Reply = u64;
     const REPEATABLE: bool = true;
 }
 
-/// Runs an instance anew that is over.
+/// Restarts an instance that has ended.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestartInstance {
-    /// Which.
+    /// The instance's number.
     pub instance: u64,
-    /// The run that was last seen: another one by now refuses the call.
+    /// The newest run that the caller knows; refused if a newer one exists.
     pub seen: u64,
     /// Where it begins.
     pub at: RestartAt,
     /// Parameters that it sets.
     #[serde(default)]
     pub params: NamedFields<ParamDefinitions>,
-    /// Who does it, for people.
+    /// The user, for people.
     #[serde(default)]
     pub by: String,
 }
@@ -141,13 +141,13 @@ impl Command for RestartInstance {
     const REPEATABLE: bool = true;
 }
 
-/// Makes a version the active one, or none.
+/// Activates a version, or deactivates the workflow.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Activate {
-    /// Which; none deactivates the workflow.
+    /// The version; `None` deactivates the workflow.
     pub version: Option<u64>,
-    /// Who does it, for people.
+    /// The user, for people.
     #[serde(default)]
     pub by: String,
 }
@@ -158,23 +158,23 @@ impl Command for Activate {
     const REPEATABLE: bool = true;
 }
 
-/// Lets those go on that a failed instance holds up under `STRICT_SEQUENTIAL`.
+/// Unblocks the instances behind a failed one under `STRICT_SEQUENTIAL`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unblock {
-    /// Which one; all if absent.
+    /// The failed instance; all if absent.
     #[serde(default)]
     pub instance: Option<u64>,
 }
 
 impl Command for Unblock {
     const VERB: &'static str = "unblock.v1";
-    /// How many.
+    /// Count of instances.
     type Reply = u64;
     const REPEATABLE: bool = true;
 }
 
-/// Sets or takes away a breakpoint; instances that run are told.
+/// Sets or removes a breakpoint, also in running instances.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetBreakpoint {
@@ -182,19 +182,19 @@ pub struct SetBreakpoint {
     pub step: String,
     /// Whether it pauses.
     pub on: bool,
-    /// Whether what is paused there stays so when the breakpoint is taken away.
+    /// Whether paused steps stay paused after the removal.
     #[serde(default)]
     pub(crate) stays: OptionalTail<bool>,
 }
 
 impl SetBreakpoint {
-    /// A step is to pause.
+    /// Sets a breakpoint.
     #[must_use]
     pub fn at(step: impl Into<String>) -> Self {
         Self { step: step.into(), on: true, stays: OptionalTail(false) }
     }
 
-    /// A step is not to pause any more, and what is paused there goes on or not.
+    /// Removes a breakpoint; with `resume` its paused steps continue.
     #[must_use]
     pub fn gone(step: impl Into<String>, resume: bool) -> Self {
         Self { step: step.into(), on: false, stays: OptionalTail(!resume) }
@@ -207,13 +207,13 @@ impl Command for SetBreakpoint {
     const REPEATABLE: bool = true;
 }
 
-/// Changes properties without a new version; what is absent stays as it is.
+/// Changes properties without a new version; absent ones are unchanged.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetProperties {
     /// `owner`, `run_strategy` and the like.
     pub properties: NamedFields<Properties>,
-    /// Who does it, for people.
+    /// The user, for people.
     #[serde(default)]
     pub by: String,
 }
@@ -224,11 +224,11 @@ impl Command for SetProperties {
     const REPEATABLE: bool = true;
 }
 
-/// Forgets every version, trigger and instance; refused while an instance waits or runs. Numbers are not given again.
+/// Deletes all versions, triggers and instances; refused while an instance waits or runs. Numbers are not reused.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteWorkflow {
-    /// Who does it, for people.
+    /// The user, for people.
     #[serde(default)]
     pub by: String,
 }
@@ -239,12 +239,12 @@ impl Command for DeleteWorkflow {
     const REPEATABLE: bool = true;
 }
 
-/// A time trigger fires; its own timer tells it.
+/// Fires a time trigger; the workflow's own timer sends it.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Fire {
-    /// Which, by its place in the definition.
+    /// The trigger's index in the definition.
     pub trigger: u64,
-    /// For which time.
+    /// The time of the firing.
     pub at: Timestamp,
 }
 
@@ -254,13 +254,13 @@ impl Command for Fire {
     const REPEATABLE: bool = true;
 }
 
-/// Asks for everything.
+/// Asks for the whole workflow.
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetWorkflow {
-    /// Instances, the newest; 50 if absent.
+    /// Count of the newest instances; 50 if absent.
     #[serde(default)]
     pub instances: Option<u32>,
-    /// The version whose definition is wanted; the active one if absent, else the newest.
+    /// The version of the definition; by default the active one, or else the newest.
     #[serde(default)]
     pub version: Option<u64>,
 }
@@ -268,7 +268,7 @@ pub struct GetWorkflow {
 /// Asks for one instance.
 #[derive(Debug, Clone, Copy, Encode, Decode, Serialize, Deserialize)]
 pub struct GetInstance {
-    /// Which.
+    /// The instance's number.
     pub instance: u64,
 }
 
@@ -284,7 +284,7 @@ pub struct VersionView {
     pub version: u64,
     /// When it was pushed.
     pub at: Timestamp,
-    /// By whom.
+    /// The user.
     pub by: String,
 }
 
@@ -295,13 +295,13 @@ pub struct InstanceView {
     pub instance: u64,
     /// Its newest run.
     pub run: u64,
-    /// Which version it runs.
+    /// Its version.
     pub version: u64,
-    /// How it is.
+    /// Its status.
     pub status: NamedFields<InstanceStatus>,
     /// The request that started it.
     pub request_id: String,
-    /// Who or what started it.
+    /// What started it.
     pub initiator: NamedFields<Json>,
     /// When it was created.
     pub created: Timestamp,
@@ -309,26 +309,26 @@ pub struct InstanceView {
     pub ended: Option<Timestamp>,
     /// Why it did not succeed.
     pub why: String,
-    /// How its lanes ended.
+    /// Ended iterations by result.
     pub counts: Counts,
-    /// Whether it holds up others.
+    /// Whether it blocks later instances.
     pub blocks: bool,
 }
 
 /// The answer to [`GetWorkflow`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct WorkflowView {
-    /// The version that starts; none where it is switched off or was never pushed.
+    /// The active version; `None` if the workflow is deactivated or was never pushed.
     pub active: Option<u64>,
-    /// The newest version; 0 if there is none.
+    /// The newest version; 0 without versions.
     pub newest: u64,
     /// Owner, run strategy and the like.
     pub properties: NamedFields<Properties>,
-    /// Which version this is.
+    /// The version of the definition below.
     pub version: u64,
-    /// Its definition as Maestro's JSON; null if there is none.
+    /// Its definition as Maestro's JSON; null without versions.
     pub definition: NamedFields<Json>,
-    /// Those that are kept, oldest first.
+    /// Kept versions, oldest first.
     pub versions: Vec<VersionView>,
     /// Newest first.
     pub instances: Vec<InstanceView>,
@@ -336,7 +336,7 @@ pub struct WorkflowView {
     pub started: u64,
     /// Steps that pause.
     pub breakpoints: Vec<String>,
-    /// What happened, oldest first.
+    /// Timeline lines, oldest first.
     pub timeline: Vec<(Timestamp, String)>,
 }
 

@@ -1,8 +1,8 @@
-//! Workflows: definitions by version, what starts them, and which of their instances run beside each other.
+//! Workflows: definitions by version, triggers, and the concurrency of instances.
 //!
-//! A workflow starts instances and hears of their ends; what an instance does is `workflow_runs`. The run strategy is asked
-//! after every start and every end. A start names its request: the same request starts one instance, however often it
-//! comes, and a raise of a signal or a firing of a timer is a request like any other.
+//! A workflow starts instances and receives their ends; `runs` executes them. The run strategy is evaluated after each
+//! start and each end. A start has a request id, and repeated requests with the same id start one instance. Signals and
+//! timers start instances by such requests, too.
 
 mod answers;
 mod decide;

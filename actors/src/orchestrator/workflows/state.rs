@@ -1,4 +1,4 @@
-//! A workflow, and the facts about it.
+//! The entity of a workflow, and its events.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -13,18 +13,18 @@ use super::messages::{RestartInstance, StartWorkflow};
 use crate::orchestrator::runs::{Counts, Parent};
 use crate::stored::NamedFields;
 
-/// Versions that are kept, beside the active one and those that instances wait for.
+/// Kept versions, in addition to the active one and those of waiting instances.
 pub(super) const VERSIONS_MAX: usize = 20;
-/// Versions that are kept in all; beyond it none is taken.
+/// All kept versions; beyond the limit a push is refused.
 pub(super) const VERSIONS_HELD_MAX: usize = 64;
-/// Instances that wait or run.
+/// Limit of instances that wait or run.
 pub(super) const OPEN_MAX: usize = 1_000;
-/// Instances that are remembered after their end.
+/// Retention of ended instances.
 const OVER_MAX: usize = 500;
-/// Requests of instances that were forgotten: the same one again is still the same instance.
+/// Kept request ids of forgotten instances: a repeated request still finds its instance.
 const REQUESTS_MAX: usize = 4_000;
 const TIMELINE_MAX: usize = 200;
-/// Raises that one trigger has heard of one signal and not used yet.
+/// Waiting raises of one signal for one trigger.
 pub(super) const HEARD_MAX: usize = 64;
 
 /// One version.
@@ -44,7 +44,7 @@ pub(super) struct Instance {
     pub(super) request_id: String,
     pub(super) initiator: Json,
     pub(super) notify: Option<Parent>,
-    /// The start, until it begins. Earlier builds wrote the definition beside it; it is its version's, which is kept.
+    /// The start, until it begins. Earlier builds also stored the definition here; now the version keeps it.
     pub(super) waits: Option<Box<(Option<Definition>, StartWorkflow)>>,
     /// The restart, until it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,13 +57,13 @@ pub(super) struct Instance {
     pub(super) counts: Counts,
 }
 
-/// Parameters of raises that a trigger has heard, oldest first, with their numbers.
+/// The waiting raises of a trigger, oldest first: number and parameters.
 pub(super) type Raises = VecDeque<(u64, BTreeMap<String, String>)>;
 
-/// A forgotten instance: the sum of its request, its number and version, and how it ended.
+/// A forgotten instance: the hash of its request id, its number, version and final status.
 pub(super) type Past = ((u64, u64), u64, u64, InstanceStatus);
 
-/// The sum by which a request of a forgotten instance is known.
+/// The hash of a request id.
 pub(super) fn sum_of(request: &str) -> (u64, u64) {
     let sum = xxhash_rust::xxh3::xxh3_128(request.as_bytes());
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
@@ -82,7 +82,7 @@ pub(super) struct Known {
     /// Oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub(super) past: VecDeque<Past>,
-    /// What triggers have heard, by trigger and signal.
+    /// Waiting raises by trigger and signal.
     pub(super) heard: BTreeMap<String, Raises>,
     pub(super) breakpoints: BTreeSet<String>,
     pub(super) timeline: VecDeque<(Timestamp, String)>,
@@ -94,9 +94,9 @@ pub struct Workflow {
     pub(super) known: NamedFields<Known>,
 }
 
-/// A fact about a workflow.
+/// A stored change of a workflow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Fact {
+pub(super) enum Change {
     Pushed {
         version: u64,
         workflow: Box<Definition>,
@@ -109,19 +109,19 @@ pub(super) enum Fact {
     Heard(String, Raises),
     Breakpoint(String, bool),
     Line(Timestamp, String),
-    /// Only what holds of the workflow as a whole.
+    /// The properties changed.
     Properties(Box<Properties>),
-    /// Everything is forgotten but how far the numbers of versions and instances are.
+    /// The workflow was deleted; the counters of versions and instances stay.
     Deleted,
 }
 
-/// What happened to a workflow.
+/// An event of a workflow.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
-pub struct Event(Box<NamedFields<Fact>>);
+pub struct Event(Box<NamedFields<Change>>);
 
 impl Event {
-    pub(super) fn of(fact: Fact) -> Self {
-        Self(Box::new(NamedFields(fact)))
+    pub(super) fn of(change: Change) -> Self {
+        Self(Box::new(NamedFields(change)))
     }
 }
 
@@ -136,7 +136,7 @@ impl Entity for Workflow {
     fn apply(&mut self, event: &Event) {
         let known = &mut self.known.0;
         match &event.0.0 {
-            Fact::Pushed { version, workflow, properties, by, at } => {
+            Change::Pushed { version, workflow, properties, by, at } => {
                 let pushed = Version { workflow: workflow.as_ref().clone(), at: *at, by: by.clone() };
                 known.versions.insert(*version, pushed);
                 known.newest = known.newest.max(*version);
@@ -155,8 +155,8 @@ impl Entity for Workflow {
                     known.versions.remove(&oldest);
                 }
             }
-            Fact::Activated(version) => known.active = *version,
-            Fact::Instance(number, instance) => {
+            Change::Activated(version) => known.active = *version,
+            Change::Instance(number, instance) => {
                 known.started = known.started.max(*number);
                 known.instances.insert(*number, instance.as_ref().clone());
                 let over = |instance: &Instance| instance.status.is_terminal() && !instance.blocks;
@@ -171,24 +171,24 @@ impl Entity for Workflow {
                     }
                 }
             }
-            Fact::Heard(name, raises) if raises.is_empty() => {
+            Change::Heard(name, raises) if raises.is_empty() => {
                 known.heard.remove(name);
             }
-            Fact::Heard(name, raises) => {
+            Change::Heard(name, raises) => {
                 known.heard.insert(name.clone(), raises.clone());
             }
-            Fact::Breakpoint(step, true) => {
+            Change::Breakpoint(step, true) => {
                 known.breakpoints.insert(step.clone());
             }
-            Fact::Breakpoint(step, false) => {
+            Change::Breakpoint(step, false) => {
                 known.breakpoints.remove(step);
             }
-            Fact::Properties(properties) => known.properties.clone_from(properties),
-            Fact::Deleted => {
+            Change::Properties(properties) => known.properties.clone_from(properties),
+            Change::Deleted => {
                 let (newest, started) = (known.newest, known.started);
                 *known = Known { newest, started, ..Known::default() };
             }
-            Fact::Line(at, words) => {
+            Change::Line(at, words) => {
                 known.timeline.push_back((*at, words.clone()));
                 if known.timeline.len() > TIMELINE_MAX {
                     known.timeline.pop_front();

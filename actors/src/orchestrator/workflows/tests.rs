@@ -18,7 +18,7 @@ fn statuses(world: &mut World) -> Vec<InstanceStatus> {
 }
 
 #[test]
-fn the_run_strategy_says_which_instances_run() {
+fn the_run_strategy_decides_which_instances_run() {
     use InstanceStatus::{Created, InProgress, Stopped};
     for (strategy, expected) in [
         ("SEQUENTIAL", [InProgress, Created, Created]),
@@ -38,7 +38,7 @@ fn the_run_strategy_says_which_instances_run() {
 }
 
 #[test]
-fn a_failed_instance_holds_up_a_strict_sequence_until_it_is_unblocked() {
+fn a_failed_instance_blocks_a_strict_sequence_until_it_is_unblocked() {
     let mut world = World::new();
     world.push(with("STRICT_SEQUENTIAL")).unwrap();
     world.start("w", "a").unwrap();
@@ -50,7 +50,7 @@ fn a_failed_instance_holds_up_a_strict_sequence_until_it_is_unblocked() {
 }
 
 #[test]
-fn a_definition_that_is_wrong_is_refused_with_its_path_and_changes_nothing() {
+fn an_invalid_definition_is_refused_with_its_path_and_changes_nothing() {
     let mut world = World::new();
     let mut wrong = with("SEQUENTIAL");
     wrong["workflow"]["steps"][0]["step"]["transition"] = json!({ "successors": { "nowhere": "true" } });
@@ -58,7 +58,11 @@ fn a_definition_that_is_wrong_is_refused_with_its_path_and_changes_nothing() {
     assert!(refused.field.is_some_and(|field| field.starts_with("definition.")), "{}", refused.message);
     assert_eq!(world.workflow("w").newest, 0);
     let first = world.push(with("SEQUENTIAL")).unwrap();
-    assert_eq!((first, world.push(with("SEQUENTIAL")).unwrap()), (1, 1), "the same again is no version");
+    assert_eq!(
+        (first, world.push(with("SEQUENTIAL")).unwrap()),
+        (1, 1),
+        "an equal definition makes no version"
+    );
     let none = Activate { version: Some(9), by: String::new() };
     assert_eq!(world.tell(&Address::of::<Workflow>("w"), &none).unwrap_err().code, "NO_VERSION");
 }
@@ -116,7 +120,7 @@ fn a_restart_waits_for_its_turn_like_a_start() {
 }
 
 #[test]
-fn a_request_is_known_long_after_its_instance_is_forgotten() {
+fn a_request_id_is_kept_after_its_instance_is_forgotten() {
     let mut world = World::new();
     let definition =
         json!({ "workflow": { "id": "w", "steps": [{ "step": { "id": "a", "type": "NoOp" } }] } });
@@ -132,7 +136,7 @@ fn a_request_is_known_long_after_its_instance_is_forgotten() {
 }
 
 #[test]
-fn raises_that_wait_to_be_joined_are_let_go_of_when_their_trigger_changes() {
+fn raises_that_wait_for_a_join_are_dropped_when_their_trigger_changes() {
     use crate::coordination::signals::{Raise, Signal};
     let mut world = World::new();
     let definition = |dedup: &str| {
@@ -184,7 +188,7 @@ fn properties_change_without_a_version_and_a_deleted_workflow_leaves_only_its_nu
 }
 
 #[test]
-fn the_example_retrains_for_alarms_of_what_has_moved_and_for_people_and_not_because_rows_have_stopped() {
+fn the_example_retrains_for_drift_alarms_and_people_but_not_for_missing_rows() {
     use crate::coordination::signals::{Raise, Signal};
     let example: serde_json::Value =
         serde_json::from_str(include_str!("../../../../examples/retrain.json")).unwrap();

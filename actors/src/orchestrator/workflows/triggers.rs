@@ -1,4 +1,4 @@
-//! What starts a workflow by itself: times, and signals alone or together.
+//! Triggers of a workflow: times, single signals and joined signals.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use troupe_workflows::cron::Schedule;
 use troupe_workflows::definition::{ParamSource, SignalTrigger, Workflow as Definition};
 use troupe_workflows::params::{Facts, Lookup, Scope, Value};
 
-use super::instances::Desk;
+use super::instances::WorkflowDraft;
 use super::messages::{Fire, StartWorkflow, Started};
-use super::state::{Fact, HEARD_MAX, Raises, Workflow};
+use super::state::{Change, HEARD_MAX, Raises, Workflow};
 use crate::coordination::signals::{Heard, Signal, Subscribe, Unsubscribe};
 use crate::orchestrator::runs::carried;
 use crate::stored::NamedFields;
 
-/// One raise of each signal, by its name: its number and parameters.
+/// One raise of each signal by name: number and parameters.
 type Joined = BTreeMap<String, (u64, BTreeMap<String, String>)>;
 
 /// The name of a trigger's timer.
@@ -23,13 +23,13 @@ fn timer(trigger: usize) -> String {
     format!("cron-{trigger}")
 }
 
-/// How a trigger names its hearing of a signal.
+/// The id of a trigger's subscription to a signal.
 fn subscription(trigger: usize, signal: &str) -> String {
     format!("{trigger}/{signal}")
 }
 
 impl Workflow {
-    /// Timers and subscriptions of the version that is active now, in the place of those of the one before.
+    /// Replaces the timers and subscriptions of the earlier active version with those of the new one.
     pub(super) fn arm<C: Command>(
         decision: Decision<Self, C>,
         (key, now): (&str, Timestamp),
@@ -64,7 +64,7 @@ impl Workflow {
         decision
     }
 
-    /// Sets a trigger's timer to its next time.
+    /// Sets a trigger's timer to its next firing.
     pub(super) fn wind<C: Command>(
         decision: Decision<Self, C>,
         (key, now): (&str, Timestamp),
@@ -88,8 +88,8 @@ impl Workflow {
     }
 }
 
-impl Desk<'_> {
-    /// Starts an instance for a time.
+impl WorkflowDraft<'_> {
+    /// Starts an instance for a firing.
     pub(super) fn fire(&mut self, fire: &Fire) {
         let Some(version) = self.known.active else { return };
         if self.known.properties.time_trigger_disabled == Some(true) {
@@ -116,9 +116,8 @@ impl Desk<'_> {
         }
     }
 
-    /// Lets go of raises that a trigger has heard which is not the same any more: what they would be joined with is
-    /// another question.
-    pub(super) fn forget_heard(&mut self, before: Option<&Definition>) {
+    /// Drops the waiting raises of changed triggers: the new trigger may join them by other keys.
+    pub(super) fn drop_stale_raises(&mut self, before: Option<&Definition>) {
         let after = self.known.active.and_then(|active| self.known.versions.get(&active));
         let triggers = |workflow: &Definition| workflow.signal_triggers.clone();
         let after = after.map(|version| triggers(&version.workflow)).unwrap_or_default();
@@ -129,14 +128,14 @@ impl Desk<'_> {
             for signal in trigger.definitions.keys() {
                 let name = subscription(at, signal);
                 if self.known.heard.contains_key(&name) {
-                    self.note(Fact::Heard(name, Raises::new()));
+                    self.apply(Change::Heard(name, Raises::new()));
                 }
             }
         }
     }
 
-    /// Hears of a signal, and starts an instance if that makes a trigger whole.
-    pub(super) fn hear(&mut self, heard: &Heard, seed: u64) {
+    /// Takes a raise, and starts an instance for each complete join.
+    pub(super) fn signal_arrived(&mut self, heard: &Heard, seed: u64) {
         let Some((trigger_at, _)) = heard.subscription.split_once('/') else { return };
         let Some(version) = self.known.active else { return };
         let at: Option<usize> = trigger_at.parse().ok();
@@ -156,13 +155,13 @@ impl Desk<'_> {
             let what = format!("{}#{oldest} started nothing", heard.signal);
             self.line(&format!("{what}: {HEARD_MAX} newer raises wait for the trigger's other signals"));
         }
-        self.note(Fact::Heard(heard.subscription.clone(), raises));
+        self.apply(Change::Heard(heard.subscription.clone(), raises));
         while let Some(joined) = self.join(trigger_at, &trigger) {
             self.start_for(trigger_at, &trigger, version, joined, seed);
         }
     }
 
-    /// One raise of each signal whose join keys agree, the oldest first; taken out of what is kept.
+    /// Consumes one raise of each signal with equal join keys, the oldest first.
     fn join(&mut self, at: &str, trigger: &SignalTrigger) -> Option<Joined> {
         let names: Vec<&String> = trigger.definitions.keys().collect();
         let of = |name: &str| format!("{at}/{name}");
@@ -186,7 +185,7 @@ impl Desk<'_> {
             for (name, (seq, _)) in &joined {
                 let mut left = self.known.heard.get(&of(name)).cloned().unwrap_or_default();
                 left.retain(|(other, _)| other != seq);
-                self.note(Fact::Heard(of(name), left));
+                self.apply(Change::Heard(of(name), left));
             }
             return Some(joined);
         }
@@ -194,43 +193,43 @@ impl Desk<'_> {
     }
 
     fn start_for(&mut self, at: &str, trigger: &SignalTrigger, version: u64, joined: Joined, seed: u64) {
-        let told: Vec<String> = joined.iter().map(|(name, (seq, _))| format!("{name}#{seq}")).collect();
+        let raises: Vec<String> = joined.iter().map(|(name, (seq, _))| format!("{name}#{seq}")).collect();
         let signals: BTreeMap<String, BTreeMap<String, String>> =
             joined.into_iter().map(|(name, (_, params))| (name, params)).collect();
-        let around = Around { signals: &signals, now: self.now, seed };
+        let facts = TriggerFacts { signals: &signals, now: self.now, seed };
         let layers: [&dyn Lookup; 0] = [];
-        let scope = Scope::new(&layers, &around);
+        let scope = Scope::new(&layers, &facts);
         let holds =
             trigger.condition.as_ref().map_or(Ok(true), |condition| scope.holds("condition", condition));
         match holds {
             Ok(true) => {}
             Ok(false) => {
-                return self.line(&format!("{} started nothing: the condition is false", told.join(", ")));
+                return self.line(&format!("{} started nothing: the condition is false", raises.join(", ")));
             }
-            Err(error) => return self.line(&format!("{} started nothing: {error}", told.join(", "))),
+            Err(error) => return self.line(&format!("{} started nothing: {error}", raises.join(", "))),
         }
         let dedup = trigger.dedup_expr.as_ref().map(|expression| scope.run("dedup_expr", expression));
         let request_id = match dedup {
             Some(Ok(value)) => format!("signal-{at}-{}", value.to_text()),
-            Some(Err(error)) => return self.line(&format!("{} started nothing: {error}", told.join(", "))),
-            None => format!("signal-{at}-{}", told.join("-")),
+            Some(Err(error)) => return self.line(&format!("{} started nothing: {error}", raises.join(", "))),
+            None => format!("signal-{at}-{}", raises.join("-")),
         };
         let start = StartWorkflow {
             request_id,
             version: version.to_string(),
             params: NamedFields(trigger.params.clone()),
             source: NamedFields(ParamSource::Signal),
-            initiator: NamedFields(serde_json::json!({ "type": "SIGNAL", "signals": told })),
+            initiator: NamedFields(serde_json::json!({ "type": "SIGNAL", "signals": raises })),
             signals,
             notify: None,
         };
         match self.start(&start) {
             Ok(Started { instance: Some(number), fresh, .. }) => {
                 let what = if fresh { "started" } else { "started nothing new: it is that of" };
-                self.line(&format!("{} {what} instance {number}", told.join(", ")));
+                self.line(&format!("{} {what} instance {number}", raises.join(", ")));
             }
             Ok(_) => {}
-            Err(refused) => self.line(&format!("{} started nothing: {refused}", told.join(", "))),
+            Err(refused) => self.line(&format!("{} started nothing: {refused}", raises.join(", "))),
         }
     }
 }
@@ -247,14 +246,14 @@ fn typed(text: &str) -> Value {
     text.parse().map_or_else(|_| Value::from(text), Value::Long)
 }
 
-/// The facts around a trigger's expressions.
-struct Around<'a> {
+/// The facts of a trigger's expressions.
+struct TriggerFacts<'a> {
     signals: &'a BTreeMap<String, BTreeMap<String, String>>,
     now: Timestamp,
     seed: u64,
 }
 
-impl Facts for Around<'_> {
+impl Facts for TriggerFacts<'_> {
     fn now_ms(&self) -> i64 {
         i64::try_from(self.now.0).unwrap_or(i64::MAX)
     }

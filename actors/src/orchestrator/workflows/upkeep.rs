@@ -1,11 +1,11 @@
-//! Changes to a workflow that begin and end no instance.
+//! Commands on the properties and the deletion of a workflow.
 
 use troupe_runtime::{Address, Context, Decide, Decision, Refused};
 use troupe_workflows::validation::validate_properties;
 
-use super::instances::Desk;
+use super::instances::WorkflowDraft;
 use super::messages::{DeleteWorkflow, SetProperties};
-use super::state::{Fact, Workflow};
+use super::state::{Change, Workflow};
 use crate::coordination::directory::{Directory, Remove};
 use crate::orchestrator::runs::{Forget, WorkflowRun, key_of};
 
@@ -13,7 +13,7 @@ impl Decide<SetProperties> for Workflow {
     fn decide(&self, ask: &SetProperties, ctx: &Context<'_>) -> Decision<Self, SetProperties> {
         let known = &self.known.0;
         if known.versions.is_empty() {
-            return Decision::refuse(Refused::field("NO_VERSION", "version", "there is no such workflow"));
+            return Decision::refuse(Refused::field("NO_VERSION", "version", "the workflow does not exist"));
         }
         if let Err(problems) = validate_properties(&ask.properties.0) {
             let first = problems.0.first().map(|problem| problem.path.clone());
@@ -24,12 +24,12 @@ impl Decide<SetProperties> for Workflow {
         if properties == known.properties {
             return Decision::unchanged().reply(());
         }
-        let mut desk = Desk::new(self, ctx);
-        desk.note(Fact::Properties(Box::new(properties)));
-        desk.line(&format!("properties changed by {}", ask.by));
-        // Another run strategy may let more run, or fewer.
-        desk.schedule();
-        desk.decide(Decision::unchanged()).reply(())
+        let mut draft = WorkflowDraft::new(self, ctx);
+        draft.apply(Change::Properties(Box::new(properties)));
+        draft.line(&format!("properties changed by {}", ask.by));
+        // The new run strategy may start or stop instances.
+        draft.schedule();
+        draft.decide(Decision::unchanged()).reply(())
     }
 }
 
@@ -44,11 +44,11 @@ impl Decide<DeleteWorkflow> for Workflow {
             let why = format!("{open} of its instances wait or run: stop them first");
             return Decision::refuse(Refused::new("RUNNING", why));
         }
-        let mut desk = Desk::new(self, ctx);
-        desk.note(Fact::Deleted);
-        desk.line(&format!("deleted by {}", ask.by));
+        let mut draft = WorkflowDraft::new(self, ctx);
+        draft.apply(Change::Deleted);
+        draft.line(&format!("deleted by {}", ask.by));
         let before = known.active.and_then(|active| known.versions.get(&active));
-        let mut decision = desk.decide(Decision::unchanged());
+        let mut decision = draft.decide(Decision::unchanged());
         decision = Self::arm(decision, (ctx.key, ctx.now), before.map(|version| &version.workflow), None);
         for number in known.instances.keys() {
             let run = Address::of::<WorkflowRun>(key_of(ctx.key, *number));

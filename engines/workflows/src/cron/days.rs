@@ -1,4 +1,4 @@
-//! Which days of a month a schedule means.
+//! The days of a month that a schedule matches.
 
 use jiff::civil::{Date, Weekday};
 
@@ -7,9 +7,9 @@ use jiff::civil::{Date, Weekday};
 pub(super) struct MonthDays {
     /// Bit 1 to bit 31.
     pub(super) days: u32,
-    /// Days before the last one.
+    /// Days counted back from the last one.
     pub(super) before_last: Vec<i8>,
-    /// The working day nearest to a day; zero means the last one of the month.
+    /// The working day nearest to a day; zero is the last working day of the month.
     pub(super) nearest: Vec<i8>,
 }
 
@@ -22,7 +22,7 @@ impl MonthDays {
     }
 }
 
-/// The working day nearest to a day without leaving the month.
+/// The working day nearest to a day, within the month.
 fn nearest_working(date: Date, wanted: i8) -> Option<i8> {
     let last = date.days_in_month();
     let wanted = if wanted == 0 { last } else { wanted };
@@ -40,7 +40,7 @@ fn nearest_working(date: Date, wanted: i8) -> Option<i8> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct WeekDays {
     pub(super) days: u8,
-    /// A weekday and which one of the month it is.
+    /// A weekday and its number in the month.
     pub(super) nth: Vec<(i8, i8)>,
     /// The last such weekday of the month.
     pub(super) last: Vec<i8>,
@@ -55,13 +55,13 @@ impl WeekDays {
     }
 }
 
-/// How the two go together.
+/// The combination of day of month and day of week.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Days {
     Every,
     OfMonth(MonthDays),
     OfWeek(WeekDays),
-    /// Unix: either.
+    /// Unix: either matches.
     Either(MonthDays, WeekDays),
 }
 

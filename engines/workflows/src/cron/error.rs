@@ -1,6 +1,6 @@
-//! Why a schedule is none.
+//! Errors of schedules.
 
-/// What is wrong with a time trigger, and what to do about it.
+/// An error of a time trigger, with its fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CronError {
     #[error(

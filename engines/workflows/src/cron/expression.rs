@@ -18,11 +18,11 @@ pub struct Cron {
     pub(super) hours: u64,
     pub(super) months: u64,
     pub(super) days: Days,
-    /// From 1970 on; empty means every year.
+    /// Years from 1970; empty matches every year.
     pub(super) years: Vec<i16>,
 }
 
-/// The bounds and names of a field.
+/// The range and names of a field.
 struct Field {
     name: &'static str,
     least: u32,
@@ -60,7 +60,7 @@ impl Field {
         (self.least..=self.most).contains(&value).then_some(value)
     }
 
-    /// The values that one part of a list means.
+    /// The values of one part of a list.
     fn part(&self, part: &str) -> Option<Vec<u32>> {
         let (range, step) = match part.split_once('/') {
             Some((range, step)) => {
@@ -81,7 +81,7 @@ impl Field {
         let all: Vec<u32> = if from <= to {
             (from..=to).collect()
         } else {
-            // A range that goes over the end, such as FRI-MON.
+            // A range that wraps, such as FRI-MON.
             (from..=self.most).chain(self.least..=to).collect()
         };
         Some(all.into_iter().step_by(usize::try_from(step.unwrap_or(1)).ok()?).collect())
@@ -104,7 +104,7 @@ impl Cron {
     /// Parses an expression.
     ///
     /// # Errors
-    /// With the field that is wrong.
+    /// With the invalid field.
     pub fn parse(expression: &str) -> Result<Self, CronError> {
         let named = match expression.trim().to_ascii_lowercase().as_str() {
             "@hourly" => "0 * * * *",
@@ -141,7 +141,7 @@ impl Cron {
         })
     }
 
-    /// Whether it is for every hour of a day.
+    /// Whether it matches every hour of a day.
     pub(super) fn is_for_every_hour(&self) -> bool {
         self.hours == (1 << 24) - 1
     }
@@ -187,7 +187,7 @@ fn month_days(text: &str) -> Result<MonthDays, CronError> {
 fn week_days(text: &str, quartz: bool) -> Result<WeekDays, CronError> {
     let mut days = WeekDays::default();
     let wrong = || WEEK_DAY.wrong(text);
-    // Names mean the same in both; of numbers Quartz's are one more than Unix's.
+    // Names are equal in both; Quartz's numbers are one more than Unix's.
     let field = if quartz { Field { least: 1, ..WEEK_DAY } } else { WEEK_DAY };
     let day = |value: u32| i8::try_from(if quartz { value - 1 } else { value % 7 }).unwrap_or(0);
     for part in text.to_ascii_uppercase().split(',') {

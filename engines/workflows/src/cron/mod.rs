@@ -1,11 +1,11 @@
-//! When a time trigger fires next.
+//! The next firing of a time trigger.
 //!
-//! Fields are those of Unix (`minute hour day-of-month month day-of-week`) or of Quartz (seconds before them, a year
-//! after them if need be), with lists, ranges, steps, names, `?`, `L`, `W` and `#`. Days of the week are 0 to 7 in the
-//! one, Sunday being 0 and 7, and 1 to 7 in the other, Sunday being 1.
+//! The fields are those of Unix (`minute hour day-of-month month day-of-week`) or of Quartz (seconds before them, an
+//! optional year after them), with lists, ranges, steps, names, `?`, `L`, `W` and `#`. In Unix the days of the week are
+//! 0 to 7, and Sunday is 0 and 7. In Quartz they are 1 to 7, and Sunday is 1.
 //!
-//! Times are civil times of a zone. One that a change of the clocks skips fires when the gap is over; one that comes
-//! twice fires once, unless the schedule is for every hour, which goes by real time.
+//! Times are civil times of a zone. A time inside a daylight saving gap fires at the end of the gap. A time that occurs
+//! twice fires once. A schedule for every hour follows real time instead.
 
 mod days;
 mod error;

@@ -1,4 +1,4 @@
-//! The next time at which a cron expression holds.
+//! The next time that a cron expression matches.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
@@ -6,15 +6,15 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::expression::Cron;
 
-/// Years that are looked through; the 29th of February on one weekday comes within 40.
+/// Years of the search; the 29th of February on a given weekday recurs within 40.
 const YEARS_MAX: i16 = 50;
 
-/// The first time after `after` that holds.
+/// The first matching time after `after`.
 pub(super) fn next(cron: &Cron, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     if cron.is_for_every_hour() { by_real_time(cron, after, zone) } else { by_civil_time(cron, after, zone) }
 }
 
-/// For given hours: each civil time once, and one that the clocks skip when the gap is over.
+/// For given hours: each civil time once, and a skipped one at the end of the gap.
 fn by_civil_time(cron: &Cron, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let mut from = whole(after.to_zoned_datetime(zone.clone()).datetime());
     loop {
@@ -34,10 +34,10 @@ fn by_civil_time(cron: &Cron, after: Timestamp, zone: &TimeZone) -> Option<Times
     }
 }
 
-/// For every hour: in one offset until the clocks change, then in the next.
+/// For every hour: in one offset until the daylight saving change, then in the next.
 fn by_real_time(cron: &Cron, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let mut after = after;
-    // More changes of the clocks than the years that are looked through have.
+    // More daylight saving changes than the years of the search have.
     for _ in 0..4 * YEARS_MAX {
         let offset = zone.to_offset(after);
         let found = in_offset(cron, after, offset);
@@ -71,12 +71,12 @@ fn in_offset(cron: &Cron, after: Timestamp, offset: Offset) -> Option<Timestamp>
     }
 }
 
-/// Without fractions of a second.
+/// Truncates to whole seconds.
 fn whole(time: DateTime) -> DateTime {
     time.with().subsec_nanosecond(0).build().unwrap_or(time)
 }
 
-/// The first civil time at or after one that holds.
+/// The first matching civil time at or after another.
 fn civil(cron: &Cron, from: DateTime) -> Option<DateTime> {
     let mut date = from.date();
     let last = date.year().saturating_add(YEARS_MAX);
@@ -107,7 +107,7 @@ fn civil(cron: &Cron, from: DateTime) -> Option<DateTime> {
     }
 }
 
-/// The first time of a day at or after one that holds.
+/// The first matching time of day at or after another.
 fn of_day(cron: &Cron, from: Option<Time>) -> Option<Time> {
     let (hour, minute, second) = from.map_or((0, 0, 0), |from| (from.hour(), from.minute(), from.second()));
     let next = |bits: u64, least: i8| (least..60).find(|value| bits >> value & 1 == 1);

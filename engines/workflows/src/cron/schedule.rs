@@ -6,10 +6,10 @@ use jiff::tz::TimeZone;
 use super::{Cron, CronError};
 use crate::definition::TimeTrigger;
 
-/// A delay at most: 30 days.
+/// Longest delay: 30 days.
 const DELAY_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 
-/// A time zone of the database that is built in, so that all nodes agree.
+/// A time zone of the built-in database, so that all nodes agree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Zone(TimeZone);
 
@@ -17,7 +17,7 @@ impl Zone {
     /// A zone by its name.
     ///
     /// # Errors
-    /// If there is none of this name.
+    /// If the name is unknown.
     pub fn named(name: &str) -> Result<Self, CronError> {
         if name == "UTC" || name == "Z" {
             return Ok(Self(TimeZone::UTC));
@@ -27,7 +27,7 @@ impl Zone {
 }
 
 impl Cron {
-    /// The first time after one, both in milliseconds since 1970; none if there is none in the next 50 years.
+    /// The first firing after a time, both in milliseconds since 1970; `None` if the next 50 years have none.
     #[must_use]
     pub fn next_after(&self, ms: i64, zone: &Zone) -> Option<i64> {
         let after = Timestamp::from_millisecond(ms).ok()?;
@@ -35,7 +35,7 @@ impl Cron {
     }
 }
 
-/// A time trigger's cron, zone and delay.
+/// A time trigger's cron expression, zone and delay.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     cron: Cron,
@@ -44,10 +44,10 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of a trigger. `salt` (the workflow's id) spreads those with a `fuzzy_max_delay`.
+    /// The schedule of a trigger. `salt` (the workflow's id) spreads the starts of triggers with a `fuzzy_max_delay`.
     ///
     /// # Errors
-    /// If its expression, zone or delay is wrong.
+    /// If its expression, zone or delay is invalid.
     pub fn of(trigger: &TimeTrigger, salt: &str) -> Result<Self, CronError> {
         let delay_ms = match &trigger.fuzzy_max_delay {
             None => 0,
@@ -74,7 +74,7 @@ impl Schedule {
     }
 }
 
-/// A number that is always the same for a workflow and trigger (FNV-1a).
+/// A constant number for a workflow and trigger (FNV-1a).
 fn spread(salt: &str, cron: &str) -> u64 {
     let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = salt.bytes().chain([0]).chain(cron.bytes()).fold(0xcbf2_9ce4_8422_2325, mix);

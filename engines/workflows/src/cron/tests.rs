@@ -51,7 +51,7 @@ fn firings_of_unix_and_quartz_expressions() {
 }
 
 #[test]
-fn what_the_clocks_skip_fires_when_the_gap_is_over() {
+fn a_time_in_a_daylight_saving_gap_fires_at_its_end() {
     // Berlin goes from 02:00 to 03:00 on 2026-03-29 at 01:00 UTC.
     let expected = ["2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"];
     assert_eq!(firings("30 2 * * *", "Europe/Berlin", "2026-03-28T00:00:00Z", 3), expected);
@@ -60,7 +60,7 @@ fn what_the_clocks_skip_fires_when_the_gap_is_over() {
 }
 
 #[test]
-fn what_comes_twice_fires_once_but_every_hour_goes_by_real_time() {
+fn a_repeated_time_fires_once_but_every_hour_follows_real_time() {
     // Berlin goes from 03:00 back to 02:00 on 2026-10-25 at 01:00 UTC.
     let expected = ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"];
     assert_eq!(firings("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2), expected);
@@ -68,7 +68,7 @@ fn what_comes_twice_fires_once_but_every_hour_goes_by_real_time() {
     assert_eq!(firings("30 * * * *", "Europe/Berlin", "2026-10-25T00:00:00Z", 3), expected);
 }
 
-/// Each firing of a year is after the one before, holds by its own fields, and none is left out in a plain zone.
+/// Each firing of a year is after the one before and matches the fields; in a zone without changes none is missing.
 #[test]
 fn a_year_of_firings_is_complete_and_ordered() {
     for zone in ["UTC", "America/Los_Angeles", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca"] {

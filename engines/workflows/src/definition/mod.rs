@@ -1,8 +1,7 @@
-//! A workflow as its author submits it, under Maestro's field names and defaults.
+//! The definition of a workflow, with Maestro's field names and defaults.
 //!
-//! Reading lists every field that is unknown, missing or of the wrong sort; what a readable definition may still have
-//! wrong is [`crate::validation`]'s. Everything serializes as Maestro shows it, and what is serialized can be read
-//! again from any format.
+//! Reading reports every unknown field, missing field and wrong type. [`crate::validation`] checks a readable
+//! definition. Definitions serialize as Maestro shows them, and can be read again from any format.
 
 mod number;
 mod param;
@@ -32,7 +31,7 @@ pub use tags::{Namespace, Tag};
 pub use triggers::{Predefined, TimeTrigger, TriggerTime};
 pub use workflow::{Criticality, Workflow};
 
-/// Definitions of parameters by name, in the order in which they were written.
+/// Parameter definitions by name, in the author's order.
 pub type ParamDefinitions = crate::Ordered<ParamDefinition>;
 
 /// Serde for a type that is read from a tree.
@@ -47,7 +46,7 @@ macro_rules! read_from_tree {
 }
 pub(crate) use read_from_tree;
 
-/// An enum of words that are read in any case and written in one.
+/// An enum of words, read in any case and written in one.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
@@ -55,11 +54,11 @@ macro_rules! words {
         pub enum $name { $($(#[$doc])* $variant),+ }
 
         impl $name {
-            /// Every one of them.
+            /// All values.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
             pub(crate) const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
 
-            /// The word, as Maestro writes it.
+            /// The word in Maestro's case.
             #[must_use]
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }

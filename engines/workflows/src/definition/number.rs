@@ -1,10 +1,10 @@
-//! A number that may be written as text with parameters in it: a count, or a time such as `20 minutes`.
+//! Numbers that may be text with parameters: a count, or a duration such as `20 minutes`.
 
 use serde::{Serialize, Serializer};
 
 use crate::tree::{Report, Tree};
 
-/// A whole number of zero or more, or a text that becomes one once its `${params}` are filled in.
+/// A non-negative whole number, or a text that becomes one when its `${params}` are filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Quantity {
     Number(u64),
@@ -27,7 +27,7 @@ impl Quantity {
         }
     }
 
-    /// The text whose parameters have to be filled in before this is a number.
+    /// The text, if parameters must be filled in first.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -42,7 +42,7 @@ impl Quantity {
         self.text().is_some_and(|text| text.contains('$'))
     }
 
-    /// The number, of a text whose parameters are filled in.
+    /// The number; `None` if the text is not a number.
     #[must_use]
     pub fn count(&self) -> Option<u64> {
         match self {
@@ -51,7 +51,8 @@ impl Quantity {
         }
     }
 
-    /// Milliseconds: a bare number is seconds, a text names its units as in `1 day`, `2h 30min`, `100s`, `1500 ms`.
+    /// The duration in milliseconds: a bare number is seconds, a text has units as in `1 day`, `2h 30min`, `100s`,
+    /// `1500 ms`.
     #[must_use]
     pub fn millis(&self) -> Option<u64> {
         match self {
@@ -72,7 +73,7 @@ const UNITS: [(u64, &[&str]); 5] = [
     (1, &["ms", "millisecond", "milliseconds"]),
 ];
 
-/// Numbers with units, one after the other; the larger unit first or not.
+/// Numbers with units, one after the other, in any order of units.
 fn duration(text: &str) -> Option<u64> {
     let mut total = 0_u64;
     let lower = text.to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! A parameter as it is defined: a type, and either a value or an expression.
+//! Parameter definitions: a type, and either a value or an expression.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -20,21 +20,21 @@ words! {
         LongArray = "LONG_ARRAY",
         DoubleArray = "DOUBLE_ARRAY",
         BooleanArray = "BOOLEAN_ARRAY",
-        /// Parameters by name, each with a type of its own.
+        /// Parameters by name, each with its own type.
         Map = "MAP",
     }
 }
 
 words! {
-    /// Who may still change a parameter, from the loosest to the strictest.
+    /// The permission to change a parameter, from loosest to strictest.
     ParamMode {
-        /// At start, at restart and by a step's output; where none is written.
+        /// At start, at restart and by a step's output; the default.
         Mutable = "MUTABLE",
         /// At start and at restart.
         MutableOnStartRestart = "MUTABLE_ON_START_RESTART",
         /// At start.
         MutableOnStart = "MUTABLE_ON_START",
-        /// Never by people; a restart evaluates it anew.
+        /// Never by people; a restart evaluates it again.
         Immutable = "IMMUTABLE",
         /// Never; a restart keeps its first value.
         Constant = "CONSTANT",
@@ -42,13 +42,13 @@ words! {
 }
 
 words! {
-    /// What the system itself says about a parameter of a schema or of its defaults.
+    /// The system's rule for a parameter of a schema or of the defaults.
     InternalMode {
-        /// Somebody has to give it a value.
+        /// A value is required.
         Required = "REQUIRED",
-        /// It goes away when nobody gives it one.
+        /// Without a value the parameter is removed.
         Optional = "OPTIONAL",
-        /// The system gives it one that may be changed.
+        /// The system sets a value that may change.
         Provided = "PROVIDED",
         /// Only the system sets it.
         Reserved = "RESERVED",
@@ -56,7 +56,7 @@ words! {
 }
 
 words! {
-    /// Which layer last set a parameter.
+    /// The layer that last set a parameter.
     ParamSource {
         System = "SYSTEM",
         TemplateSchema = "TEMPLATE_SCHEMA",
@@ -77,14 +77,14 @@ words! {
 }
 
 impl ParamSource {
-    /// Whether the system set it and not a person; the system may do so whatever the mode.
+    /// Whether the system set it rather than a person. The system may set parameters of any mode.
     #[must_use]
     pub fn is_system(self) -> bool {
         matches!(self, Self::System | Self::TemplateSchema | Self::SystemInjected | Self::SystemDefault)
     }
 }
 
-/// A value that stands in a definition. Strings, also those in arrays and maps, may hold `${params}`.
+/// A literal value. Strings, also in arrays and maps, may contain `${params}`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {
     String(String),
@@ -99,41 +99,41 @@ pub enum Literal {
     Map(ParamDefinitions),
 }
 
-/// Where a parameter's value comes from.
+/// The source of a parameter's value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ParamBody {
     Literal(Literal),
     /// An expression of [`crate::expression`].
     Expression(String),
-    /// Nowhere yet: only defaults and schemas have such, for somebody else to fill.
+    /// Open: only defaults and schemas have open parameters, which another layer fills.
     Open,
 }
 
-/// A parameter's definition. Its name is the key that it stands under.
+/// A parameter's definition. Its name is its key in the map.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamDefinition {
     pub param_type: ParamType,
     pub body: ParamBody,
-    /// An expression over `param` that must hold of the value.
+    /// A condition over `param` that the value must satisfy.
     pub validator: Option<String>,
-    /// [`ParamMode::Mutable`] where none is written.
+    /// [`ParamMode::Mutable`] by default.
     pub mode: Option<ParamMode>,
     pub internal_mode: Option<InternalMode>,
-    /// Which layer set it; a definition that was not merged has none.
+    /// The layer that set it; `None` before a merge.
     pub source: Option<ParamSource>,
     pub tags: Vec<Tag>,
-    /// Whatever else its author wrote; kept, and never looked at.
+    /// Unknown fields; kept and ignored.
     pub meta: Ordered<serde_json::Value>,
 }
 
 impl ParamDefinition {
-    /// A definition with a value and nothing else.
+    /// A definition with only a value.
     #[must_use]
     pub fn literal(value: Literal) -> Self {
         Self::of(value.param_type(), ParamBody::Literal(value))
     }
 
-    /// A definition with an expression and nothing else.
+    /// A definition with only an expression.
     #[must_use]
     pub fn expression(param_type: ParamType, expression: impl Into<String>) -> Self {
         Self::of(param_type, ParamBody::Expression(expression.into()))
@@ -158,7 +158,7 @@ impl ParamDefinition {
         self.mode.unwrap_or(ParamMode::Mutable)
     }
 
-    /// The literal, if it is one.
+    /// The literal, if the source is one.
     #[must_use]
     pub fn value(&self) -> Option<&Literal> {
         match &self.body {
@@ -171,7 +171,7 @@ impl ParamDefinition {
         Self::read_at(tree, path, report, 0, false)
     }
 
-    /// `open` says that a parameter without value and expression is well formed.
+    /// With `open` a parameter without value and expression is well formed.
     pub(crate) fn read_at(
         tree: &Tree,
         path: &str,
@@ -218,14 +218,14 @@ impl ParamDefinition {
             tags: tags(&fields),
             meta: Ordered::new(),
         };
-        // What a running instance shows beside the definition is no part of it.
+        // Evaluated fields of a running instance do not belong to the definition.
         fields.tree("name");
         let meta = fields.rest().into_iter().map(|(key, value)| (key.to_owned(), value.to_json())).collect();
         Some(Self { meta, ..definition })
     }
 }
 
-/// A definition without a type is taken by its value, as the short notation of Maestro's YAML has it.
+/// Without a type the value decides, as in the short notation of Maestro's YAML.
 fn guess(fields: &Fields<'_>, report: &Report) -> Option<ParamType> {
     if fields.tree("type").is_some() {
         return None;
@@ -243,7 +243,7 @@ fn guess(fields: &Fields<'_>, report: &Report) -> Option<ParamType> {
 }
 
 impl Literal {
-    /// The type that a definition with this value has.
+    /// The type of a definition with this value.
     #[must_use]
     pub fn param_type(&self) -> ParamType {
         match self {
@@ -347,7 +347,7 @@ fn list<T>(
     read.collect()
 }
 
-/// The definitions under a name of an object; absent is empty.
+/// The definitions in a field of an object; empty if absent.
 pub(crate) fn params(fields: &Fields<'_>, name: &'static str) -> ParamDefinitions {
     fields
         .entries(name)
@@ -376,7 +376,7 @@ impl Serialize for Literal {
 }
 
 impl ParamDefinition {
-    /// Its fields, for what shows more beside them.
+    /// Its serialized fields, for views that add more.
     pub(crate) fn entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         match &self.body {
             ParamBody::Literal(value) => map.serialize_entry("value", value)?,

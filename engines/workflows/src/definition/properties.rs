@@ -1,4 +1,4 @@
-//! What holds of a workflow over all its versions: its owner, and what of it may run at once.
+//! Properties of a workflow over all its versions: owner and concurrency.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -9,24 +9,24 @@ use crate::bounds;
 use crate::tree::{Fields, Problems, Report, Tree};
 
 words! {
-    /// Which instances of a workflow run beside each other.
+    /// The rule for concurrent instances of a workflow.
     Rule {
         /// One at a time, the earliest first.
         Sequential = "SEQUENTIAL",
-        /// The same, and a failed one holds up those behind it until it is restarted or unblocked.
+        /// The same, and a failed instance blocks the later ones until it is restarted or unblocked.
         StrictSequential = "STRICT_SEQUENTIAL",
-        /// While one runs, a new one stops itself.
+        /// A new instance stops if another one runs.
         FirstOnly = "FIRST_ONLY",
-        /// A new one stops the one that runs.
+        /// A new instance stops the running one.
         LastOnly = "LAST_ONLY",
-        /// All at once, up to a bound.
+        /// All at once, up to a concurrency limit.
         Parallel = "PARALLEL",
-        /// The one that runs goes on; of those that wait only the newest is kept.
+        /// The running instance continues; only the newest waiting one is kept.
         SerialLatestOnly = "SERIAL_LATEST_ONLY",
     }
 }
 
-/// The run strategy: a rule, and how many instances it lets run. Zero pauses the workflow.
+/// The run strategy: a rule and a concurrency limit of instances. Zero pauses the workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunStrategy {
     pub rule: Rule,
@@ -34,7 +34,7 @@ pub struct RunStrategy {
 }
 
 impl RunStrategy {
-    /// The rule with its default bound.
+    /// The rule with its default limit.
     #[must_use]
     pub fn of(rule: Rule) -> Self {
         let many = rule == Rule::Parallel;
@@ -85,19 +85,19 @@ impl Serialize for RunStrategy {
     }
 }
 
-/// A workflow's properties. What is absent changes nothing of what was set before.
+/// A workflow's properties. Absent ones keep their earlier value.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Properties {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Kept, and never looked at.
+    /// Kept and ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_control: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_strategy: Option<RunStrategy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_concurrency: Option<u64>,
-    /// Kept, and never looked at.
+    /// Kept and ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alerting: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,7 +117,7 @@ impl Properties {
         let fields = Fields::of(tree, path, report)?;
         let owner = match fields.tree("owner") {
             Some(tree @ Tree::Map(_)) => {
-                // Maestro's user may carry more than a name; the name is who it is.
+                // Maestro's user may have more fields; the name identifies the user.
                 let user = Fields::of(tree, &fields.at("owner"), report)?;
                 user.needed("name", "name the owner")
             }
@@ -141,17 +141,17 @@ impl Properties {
         Some(read)
     }
 
-    /// Reads properties that stand alone.
+    /// Reads properties without a workflow.
     ///
     /// # Errors
-    /// With everything that is unknown or of the wrong sort, by path.
+    /// With each unknown field and wrong type, by path.
     pub fn from_json(json: &serde_json::Value) -> Result<Self, Problems> {
         let report = Report::default();
         let read = Self::read(&Tree::from(json), "properties", &report);
         report.finish(read)
     }
 
-    /// These as a change to those before.
+    /// Merges these as a change over the earlier ones.
     #[must_use]
     pub fn over(self, before: Self) -> Self {
         Self {

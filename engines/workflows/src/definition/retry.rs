@@ -1,4 +1,4 @@
-//! How a step is tried again, as it is written; [`crate::retries`] makes numbers of it.
+//! The retry policy as written; [`crate::retries`] computes its numbers.
 
 use serde::Serialize;
 
@@ -6,14 +6,14 @@ use super::{Quantity, read_from_tree, words};
 use crate::tree::{Fields, Report, Tree};
 
 words! {
-    /// How the time between attempts grows.
+    /// The growth of the delay between attempts.
     BackoffKind {
         Exponential = "EXPONENTIAL_BACKOFF",
         Fixed = "FIXED_BACKOFF",
     }
 }
 
-/// The time between attempts. A fixed backoff has no exponents and no limits.
+/// The delay between attempts. A fixed backoff has no exponents and no limits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Backoff {
     #[serde(rename = "type")]
@@ -38,7 +38,7 @@ pub struct Backoff {
     pub timeout_retry_limit_in_secs: Option<Quantity>,
 }
 
-/// A step's retry policy; what is absent has Maestro's defaults.
+/// A step's retry policy; absent fields have Maestro's defaults.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct RetryPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +96,7 @@ impl RetryPolicy {
         Some(read)
     }
 
-    /// Every number of it with its field's name, for whoever checks or fills them in.
+    /// All numbers with their field names, for checks and for filling in parameters.
     #[must_use]
     pub fn quantities(&self) -> Vec<(&'static str, &Quantity)> {
         let mut all = vec![

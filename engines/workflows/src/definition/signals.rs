@@ -1,4 +1,4 @@
-//! Signals: which a step waits for, which it raises when it ends, and which start a workflow.
+//! Signals that a step waits for, that it raises at its end, and that start a workflow.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::Ordered;
 use crate::tree::{Fields, Report, Tree};
 
 words! {
-    /// How a signal's parameter is compared with what is wanted.
+    /// The comparison of a signal's parameter with the wanted value.
     Operator {
         Equals = "=",
         GreaterThan = ">",
@@ -18,7 +18,7 @@ words! {
 }
 
 impl Operator {
-    /// Whether what a signal carries satisfies what is wanted: numbers as numbers, anything else as text.
+    /// Whether a signal's value satisfies the wanted one; numbers compare as numbers, others as text.
     #[must_use]
     pub fn holds(self, carried: &crate::params::Value, wanted: &crate::params::Value) -> bool {
         use crate::params::Value;
@@ -36,7 +36,7 @@ impl Operator {
     }
 }
 
-/// What a step wants of a parameter of a signal that it waits for.
+/// The condition of a step on a parameter of an awaited signal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MatchParam {
     pub param: ParamDefinition,
@@ -46,7 +46,7 @@ pub struct MatchParam {
 /// A signal that a step waits for before it starts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SignalDependency {
-    /// May hold `${params}`.
+    /// May contain `${params}`.
     pub name: String,
     #[serde(skip_serializing_if = "Ordered::is_empty")]
     pub match_params: Ordered<MatchParam>,
@@ -55,17 +55,17 @@ pub struct SignalDependency {
 /// A signal that a step raises when it has succeeded.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SignalOutput {
-    /// May hold `${params}`.
+    /// May contain `${params}`.
     pub name: String,
-    /// Strings and longs that others match by.
+    /// Strings and longs that subscribers match.
     #[serde(skip_serializing_if = "Ordered::is_empty")]
     pub params: ParamDefinitions,
-    /// What else goes with it.
+    /// Further values without matching.
     #[serde(skip_serializing_if = "Ordered::is_empty")]
     pub payload: ParamDefinitions,
 }
 
-/// What a trigger wants of a parameter of a signal; a string or a long.
+/// The condition of a trigger on a signal's parameter: a string or a long.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TriggerMatch {
     pub value: crate::params::Value,
@@ -77,7 +77,7 @@ pub struct TriggerMatch {
 pub struct SignalTriggerEntry {
     #[serde(skip_serializing_if = "Ordered::is_empty")]
     pub match_params: Ordered<TriggerMatch>,
-    /// Parameters whose values, each at its place, must be the same in all signals of the trigger.
+    /// Join keys: the n-th parameter must have the same value in all signals of the trigger.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub join_keys: Vec<String>,
 }
@@ -85,14 +85,14 @@ pub struct SignalTriggerEntry {
 /// Signals that together start an instance.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct SignalTrigger {
-    /// By the signal's name.
+    /// By signal name.
     pub definitions: Ordered<SignalTriggerEntry>,
     #[serde(skip_serializing_if = "Ordered::is_empty")]
     pub params: ParamDefinitions,
-    /// An expression; signals for which it is false are used up without a start.
+    /// A condition; signals for which it is false are consumed without a start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// An expression whose text makes the request id: two starts with one text are one.
+    /// An expression with the request id: two starts with the same id are one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dedup_expr: Option<String>,
 }

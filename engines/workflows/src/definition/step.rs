@@ -1,4 +1,4 @@
-//! A step: what it does, what comes after it, and what happens when it fails.
+//! Step definitions: type, successors and failure mode.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -13,7 +13,7 @@ use crate::bounds::DEPTH_MAX;
 use crate::tree::{Fields, Report, Tree};
 
 words! {
-    /// The types of steps that do something by themselves, and of those that hold others.
+    /// The types of steps, including those that contain other steps.
     StepType {
         NoOp = "NoOp",
         Sleep = "Sleep",
@@ -35,45 +35,44 @@ words! {
 }
 
 words! {
-    /// What a failed step does to its instance.
+    /// The effect of a failed step on its instance.
     FailureMode {
-        /// Everything that does not come after it goes on to its end, then the instance has failed; where none is
-        /// written.
+        /// Steps that do not follow it continue, then the instance fails; the default.
         FailAfterRunning = "FAIL_AFTER_RUNNING",
-        /// What runs is stopped, and the instance has failed.
+        /// Running steps are stopped, and the instance fails.
         FailImmediately = "FAIL_IMMEDIATELY",
-        /// The step is completed with an error, and the instance goes on.
+        /// The step completes with an error, and the instance continues.
         IgnoreFailure = "IGNORE_FAILURE",
     }
 }
 
-/// What comes after a step.
+/// The successors of a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Transition {
-    /// Derived from the successors where it is empty; where it is not, it must agree with them.
+    /// Derived from the successors if empty; otherwise it must agree with them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub predecessors: Vec<String>,
-    /// By step id: an expression that says whether the way is taken.
+    /// By step id: the condition for taking the edge.
     #[serde(skip_serializing_if = "Ordered::is_empty")]
     pub successors: Ordered<String>,
 }
 
-/// What a step is.
+/// The kind of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepKind {
-    /// `step`: one of the types that do something by themselves.
+    /// `step`: one of the types without nested steps.
     Typed { step_type: StepType, sub_type: Option<String> },
-    /// `subworkflow`: an instance of another workflow, which `subworkflow_id` and `subworkflow_version` of its
-    /// parameters name.
+    /// `subworkflow`: an instance of another workflow, named by the parameters `subworkflow_id` and
+    /// `subworkflow_version`.
     Subworkflow {
-        /// Whether the step waits for the instance's end; true where it is not written.
+        /// Whether the step waits for the instance's end; true by default.
         sync: Option<bool>,
-        /// Whether only the step's own parameters are passed on; false where it is not written.
+        /// Whether only the step's own parameters are passed on; false by default.
         explicit_params: Option<bool>,
     },
-    /// `foreach`: its steps, once for each combination of the arrays in `loop_params`.
+    /// `foreach`: its steps run once for each combination of the arrays in `loop_params`.
     Foreach { concurrency: Option<u64>, strict_ordering: Option<bool>, steps: Vec<Step> },
-    /// `while`: its steps, again and again while the condition over `loop_params` holds.
+    /// `while`: its steps repeat while the condition over `loop_params` holds.
     While { condition: String, steps: Vec<Step> },
     /// `template`: a registered job type.
     Template { sub_type: Option<String>, sub_type_version: Option<String> },
@@ -87,7 +86,7 @@ pub struct Step {
     pub description: Option<String>,
     pub transition: Transition,
     pub failure_mode: Option<FailureMode>,
-    /// Only typed steps have one; the others are never tried again as a whole.
+    /// Only typed steps have a retry policy; the others are never retried as a whole.
     pub retry_policy: Option<RetryPolicy>,
     pub tags: Vec<Tag>,
     pub timeout: Option<Quantity>,
@@ -98,7 +97,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// A step with an id and a kind and nothing else.
+    /// A step with only an id and a kind.
     #[must_use]
     pub fn new(id: impl Into<String>, kind: StepKind) -> Self {
         Self {
@@ -135,7 +134,7 @@ impl Step {
         self.failure_mode.unwrap_or(FailureMode::FailAfterRunning)
     }
 
-    /// The steps inside it, of a foreach or while.
+    /// The nested steps of a foreach or while.
     #[must_use]
     pub fn inner(&self) -> &[Self] {
         match &self.kind {
@@ -144,7 +143,7 @@ impl Step {
         }
     }
 
-    /// Under which key a definition has it.
+    /// The key of this kind in a definition.
     pub(crate) fn wrapper(&self) -> &'static str {
         match &self.kind {
             StepKind::Typed { .. } => "step",
@@ -217,7 +216,7 @@ impl Step {
     }
 }
 
-/// A list of signals; older definitions have it under `definitions`.
+/// A list of signals; older definitions nest it in `definitions`.
 fn signals<T>(
     fields: &Fields<'_>,
     name: &'static str,
@@ -301,7 +300,7 @@ impl Serialize for Step {
     }
 }
 
-/// The fields of a step without the key around them.
+/// The fields of a step without the enclosing key.
 struct Fielded<'a>(&'a Step);
 
 impl Serialize for Fielded<'_> {

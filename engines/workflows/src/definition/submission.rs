@@ -1,4 +1,4 @@
-//! What is sent to create a version of a workflow.
+//! The submission that creates a version of a workflow.
 
 use serde::Serialize;
 
@@ -6,47 +6,46 @@ use super::{Properties, Workflow, read_from_tree, short};
 use crate::bounds::DEFINITION_BYTES_MAX;
 use crate::tree::{Fields, Problems, Report, Tree, YamlError, yaml};
 
-/// A definition with the properties that come with it.
+/// A definition with its properties.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Submission {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub properties: Option<Properties>,
-    /// Whether the version becomes the active one; true where it is not written.
+    /// Whether the version becomes the active one; true by default.
     pub is_active: bool,
-    /// Kept, and never looked at.
+    /// Kept and ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git_info: Option<serde_json::Value>,
-    /// Kept, and never looked at.
+    /// Kept and ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_info: Option<serde_json::Value>,
     pub workflow: Workflow,
 }
 
 impl Submission {
-    /// Reads a submission in JSON. It is well formed then; whether it makes sense, [`crate::validation`] says.
+    /// Reads a submission in JSON. It is then well formed; [`crate::validation`] checks its meaning.
     ///
     /// # Errors
-    /// With everything that is unknown, missing or of the wrong sort, by path.
+    /// With each unknown field, missing field and wrong type, by path.
     pub fn from_json(bytes: &[u8]) -> Result<Self, Problems> {
         small(bytes.len())?;
-        let tree = Tree::json(bytes).map_err(|error| {
-            Problems::one("", format!("is not JSON: {error}"), "mend the place that it names")
-        })?;
+        let tree = Tree::json(bytes)
+            .map_err(|error| Problems::one("", format!("is not JSON: {error}"), "fix the named position"))?;
         Self::from_tree(&tree)
     }
 
-    /// Reads a submission in YAML, the same way.
+    /// Reads a submission in YAML.
     ///
     /// # Errors
-    /// With everything that is unknown, missing or of the wrong sort, by path.
+    /// With each unknown field, missing field and wrong type, by path.
     pub fn from_yaml(text: &str) -> Result<Self, Problems> {
         Self::from_tree(&yaml_tree(text)?)
     }
 
-    /// Reads a submission in YAML and checks it whole; problems are told by the paths of the notation it is in.
+    /// Reads and validates a submission in YAML; problems have the paths of its own notation.
     ///
     /// # Errors
-    /// With everything that is unknown, missing, of the wrong sort, or makes no sense, by path.
+    /// With each unknown field, missing field, wrong type and validation problem, by path.
     pub fn checked_yaml(text: &str) -> Result<Self, Problems> {
         let tree = yaml_tree(text)?;
         let submission = Self::from_tree(&tree)?;
@@ -56,10 +55,10 @@ impl Submission {
             .map_err(|problems| if is_short { authored(problems) } else { problems })
     }
 
-    /// Reads a submission from a tree, in the long notation or in the short one of Maestro's YAML.
+    /// Reads a submission from a tree, in the long notation or in the short notation of Maestro's YAML.
     ///
     /// # Errors
-    /// With everything that is unknown, missing or of the wrong sort, by path.
+    /// With each unknown field, missing field and wrong type, by path.
     pub fn from_tree(tree: &Tree) -> Result<Self, Problems> {
         let report = Report::default();
         if let Some(long) = short::expand(tree, &report) {
@@ -97,11 +96,11 @@ impl Submission {
 fn yaml_tree(text: &str) -> Result<Tree, Problems> {
     small(text.len())?;
     yaml(text).map_err(|error: YamlError| {
-        Problems::one("", format!("is not YAML: {error}"), "mend the place that it names")
+        Problems::one("", format!("is not YAML: {error}"), "fix the named position")
     })
 }
 
-/// Problems of the long notation by the paths of the short one.
+/// Problems of the long notation with the paths of the short one.
 fn authored(mut problems: Problems) -> Problems {
     for problem in &mut problems.0 {
         problem.path = short::author_path(&problem.path);

@@ -1,4 +1,4 @@
-//! Tags: names on workflows and steps. A name may have a permit, which bounds how many steps that bear it run at once.
+//! Tags: names on workflows and steps. A permit of that name is the concurrency limit of the tagged steps.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::Ordered;
 use crate::tree::{Fields, Report, Tree};
 
 words! {
-    /// Who gave a tag.
+    /// The origin of a tag.
     Namespace {
         System = "SYSTEM",
         Runtime = "RUNTIME",
@@ -18,19 +18,19 @@ words! {
     }
 }
 
-/// A tag, written as its name alone or with more.
+/// A tag, written as its bare name or as an object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tag {
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Namespace>,
-    /// Whatever else its author wrote; kept, and never looked at.
+    /// Unknown fields; kept and ignored.
     #[serde(flatten)]
     pub attributes: Ordered<serde_json::Value>,
 }
 
 impl Tag {
-    /// A tag that is its name alone.
+    /// A tag with only a name.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: name.into(), namespace: None, attributes: Ordered::new() }
@@ -43,7 +43,7 @@ impl Tag {
         let fields = Fields::of(tree, path, report)?;
         let name = fields.needed("name", "name the tag");
         let namespace = fields.word("namespace", Namespace::WORDS);
-        fields.tree("permit"); // Maestro shows it, and takes no notice of what is sent.
+        fields.tree("permit"); // Maestro shows this field and ignores it in a submission.
         let attributes =
             fields.rest().into_iter().map(|(key, value)| (key.to_owned(), value.to_json())).collect();
         Some(Self { name: name?, namespace, attributes })

@@ -153,9 +153,9 @@ fn the_short_notation_of_the_python_package_is_read() {
     let count = &workflow.params["count"];
     assert_eq!(count.body, ParamBody::Expression("1 + 9".into()));
     assert_eq!((count.param_type, count.mode), (ParamType::Long, Some(ParamMode::Constant)));
-    let ways = &workflow.steps[0].transition.successors;
-    assert_eq!(ways["loop"], "count > 0");
-    assert_eq!(ways["last"], "!((count > 0))");
+    let edges = &workflow.steps[0].transition.successors;
+    assert_eq!(edges["loop"], "count > 0");
+    assert_eq!(edges["last"], "!((count > 0))");
     let each = &workflow.steps[1];
     let Some(Literal::Map(loops)) = each.params["loop_params"].value() else { panic!("no loop_params") };
     assert_eq!(loops["date"].value(), Some(&Literal::LongArray(vec![20_200_101, 20_200_102])));
@@ -170,7 +170,7 @@ fn the_short_notation_of_the_python_package_is_read() {
 }
 
 #[test]
-fn what_is_wrong_in_the_short_notation_is_named_by_its_own_path() {
+fn problems_of_the_short_notation_have_its_own_paths() {
     let bad = "Workflow:\n  id: w\n  dag: {x: y}\n  'p<foo>': 1\n  jobs:\n  - job: {id: a, type: NoOp, transition: [MAYBE b]}\n  - jobb: {id: c}\n";
     let problems = Submission::from_yaml(bad).unwrap_err();
     let paths: Vec<&str> = problems.0.iter().map(|problem| problem.path.as_str()).collect();
@@ -205,7 +205,7 @@ fn no_text_makes_reading_panic() {
 
 /// `tests/vectors/maestro_sdk_workflow.yaml` is what `maestro-sdk` 0.1.4 wrote of a workflow with each kind of job.
 #[test]
-fn what_the_python_package_writes_loads_and_is_valid() {
+fn definitions_of_the_python_package_load_and_are_valid() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/maestro_sdk_workflow.yaml");
     let read = Submission::from_yaml(&std::fs::read_to_string(path).unwrap()).unwrap();
     crate::validation::validate(&read).unwrap_or_else(|problems| panic!("{problems}"));

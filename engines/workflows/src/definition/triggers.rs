@@ -1,4 +1,4 @@
-//! Times at which a workflow starts.
+//! Time triggers of a workflow.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -18,7 +18,7 @@ words! {
 }
 
 impl Predefined {
-    /// The same as a cron expression.
+    /// Its cron expression.
     #[must_use]
     pub fn cron(self) -> &'static str {
         match self {
@@ -31,19 +31,19 @@ impl Predefined {
     }
 }
 
-/// When.
+/// The times of a trigger.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TriggerTime {
     Cron(String),
     Predefined(Predefined),
 }
 
-/// A time trigger; UTC where no time zone is written.
+/// A time trigger; UTC by default.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeTrigger {
     pub time: TriggerTime,
     pub timezone: Option<String>,
-    /// Starts are spread over so much time, each workflow always by the same.
+    /// The span over which starts are spread; each workflow has a constant delay in it.
     pub fuzzy_max_delay: Option<Quantity>,
 }
 

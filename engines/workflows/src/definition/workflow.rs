@@ -10,7 +10,7 @@ use crate::Ordered;
 use crate::tree::{Fields, Report, Tree};
 
 words! {
-    /// How much depends on it.
+    /// The importance of the workflow.
     Criticality {
         Critical = "CRITICAL",
         High = "HIGH",
@@ -19,7 +19,7 @@ words! {
     }
 }
 
-/// A workflow: its steps and what starts them.
+/// A workflow: its steps and its triggers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Workflow {
     pub id: String,
@@ -45,7 +45,7 @@ pub struct Workflow {
 }
 
 impl Workflow {
-    /// A workflow with an id and steps and nothing else.
+    /// A workflow with only an id and steps.
     #[must_use]
     pub fn new(id: impl Into<String>, steps: Vec<Step>) -> Self {
         Self {
@@ -63,13 +63,13 @@ impl Workflow {
         }
     }
 
-    /// Its name, or its id where it has none.
+    /// Its name, or its id as default.
     #[must_use]
     pub fn name_or_id(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.id)
     }
 
-    /// A step by its id, however deep.
+    /// A step by its id, nested ones included.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&Step> {
         fn find<'a>(steps: &'a [Step], id: &str) -> Option<&'a Step> {

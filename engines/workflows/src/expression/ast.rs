@@ -1,6 +1,6 @@
-//! A program as a tree.
+//! The syntax tree of a program.
 
-/// A node and where it stands, in bytes.
+/// A node with its position in the source, in bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node<T> {
     pub(super) at: u32,
@@ -54,13 +54,13 @@ pub(super) enum Expression {
     NewArray(Element, Box<Expr>),
     /// `new String[] {..}`, `{..}`
     Array(Option<Element>, Vec<Expr>),
-    /// To a name or an element; with an operator, what was there is the left side.
+    /// Assignment to a name or an element; with an operator, its old value is the left operand.
     Assign(Box<Expr>, Option<Binary>, Box<Expr>),
-    /// `i++`, `--i`: by how much, and whether the value is the one before.
+    /// `i++`, `--i`: the step, and whether the result is the old value.
     Step(Box<Expr>, i64, bool),
 }
 
-/// What an array holds.
+/// The element type of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Element {
     Text,

@@ -1,6 +1,6 @@
-//! The classes that a program may name. A name that is none of these is a variable.
+//! The classes that a program may name. Any other name is a variable.
 
-/// Whether a name is a class, or one of the objects that are always there.
+/// Whether a name is a class or a predefined object.
 pub(super) fn is_class(name: &str) -> bool {
     matches!(
         name,

@@ -1,4 +1,4 @@
-//! Arrays, maps and variables: what is in them, and how it is changed.
+//! Reads and writes of arrays, maps and variables.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use super::object::Object;
 use super::operators;
 use crate::Ordered;
 
-/// Maps inside each other.
+/// Nesting limit of maps.
 const DEPTH_MAX: usize = 30;
 
 impl<'a> Machine<'a> {
@@ -20,7 +20,7 @@ impl<'a> Machine<'a> {
         let size = match self.evaluate(size)? {
             Object::Long(size) if size >= 0 => usize::try_from(size).unwrap_or(usize::MAX),
             other => {
-                let what = format!("{} is no size of an array", other.to_text());
+                let what = format!("{} is not an array size", other.to_text());
                 return Err(Failure::value(at, what, "use a whole number of zero or more"));
             }
         };
@@ -40,7 +40,7 @@ impl<'a> Machine<'a> {
                 let values = array.values.borrow();
                 let found = usize::try_from(*index).ok().and_then(|index| values.get(index)).cloned();
                 found.ok_or_else(|| {
-                    let what = format!("{index} is no place in an array of {}", values.len());
+                    let what = format!("index {index} is outside an array of {}", values.len());
                     Failure::value(at, what, "count from 0 to one less than its length")
                 })
             }
@@ -102,7 +102,7 @@ impl<'a> Machine<'a> {
                         match usize::try_from(index).ok().and_then(|index| values.get_mut(index)) {
                             Some(place) => *place = value,
                             None => {
-                                let what = format!("{index} is no place in an array of {len}");
+                                let what = format!("index {index} is outside an array of {len}");
                                 return Err(Failure::value(
                                     at,
                                     what,
@@ -148,7 +148,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// An array of the type that is written, or else of its first element's.
+/// An array of the declared type, or of its first element's type.
 pub(super) fn array(at: u32, element: Option<Element>, values: Vec<Object>) -> Ran<Object> {
     let element = element.unwrap_or(match values.first() {
         Some(Object::Long(_)) if values.iter().any(|value| matches!(value, Object::Double(_))) => {

@@ -1,19 +1,19 @@
-//! Why an expression does not parse or run, and where.
+//! Errors of expressions, with their position.
 
-/// What sort of trouble an expression is in.
+/// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// It is not written in the language.
+    /// A syntax error.
     Syntax,
-    /// It does something that values of these types cannot do, or names what is not there.
+    /// An operation that the types do not support, or an undefined name.
     Value,
-    /// It went beyond a limit.
+    /// An exceeded limit.
     Limit,
-    /// It threw, by itself.
+    /// An exception that the expression throws.
     Thrown,
 }
 
-/// What is wrong, at a line and column that count from one, and what to do about it.
+/// An error with its fix; line and column count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {what}; {fix}")]
 pub struct ExpressionError {
@@ -24,12 +24,12 @@ pub struct ExpressionError {
     pub fix: String,
 }
 
-/// An error at a place in bytes; boxed, since it travels through every value's result.
+/// An error at a position in bytes; boxed to keep each value's result small.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Failure(Box<Told>);
+pub(super) struct Failure(Box<Details>);
 
 #[derive(Debug, Clone, PartialEq)]
-struct Told {
+struct Details {
     kind: ErrorKind,
     at: u32,
     what: String,
@@ -38,7 +38,7 @@ struct Told {
 
 impl Failure {
     fn new(kind: ErrorKind, at: u32, what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self(Box::new(Told { kind, at, what: what.into(), fix: fix.into() }))
+        Self(Box::new(Details { kind, at, what: what.into(), fix: fix.into() }))
     }
 
     pub(super) fn syntax(at: u32, what: impl Into<String>, fix: impl Into<String>) -> Self {
@@ -59,7 +59,7 @@ impl Failure {
 
     /// The error with its line and column.
     pub(super) fn placed(self, source: &str) -> ExpressionError {
-        let Told { kind, at, what, fix } = *self.0;
+        let Details { kind, at, what, fix } = *self.0;
         let before = source.get(..at as usize).unwrap_or(source);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

@@ -1,4 +1,4 @@
-//! Text to tokens.
+//! The lexer: from text to tokens.
 
 use super::error::Failure;
 use crate::bounds::EXPRESSION_BYTES_MAX;
@@ -14,14 +14,14 @@ pub(super) enum Token {
     End,
 }
 
-/// A token and where it begins, in bytes.
+/// A token with its position, in bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Placed {
     pub(super) token: Token,
     pub(super) at: u32,
 }
 
-/// The longest first, so that `<=` is not read as `<`.
+/// Longest first, so that `<=` is not read as `<`.
 const SIGNS: [&str; 37] = [
     "==", "!=", "<=", ">=", "&&", "||", "++", "--", "+=", "-=", "*=", "/=", "%=", "->", "(", ")", "[", "]",
     "{", "}", "<", ">", "+", "-", "*", "/", "%", "!", "?", ":", ";", ",", ".", "=", "&", "|", "@",
@@ -58,7 +58,7 @@ impl Lexer<'_> {
         Err(Failure::syntax(u32::try_from(self.at).unwrap_or(u32::MAX), what, fix))
     }
 
-    /// Reads one token or gap; false at the end.
+    /// Reads one token or one gap; false at the end.
     fn next(&mut self) -> Result<bool, Failure> {
         let Some(first) = self.rest().chars().next() else { return Ok(false) };
         let at = self.at;
@@ -124,7 +124,7 @@ impl Lexer<'_> {
         let parsed = if double || suffix.is_some_and(|c| "dDfF".contains(c)) {
             text.parse().ok().filter(|value: &f64| value.is_finite()).map(Token::Double)
         } else {
-            // The least whole number is one beyond the largest; the parser takes it after a minus only.
+            // The smallest whole number has no positive counterpart: the parser accepts it only after a minus.
             text.parse::<u64>()
                 .ok()
                 .filter(|value| *value <= 1 << 63)

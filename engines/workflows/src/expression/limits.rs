@@ -1,22 +1,22 @@
-//! How much an expression may do.
+//! Limits of an expression's work.
 
-/// Bounds of one run.
+/// Limits of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Operations, calls and statements.
     pub steps: u64,
-    /// Rounds of all loops together.
+    /// Iterations of all loops together.
     pub rounds: u64,
     /// Elements of one array or map.
     pub elements: usize,
     /// Bytes of one string.
     pub string_bytes: usize,
-    /// Bytes of all values that the run makes, whether they are still needed or not.
+    /// Bytes of all values that the run makes, including unused ones.
     pub memory_bytes: usize,
 }
 
 impl Limits {
-    /// The usual ones: far above what a definition needs, far below what a node would feel.
+    /// The defaults: far above the need of a definition, far below the capacity of a node.
     pub const DEFAULT: Self = Self {
         steps: 1_000_000,
         rounds: 100_000,

@@ -1,4 +1,4 @@
-//! Runs a tree: names, statements and expressions. What methods do is in `methods/`.
+//! The interpreter of the syntax tree: names, statements and expressions. `methods` has the methods.
 
 use super::ast::{Binary, Expr, Expression, Statement, Stmt, Unary};
 use super::classes::is_class;
@@ -12,17 +12,17 @@ pub(super) struct Machine<'a> {
     pub(super) names: &'a dyn Fn(&str) -> Option<Value>,
     pub(super) facts: &'a dyn Facts,
     pub(super) limits: &'a Limits,
-    /// Variables; a program has few, so looking through them is quick.
+    /// Variables; a program has few, so a linear search is fast.
     locals: Vec<(&'a str, Object)>,
     steps: u64,
     rounds: u64,
     memory: usize,
-    /// Ids made so far.
+    /// Count of generated ids.
     pub(super) ids: u64,
     last: Object,
 }
 
-/// How a statement ended.
+/// The result of a statement.
 enum Flow {
     On,
     Break,
@@ -51,7 +51,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Runs a program; its value is what it returns, or what its last statement came to.
+    /// Runs a program; its value is that of `return` or of the last statement.
     pub(super) fn program(&mut self, program: &'a [Stmt]) -> Ran<Value> {
         let mut result = None;
         for statement in program {
@@ -85,7 +85,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Counts bytes that a value takes, before it is made.
+    /// Counts the bytes of a value, before it is made.
     pub(super) fn charge(&mut self, at: u32, bytes: usize) -> Ran<()> {
         self.memory = self.memory.saturating_add(bytes);
         if self.memory > self.limits.memory_bytes {
@@ -95,13 +95,13 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Counts the work that something takes which is one step by itself.
+    /// Counts the work of an operation that is one step but scales with its input.
     pub(super) fn work(&mut self, at: u32, steps: usize) -> Ran<()> {
         self.steps = self.steps.saturating_add(steps as u64);
         self.step(at)
     }
 
-    /// A string within the limits.
+    /// Makes a string within the limits.
     pub(super) fn text(&mut self, at: u32, text: String) -> Ran<Object> {
         if text.len() > self.limits.string_bytes {
             let what =
@@ -112,7 +112,7 @@ impl<'a> Machine<'a> {
         Ok(Object::Text(text.into()))
     }
 
-    /// Room for so many elements.
+    /// Checks the limit of elements.
     pub(super) fn room(&mut self, at: u32, elements: usize) -> Ran<()> {
         if elements > self.limits.elements {
             let what = format!("{elements} elements are more than {}", self.limits.elements);
@@ -227,7 +227,7 @@ impl<'a> Machine<'a> {
         match self.evaluate(condition)? {
             Object::Boolean(holds) => Ok(holds),
             other => {
-                let what = format!("{} is no condition", other.sort());
+                let what = format!("{} is not a condition", other.sort());
                 Err(Failure::value(condition.at, what, "compare it with something"))
             }
         }
@@ -297,7 +297,7 @@ impl<'a> Machine<'a> {
         match (self.names)(name) {
             Some(value) => Ok(Object::from(value)),
             None => {
-                let what = format!("there is no {name}");
+                let what = format!("{name} is not defined");
                 Err(Failure::value(
                     at,
                     what,
@@ -318,7 +318,7 @@ impl<'a> Machine<'a> {
         expressions.iter().map(|one| self.evaluate(one)).collect()
     }
 
-    /// Operators, without recursion on the left: sums may be long.
+    /// Evaluates operators, without recursion on the left: sums may be long.
     #[inline(never)]
     fn chain(&mut self, expression: &'a Expr) -> Ran<Object> {
         let mut rights = Vec::new();

@@ -1,18 +1,18 @@
 //! The language of parameters and conditions: the subset of Java that Maestro calls SEL, in a sandbox.
 //!
-//! A program is parsed once and run as often as needed. It reaches nothing but the names and facts that it is given,
-//! and its work, memory and depth are bounded: no program runs long, grows large or ends the process.
+//! A program is parsed once and may run many times. It can only access the names and facts that a run passes in. Its
+//! work, memory and depth have limits, so a program cannot block, exhaust memory or overflow the stack.
 
 mod ast;
 mod classes;
 mod dates;
 mod elements;
 mod error;
-mod inside;
 mod lexer;
 mod limits;
 mod machine;
 mod methods;
+mod nested;
 mod object;
 mod operators;
 mod parser;
@@ -21,6 +21,6 @@ mod program;
 mod tests;
 
 pub use error::{ErrorKind, ExpressionError};
-pub use inside::inside;
 pub use limits::Limits;
-pub use program::{Inside, Program};
+pub use nested::nested_references;
+pub use program::{NestedReference, Program};

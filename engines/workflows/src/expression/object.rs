@@ -1,4 +1,4 @@
-//! Values while a program runs: those of parameters, and dates and what belongs to them.
+//! Values of a running program: those of parameters, and dates with their zones and formats.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use super::dates::{Format, Unit};
 use crate::Ordered;
 use crate::params::Value;
 
-/// A value. Arrays and maps are shared by those who name them, as in Java; what is put into a map is a copy.
+/// A value. Variables share arrays and maps by reference, as in Java; a map stores copies.
 #[derive(Debug, Clone)]
 pub(super) enum Object {
     Null,
@@ -51,7 +51,7 @@ impl Object {
         Self::Time(Box::new(time))
     }
 
-    /// What sort of value it is, for messages.
+    /// The type name, for messages.
     pub(super) fn sort(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -70,7 +70,7 @@ impl Object {
         }
     }
 
-    /// As a string is made of it.
+    /// The value as a string.
     pub(super) fn to_text(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
@@ -90,7 +90,7 @@ impl Object {
         }
     }
 
-    /// Bytes that it takes, roughly.
+    /// Approximate bytes in memory.
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Text(text) => 32 + text.len(),
@@ -104,7 +104,7 @@ impl Object {
         }
     }
 
-    /// Maps inside each other.
+    /// The nesting depth of maps.
     pub(super) fn depth(&self) -> usize {
         match self {
             Self::Map(map) => 1 + map.borrow().values().map(Self::depth).max().unwrap_or(0),
@@ -112,7 +112,7 @@ impl Object {
         }
     }
 
-    /// A copy that shares nothing: what is put into a map, so that no map holds itself.
+    /// A deep copy. Maps store deep copies, so a map cannot contain itself.
     pub(super) fn apart(&self) -> Self {
         match self {
             Self::Array(array) => Self::array(array.element, array.values.borrow().clone()),
@@ -124,7 +124,7 @@ impl Object {
         }
     }
 
-    /// The value that leaves the program; classes and formats have none.
+    /// The value as a result of the program; `None` for classes and formats.
     pub(super) fn value(self) -> Option<Value> {
         Some(match self {
             Self::Null => Value::Null,

@@ -1,5 +1,4 @@
-//! What operators do, by Java's rules: whole numbers divide to whole numbers and wrap around, anything and a string
-//! add up to a string.
+//! Operators by Java's rules: integer division and overflow wrap, and `+` with a string concatenates.
 
 use std::cmp::Ordering;
 
@@ -88,7 +87,7 @@ fn real(at: u32, operator: Binary, left: f64, right: f64) -> Result<Object, Fail
     })
 }
 
-/// Strings are equal by what they say, numbers by what they are worth, dates by their instant.
+/// Equality: strings by text, numbers by value, dates by instant.
 pub(super) fn equal(left: &Object, right: &Object) -> bool {
     match (left, right) {
         (Object::Null, Object::Null) => true,

@@ -7,7 +7,7 @@ use super::machine::Machine;
 use super::{ExpressionError, Limits, parser};
 use crate::params::{Facts, Value};
 
-/// A program of the language, parsed once. Copies share what was parsed.
+/// A parsed program. Clones share the syntax tree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Program {
     parsed: Arc<Parsed>,
@@ -18,17 +18,17 @@ struct Parsed {
     source: String,
     statements: Vec<Stmt>,
     references: Vec<String>,
-    inside: Vec<Inside>,
+    nested: Vec<NestedReference>,
 }
 
-/// A parameter of a step inside of another: of a loop's step, or of a subworkflow's.
+/// A reference to a parameter of a nested step, which is inside a loop or a subworkflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inside {
-    /// The loop, or the step that starts the subworkflow.
+pub struct NestedReference {
+    /// The id of the loop step or subworkflow step.
     pub outer: String,
-    /// The step in it.
+    /// The id of the nested step.
     pub step: String,
-    /// The step's parameter.
+    /// The parameter's name.
     pub param: String,
 }
 
@@ -36,38 +36,37 @@ impl Program {
     /// Parses a program.
     ///
     /// # Errors
-    /// With the place that is not of the language.
+    /// With the position of the syntax error.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         let statements = parser::parse(source).map_err(|failure| failure.placed(source))?;
-        let (references, inside) = parser::references(&statements);
+        let (references, nested) = parser::references(&statements);
         let source = source.to_owned();
-        Ok(Self { parsed: Arc::new(Parsed { source, statements, references, inside }) })
+        Ok(Self { parsed: Arc::new(Parsed { source, statements, references, nested }) })
     }
 
-    /// Names that it takes from around it: variables that it never declares, and what it asks `params` for by a name
-    /// that is written out.
+    /// The names that it reads from its scope: undeclared variables, and literal names that it passes to `params`.
     #[must_use]
     pub fn references(&self) -> &[String] {
         &self.parsed.references
     }
 
-    /// What it asks of steps inside of others, where it is written out.
+    /// Its references to nested steps, as far as they are literals.
     #[must_use]
-    pub fn inside(&self) -> &[Inside] {
-        &self.parsed.inside
+    pub fn nested(&self) -> &[NestedReference] {
+        &self.parsed.nested
     }
 
-    /// The line of the first loop that can be seen to have no end. It would only run into its limits.
+    /// The line of the first loop that evidently never ends, and so would exceed the limits.
     #[must_use]
     pub fn endless_line(&self) -> Option<usize> {
         let at = parser::endless(&self.parsed.statements)?;
         Some(self.parsed.source.get(..at as usize)?.matches('\n').count() + 1)
     }
 
-    /// Runs it. Its value is what it returns, or that of its last statement.
+    /// Runs the program; its value is that of `return` or of the last statement.
     ///
     /// # Errors
-    /// If it fails, throws, or goes beyond a limit.
+    /// If it fails, throws, or exceeds a limit.
     pub fn run(
         &self,
         names: &dyn Fn(&str) -> Option<Value>,

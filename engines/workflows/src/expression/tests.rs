@@ -172,7 +172,7 @@ fn names_come_from_around_and_are_listed() {
         Ok(true.into())
     );
     let error = run("a + 1").unwrap_err();
-    assert!(error.what.contains("there is no a"), "{error}");
+    assert!(error.what.contains("a is not defined"), "{error}");
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn nothing_runs_beyond_its_limits() {
     assert_eq!(run(&longer).unwrap_err().kind, ErrorKind::Limit);
 }
 
-/// Random mixes of the language's own words: whatever they say, the answer is a value or an error.
+/// Random mixes of the language's words: each gives a value or an error.
 #[test]
 fn no_text_makes_the_parser_or_the_machine_panic() {
     use rand::{Rng, SeedableRng};

@@ -5,26 +5,26 @@ use std::collections::{HashMap, HashSet};
 use crate::definition::{FailureMode, Step};
 use crate::tree::{Problem, Problems};
 
-/// A way from one step to another.
+/// An edge from one step to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {
-    /// The step that it leads to, by its place in the list.
+    /// The index of its target step.
     pub to: usize,
-    /// The expression that says whether it is taken.
+    /// The condition for taking it.
     pub condition: String,
 }
 
-/// Steps by their places in the list that defines them, with the ways between them.
+/// The steps of a list by index, with the edges between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Graph {
     ids: Vec<String>,
-    places: HashMap<String, usize>,
+    indices: HashMap<String, usize>,
     successors: Vec<Vec<Edge>>,
     predecessors: Vec<Vec<usize>>,
-    /// For each predecessor: which of its ways leads here.
-    ways: Vec<Vec<usize>>,
+    /// For each predecessor: the number of its edge that leads here.
+    incoming: Vec<Vec<usize>>,
     modes: Vec<FailureMode>,
-    /// Those before others first.
+    /// Topological order.
     order: Vec<usize>,
 }
 
@@ -32,101 +32,101 @@ impl Graph {
     /// The graph of a list.
     ///
     /// # Errors
-    /// If an id comes twice, a way leads nowhere, or the ways go round in circles.
+    /// If an id repeats, an edge has no target, or the edges form a cycle.
     pub fn of(steps: &[Step]) -> Result<Self, Problems> {
         let mut problems = Vec::new();
-        let mut places = HashMap::with_capacity(steps.len());
-        for (place, step) in steps.iter().enumerate() {
-            if places.insert(step.id.clone(), place).is_some() {
+        let mut indices = HashMap::with_capacity(steps.len());
+        for (index, step) in steps.iter().enumerate() {
+            if indices.insert(step.id.clone(), index).is_some() {
                 let what = format!("the id {:?} comes twice", step.id);
-                problems.push(problem(format!("steps[{place}].id"), what, "give each step its own id"));
+                problems.push(problem(format!("steps[{index}].id"), what, "give each step its own id"));
             }
         }
         let mut successors = vec![Vec::new(); steps.len()];
         let mut predecessors = vec![Vec::new(); steps.len()];
-        let mut ways = vec![Vec::new(); steps.len()];
-        for (place, step) in steps.iter().enumerate() {
+        let mut incoming = vec![Vec::new(); steps.len()];
+        for (index, step) in steps.iter().enumerate() {
             for (id, condition) in &step.transition.successors {
-                let Some(&to) = places.get(id) else {
-                    let path = format!("steps[{place}].transition.successors.{id}");
+                let Some(&to) = indices.get(id) else {
+                    let path = format!("steps[{index}].transition.successors.{id}");
                     let fix = "name a step of the same list";
-                    problems.push(problem(path, format!("there is no step {id:?} here"), fix));
+                    problems.push(problem(path, format!("step {id:?} does not exist here"), fix));
                     continue;
                 };
-                ways[to].push(successors[place].len());
-                predecessors[to].push(place);
-                successors[place].push(Edge { to, condition: condition.clone() });
+                incoming[to].push(successors[index].len());
+                predecessors[to].push(index);
+                successors[index].push(Edge { to, condition: condition.clone() });
             }
         }
         let ids = steps.iter().map(|step| step.id.clone()).collect();
         let modes = steps.iter().map(Step::failure_mode_or_default).collect();
-        let mut graph = Self { ids, places, successors, predecessors, ways, modes, order: Vec::new() };
+        let mut graph = Self { ids, indices, successors, predecessors, incoming, modes, order: Vec::new() };
         graph.order = graph.ordered();
-        if let Some(circle) = graph.circle() {
-            let names: Vec<&str> = circle.iter().map(|place| graph.id(*place)).collect();
-            let path = format!("steps[{}].transition.successors", circle[0]);
-            let what = format!("the ways go round in a circle: {} -> {}", names.join(" -> "), names[0]);
-            problems.push(problem(path, what, "take out one of these ways, or use a while"));
+        if let Some(cycle) = graph.cycle() {
+            let names: Vec<&str> = cycle.iter().map(|index| graph.id(*index)).collect();
+            let path = format!("steps[{}].transition.successors", cycle[0]);
+            let what = format!("the edges form a cycle: {} -> {}", names.join(" -> "), names[0]);
+            problems.push(problem(path, what, "remove one of these edges, or use a while"));
         }
         if problems.is_empty() { Ok(graph) } else { Err(Problems(problems)) }
     }
 
-    /// How many steps there are.
+    /// The count of steps.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// The id of the step at a place.
+    /// The id of a step.
     ///
     /// # Panics
-    /// If there is no such place.
+    /// If the index is out of range.
     #[must_use]
-    pub fn id(&self, place: usize) -> &str {
-        &self.ids[place]
+    pub fn id(&self, index: usize) -> &str {
+        &self.ids[index]
     }
 
-    /// The place of a step.
+    /// The index of a step by its id.
     #[must_use]
-    pub fn place(&self, id: &str) -> Option<usize> {
-        self.places.get(id).copied()
+    pub fn index_of(&self, id: &str) -> Option<usize> {
+        self.indices.get(id).copied()
     }
 
-    /// The ways that lead on from a step, in the order of the definition.
+    /// The outgoing edges of a step, in the order of the definition.
     #[must_use]
-    pub fn successors(&self, place: usize) -> &[Edge] {
-        self.successors.get(place).map_or(&[], Vec::as_slice)
+    pub fn successors(&self, index: usize) -> &[Edge] {
+        self.successors.get(index).map_or(&[], Vec::as_slice)
     }
 
-    /// The steps whose ways lead to a step.
+    /// The steps with an edge to a step.
     #[must_use]
-    pub fn predecessors(&self, place: usize) -> &[usize] {
-        self.predecessors.get(place).map_or(&[], Vec::as_slice)
+    pub fn predecessors(&self, index: usize) -> &[usize] {
+        self.predecessors.get(index).map_or(&[], Vec::as_slice)
     }
 
-    /// Steps that nothing leads to: they start first.
+    /// Steps without predecessors: they start first.
     #[must_use]
     pub fn roots(&self) -> Vec<usize> {
-        (0..self.len()).filter(|place| self.predecessors[*place].is_empty()).collect()
+        (0..self.len()).filter(|index| self.predecessors[*index].is_empty()).collect()
     }
 
-    /// What a step's failure does to the instance.
+    /// The failure mode of a step.
     #[must_use]
-    pub fn mode(&self, place: usize) -> FailureMode {
-        self.modes.get(place).copied().unwrap_or(FailureMode::FailAfterRunning)
+    pub fn mode(&self, index: usize) -> FailureMode {
+        self.modes.get(index).copied().unwrap_or(FailureMode::FailAfterRunning)
     }
 
-    /// Everything that ways from a step lead to, however far.
+    /// All steps that are reachable from a step.
     #[must_use]
-    pub fn descendants(&self, place: usize) -> HashSet<usize> {
+    pub fn descendants(&self, index: usize) -> HashSet<usize> {
         let mut found = HashSet::new();
-        let mut open = vec![place];
+        let mut open = vec![index];
         while let Some(at) = open.pop() {
             for edge in self.successors(at) {
                 if found.insert(edge.to) {
@@ -137,18 +137,18 @@ impl Graph {
         found
     }
 
-    /// For each predecessor of a step: which of its ways leads here.
-    pub(super) fn ways(&self, place: usize) -> &[usize] {
-        self.ways.get(place).map_or(&[], Vec::as_slice)
+    /// For each predecessor of a step: the number of its edge that leads here.
+    pub(super) fn incoming(&self, index: usize) -> &[usize] {
+        self.incoming.get(index).map_or(&[], Vec::as_slice)
     }
 
-    /// Every step, those before others first.
+    /// All steps in topological order.
     #[must_use]
     pub fn order(&self) -> &[usize] {
         &self.order
     }
 
-    /// Only what goes round in circles is left out.
+    /// The topological order; steps on or behind a cycle are left out.
     fn ordered(&self) -> Vec<usize> {
         let mut waits: Vec<usize> = self.predecessors.iter().map(Vec::len).collect();
         let mut order = self.roots();
@@ -165,21 +165,21 @@ impl Graph {
         order
     }
 
-    /// One circle, if there is any.
-    fn circle(&self) -> Option<Vec<usize>> {
+    /// One cycle, if the graph has any.
+    fn cycle(&self) -> Option<Vec<usize>> {
         let ordered: HashSet<usize> = self.order.iter().copied().collect();
-        let stuck = (0..self.len()).find(|place| !ordered.contains(place))?;
-        // Each step that is stuck has a stuck one before it: going back meets one twice.
+        let stuck = (0..self.len()).find(|index| !ordered.contains(index))?;
+        // Each unordered step has an unordered predecessor, so walking back reaches one twice.
         let mut way = vec![stuck];
         loop {
             let at = way[way.len() - 1];
-            let before = self.predecessors[at].iter().find(|place| !ordered.contains(place))?;
+            let before = self.predecessors[at].iter().find(|index| !ordered.contains(index))?;
             if let Some(start) = way.iter().position(|seen| seen == before) {
-                let mut circle = way.split_off(start);
-                circle.reverse();
-                let least = (0..circle.len()).min_by_key(|at| circle[*at]).unwrap_or(0);
-                circle.rotate_left(least);
-                return Some(circle);
+                let mut cycle = way.split_off(start);
+                cycle.reverse();
+                let least = (0..cycle.len()).min_by_key(|at| cycle[*at]).unwrap_or(0);
+                cycle.rotate_left(least);
+                return Some(cycle);
             }
             way.push(*before);
         }

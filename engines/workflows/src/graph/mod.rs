@@ -1,7 +1,7 @@
-//! The steps of one list as a graph: which may start, which never will, and how their instance ends.
+//! The steps of one list as a graph: the steps that may start, those that never will, and the end of the instance.
 //!
-//! A step waits until every step before it is complete, and starts if at least one way that leads to it is taken. A
-//! failed step's successors never start.
+//! A step waits until all its predecessors are complete. It starts if at least one edge that leads to it is taken. The
+//! successors of a failed step never start.
 
 mod build;
 mod next;

@@ -1,4 +1,4 @@
-//! What follows from the steps' states.
+//! The next actions for the states of a list of steps.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,21 +6,21 @@ use super::Graph;
 use crate::definition::FailureMode;
 use crate::status::{InstanceStatus, StepStatus};
 
-/// What is known of a step.
+/// The state of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepState {
-    /// A retryable failure stands for a step that will be tried again; see [`settle`] for one that will not.
+    /// A retryable failure means that a retry follows; [`settle`] gives the status without a retry.
     pub status: StepStatus,
-    /// Of a complete step: which of its ways are taken, in the order of [`Graph::successors`]. Empty means all of
-    /// them, for steps whose conditions nobody evaluates (skipped, disabled).
-    pub ways: Vec<bool>,
+    /// Of a complete step: for each edge of [`Graph::successors`] whether it is taken. Empty means all edges, for
+    /// skipped and disabled steps: their conditions are not evaluated.
+    pub edges_taken: Vec<bool>,
 }
 
 impl StepState {
     /// A step that has not begun.
     #[must_use]
     pub fn new() -> Self {
-        Self { status: StepStatus::NotCreated, ways: Vec::new() }
+        Self { status: StepStatus::NotCreated, edges_taken: Vec::new() }
     }
 }
 
@@ -30,25 +30,25 @@ impl Default for StepState {
     }
 }
 
-/// What to do now.
+/// The next actions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Next {
-    /// Steps to start, by place.
+    /// Indices of the steps to start.
     pub ready: Vec<usize>,
-    /// Steps that no way leads to: they become `UNSATISFIED` now, and their own ways are not taken.
+    /// Steps without a taken edge to them: they become `UNSATISFIED`, and their own edges are not taken.
     pub unsatisfied: Vec<usize>,
-    /// Steps to stop, because one failed that fails the instance at once.
+    /// Steps to stop, because a step failed with `FAIL_IMMEDIATELY`.
     pub stop: Vec<usize>,
-    /// How the instance has ended, if it has.
+    /// The final status of the instance, if it has ended.
     pub outcome: Option<InstanceStatus>,
 }
 
-/// The status of a step whose attempt has ended: what is not tried again settles, and an ignored failure is complete.
-/// The engine's own failures are never ignored.
+/// The status of a step after an attempt. Without a retry the failure becomes final, and an ignored failure is
+/// complete. Failures of the engine are never ignored.
 #[must_use]
-pub fn settle(status: StepStatus, tried_again: bool, mode: FailureMode) -> StepStatus {
+pub fn settle(status: StepStatus, has_retry: bool, mode: FailureMode) -> StepStatus {
     let settled = match status {
-        _ if tried_again => return status,
+        _ if has_retry => return status,
         StepStatus::UserFailed | StepStatus::PlatformFailed => StepStatus::FatallyFailed,
         StepStatus::TimeoutFailed => StepStatus::TimedOut,
         other => other,
@@ -57,31 +57,31 @@ pub fn settle(status: StepStatus, tried_again: bool, mode: FailureMode) -> StepS
     if failed && mode == FailureMode::IgnoreFailure { StepStatus::CompletedWithError } else { settled }
 }
 
-/// What follows from the states of all steps, by place. A pure function: the same states give the same answer.
+/// The next actions for the states of all steps, by index. Pure: equal states give equal actions.
 ///
 /// # Panics
 /// If there are fewer states than steps.
 #[must_use]
 pub fn next(graph: &Graph, states: &[StepState]) -> Next {
     let mut next = Next::default();
-    let failed = |place: usize| states[place].status.is_failure() && !states[place].status.is_retryable();
+    let failed = |index: usize| states[index].status.is_failure() && !states[index].status.is_retryable();
     let at_once =
-        (0..graph.len()).any(|place| failed(place) && graph.mode(place) == FailureMode::FailImmediately);
+        (0..graph.len()).any(|index| failed(index) && graph.mode(index) == FailureMode::FailImmediately);
     let mut unsatisfied = vec![false; graph.len()];
-    for &place in graph.order() {
-        if states[place].status != StepStatus::NotCreated {
+    for &index in graph.order() {
+        if states[index].status != StepStatus::NotCreated {
             continue;
         }
-        match arrival(graph, states, &unsatisfied, place) {
+        match arrival(graph, states, &unsatisfied, index) {
             Arrival::Waits => {}
             Arrival::Ready => {
                 if !at_once {
-                    next.ready.push(place);
+                    next.ready.push(index);
                 }
             }
             Arrival::Never => {
-                unsatisfied[place] = true;
-                next.unsatisfied.push(place);
+                unsatisfied[index] = true;
+                next.unsatisfied.push(index);
             }
         }
     }
@@ -89,7 +89,7 @@ pub fn next(graph: &Graph, states: &[StepState]) -> Next {
     next.unsatisfied.sort_unstable();
     let goes_on = |status: StepStatus| status.is_active() || status.is_retryable();
     if at_once {
-        next.stop = (0..graph.len()).filter(|place| goes_on(states[*place].status)).collect();
+        next.stop = (0..graph.len()).filter(|index| goes_on(states[*index].status)).collect();
     }
     if next.ready.is_empty() && !states.iter().any(|state| goes_on(state.status)) {
         next.outcome = Some(outcome(states));
@@ -103,13 +103,13 @@ enum Arrival {
     Never,
 }
 
-fn arrival(graph: &Graph, states: &[StepState], unsatisfied: &[bool], place: usize) -> Arrival {
-    let before = graph.predecessors(place);
+fn arrival(graph: &Graph, states: &[StepState], unsatisfied: &[bool], index: usize) -> Arrival {
+    let before = graph.predecessors(index);
     if before.is_empty() {
         return Arrival::Ready;
     }
     let mut led = false;
-    for (from, way) in before.iter().zip(graph.ways(place)) {
+    for (from, edge) in before.iter().zip(graph.incoming(index)) {
         if unsatisfied[*from] {
             continue;
         }
@@ -120,12 +120,12 @@ fn arrival(graph: &Graph, states: &[StepState], unsatisfied: &[bool], place: usi
         if state.status == StepStatus::Unsatisfied {
             continue;
         }
-        led |= state.ways.is_empty() || state.ways.get(*way).copied().unwrap_or(false);
+        led |= state.edges_taken.is_empty() || state.edges_taken.get(*edge).copied().unwrap_or(false);
     }
     if led { Arrival::Ready } else { Arrival::Never }
 }
 
-/// Failed is worse than timed out, and that worse than stopped.
+/// The final status, by severity: failed, timed out, stopped.
 fn outcome(states: &[StepState]) -> InstanceStatus {
     let any = |wanted: &[StepStatus]| states.iter().any(|state| wanted.contains(&state.status));
     if any(&[StepStatus::FatallyFailed, StepStatus::InternallyFailed]) {
@@ -142,40 +142,40 @@ fn outcome(states: &[StepState]) -> InstanceStatus {
 /// Where a new run of an instance begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestartFrom {
-    /// With every step anew.
+    /// With all steps.
     Beginning,
-    /// With the steps that were not complete.
+    /// With the incomplete steps.
     Incomplete,
-    /// With one step and everything after it.
+    /// With one step and all its descendants.
     Specific(usize),
 }
 
-/// The states that a new run begins with, from those that the last run ended with.
+/// The first states of a new run, from the last states of the run before.
 #[must_use]
 pub fn restart(graph: &Graph, states: &[StepState], from: RestartFrom) -> Vec<StepState> {
-    let anew = match from {
-        RestartFrom::Specific(place) => {
-            let mut anew = graph.descendants(place);
-            anew.insert(place);
-            anew
+    let repeated = match from {
+        RestartFrom::Specific(index) => {
+            let mut repeated = graph.descendants(index);
+            repeated.insert(index);
+            repeated
         }
         _ => std::collections::HashSet::new(),
     };
-    let keeps = |place: usize, state: &StepState| match from {
+    let keeps = |index: usize, state: &StepState| match from {
         RestartFrom::Beginning => false,
-        // What was unsatisfied because of a step that did not complete may be satisfied now.
+        // A step may have been unsatisfied because of an incomplete predecessor: it is reset below.
         RestartFrom::Incomplete | RestartFrom::Specific(_) => {
-            state.status.is_complete() && !anew.contains(&place)
+            state.status.is_complete() && !repeated.contains(&index)
         }
     };
     let mut next: Vec<StepState> = Vec::with_capacity(states.len());
-    for (place, state) in states.iter().enumerate() {
-        next.push(if keeps(place, state) { state.clone() } else { StepState::new() });
+    for (index, state) in states.iter().enumerate() {
+        next.push(if keeps(index, state) { state.clone() } else { StepState::new() });
     }
-    for &place in graph.order() {
-        let open = graph.predecessors(place).iter().any(|before| !next[*before].status.is_complete());
-        if next[place].status == StepStatus::Unsatisfied && open {
-            next[place] = StepState::new();
+    for &index in graph.order() {
+        let open = graph.predecessors(index).iter().any(|before| !next[*before].status.is_complete());
+        if next[index].status == StepStatus::Unsatisfied && open {
+            next[index] = StepState::new();
         }
     }
     next

@@ -2,9 +2,9 @@ use super::{Graph, Next, RestartFrom, StepState, next, restart, settle};
 use crate::definition::{FailureMode, Step, StepKind, StepType};
 use crate::status::{InstanceStatus, StepStatus};
 
-/// Steps `a`, `b` ... with their ways, as `a>bc b>d`.
-fn graph(ways: &str, modes: &[(&str, FailureMode)]) -> Graph {
-    let steps: Vec<Step> = ways
+/// Steps `a`, `b` ... with their edges, as `a>bc b>d`.
+fn graph(edges: &str, modes: &[(&str, FailureMode)]) -> Graph {
+    let steps: Vec<Step> = edges
         .split_whitespace()
         .map(|step| {
             let (id, to) = step.split_once('>').unwrap_or((step, ""));
@@ -17,7 +17,7 @@ fn graph(ways: &str, modes: &[(&str, FailureMode)]) -> Graph {
     Graph::of(&steps).unwrap()
 }
 
-/// States in the order of the steps: a letter for the status, then which ways are taken.
+/// States in the order of the steps: a letter for the status, then a digit for each edge.
 fn states(all: &str) -> Vec<StepState> {
     let state = |text: &str| {
         let status = match &text[..1] {
@@ -33,7 +33,7 @@ fn states(all: &str) -> Vec<StepState> {
             "N" => S::Unsatisfied,
             _ => S::Stopped,
         };
-        StepState { status, ways: text[1..].chars().map(|way| way == '1').collect() }
+        StepState { status, edges_taken: text[1..].chars().map(|way| way == '1').collect() }
     };
     all.split_whitespace().map(state).collect()
 }
@@ -44,11 +44,11 @@ use StepStatus as S;
 #[test]
 fn what_follows_from_the_states() {
     let (none, all) = (None, Some(I::Succeeded));
-    for (name, ways, before, ready, unsatisfied, outcome) in [
+    for (name, edges, before, ready, unsatisfied, outcome) in [
         ("roots start", "a>c b>c c", "- - -", vec![0, 1], vec![], none),
         ("a step waits for all before it", "a>c b>c c", "S1 R -", vec![], vec![], none),
         ("one way that is taken is enough", "a>c b>c c", "S1 S0 -", vec![2], vec![], none),
-        ("no way taken: never, nor what comes after", "a>b b>c c", "S0 - -", vec![], vec![1, 2], all),
+        ("no edge taken: unsatisfied, as are its successors", "a>b b>c c", "S0 - -", vec![], vec![1, 2], all),
         ("an unsatisfied step holds nothing up", "a>bd b>c c>d d", "S01 - - -", vec![3], vec![1, 2], none),
         ("a skipped step leads everywhere", "a>b b", "K -", vec![1], vec![], none),
         ("what waits for its retry is not over", "a>b b", "U -", vec![], vec![], none),
@@ -59,13 +59,13 @@ fn what_follows_from_the_states() {
         ("an ignored failure goes on", "a>b b", "E1 -", vec![1], vec![], none),
         ("all over", "a>b b", "S1 S", vec![], vec![], all),
     ] {
-        let next = next(&graph(ways, &[]), &states(before));
+        let next = next(&graph(edges, &[]), &states(before));
         assert_eq!(next, Next { ready, unsatisfied, stop: vec![], outcome }, "{name}");
     }
 }
 
 #[test]
-fn a_failure_that_fails_at_once_stops_what_runs_and_starts_nothing() {
+fn an_immediate_failure_stops_running_steps_and_starts_no_other() {
     let graph = graph("a b c>d d", &[("a", FailureMode::FailImmediately)]);
     let followed = next(&graph, &states("F R S1 -"));
     assert_eq!((followed.ready, followed.stop, followed.outcome), (vec![], vec![1], None));
@@ -100,7 +100,7 @@ fn a_restart_keeps_what_is_complete() {
     assert_eq!(statuses(RestartFrom::Specific(3)), [S::Succeeded, new, new, new, new]);
 }
 
-/// Random graphs and outcomes: following the answers always ends, and every step ends once.
+/// Random graphs and outcomes: the run always ends, and each step ends once.
 #[test]
 fn following_the_answers_always_ends() {
     use rand::{Rng, SeedableRng};
@@ -108,10 +108,10 @@ fn following_the_answers_always_ends() {
         let mut rng = rand::rngs::SmallRng::seed_from_u64(seed);
         let count = rng.random_range(1..12_usize);
         let steps: Vec<Step> = (0..count)
-            .map(|place| {
+            .map(|index| {
                 let kind = StepKind::Typed { step_type: StepType::NoOp, sub_type: None };
-                let mut step = Step::new(format!("s{place}"), kind);
-                let later = (place + 1..count).filter(|_| rng.random_bool(0.3)).collect::<Vec<_>>();
+                let mut step = Step::new(format!("s{index}"), kind);
+                let later = (index + 1..count).filter(|_| rng.random_bool(0.3)).collect::<Vec<_>>();
                 step.transition.successors =
                     later.into_iter().map(|to| (format!("s{to}"), "true".to_owned())).collect();
                 let modes = FailureMode::ALL;
@@ -125,16 +125,17 @@ fn following_the_answers_always_ends() {
         for _ in 0..count + 2 {
             let next = next(&graph, &states);
             outcome = next.outcome;
-            next.unsatisfied.iter().for_each(|place| states[*place].status = S::Unsatisfied);
-            next.stop.iter().for_each(|place| states[*place].status = S::Stopped);
+            next.unsatisfied.iter().for_each(|index| states[*index].status = S::Unsatisfied);
+            next.stop.iter().for_each(|index| states[*index].status = S::Stopped);
             if outcome.is_some() {
                 break;
             }
-            for place in next.ready {
-                assert_eq!(states[place].status, S::NotCreated);
+            for index in next.ready {
+                assert_eq!(states[index].status, S::NotCreated);
                 let ended = [S::Succeeded, S::UserFailed, S::Skipped, S::Stopped][rng.random_range(0..4)];
-                states[place].status = settle(ended, false, graph.mode(place));
-                states[place].ways = graph.successors(place).iter().map(|_| rng.random_bool(0.6)).collect();
+                states[index].status = settle(ended, false, graph.mode(index));
+                states[index].edges_taken =
+                    graph.successors(index).iter().map(|_| rng.random_bool(0.6)).collect();
             }
         }
         assert!(outcome.is_some_and(InstanceStatus::is_terminal), "seed {seed}: {states:?}");

@@ -1,4 +1,5 @@
-//! The combinations of a foreach's arrays. A hundred thousand iterations are numbers until one of them starts.
+//! The combinations of a foreach's arrays. An iteration is only a number until it starts, so 100,000 of them take no
+//! memory.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +7,7 @@ use crate::Ordered;
 use crate::bounds::{ITERATIONS_MAX, LOOP_PARAMS_MAX};
 use crate::params::Value;
 
-/// Why a foreach has no iterations to run.
+/// Why the iterations of a foreach cannot be computed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoopError {
     #[error("params.loop_params is empty; name at least one array to loop over")]
@@ -21,17 +22,17 @@ pub enum LoopError {
     TooMany { found: u128 },
 }
 
-/// The iterations of a foreach: every combination of its arrays' elements, the first array's varying fastest.
+/// The iterations of a foreach: all combinations of its arrays' elements; the first array varies fastest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Combinations {
     arrays: Ordered<Value>,
 }
 
 impl Combinations {
-    /// Out of the evaluated `loop_params`.
+    /// Reads the evaluated `loop_params`.
     ///
     /// # Errors
-    /// If there is nothing to loop over, something is no array, or there would be too many iterations.
+    /// If the parameters are empty, one is not an array, or the iterations exceed the limit.
     pub fn of(loop_params: &Value) -> Result<Self, LoopError> {
         let Value::Map(arrays) = loop_params else {
             return Err(LoopError::NoArray { name: String::new(), found: loop_params.sort() });
@@ -55,13 +56,13 @@ impl Combinations {
         Ok(Self { arrays: arrays.clone() })
     }
 
-    /// How many iterations there are; none if one array is empty, and then the foreach has succeeded.
+    /// The count of iterations; 0 if an array is empty, and then the foreach has succeeded.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.arrays.values().map(|array| array.array_len().unwrap_or(0) as u64).product()
     }
 
-    /// Bytes that the parameters of no iteration go beyond, as JSON.
+    /// An upper bound for the JSON bytes of one iteration's parameters.
     #[must_use]
     pub fn bytes_max(&self) -> usize {
         let longest = |array: &Value| {
@@ -74,7 +75,7 @@ impl Combinations {
         self.arrays.iter().map(|(name, array)| name.len() + longest(array) + 8).sum::<usize>() + 2
     }
 
-    /// What the parameters are in an iteration, counted from zero; `loop_index` is not among them.
+    /// The parameters of an iteration, counted from 0, without `loop_index`.
     #[must_use]
     pub fn get(&self, index: u64) -> Option<Ordered<Value>> {
         if index >= self.count() {

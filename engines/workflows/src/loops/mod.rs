@@ -1,4 +1,5 @@
-//! Loops: the iterations of a foreach, each found by its number alone, and what a while carries from one to the next.
+//! Loops: the iterations of a foreach by number, and the parameters that a while carries from one iteration to the
+//! next.
 
 mod foreach;
 #[cfg(test)]

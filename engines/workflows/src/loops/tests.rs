@@ -49,7 +49,7 @@ fn a_foreach_over_nothing_or_billions_is_refused() {
     assert_eq!(Combinations::of(&map(&[])), Err(LoopError::Nothing));
     let scalar = Combinations::of(&map(&[("i", Value::Long(1))])).unwrap_err();
     assert!(scalar.to_string().contains("loop_params.i is a long; make it an array"), "{scalar}");
-    // Arrays that turn out empty are a loop that is done.
+    // A loop over empty arrays has succeeded.
     let empty = Combinations::of(&map(&[("i", strings(&[])), ("j", thousand())])).unwrap();
     assert_eq!((empty.count(), empty.get(0)), (0, None));
 }

@@ -1,13 +1,13 @@
-//! A while's parameters: they begin as written, and each iteration's steps may change them by parameters of the same
-//! name.
+//! The parameters of a while. They begin as defined, and the steps of each iteration may replace them with parameters
+//! of the same name.
 
 use crate::Ordered;
 use crate::params::Value;
 
-/// The loop parameters of the first iteration, out of the evaluated `loop_params`.
+/// The loop parameters of the first iteration, from the evaluated `loop_params`.
 ///
 /// # Errors
-/// If there are none.
+/// If `loop_params` is not a map or is empty.
 pub fn first(loop_params: &Value) -> Result<Ordered<Value>, super::LoopError> {
     match loop_params {
         Value::Map(values) if !values.is_empty() => Ok(values.clone()),
@@ -16,8 +16,8 @@ pub fn first(loop_params: &Value) -> Result<Ordered<Value>, super::LoopError> {
     }
 }
 
-/// The loop parameters of the next iteration: those of the last one, replaced by what its steps, in their order, made
-/// of parameters of the same name.
+/// The loop parameters of the next iteration: those of the last one, replaced in step order by the steps' parameters of
+/// the same name.
 #[must_use]
 pub fn carry<'a>(
     last: &Ordered<Value>,

@@ -1,15 +1,15 @@
-//! Parameters that every workflow and step has without writing them, by Maestro's names.
+//! Default parameters of every workflow and step, by Maestro's names.
 
 use crate::definition::{
     InternalMode, Literal, ParamBody, ParamDefinition, ParamDefinitions, ParamMode, ParamType, StepType,
 };
 
-/// A time zone as an expression; the trigger's, else UTC.
+/// The expression of the time zone: the trigger's, or UTC.
 const OF_TRIGGER: &str = "WORKFLOW_CRON_TIMEZONE";
 const UTC: &str = "'UTC'";
 const PACIFIC: &str = "'America/Los_Angeles'";
 
-/// Names whose value is a time of the run in some zone: from which time, in which zone, moved by, in which pattern.
+/// Parameters with a time of the run: name, source time, zone, offset, pattern.
 const TIMES: [(&str, &str, &str, &str, &str); 15] = [
     ("TARGET_RUN_DATE", "RUN_TS", OF_TRIGGER, "", "yyyyMMdd"),
     ("TARGET_RUN_HOUR", "RUN_TS", OF_TRIGGER, "", "HH"),
@@ -46,7 +46,7 @@ fn zone(field: &str, otherwise: &str) -> String {
     )
 }
 
-/// What every workflow has: the time of the run in several forms, its owner and its id.
+/// The defaults of a workflow: the time of the run in several formats, its owner and its id.
 #[must_use]
 pub fn workflow_defaults() -> ParamDefinitions {
     let start = ParamMode::MutableOnStart;
@@ -82,7 +82,7 @@ pub fn workflow_defaults() -> ParamDefinitions {
     all
 }
 
-/// What every step has.
+/// The defaults of a step.
 #[must_use]
 pub fn step_defaults() -> ParamDefinitions {
     let all = [
@@ -94,7 +94,7 @@ pub fn step_defaults() -> ParamDefinitions {
     all.into_iter().map(|(name, definition)| (name.to_owned(), definition)).collect()
 }
 
-/// What a step of a type has, or must be given.
+/// The defaults and required parameters of a step type.
 #[must_use]
 pub fn type_defaults(step_type: StepType) -> ParamDefinitions {
     let needed = |param_type, body| ParamDefinition {

@@ -1,13 +1,13 @@
-//! Why parameters cannot be merged or evaluated.
+//! Errors of merging and evaluating parameters.
 
 use crate::expression::ExpressionError;
 
-/// What went wrong with a parameter, named with its whole path (`loop_params.i`).
+/// An error of a parameter with its full path (`loop_params.i`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParamError {
     #[error("param {name}: {source}")]
     Expression { name: String, source: ExpressionError },
-    #[error("param {name} refers to itself through {through}; break the circle")]
+    #[error("param {name} refers to itself through {through}; break the cycle")]
     Circle { name: String, through: String },
     #[error(
         "param {name} refers to {reference}, which is neither a parameter here nor one of a step that is complete"

@@ -1,5 +1,5 @@
-//! Evaluation in the order of references. A parameter that others refer to is evaluated before them; a circle is an
-//! error that names it.
+//! Evaluation in the order of references: a parameter is evaluated before those that refer to it. A cycle is an error
+//! that lists its parameters.
 
 use super::{Facts, Lookup, ParamError, Parameter, Parameters, Scope, Value, referenced};
 use crate::Ordered;
@@ -10,7 +10,7 @@ use crate::expression::{Limits, Program};
 /// Evaluates a workflow's parameters.
 ///
 /// # Errors
-/// With the parameter that cannot be evaluated.
+/// With the parameter that failed.
 pub fn evaluate_workflow(
     params: &mut Parameters,
     facts: &dyn Facts,
@@ -19,12 +19,12 @@ pub fn evaluate_workflow(
     evaluate(params, &[], facts, limits)
 }
 
-/// Evaluates parameters within outer layers, the nearest first. A name is looked up among those that are evaluated
-/// already, then in the outer layers, then among those that are not: a step's `i = i + 1` thus counts on from the
-/// loop's `i`. Those that are evaluated already stay as they are.
+/// Evaluates parameters within outer layers, the nearest first. A name resolves to an evaluated parameter, then to an
+/// outer layer, then to a parameter that is not evaluated yet. So a step's `i = i + 1` increments the loop's `i`.
+/// Evaluated parameters do not change.
 ///
 /// # Errors
-/// With the parameter that cannot be evaluated.
+/// With the parameter that failed.
 pub fn evaluate(
     params: &mut Parameters,
     outer: &[&dyn Lookup],
@@ -32,23 +32,23 @@ pub fn evaluate(
     limits: &Limits,
 ) -> Result<(), ParamError> {
     let mut work = Work { params, outer, facts, limits, open: Vec::new() };
-    for place in 0..work.params.len() {
-        work.ensure(place)?;
+    for index in 0..work.params.len() {
+        work.ensure(index)?;
     }
     within(params, Value::stored_bytes, PARAMS_BYTES_MAX)?;
     within(params, Value::weight, PARAMS_MEMORY_MAX)
 }
 
-/// Bounds what all values come to together.
+/// Checks the limit of all values together.
 fn within(params: &Parameters, size: fn(&Value) -> usize, bound: usize) -> Result<(), ParamError> {
     let found: usize = params.values().filter_map(|param| param.evaluated.as_ref()).map(size).sum();
     if found > bound { Err(ParamError::TooLarge { found, bound }) } else { Ok(()) }
 }
 
-/// Evaluates one definition among layers that are evaluated.
+/// Evaluates one definition within evaluated layers.
 ///
 /// # Errors
-/// If it cannot be evaluated, or does not fit its type.
+/// If the evaluation fails, or the value does not fit the type.
 pub fn evaluate_one(
     name: &str,
     definition: &ParamDefinition,
@@ -66,7 +66,7 @@ fn parse(name: &str, expression: &str) -> Result<Program, ParamError> {
     Program::parse(expression).map_err(error)
 }
 
-/// Evaluates a definition whose expression, if it is one, is parsed.
+/// Evaluates a definition with its parsed expression, if it has one.
 fn parsed(
     name: &str,
     definition: &ParamDefinition,
@@ -83,7 +83,7 @@ fn parsed(
     fit(value, wanted).ok_or(ParamError::Type { name: name.to_owned(), found, wanted: wanted.word() })
 }
 
-/// Whole doubles are longs where longs are declared, as division makes them.
+/// Converts whole doubles, which division makes, to declared longs.
 fn fit(value: Value, wanted: ParamType) -> Option<Value> {
     match (value, wanted) {
         #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
@@ -130,23 +130,22 @@ struct Work<'a> {
     outer: &'a [&'a dyn Lookup],
     facts: &'a dyn Facts,
     limits: &'a Limits,
-    /// Those being evaluated, each for the one before it.
+    /// The parameters in evaluation, each required by the one before it.
     open: Vec<usize>,
 }
 
 impl Work<'_> {
-    fn name(&self, place: usize) -> &str {
-        self.params.get_index(place).map_or("", |(name, _)| name.as_str())
+    fn name(&self, index: usize) -> &str {
+        self.params.get_index(index).map_or("", |(name, _)| name.as_str())
     }
 
-    /// Evaluates a parameter, and first those that it refers to. The recursion is as deep as there are parameters, at
-    /// most.
-    fn ensure(&mut self, place: usize) -> Result<(), ParamError> {
-        let Some((name, param)) = self.params.get_index(place) else { return Ok(()) };
+    /// Evaluates a parameter after those that it refers to. The recursion depth is at most the count of parameters.
+    fn ensure(&mut self, index: usize) -> Result<(), ParamError> {
+        let Some((name, param)) = self.params.get_index(index) else { return Ok(()) };
         if param.evaluated.is_some() {
             return Ok(());
         }
-        if let Some(start) = self.open.iter().position(|open| *open == place) {
+        if let Some(start) = self.open.iter().position(|open| *open == index) {
             let through: Vec<&str> = self.open[start..].iter().map(|open| self.name(*open)).collect();
             return Err(ParamError::Circle { name: name.clone(), through: through.join(" -> ") });
         }
@@ -159,7 +158,7 @@ impl Work<'_> {
             Some(program) => program.references().to_vec(),
             None => references(&name, &definition)?,
         };
-        self.open.push(place);
+        self.open.push(index);
         for reference in references {
             let Some(own) = self.params.get_index_of(&reference) else { continue };
             if !self.outer.iter().any(|layer| layer.has(&reference)) {
@@ -173,14 +172,14 @@ impl Work<'_> {
         layers.extend(self.outer);
         let scope = Scope { layers: &layers, facts: self.facts, limits: self.limits };
         let value = parsed(&name, &definition, program.as_ref(), &scope)?;
-        if let Some((_, param)) = self.params.get_index_mut(place) {
+        if let Some((_, param)) = self.params.get_index_mut(index) {
             *param = Parameter::evaluated(definition, value, self.facts.now_ms());
         }
         Ok(())
     }
 }
 
-/// Names that a definition refers to.
+/// The names that a definition refers to.
 fn references(name: &str, definition: &ParamDefinition) -> Result<Vec<String>, ParamError> {
     let texts = |texts: &mut dyn Iterator<Item = &String>| {
         texts.flat_map(|text| referenced(text)).map(str::to_owned).collect::<Vec<_>>()

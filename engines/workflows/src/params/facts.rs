@@ -1,18 +1,18 @@
-//! What expressions may ask of the world. Whoever runs workflows answers; everything has an answer that says no.
+//! The facts that expressions can read. The engine that runs workflows implements them; each fact has an empty default.
 
 use super::Value;
 
-/// The facts around an evaluation. Two evaluations with the same facts give the same values.
+/// The facts of an evaluation. Equal facts give equal values.
 pub trait Facts {
     /// Milliseconds since 1970: `System.currentTimeMillis()`, `DateTime.now()`.
     fn now_ms(&self) -> i64;
 
-    /// Where `UUID.randomUUID()` and `params.nextUniqueId()` begin; the same seed gives the same ids.
+    /// The seed of `UUID.randomUUID()` and `params.nextUniqueId()`; equal seeds give equal ids.
     fn seed(&self) -> u64;
 
     /// `params.getFromInstance(field)`: `workflow_id`, `workflow_instance_id`, `workflow_run_id`, `workflow_uuid`,
     /// `correlation_id`, `owner`, `RUN_POLICY`, `INITIATOR_TYPE`, `INITIATOR_TIMEZONE`, `INITIATOR_RUNNER_NAME`,
-    /// `FIRST_TIME_TRIGGER_TIMEZONE`. Absent becomes null.
+    /// `FIRST_TIME_TRIGGER_TIMEZONE`. An absent field is null.
     fn of_instance(&self, _field: &str) -> Option<Value> {
         None
     }
@@ -23,12 +23,12 @@ pub trait Facts {
         None
     }
 
-    /// Whether the definition has a step of this id, so that `step__param` can be told from a plain name.
+    /// Whether the definition has a step with this id, to distinguish `step__param` from a plain name.
     fn is_step(&self, _step: &str) -> bool {
         false
     }
 
-    /// `params.getFromStep(step, param)` and `step__param`: an evaluated parameter of a step that is complete, also
+    /// `params.getFromStep(step, param)` and `step__param`: an evaluated parameter of a complete step, or
     /// `MAESTRO_STEP_STATUS` and `MAESTRO_STEP_END_TIME`.
     fn of_step(&self, _step: &str, _param: &str) -> Option<Value> {
         None
@@ -65,7 +65,7 @@ pub trait Facts {
     }
 }
 
-/// No facts but a time and a seed.
+/// Only a time and a seed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoFacts {
     pub now_ms: i64,

@@ -1,9 +1,9 @@
-//! Parameters in texts: `${name}` and `$name` become values, `$$` is a dollar, `$${name}` and `$$name` stay names.
+//! Interpolation: `${name}` and `$name` become values, `$$` is a dollar sign, `$${name}` and `$$name` stay names.
 
-/// Puts values into a text.
+/// Fills values into a text.
 ///
 /// # Errors
-/// With the name that has no value.
+/// With the name without a value.
 pub fn fill(text: &str, value: &dyn Fn(&str) -> Option<super::Value>) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     for piece in pieces(text) {
@@ -52,7 +52,7 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
         }
         let after = &rest[1..];
         if let Some((_, len)) = variable(after) {
-            // The doubled dollar keeps the name from being filled in, and is itself a single one.
+            // A doubled dollar sign escapes the name and becomes a single one.
             rest = &after[len..];
             return Some(Piece::Text(&after[..len]));
         }
@@ -62,7 +62,7 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// The name and length of a reference that a text begins with.
+/// The name and length of a reference at the begin of a text.
 fn variable(text: &str) -> Option<(&str, usize)> {
     let name = text.strip_prefix('$')?;
     if let Some(name) = name.strip_prefix('{') {

@@ -1,4 +1,4 @@
-//! The layers of a workflow's and of a step's parameters, put over each other.
+//! The layers of a workflow's and of a step's parameters.
 
 use std::collections::HashSet;
 
@@ -11,21 +11,21 @@ use crate::definition::{
     Workflow,
 };
 
-/// What a run brings along.
+/// The parameters of a run and their source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// Who started it: `LAUNCH`, `RESTART`, `SIGNAL`, `TIME_TRIGGER`, `SUBWORKFLOW`, `FOREACH`, `WHILE`.
+    /// The source of the start: `LAUNCH`, `RESTART`, `SIGNAL`, `TIME_TRIGGER`, `SUBWORKFLOW`, `FOREACH`, `WHILE`.
     pub source: ParamSource,
-    /// A parent started it, and not a person or a trigger.
+    /// A parent started it, rather than a person or a trigger.
     pub upstream: bool,
     /// The parameters that it sets.
     pub params: ParamDefinitions,
-    /// Of a restart: the parameters of the run before.
+    /// For a restart the parameters of the run before.
     pub before: Option<Parameters>,
 }
 
 impl Run {
-    /// A fresh run by a person.
+    /// A new run by a person.
     #[must_use]
     pub fn launch(params: ParamDefinitions) -> Self {
         Self { source: ParamSource::Launch, upstream: false, params, before: None }
@@ -36,14 +36,14 @@ impl Run {
     }
 }
 
-/// The parameters of a workflow's run, to be evaluated: defaults, definition, run. Of the defaults only those are kept
-/// that something refers to, so that an instance stays small.
+/// The parameters of a workflow's run before evaluation: defaults, definition, run. Defaults without a reference are
+/// dropped, to keep an instance small.
 ///
-/// A restart begins with the run before: what was evaluated stays, but for what is `IMMUTABLE` (evaluated anew) or set
-/// by the restart.
+/// A restart begins with the run before. Its evaluated values stay, except `IMMUTABLE` ones, which are evaluated again,
+/// and those that the restart sets.
 ///
 /// # Errors
-/// If a mode or type forbids what the run sets, or something required has no value.
+/// If a mode or type forbids a value of the run, or a required parameter has no value.
 pub fn workflow_params(workflow: &Workflow, run: &Run) -> Result<Parameters, ParamError> {
     let mut definitions = ParamDefinitions::new();
     if let Some(before) = &run.before {
@@ -70,7 +70,7 @@ pub fn workflow_params(workflow: &Workflow, run: &Run) -> Result<Parameters, Par
     Ok(params)
 }
 
-/// Values of the run before that a restart does not change.
+/// The values of the run before that a restart keeps.
 fn keep(params: &mut Parameters, before: &Parameters, set: &ParamDefinitions) {
     for (name, param) in params {
         if set.contains_key(name) || param.definition.mode_or_default() == ParamMode::Immutable {
@@ -83,11 +83,11 @@ fn keep(params: &mut Parameters, before: &Parameters, set: &ParamDefinitions) {
     }
 }
 
-/// The parameters of a step's attempt, to be evaluated: defaults, `schema` (a template's parameters, else empty), the
-/// type's defaults, what the run sets and the definition does not know, the definition, what the run sets.
+/// The parameters of a step's attempt before evaluation, in the order of layers: defaults, `schema` (a template's
+/// parameters, else empty), the type's defaults, run values without a definition, the definition, run values.
 ///
 /// # Errors
-/// If a mode or type forbids what the run sets, or something required has no value.
+/// If a mode or type forbids a value of the run, or a required parameter has no value.
 pub fn step_params(step: &Step, schema: &ParamDefinitions, run: &Run) -> Result<Parameters, ParamError> {
     let mut definitions = ParamDefinitions::new();
     let words = words_of(&step.params);
@@ -113,7 +113,7 @@ pub fn step_params(step: &Step, schema: &ParamDefinitions, run: &Run) -> Result<
     Ok(params)
 }
 
-/// Takes out what is optional and has no value, and asks for what is required.
+/// Removes optional parameters without a value, and checks the required ones.
 fn clean(definitions: ParamDefinitions) -> Result<ParamDefinitions, ParamError> {
     let mut cleaned = ParamDefinitions::with_capacity(definitions.len());
     for (name, param) in definitions {
@@ -143,8 +143,8 @@ fn clean(definitions: ParamDefinitions) -> Result<ParamDefinitions, ParamError> 
     Ok(cleaned)
 }
 
-/// Names of default parameters that a workflow refers to anywhere, those included that these refer to. `RUN_TS` is
-/// always among them, so that subworkflows share their parent's time.
+/// The default parameters to which a workflow refers, directly or through other defaults. `RUN_TS` is always included,
+/// so that subworkflows share their parent's time.
 #[must_use]
 pub fn needed_defaults(workflow: &Workflow) -> HashSet<String> {
     let defaults = workflow_defaults();
@@ -179,7 +179,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Parameter {
-    /// The definition with its value in place of its expression, as a parent passes it down.
+    /// The definition that a parent passes down: its value replaces its expression.
     #[must_use]
     pub fn passed_down(&self) -> ParamDefinition {
         let literal = self.evaluated.clone().and_then(super::Value::into_literal);
@@ -193,7 +193,7 @@ impl Parameter {
     }
 }
 
-/// A map of strings is one again.
+/// Restores the type of a map of strings.
 fn as_declared(literal: Literal, param: &Parameter) -> Literal {
     match (param.definition.param_type, literal) {
         (crate::definition::ParamType::StringMap, Literal::Map(entries)) => Literal::StringMap(

@@ -1,22 +1,22 @@
-//! One layer of parameters over another, by the rules of their modes.
+//! Merging a layer of parameters over another, by the rules of their modes.
 
 use super::{ParamError, Parameter, Parameters, Value};
 use crate::definition::{
     InternalMode, Literal, ParamBody, ParamDefinition, ParamDefinitions, ParamMode, ParamSource, ParamType,
 };
 
-/// Who merges.
+/// The source of a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Merge {
     pub source: ParamSource,
-    /// A parent workflow, foreach or while passes its parameters down, and not a person: it may loosen modes.
+    /// A parent workflow, foreach or while passes its parameters down; unlike a person it may loosen modes.
     pub upstream: bool,
-    /// The run is a restart, whose rules are stricter.
+    /// The run is a restart, which has stricter rules.
     pub restart: bool,
 }
 
 impl Merge {
-    /// A merge of a fresh run, by a person or the system.
+    /// A merge of a new run, by a person or the system.
     #[must_use]
     pub fn by(source: ParamSource) -> Self {
         Self { source, upstream: false, restart: false }
@@ -33,10 +33,10 @@ impl Merge {
     }
 }
 
-/// Merges a layer into those before it.
+/// Merges a layer into the earlier ones.
 ///
 /// # Errors
-/// If a mode forbids the change, or a type does not fit the one before.
+/// If a mode forbids the change, or a type does not fit the earlier one.
 pub fn merge(into: &mut ParamDefinitions, layer: &ParamDefinitions, by: Merge) -> Result<(), ParamError> {
     for (name, param) in layer {
         let merged = one(name, into.get(name), param, by, None)?;
@@ -92,7 +92,7 @@ fn one(
     Ok(ParamDefinition { internal_mode, source: Some(source.unwrap_or(by.source)), ..merged })
 }
 
-/// Whether two definitions say the same; who set them does not count.
+/// Whether two definitions are equal apart from their source.
 fn same(a: &ParamDefinition, b: &ParamDefinition) -> bool {
     a.body == b.body
         && a.validator == b.validator
@@ -158,7 +158,7 @@ fn body(
             Ok(ParamBody::Literal(Literal::StringMap(merged)))
         }
         (literal, Some(before)) if before.param_type != param.param_type => {
-            // A text with parameters in it may yet become what is wanted.
+            // A text with parameters may still become a value of the type.
             if let Literal::String(text) = literal
                 && text.contains('$')
             {
@@ -173,7 +173,7 @@ fn body(
 }
 
 impl Value {
-    /// The value of a literal without parameters in it.
+    /// The value of a literal; `None` if it contains parameters.
     #[must_use]
     pub fn from_literal(literal: &Literal) -> Option<Self> {
         Some(match literal {
@@ -198,10 +198,10 @@ impl Value {
     }
 }
 
-/// Merges what a step's work gave back into the step's parameters. Output is evaluated already.
+/// Merges the output of a step's work, which is already evaluated, into the step's parameters.
 ///
 /// # Errors
-/// If the step defines no such parameter, its mode is not `MUTABLE`, or the type does not fit.
+/// If the step does not define the parameter, its mode is not `MUTABLE`, or the type does not fit.
 pub fn merge_outputs(into: &mut Parameters, outputs: &Parameters, now_ms: i64) -> Result<(), ParamError> {
     for (name, output) in outputs {
         let Some(before) = into.get(name) else {

@@ -1,4 +1,4 @@
-//! Parameters: merged from their layers by the rules of their modes, then evaluated in the order of their references.
+//! Parameters: merged from layers by the rules of their modes, then evaluated in the order of their references.
 
 mod defaults;
 mod error;

@@ -1,17 +1,17 @@
-//! Long arrays of whole numbers where they are stored: as runs of numbers at equal distances.
+//! Run-length encoding of stored arrays of whole numbers: runs of numbers with equal distance.
 //!
-//! A range of a hundred thousand, as loops have it, is then a few bytes in the log. What is meant for people stays a list:
-//! only formats that nobody reads hold runs, as bytes, which no document holds otherwise.
+//! A loop's range of 100,000 numbers then takes a few bytes in the log. Human-readable formats keep the list. Binary
+//! formats store runs as a byte string, a type that no other value of a document has.
 
 use serde::{Serialize, Serializer};
 
 use super::Value;
 use crate::bounds::ELEMENTS_MAX;
 
-/// Shorter arrays are lists everywhere.
+/// Shorter arrays are always lists.
 const LEAST: usize = 1_000;
 
-/// Serializes longs, as runs if that is shorter by half.
+/// Serializes longs, as runs if that saves at least half of the bytes.
 pub(crate) fn serialize<S: Serializer>(values: &[i64], serializer: S) -> Result<S::Ok, S::Error> {
     match pack(values).filter(|_| !serializer.is_human_readable()) {
         Some(packed) => serializer.serialize_bytes(&packed),
@@ -19,7 +19,7 @@ pub(crate) fn serialize<S: Serializer>(values: &[i64], serializer: S) -> Result<
     }
 }
 
-/// Runs of first number, distance and count, each as a number of seven bits a byte. None where a list is no longer.
+/// Runs of first number, distance and count, each in variable-length bytes; `None` if a list takes fewer bytes.
 fn pack(values: &[i64]) -> Option<Vec<u8>> {
     if values.len() < LEAST {
         return None;
@@ -41,7 +41,7 @@ fn pack(values: &[i64]) -> Option<Vec<u8>> {
     Some(packed)
 }
 
-/// The numbers of runs; none if these bytes are none, or of more numbers than an array may have.
+/// Decodes runs; `None` for invalid bytes, or more numbers than an array may have.
 pub(crate) fn unpack(mut packed: &[u8]) -> Option<Vec<i64>> {
     let mut values = Vec::new();
     while !packed.is_empty() {
@@ -101,7 +101,7 @@ const fn long_bytes(value: i64) -> usize {
 }
 
 impl Value {
-    /// Bytes that it takes where it is stored, in MessagePack.
+    /// Stored bytes, in MessagePack.
     #[must_use]
     pub fn stored_bytes(&self) -> usize {
         match self {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_comes_back_from_where_it_is_stored_and_takes_what_was_said() {
+    fn a_stored_array_is_read_back_and_takes_the_estimated_bytes() {
         let range =
             |from: i64, by: i64, count: i64| (0..count).map(move |at| from.wrapping_add(by.wrapping_mul(at)));
         let days = (1..=12).flat_map(|month| range(20_260_001 + month * 100, 1, 30).collect::<Vec<_>>());
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_of_any_value_is_at_most_what_was_said() {
+    fn each_stored_value_takes_at_most_the_estimated_bytes() {
         let map = [("a", Value::Null), ("b", Value::Double(0.5)), ("c", Value::BooleanArray(vec![true; 40]))];
         let map = map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         for value in [

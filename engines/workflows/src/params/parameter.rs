@@ -1,4 +1,4 @@
-//! A parameter of a run: its definition, and what it came to.
+//! A parameter of a run: its definition and its value.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -8,7 +8,7 @@ use crate::Ordered;
 use crate::definition::{ParamDefinition, ParamDefinitions, ParamSource, read_from_tree};
 use crate::tree::{Report, Tree};
 
-/// A parameter; as JSON its definition with `evaluated_result` and `evaluated_time` beside it.
+/// A parameter; its JSON is the definition with `evaluated_result` and `evaluated_time`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
     pub definition: ParamDefinition,
@@ -21,19 +21,19 @@ pub struct Parameter {
 pub type Parameters = Ordered<Parameter>;
 
 impl Parameter {
-    /// One that is not evaluated yet.
+    /// A parameter that is not evaluated yet.
     #[must_use]
     pub fn new(definition: ParamDefinition) -> Self {
         Self { definition, evaluated: None, evaluated_time: None }
     }
 
-    /// One that is a value from the start, set by a layer.
+    /// A parameter that a layer sets to a value.
     #[must_use]
     pub fn evaluated(definition: ParamDefinition, value: Value, at: i64) -> Self {
         Self { definition, evaluated: Some(value), evaluated_time: Some(at) }
     }
 
-    /// A value with its own type, such as a loop's parameter.
+    /// A parameter with the type of its value, such as a loop's.
     #[must_use]
     pub fn of(value: Value, source: ParamSource, at: i64) -> Option<Self> {
         let literal = value.clone().into_literal()?;
@@ -64,14 +64,14 @@ impl Parameter {
     }
 }
 
-/// Definitions as parameters that are not evaluated yet.
+/// Definitions as parameters before evaluation.
 #[must_use]
 pub fn parameters(definitions: ParamDefinitions) -> Parameters {
     definitions.into_iter().map(|(name, definition)| (name, Parameter::new(definition))).collect()
 }
 
 impl Value {
-    /// The literal that it would be written as; null has none.
+    /// The value as a literal; `None` for null.
     #[must_use]
     pub fn into_literal(self) -> Option<crate::definition::Literal> {
         use crate::definition::Literal;

@@ -1,15 +1,15 @@
-//! Names in reach of an evaluation.
+//! The scope of an evaluation: its layers of names.
 
 use super::{Facts, ParamError, Parameters, Value};
 use crate::Ordered;
 use crate::expression::{Limits, Program};
 
-/// Something that holds values by name.
+/// A layer of values by name.
 pub trait Lookup {
-    /// The evaluated value under a name.
+    /// The evaluated value of a name.
     fn value(&self, name: &str) -> Option<Value>;
 
-    /// Whether there is one.
+    /// Whether the name has a value.
     fn has(&self, name: &str) -> bool {
         self.value(name).is_some()
     }
@@ -35,29 +35,29 @@ impl Lookup for Ordered<Value> {
     }
 }
 
-/// Evaluated layers, the nearest first, and the facts around them.
+/// Evaluated layers, the nearest first, and the facts.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
-    /// Such as the step's parameters, then a loop's, then the workflow's.
+    /// For example the step's parameters, a loop's, the workflow's.
     pub layers: &'a [&'a dyn Lookup],
     pub facts: &'a dyn Facts,
     pub limits: &'a Limits,
 }
 
 impl<'a> Scope<'a> {
-    /// A scope with the usual limits.
+    /// A scope with the default limits.
     #[must_use]
     pub fn new(layers: &'a [&'a dyn Lookup], facts: &'a dyn Facts) -> Self {
         Self { layers, facts, limits: &Limits::DEFAULT }
     }
 
-    /// What a name stands for: a layer's value, or a parameter of another step as `step__param`.
+    /// The value of a name: a layer's, or another step's parameter as `step__param`.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<Value> {
         self.layers.iter().find_map(|layer| layer.value(name)).or_else(|| self.step_param(name))
     }
 
-    /// `step__param`, also where the step's id ends or the parameter's name begins with an underscore.
+    /// Resolves `step__param`, also if the step's id ends or the parameter's name begins with an underscore.
     fn step_param(&self, name: &str) -> Option<Value> {
         let first = name.find("__")?;
         for cut in [first, first + 1] {
@@ -73,10 +73,10 @@ impl<'a> Scope<'a> {
         self.facts.of_signal(signal, param)
     }
 
-    /// Puts parameters into a text.
+    /// Fills parameters into a text.
     ///
     /// # Errors
-    /// If it names one that is not there.
+    /// If it refers to an unknown parameter.
     pub fn fill(&self, text: &str) -> Result<String, ParamError> {
         super::fill(text, &|name| self.value(name))
             .map_err(|reference| ParamError::Unknown { name: text.chars().take(60).collect(), reference })
@@ -85,16 +85,16 @@ impl<'a> Scope<'a> {
     /// Runs an expression.
     ///
     /// # Errors
-    /// If it does not parse, fails, or goes beyond the limits.
+    /// If it does not parse, fails, or exceeds the limits.
     pub fn run(&self, name: &str, expression: &str) -> Result<Value, ParamError> {
         let error = |source| ParamError::Expression { name: name.to_owned(), source };
         self.run_program(name, &Program::parse(expression).map_err(error)?)
     }
 
-    /// Runs an expression that is parsed, for whoever keeps those that run often.
+    /// Runs a parsed expression; callers may keep those that run often.
     ///
     /// # Errors
-    /// If it fails or goes beyond the limits.
+    /// If it fails or exceeds the limits.
     pub fn run_program(&self, name: &str, program: &Program) -> Result<Value, ParamError> {
         let ran = program.run(&|name: &str| self.value(name), self.facts, self.limits);
         ran.map_err(|source| ParamError::Expression { name: name.to_owned(), source })
@@ -103,7 +103,7 @@ impl<'a> Scope<'a> {
     /// Runs a condition.
     ///
     /// # Errors
-    /// As [`Self::run`], or if it comes to something that is no boolean.
+    /// As [`Self::run`], or if the value is not a boolean.
     pub fn holds(&self, name: &str, condition: &str) -> Result<bool, ParamError> {
         match condition.trim().trim_end_matches(';') {
             "true" | "" => return Ok(true),

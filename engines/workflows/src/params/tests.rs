@@ -60,7 +60,7 @@ fn what_cannot_be_evaluated_names_the_parameter() {
             "refers to itself",
         ),
         (json!({ "a": { "value": "$zz", "type": "STRING" } }), "refers to zz"),
-        (json!({ "a": { "expression": "zz", "type": "LONG" } }), "there is no zz"),
+        (json!({ "a": { "expression": "zz", "type": "LONG" } }), "zz is not defined"),
         (json!({ "a": { "expression": "'x'", "type": "LONG" } }), "comes to a string where LONG is declared"),
         (
             json!({ "m": { "value": { "x": { "expression": "1 / 0", "type": "LONG" } }, "type": "MAP" } }),
@@ -74,7 +74,7 @@ fn what_cannot_be_evaluated_names_the_parameter() {
 }
 
 #[test]
-fn a_steps_parameter_may_count_on_from_the_loops() {
+fn a_steps_parameter_may_increment_the_loops() {
     let mut own = parameters(definitions(json!({ "i": { "expression": "i + 1", "type": "LONG" } })));
     let loops = Ordered::from([("i".to_owned(), Value::Long(4))]);
     evaluate(&mut own, &[&loops], &FACTS, &Limits::DEFAULT).unwrap();
@@ -148,7 +148,7 @@ fn a_workflow_has_the_defaults_that_it_refers_to() {
 fn a_restart_keeps_values_unless_they_are_immutable_or_set() {
     let workflow = workflow(json!({
         "kept": { "expression": "UUID.randomUUID()", "type": "STRING", "mode": "CONSTANT" },
-        "anew": { "expression": "UUID.randomUUID()", "type": "STRING", "mode": "IMMUTABLE" },
+        "renewed": { "expression": "UUID.randomUUID()", "type": "STRING", "mode": "IMMUTABLE" },
         "set": { "value": 1, "type": "LONG" } }));
     let mut first = workflow_params(&workflow, &Run::launch(Ordered::new())).unwrap();
     evaluate_workflow(&mut first, &FACTS, &Limits::DEFAULT).unwrap();
@@ -158,7 +158,7 @@ fn a_restart_keeps_values_unless_they_are_immutable_or_set() {
     let mut second = workflow_params(&workflow, &again).unwrap();
     evaluate_workflow(&mut second, &NoFacts { seed: 2, ..FACTS }, &Limits::DEFAULT).unwrap();
     assert_eq!(first["kept"].evaluated, second["kept"].evaluated);
-    assert_ne!(first["anew"].evaluated, second["anew"].evaluated);
+    assert_ne!(first["renewed"].evaluated, second["renewed"].evaluated);
     assert_eq!(second["set"].evaluated, Some(Value::Long(2)));
     assert_eq!(first["RUN_TS"].evaluated_time, second["RUN_TS"].evaluated_time);
 }

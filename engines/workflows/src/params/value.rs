@@ -1,4 +1,4 @@
-//! What a parameter or an expression comes to.
+//! Values of parameters and expressions.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -6,7 +6,7 @@ use crate::Ordered;
 use crate::definition::ParamType;
 use crate::tree::Tree;
 
-/// A value. Arrays hold one type; maps may hold any.
+/// A value. Arrays have one element type; maps may have mixed types.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     Null,
@@ -22,7 +22,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// What sort of value it is, for messages.
+    /// The type name, for messages.
     #[must_use]
     pub fn sort(&self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Value {
         }
     }
 
-    /// As text, as it is put into strings: scalars bare, arrays and maps as JSON.
+    /// The text for interpolation: scalars bare, arrays and maps as JSON.
     #[must_use]
     pub fn to_text(&self) -> String {
         match self {
@@ -52,25 +52,25 @@ impl Value {
         }
     }
 
-    /// As JSON.
+    /// The value as JSON.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// From JSON, as the type that it is to have.
+    /// Reads JSON as a given type.
     #[must_use]
     pub fn from_json(json: &serde_json::Value, wanted: ParamType) -> Option<Self> {
         Self::plain(&Tree::from(json)).as_type(wanted)
     }
 
-    /// From JSON, as what it is there.
+    /// Reads JSON with its own type.
     #[must_use]
     pub fn plain_of(json: &serde_json::Value) -> Self {
         Self::plain(&Tree::from(json))
     }
 
-    /// How many elements an array has.
+    /// The length of an array.
     #[must_use]
     pub fn array_len(&self) -> Option<usize> {
         match self {
@@ -94,8 +94,8 @@ impl Value {
         }
     }
 
-    /// The same value as a type, where nothing is lost: numbers and booleans become strings, longs become doubles,
-    /// texts that are numbers become numbers, an empty array is one of any type.
+    /// Converts without loss: numbers and booleans to strings, longs to doubles, numeric texts to numbers, an empty
+    /// array to an array of any type.
     #[must_use]
     pub fn as_type(self, wanted: ParamType) -> Option<Self> {
         Some(match (wanted, self) {
@@ -152,7 +152,7 @@ impl Value {
         })
     }
 
-    /// A value of a tree, its type taken from how it is written.
+    /// A value of a tree, with the type of its notation.
     pub(crate) fn plain(tree: &Tree) -> Self {
         match tree {
             Tree::Null => Self::Null,
@@ -167,7 +167,7 @@ impl Value {
         }
     }
 
-    /// Bytes that it takes, roughly, for limits.
+    /// Approximate bytes, for limits.
     #[must_use]
     pub fn weight(&self) -> usize {
         match self {
@@ -184,7 +184,7 @@ impl Value {
     }
 }
 
-/// A list as the narrowest array that holds it; what fits none becomes strings.
+/// A list as the narrowest array type that fits; otherwise as strings.
 fn array(values: &[Tree]) -> Value {
     let longs = values.iter().map(|value| match value {
         Tree::Long(value) => Some(*value),
@@ -219,7 +219,7 @@ pub(crate) fn long_to_double(value: i64) -> f64 {
     value as f64
 }
 
-/// A double as Java writes it: `1.0`, `0.1`, `1.0E10`.
+/// A double in Java's format: `1.0`, `0.1`, `1.0E10`.
 #[must_use]
 pub(crate) fn java_double(value: f64) -> String {
     if value.is_nan() {
@@ -256,7 +256,7 @@ impl Serialize for Value {
     }
 }
 
-/// Types are taken from how values are written; where a type is known, [`Value::as_type`] makes it exact.
+/// Reads the type from the notation; [`Value::as_type`] converts to a declared type.
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self::plain(&Tree::deserialize(deserializer)?))

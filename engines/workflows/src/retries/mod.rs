@@ -1,4 +1,4 @@
-//! How often and how long after a failure a step is tried again.
+//! Retries of a step: their count and delay.
 
 #[cfg(test)]
 mod tests;
@@ -9,7 +9,7 @@ use crate::bounds::{RETRIES_MAX, RETRY_DELAY_SECONDS_MAX};
 use crate::definition::{BackoffKind, Quantity, RetryPolicy};
 use crate::status::StepStatus;
 
-/// Whose fault a failure is.
+/// The cause of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FailureKind {
     User,
@@ -18,7 +18,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// The kind of a step's failure, if it may be tried again at all.
+    /// The kind of a step's failure; `None` if it has no retry.
     #[must_use]
     pub fn of(status: StepStatus) -> Option<Self> {
         match status {
@@ -33,15 +33,15 @@ impl FailureKind {
 /// The retries after failures of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
-    /// Retries, the first attempt not counted.
+    /// Retries, without the first attempt.
     pub limit: u64,
     pub first_delay_secs: u64,
-    /// One where the delay is always the same.
+    /// 1 for a constant delay.
     pub exponent: u64,
     pub delay_secs_max: u64,
 }
 
-/// A retry policy in numbers.
+/// The numbers of a retry policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retries {
     pub user: Allowance,
@@ -49,7 +49,7 @@ pub struct Retries {
     pub timeout: Allowance,
 }
 
-/// Why a policy is none.
+/// An invalid retry policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("retry_policy.{field} is {text:?}; {fix}")]
 pub struct RetryError {
@@ -67,7 +67,7 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// No retries at all: steps other than typed ones fail at once.
+    /// No retries, for steps without a type of their own.
     #[must_use]
     pub fn none() -> Self {
         let mut none = Self::default();
@@ -77,10 +77,10 @@ impl Retries {
         none
     }
 
-    /// A policy over Maestro's defaults. `fill` puts parameters into a text, as [`crate::params::Scope::fill`] does.
+    /// A policy over Maestro's defaults. `fill` fills parameters into a text, as [`crate::params::Scope::fill`] does.
     ///
     /// # Errors
-    /// With the field that is no number, or beyond its bound.
+    /// With the field that is not a number or exceeds its limit.
     pub fn of(
         policy: Option<&RetryPolicy>,
         mut fill: impl FnMut(&str) -> Result<String, String>,
@@ -142,7 +142,7 @@ impl Retries {
         }
     }
 
-    /// Milliseconds until the next attempt after `retries` earlier retries of this kind; none when they are used up.
+    /// Milliseconds until the next attempt after `retries` earlier ones of this kind; `None` if they are used up.
     #[must_use]
     pub fn delay(&self, kind: FailureKind, retries: u64) -> Option<u64> {
         let allowance = self.allowance(kind);
@@ -155,7 +155,7 @@ impl Retries {
     }
 }
 
-/// What a field of a policy may be at most.
+/// The limit of a policy's field.
 pub(crate) fn bound(field: &str) -> u64 {
     match field {
         "error_retry_limit" | "platform_retry_limit" | "timeout_retry_limit" => RETRIES_MAX,

@@ -1,5 +1,5 @@
-//! Signals: what a step waits for and raises, with its parameters filled in, and which raises together start a
-//! workflow, each at most once.
+//! Signals: those that a step waits for and raises, with parameters filled in, and joins that start a workflow, each
+//! raise at most once.
 
 mod joins;
 mod step;

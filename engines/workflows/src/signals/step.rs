@@ -6,14 +6,14 @@ use crate::Ordered;
 use crate::definition::{Operator, ParamDefinitions, SignalDependency, SignalOutput};
 use crate::params::{ParamError, Scope, Value, evaluate_one};
 
-/// A signal that a step waits for: its name, and what its parameters must be.
+/// A signal that a step waits for: its name and the conditions on its parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wanted {
     pub name: String,
     pub params: Ordered<(Operator, Value)>,
 }
 
-/// Evaluates what a step waits for.
+/// Evaluates the signals that a step waits for.
 ///
 /// # Errors
 /// If a name or parameter cannot be evaluated.
@@ -26,7 +26,7 @@ pub fn wanted(dependency: &SignalDependency, scope: &Scope<'_>) -> Result<Wanted
 }
 
 impl Wanted {
-    /// Whether a raise of a signal is what is waited for. A parameter that it lacks is never right.
+    /// Whether a raise satisfies the conditions. A missing parameter never does.
     #[must_use]
     pub fn matches(&self, name: &str, carried: &Ordered<Value>) -> bool {
         self.name == name
@@ -40,12 +40,12 @@ impl Wanted {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Raised {
     pub name: String,
-    /// Others match by these.
+    /// Parameters that subscribers match.
     pub params: Ordered<Value>,
     pub payload: Ordered<Value>,
 }
 
-/// Evaluates what a step raises.
+/// Evaluates the signals that a step raises.
 ///
 /// # Errors
 /// If a name or parameter cannot be evaluated.

@@ -37,24 +37,24 @@ fn one_signal_starts_once_for_each_raise_that_matches() {
 #[test]
 fn signals_are_joined_by_their_keys_and_used_up() {
     let trigger =
-        trigger(json!({ "a": { "join_keys": ["day", "by"] }, "b": { "join_keys": ["date", "who"] } }));
+        trigger(json!({ "a": { "join_keys": ["day", "by"] }, "b": { "join_keys": ["date", "user"] } }));
     let mut joins = Joins::default();
     assert_eq!(joins.hear(&trigger, "a", heard(1, json!({ "day": 1, "by": "x" }))), None);
     assert_eq!(joins.hear(&trigger, "a", heard(2, json!({ "day": 1, "by": "x", "n": 2 }))), None);
     assert_eq!(joins.hear(&trigger, "a", heard(3, json!({ "day": 2, "by": "x" }))), None);
-    assert_eq!(joins.hear(&trigger, "b", heard(1, json!({ "date": 1, "who": "y" }))), None);
+    assert_eq!(joins.hear(&trigger, "b", heard(1, json!({ "date": 1, "user": "y" }))), None);
     assert_eq!(joins.hear(&trigger, "b", heard(2, json!({ "date": 1 }))), None, "a key is missing");
     let bytes = rmp_serde::to_vec_named(&joins).unwrap();
     let mut joins: Joins = rmp_serde::from_slice(&bytes).unwrap();
-    let first = joins.hear(&trigger, "b", heard(3, json!({ "date": 1, "who": "x" }))).unwrap();
+    let first = joins.hear(&trigger, "b", heard(3, json!({ "date": 1, "user": "x" }))).unwrap();
     assert_eq!(first.key(), "a/1,b/3");
-    let second = joins.hear(&trigger, "b", heard(4, json!({ "date": 1, "who": "x" }))).unwrap();
+    let second = joins.hear(&trigger, "b", heard(4, json!({ "date": 1, "user": "x" }))).unwrap();
     assert_eq!((second.key(), second.param("a", "n")), ("a/2,b/4".to_owned(), Some(&Value::Long(2))));
-    assert_eq!(joins.hear(&trigger, "b", heard(5, json!({ "date": 1, "who": "x" }))), None);
+    assert_eq!(joins.hear(&trigger, "b", heard(5, json!({ "date": 1, "user": "x" }))), None);
     assert_eq!(joins.waiting(), 3);
 }
 
-/// Raises in any order of the signals: each is used at most once, and all that can be joined are.
+/// Raises in any order: each is consumed at most once, and all possible joins happen.
 #[test]
 fn every_raise_is_used_at_most_once() {
     use rand::{Rng, SeedableRng};

@@ -3,12 +3,12 @@
 use crate::definition::words;
 
 words! {
-    /// Where an instance's run is.
+    /// The status of an instance's run.
     InstanceStatus {
         /// Queued.
         Created = "CREATED",
         InProgress = "IN_PROGRESS",
-        /// Every step that could go on is at a breakpoint.
+        /// Each unfinished step is paused at a breakpoint.
         Paused = "PAUSED",
         TimedOut = "TIMED_OUT",
         Stopped = "STOPPED",
@@ -18,13 +18,13 @@ words! {
 }
 
 impl InstanceStatus {
-    /// Whether the run is over.
+    /// Whether the run has ended.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         self >= Self::TimedOut
     }
 
-    /// Whether it has started and is not over.
+    /// Whether it has started and has not ended.
     #[must_use]
     pub fn is_running(self) -> bool {
         matches!(self, Self::InProgress | Self::Paused)

@@ -3,7 +3,7 @@
 use crate::definition::words;
 
 words! {
-    /// Where a step's attempt is.
+    /// The status of a step's attempt.
     StepStatus {
         NotCreated = "NOT_CREATED",
         Created = "CREATED",
@@ -16,39 +16,39 @@ words! {
         Starting = "STARTING",
         Running = "RUNNING",
         Finishing = "FINISHING",
-        /// The workflow or step is switched off.
+        /// The workflow or step is disabled.
         Disabled = "DISABLED",
-        /// No way led to it.
+        /// No taken edge leads to it.
         Unsatisfied = "UNSATISFIED",
         /// A person skipped it.
         Skipped = "SKIPPED",
         Succeeded = "SUCCEEDED",
-        /// It failed and its failure is ignored.
+        /// It failed, and its failure is ignored.
         CompletedWithError = "COMPLETED_WITH_ERROR",
-        /// Its own fault; tried again while retries are left.
+        /// A fault of the step; retried while retries are left.
         UserFailed = "USER_FAILED",
-        /// The platform's fault; tried again while retries are left.
+        /// A fault of the platform; retried while retries are left.
         PlatformFailed = "PLATFORM_FAILED",
-        /// Not worth another try.
+        /// A final failure.
         FatallyFailed = "FATALLY_FAILED",
         /// The engine itself failed.
         InternallyFailed = "INTERNALLY_FAILED",
         Stopped = "STOPPED",
-        /// An attempt took too long; tried again while retries are left.
+        /// The attempt timed out; retried while retries are left.
         TimeoutFailed = "TIMEOUT_FAILED",
-        /// It took too long for good.
+        /// A final timeout.
         TimedOut = "TIMED_OUT",
     }
 }
 
 impl StepStatus {
-    /// Whether this attempt is over.
+    /// Whether this attempt has ended.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         self >= Self::Disabled
     }
 
-    /// Whether it is over in a way that lets what comes after it start.
+    /// Whether its successors may start.
     #[must_use]
     pub fn is_complete(self) -> bool {
         matches!(
@@ -57,25 +57,25 @@ impl StepStatus {
         )
     }
 
-    /// Whether another attempt may follow.
+    /// Whether a retry may follow.
     #[must_use]
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::UserFailed | Self::PlatformFailed | Self::TimeoutFailed)
     }
 
-    /// Whether it ended badly.
+    /// Whether it failed or was stopped.
     #[must_use]
     pub fn is_failure(self) -> bool {
         self.is_terminal() && !self.is_complete()
     }
 
-    /// Whether it has begun and is not over.
+    /// Whether it has begun and has not ended.
     #[must_use]
     pub fn is_active(self) -> bool {
         !self.is_terminal() && !matches!(self, Self::NotCreated)
     }
 
-    /// Whether it counts against the bounds of what runs at once.
+    /// Whether it counts against the concurrency limits.
     #[must_use]
     pub fn is_running(self) -> bool {
         matches!(self, Self::Starting | Self::Running | Self::Finishing)

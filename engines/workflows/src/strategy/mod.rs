@@ -1,7 +1,7 @@
-//! Which instances of a workflow run beside each other.
+//! Run strategies: the concurrency of a workflow's instances.
 //!
-//! One pure function over the instances that are not over: it names what to start and what to stop now. It is asked
-//! after every start and every end, and asking twice changes nothing.
+//! One pure function over the unfinished instances lists the instances to start and to stop. The workflow calls it
+//! after each start and each end. A repeated call has the same result.
 
 #[cfg(test)]
 mod tests;
@@ -11,37 +11,37 @@ use serde::{Deserialize, Serialize};
 use crate::definition::{Rule, RunStrategy};
 use crate::status::InstanceStatus;
 
-/// An instance that the strategy has to know of: one that waits or runs, or, under `STRICT_SEQUENTIAL`, one whose
-/// latest run failed and was neither restarted nor unblocked.
+/// An instance for the strategy: it waits or runs, or under `STRICT_SEQUENTIAL` its latest run failed and was neither
+/// restarted nor unblocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
-    /// Instances are numbered in the order of their creation.
+    /// Its number, in the order of creation.
     pub id: u64,
     pub status: InstanceStatus,
-    /// It was told to stop and has not ended yet.
+    /// Its stop was requested and it has not ended yet.
     pub stopping: bool,
 }
 
 impl Known {
-    /// One that waits.
+    /// A waiting instance.
     #[must_use]
     pub fn queued(id: u64) -> Self {
         Self { id, status: InstanceStatus::Created, stopping: false }
     }
 
-    /// One that runs.
+    /// A running instance.
     #[must_use]
     pub fn running(id: u64) -> Self {
         Self { id, status: InstanceStatus::InProgress, stopping: false }
     }
 }
 
-/// Why an instance is stopped.
+/// The reason of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopReason {
     /// `FIRST_ONLY`: another one runs.
     AnotherRuns { id: u64 },
-    /// `LAST_ONLY` and `SERIAL_LATEST_ONLY`: a newer one came.
+    /// `LAST_ONLY` and `SERIAL_LATEST_ONLY`: a newer one exists.
     NewerCame { id: u64 },
 }
 
@@ -56,16 +56,16 @@ impl std::fmt::Display for StopReason {
     }
 }
 
-/// What to do now. Whatever is in neither list stays as it is.
+/// The next actions. Instances in neither list are unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Plan {
-    /// To start, in this order.
+    /// Instances to start, in this order.
     pub start: Vec<u64>,
-    /// To stop: those that wait end at once, those that run are told to.
+    /// Instances to stop: waiting ones end at once, running ones receive a stop.
     pub stop: Vec<(u64, StopReason)>,
 }
 
-/// Plans over the instances that wait, run, or failed and block.
+/// The next actions for instances that wait, run, or failed and block.
 #[must_use]
 pub fn plan(strategy: RunStrategy, known: &[Known]) -> Plan {
     let mut queued: Vec<u64> = ids(known, |one| one.status == InstanceStatus::Created && !one.stopping);

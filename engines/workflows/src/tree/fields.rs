@@ -1,11 +1,11 @@
-//! The fields of one object: each is taken by name, what is of the wrong sort is reported, and what nobody took is
+//! Reader of one object's fields. Each field is taken by name; a wrong type is reported, and fields that remain are
 //! unknown.
 
 use std::cell::RefCell;
 
 use super::{Report, Tree, at};
 
-/// An object that is being read.
+/// An object during reading.
 pub(crate) struct Fields<'a> {
     pub(crate) path: String,
     pub(crate) report: &'a Report,
@@ -14,7 +14,7 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of an object, or a report that it is none.
+    /// The fields of an object; a value of another type is reported.
     pub(crate) fn of(tree: &'a Tree, path: &str, report: &'a Report) -> Option<Self> {
         let Tree::Map(entries) = tree else {
             report.add(path, format!("{} stands where an object belongs", tree.sort()), "write an object");
@@ -27,7 +27,7 @@ impl<'a> Fields<'a> {
         at(&self.path, name)
     }
 
-    /// What stands under a name; nothing is as good as absent.
+    /// Takes a field; null counts as absent.
     pub(crate) fn tree(&self, name: &'static str) -> Option<&'a Tree> {
         self.taken.borrow_mut().push(name);
         let found = self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value)?;
@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
         None
     }
 
-    /// A string; a number or boolean is taken as it is written, as YAML's authors expect.
+    /// Takes a string; a number or boolean is taken as written, as YAML's authors expect.
     pub(crate) fn text(&self, name: &'static str) -> Option<String> {
         match self.tree(name)? {
             Tree::Text(text) => Some(text.clone()),
@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A string that must be there.
+    /// Takes a required string.
     pub(crate) fn needed(&self, name: &'static str, why: &str) -> Option<String> {
         if self.tree(name).is_none() {
             self.report.add(self.at(name), "is missing", why);
@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A whole number that is not negative.
+    /// Takes a non-negative whole number.
     pub(crate) fn count(&self, name: &'static str) -> Option<u64> {
         match self.tree(name)? {
             Tree::Long(value) if *value >= 0 => u64::try_from(*value).ok(),
@@ -81,7 +81,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The elements of a list with their paths; absent is empty.
+    /// Takes the elements of a list with their paths; empty if absent.
     pub(crate) fn list(&self, name: &'static str) -> Vec<(String, &'a Tree)> {
         match self.tree(name) {
             None => Vec::new(),
@@ -96,7 +96,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Strings of a list.
+    /// Takes a list of strings.
     pub(crate) fn texts(&self, name: &'static str) -> Vec<String> {
         self.list(name)
             .into_iter()
@@ -111,7 +111,7 @@ impl<'a> Fields<'a> {
             .collect()
     }
 
-    /// The entries of an object with their paths; absent is empty.
+    /// Takes the entries of an object with their paths; empty if absent.
     pub(crate) fn entries(&self, name: &'static str) -> Vec<(&'a str, String, &'a Tree)> {
         match self.tree(name) {
             None => Vec::new(),
@@ -126,7 +126,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A word of a closed list, in any case.
+    /// Takes a word of a closed list, in any case.
     pub(crate) fn word<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(name)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text)) {
@@ -141,7 +141,7 @@ impl<'a> Fields<'a> {
         None
     }
 
-    /// What nobody took, for objects that may carry more.
+    /// The remaining fields, for objects that allow unknown ones.
     pub(crate) fn rest(&self) -> Vec<(&'a str, &'a Tree)> {
         let taken = self.taken.borrow();
         self.entries
@@ -151,7 +151,7 @@ impl<'a> Fields<'a> {
             .collect()
     }
 
-    /// Reports what nobody took.
+    /// Reports the remaining fields.
     pub(crate) fn finish(self) {
         for (key, _) in self.rest() {
             let near = self.taken.borrow().iter().copied().min_by_key(|name| distance(name, key));
@@ -164,7 +164,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// How many letters lie between two words; only near words matter, so long ones are cut off.
+/// The edit distance of two words; only near words matter, so long ones are cut.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(40).collect(), b.chars().take(40).collect());
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,8 +1,8 @@
-//! A document as it was written, in JSON, YAML or any other format that serde reads: keys in their order, none twice,
-//! whole numbers apart from others.
+//! The tree of a document in JSON, YAML or any other format of serde: keys in their order and unique, whole numbers
+//! distinct from doubles.
 //!
-//! Definitions are read from this tree and not straight from bytes, so that every problem can be listed with its path,
-//! and so that a type that stands after the value it describes is no trouble.
+//! Definitions are read from this tree rather than from bytes for two reasons. Every problem can be listed with its
+//! path, and a type may follow the value that it describes.
 
 mod fields;
 mod read;

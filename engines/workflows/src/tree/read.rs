@@ -1,4 +1,4 @@
-//! A tree out of anything that serde reads, and back.
+//! Conversion between a tree and the formats of serde.
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -12,7 +12,7 @@ pub enum Tree {
     Double(f64),
     Text(String),
     List(Vec<Tree>),
-    /// Keys in the order in which they were written; none comes twice.
+    /// Unique keys in their order.
     Map(Vec<(String, Tree)>),
 }
 
@@ -20,12 +20,12 @@ impl Tree {
     /// Reads JSON.
     ///
     /// # Errors
-    /// With the position, if it is not JSON or a key comes twice in one object.
+    /// With the position, if it is not JSON or an object repeats a key.
     pub fn json(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes)
     }
 
-    /// The same as a value of `serde_json`.
+    /// The tree as a value of `serde_json`.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;
@@ -42,7 +42,7 @@ impl Tree {
         }
     }
 
-    /// What sort of value this is, for messages.
+    /// The type name, for messages.
     #[must_use]
     pub fn sort(&self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl Tree {
         }
     }
 
-    /// What stands under a key of an object.
+    /// The value of an object's key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
         match self {
@@ -146,9 +146,9 @@ impl<'de> Visitor<'de> for TreeVisitor {
         Ok(Tree::Text(value))
     }
 
-    /// Long arrays of whole numbers where they are stored.
+    /// Stored arrays of whole numbers, as runs.
     fn visit_bytes<E: de::Error>(self, packed: &[u8]) -> Result<Tree, E> {
-        let values = crate::params::unpack(packed).ok_or_else(|| E::custom("these bytes are no numbers"))?;
+        let values = crate::params::unpack(packed).ok_or_else(|| E::custom("these bytes are not numbers"))?;
         Ok(Tree::List(values.into_iter().map(Tree::Long).collect()))
     }
 

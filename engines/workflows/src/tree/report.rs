@@ -1,4 +1,4 @@
-//! What is wrong with a document, by path.
+//! Problems of a document, by path.
 
 use std::cell::RefCell;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::Tree;
 use crate::bounds::PROBLEMS_MAX;
 
-/// One thing that is wrong, where, and what to do about it.
+/// One problem with its path and its fix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// Such as `workflow.steps[2].step.transition.successors.job.4`.
+    /// The path, such as `workflow.steps[2].step.transition.successors.job.4`.
     pub path: String,
     pub what: String,
     pub fix: String,
@@ -18,7 +18,7 @@ pub struct Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // What is wrong with all of a document has no path.
+        // A problem of the whole document has no path.
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
@@ -26,7 +26,7 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, in the order of the document; never empty as an error.
+/// All problems, in the order of the document; never empty as an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -52,7 +52,7 @@ impl std::fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Gathers problems while a document is read; what cannot be read is left out and reading goes on.
+/// Collects problems during reading; an unreadable part is left out, and reading continues.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     found: RefCell<Vec<Problem>>,
@@ -69,7 +69,7 @@ impl Report {
         }
     }
 
-    /// The value if nothing was wrong with it.
+    /// The value, or the problems.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Problems> {
         let mut found = self.found.into_inner();
         let more = self.more.into_inner();
@@ -88,12 +88,12 @@ impl Report {
     }
 }
 
-/// A path's child; the root's child is the name alone.
+/// The path of a child; the root's child is only the name.
 pub(crate) fn at(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// Reads one value out of a tree for serde, whose errors are single.
+/// Reads one value of a tree for serde, which reports a single error.
 pub(crate) fn from_tree<'de, D: serde::Deserializer<'de>, T>(
     deserializer: D,
     read: impl FnOnce(&Tree, &str, &Report) -> Option<T>,

@@ -1,5 +1,5 @@
-//! YAML to a tree, from the parser's events. References to anchors are copies, so what they make is counted: a few
-//! lines of YAML can stand for billions of nodes.
+//! YAML to a tree, from the parser's events. References to anchors are copied, and the copies count against the limit:
+//! a few lines of YAML could expand to billions of nodes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,10 +9,10 @@ use super::Tree;
 
 /// Values in one document, copies by reference included.
 const NODES_MAX: usize = 200_000;
-/// Lists and objects inside each other.
+/// Nesting limit of lists and objects.
 const DEPTH_MAX: usize = 100;
 
-/// Why YAML cannot be read, and where.
+/// An error of YAML with its position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {what}")]
 pub struct YamlError {
@@ -24,7 +24,7 @@ pub struct YamlError {
 /// Reads one document of YAML 1.2.
 ///
 /// # Errors
-/// With the position, if it is not YAML, holds more than one document, or unfolds beyond the limits.
+/// With the position, if it is not YAML, has more than one document, or expands beyond the limits.
 pub fn yaml(text: &str) -> Result<Tree, YamlError> {
     let mut builder = Builder::default();
     let mut documents = 0;
@@ -49,7 +49,7 @@ fn wrong(span: &Span, what: impl Into<String>) -> YamlError {
     YamlError { line: span.start.line(), column: span.start.col() + 1, what: what.into() }
 }
 
-/// A list or object that is not closed yet.
+/// An open list or object.
 enum Open {
     List(Vec<Tree>),
     Map { entries: Vec<(String, Tree)>, seen: HashSet<String>, key: Option<String> },
@@ -57,7 +57,7 @@ enum Open {
 
 #[derive(Default)]
 struct Builder {
-    /// With the anchor that names it, or zero.
+    /// With its anchor, or zero.
     open: Vec<(Open, usize)>,
     anchors: HashMap<usize, (Tree, usize)>,
     nodes: usize,
@@ -116,7 +116,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Puts a finished value where it belongs.
+    /// Adds a complete value to its parent.
     fn close(&mut self, value: Tree, anchor: usize, nodes: usize, span: &Span) -> Result<(), YamlError> {
         self.count(nodes, span)?;
         if anchor > 0 {

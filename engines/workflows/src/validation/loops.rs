@@ -1,4 +1,4 @@
-//! Loops: something to go over, and a way to end.
+//! Checks of loops: they need values and an end.
 
 use super::params::Names;
 use crate::bounds::{FOREACH_CONCURRENCY_MAX, ITERATIONS_MAX, LOOP_PARAMS_MAX};
@@ -14,13 +14,13 @@ fn loop_params(step: &Step) -> Option<&ParamDefinitions> {
     }
 }
 
-/// Names in reach of the steps inside a loop.
-pub(super) fn names<'a>(step: &Step, around: &Names<'a>) -> Names<'a> {
-    let mut names = around.clone();
+/// The names in scope of the steps inside a loop.
+pub(super) fn names<'a>(step: &Step, scope: &Names<'a>) -> Names<'a> {
+    let mut names = scope.clone();
     names.add(["loop_index"]);
     match loop_params(step) {
         Some(loops) => names.add(loops.keys()),
-        // What an expression makes is not known here.
+        // The value of an expression is not known at validation.
         None => names.open |= step.params.contains_key("loop_params"),
     }
     names
@@ -43,7 +43,7 @@ pub(super) fn foreach(step: &Step, concurrency: Option<u64>, path: &str, report:
         if !array {
             report.add(
                 format!("{path}.type"),
-                format!("{} is no array", param.param_type),
+                format!("{} is not an array", param.param_type),
                 "loop over an array",
             );
         }
@@ -66,14 +66,14 @@ pub(super) fn foreach(step: &Step, concurrency: Option<u64>, path: &str, report:
     }
 }
 
-/// Loop parameters as they are written; none if they are missing or an expression makes them.
+/// The literal loop parameters; `None` if they are missing or an expression.
 fn known<'a>(step: &'a Step, path: &str, report: &Report) -> Option<&'a ParamDefinitions> {
     let Some(param) = step.params.get("loop_params") else {
         report.add(path, "is missing", "write a MAP of what to loop over");
         return None;
     };
     if param.param_type != ParamType::Map {
-        report.add(format!("{path}.type"), format!("{} is no MAP", param.param_type), "write a MAP");
+        report.add(format!("{path}.type"), format!("{} is not a MAP", param.param_type), "write a MAP");
         return None;
     }
     let loops = loop_params(step)?;
@@ -100,7 +100,7 @@ pub(super) fn while_loop(
     let path = format!("{path}.condition");
     names.check_expression(condition, &path, report);
     let (Some(loops), Ok(program)) = (loops, Program::parse(condition)) else { return };
-    // Time and chance end a loop as well.
+    // Time and random values can also end a loop.
     let moving = ["currentTimeMillis", "now", "Now", "random", "DateTime()", "nextUniqueId"];
     if moving.iter().any(|word| condition.contains(word)) {
         return;

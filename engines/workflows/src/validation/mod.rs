@@ -1,4 +1,4 @@
-//! What a well formed definition may still have wrong, all of it at once, by path.
+//! Validation of a well formed definition. It reports all problems by path.
 
 mod loops;
 mod names;
@@ -18,7 +18,7 @@ use crate::tree::{Problems, Report};
 /// Checks a submission.
 ///
 /// # Errors
-/// With every problem, each with its path and what to do about it.
+/// With every problem, its path and its fix.
 pub fn validate(submission: &Submission) -> Result<(), Problems> {
     let report = Report::default();
     if let Some(properties) = &submission.properties {
@@ -31,7 +31,7 @@ pub fn validate(submission: &Submission) -> Result<(), Problems> {
 /// Checks a workflow without its properties.
 ///
 /// # Errors
-/// With every problem, each with its path and what to do about it.
+/// With every problem, its path and its fix.
 pub fn validate_workflow(workflow: &Workflow) -> Result<(), Problems> {
     let report = Report::default();
     workflow::check(workflow, &report);
@@ -41,7 +41,7 @@ pub fn validate_workflow(workflow: &Workflow) -> Result<(), Problems> {
 /// Checks properties alone.
 ///
 /// # Errors
-/// With every problem, each with its path and what to do about it.
+/// With every problem, its path and its fix.
 pub fn validate_properties(properties: &Properties) -> Result<(), Problems> {
     let report = Report::default();
     properties::check(properties, &report);

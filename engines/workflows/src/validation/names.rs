@@ -1,10 +1,11 @@
-//! Ids, names and texts.
+//! Checks of ids, names and texts.
 
 use crate::bounds::{ID_CHARS_MAX, NAME_CHARS_MAX, TAGS_MAX, TEXT_CHARS_MAX};
 use crate::definition::{Quantity, Tag};
 use crate::tree::Report;
 
-/// An id: letters, digits, dots, dashes and underscores, the first a letter or underscore (a digit where it may be).
+/// Checks an id: letters, digits, dots, dashes and underscores. It begins with a letter or underscore, or a digit if
+/// allowed.
 pub(super) fn id(id: &str, path: &str, report: &Report, digit_first: bool) {
     let first = |c: char| c.is_ascii_alphabetic() || c == '_' || (digit_first && c.is_ascii_digit());
     let rest = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -13,14 +14,14 @@ pub(super) fn id(id: &str, path: &str, report: &Report, digit_first: bool) {
     } else if id.chars().count() > ID_CHARS_MAX {
         report.add(path, format!("is longer than {ID_CHARS_MAX} characters"), "shorten it");
     } else if !id.starts_with(first) || !id.bytes().all(rest) {
-        let what = format!("{id:?} is no id");
+        let what = format!("{id:?} is not an id");
         report.add(path, what, "use letters, digits, dots, dashes and underscores, beginning with a letter");
     } else if id.starts_with("maestro_") || id.ends_with("_maestro") {
         report.add(path, format!("{id:?} is kept for the system"), "do not begin or end it with maestro");
     }
 }
 
-/// The id of a step, which must not look like a reference to a parameter.
+/// Checks the id of a step, which must not look like a reference to a parameter.
 pub(super) fn step_id(step: &str, path: &str, report: &Report) {
     id(step, path, report, false);
     if step.contains("__") {
@@ -44,8 +45,8 @@ pub(super) fn tags(tags: &[Tag], path: &str, report: &Report) {
     if tags.len() > TAGS_MAX {
         report.add(path, format!("{} tags are more than {TAGS_MAX}", tags.len()), "use fewer");
     }
-    for (place, tag) in tags.iter().enumerate() {
-        let path = format!("{path}[{place}]");
+    for (index, tag) in tags.iter().enumerate() {
+        let path = format!("{path}[{index}]");
         if tag.name.trim().is_empty() {
             report.add(path, "has no name", "name the tag");
         } else {
@@ -54,7 +55,7 @@ pub(super) fn tags(tags: &[Tag], path: &str, report: &Report) {
     }
 }
 
-/// A number with a bound, in milliseconds or as it is; what depends on parameters is checked when it is known.
+/// Checks a number against its limit, in milliseconds or bare. A number with parameters is checked at evaluation.
 pub(super) fn quantity(
     quantity: &Quantity,
     path: &str,

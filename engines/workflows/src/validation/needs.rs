@@ -1,9 +1,9 @@
-//! Parameters without which a step's type cannot do anything.
+//! Checks of the parameters that a step's type requires.
 
 use crate::definition::{Literal, ParamBody, Step, StepType};
 use crate::tree::Report;
 
-/// For a type: the map that may hold the parameters, and each that is needed, by any of its names.
+/// For a type: the map that may contain the parameters, and each required one with its alternative names.
 fn needed(step_type: StepType) -> Option<(&'static str, &'static [&'static [&'static str]])> {
     Some(match step_type {
         StepType::Http => ("http", &[&["url"]]),
@@ -22,7 +22,7 @@ fn needed(step_type: StepType) -> Option<(&'static str, &'static [&'static [&'st
 
 pub(super) fn check(step: &Step, path: &str, report: &Report) {
     let Some((map, needed)) = needed(step.step_type()) else { return };
-    // A map that an expression makes is not known here.
+    // The value of an expression is not known at validation.
     let map = match step.params.get(map).map(|param| &param.body) {
         Some(ParamBody::Expression(_)) => return,
         Some(ParamBody::Literal(Literal::Map(entries))) => Some(entries),

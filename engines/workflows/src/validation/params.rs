@@ -1,4 +1,4 @@
-//! Parameters: names, expressions, what they refer to, and circles.
+//! Checks of parameters: names, expressions, references and cycles.
 
 use std::collections::HashSet;
 
@@ -9,14 +9,14 @@ use crate::expression::Program;
 use crate::params::referenced;
 use crate::tree::{Report, at};
 
-/// Names in reach of a place.
+/// The names in scope.
 #[derive(Clone)]
 pub(super) struct Names<'a> {
     own: HashSet<String>,
-    /// Ids of all steps.
+    /// The ids of all steps.
     pub(super) steps: &'a HashSet<&'a str>,
     pub(super) signals: HashSet<&'a String>,
-    /// Of a template, whose parameters are not known here.
+    /// In a template; its parameters are not known at validation.
     pub(super) open: bool,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Names<'a> {
         step(first) || step(first + 1) || self.signals.iter().any(|signal| name.get(..first) == Some(signal))
     }
 
-    /// What a text with parameters in it refers to must be there.
+    /// Checks that the references of a text exist.
     pub(super) fn check_text(&self, text: &str, path: &str, report: &Report) {
         for name in referenced(text) {
             self.check_name(name, path, report);
@@ -47,17 +47,17 @@ impl<'a> Names<'a> {
 
     fn check_name(&self, name: &str, path: &str, report: &Report) {
         if !self.knows(name) {
-            let what = format!("refers to {name}, which is no parameter in reach");
+            let what = format!("refers to {name}, which is not a parameter in scope");
             report.add(path, what, "define it, or write a dollar twice before a plain name");
         }
     }
 
-    /// An expression must parse, and what it refers to must be there.
+    /// Checks that an expression parses and its references exist.
     pub(super) fn check_expression(&self, expression: &str, path: &str, report: &Report) {
         match Program::parse(expression) {
             Err(error) => {
-                let place = format!("line {}, column {}", error.line, error.column);
-                report.add(path, format!("is no expression: {} at {place}", error.what), error.fix);
+                let position = format!("line {}, column {}", error.line, error.column);
+                report.add(path, format!("is not an expression: {} at {position}", error.what), error.fix);
             }
             Ok(program) => {
                 if let Some(line) = program.endless_line() {
@@ -66,7 +66,7 @@ impl<'a> Names<'a> {
                 }
                 for name in program.references() {
                     if !self.knows(name) {
-                        let what = format!("refers to {name}, which is no parameter in reach");
+                        let what = format!("refers to {name}, which is not a parameter in scope");
                         report.add(path, what, "define it, or put a string in quotes");
                     }
                 }
@@ -75,8 +75,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Checks definitions that stand beside each other, within names around them.
-pub(super) fn check(params: &ParamDefinitions, path: &str, around: &Names<'_>, report: &Report) {
+/// Checks the definitions of one object within the names in scope.
+pub(super) fn check(params: &ParamDefinitions, path: &str, scope: &Names<'_>, report: &Report) {
     if params.len() > PARAMS_MAX {
         report.add(
             path,
@@ -84,7 +84,7 @@ pub(super) fn check(params: &ParamDefinitions, path: &str, around: &Names<'_>, r
             "use maps, or fewer",
         );
     }
-    let mut names = around.clone();
+    let mut names = scope.clone();
     names.add(params.keys());
     for (name, param) in params {
         let path = at(path, name);
@@ -97,7 +97,7 @@ pub(super) fn check(params: &ParamDefinitions, path: &str, around: &Names<'_>, r
         }
         definition(param, &path, &names, report);
     }
-    circles(params, path, around, report);
+    cycles(params, path, scope, report);
 }
 
 /// Checks one definition.
@@ -116,8 +116,8 @@ pub(super) fn definition(param: &ParamDefinition, path: &str, names: &Names<'_>,
         ParamBody::Literal(literal) => match literal {
             Literal::String(text) => names.check_text(text, &at(path, "value"), report),
             Literal::StringArray(texts) => {
-                for (place, text) in texts.iter().enumerate() {
-                    names.check_text(text, &format!("{path}.value[{place}]"), report);
+                for (index, text) in texts.iter().enumerate() {
+                    names.check_text(text, &format!("{path}.value[{index}]"), report);
                 }
             }
             Literal::StringMap(entries) => {
@@ -136,27 +136,27 @@ pub(super) fn definition(param: &ParamDefinition, path: &str, names: &Names<'_>,
     }
 }
 
-/// Parameters that refer to themselves through others. A name that is known around them is that one's.
-fn circles(params: &ParamDefinitions, path: &str, around: &Names<'_>, report: &Report) {
+/// Checks for reference cycles. A name of an outer scope refers to the outer parameter.
+fn cycles(params: &ParamDefinitions, path: &str, scope: &Names<'_>, report: &Report) {
     let references: Vec<Vec<usize>> = params
         .values()
         .map(|param| {
-            let names = references(param).into_iter().filter(|name| !around.own.contains(name));
+            let names = references(param).into_iter().filter(|name| !scope.own.contains(name));
             names.filter_map(|name| params.get_index_of(&name)).collect()
         })
         .collect();
-    // Taking away what refers to nothing that is left: what stays goes round in circles or leads into one.
+    // Parameters without remaining references are removed; those that stay are on a cycle or lead to one.
     let mut left: HashSet<usize> = (0..params.len()).collect();
     loop {
         let free: Vec<usize> = left
             .iter()
             .copied()
-            .filter(|place| !references[*place].iter().any(|to| left.contains(to)))
+            .filter(|index| !references[*index].iter().any(|to| left.contains(to)))
             .collect();
         if free.is_empty() {
             break;
         }
-        left.retain(|place| !free.contains(place));
+        left.retain(|index| !free.contains(index));
     }
     let Some(first) = left.iter().min().copied() else { return };
     let mut way = vec![first];
@@ -164,11 +164,11 @@ fn circles(params: &ParamDefinitions, path: &str, around: &Names<'_>, report: &R
         if let Some(start) = way.iter().position(|seen| seen == next) {
             let names: Vec<&str> = way[start..]
                 .iter()
-                .filter_map(|place| params.get_index(*place))
+                .filter_map(|index| params.get_index(*index))
                 .map(|(name, _)| name.as_str())
                 .collect();
-            let what = format!("the parameters refer to each other in a circle: {}", names.join(" -> "));
-            report.add(at(path, names[0]), what, "break the circle");
+            let what = format!("the parameters refer to each other in a cycle: {}", names.join(" -> "));
+            report.add(at(path, names[0]), what, "break the cycle");
             return;
         }
         way.push(*next);

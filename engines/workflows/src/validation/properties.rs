@@ -1,4 +1,4 @@
-//! Properties.
+//! Checks of properties.
 
 use super::names;
 use crate::bounds::{STEP_CONCURRENCY_MAX, WORKFLOW_CONCURRENCY_MAX};

@@ -1,4 +1,4 @@
-//! Signals that steps wait for and raise.
+//! Checks of the signals that steps wait for and raise.
 
 use super::params::{Names, definition};
 use crate::bounds::{SIGNAL_PARAMS_MAX, SIGNALS_MAX};
@@ -7,8 +7,8 @@ use crate::tree::Report;
 
 pub(super) fn check(step: &Step, path: &str, names: &Names<'_>, report: &Report) {
     many(step.signal_dependencies.len(), &format!("{path}.signal_dependencies"), report);
-    for (place, signal) in step.signal_dependencies.iter().enumerate() {
-        let path = format!("{path}.signal_dependencies[{place}]");
+    for (index, signal) in step.signal_dependencies.iter().enumerate() {
+        let path = format!("{path}.signal_dependencies[{index}]");
         named(&signal.name, &path, names, report);
         wide(signal.match_params.len(), &format!("{path}.match_params"), report);
         for (key, wanted) in &signal.match_params {
@@ -16,8 +16,8 @@ pub(super) fn check(step: &Step, path: &str, names: &Names<'_>, report: &Report)
         }
     }
     many(step.signal_outputs.len(), &format!("{path}.signal_outputs"), report);
-    for (place, signal) in step.signal_outputs.iter().enumerate() {
-        let path = format!("{path}.signal_outputs[{place}]");
+    for (index, signal) in step.signal_outputs.iter().enumerate() {
+        let path = format!("{path}.signal_outputs[{index}]");
         named(&signal.name, &path, names, report);
         wide(signal.params.len() + signal.payload.len(), &format!("{path}.params"), report);
         for (key, param) in &signal.params {

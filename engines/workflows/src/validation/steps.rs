@@ -1,4 +1,4 @@
-//! Lists of steps, and what each of them says.
+//! Checks of lists of steps and of each step.
 
 use super::params::Names;
 use super::{loops, names, needs, params, signals};
@@ -9,7 +9,7 @@ use crate::params::{step_defaults, type_defaults};
 use crate::retries::bound;
 use crate::tree::Report;
 
-pub(super) fn check(steps: &[Step], path: &str, around: &Names<'_>, report: &Report) {
+pub(super) fn check(steps: &[Step], path: &str, scope: &Names<'_>, report: &Report) {
     if steps.is_empty() {
         report.add(path, "is empty", "define at least one step");
     }
@@ -24,69 +24,69 @@ pub(super) fn check(steps: &[Step], path: &str, around: &Names<'_>, report: &Rep
         }
         Err(problems) => {
             for problem in problems.0 {
-                // Ids that come twice are told of the whole workflow.
+                // Repeated ids are reported for the whole workflow.
                 if !problem.path.ends_with(".id") {
                     report.add(inside(&problem.path, steps, path), problem.what, problem.fix);
                 }
             }
         }
     }
-    for (place, step) in steps.iter().enumerate() {
-        one(step, &format!("{path}[{place}].{}", step.wrapper()), around, report);
+    for (index, step) in steps.iter().enumerate() {
+        one(step, &format!("{path}[{index}].{}", step.wrapper()), scope, report);
     }
 }
 
-/// `steps[2].x` of a list's own as a path of the document.
+/// A path in a list, such as `steps[2].x`, as a path of the document.
 fn inside(own: &str, steps: &[Step], path: &str) -> String {
     let rest = own.strip_prefix("steps[").and_then(|rest| rest.split_once(']'));
-    let step = rest.and_then(|(place, _)| place.parse::<usize>().ok()).and_then(|place| steps.get(place));
+    let step = rest.and_then(|(index, _)| index.parse::<usize>().ok()).and_then(|index| steps.get(index));
     match (rest, step) {
-        (Some((place, rest)), Some(step)) => format!("{path}[{place}].{}{rest}", step.wrapper()),
+        (Some((index, rest)), Some(step)) => format!("{path}[{index}].{}{rest}", step.wrapper()),
         _ => format!("{path}.{own}"),
     }
 }
 
-/// Steps that no way can ever lead to.
+/// Steps that are unreachable.
 fn never(graph: &Graph, steps: &[Step], path: &str, report: &Report) {
     let mut unreachable = vec![false; graph.len()];
-    for &place in graph.order() {
-        let before = graph.predecessors(place);
+    for &index in graph.order() {
+        let before = graph.predecessors(index);
         let closed = |from: &usize| {
-            let edge = graph.successors(*from).iter().find(|edge| edge.to == place);
+            let edge = graph.successors(*from).iter().find(|edge| edge.to == index);
             let never = |condition: &str| condition.trim().trim_end_matches(';').trim() == "false";
             unreachable[*from] || edge.is_none_or(|edge| never(&edge.condition))
         };
         if !before.is_empty() && before.iter().all(closed) {
-            unreachable[place] = true;
-            let path = format!("{path}[{place}].{}", steps[place].wrapper());
-            let what = format!("no way ever leads to {}", steps[place].id);
+            unreachable[index] = true;
+            let path = format!("{path}[{index}].{}", steps[index].wrapper());
+            let what = format!("no edge leads to {}", steps[index].id);
             report.add(path, what, "change a condition that leads to it, or remove the step");
         }
     }
 }
 
-/// Predecessors that are written must be those that the successors make.
+/// Checks that written predecessors agree with the successors.
 fn predecessors(graph: &Graph, steps: &[Step], path: &str, report: &Report) {
-    for (place, step) in steps.iter().enumerate() {
+    for (index, step) in steps.iter().enumerate() {
         let written = &step.transition.predecessors;
         if written.is_empty() {
             continue;
         }
-        let made: Vec<&str> = graph.predecessors(place).iter().map(|from| graph.id(*from)).collect();
+        let made: Vec<&str> = graph.predecessors(index).iter().map(|from| graph.id(*from)).collect();
         let same = written.len() == made.len() && written.iter().all(|id| made.contains(&id.as_str()));
         if !same {
-            let path = format!("{path}[{place}].{}.transition.predecessors", step.wrapper());
+            let path = format!("{path}[{index}].{}.transition.predecessors", step.wrapper());
             report.add(path, format!("the successors make them {}", made.join(", ")), "leave them out");
         }
     }
 }
 
-fn one(step: &Step, path: &str, around: &Names<'_>, report: &Report) {
+fn one(step: &Step, path: &str, scope: &Names<'_>, report: &Report) {
     names::step_id(&step.id, &format!("{path}.id"), report);
     names::name(step.name.as_ref(), &format!("{path}.name"), report);
     names::description(step.description.as_ref(), &format!("{path}.description"), report);
     names::tags(&step.tags, &format!("{path}.tags"), report);
-    let mut scope = around.clone();
+    let mut scope = scope.clone();
     scope.add(step_defaults().keys());
     scope.add(type_defaults(step.step_type()).keys());
     scope.open |= matches!(step.kind, StepKind::Template { .. });
@@ -119,7 +119,7 @@ fn one(step: &Step, path: &str, around: &Names<'_>, report: &Report) {
             check(steps, &format!("{path}.steps"), &inner, report);
         }
         StepKind::Template { .. } => {
-            let what = "names a job template, of which there are none here";
+            let what = "names a job template, but no template is registered here";
             report.add(path, what, "write the step out: as step with its type, or as subworkflow");
         }
         _ => {}

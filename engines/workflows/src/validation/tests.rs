@@ -27,14 +27,14 @@ fn assert_has(problems: &Problems, path: &str, what: &str) {
 
 #[test]
 fn graphs_with_faults_are_refused() {
-    let circle = of_steps(json!([
+    let cycle = of_steps(json!([
         noop("a", json!({ "b": "true" })),
         noop("b", json!({ "c": "true" })),
         noop("c", json!({ "b": "true" })),
     ]));
-    assert_has(&circle, "workflow.steps[1].step.transition.successors", "circle: b -> c -> b");
+    assert_has(&cycle, "workflow.steps[1].step.transition.successors", "cycle: b -> c -> b");
     let own = of_steps(json!([noop("a", json!({ "a": "true" }))]));
-    assert_has(&own, "workflow.steps[0].step.transition.successors", "circle: a -> a");
+    assert_has(&own, "workflow.steps[0].step.transition.successors", "cycle: a -> a");
     let unknown = of_steps(json!([noop("a", json!({ "z": "true" }))]));
     assert_has(&unknown, "workflow.steps[0].step.transition.successors.z", "no step \"z\"");
     let twice = of_steps(json!([noop("a", json!({})), noop("a", json!({}))]));
@@ -44,8 +44,8 @@ fn graphs_with_faults_are_refused() {
         noop("b", json!({ "c": "true" })),
         noop("c", json!({})),
     ]));
-    assert_has(&never, "workflow.steps[1].step", "no way ever leads to b");
-    assert_has(&never, "workflow.steps[2].step", "no way ever leads to c");
+    assert_has(&never, "workflow.steps[1].step", "no edge leads to b");
+    assert_has(&never, "workflow.steps[2].step", "no edge leads to c");
     assert_has(&of_steps(json!([])), "workflow.steps", "is empty");
     let many: Vec<Value> = (0..301).map(|n| noop(&format!("s{n}"), json!({}))).collect();
     assert_has(&of_steps(json!(many)), "workflow.steps", "more than 300");
@@ -73,7 +73,7 @@ fn expressions_and_references_must_lead_somewhere() {
     assert_has(&bad, &format!("{at}.params.x.expression"), "too early at line 1, column 4");
     assert_has(&bad, &format!("{at}.params.y.expression"), "refers to z");
     assert_has(&bad, &format!("{at}.params.t.value"), "refers to u");
-    assert_has(&bad, &format!("{at}.params.p"), "circle: p -> q");
+    assert_has(&bad, &format!("{at}.params.p"), "cycle: p -> q");
     assert_has(&bad, &format!("{at}.params.e.expression"), "loop without an end in line 2");
     assert_has(&bad, &format!("{at}.params.v.validator"), "no expression");
     assert_has(&bad, &format!("{at}.params.params"), "kept for the system");
@@ -101,7 +101,7 @@ fn loops_need_something_to_go_over_and_a_way_to_end() {
     let empty = of_steps(json!([of(json!({ "i": { "value": [], "type": "LONG_ARRAY" } }))]));
     assert_has(&empty, &format!("{path}.value.i.value"), "nothing to loop over");
     let scalar = of_steps(json!([of(json!({ "i": { "value": 1, "type": "LONG" } }))]));
-    assert_has(&scalar, &format!("{path}.value.i.type"), "LONG is no array");
+    assert_has(&scalar, &format!("{path}.value.i.type"), "LONG is not an array");
     let long: Vec<u32> = (0..1100).collect();
     let huge = json!({ "i": { "value": long, "type": "LONG_ARRAY" }, "j": { "value": long, "type": "LONG_ARRAY" },
         "k": { "value": long, "type": "LONG_ARRAY" } });

@@ -1,4 +1,4 @@
-//! What starts a workflow.
+//! Checks of triggers.
 
 use super::params::Names;
 use super::{params, signals};
@@ -7,7 +7,7 @@ use crate::cron::{CronError, Schedule};
 use crate::definition::{SignalTrigger, Step, Workflow};
 use crate::tree::Report;
 
-pub(super) fn check(workflow: &Workflow, around: &Names<'_>, report: &Report) {
+pub(super) fn check(workflow: &Workflow, scope: &Names<'_>, report: &Report) {
     let lists = [
         ("time_triggers", workflow.time_triggers.len()),
         ("signal_triggers", workflow.signal_triggers.len()),
@@ -18,8 +18,8 @@ pub(super) fn check(workflow: &Workflow, around: &Names<'_>, report: &Report) {
             report.add(format!("workflow.{name}"), what, "use fewer");
         }
     }
-    for (place, trigger) in workflow.time_triggers.iter().enumerate() {
-        let path = format!("workflow.time_triggers[{place}]");
+    for (index, trigger) in workflow.time_triggers.iter().enumerate() {
+        let path = format!("workflow.time_triggers[{index}]");
         match Schedule::of(trigger, &workflow.id) {
             Err(error) => {
                 let field = match error {
@@ -31,7 +31,7 @@ pub(super) fn check(workflow: &Workflow, around: &Names<'_>, report: &Report) {
                 let (what, fix) = text.split_once("; ").unwrap_or((&text, "mend it"));
                 report.add(format!("{path}.{field}"), what, fix);
             }
-            // Years that are named begin with 1970; beyond 50 years after it nothing is looked for.
+            // Years in a schedule begin with 1970, and the search for a firing covers 50 years.
             Ok(schedule)
                 if schedule.next_after(0).is_none() && schedule.next_after(1_767_225_600_000).is_none() =>
             {
@@ -40,14 +40,14 @@ pub(super) fn check(workflow: &Workflow, around: &Names<'_>, report: &Report) {
             Ok(_) => {}
         }
     }
-    for (place, trigger) in workflow.signal_triggers.iter().enumerate() {
-        let path = format!("workflow.signal_triggers[{place}]");
-        signal(trigger, &path, around, report);
+    for (index, trigger) in workflow.signal_triggers.iter().enumerate() {
+        let path = format!("workflow.signal_triggers[{index}]");
+        signal(trigger, &path, scope, report);
         ends(trigger, &workflow.steps, &path, report);
     }
 }
 
-/// A trigger that hears whatever a step of its own workflow raises would start one instance after the other, for ever.
+/// Checks for a trigger on a signal that a step of its own workflow raises: it would start instances endlessly.
 fn ends(trigger: &SignalTrigger, steps: &[Step], path: &str, report: &Report) {
     let mut definitions = trigger.definitions.iter();
     let (Some((name, entry)), None) = (definitions.next(), definitions.next()) else { return };
@@ -61,7 +61,7 @@ fn ends(trigger: &SignalTrigger, steps: &[Step], path: &str, report: &Report) {
     }
 }
 
-/// The first step that raises a signal, those in loops included.
+/// The first step that raises a signal, nested steps included.
 fn raises<'a>(steps: &'a [Step], name: &str) -> Option<&'a str> {
     steps.iter().find_map(|step| {
         let own = step.signal_outputs.iter().any(|output| output.name == name);
@@ -69,7 +69,7 @@ fn raises<'a>(steps: &'a [Step], name: &str) -> Option<&'a str> {
     })
 }
 
-fn signal(trigger: &SignalTrigger, path: &str, around: &Names<'_>, report: &Report) {
+fn signal(trigger: &SignalTrigger, path: &str, scope: &Names<'_>, report: &Report) {
     let definitions = format!("{path}.definitions");
     if trigger.definitions.is_empty() {
         report.add(&definitions, "names no signal", "name at least one");
@@ -84,8 +84,8 @@ fn signal(trigger: &SignalTrigger, path: &str, around: &Names<'_>, report: &Repo
             report.add(format!("{path}.join_keys"), what, "name as many keys for each signal");
         }
     }
-    params::check(&trigger.params, &format!("{path}.params"), around, report);
-    let mut names = around.clone();
+    params::check(&trigger.params, &format!("{path}.params"), scope, report);
+    let mut names = scope.clone();
     names.add(trigger.params.keys());
     if let Some(condition) = &trigger.condition {
         names.check_expression(condition, &format!("{path}.condition"), report);

@@ -1,4 +1,4 @@
-//! A workflow as a whole.
+//! Checks of the whole workflow.
 
 use std::collections::HashSet;
 
@@ -32,20 +32,20 @@ pub(super) fn check(workflow: &Workflow, report: &Report) {
     }
     let mut ids = HashSet::new();
     unique(&workflow.steps, "workflow.steps", &mut ids, report);
-    let mut around = Names::new(&ids);
-    around.signals = workflow.signal_triggers.iter().flat_map(|trigger| trigger.definitions.keys()).collect();
-    around.add(workflow_defaults().keys());
-    params::check(&workflow.params, "workflow.params", &around, report);
-    around.add(workflow.params.keys());
-    around.add(workflow.signal_triggers.iter().flat_map(|trigger| trigger.params.keys()));
-    triggers::check(workflow, &around, report);
-    steps::check(&workflow.steps, "workflow.steps", &around, report);
+    let mut scope = Names::new(&ids);
+    scope.signals = workflow.signal_triggers.iter().flat_map(|trigger| trigger.definitions.keys()).collect();
+    scope.add(workflow_defaults().keys());
+    params::check(&workflow.params, "workflow.params", &scope, report);
+    scope.add(workflow.params.keys());
+    scope.add(workflow.signal_triggers.iter().flat_map(|trigger| trigger.params.keys()));
+    triggers::check(workflow, &scope, report);
+    steps::check(&workflow.steps, "workflow.steps", &scope, report);
 }
 
-/// Ids are their steps' own in the whole workflow, loops included: references know no lists.
+/// Step ids are unique in the whole workflow, loops included, because references do not name a list.
 fn unique<'a>(steps: &'a [Step], path: &str, ids: &mut HashSet<&'a str>, report: &Report) {
-    for (place, step) in steps.iter().enumerate() {
-        let path = format!("{path}[{place}]");
+    for (index, step) in steps.iter().enumerate() {
+        let path = format!("{path}[{index}]");
         if !ids.insert(&step.id) {
             let what = format!("the id {:?} comes twice", step.id);
             report.add(format!("{path}.{}.id", step.wrapper()), what, "give each step its own id");

@@ -1,4 +1,4 @@
-//! A step's work, once its parameters are evaluated.
+//! The work of a step with evaluated parameters.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -8,31 +8,31 @@ use crate::definition::{Step, StepKind, StepType};
 use crate::loops::{Combinations, LoopError, first};
 use crate::params::{Parameters, Value};
 
-/// Milliseconds that a sleep lasts where nothing is written, as in Maestro.
+/// Default sleep in milliseconds, as in Maestro.
 const SLEEP_MS_DEFAULT: u64 = 3000;
 
-/// What to do for a step.
+/// The work of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Doing {
-    /// It has succeeded at once: `NoOp`, `Join`.
+    /// It succeeds at once: `NoOp`, `Join`.
     Nothing,
-    /// It succeeds after a while.
+    /// It succeeds after a time.
     Sleep { ms: u64 },
-    /// Work outside the cluster's state: a task for an executor.
+    /// A task for an executor outside the cluster's state.
     Outside { executor: String, spec: Json },
-    /// An execution of a pipeline, started with these parameters, and whether its end is waited for.
+    /// An execution of a pipeline with these parameters; `wait` is true if the step waits for its end.
     Deploy { pipeline: String, parameters: Json, wait: bool },
     /// An instance of another workflow.
     Subworkflow { id: String, version: String, sync: bool, explicit_params: bool },
-    /// Iterations of its steps, so many beside each other.
+    /// Iterations of its steps with a concurrency limit.
     Foreach { combinations: Combinations, concurrency: u64, strict_ordering: bool },
-    /// Iterations of its steps while the condition holds, beginning with these loop parameters.
+    /// Iterations of its steps while the condition holds; `first` has the loop parameters of the first one.
     While { first: Ordered<Value> },
-    /// A registered job type, whose definition says what to do.
+    /// A registered job type; its definition describes the work.
     Template { sub_type: String, version: Option<String> },
 }
 
-/// Why a step's work cannot begin; not worth another try.
+/// Why a step's work cannot begin; retries do not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkError {
     #[error("params.{name} is missing; {fix}")]
@@ -43,10 +43,10 @@ pub enum WorkError {
     Loop(#[from] LoopError),
 }
 
-/// What to do for a step, out of its evaluated parameters.
+/// The work of a step, from its evaluated parameters.
 ///
 /// # Errors
-/// If a parameter that the type needs is missing or of no use.
+/// If a parameter that the type requires is missing or invalid.
 pub fn doing(step: &Step, params: &Parameters) -> Result<Doing, WorkError> {
     match &step.kind {
         StepKind::Subworkflow { sync, explicit_params } => Ok(Doing::Subworkflow {
@@ -81,7 +81,7 @@ fn typed(step: &Step, step_type: StepType, params: &Parameters) -> Result<Doing,
         StepType::Evaluate => outside("evaluate", spec(step, params, "evaluate")),
         StepType::Publish => outside("publish", spec(step, params, "publish")),
         StepType::Deploy => deploy(&spec(step, params, "deploy")),
-        // A container is its command here: the node runs what the image would have run.
+        // A container becomes its command: the node runs the image's command.
         StepType::Kubernetes => outside("command", command(step, params, "kubernetes")?),
         StepType::Titus => outside("command", command(step, params, "titus")?),
         StepType::Notebook => outside("command", notebook(params)?),
@@ -135,7 +135,7 @@ fn sleep(params: &Parameters) -> Result<Doing, WorkError> {
     }
 }
 
-/// What an executor gets: the map that is named like it, else all parameters that the step defines.
+/// The spec for an executor: the map with the executor's name, or else all parameters that the step defines.
 fn spec(step: &Step, params: &Parameters, own: &str) -> Json {
     let evaluated = |name: &str| params.get(name).and_then(|param| param.evaluated.as_ref());
     if let Some(map @ Value::Map(_)) = evaluated(own) {
@@ -150,13 +150,13 @@ fn spec(step: &Step, params: &Parameters, own: &str) -> Json {
     Json::Object(all)
 }
 
-/// A command with its environment, to which the marks of its output are added.
+/// A command with its environment, plus the marks of its output.
 fn command(step: &Step, params: &Parameters, own: &str) -> Result<Json, WorkError> {
     let spec = spec(step, params, own);
     let mut argv = words(&spec["command"]);
     argv.extend(words(&spec["args"]));
     if argv.is_empty() {
-        // Maestro's containers may have a line for the shell instead.
+        // Maestro's containers may have a shell line instead.
         match (spec["entrypoint"].as_str(), params.get("script").and_then(|param| param.evaluated.as_ref())) {
             (Some(line), _) => argv = shell(line),
             (None, Some(Value::String(line))) => argv = shell(line),
@@ -190,7 +190,7 @@ fn shell(line: &str) -> Vec<String> {
     vec!["/bin/sh".to_owned(), "-c".to_owned(), line.to_owned()]
 }
 
-/// A notebook is its script where it has one; else papermill, as Maestro's own script has it.
+/// A notebook runs its script if it has one, and otherwise papermill as in Maestro's script.
 fn notebook(params: &Parameters) -> Result<Json, WorkError> {
     let evaluated = |name: &str| params.get(name).and_then(|param| param.evaluated.as_ref());
     let argv = match (evaluated("script"), evaluated("notebook")) {

@@ -1,4 +1,4 @@
-//! What a step's type asks of the world, and what a command's output tells back.
+//! The work of step types, and the output of commands.
 
 mod doing;
 mod output;

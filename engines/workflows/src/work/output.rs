@@ -1,7 +1,7 @@
-//! What a step's work gives back: parameters, signals, and whether a failure is worth another try.
+//! The output of a step's work: parameters, signals, and whether a failure may be retried.
 //!
-//! A command prints it as JSON between two marks, which it finds in its environment; other executors answer with JSON
-//! that may have the same keys.
+//! A command prints it as JSON between two marks, which its environment contains. Other executors return JSON that may
+//! have the same keys.
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -10,24 +10,24 @@ use super::WorkError;
 use crate::Ordered;
 use crate::params::{Parameter, Parameters, Value};
 
-/// Marks around a command's output, by the environment's names for them.
+/// The marks around a command's output, by environment variable.
 pub const OUTPUT_ENV: [(&str, &str); 2] = [
     ("MAESTRO_OUTPUT_START", "MAESTRO_OUTPUT_START_TOKEN"),
     ("MAESTRO_OUTPUT_END", "MAESTRO_OUTPUT_END_TOKEN"),
 ];
 
-/// What came of a step's work.
+/// The output of a step's work.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Output {
-    /// To be merged into the step's parameters by [`crate::params::merge_outputs`].
+    /// Parameters for [`crate::params::merge_outputs`].
     pub params: Parameters,
-    /// Signals to raise beside those that the definition names: each by its `name`, the rest its parameters.
+    /// Signals to raise in addition to the definition's: the `name`, and the other fields as parameters.
     pub signals: Vec<(String, Ordered<Value>)>,
-    /// Whether a failure may be tried again, if the work says so.
+    /// Whether a failure may be retried, if the output has the field.
     pub retryable: Option<bool>,
 }
 
-/// The text between the last pair of marks. A command that lists its environment marks nothing by that.
+/// The text between the last pair of marks. A printed environment does not count as a mark.
 #[must_use]
 pub fn marked(stdout: &str) -> Option<&str> {
     let [start, end] = OUTPUT_ENV;
@@ -36,17 +36,17 @@ pub fn marked(stdout: &str) -> Option<&str> {
     stdout.get(from..to)
 }
 
-/// Where a mark stands for the last time, other than as the value of its variable.
+/// The last position of a mark, other than as the value of its variable.
 fn last(text: &str, (name, mark): (&str, &str)) -> Option<usize> {
     let listed = |at: &usize| text[..*at].strip_suffix('=').is_some_and(|before| before.ends_with(name));
     text.rmatch_indices(mark).map(|(at, _)| at).find(|at| !listed(at))
 }
 
-/// Reads an executor's answer: a command's `stdout`, or an object with `params` and `artifacts`. An answer with
-/// neither is no output.
+/// Reads an executor's result: a command's `stdout`, or an object with `params` and `artifacts`. Any other result has
+/// no output.
 ///
 /// # Errors
-/// If what stands between the marks is no output.
+/// If the text between the marks is not a valid output.
 pub fn output(answer: &Json) -> Result<Output, WorkError> {
     let text = answer["stdout"].as_str().and_then(marked).map(str::trim).filter(|text| !text.is_empty());
     let parsed;
@@ -82,7 +82,7 @@ fn raised(signal: &Json) -> Result<(String, Ordered<Value>), WorkError> {
     let mut name = None;
     let mut params = Ordered::new();
     for (key, value) in entries {
-        // A value that is not evaluated is a definition, whose value is meant.
+        // An unevaluated value is a definition, and its literal counts.
         let value = if value.is_object() { &value["value"] } else { value };
         let value = Value::plain(&crate::tree::Tree::from(value));
         if key == "name" { name = Some(value.to_text()) } else { drop(params.insert(key.clone(), value)) }

@@ -109,9 +109,9 @@ async fn paused(edge: &GatewayState, call: &Call, asked: &Asked) -> Result<Vec<P
                 Some(_) => first(edge, call, (&key, &run)).await?,
                 None => 0,
             };
-            for lane in &run.lanes {
+            for lane in &run.iterations {
                 let around: String =
-                    within.iter().map(|of: &String| format!("{of}[{}].", first + lane.lane)).collect();
+                    within.iter().map(|of: &String| format!("{of}[{}].", first + lane.iteration)).collect();
                 for step in &lane.steps {
                     let name = format!("{around}{}", step.id);
                     if step.id == asked.step_id && step.status.0 == StepStatus::Paused {
@@ -129,7 +129,7 @@ async fn paused(edge: &GatewayState, call: &Call, asked: &Asked) -> Result<Vec<P
 /// The number of the first iteration that a loop's run carries.
 async fn first(edge: &GatewayState, call: &Call, (key, run): (&str, &RunView)) -> Result<u64, Failure> {
     let view = ask::<WorkflowRun, GetIterations>(&edge.router, key, &GetIterations {}, call.left()?).await?;
-    let lane = run.lanes.first().map_or(0, |lane| lane.lane);
+    let lane = run.iterations.first().map_or(0, |lane| lane.iteration);
     Ok(view.running.first().map_or(0, |number| number.saturating_sub(lane)))
 }
 

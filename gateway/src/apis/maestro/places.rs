@@ -76,7 +76,7 @@ pub(super) async fn place(
     let Named { around, step } = Named::read(text)?;
     let mut place = Place { run: key_of(id, instance), lane: 0, step, iteration: None };
     for iteration in around {
-        let get = GetLoop { step: iteration.of.clone(), lane: place.lane, iteration: iteration.number };
+        let get = GetLoop { step: iteration.of.clone(), outer_iteration: place.lane, iteration: iteration.number };
         let held = ask::<WorkflowRun, GetLoop>(&edge.router, &place.run, &get, call.left()?).await?;
         let begun = held.key.filter(|_| held.total == 0 || iteration.number < held.total);
         let Some(run) = begun else {
@@ -113,7 +113,7 @@ pub(super) async fn viewed(edge: &GatewayState, call: &Call, place: &Place) -> R
     let over = ended.over.iter().find(|(over, _)| over == number).map(|(_, status)| status.0);
     let why = match over {
         Some(status) => format!("iteration {number} of {of} is over: {status}; of its steps nothing is kept"),
-        None if view.lanes.iter().any(|lane| first + lane.lane == *number) => {
+        None if view.iterations.iter().any(|lane| first + lane.iteration == *number) => {
             format!("iteration {number} of {of} has no step {:?}", place.step)
         }
         None => format!("iteration {number} of {of} has not begun, or it is not kept any more"),
@@ -136,7 +136,7 @@ pub(super) async fn counted(edge: &GatewayState, call: &Call, place: &Place) -> 
 }
 
 fn step_of<'v>(view: &'v RunView, place: &Place) -> Option<&'v StepView> {
-    let lane = view.lanes.iter().find(|lane| lane.lane == place.lane)?;
+    let lane = view.iterations.iter().find(|lane| lane.iteration == place.lane)?;
     lane.steps.iter().find(|step| step.id == place.step)
 }
 

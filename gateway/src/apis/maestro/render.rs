@@ -1,7 +1,7 @@
 //! What Maestro's clients are answered.
 
 use serde_json::{Map, Value, json};
-use troupe_actors::orchestrator::runs::{LaneView, RunView, StepView};
+use troupe_actors::orchestrator::runs::{IterationView, RunView, StepView};
 use troupe_actors::orchestrator::workflows::{InstanceView, WorkflowView};
 use troupe_runtime::Timestamp;
 
@@ -46,7 +46,7 @@ pub(super) fn properties(id: &str, view: &WorkflowView) -> Value {
 
 /// An instance. Its steps are in `aggregated_info`, as Maestro's own watching client reads them.
 pub(super) fn instance(id: &str, known: &InstanceView, run: Option<&RunView>) -> Value {
-    let lane = run.and_then(|run| run.lanes.first());
+    let lane = run.and_then(|run| run.iterations.first());
     let steps: Map<String, Value> = lane
         .map(|lane| lane.steps.iter().map(|step| (step.id.clone(), aggregated(step))).collect())
         .unwrap_or_default();
@@ -75,7 +75,7 @@ pub(super) fn instance(id: &str, known: &InstanceView, run: Option<&RunView>) ->
 }
 
 /// Which steps come before and after each.
-fn dag(lane: &LaneView) -> Value {
+fn dag(lane: &IterationView) -> Value {
     let mut all: Map<String, Value> = Map::new();
     for step in &lane.steps {
         let next: Map<String, Value> =
@@ -92,7 +92,7 @@ fn dag(lane: &LaneView) -> Value {
 }
 
 /// How many steps there are of each status.
-fn overview(lane: Option<&LaneView>) -> Value {
+fn overview(lane: Option<&IterationView>) -> Value {
     let mut counts: Map<String, Value> = Map::new();
     for step in lane.into_iter().flat_map(|lane| &lane.steps) {
         let word = step.status.0.word();

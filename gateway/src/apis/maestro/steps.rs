@@ -27,7 +27,7 @@ use troupe_runtime::routing::{ask, tell};
 const ITERATIONS_MAX: usize = 1_000;
 
 fn steps(run: Option<&RunView>) -> &[StepView] {
-    run.and_then(|run| run.lanes.first()).map_or(&[], |lane| lane.steps.as_slice())
+    run.and_then(|run| run.iterations.first()).map_or(&[], |lane| lane.steps.as_slice())
 }
 
 fn found<'a>(run: Option<&'a RunView>, step: &str) -> Result<&'a StepView, Failure> {
@@ -152,7 +152,7 @@ pub(crate) async fn iterations(
     let mut at = asked.from.unwrap_or(0);
     let mut listed: Vec<Value> = Vec::new();
     let counts = loop {
-        let get = GetLoop { step: step.clone(), lane, iteration: at };
+        let get = GetLoop { step: step.clone(), outer_iteration: lane, iteration: at };
         let held = ask::<WorkflowRun, GetLoop>(&edge.router, &run, &get, call.left()?).await?;
         if let Some(key) = held.key.as_ref().filter(|_| listed.len() < most && at < held.range.1) {
             listed.extend(stretch(&edge, &call, (&id, &known), (key, at, held.range.0)).await?);
@@ -184,9 +184,9 @@ async fn stretch(
     }
     if view.running.iter().any(|number| *number >= from) {
         let run = ask::<WorkflowRun, GetRun>(&edge.router, key, &GetRun {}, call.left()?).await?;
-        for lane in run.lanes.iter().filter(|lane| first + lane.lane >= from) {
+        for lane in run.iterations.iter().filter(|lane| first + lane.iteration >= from) {
             let steps: Vec<Value> = lane.steps.iter().map(|step| render::step(id, known, step)).collect();
-            let number = first + lane.lane;
+            let number = first + lane.iteration;
             all.insert(
                 number,
                 json!({ "iteration": number, "run": key, "status": "IN_PROGRESS",
@@ -232,7 +232,7 @@ pub(super) async fn acted(
 ) -> Told {
     let known = instance(edge, call, id, number).await?;
     let place = place(edge, call, (id, number), step).await?;
-    let ask = Act { step: place.step, act, lane: place.lane, by: by.clone() };
+    let ask = Act { step: place.step, act, iteration: place.lane, by: by.clone() };
     tell::<WorkflowRun, Act>(&edge.router, &place.run, &ask, call.left()?).await?;
     Ok(Json(json!({
         "workflow_id": id,

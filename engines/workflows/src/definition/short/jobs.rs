@@ -1,11 +1,11 @@
-//! Jobs as steps.
+//! Jobs of the short notation as steps.
 
+use super::edges;
 use super::params::{map, parsed, text};
-use super::ways;
 use crate::bounds::DEPTH_MAX;
 use crate::tree::{Fields, Report, Tree, at};
 
-/// The jobs of a workflow or loop, with the ways that its `dag` adds.
+/// The jobs of a workflow or loop, with the edges of its `dag`.
 pub(super) fn jobs(fields: &Fields<'_>, depth: usize) -> Vec<Tree> {
     if depth > DEPTH_MAX {
         let what = format!("loops are nested deeper than {DEPTH_MAX} levels");
@@ -14,7 +14,7 @@ pub(super) fn jobs(fields: &Fields<'_>, depth: usize) -> Vec<Tree> {
     }
     let list = fields.list("jobs");
     let ids: Vec<String> = list.iter().filter_map(|(_, job)| id(job)).collect();
-    let added = ways::dag(fields, &ids);
+    let added = edges::dag(fields, &ids);
     list.iter().filter_map(|(path, job)| one(job, path, fields.report, &added, depth)).collect()
 }
 
@@ -48,13 +48,14 @@ fn one(
     let names = ["id", "name", "description", "failure_mode", "tags", "timeout"];
     let keep = |name: &'static str| fields.tree(name).map(|value| (name.to_owned(), value.clone()));
     let mut step: Vec<(String, Tree)> = names.into_iter().filter_map(keep).collect();
-    let own = fields.tree("transition").map(|tree| ways::sentences(tree, &fields.at("transition"), report));
+    let own = fields.tree("transition").map(|tree| edges::sentences(tree, &fields.at("transition"), report));
     let own = own.filter(|sentences| !sentences.is_empty());
-    let dag = id(job).and_then(|id| added.iter().find(|(from, _)| *from == id)).map(|(_, ways)| ways.clone());
+    let dag =
+        id(job).and_then(|id| added.iter().find(|(from, _)| *from == id)).map(|(_, edges)| edges.clone());
     if let Some(sentences) = own.or(dag) {
-        let ways = ways::successors(&sentences, &fields.at("transition"), report);
-        let ways = ways.into_iter().map(|(id, condition)| (id, Tree::Text(condition))).collect();
-        step.push(("transition".into(), map([("successors", Tree::Map(ways))])));
+        let edges = edges::successors(&sentences, &fields.at("transition"), report);
+        let edges = edges.into_iter().map(|(id, condition)| (id, Tree::Text(condition))).collect();
+        step.push(("transition".into(), map([("successors", Tree::Map(edges))])));
     }
     let mut params = Vec::new();
     let wrapper = match kind.as_str() {
@@ -100,7 +101,7 @@ fn one(
 fn typed(fields: &Fields<'_>, step: &mut Vec<(String, Tree)>) {
     fields.tree("type_version");
     match fields.tree("type") {
-        // A shell's line is a command here.
+        // A shell line becomes a command.
         Some(Tree::Text(name)) if name.eq_ignore_ascii_case("shell") => {
             step.push(("type".into(), text("Command")));
             step.push(("sub_type".into(), text(name)));
@@ -124,7 +125,7 @@ fn subworkflow(
         found.into_iter().next()
     };
     let string = |value: &str| map([("value", text(value)), ("type", text("STRING"))]);
-    // A subworkflow that names no workflow is the workflow of its own name.
+    // A subworkflow without a workflow id starts the workflow with its own name.
     if let Some(workflow) = named(["workflow_id", "subworkflow_id", "workflow_id"]).or(id) {
         params.push(("subworkflow_id".into(), string(&workflow)));
     }
@@ -133,7 +134,7 @@ fn subworkflow(
     }
 }
 
-/// What a loop goes over: `loop_params` or `params`, and `ranges` of numbers.
+/// The values of a loop: `loop_params` or `params`, and `ranges` of numbers.
 fn loop_params(fields: &Fields<'_>) -> Tree {
     let mut entries = fields.entries("loop_params");
     entries.extend(fields.entries("params"));
@@ -157,7 +158,7 @@ fn loop_params(fields: &Fields<'_>) -> Tree {
                     map([("expression", text(&expression)), ("type", text("LONG_ARRAY"))]),
                 ));
             }
-            _ => fields.report.add(path, "is no range", "write from, to and increment as whole numbers"),
+            _ => fields.report.add(path, "is not a range", "write from, to and increment as whole numbers"),
         }
     }
     map([("value", Tree::Map(all)), ("type", text("MAP"))])

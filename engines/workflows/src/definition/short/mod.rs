@@ -1,17 +1,17 @@
-//! The short notation of Maestro's YAML, which its Python package writes: jobs in place of steps, parameters as plain
-//! keys (`!name<type>(mode)`), the ways between jobs as sentences (`IF x > 0 THEN job2`). It is written out in the
-//! long notation and then read as that.
+//! The short notation of Maestro's YAML, which its Python package writes. It has jobs in place of steps, parameters as
+//! plain keys (`!name<type>(mode)`), and edges between jobs as sentences (`IF x > 0 THEN job2`). It is converted to the
+//! long notation, which is then read.
 
+mod edges;
 mod jobs;
 mod params;
-mod ways;
 
 use jobs::jobs;
 use params::{map, parsed};
 
 use crate::tree::{Fields, Report, Tree, at};
 
-/// Whether a document is in the short notation: one key, `Workflow` or `workflow`, over something with jobs.
+/// Whether a document is in the short notation: one key, `Workflow` or `workflow`, with jobs below it.
 fn inner(tree: &Tree) -> Option<(&str, &Tree)> {
     let Tree::Map(entries) = tree else { return None };
     let [(key, inner)] = entries.as_slice() else { return None };
@@ -24,7 +24,7 @@ pub(super) fn is_short(tree: &Tree) -> bool {
     inner(tree).is_some()
 }
 
-/// The long notation of a document in the short one; none if it is not in the short one.
+/// The long notation of a document; `None` if it is not in the short notation.
 pub(super) fn expand(tree: &Tree, report: &Report) -> Option<Tree> {
     let (key, tree) = inner(tree)?;
     let fields = Fields::of(tree, key, report)?;
@@ -53,7 +53,7 @@ pub(super) fn expand(tree: &Tree, report: &Report) -> Option<Tree> {
     Some(map([("properties", Tree::Map(properties)), ("workflow", Tree::Map(workflow))]))
 }
 
-/// A path of the long notation as its author sees it.
+/// A path of the long notation as a path of the short one.
 pub(super) fn author_path(path: &str) -> String {
     path.replace("steps[", "jobs[").replace(".step.", ".job.").replace(".params.", ".")
 }

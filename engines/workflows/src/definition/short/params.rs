@@ -58,7 +58,7 @@ fn one(key: &str, path: &str, value: &Tree, report: &Report, depth: usize) -> Op
         mode = ParamMode::named(word);
         if mode.is_none() {
             let known: Vec<&str> = ParamMode::ALL.iter().map(|mode| mode.word()).collect();
-            report.add(path, format!("{word:?} is no mode"), format!("use one of {}", known.join(", ")));
+            report.add(path, format!("{word:?} is not a mode"), format!("use one of {}", known.join(", ")));
             return None;
         }
         name = name[..start].trim();
@@ -69,7 +69,7 @@ fn one(key: &str, path: &str, value: &Tree, report: &Report, depth: usize) -> Op
         sort = named(word);
         if sort.is_none() {
             let fix = "use string, long, double, boolean, map, pmap or array<..>";
-            report.add(path, format!("{word:?} is no type"), fix);
+            report.add(path, format!("{word:?} is not a type"), fix);
             return None;
         }
         name = name[..start].trim();
@@ -120,7 +120,7 @@ fn named(word: &str) -> Option<ParamType> {
     }
 }
 
-/// The type that a value has by itself; an empty list has none.
+/// The type of a bare value; `None` for an empty list.
 fn implied(value: &Tree) -> Option<ParamType> {
     Some(match value {
         Tree::Null => return None,

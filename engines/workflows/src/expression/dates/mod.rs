@@ -1,4 +1,4 @@
-//! Dates as Joda has them: zones, fields, patterns.
+//! Dates by the rules of Joda: zones, fields, patterns.
 
 mod pattern;
 mod unit;
@@ -9,7 +9,7 @@ pub(super) use unit::Unit;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ZonedDateTime};
 
-/// A time of milliseconds since 1970 in a zone, if it is within what can be told.
+/// A time in a zone, from milliseconds since 1970; `None` outside the supported range.
 pub(super) fn time(ms: i64, zone: &TimeZone) -> Option<ZonedDateTime> {
     Timestamp::from_millisecond(ms).ok().map(|time| time.to_zoned_datetime(zone.clone()))
 }
@@ -40,14 +40,14 @@ pub(super) fn offset(text: &str) -> Option<Offset> {
     Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
 }
 
-/// As `toString()` of a Joda time: `2019-09-20T22:20:00.000Z`.
+/// The format of Joda's `toString()`: `2019-09-20T22:20:00.000Z`.
 pub(super) fn iso(time: &ZonedDateTime) -> String {
     let offset = offset_text(time.offset(), true, "Z");
     let pattern = "yyyy-MM-dd'T'HH:mm:ss.SSS";
     Format::parse(pattern, None).map_or_else(|_| String::new(), |format| format.print(time)) + &offset
 }
 
-/// An offset; with a colon or not; `zero` stands for none.
+/// An offset, with or without a colon; `zero` is the text of a zero offset.
 pub(super) fn offset_text(offset: Offset, colon: bool, zero: &str) -> String {
     let seconds = offset.seconds();
     if seconds == 0 && !zero.is_empty() {
@@ -59,7 +59,7 @@ pub(super) fn offset_text(offset: Offset, colon: bool, zero: &str) -> String {
     format!("{sign}{:02}{colon}{:02}", minutes / 60, minutes % 60)
 }
 
-/// Reads ISO 8601 as Joda's constructor does: a date, a date and time, with or without an offset.
+/// Reads ISO 8601 like Joda's constructor: a date, or a date and time, with or without an offset.
 pub(super) fn read_iso(text: &str, zone: &TimeZone) -> Option<ZonedDateTime> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time.to_zoned_datetime(zone.clone()));

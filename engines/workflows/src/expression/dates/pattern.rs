@@ -13,11 +13,11 @@ const PATTERN_CHARS_MAX: usize = 200;
 #[derive(Debug, Clone, PartialEq)]
 enum Part {
     Text(String),
-    /// A letter, and how often it stands there.
+    /// A letter and its repetition.
     Field(char, usize),
 }
 
-/// A pattern, and the zone that it prints and reads in.
+/// A pattern, and the zone in which it prints and reads.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::expression) struct Format {
     parts: Vec<Part>,
@@ -25,7 +25,7 @@ pub(in crate::expression) struct Format {
 }
 
 impl Format {
-    /// Parses a pattern, or says what is wrong with it.
+    /// Parses a pattern; the error names the mistake.
     pub(in crate::expression) fn parse(pattern: &str, zone: Option<TimeZone>) -> Result<Self, String> {
         if pattern.is_empty() || pattern.chars().count() > PATTERN_CHARS_MAX {
             return Err(format!("a pattern has 1 to {PATTERN_CHARS_MAX} characters"));
@@ -41,7 +41,7 @@ impl Format {
                 parts.push(Part::Text(text));
             } else if c.is_ascii_alphabetic() {
                 if !"yYxMdDeEwHhKkmsSaZz".contains(c) {
-                    return Err(format!("{c:?} is no letter of a pattern"));
+                    return Err(format!("{c:?} is not a pattern letter"));
                 }
                 let count = chars[at..].iter().take_while(|other| **other == c).count();
                 parts.push(Part::Field(c, count));
@@ -72,7 +72,7 @@ impl Format {
             .collect()
     }
 
-    /// Reads a time, or says what is wrong with it.
+    /// Reads a time; the error names the mistake.
     pub(in crate::expression) fn read(&self, text: &str) -> Result<ZonedDateTime, String> {
         let mut read = Read { rest: text, year: 2000, month: 1, day: 1, ..Read::default() };
         for (index, part) in self.parts.iter().enumerate() {
@@ -90,7 +90,7 @@ impl Format {
         if !read.rest.is_empty() {
             return Err(format!("{text:?} goes on after the pattern's end"));
         }
-        read.resolve(self.zone.as_ref()).ok_or_else(|| format!("{text:?} is no time that there is"))
+        read.resolve(self.zone.as_ref()).ok_or_else(|| format!("{text:?} is not an existing time"))
     }
 }
 
@@ -181,7 +181,7 @@ impl Read<'_> {
         Some(())
     }
 
-    /// A number of at most so many digits.
+    /// Reads a number with a limit of digits.
     fn number(&mut self, digits_max: usize) -> Option<i64> {
         let digits = self.rest.bytes().take(digits_max).take_while(u8::is_ascii_digit).count();
         let (number, rest) = self.rest.split_at(digits);
@@ -204,7 +204,7 @@ impl Read<'_> {
     }
 
     fn field(&mut self, letter: char, count: usize, packed: bool) -> Option<()> {
-        // A number right before another ends after as many digits as it has letters.
+        // A number directly before another number has exactly as many digits as letters.
         let digits = if packed { count } else { count.max(9) };
         match letter {
             'y' | 'Y' | 'x' => {

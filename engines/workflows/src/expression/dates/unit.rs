@@ -36,7 +36,7 @@ pub(in crate::expression) enum Unit {
 }
 
 impl Unit {
-    /// By Joda's name for it, as in `monthOfYear()` and `getMonthOfYear()`.
+    /// The field by Joda's name, as in `monthOfYear()` and `getMonthOfYear()`.
     pub(in crate::expression) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "year" | "yearOfEra" => Self::Year,
@@ -74,7 +74,7 @@ impl Unit {
         }
     }
 
-    /// As text: months and days by name.
+    /// The value as text; months and days by name.
     pub(in crate::expression) fn text(self, time: &ZonedDateTime, short: bool) -> String {
         let name = match self {
             Self::Month => MONTHS.get(usize::try_from(time.month() - 1).unwrap_or(0)),
@@ -95,7 +95,7 @@ impl Unit {
         match self {
             Self::Year => time.with().year(wide?).build().ok(),
             Self::Month => {
-                // The day gives way: the 31st of March becomes the 28th of February.
+                // The day is clamped: the 31st of March becomes the 28th of February.
                 let first = time.date().first_of_month().with().month(small?).build().ok()?;
                 let date = first.with().day(time.day().min(first.days_in_month())).build().ok()?;
                 time.with().date(date).build().ok()
@@ -115,7 +115,7 @@ impl Unit {
         }
     }
 
-    /// The least and the largest value that the field has around a time.
+    /// The range of the field's values at a time.
     pub(in crate::expression) fn range(self, time: &ZonedDateTime) -> (i64, i64) {
         match self {
             Self::Year => (-9999, 9999),

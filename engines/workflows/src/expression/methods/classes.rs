@@ -40,7 +40,7 @@ pub(super) fn call(machine: &mut Machine<'_>, class: &str, call: &Call<'_>) -> R
     }
 }
 
-/// The next of a row of numbers that the facts' seed begins (SplitMix64).
+/// The next number of the SplitMix64 sequence that begins with the facts' seed.
 pub(super) fn next_id(machine: &mut Machine<'_>) -> u64 {
     machine.ids += 1;
     let mut mixed = machine.facts.seed().wrapping_add(machine.ids.wrapping_mul(0x9e37_79b9_7f4a_7c15));

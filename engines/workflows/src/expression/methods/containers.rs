@@ -23,7 +23,7 @@ pub(super) fn array(machine: &mut Machine<'_>, array: &Rc<Array>, call: &Call<'_
             let index = call.long(0)?;
             let found = usize::try_from(index).ok().and_then(|index| values.get(index)).cloned();
             found.ok_or_else(|| {
-                let what = format!("{index} is no place in an array of {}", values.len());
+                let what = format!("index {index} is outside an array of {}", values.len());
                 call.wrong(what, "count from 0 to one less than its length")
             })
         }

@@ -1,4 +1,4 @@
-//! What methods, fields and constructors do. Anything that is not here does not exist for a program.
+//! Methods, fields and constructors. A program cannot use any others.
 
 mod classes;
 mod containers;
@@ -25,7 +25,7 @@ struct Call<'c> {
 }
 
 impl Call<'_> {
-    /// There is no such method.
+    /// The error for an unknown method.
     fn unknown(&self, of: &str) -> Failure {
         let sorts: Vec<&str> = self.arguments.iter().map(Object::sort).collect();
         let what = format!("{of} has no method {}({})", self.name, sorts.join(", "));

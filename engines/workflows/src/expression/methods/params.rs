@@ -1,4 +1,4 @@
-//! `params`: what a program asks of the parameters, steps and signals around it.
+//! `params`: access to the parameters, steps and signals of the run.
 
 use super::{Call, Ran};
 use crate::expression::machine::Machine;
@@ -7,12 +7,12 @@ use crate::params::Value;
 
 pub(super) fn call(machine: &mut Machine<'_>, call: &Call<'_>) -> Ran {
     let facts = machine.facts;
-    let missing = |what: String| call.wrong(what, "name one that there is, and that is known by then");
+    let missing = |what: String| call.wrong(what, "name an existing one that is known at that time");
     let found = |value: Option<Value>, what: String| value.map(Object::from).ok_or_else(|| missing(what));
     match (call.name, call.arguments) {
         ("get", [_]) => {
             let name = call.text(0)?;
-            found((machine.names)(&name), format!("there is no parameter {name}"))
+            found((machine.names)(&name), format!("parameter {name} does not exist"))
         }
         ("getOrDefault", [_, otherwise]) => {
             Ok((machine.names)(&call.text(0)?).map_or_else(|| otherwise.clone(), Object::from))
@@ -26,7 +26,7 @@ pub(super) fn call(machine: &mut Machine<'_>, call: &Call<'_>) -> Ran {
         ("getFromStep", [_, _]) => {
             let (step, param) = (call.text(0)?, call.text(1)?);
             if !facts.is_step(&step) {
-                return Err(missing(format!("there is no step {step}")));
+                return Err(missing(format!("step {step} does not exist")));
             }
             found(facts.of_step(&step, &param), format!("step {step} has no parameter {param} yet"))
         }

@@ -1,4 +1,4 @@
-//! Methods of strings. Places count characters.
+//! Methods of strings. Positions count characters.
 
 use super::{Call, Ran};
 use crate::expression::ast::Element;
@@ -7,7 +7,7 @@ use crate::expression::machine::Machine;
 use crate::expression::object::Object;
 
 pub(super) fn call(machine: &mut Machine<'_>, text: &str, call: &Call<'_>) -> Ran {
-    // Each of these goes through the string at most a few times.
+    // The cost of each method is linear in the string.
     machine.work(call.at, text.len() / 64)?;
     let at = call.at;
     match (call.name, call.arguments) {
@@ -59,7 +59,7 @@ pub(super) fn call(machine: &mut Machine<'_>, text: &str, call: &Call<'_>) -> Ra
     }
 }
 
-/// Refuses a string before it is made.
+/// Refuses a string beyond the limit before it is made.
 fn room(machine: &Machine<'_>, at: u32, len: usize) -> Result<(), Failure> {
     if len > machine.limits.string_bytes {
         let what = format!("a string of {len} bytes is longer than {}", machine.limits.string_bytes);
@@ -72,7 +72,7 @@ fn long(value: usize) -> Ran {
     Ok(Object::Long(i64::try_from(value).unwrap_or(i64::MAX)))
 }
 
-/// Where a character begins, in bytes.
+/// The position of a character, in bytes.
 fn place(text: &str, index: i64) -> Option<usize> {
     let index = usize::try_from(index).ok()?;
     let mut places = text.char_indices().map(|(place, _)| place).chain(std::iter::once(text.len()));
@@ -88,14 +88,13 @@ fn cut(machine: &mut Machine<'_>, text: &str, call: &Call<'_>, from: i64, to: i6
     match (place(text, from), place(text, to)) {
         (Some(start), Some(end)) if start <= end => machine.text(call.at, text[start..end].to_owned()),
         _ => {
-            let what =
-                format!("{from} to {to} is no part of a string of {} characters", text.chars().count());
+            let what = format!("{from} to {to} is outside a string of {} characters", text.chars().count());
             Err(call.wrong(what, "count from 0 to its length"))
         }
     }
 }
 
-/// Splits at a plain separator. Java's would be a regular expression; one that is not plain is refused, not guessed.
+/// Splits at a plain separator. Java takes a regular expression; a pattern with operators is refused.
 fn split(machine: &mut Machine<'_>, text: &str, call: &Call<'_>) -> Ran {
     let pattern = call.text(0)?;
     let separator = plain(&pattern).ok_or_else(|| {
@@ -122,7 +121,7 @@ fn split(machine: &mut Machine<'_>, text: &str, call: &Call<'_>) -> Ran {
     Ok(Object::array(Element::Text, parts))
 }
 
-/// The text that a pattern without any magic stands for.
+/// The text that a pattern without operators matches.
 fn plain(pattern: &str) -> Option<String> {
     let mut text = String::new();
     let mut chars = pattern.chars();

@@ -1,4 +1,4 @@
-//! Times, zones, formats and spans of days.
+//! Times, zones, formats and durations in days.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use crate::expression::error::Failure;
 use crate::expression::machine::Machine;
 use crate::expression::object::Object;
 
-/// Beyond this no addition to a time makes sense.
+/// The largest addition to a time.
 const MOVE_MAX: i64 = 1_000_000_000_000_000;
 
 /// `new DateTime(..)`
@@ -62,7 +62,7 @@ fn at(call: &Call<'_>, ms: i64, zone: &TimeZone) -> Ran {
 }
 
 fn iso(call: &Call<'_>, text: &str, zone: &TimeZone) -> Ran {
-    let wrong = || call.wrong(format!("{text:?} is no time"), "write it as 2026-01-31T12:00:00Z");
+    let wrong = || call.wrong(format!("{text:?} is not a time"), "write it as 2026-01-31T12:00:00Z");
     dates::read_iso(text, zone).map(Object::time).ok_or_else(wrong)
 }
 
@@ -76,7 +76,7 @@ pub(super) fn class(machine: &Machine<'_>, class: &str, call: &Call<'_>) -> Ran 
         ("DateTimeZone", "forID", [_]) => {
             let name = call.text(0)?;
             let wrong =
-                || call.wrong(format!("{name:?} is no time zone"), "use a name such as Europe/Berlin");
+                || call.wrong(format!("{name:?} is not a time zone"), "use a name such as Europe/Berlin");
             dates::zone(&name).map(Object::Zone).ok_or_else(wrong)
         }
         ("DateTimeFormat", "forPattern", [_]) => {
@@ -125,7 +125,8 @@ pub(super) fn format(machine: &mut Machine<'_>, format: &Rc<Format>, call: &Call
 
 pub(super) fn property(time: &ZonedDateTime, unit: Unit, call: &Call<'_>) -> Ran {
     let moved = |value: i64| {
-        let wrong = || call.wrong(format!("{value} is no value of this field"), "use one that the field has");
+        let wrong =
+            || call.wrong(format!("{value} is not a value of this field"), "use one that the field has");
         unit.with(time, value).map(Object::time).ok_or_else(wrong)
     };
     match (call.name, call.arguments) {
@@ -159,7 +160,7 @@ pub(super) fn time(machine: &mut Machine<'_>, time: &ZonedDateTime, call: &Call<
         ("getZone", []) => Ok(Object::Zone(time.time_zone().clone())),
         ("withZone", [Object::Zone(zone)]) => Ok(Object::time(time.with_time_zone(zone.clone()))),
         ("withZoneRetainFields", [Object::Zone(zone)]) => {
-            let wrong = |_| call.wrong("there is no such time in that zone", "use another zone");
+            let wrong = |_| call.wrong("the time does not exist in that zone", "use another zone");
             time.datetime().to_zoned_datetime(zone.clone()).map(Object::time).map_err(wrong)
         }
         ("withTimeAtStartOfDay", []) => time
@@ -225,6 +226,6 @@ fn accessed(time: &ZonedDateTime, call: &Call<'_>) -> Result<Option<Object>, Fai
     };
     let value = call.long(0)?;
     let wrong =
-        || call.wrong(format!("{} of {value} is no time", call.name), "use a value that the field has");
+        || call.wrong(format!("{} of {value} is not a time", call.name), "use a value that the field has");
     unit.with(time, value).map(|time| Some(Object::time(time))).ok_or_else(wrong)
 }

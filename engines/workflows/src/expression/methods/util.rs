@@ -1,4 +1,4 @@
-//! `Util`: Maestro's own functions of dates and ranges. A date int is a day as a number, 20260131.
+//! `Util`: Maestro's functions for dates and ranges. A date int is a day as a number, 20260131.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -50,26 +50,27 @@ fn day(call: &Call<'_>, index: usize) -> Result<Date, Failure> {
         let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
         Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
     };
-    read().ok_or_else(|| call.wrong(format!("{text:?} is no day"), "write year, month and day as 20260131"))
+    read()
+        .ok_or_else(|| call.wrong(format!("{text:?} is not a day"), "write year, month and day as 20260131"))
 }
 
 fn date_int(day: Date) -> i64 {
     (i64::from(day.year()) * 100 + i64::from(day.month())) * 100 + i64::from(day.day())
 }
 
-/// Milliseconds of a day's start in UTC.
+/// The start of a day in UTC, in milliseconds since 1970.
 fn start(call: &Call<'_>, day: Date) -> Result<i64, Failure> {
     let zoned = day.to_zoned_datetime(TimeZone::UTC);
     let time = zoned.map_err(|_| call.wrong("the day is beyond all dates", "use another day"))?;
     Ok(time.timestamp().as_millisecond())
 }
 
-/// What is left from now until a time and a span after it.
+/// The time left from now until a time plus a duration.
 fn deadline(machine: &mut Machine<'_>, call: &Call<'_>, from: i64) -> Ran {
     let text = call.text(1)?;
     let span = Quantity::Text(text.clone()).millis().and_then(|ms| i64::try_from(ms).ok());
     let span =
-        span.ok_or_else(|| call.wrong(format!("{text:?} is no span of time"), "write it as 2 hours"))?;
+        span.ok_or_else(|| call.wrong(format!("{text:?} is not a duration"), "write it as 2 hours"))?;
     let left = from.saturating_add(span).saturating_sub(machine.facts.now_ms()).max(0);
     machine.text(call.at, format!("{left} milliseconds"))
 }
@@ -126,7 +127,7 @@ fn hour(call: &Call<'_>) -> Ran {
     let name = call.text(2)?;
     let zone = dates::zone(&name);
     let zone =
-        zone.ok_or_else(|| call.wrong(format!("{name:?} is no time zone"), "use a name such as UTC"))?;
+        zone.ok_or_else(|| call.wrong(format!("{name:?} is not a time zone"), "use a name such as UTC"))?;
     let text = format!("{}{:0>2}", call.text(0)?, call.text(1)?);
     let wrong = |what: String| call.wrong(what, "pass a day as 20260131 and an hour from 0 to 23");
     let format = Format::parse("yyyyMMddHH", Some(zone)).map_err(wrong)?;

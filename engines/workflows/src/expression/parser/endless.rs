@@ -1,8 +1,8 @@
-//! Loops that can be seen to have no end: the condition is written as true, and nothing inside leaves them.
+//! Detection of endless loops: the condition is the literal `true`, and no statement inside leaves the loop.
 
 use crate::expression::ast::{Expr, Expression, Statement, Stmt};
 
-/// Where the first such loop stands, in bytes.
+/// The position of the first endless loop, in bytes.
 pub(in crate::expression) fn endless(program: &[Stmt]) -> Option<u32> {
     program.iter().find_map(of)
 }
@@ -23,7 +23,7 @@ fn of(statement: &Stmt) -> Option<u32> {
     }
 }
 
-/// Whether something in a loop's body may leave the loop; `own` says that a break here is the loop's own.
+/// Whether a statement in a loop's body may leave the loop; `own` is true if a break here belongs to that loop.
 fn leaves(statement: &Stmt, own: bool) -> bool {
     match &statement.is {
         Statement::Return(_) | Statement::Throw(_) => true,

@@ -1,17 +1,17 @@
-//! Expressions, loosest first: assignment, ternary, operators, signs, calls, atoms.
+//! The grammar of expressions, lowest precedence first: assignment, ternary, operators, signs, calls, atoms.
 
 use super::Parser;
 use crate::expression::ast::{Binary, Element, Expr, Expression, Node, Unary};
 use crate::expression::error::Failure;
 use crate::expression::lexer::Token;
 
-/// Calls, fields and indices after each other on one atom.
+/// Limit of chained calls, fields and indices on one atom.
 const CHAIN_MAX: usize = 60;
 
-/// Operators after each other; what frees the tree recurses as deep.
+/// Limit of chained operators; dropping the tree recurses equally deep.
 const OPERATORS_MAX: usize = 1000;
 
-/// Operators by how tightly they bind.
+/// Operators with their precedence.
 const OPERATORS: [(&str, u8, Binary); 13] = [
     ("||", 1, Binary::Or),
     ("&&", 2, Binary::And),
@@ -38,9 +38,9 @@ impl Parser {
     }
 
     fn assignment(&mut self) -> Result<Expr, Failure> {
-        let at = self.at();
+        let at = self.tokens.at();
         let left = self.ternary()?;
-        let operator = match self.look(0) {
+        let operator = match self.tokens.look(0) {
             Token::Sign("=") => None,
             Token::Sign("+=") => Some(Binary::Add),
             Token::Sign("-=") => Some(Binary::Subtract),
@@ -50,53 +50,53 @@ impl Parser {
             _ => return Ok(left),
         };
         if !matches!(left.is, Expression::Name(_) | Expression::Index(..)) {
-            return self.fail("assign to a variable or an element");
+            return self.tokens.fail("assign to a variable or an element");
         }
-        self.next += 1;
-        let right = if self.sign(0, "{") { self.array(None)? } else { self.expression()? };
+        self.tokens.skip(1);
+        let right = if self.tokens.sign(0, "{") { self.array(None)? } else { self.expression()? };
         Ok(node(at, Expression::Assign(Box::new(left), operator, Box::new(right))))
     }
 
     fn ternary(&mut self) -> Result<Expr, Failure> {
         let condition = self.operators(1)?;
-        let at = self.at();
-        if !self.eat("?") {
+        let at = self.tokens.at();
+        if !self.tokens.eat("?") {
             return Ok(condition);
         }
         let yes = self.expression()?;
-        self.expect(":")?;
+        self.tokens.expect(":")?;
         let no = self.deeper(Self::ternary)?;
         Ok(node(at, Expression::Ternary(Box::new(condition), Box::new(yes), Box::new(no))))
     }
 
-    /// Operators that bind at least as tightly. A chain of them is a loop here and where it is run.
+    /// Parses operators of at least this precedence. A chain is a loop here and in the interpreter.
     fn operators(&mut self, least: u8) -> Result<Expr, Failure> {
         let mut left = self.unary()?;
         let mut count = 0;
         loop {
-            let Token::Sign(sign) = self.look(0) else { return Ok(left) };
+            let Token::Sign(sign) = self.tokens.look(0) else { return Ok(left) };
             let Some((_, binds, operator)) = OPERATORS.iter().find(|(known, ..)| known == sign) else {
                 return Ok(left);
             };
             if *binds < least {
                 return Ok(left);
             }
-            let at = self.at();
+            let at = self.tokens.at();
             count += 1;
             if count > OPERATORS_MAX {
                 let what = format!("more than {OPERATORS_MAX} operators follow each other");
                 return Err(Failure::limit(at, what, "put the first ones into a variable"));
             }
-            self.next += 1;
+            self.tokens.skip(1);
             let right = self.operators(binds + 1)?;
             left = node(at, Expression::Binary(*operator, Box::new(left), Box::new(right)));
         }
     }
 
     fn unary(&mut self) -> Result<Expr, Failure> {
-        let at = self.at();
+        let at = self.tokens.at();
         let unary = |operator| move |value| node(at, Expression::Unary(operator, Box::new(value)));
-        match self.look(0) {
+        match self.tokens.look(0) {
             Token::Sign("!") => self.signed().map(unary(Unary::Not)),
             Token::Sign("+") => self.signed().map(unary(Unary::Plus)),
             Token::Sign("-") => {
@@ -114,12 +114,12 @@ impl Parser {
     }
 
     fn signed(&mut self) -> Result<Expr, Failure> {
-        self.next += 1;
+        self.tokens.skip(1);
         self.deeper(Self::unary)
     }
 
     fn stepped(&mut self, by: i64) -> Result<Expr, Failure> {
-        let at = self.at();
+        let at = self.tokens.at();
         let target = self.signed()?;
         self.step(at, target, by, false)
     }
@@ -129,57 +129,57 @@ impl Parser {
             Expression::Name(_) | Expression::Index(..) => {
                 Ok(node(at, Expression::Step(Box::new(target), by, before)))
             }
-            _ => self.fail("count a variable or an element up or down"),
+            _ => self.tokens.fail("count a variable or an element up or down"),
         }
     }
 
     fn postfix(&mut self) -> Result<Expr, Failure> {
         let mut value = self.atom()?;
         for _ in 0..CHAIN_MAX {
-            let at = self.at();
-            if self.eat(".") {
-                let name = self.name()?;
-                value = if self.sign(0, "(") {
+            let at = self.tokens.at();
+            if self.tokens.eat(".") {
+                let name = self.tokens.name()?;
+                value = if self.tokens.sign(0, "(") {
                     let arguments = self.arguments()?;
                     node(at, Expression::Call(Box::new(value), name, arguments))
                 } else {
                     node(at, Expression::Field(Box::new(value), name))
                 };
-            } else if self.eat("[") {
+            } else if self.tokens.eat("[") {
                 let index = self.expression()?;
-                self.expect("]")?;
+                self.tokens.expect("]")?;
                 value = node(at, Expression::Index(Box::new(value), Box::new(index)));
-            } else if self.sign(0, "++") || self.sign(0, "--") {
-                let by = if self.sign(0, "++") { 1 } else { -1 };
-                self.next += 1;
+            } else if self.tokens.sign(0, "++") || self.tokens.sign(0, "--") {
+                let by = if self.tokens.sign(0, "++") { 1 } else { -1 };
+                self.tokens.skip(1);
                 return self.step(at, value, by, true);
             } else {
                 return Ok(value);
             }
         }
         let what = format!("more than {CHAIN_MAX} calls follow each other");
-        Err(Failure::limit(self.at(), what, "put the first ones into a variable"))
+        Err(Failure::limit(self.tokens.at(), what, "put the first ones into a variable"))
     }
 
     fn arguments(&mut self) -> Result<Vec<Expr>, Failure> {
-        self.expect("(")?;
+        self.tokens.expect("(")?;
         let mut arguments = Vec::new();
-        if self.eat(")") {
+        if self.tokens.eat(")") {
             return Ok(arguments);
         }
         loop {
             arguments.push(self.expression()?);
-            if self.eat(")") {
+            if self.tokens.eat(")") {
                 return Ok(arguments);
             }
-            self.expect(",")?;
+            self.tokens.expect(",")?;
         }
     }
 
     fn atom(&mut self) -> Result<Expr, Failure> {
-        let at = self.at();
-        let is = match self.look(0).clone() {
-            Token::Long(i64::MIN) if !self.follows_minus() => {
+        let at = self.tokens.at();
+        let is = match self.tokens.look(0).clone() {
+            Token::Long(i64::MIN) if !self.tokens.follows_minus() => {
                 let what = "9223372036854775808 is larger than any number";
                 return Err(Failure::syntax(at, what, "use a smaller one"));
             }
@@ -191,58 +191,46 @@ impl Parser {
                 "true" => Expression::Boolean(true),
                 "false" => Expression::Boolean(false),
                 "new" => {
-                    self.next += 1;
+                    self.tokens.skip(1);
                     return self.creation(at);
                 }
                 "if" | "else" | "for" | "while" | "return" | "throw" | "break" | "continue" => {
-                    return self.fail("write a value");
+                    return self.tokens.fail("write a value");
                 }
                 _ => Expression::Name(name),
             },
             Token::Sign("(") => {
-                self.next += 1;
-                if let Some(cast) = self.cast() {
-                    self.next += cast;
+                self.tokens.skip(1);
+                if let Some(cast) = self.tokens.cast() {
+                    self.tokens.skip(cast);
                     return self.deeper(Self::unary);
                 }
                 let inner = self.expression()?;
-                self.expect(")")?;
+                self.tokens.expect(")")?;
                 return Ok(inner);
             }
-            _ => return self.fail("write a value"),
+            _ => return self.tokens.fail("write a value"),
         };
-        self.next += 1;
+        self.tokens.skip(1);
         Ok(node(at, is))
     }
 
-    fn follows_minus(&self) -> bool {
-        self.next > 0 && self.tokens[self.next - 1].token == Token::Sign("-")
-    }
-
-    /// `(long) x` has no effect: how many tokens to skip.
-    fn cast(&self) -> Option<usize> {
-        let Token::Name(name) = self.look(0) else { return None };
-        let known =
-            ["int", "long", "double", "float", "boolean", "String", "Long", "Integer", "Double", "Object"];
-        (known.contains(&name.as_str()) && self.sign(1, ")")).then_some(2)
-    }
-
     fn creation(&mut self, at: u32) -> Result<Expr, Failure> {
-        let mut class = self.name()?;
-        while self.eat(".") {
-            class = self.name()?;
+        let mut class = self.tokens.name()?;
+        while self.tokens.eat(".") {
+            class = self.tokens.name()?;
         }
-        self.generics()?;
-        if self.eat("[") {
+        self.tokens.generics()?;
+        if self.tokens.eat("[") {
             let element = element(&class);
             let Some(element) = element else {
-                return self.fail("make an array of String, long, double or boolean");
+                return self.tokens.fail("make an array of String, long, double or boolean");
             };
-            if self.eat("]") {
+            if self.tokens.eat("]") {
                 return self.array(Some(element));
             }
             let size = self.expression()?;
-            self.expect("]")?;
+            self.tokens.expect("]")?;
             return Ok(node(at, Expression::NewArray(element, Box::new(size))));
         }
         let arguments = self.arguments()?;
@@ -251,34 +239,16 @@ impl Parser {
 
     /// `{a, b}`
     pub(super) fn array(&mut self, element: Option<Element>) -> Result<Expr, Failure> {
-        let at = self.at();
-        self.expect("{")?;
+        let at = self.tokens.at();
+        self.tokens.expect("{")?;
         let mut values = Vec::new();
-        while !self.eat("}") {
+        while !self.tokens.eat("}") {
             values.push(self.expression()?);
-            if !self.sign(0, "}") {
-                self.expect(",")?;
+            if !self.tokens.sign(0, "}") {
+                self.tokens.expect(",")?;
             }
         }
         Ok(node(at, Expression::Array(element, values)))
-    }
-
-    /// `<String, Object>` and `<>` say nothing here.
-    pub(super) fn generics(&mut self) -> Result<(), Failure> {
-        if !self.eat("<") {
-            return Ok(());
-        }
-        let mut open = 1;
-        while open > 0 {
-            match self.look(0) {
-                Token::Sign("<") => open += 1,
-                Token::Sign(">") => open -= 1,
-                Token::Name(_) | Token::Sign("," | "." | "?" | "[" | "]") => {}
-                _ => return self.fail("write >"),
-            }
-            self.next += 1;
-        }
-        Ok(())
     }
 }
 

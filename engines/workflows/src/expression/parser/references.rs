@@ -1,26 +1,26 @@
-//! Which names a program takes from around it.
+//! The names that a program reads from its scope.
 
 use std::collections::HashSet;
 
-use crate::expression::Inside;
+use crate::expression::NestedReference;
 use crate::expression::ast::{Expr, Expression, Statement, Stmt};
 use crate::expression::classes::is_class;
 
-/// Names that are read before the program gives them a value, and those it asks `params` for, each once; and what it asks
-/// of steps inside of others.
-pub(in crate::expression) fn references(program: &[Stmt]) -> (Vec<String>, Vec<Inside>) {
-    let mut found = Found { own: HashSet::new(), names: Vec::new(), inside: Vec::new() };
+/// The names that are read before an assignment, and literal names passed to `params`, each once; and the references to
+/// nested steps.
+pub(in crate::expression) fn references(program: &[Stmt]) -> (Vec<String>, Vec<NestedReference>) {
+    let mut found = References { own: HashSet::new(), names: Vec::new(), nested: Vec::new() };
     program.iter().for_each(|one| found.statement(one));
-    (found.names, found.inside)
+    (found.names, found.nested)
 }
 
-struct Found {
+struct References {
     own: HashSet<String>,
     names: Vec<String>,
-    inside: Vec<Inside>,
+    nested: Vec<NestedReference>,
 }
 
-impl Found {
+impl References {
     fn name(&mut self, name: &str) {
         if !self.own.contains(name) && !is_class(name) && !self.names.iter().any(|known| known == name) {
             self.names.push(name.to_owned());
@@ -64,7 +64,7 @@ impl Found {
     }
 
     fn expression(&mut self, expression: &Expr) {
-        // Chains are long to the left: that side is a loop.
+        // Chains grow on the left, so the left side is a loop.
         let mut at = expression;
         loop {
             at = match &at.is {
@@ -83,14 +83,14 @@ impl Found {
                     condition
                 }
                 Expression::Index(value, index) => {
-                    self.asked(value, std::slice::from_ref(index));
+                    self.params_reference(value, std::slice::from_ref(index));
                     self.expression(index);
                     value
                 }
                 Expression::Call(value, method, arguments) => {
                     match method.as_str() {
-                        "get" => self.asked(value, arguments),
-                        "getFromForeach" | "getFromSubworkflow" => self.asked_inside(value, arguments),
+                        "get" => self.params_reference(value, arguments),
+                        "getFromForeach" | "getFromSubworkflow" => self.nested_reference(value, arguments),
                         _ => {}
                     }
                     arguments.iter().for_each(|argument| self.expression(argument));
@@ -115,7 +115,7 @@ impl Found {
     }
 
     /// `params.get('x')`, `params['x']`
-    fn asked<T: std::borrow::Borrow<Expr>>(&mut self, of: &Expr, arguments: &[T]) {
+    fn params_reference<T: std::borrow::Borrow<Expr>>(&mut self, of: &Expr, arguments: &[T]) {
         if let (Expression::Name(name), [argument]) = (&of.is, arguments)
             && name == "params"
             && let Expression::Text(text) = &argument.borrow().is
@@ -125,7 +125,7 @@ impl Found {
     }
 
     /// `params.getFromForeach('loop', 'step', 'param')`
-    fn asked_inside(&mut self, of: &Expr, arguments: &[Expr]) {
+    fn nested_reference(&mut self, of: &Expr, arguments: &[Expr]) {
         let texts = arguments.iter().map(|argument| match &argument.is {
             Expression::Text(text) => Some(text.to_string()),
             _ => None,
@@ -135,9 +135,9 @@ impl Found {
         if let (Expression::Name(name), Some([outer, step, param])) = (&of.is, names)
             && name == "params"
         {
-            let inside = Inside { outer, step, param };
-            if !self.inside.contains(&inside) {
-                self.inside.push(inside);
+            let nested = NestedReference { outer, step, param };
+            if !self.nested.contains(&nested) {
+                self.nested.push(nested);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Statements.
+//! The grammar of statements.
 
 use super::Parser;
 use crate::expression::ast::{Expression, Node, Statement, Stmt};
@@ -12,19 +12,19 @@ fn node(at: u32, is: Statement) -> Stmt {
 impl Parser {
     pub(super) fn program(&mut self) -> Result<Vec<Stmt>, Failure> {
         let mut all = Vec::new();
-        while self.eat_word("import") {
-            while !self.eat(";") {
-                if matches!(self.look(0), Token::End) {
-                    return self.fail("write ;");
+        while self.tokens.eat_word("import") {
+            while !self.tokens.eat(";") {
+                if matches!(self.tokens.look(0), Token::End) {
+                    return self.tokens.fail("write ;");
                 }
-                self.next += 1;
+                self.tokens.skip(1);
             }
         }
-        while !matches!(self.look(0), Token::End) {
+        while !matches!(self.tokens.look(0), Token::End) {
             all.push(self.statement()?);
         }
         if all.iter().all(|one| one.is == Statement::Empty) {
-            return self.fail("write an expression");
+            return self.tokens.fail("write an expression");
         }
         Ok(all)
     }
@@ -34,16 +34,16 @@ impl Parser {
     }
 
     fn any_statement(&mut self) -> Result<Stmt, Failure> {
-        let at = self.at();
-        let is = match self.look(0) {
+        let at = self.tokens.at();
+        let is = match self.tokens.look(0) {
             Token::Sign(";") => {
-                self.next += 1;
+                self.tokens.skip(1);
                 Statement::Empty
             }
             Token::Sign("{") => {
-                self.next += 1;
+                self.tokens.skip(1);
                 let mut inner = Vec::new();
-                while !self.eat("}") {
+                while !self.tokens.eat("}") {
                     inner.push(self.statement()?);
                 }
                 Statement::Block(inner)
@@ -51,17 +51,17 @@ impl Parser {
             Token::Name(name) => match name.as_str() {
                 "if" => self.branch()?,
                 "while" => {
-                    self.next += 1;
+                    self.tokens.skip(1);
                     let condition = self.condition()?;
                     Statement::While(condition, Box::new(self.statement()?))
                 }
                 "for" => self.counted()?,
                 "return" => {
-                    self.next += 1;
-                    let bare = self.sign(0, ";") || matches!(self.look(0), Token::End);
+                    self.tokens.skip(1);
+                    let bare = self.tokens.sign(0, ";") || matches!(self.tokens.look(0), Token::End);
                     let value = if bare {
                         None
-                    } else if self.sign(0, "{") {
+                    } else if self.tokens.sign(0, "{") {
                         Some(self.array(None)?)
                     } else {
                         Some(self.expression()?)
@@ -70,14 +70,14 @@ impl Parser {
                     Statement::Return(value)
                 }
                 "throw" => {
-                    self.next += 1;
+                    self.tokens.skip(1);
                     let value = self.expression()?;
                     self.ended()?;
                     Statement::Throw(value)
                 }
                 "break" | "continue" => {
                     let is = if name == "break" { Statement::Break } else { Statement::Continue };
-                    self.next += 1;
+                    self.tokens.skip(1);
                     self.ended()?;
                     is
                 }
@@ -89,25 +89,25 @@ impl Parser {
     }
 
     fn condition(&mut self) -> Result<crate::expression::ast::Expr, Failure> {
-        self.expect("(")?;
+        self.tokens.expect("(")?;
         let condition = self.expression()?;
-        self.expect(")")?;
+        self.tokens.expect(")")?;
         Ok(condition)
     }
 
-    /// A statement ends with a semicolon; the last one may go without.
+    /// Checks the end of a statement: a semicolon, optional after the last one.
     fn ended(&mut self) -> Result<(), Failure> {
-        if self.eat(";") || matches!(self.look(0), Token::End) || self.sign(0, "}") {
+        if self.tokens.eat(";") || matches!(self.tokens.look(0), Token::End) || self.tokens.sign(0, "}") {
             return Ok(());
         }
-        self.fail("write ;")
+        self.tokens.fail("write ;")
     }
 
     fn branch(&mut self) -> Result<Statement, Failure> {
-        self.next += 1;
+        self.tokens.skip(1);
         let condition = self.condition()?;
         let yes = Box::new(self.statement()?);
-        let no = if self.eat_word("else") { Some(Box::new(self.statement()?)) } else { None };
+        let no = if self.tokens.eat_word("else") { Some(Box::new(self.statement()?)) } else { None };
         Ok(Statement::If(condition, yes, no))
     }
 
@@ -118,8 +118,8 @@ impl Parser {
     }
 
     fn declaration_or_expression(&mut self) -> Result<Statement, Failure> {
-        if let Some(type_tokens) = self.type_before_name() {
-            self.next += type_tokens;
+        if let Some(type_tokens) = self.tokens.type_before_name() {
+            self.tokens.skip(type_tokens);
             return self.declared();
         }
         Ok(Statement::Expression(self.expression()?))
@@ -128,96 +128,62 @@ impl Parser {
     fn declared(&mut self) -> Result<Statement, Failure> {
         let mut all = Vec::new();
         loop {
-            let name = self.name()?;
-            while self.eat("[") {
-                self.expect("]")?;
+            let name = self.tokens.name()?;
+            while self.tokens.eat("[") {
+                self.tokens.expect("]")?;
             }
-            let value = if !self.eat("=") {
+            let value = if !self.tokens.eat("=") {
                 None
-            } else if self.sign(0, "{") {
+            } else if self.tokens.sign(0, "{") {
                 Some(self.array(None)?)
             } else {
                 Some(self.expression()?)
             };
             all.push((name, value));
-            if !self.eat(",") {
+            if !self.tokens.eat(",") {
                 return Ok(Statement::Declare(all));
             }
         }
     }
 
-    /// How many tokens a type takes, if one stands here with a name after it.
-    fn type_before_name(&self) -> Option<usize> {
-        let mut ahead = usize::from(self.word(0, "final"));
-        let Token::Name(first) = self.look(ahead) else { return None };
-        if first == "new" {
-            return None;
-        }
-        ahead += 1;
-        while self.sign(ahead, ".") && matches!(self.look(ahead + 1), Token::Name(_)) {
-            ahead += 2;
-        }
-        if self.sign(ahead, "<") {
-            let mut open = 0_usize;
-            loop {
-                match self.look(ahead) {
-                    Token::Sign("<") => open += 1,
-                    Token::Sign(">") => open -= 1,
-                    Token::Name(_) | Token::Sign("," | "." | "?" | "[" | "]") => {}
-                    _ => return None,
-                }
-                ahead += 1;
-                if open == 0 {
-                    break;
-                }
-            }
-        }
-        while self.sign(ahead, "[") && self.sign(ahead + 1, "]") {
-            ahead += 2;
-        }
-        let named = matches!(self.look(ahead), Token::Name(_));
-        let after = matches!(self.look(ahead + 1), Token::Sign("=" | ";" | "," | ":" | "[") | Token::End);
-        (named && after).then_some(ahead)
-    }
-
     fn counted(&mut self) -> Result<Statement, Failure> {
-        self.next += 1;
-        self.expect("(")?;
+        self.tokens.skip(1);
+        self.tokens.expect("(")?;
         let mut first = Vec::new();
-        if !self.eat(";") {
-            if let Some(type_tokens) = self.type_before_name()
-                && self.sign(type_tokens + 1, ":")
+        if !self.tokens.eat(";") {
+            if let Some(type_tokens) = self.tokens.type_before_name()
+                && self.tokens.sign(type_tokens + 1, ":")
             {
-                self.next += type_tokens;
-                let name = self.name()?;
-                self.expect(":")?;
+                self.tokens.skip(type_tokens);
+                let name = self.tokens.name()?;
+                self.tokens.expect(":")?;
                 let over = self.expression()?;
-                self.expect(")")?;
+                self.tokens.expect(")")?;
                 return Ok(Statement::Each(name, over, Box::new(self.statement()?)));
             }
             loop {
-                let at = self.at();
+                let at = self.tokens.at();
                 let is = self.declaration_or_expression()?;
                 first.push(node(at, is));
-                if !self.eat(",") {
+                if !self.tokens.eat(",") {
                     break;
                 }
             }
-            self.expect(";")?;
+            self.tokens.expect(";")?;
         }
-        let condition = if self.sign(0, ";") { None } else { Some(self.expression()?) };
-        self.expect(";")?;
+        let condition = if self.tokens.sign(0, ";") { None } else { Some(self.expression()?) };
+        self.tokens.expect(";")?;
         let mut steps = Vec::new();
-        while !self.eat(")") {
+        while !self.tokens.eat(")") {
             steps.push(self.expression()?);
-            if !self.sign(0, ")") {
-                self.expect(",")?;
+            if !self.tokens.sign(0, ")") {
+                self.tokens.expect(",")?;
             }
         }
         if let Some(condition) = &condition
             && matches!(condition.is, Expression::Assign(..))
         {
-            return Err(Failure::syntax(condition.at, "an assignment is no condition", "compare with =="));
+            return Err(Failure::syntax(condition.at, "an assignment is not a condition", "compare with =="));
         }
         Ok(Statement::For(first, condition, steps, Box::new(self.statement()?)))
     }

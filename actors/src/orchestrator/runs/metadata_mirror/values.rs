@@ -1,21 +1,21 @@
-//! What came of a step, as values and figures of a run.
+//! The artifacts and figures of a mirrored run, from the parameters and outputs of steps.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use troupe_workflows::definition::StepType;
 
-use super::super::lane::StepRun;
+use super::super::step_run::StepRun;
 use crate::metadata::tasks::{NewArtifact, VALUE};
 use troupe_lake::Sha256;
 
-/// Bytes of a value's JSON; what is larger is in the run of the workflow, or in the lake.
+/// Bytes of a value's JSON; larger values stay in the workflow's run or in the lake.
 const VALUE_BYTES_MAX: usize = 2_048;
-/// Values of one task, and bytes of all.
+/// Values of one task, and bytes of all of them.
 const VALUES_MAX: usize = 64;
 const BYTES_MAX: usize = 32 << 10;
 
-/// Values as artifacts of an attempt, as many as keep within the bounds.
+/// Values as artifacts of an attempt, up to the bounds.
 pub(super) fn artifacts<'j>(attempt: u32, values: impl Iterator<Item = (&'j str, Json)>) -> Vec<NewArtifact> {
     let mut left = BYTES_MAX;
     let mut made: BTreeMap<String, NewArtifact> = BTreeMap::new();
@@ -31,7 +31,7 @@ pub(super) fn artifacts<'j>(attempt: u32, values: impl Iterator<Item = (&'j str,
     made.into_values().collect()
 }
 
-/// A truth that a client keeps of a task.
+/// A boolean artifact by the clients' convention.
 pub(super) fn own(attempt: u32, name: &str, ok: bool) -> NewArtifact {
     artifact(attempt, name.to_owned(), ok.to_string())
 }
@@ -49,15 +49,15 @@ fn artifact(attempt: u32, name: String, json: String) -> NewArtifact {
     }
 }
 
-/// Metaflow's client makes fields of the names of artifacts.
+/// An artifact's name as an identifier, because Metaflow's client makes it an attribute.
 fn identifier(name: &str) -> String {
     let sound = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
     let name: String = name.chars().map(sound).collect();
-    // A name that begins with an underscore is the client's own.
+    // Names with a leading underscore are reserved for the client.
     if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name } else { format!("v{name}") }
 }
 
-/// What a step was given and what came of it.
+/// The evaluated parameters of a step, and its iterations by result.
 pub(super) fn of_step(step: &StepRun) -> Vec<(&str, Json)> {
     let evaluated = step.params.iter();
     let mut values: Vec<(&str, Json)> = evaluated
@@ -72,9 +72,9 @@ pub(super) fn of_step(step: &StepRun) -> Vec<(&str, Json)> {
     values
 }
 
-/// What came of all steps together, where it is a text, a number or a truth; of the same name the latest stands.
+/// The scalar outputs of all complete steps; for equal names the latest wins.
 pub(super) fn of_run(steps: &[StepRun]) -> Vec<(&str, Json)> {
-    let mut complete: Vec<&StepRun> = steps.iter().filter(|step| step.status.is_complete()).collect();
+    let mut complete: Vec<&StepRun> = steps.iter().filter(|step| step.status().is_complete()).collect();
     complete.sort_by_key(|step| step.ended);
     let outputs = complete.iter().filter_map(|step| step.output.as_object()).flatten();
     let plain = outputs.filter(|(_, value)| !value.is_object() && !value.is_array());
@@ -82,8 +82,8 @@ pub(super) fn of_run(steps: &[StepRun]) -> Vec<(&str, Json)> {
     latest.into_iter().collect()
 }
 
-/// Figures of a step: `metrics` of what came of it, the rows that it learned from, and of training and evaluation every
-/// number.
+/// Figures of a step: the `metrics` of its output, the rows of its lineage, and every number of a training or
+/// evaluation.
 pub(super) fn figures(sort: StepType, output: &Json) -> BTreeMap<String, f64> {
     let mut figures = BTreeMap::new();
     let mut take = |values: &Json| {

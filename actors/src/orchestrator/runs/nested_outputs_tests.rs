@@ -1,4 +1,4 @@
-//! What expressions ask of the steps inside of loops and subworkflows.
+//! Outputs of steps inside loops and subworkflows.
 
 use serde_json::{Value as Json, json};
 use troupe_workflows::params::Lookup as _;
@@ -12,7 +12,7 @@ fn workflow(id: &str, steps: Json) -> Json {
     json!({ "properties": { "owner": "tester" }, "workflow": { "id": id, "steps": steps } })
 }
 
-/// A step that only has parameters.
+/// A step with only parameters.
 fn plain(id: &str, params: Json, next: Json) -> Json {
     let params: serde_json::Map<String, Json> = params
         .as_object()
@@ -41,15 +41,15 @@ fn foreach(id: &str, iterations: u64, steps: Json, next: Json) -> Json {
 fn ran(world: &mut World, steps: Json) -> RunView {
     world.push(workflow("w", steps)).unwrap();
     world.start("w", "a").unwrap();
-    world.until_over("w:1", |_| panic!("there is no task"))
+    world.until_over("w:1", |_| panic!("no task is expected"))
 }
 
 fn value(view: &RunView, step: &str, param: &str) -> Option<Value> {
-    view.lanes[0].steps.iter().find(|held| held.id == step)?.params.0.value(param)
+    view.iterations[0].steps.iter().find(|held| held.id == step)?.params.0.value(param)
 }
 
 #[test]
-fn a_step_asks_a_loop_before_it_for_what_its_iterations_came_to() {
+fn a_step_reads_the_outputs_of_an_earlier_loops_iterations() {
     let mut world = World::new();
     let inner = json!([
         plain("square", json!({ "x": "i * i" }), json!({ "odd": "i % 2 == 1" })),
@@ -69,7 +69,7 @@ fn a_step_asks_a_loop_before_it_for_what_its_iterations_came_to() {
 }
 
 #[test]
-fn what_nobody_asks_for_is_not_kept_and_what_is_too_much_is_missed_by_who_asks() {
+fn only_requested_outputs_are_kept_and_outputs_beyond_the_bound_are_missing() {
     let mut world = World::new();
     let large = |next: Json| {
         let inner = json!([plain("one", json!({ "word": "'long'.repeat(100) + i" }), json!({}))]);
@@ -83,14 +83,14 @@ fn what_nobody_asks_for_is_not_kept_and_what_is_too_much_is_missed_by_who_asks()
     let ask = plain("ask", json!({ "x": "params.getFromForeach('each', 'one', 'word').length" }), json!({}));
     let mut world = World::new();
     let view = ran(&mut world, json!([large(json!({ "ask": "true" })), ask]));
-    let asked = &view.lanes[0].steps[1];
+    let asked = &view.iterations[0].steps[1];
     assert_eq!((view.status.0, asked.status.0), (InstanceStatus::Failed, StepStatus::FatallyFailed));
     assert!(asked.why.contains("foreach each has no parameter word of step one"), "{}", asked.why);
     assert!(format!("{:?}", view.timeline).contains("none is kept"), "{:?}", view.timeline);
 }
 
 #[test]
-fn a_step_asks_a_subworkflow_before_it_for_a_parameter_of_its_step() {
+fn a_step_reads_a_parameter_of_a_step_in_an_earlier_subworkflow() {
     let mut world = World::new();
     world
         .push(workflow("inner", json!([plain("made", json!({ "x": "6 * 7", "word": "'done'" }), json!({}))])))

@@ -1,4 +1,4 @@
-//! Ways between jobs: `job2`, `IF x > 0 THEN job2`, `OTHERWISE job3`; of one job, or of all as a `dag`.
+//! Edges between jobs: `job2`, `IF x > 0 THEN job2`, `OTHERWISE job3`, of one job or of all jobs as a `dag`.
 
 use crate::tree::{Fields, Report, Tree};
 
@@ -6,7 +6,7 @@ use crate::tree::{Fields, Report, Tree};
 pub(super) fn sentences(tree: &Tree, path: &str, report: &Report) -> Vec<String> {
     let wrong = |other: &Tree| {
         let fix = "write a job's id, IF condition THEN id, or OTHERWISE id";
-        report.add(path, format!("{} stands where a way belongs", other.sort()), fix);
+        report.add(path, format!("{} stands where an edge belongs", other.sort()), fix);
         None
     };
     match tree {
@@ -27,15 +27,15 @@ pub(super) fn sentences(tree: &Tree, path: &str, report: &Report) -> Vec<String>
 
 /// Successors with their conditions.
 pub(super) fn successors(sentences: &[String], path: &str, report: &Report) -> Vec<(String, String)> {
-    let mut ways: Vec<(String, String)> = Vec::new();
+    let mut edges: Vec<(String, String)> = Vec::new();
     let mut conditions: Vec<String> = Vec::new();
-    for (place, sentence) in sentences.iter().enumerate() {
+    for (index, sentence) in sentences.iter().enumerate() {
         let words = sentence.trim();
         let (id, condition) = if let Some((condition, id)) = conditional(words) {
             conditions.push(condition.clone());
             (id, condition)
         } else if let Some(id) = after(words, "OTHERWISE") {
-            if place + 1 < sentences.len() {
+            if index + 1 < sentences.len() {
                 report.add(path, "OTHERWISE is not the last way", "put it last");
             }
             let none_of = format!("!(({}))", conditions.join(") || ("));
@@ -47,13 +47,13 @@ pub(super) fn successors(sentences: &[String], path: &str, report: &Report) -> V
             report.add(path, format!("{sentence:?} is not understood"), fix);
             continue;
         };
-        ways.retain(|(known, _)| *known != id);
-        ways.push((id, condition));
+        edges.retain(|(known, _)| *known != id);
+        edges.push((id, condition));
     }
-    ways
+    edges
 }
 
-/// What stands after a word, if it is an id.
+/// The text after a word, if it is an id.
 fn after(sentence: &str, word: &str) -> Option<String> {
     let start = sentence.get(..word.len())?;
     let rest = sentence.get(word.len()..)?;
@@ -81,7 +81,7 @@ fn is_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-/// The ways of a `dag`, by job, for those that have none of their own: `sequential`, `parallel`, or by id.
+/// The edges of a `dag` by job, for jobs without edges of their own: `sequential`, `parallel`, or by id.
 pub(super) fn dag(fields: &Fields<'_>, ids: &[String]) -> Vec<(String, Vec<String>)> {
     let path = fields.at("dag");
     match fields.tree("dag") {
@@ -90,19 +90,19 @@ pub(super) fn dag(fields: &Fields<'_>, ids: &[String]) -> Vec<(String, Vec<Strin
             ids.windows(2).map(|pair| (pair[0].clone(), vec![pair[1].clone()])).collect()
         }
         Some(Tree::Text(order)) if order.eq_ignore_ascii_case("parallel") => Vec::new(),
-        Some(Tree::Map(ways)) => ways
+        Some(Tree::Map(edges)) => edges
             .iter()
-            .filter_map(|(id, ways)| {
+            .filter_map(|(id, edges)| {
                 let path = format!("{path}.{id}");
                 if !ids.contains(id) {
                     fields.report.add(
                         path,
-                        format!("there is no job {id:?} here"),
+                        format!("job {id:?} does not exist here"),
                         "name a job of this list",
                     );
                     return None;
                 }
-                Some((id.clone(), sentences(ways, &path, fields.report)))
+                Some((id.clone(), sentences(edges, &path, fields.report)))
             })
             .collect(),
         Some(other) => {
@@ -112,8 +112,8 @@ pub(super) fn dag(fields: &Fields<'_>, ids: &[String]) -> Vec<(String, Vec<Strin
             };
             fields.report.add(
                 path,
-                format!("{found} is no dag"),
-                "write sequential, parallel, or ways by job id",
+                format!("{found} is not a dag"),
+                "write sequential, parallel, or edges by job id",
             );
             Vec::new()
         }

@@ -76,7 +76,7 @@ fn nodes(links: &[crate::metadata::lineage::Link]) -> Vec<&str> {
 }
 
 #[test]
-fn a_run_that_trains_evaluates_and_publishes_is_a_run_of_a_flow_with_what_came_of_it() {
+fn a_run_that_trains_evaluates_and_publishes_is_mirrored_with_its_results() {
     let mut world = World::new();
     world.push(retrain()).unwrap();
     world.start("retrain", "a").unwrap();
@@ -113,7 +113,7 @@ fn a_run_that_trains_evaluates_and_publishes_is_a_run_of_a_flow_with_what_came_o
         ("0.5", "\"m\"", "7", "true")
     );
 
-    // Both ways: from the workflow and the data to the run, from the run to the version, and from nothing back to it.
+    // Lineage: edges from workflow and data to the run and from the run to the version, and no edge back.
     let (up, down) = {
         let node = lineage(&mut world, &format!("run:{key}"));
         let owned = |nodes: Vec<&str>| nodes.into_iter().map(str::to_owned).collect::<Vec<_>>();
@@ -124,7 +124,7 @@ fn a_run_that_trains_evaluates_and_publishes_is_a_run_of_a_flow_with_what_came_o
     let mutate = MutateTags { add: vec!["seen".into()], remove: Vec::new() };
     world.tell(&Address::of::<Run>(key), &mutate).unwrap();
     let version = lineage(&mut world, "model:m@7");
-    assert!(nodes(&version.to).is_empty(), "a tag that somebody adds makes no edge of those that were there");
+    assert!(nodes(&version.to).is_empty(), "an added tag makes no edge of the earlier tags");
     assert!(nodes(&version.from).contains(&"artifact:retrain/maestro-1-1/publish/t-publish/version"));
 
     let [summary] = &listed(&mut world, "retrain")[..] else { panic!("one run") };
@@ -134,7 +134,7 @@ fn a_run_that_trains_evaluates_and_publishes_is_a_run_of_a_flow_with_what_came_o
 }
 
 #[test]
-fn a_run_is_at_work_for_as_long_as_its_workflow_whatever_the_silence() {
+fn a_mirrored_run_is_running_as_long_as_its_workflow_without_heartbeats() {
     let mut world = World::new();
     let mut definition = retrain();
     let wait = json!({ "step": { "id": "wait", "type": "Sleep", "timeout": "10 days",
@@ -152,7 +152,7 @@ fn a_run_is_at_work_for_as_long_as_its_workflow_whatever_the_silence() {
 }
 
 #[test]
-fn each_attempt_is_told_and_a_run_that_failed_says_by_which_step() {
+fn each_attempt_is_mirrored_and_a_failed_run_names_its_step() {
     let mut world = World::new();
     world.push(retrain()).unwrap();
     world.start("retrain", "a").unwrap();
@@ -176,7 +176,7 @@ fn each_attempt_is_told_and_a_run_that_failed_says_by_which_step() {
     assert_eq!(evaluate.attempt, Some((1, false)));
     assert_eq!(said(&evaluate, "maestro-why"), ["hr@10 is 0.1", "hr@10 is 0.1"]);
 
-    // The next run of the instance is another one; what was complete is in both.
+    // The next run of the instance is mirrored separately; complete steps are in both.
     let restart = RestartInstance {
         instance: 1,
         seen: 1,
@@ -203,14 +203,14 @@ fn each_attempt_is_told_and_a_run_that_failed_says_by_which_step() {
 }
 
 #[test]
-fn what_learns_nothing_is_recorded_only_if_it_asks_for_it() {
+fn a_run_without_learning_steps_is_mirrored_only_with_the_tag() {
     for (tags, runs) in [(json!([]), 0), (json!(["metaflow"]), 1)] {
         let mut world = World::new();
         let steps = json!([{ "step": { "id": "end", "type": "NoOp" } }]);
         let definition = json!({ "properties": { "owner": "t" }, "workflow": { "id": "plain", "tags": tags, "steps": steps } });
         world.push(definition).unwrap();
         world.start("plain", "a").unwrap();
-        world.until_over("plain:1", |_| panic!("there is no task"));
+        world.until_over("plain:1", |_| panic!("no task is expected"));
         assert_eq!(listed(&mut world, "plain").len(), runs);
         let steps = run(&mut world, "plain/maestro-1-1").steps;
         let steps: Vec<&str> = steps.keys().map(String::as_str).collect();
@@ -221,7 +221,7 @@ fn what_learns_nothing_is_recorded_only_if_it_asks_for_it() {
 }
 
 #[test]
-fn names_and_values_that_are_too_long_are_cut_or_left_out_and_nothing_is_refused() {
+fn long_names_are_cut_and_large_values_left_out_without_a_refusal() {
     let mut world = World::new();
     let (id, step) = ("w".repeat(128), "s".repeat(120));
     let steps = json!([typed(&step, "Train", json!({}))]);

@@ -1,4 +1,4 @@
-//! Steps that have a pipeline deliver.
+//! Deploy steps.
 
 use serde_json::{Value as Json, json};
 use troupe_runtime::Address;
@@ -11,7 +11,7 @@ use crate::delivery::executions::{Cancel, Deployment, GetDeployment, Judge, Run,
 use crate::delivery::pipelines::{GetPipeline, Pipeline, PipelineView, PutPipeline};
 use crate::stored::NamedFields;
 
-/// A pipeline that asks somebody.
+/// A pipeline with a manual judgment.
 fn asks(world: &mut World) {
     let definition = json!({ "name": "deliver", "application": "a", "keepWaitingPipelines": true,
         "parameterConfig": [{ "name": "version", "required": true }],
@@ -39,7 +39,7 @@ fn deploys(world: &mut World, more: Json) {
 }
 
 fn step(world: &mut World) -> StepView {
-    world.view("w:1").lanes[0].steps[0].clone()
+    world.view("w:1").iterations[0].steps[0].clone()
 }
 
 fn run(world: &mut World, key: &str) -> Run {
@@ -57,12 +57,12 @@ fn judge(world: &mut World, judgment: &str) {
     world.tell(&Address::of::<Deployment>("deliver:1"), &judge).unwrap();
 }
 
-fn nobody(_: &Grant) -> crate::coordination::work_queues::Outcome {
-    panic!("there is no task")
+fn no_task(_: &Grant) -> crate::coordination::work_queues::Outcome {
+    panic!("no task is expected")
 }
 
 #[test]
-fn a_step_waits_for_the_delivery_that_it_started_and_says_what_came_of_it() {
+fn a_step_waits_for_its_execution_and_returns_the_result() {
     let mut world = World::new();
     asks(&mut world);
     deploys(&mut world, json!({}));
@@ -72,36 +72,36 @@ fn a_step_waits_for_the_delivery_that_it_started_and_says_what_came_of_it() {
     let begun = run(&mut world, "deliver:1").begun.unwrap();
     assert_eq!((begun.parameters["version"].as_i64(), begun.by.as_str()), (Some(4), "w:1"));
     assert_eq!(begun.trigger["type"], "workflow");
-    // As long as it is delivered the workflow runs, and another start of it stops itself.
+    // The workflow runs during the execution, so another start stops itself.
     world.start("w", "b").unwrap();
     let instances = world.workflow("w").instances;
     let second = instances.iter().find(|instance| instance.instance == 2).unwrap();
     assert_eq!(second.status.0, InstanceStatus::Stopped);
     judge(&mut world, "continue");
-    let over = world.until_over("w:1", nobody);
+    let over = world.until_over("w:1", no_task);
     assert_eq!(over.status.0, InstanceStatus::Succeeded);
     assert_eq!(step(&mut world).output.0, json!({ "execution": "deliver:1", "status": "SUCCEEDED" }));
     assert_eq!((executions(&mut world), world.dead.len()), (1, 0));
 }
 
 #[test]
-fn a_delivery_that_fails_fails_its_step_for_good_with_the_reason() {
+fn a_failed_execution_fails_its_step_finally_with_the_reason() {
     let mut world = World::new();
     asks(&mut world);
     deploys(&mut world, json!({}));
     judge(&mut world, "stop");
-    let over = world.until_over("w:1", nobody);
+    let over = world.until_over("w:1", no_task);
     assert_eq!(over.status.0, InstanceStatus::Failed);
     assert!(over.why.contains("deliver:1 is TERMINAL") && over.why.contains("ann said stop"), "{}", over.why);
     assert_eq!((executions(&mut world), world.dead.len()), (1, 0), "a verdict is not asked for twice");
 }
 
 #[test]
-fn a_step_that_waits_for_nothing_goes_on_once_the_delivery_has_begun() {
+fn a_step_without_wait_completes_when_the_execution_begins() {
     let mut world = World::new();
     asks(&mut world);
     deploys(&mut world, json!({ "params": { "wait": { "value": false, "type": "BOOLEAN" } } }));
-    let over = world.until_over("w:1", nobody);
+    let over = world.until_over("w:1", no_task);
     assert_eq!(over.status.0, InstanceStatus::Succeeded);
     assert_eq!(run(&mut world, "deliver:1").status, Status::Running);
     judge(&mut world, "stop");
@@ -109,7 +109,7 @@ fn a_step_that_waits_for_nothing_goes_on_once_the_delivery_has_begun() {
 }
 
 #[test]
-fn a_step_that_is_stopped_or_takes_too_long_ends_its_delivery() {
+fn a_stopped_or_late_step_cancels_its_execution() {
     for timeout in [false, true] {
         let mut world = World::new();
         asks(&mut world);
@@ -118,7 +118,7 @@ fn a_step_that_is_stopped_or_takes_too_long_ends_its_delivery() {
             let stop = super::Stop { why: "enough".into(), kill: false };
             world.tell(&Address::of::<WorkflowRun>("w:1"), &stop).unwrap();
         }
-        let over = world.until_over("w:1", nobody);
+        let over = world.until_over("w:1", no_task);
         let expected = if timeout { InstanceStatus::TimedOut } else { InstanceStatus::Stopped };
         assert_eq!(over.status.0, expected, "{}", over.why);
         assert_eq!(run(&mut world, "deliver:1").status, Status::Canceled);
@@ -127,30 +127,30 @@ fn a_step_that_is_stopped_or_takes_too_long_ends_its_delivery() {
 }
 
 #[test]
-fn a_pipeline_that_starts_nothing_is_asked_again_as_often_as_the_step_says_and_then_told() {
+fn a_pipeline_that_starts_nothing_is_retried_by_the_steps_policy() {
     let mut world = World::new();
     let retry = json!({ "retry_policy": { "error_retry_limit": 1 } });
     deploys(&mut world, retry);
-    let over = world.until_over("w:1", nobody);
+    let over = world.until_over("w:1", no_task);
     assert_eq!(over.status.0, InstanceStatus::Failed);
     assert!(over.why.contains("UNKNOWN_PIPELINE: unknown pipeline \"deliver\""), "{}", over.why);
     assert_eq!(step(&mut world).attempt, 2);
-    // The second try finds it.
+    // The second attempt finds the pipeline.
     let mut world = World::new();
     deploys(&mut world, json!({ "retry_policy": { "error_retry_limit": 1 } }));
     asks(&mut world);
     assert!(world.step(), "the time of the second try");
     judge(&mut world, "continue");
-    assert_eq!(world.until_over("w:1", nobody).status.0, InstanceStatus::Succeeded);
+    assert_eq!(world.until_over("w:1", no_task).status.0, InstanceStatus::Succeeded);
 }
 
 #[test]
-fn what_somebody_ends_is_ended_for_the_step_as_well() {
+fn a_cancelled_execution_ends_its_step() {
     let mut world = World::new();
     asks(&mut world);
     deploys(&mut world, json!({}));
     let cancel = Cancel { by: "ann".into(), why: "not today".into() };
     world.tell(&Address::of::<Deployment>("deliver:1"), &cancel).unwrap();
-    let over = world.until_over("w:1", nobody);
+    let over = world.until_over("w:1", no_task);
     assert!(over.why.contains("deliver:1 is CANCELED: not today"), "{}", over.why);
 }

@@ -1,17 +1,17 @@
-//! What a list of steps asks of steps inside of one of them.
+//! References to steps nested in a loop or subworkflow.
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{Inside, Program};
+use super::{NestedReference, Program};
 
-/// Parameters that are asked of one loop or subworkflow; further ones are not found.
-const INSIDE_MAX: usize = 16;
+/// References to one loop or subworkflow; further ones are ignored.
+const NESTED_MAX: usize = 16;
 
-/// What the expressions of a definition ask of steps inside of `outer`, each once: `params.getFromForeach` and
-/// `params.getFromSubworkflow` with names that are written out. Whoever carries the loop out has to keep these.
+/// The references of a definition to steps nested in `outer`, each once: `params.getFromForeach` and
+/// `params.getFromSubworkflow` with literal names. The loop's run must keep these outputs.
 #[must_use]
-pub fn inside<T: Serialize>(definition: &T, outer: &str) -> Vec<Inside> {
+pub fn nested_references<T: Serialize>(definition: &T, outer: &str) -> Vec<NestedReference> {
     let mut found = Vec::new();
     if let Ok(tree) = serde_json::to_value(definition) {
         search(&tree, outer, &mut found);
@@ -19,13 +19,13 @@ pub fn inside<T: Serialize>(definition: &T, outer: &str) -> Vec<Inside> {
     found
 }
 
-fn search(tree: &Json, outer: &str, found: &mut Vec<Inside>) {
+fn search(tree: &Json, outer: &str, found: &mut Vec<NestedReference>) {
     match tree {
         Json::String(text) if text.contains("getFromForeach") || text.contains("getFromSubworkflow") => {
             let Ok(program) = Program::parse(text) else { return };
-            for asked in program.inside().iter().filter(|asked| asked.outer == outer) {
-                if !found.contains(asked) && found.len() < INSIDE_MAX {
-                    found.push(asked.clone());
+            for reference in program.nested().iter().filter(|reference| reference.outer == outer) {
+                if !found.contains(reference) && found.len() < NESTED_MAX {
+                    found.push(reference.clone());
                 }
             }
         }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_of_steps_inside_is_found_wherever_an_expression_is() {
+    fn references_to_nested_steps_are_found_in_each_expression() {
         let definition = json!({
             "params": {
                 "a": { "expression": "params.getFromForeach('each', 'one', 'x').length + params.getFromForeach('each', 'two', 'y')[0]" },
@@ -54,7 +54,7 @@ mod tests {
             },
             "transition": { "successors": { "next": "params.getFromSubworkflow('each', 'three', 'z') > 1" } },
         });
-        let mut found: Vec<String> = inside(&definition, "each")
+        let mut found: Vec<String> = nested_references(&definition, "each")
             .into_iter()
             .map(|one| format!("{}.{}", one.step, one.param))
             .collect();
@@ -62,6 +62,6 @@ mod tests {
         assert_eq!(found, ["one.x", "three.z", "two.y"]);
         let many: Vec<String> =
             (0..40).map(|at| format!("params.getFromForeach('each', 's{at}', 'x')")).collect();
-        assert_eq!(inside(&many, "each").len(), INSIDE_MAX);
+        assert_eq!(nested_references(&many, "each").len(), NESTED_MAX);
     }
 }
