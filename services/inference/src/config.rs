@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use troupe_runtime::config::{Problem, Section};
 
-/// Longest batching delay that still leaves a recommendation interactive.
+/// Longest batching delay; a longer one makes recommendations too slow for interactive use.
 const MAX_DELAY_LIMIT: Duration = Duration::from_secs(1);
 
 /// How models are run on a node.
@@ -18,19 +18,19 @@ pub struct ServingConfig {
     /// `.deps/onnxruntime/libonnxruntime.so` in the working directory or one above it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub library: Option<PathBuf>,
-    /// Replicas of each model version: how many batches of it run at once.
+    /// Replicas of each model version, 1 to 256: the batches that run at once.
     pub replicas: NonZeroUsize,
-    /// Most requests in one batch.
+    /// Most requests in one batch, 1 to 4096.
     pub max_batch: NonZeroUsize,
-    /// How long a free replica waits for a batch to fill. Zero: it takes what is there, which under load fills batches by
-    /// itself.
+    /// How long a free replica waits for a batch to fill, at most 1 s. Zero takes the queued requests at once; under load
+    /// batches fill without a delay.
     #[serde(with = "humantime_serde")]
     pub max_delay: Duration,
-    /// Requests that may wait for a model version; one more is answered busy.
+    /// Queue bound of each model version; a request beyond it is answered `BUSY`.
     pub queue_max: NonZeroUsize,
-    /// Threads within one run of a model.
+    /// Threads within one run of a model, 1 to 256.
     pub intra_threads: NonZeroUsize,
-    /// How long loading, checking or warming a model version may take.
+    /// Time limit for loading, checking or warming a model version.
     #[serde(with = "humantime_serde")]
     pub load_timeout: Duration,
 }

@@ -8,7 +8,7 @@ use troupe_actors::experimentation::experiments::Experiment;
 use troupe_actors::models::{Model, Stage};
 use troupe_lake::Sha256;
 
-/// One version of a model that should answer.
+/// One version of a model that this node should serve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServedVersion {
     /// The model's name.
@@ -19,14 +19,14 @@ pub struct ServedVersion {
     pub artifact: Sha256,
     /// The vocabulary object.
     pub vocabulary: Sha256,
-    /// How it was trained: `ease`, `ials`.
+    /// The training algorithm: `ease`, `ials`.
     pub algorithm: String,
-    /// Whether it answers when no version is asked for.
+    /// Whether it answers requests without a version.
     pub champion: bool,
 }
 
 impl ServedVersion {
-    /// Whether the same pool serves both: a version that turns from challenger into champion keeps its replicas.
+    /// Whether the same pool serves both. A challenger that is promoted to champion keeps its replicas.
     #[must_use]
     pub fn same_pool(&self, other: &Self) -> bool {
         self.model == other.model
@@ -35,15 +35,15 @@ impl ServedVersion {
             && self.vocabulary == other.vocabulary
     }
 
-    /// `ease@3`, as it is called in the tree and in logs.
+    /// `ease@3`, its name in the supervision tree and in logs.
     #[must_use]
     pub fn label(&self) -> String {
         format!("{}@{}", self.model, self.version)
     }
 }
 
-/// The versions to serve: the champion and the challenger of every published model, and whatever its traffic or a running
-/// experiment names, for as long as it does.
+/// The versions to serve: the champion and the challenger of every published model, and the versions that its traffic
+/// split or a running experiment names.
 #[must_use]
 pub fn desired(globals: &Globals) -> Vec<ServedVersion> {
     let mut served = Vec::new();

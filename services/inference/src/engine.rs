@@ -3,20 +3,21 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use ort::environment::Environment;
 
 use super::config::ServingConfig;
+use super::lock::lock;
 
-/// Where set-up puts the library, under the working directory or one above it.
+/// Where `scripts/deps.sh` puts the library, under the working directory or one above it.
 const SEARCHED: &str = ".deps/onnxruntime/libonnxruntime.so";
 
-/// Set by people who have the library elsewhere.
+/// Environment variable with the path of a library elsewhere.
 const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
 
-/// ONNX Runtime allows one environment a process, so several nodes in one process share it. Only success is kept:
-/// a library that fails to load can be put right and tried again.
+/// ONNX Runtime allows one environment per process, so the nodes of one process share it. Only a success is kept, so a
+/// library that failed to load can be replaced and tried again.
 static LOADED: Mutex<Option<(EngineKind, Environment)>> = Mutex::new(None);
 
 /// Which engine runs the models.
@@ -24,9 +25,9 @@ static LOADED: Mutex<Option<(EngineKind, Environment)>> = Mutex::new(None);
 pub enum EngineKind {
     /// ONNX Runtime, from this file.
     OnnxRuntime(PathBuf),
-    /// tract, compiled in.
+    /// tract, compiled in with the feature `tract`.
     Tract,
-    /// None, for this reason: the node runs, and every request to a model says so.
+    /// No engine, for this reason. The node runs and answers every model request with it.
     Unavailable(String),
 }
 
@@ -40,7 +41,7 @@ impl fmt::Display for EngineKind {
     }
 }
 
-/// A loaded engine, or the reason why there is none; cheap to clone.
+/// A loaded engine, or the reason for its absence; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine {
     kind: EngineKind,
@@ -48,14 +49,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads the engine. It blocks while the library is read; it never panics, and without a library it answers
-    /// [`EngineKind::Unavailable`]. `beside` is another place to search from, the configuration file's directory.
+    /// Loads the engine. Blocks while the library is read and never panics. Without a library the kind is
+    /// [`EngineKind::Unavailable`]. `beside` is a second start of the search: the configuration file's directory.
     #[must_use]
     pub fn load(config: &ServingConfig, beside: Option<&Path>) -> Self {
         let named = config.library.clone().or_else(|| {
             std::env::var_os(LIBRARY_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
         });
-        // A library that was named and does not work is not replaced in silence by one found elsewhere.
+        // A configured library that does not load is an error; no other library replaces it silently.
         let found = named.map_or_else(
             || search(beside).ok_or_else(|| format!("{SEARCHED} not found; run scripts/deps.sh")),
             Ok,
@@ -70,16 +71,16 @@ impl Engine {
         }
     }
 
-    /// Which one it is.
+    /// The engine in use.
     #[must_use]
     pub const fn kind(&self) -> &EngineKind {
         &self.kind
     }
 
-    /// What sessions are made in.
+    /// The environment in which sessions are built.
     ///
     /// # Errors
-    /// Why there is no engine.
+    /// The reason of [`EngineKind::Unavailable`].
     pub(super) fn environment(&self) -> Result<&Environment, String> {
         match (&self.environment, &self.kind) {
             (Some(environment), _) => Ok(environment),
@@ -89,7 +90,7 @@ impl Engine {
     }
 }
 
-/// The first place upward from the working directory, then from `beside`, that holds the library.
+/// Searches upward from the working directory, then upward from `beside`.
 fn search(beside: Option<&Path>) -> Option<PathBuf> {
     let starts = [std::env::current_dir().ok(), beside.and_then(|path| path.canonicalize().ok())];
     starts
@@ -98,13 +99,13 @@ fn search(beside: Option<&Path>) -> Option<PathBuf> {
         .find_map(|start| start.ancestors().map(|folder| folder.join(SEARCHED)).find(|path| path.is_file()))
 }
 
-/// Opens the library by its path: the binding's own search panics when it finds none.
+/// Opens the library by its path. The binding's own search panics if it finds no library.
 fn open(library: &Path) -> Result<(EngineKind, Environment), String> {
     let path = library.canonicalize().map_err(|error| format!("{}: {error}", library.display()))?;
     if !path.is_file() {
         return Err(format!("{} is not a file", path.display()));
     }
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut loaded = lock(&LOADED);
     if let Some((kind, environment)) = &*loaded {
         if *kind != EngineKind::OnnxRuntime(path.clone()) {
             tracing::warn!(engine = %kind, asked = %path.display(), "the engine is loaded already and stays");
@@ -121,31 +122,31 @@ fn open(library: &Path) -> Result<(EngineKind, Environment), String> {
     Ok((kind, environment))
 }
 
-/// Whether the file can be what it should be. The binding must not be given anything else: after a file that it cannot
-/// open it takes its handle for set, and a right file that follows is never looked at.
+/// Checks the magic bytes and the entry point's name. The binding must not open any other file: after a failed open it
+/// takes its handle for set and never opens a correct file that follows.
 fn looks_like_a_library(path: &Path) -> Result<(), String> {
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let entry = b"OrtGetApiBase";
     let magic = [&b"\x7fELF"[..], b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"];
     let found = magic.iter().any(|magic| bytes.starts_with(magic))
         && bytes.windows(entry.len()).any(|window| window == entry);
-    if found { Ok(()) } else { Err(format!("{} is no ONNX Runtime library", path.display())) }
+    if found { Ok(()) } else { Err(format!("{} is not an ONNX Runtime library", path.display())) }
 }
 
-/// The binding asserts what a broken library does not keep; its panics become reasons.
+/// Turns a panic into an error: the binding asserts invariants that a broken library violates.
 fn guarded<T>(load: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))
 }
 
-/// What a caught panic said.
-pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+/// The message of a caught panic.
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
     format!("panicked: {}", text.unwrap_or("without a message"))
 }
 
 #[cfg(feature = "tract")]
 fn fall_back(why: String) -> Result<(EngineKind, Environment), String> {
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut loaded = lock(&LOADED);
     if let Some((kind, environment)) = &*loaded {
         return Ok((kind.clone(), environment.clone()));
     }

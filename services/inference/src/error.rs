@@ -1,4 +1,4 @@
-//! What goes wrong with a model: at loading, which refuses a publish, and at serving, which a caller sees.
+//! Errors of loading, which refuse a publish, and errors of serving, which a caller sees.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use troupe_runtime::{AskError, Refused};
 
 use troupe_lake::LakeError;
 
-/// Why a model version cannot be loaded. Its text is what the publisher reads.
+/// Why a model version cannot be loaded. The publisher reads this text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// This node has no engine.
@@ -17,18 +17,18 @@ pub enum LoadError {
     Object {
         /// `artifact` or `vocabulary`.
         what: &'static str,
-        /// Which of these, for programs.
+        /// The code for programs.
         code: &'static str,
-        /// What the lake said.
+        /// The lake's error.
         why: String,
     },
-    /// The vocabulary's bytes are no list of content ids.
+    /// The vocabulary's bytes are not a list of content ids.
     #[error("vocabulary: {0}")]
     Vocabulary(String),
     /// The engine does not accept the artifact.
-    #[error("artifact is no model that loads: {0}")]
+    #[error("artifact does not load: {0}")]
     Artifact(String),
-    /// Inputs or outputs are not those that are served.
+    /// Inputs or outputs differ from the served signature.
     #[error("signature does not fit: {0}")]
     Signature(String),
     /// The trial run failed.
@@ -43,7 +43,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// Wraps what the lake said about one of the two objects.
+    /// Wraps the lake's error about one of the two objects.
     #[must_use]
     pub fn object(what: &'static str, error: &LakeError) -> Self {
         let code = match error {
@@ -55,14 +55,14 @@ impl LoadError {
         Self::Object { what, code, why: error.to_string() }
     }
 
-    /// Whether the same load may succeed later on this node. Objects never change, so what the engine refused once it
-    /// refuses again.
+    /// Whether a retry of the load on this node may succeed. Objects never change, so an artifact that the engine refused
+    /// is refused again.
     #[must_use]
     pub const fn may_heal(&self) -> bool {
         matches!(self, Self::Object { .. } | Self::TimedOut(_) | Self::Start(_))
     }
 
-    /// Whether the node is at fault rather than what was published: another node, or another time, may accept it.
+    /// Whether this node is the cause, not the published objects: another node or a later attempt may succeed.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::TimedOut(_) | Self::Start(_))
@@ -96,10 +96,10 @@ impl From<LoadError> for Refused {
     }
 }
 
-/// Why a request was not scored. Scoring changes nothing, so each may be asked again.
+/// Why a request was not scored. Scoring changes no state, so every request may be repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServeError {
-    /// No published model of this name.
+    /// No model of this name is published.
     #[error("no model {0:?} is published")]
     NoModel(String),
     /// The model is published, but no version of it is loaded here.
@@ -107,18 +107,18 @@ pub enum ServeError {
     NotReady {
         /// The model.
         model: String,
-        /// The last load's error, or that it is being loaded.
+        /// The last load error, or `it is being loaded`.
         why: String,
     },
     /// This node has no engine.
     #[error("no inference engine on this node: {0}")]
     Unavailable(String),
-    /// The waiting room is full.
+    /// The batch queue is at `serving.queue_max`.
     #[error("busy: {waiting} requests wait for model {model:?}")]
     Busy {
         /// The model.
         model: String,
-        /// How many wait.
+        /// Requests in the queue.
         waiting: usize,
     },
     /// The deadline passed before it was scored.
@@ -129,12 +129,12 @@ pub enum ServeError {
     Failed {
         /// The model.
         model: String,
-        /// What the engine said.
+        /// The engine's error.
         why: String,
     },
 }
 
-/// When a busy pool is worth another try: several batches later.
+/// Retry hint of a busy pool: the time of several batches.
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 
 impl From<ServeError> for AskError {

@@ -1,24 +1,29 @@
-//! Serving: the model versions that the cluster names, loaded on this node and asked in batches.
+//! Model serving: loads the published model versions on this node and scores requests in batches.
 //!
-//! One supervisor actor watches the published models and keeps a pool for each version that should answer. A pool is a
-//! waiting room of bounded size in front of a ractor factory: a free replica takes everything that waits, up to the
-//! batch limit, and scores it in one call on a blocking thread. An answer says how long it waited and computed.
+//! One supervisor actor watches the published models and keeps a pool for each desired version. A pool is a bounded batch
+//! queue in front of a ractor factory. A free replica takes the queued requests, up to the batch limit, and scores them in
+//! one run on a blocking thread. Each answer reports its time in the queue and in the run.
 //!
-//! This room never decides which version is right and never blocks a shard; it holds nothing that a restart loses.
+//! This crate does not decide which version is served and never blocks a shard. It holds no state that a restart loses.
 
 mod allocation;
+mod batch_queue;
 mod config;
 mod desired;
 mod engine;
 mod error;
+mod loader;
+mod lock;
 pub mod metrics;
 mod model;
 mod pool;
+mod pool_state;
 mod ranking;
 mod recommender;
+mod shared;
 mod supervisor;
+mod timing;
 mod vocabulary;
-mod waiting;
 mod worker;
 
 #[cfg(test)]
@@ -32,5 +37,5 @@ pub use error::{LoadError, ServeError};
 pub use model::{INPUT, OUTPUT, ScoringModel, Verified};
 pub use pool::{ModelPool, PoolView};
 pub use recommender::{Ask, Recommended, Recommender};
+pub use timing::Timing;
 pub use vocabulary::Vocabulary;
-pub use waiting::Timing;

@@ -1,4 +1,4 @@
-//! What serving counts.
+//! Metrics of model serving.
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
@@ -12,7 +12,7 @@ const LOADS: &str = "troupe_serving_loads_total";
 const RESTARTS: &str = "troupe_serving_pool_restarts_total";
 const POOLS: &str = "troupe_serving_pools";
 
-/// Describes every metric of this room; once, at the node's start.
+/// Describes every metric of this crate. Call once, at the node's start.
 pub fn describe() {
     describe_counter!(REQUESTS, "Requests to models, by outcome");
     describe_histogram!(QUEUE, "Microseconds a request waited for a free replica");

@@ -3,18 +3,18 @@
 use std::time::Instant;
 
 use ort::session::{Session, builder::GraphOptimizationLevel};
-
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use super::engine::Engine;
 use super::error::LoadError;
+use super::timing::micros;
 
-/// The input served: `f32[batch, items]`, 1 where the member's history holds the item.
+/// Name of the input: `f32[batch, items]`, 1 for each item of the member's history, else 0.
 pub const INPUT: &str = "history";
-/// The output served: `f32[batch, items]`, higher is better.
+/// Name of the output: `f32[batch, items]`, a higher score is better.
 pub const OUTPUT: &str = "scores";
 
-/// What checking an artifact found.
+/// The measurements of a checked artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// Contents it ranks.
@@ -25,7 +25,7 @@ pub struct Verified {
     pub run_us: u64,
 }
 
-/// A model loaded and warm. It needs exclusive access to run, so each replica owns one.
+/// A loaded and warm model. A run needs exclusive access, so each replica owns one.
 #[derive(Debug)]
 pub struct ScoringModel {
     session: Session,
@@ -34,10 +34,10 @@ pub struct ScoringModel {
 }
 
 impl ScoringModel {
-    /// Loads an artifact, checks that it is what is served, and runs it once. Blocks.
+    /// Loads an artifact, checks its signature and runs it once. Blocks.
     ///
     /// # Errors
-    /// What a publisher has to put right.
+    /// [`LoadError`]: the engine, the artifact, its signature or the trial run.
     pub fn load(
         engine: &Engine,
         artifact: &[u8],
@@ -52,17 +52,17 @@ impl ScoringModel {
         Ok(model)
     }
 
-    /// Loads an artifact only to see whether it can be served. Blocks.
+    /// Loads an artifact and drops it again, to check that it can be served. Blocks.
     ///
     /// # Errors
     /// As [`Self::load`].
     pub fn verify(engine: &Engine, artifact: &[u8], items: usize) -> Result<Verified, LoadError> {
         let started = Instant::now();
         let mut model = Self::load(engine, artifact, items, 1)?;
-        let load_us = micros(started);
+        let load_us = micros(started.elapsed());
         let started = Instant::now();
         model.try_out().map_err(LoadError::TrialRun)?;
-        Ok(Verified { items, load_us, run_us: micros(started) })
+        Ok(Verified { items, load_us, run_us: micros(started.elapsed()) })
     }
 
     /// Contents it ranks.
@@ -71,11 +71,11 @@ impl ScoringModel {
         self.items
     }
 
-    /// Scores each history, given as positions in the vocabulary, in one run. `read` gets the scores of all, row by row,
-    /// `items` to a row.
+    /// Scores each history, given as positions in the vocabulary, in one run. `read` gets all scores, row by row, with
+    /// `items` scores per row.
     ///
     /// # Errors
-    /// What the engine says, or that its answer has another shape.
+    /// The engine's error text, or an output of another shape.
     pub fn score<R>(&mut self, histories: &[&[u32]], read: impl FnOnce(&[f32]) -> R) -> Result<R, String> {
         let batch = histories.len();
         self.input.clear();
@@ -98,7 +98,7 @@ impl ScoringModel {
         Ok(read(scores))
     }
 
-    /// A cold member and one with a history, because both will come.
+    /// Runs a batch of two: an empty history and one with an item, because requests have both.
     fn try_out(&mut self) -> Result<(), String> {
         let finite = self.score(&[&[], &[0]], |scores| scores.iter().any(|score| score.is_finite()))?;
         if finite { Ok(()) } else { Err(format!("no value of {OUTPUT:?} is finite")) }
@@ -134,14 +134,14 @@ fn check_signature(session: &Session, items: usize) -> Result<(), String> {
     check_outlet("output", output, OUTPUT, items)
 }
 
-/// `f32[batch, items]` with a free batch; an undeclared number of items is left to the trial run.
+/// Requires `f32[batch, items]` with a free batch. The trial run checks an undeclared number of items.
 fn check_outlet(what: &str, outlet: &Outlet, name: &str, items: usize) -> Result<(), String> {
     if outlet.name() != name {
         return Err(format!("expected the {what} {name:?}, got {:?}", outlet.name()));
     }
     let expected = format!("expected {what} {name:?} to be f32[batch, {items}] with a free batch");
     let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
-        return Err(format!("{expected}, it is no tensor"));
+        return Err(format!("{expected}, it is not a tensor"));
     };
     let wide = i64::try_from(items).unwrap_or(i64::MAX);
     match (ty, &shape[..]) {
@@ -156,9 +156,4 @@ fn check_outlet(what: &str, outlet: &Outlet, name: &str, items: usize) -> Result
 fn names(outlets: &[Outlet]) -> String {
     let names: Vec<_> = outlets.iter().map(|outlet| format!("{:?}", outlet.name())).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-/// Microseconds since `start`.
-pub(super) fn micros(start: Instant) -> u64 {
-    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

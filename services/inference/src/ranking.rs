@@ -1,11 +1,11 @@
-//! The best few of many scores.
+//! Top-k selection of scores.
 
 use std::cmp::Ordering;
 
 /// The `k` highest scores with their positions, best first; equal scores in order of position. Scores that are not
-/// finite never rank, nor do the positions in `excluded`, which must be sorted.
+/// finite and positions in `excluded` are left out. `excluded` must be sorted.
 ///
-/// A partial selection: the cost is linear in the scores plus the sorting of `k`.
+/// A partial selection: linear in the number of scores, plus the sorting of `k`.
 #[must_use]
 pub(super) fn top_k(scores: &[f32], excluded: &[u32], k: usize) -> Vec<(u32, f32)> {
     let mut skip = excluded.iter().copied().peekable();
@@ -24,7 +24,7 @@ pub(super) fn top_k(scores: &[f32], excluded: &[u32], k: usize) -> Vec<(u32, f32
         candidates.truncate(k);
     }
     candidates.sort_unstable_by(best_first);
-    // The caller keeps these few; the room for all the candidates goes back.
+    // The caller keeps these `k`, so the capacity for all candidates is released.
     candidates.shrink_to_fit();
     candidates
 }

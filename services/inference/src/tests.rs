@@ -1,5 +1,5 @@
-//! Models run for real here, on the fixtures of `tests/fixtures`. Without an ONNX Runtime library these tests say so and
-//! pass, except where `CI` is set.
+//! These tests run real models, the fixtures of `tests/fixtures`. Without an ONNX Runtime library they print a note and
+//! pass; with the variable `CI` set they fail.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -12,8 +12,8 @@ use troupe_runtime::config::Section;
 use troupe_runtime::entity::Globals;
 use troupe_runtime::{AskError, NodeId};
 
+use super::loader::Loader;
 use super::model::ScoringModel;
-use super::pool::Loader;
 use super::*;
 use troupe_lake::{Lake, Sha256};
 
@@ -29,7 +29,7 @@ const DOUBLE: &[u8] = include_bytes!("../tests/fixtures/double.onnx");
 const WEIGHTS: [[f32; 4]; 4] =
     [[0.0, 0.5, 0.25, 0.125], [0.5, 0.0, 0.75, 0.0625], [0.25, 0.75, 0.0, 0.3], [0.125, 0.0625, 0.3, 0.0]];
 
-/// Long enough for a loaded machine; only a failure waits for it.
+/// Long enough for a loaded machine; only a failing test waits this long.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn engine() -> Option<Engine> {
@@ -55,13 +55,13 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A node's serving, with the published versions in the test's hand.
+/// A node's serving, with published versions that the test sets.
 struct Scene {
     _dir: tempfile::TempDir,
     lake: Lake,
     globals: Arc<Globals>,
     published: Arc<Mutex<Vec<ServedVersion>>>,
-    /// Times that the published versions were looked at.
+    /// Reads of the published versions so far.
     looks: Arc<AtomicU32>,
     recommender: Recommender,
     actor: ActorCell,
@@ -109,8 +109,8 @@ impl Scene {
         self.globals.publish(vec![("scene", "m".to_owned(), Arc::new(()))]);
     }
 
-    /// Publishes and waits until all of it is loaded, and nothing else.
-    async fn stage(&self, versions: Vec<ServedVersion>) {
+    /// Publishes and waits until exactly these versions are loaded.
+    async fn load(&self, versions: Vec<ServedVersion>) {
         let wanted: BTreeSet<u32> = versions.iter().map(|served| served.version).collect();
         let champion = versions.iter().find(|served| served.champion).map(|served| served.version);
         self.publish(versions);
@@ -157,9 +157,9 @@ async fn an_artifact_that_cannot_be_served_is_refused_with_what_to_put_right() {
     let Some(engine) = engine() else { return };
     let scene = Scene::set(901, engine, ServingConfig::default()).await;
     for (name, artifact, code, says) in [
-        ("truncated", TRUNCATED, "BAD_ARTIFACT", "no model that loads"),
-        ("not a model", &b"hello"[..], "BAD_ARTIFACT", "no model that loads"),
-        ("empty", &b""[..], "BAD_ARTIFACT", "no model that loads"),
+        ("truncated", TRUNCATED, "BAD_ARTIFACT", "does not load"),
+        ("not a model", &b"hello"[..], "BAD_ARTIFACT", "does not load"),
+        ("empty", &b""[..], "BAD_ARTIFACT", "does not load"),
         ("wrong input", WRONG_INPUT, "BAD_SIGNATURE", "expected the input \"history\", got \"features\""),
         ("another width", FIVE_ITEMS, "BAD_SIGNATURE", "ranks 5 items, the vocabulary names 4"),
         ("another type", DOUBLE, "BAD_SIGNATURE", "f32[batch, 4]"),
@@ -194,7 +194,7 @@ async fn a_node_without_an_engine_says_so_and_lives() {
     let error = scene.recommender.verify(&served.artifact, &served.vocabulary).await.unwrap_err();
     assert!(error.to_string().contains("/nonexistent/libonnxruntime.so"), "{error}");
     scene.publish(vec![served]);
-    until("the trouble to show", || scene.recommender.view().iter().any(|pool| pool.trouble.is_some())).await;
+    until("the failure to show", || scene.recommender.view().iter().any(|pool| pool.failure.is_some())).await;
     let error = scene.ask(None, &["a"]).await.unwrap_err();
     assert!(matches!(&error, ServeError::Unavailable(why) if why.contains("/nonexistent")), "{error}");
     assert!(matches!(AskError::from(error), AskError::NotSent(_)));
@@ -205,7 +205,7 @@ async fn a_recommendation_ranks_what_the_member_has_not_seen() {
     let Some(engine) = engine() else { return };
     let scene = Scene::set(903, engine, ServingConfig::default()).await;
     assert_eq!(scene.ask(None, &[]).await.unwrap_err(), ServeError::NoModel("m".into()));
-    scene.stage(vec![scene.version(7, EASE, true).await, scene.version(8, WITH_NAN, false).await]).await;
+    scene.load(vec![scene.version(7, EASE, true).await, scene.version(8, WITH_NAN, false).await]).await;
 
     let answer = scene.ask(None, &["b", "unheard of", "b"]).await.unwrap();
     assert_eq!(answer.items, [("c".into(), 0.75), ("a".into(), 0.5), ("d".into(), 0.0625)]);
@@ -236,7 +236,7 @@ async fn requests_that_wait_together_are_scored_together_each_with_its_own_answe
     let config = ServingConfig { replicas: NonZeroUsize::MIN, ..ServingConfig::default() };
     let batch_max = config.max_batch.get();
     let scene = Scene::set(904, engine, config).await;
-    scene.stage(vec![scene.version(1, EASE, true).await]).await;
+    scene.load(vec![scene.version(1, EASE, true).await]).await;
     let items = ["a", "b", "c", "d"];
     let asks = (0..400).map(|n| {
         let scene = &scene;
@@ -269,8 +269,8 @@ async fn one_request_more_than_may_wait_is_answered_busy_at_once() {
         ..ServingConfig::default()
     };
     let scene = Scene::set(905, engine, config).await;
-    scene.stage(vec![scene.version(1, EASE, true).await]).await;
-    // On one thread, all of them enter before the replica can take any.
+    scene.load(vec![scene.version(1, EASE, true).await]).await;
+    // On one thread, all of them are queued before the replica can take any.
     let answers = futures::future::join_all((0..9).map(|_| scene.ask(None, &["a"]))).await;
     let (served, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!((served.len(), refused.len()), (5, 4));
@@ -286,7 +286,7 @@ async fn versions_are_swapped_under_load_without_a_failed_request() {
     let Some(engine) = engine() else { return };
     let scene = Arc::new(Scene::set(906, engine, ServingConfig::default()).await);
     let artifacts = [EASE, NEGATED];
-    scene.stage(vec![scene.version(1, EASE, true).await]).await;
+    scene.load(vec![scene.version(1, EASE, true).await]).await;
     let stop = Arc::new(AtomicBool::new(false));
     let answered = Arc::new(AtomicU32::new(0));
     let callers: Vec<_> = (0..16)
@@ -306,7 +306,7 @@ async fn versions_are_swapped_under_load_without_a_failed_request() {
     for version in 2..=9 {
         let before = answered.load(Ordering::Relaxed);
         let artifact = artifacts[(version as usize + 1) % 2];
-        scene.stage(vec![scene.version(version, artifact, true).await]).await;
+        scene.load(vec![scene.version(version, artifact, true).await]).await;
         until("traffic on the new version", || answered.load(Ordering::Relaxed) > before + 50).await;
     }
     stop.store(true, Ordering::Relaxed);
@@ -321,10 +321,10 @@ async fn versions_are_swapped_under_load_without_a_failed_request() {
 async fn the_old_champion_goes_on_where_the_new_one_does_not_load() {
     let Some(engine) = engine() else { return };
     let scene = Scene::set(907, engine, ServingConfig::default()).await;
-    scene.stage(vec![scene.version(1, EASE, true).await]).await;
+    scene.load(vec![scene.version(1, EASE, true).await]).await;
     let bad = scene.version(2, TRUNCATED, true).await;
     scene.publish(vec![bad.clone()]);
-    until("the trouble to show", || scene.recommender.view().iter().any(|pool| pool.trouble.is_some())).await;
+    until("the failure to show", || scene.recommender.view().iter().any(|pool| pool.failure.is_some())).await;
     for asked in [None, Some(1), Some(2)] {
         assert_eq!(scene.ask(asked, &["b"]).await.unwrap().version, 1);
     }
@@ -333,8 +333,8 @@ async fn the_old_champion_goes_on_where_the_new_one_does_not_load() {
         view.iter().any(|pool| pool.served.version == 1 && pool.ready && pool.served.champion),
         "{view:?}"
     );
-    let trouble = view.iter().find(|pool| pool.served.version == 2).unwrap();
-    assert!(!trouble.ready && trouble.trouble.as_ref().unwrap().contains("no model that loads"), "{view:?}");
+    let failed = view.iter().find(|pool| pool.served.version == 2).unwrap();
+    assert!(!failed.ready && failed.failure.as_ref().unwrap().contains("does not load"), "{view:?}");
 
     for published in [Vec::new(), vec![bad]] {
         let before = scene.looks.load(Ordering::Relaxed);
@@ -343,7 +343,7 @@ async fn the_old_champion_goes_on_where_the_new_one_does_not_load() {
         tokio::task::yield_now().await;
         assert_eq!(scene.ask(None, &["b"]).await.unwrap().version, 1, "a reload of the control group");
     }
-    scene.stage(vec![scene.version(3, NEGATED, true).await]).await;
+    scene.load(vec![scene.version(3, NEGATED, true).await]).await;
     assert_eq!(scene.ask(None, &["b"]).await.unwrap().version, 3);
 }
 
@@ -354,7 +354,7 @@ async fn an_object_that_arrives_late_is_loaded_when_it_is_there() {
     let mut late = scene.version(1, EASE, true).await;
     late.artifact = Sha256::of(NEGATED);
     scene.publish(vec![late]);
-    until("the trouble to show", || scene.recommender.view().iter().any(|pool| pool.trouble.is_some())).await;
+    until("the failure to show", || scene.recommender.view().iter().any(|pool| pool.failure.is_some())).await;
     let error = scene.ask(None, &["b"]).await.unwrap_err();
     assert!(matches!(&error, ServeError::NotReady { why, .. } if why.contains("not in the lake")), "{error}");
     scene.lake.put(NEGATED).await.unwrap();
@@ -366,7 +366,7 @@ async fn an_object_that_arrives_late_is_loaded_when_it_is_there() {
 async fn a_replica_or_a_whole_pool_that_dies_is_started_again() {
     let Some(engine) = engine() else { return };
     let scene = Scene::set(909, engine, ServingConfig::default()).await;
-    scene.stage(vec![scene.version(1, EASE, true).await]).await;
+    scene.load(vec![scene.version(1, EASE, true).await]).await;
     let pool = scene.actor.get_children().remove(0);
     let replicas: BTreeSet<_> = pool.get_children().iter().map(ActorCell::get_id).collect();
     pool.get_children()[0].kill();
@@ -386,10 +386,10 @@ async fn a_replica_or_a_whole_pool_that_dies_is_started_again() {
 }
 
 #[tokio::test]
-async fn a_supervisor_that_dies_leaves_nobody_waiting_and_its_successor_loads_everything_anew() {
+async fn a_supervisor_that_dies_answers_queued_requests_and_its_successor_reloads_every_model() {
     let Some(engine) = engine() else { return };
     let mut scene = Scene::set(910, engine, ServingConfig::default()).await;
-    scene.stage(vec![scene.version(1, EASE, true).await]).await;
+    scene.load(vec![scene.version(1, EASE, true).await]).await;
     let pool = scene.actor.get_children().remove(0);
     scene.actor.kill();
     until("the pool to end with its supervisor", || pool.get_status() == ractor::ActorStatus::Stopped).await;

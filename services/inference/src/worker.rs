@@ -1,4 +1,4 @@
-//! A replica: the factory worker that takes batches from the waiting room and scores them.
+//! A replica: the factory worker that takes batches from the batch queue and scores them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,28 +6,29 @@ use std::time::Instant;
 use ractor::ActorProcessingErr;
 use ractor::factory::{FactoryRef, Job, Worker, WorkerId};
 
+use super::batch_queue::{Request, Scored, Wake};
 use super::error::ServeError;
 use super::metrics;
-use super::model::{ScoringModel, micros};
-use super::pool::Shared;
+use super::model::ScoringModel;
+use super::pool_state::PoolState;
 use super::ranking::top_k;
-use super::waiting::{Request, Scored, Timing, Wake};
+use super::timing::{Timing, micros};
 
-/// The factory's job: the requests themselves stay in the waiting room until the replica takes them.
+/// The factory's job, a wake. The requests stay in the batch queue until the replica takes them.
 #[derive(Debug)]
 pub(super) struct Call(pub(super) Wake);
 impl ractor::Message for Call {}
 
-/// What a replica starts from.
+/// The argument of a replica's start.
 #[derive(Debug)]
-pub(super) struct Start(pub(super) Arc<Shared>);
+pub(super) struct Start(pub(super) Arc<PoolState>);
 impl ractor::Message for Start {}
 
 pub(super) struct Replica;
 
 pub(super) struct Loaded {
-    shared: Arc<Shared>,
-    /// Away while a run has it; a run that panics loses it, and the replica with it.
+    pool: Arc<PoolState>,
+    /// `None` during a run. A run that panics loses the model and fails the replica.
     model: Option<ScoringModel>,
 }
 
@@ -41,20 +42,20 @@ impl Worker for Replica {
         &self,
         _replica: WorkerId,
         _factory: &FactoryRef<(), Call>,
-        Start(shared): Start,
+        Start(pool): Start,
     ) -> Result<Loaded, ActorProcessingErr> {
-        let model = Arc::clone(&shared).replica_model().await?;
-        Ok(Loaded { shared, model: Some(model) })
+        let model = Arc::clone(&pool).replica_model().await?;
+        Ok(Loaded { pool, model: Some(model) })
     }
 
     async fn post_start(
         &self,
         _replica: WorkerId,
         factory: &FactoryRef<(), Call>,
-        state: &mut Loaded,
+        replica: &mut Loaded,
     ) -> Result<(), ActorProcessingErr> {
-        // A predecessor may have died with a call in hand: whoever waits still must not wait for the next request.
-        if let Some(wake) = state.shared.room.wake() {
+        // A predecessor may have died holding a wake: queued requests must not wait until the next request comes.
+        if let Some(wake) = replica.pool.queue.wake() {
             factory.dispatch((), Call(wake))?;
         }
         Ok(())
@@ -65,22 +66,22 @@ impl Worker for Replica {
         _replica: WorkerId,
         factory: &FactoryRef<(), Call>,
         job: Job<(), Call>,
-        state: &mut Loaded,
+        replica: &mut Loaded,
     ) -> Result<(), ActorProcessingErr> {
         let Call(mut wake) = job.msg;
-        if !state.shared.max_delay.is_zero() && !wake.full() {
-            tokio::time::sleep(state.shared.max_delay).await;
+        if !replica.pool.max_delay.is_zero() && !wake.full() {
+            tokio::time::sleep(replica.pool.max_delay).await;
         }
         let taken = Instant::now();
         let batch = wake.take(taken);
         if !batch.is_empty() {
-            let mut model = state.model.take().ok_or("the model was lost in an earlier run")?;
-            let shared = state.shared.clone();
+            let mut model = replica.model.take().ok_or("the model was lost in an earlier run")?;
+            let pool = replica.pool.clone();
             let run = tokio::task::spawn_blocking(move || {
-                score(&mut model, batch, taken, &shared);
+                score(&mut model, batch, taken, &pool);
                 model
             });
-            state.model = Some(run.await?);
+            replica.model = Some(run.await?);
         }
         if let Some(next) = wake.finish() {
             factory.dispatch((), Call(next))?;
@@ -89,8 +90,8 @@ impl Worker for Replica {
     }
 }
 
-/// One run for the whole batch; each request gets its row's best.
-fn score(model: &mut ScoringModel, batch: Vec<Request>, taken: Instant, shared: &Shared) {
+/// Scores the batch in one run and answers each request with the top k of its row.
+fn score(model: &mut ScoringModel, batch: Vec<Request>, taken: Instant, pool: &PoolState) {
     let histories: Vec<&[u32]> = batch.iter().map(|request| request.positions.as_slice()).collect();
     let items = model.items();
     let ranked = model.score(&histories, |scores| {
@@ -101,13 +102,11 @@ fn score(model: &mut ScoringModel, batch: Vec<Request>, taken: Instant, shared: 
         })
         .collect::<Vec<_>>()
     });
-    let compute_us = micros(taken);
+    let compute_us = micros(taken.elapsed());
     let requests = batch.len();
-    let queued = |request: &Request| {
-        u64::try_from(taken.saturating_duration_since(request.arrived).as_micros()).unwrap_or(u64::MAX)
-    };
+    let queued = |request: &Request| micros(taken.saturating_duration_since(request.arrived));
     metrics::batch(batch.iter().map(queued), compute_us, requests);
-    shared.count(requests);
+    pool.count(requests);
     match ranked {
         Ok(ranked) => {
             for (request, ranked) in batch.into_iter().zip(ranked) {
@@ -121,7 +120,7 @@ fn score(model: &mut ScoringModel, batch: Vec<Request>, taken: Instant, shared: 
             }
         }
         Err(why) => {
-            let model = shared.served.label();
+            let model = pool.served.label();
             tracing::error!(model, error = why, "a run failed");
             for request in batch {
                 let error = ServeError::Failed { model: model.clone(), why: why.clone() };

@@ -1,10 +1,10 @@
-//! The choice of the engine in a process of its own, since a process loads an ONNX Runtime library only once.
+//! The choice of the engine, in its own process: a process loads an ONNX Runtime library only once.
 #![cfg(not(feature = "tract"))]
 
 use troupe_inference::{Engine, EngineKind, ServingConfig};
 
 #[test]
-fn a_file_that_is_no_library_leaves_the_node_without_an_engine_and_a_right_one_can_follow() {
+fn a_broken_library_file_leaves_the_node_without_an_engine_and_a_right_one_can_follow() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let broken = dir.path().join("libonnxruntime.so");
     std::fs::write(&broken, b"no library").expect("a file");

@@ -1,31 +1,18 @@
-//! The bounded room where requests wait for a replica, and the count of replicas called to it.
+//! The bounded queue in which requests wait for a replica, and the count of replicas woken for it.
 //!
-//! Requests do not travel through the factory: it is only woken, and the replica that comes takes as many as fit in a
-//! batch. `called` wakes are on their way, `running` ones have taken a batch; a new wake is sent only while those on their
-//! way could not take all that waits, so that a lull fills batches instead of spreading single requests over replicas.
+//! Requests do not travel through the factory. The factory only forwards a wake, and the woken replica takes one batch.
+//! `called` wakes are in flight; `running` wakes have taken a batch. A new wake is sent only if the wakes in flight
+//! cannot take all queued requests. So batches fill up, instead of single requests spreading over all replicas.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use bincode::{Decode, Encode};
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::error::ServeError;
-
-/// Where a request's time went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-pub struct Timing {
-    /// Microseconds it waited for a free replica.
-    pub queue_us: u64,
-    /// Microseconds of the run that scored its batch, the ranking included.
-    pub compute_us: u64,
-    /// Requests in that batch. One means that nothing else waited.
-    pub batch: u32,
-    /// Requests that already waited when it came.
-    pub ahead: u32,
-}
+use super::lock::lock;
+use super::timing::Timing;
 
 /// A ranked answer, by position in the vocabulary.
 #[derive(Debug)]
@@ -34,7 +21,7 @@ pub(super) struct Scored {
     pub(super) timing: Timing,
 }
 
-/// One request that waits.
+/// One queued request.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) positions: Vec<u32>,
@@ -47,106 +34,104 @@ pub(super) struct Request {
 }
 
 #[derive(Debug, Default)]
-struct Inside {
-    queue: VecDeque<Request>,
+struct State {
+    requests: VecDeque<Request>,
     called: usize,
     running: usize,
     closed: Option<ServeError>,
 }
 
-/// The room of one pool.
+/// The queue of one pool, at most `queue_max` requests.
 #[derive(Debug)]
-pub(super) struct WaitingRoom {
+pub(super) struct BatchQueue {
     model: String,
     replicas: usize,
     batch_max: usize,
     queue_max: usize,
-    inside: Mutex<Inside>,
+    state: Mutex<State>,
 }
 
-/// One replica called to the room, from the call to the end of its batch. Dropped anywhere, a crash included, it leaves
-/// the counts right.
+/// One woken replica, from the wake to the end of its batch. Its drop corrects the counts, also after a crash.
 #[derive(Debug)]
 pub(super) struct Wake {
-    room: Arc<WaitingRoom>,
+    queue: Arc<BatchQueue>,
     running: bool,
 }
 
-impl WaitingRoom {
+impl BatchQueue {
     pub(super) fn new(model: String, replicas: usize, batch_max: usize, queue_max: usize) -> Arc<Self> {
-        Arc::new(Self { model, replicas, batch_max, queue_max, inside: Mutex::default() })
+        Arc::new(Self { model, replicas, batch_max, queue_max, state: Mutex::default() })
     }
 
-    /// Lets a request in, and tells whether a replica has to be called for it.
+    /// Queues a request. Returns a wake if a replica has to be woken for it.
     ///
     /// # Errors
-    /// [`ServeError::Busy`] at the bound, or why the room is closed.
-    pub(super) fn enter(self: &Arc<Self>, mut request: Request) -> Result<Option<Wake>, ServeError> {
-        let mut inside = self.lock();
-        if let Some(error) = &inside.closed {
+    /// [`ServeError::Busy`] at `queue_max`, or the error of [`Self::close`].
+    pub(super) fn push(self: &Arc<Self>, mut request: Request) -> Result<Option<Wake>, ServeError> {
+        let mut state = self.lock();
+        if let Some(error) = &state.closed {
             return Err(error.clone());
         }
-        let waiting = inside.queue.len();
+        let waiting = state.requests.len();
         if waiting >= self.queue_max {
             return Err(ServeError::Busy { model: self.model.clone(), waiting });
         }
         request.ahead = u32::try_from(waiting).unwrap_or(u32::MAX);
-        inside.queue.push_back(request);
-        Ok(self.call(&mut inside))
+        state.requests.push_back(request);
+        Ok(self.call(&mut state))
     }
 
-    /// Calls a replica if more waits than those on their way will take.
+    /// Wakes a replica if more requests are queued than the wakes in flight can take.
     pub(super) fn wake(self: &Arc<Self>) -> Option<Wake> {
         self.call(&mut self.lock())
     }
 
-    /// Requests waiting.
+    /// Requests in the queue.
     pub(super) fn waiting(&self) -> usize {
-        self.lock().queue.len()
+        self.lock().requests.len()
     }
 
-    /// Answers everything that waits, and all that comes, with this error.
+    /// Answers every queued and every later request with this error.
     pub(super) fn close(&self, error: &ServeError) {
         let waiting = {
-            let mut inside = self.lock();
-            inside.closed = Some(error.clone());
-            std::mem::take(&mut inside.queue)
+            let mut state = self.lock();
+            state.closed = Some(error.clone());
+            std::mem::take(&mut state.requests)
         };
         for request in waiting {
             let _ = request.reply.send(Err(error.clone()));
         }
     }
 
-    fn call(self: &Arc<Self>, inside: &mut Inside) -> Option<Wake> {
-        let free = inside.called + inside.running < self.replicas;
-        let unserved = inside.queue.len() > inside.called * self.batch_max;
+    fn call(self: &Arc<Self>, state: &mut State) -> Option<Wake> {
+        let free = state.called + state.running < self.replicas;
+        let unserved = state.requests.len() > state.called * self.batch_max;
         (free && unserved).then(|| {
-            inside.called += 1;
-            Wake { room: self.clone(), running: false }
+            state.called += 1;
+            Wake { queue: self.clone(), running: false }
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inside> {
-        // Nothing panics while holding it; were it so, the counts would still be whole.
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 }
 
 impl Wake {
-    /// Takes the oldest requests, up to a batch. Those whose deadline has passed, or whose caller has gone, are answered
-    /// and left out.
+    /// Takes the oldest requests, at most one batch. Expired requests are answered and left out, requests without a
+    /// caller are dropped.
     pub(super) fn take(&mut self, now: Instant) -> Vec<Request> {
         let mut expired = Vec::new();
         let mut batch = Vec::new();
         {
-            let mut inside = self.room.lock();
+            let mut state = self.queue.lock();
             if !self.running {
                 self.running = true;
-                inside.called -= 1;
-                inside.running += 1;
+                state.called -= 1;
+                state.running += 1;
             }
-            while batch.len() < self.room.batch_max {
-                let Some(request) = inside.queue.pop_front() else { break };
+            while batch.len() < self.queue.batch_max {
+                let Some(request) = state.requests.pop_front() else { break };
                 if request.deadline.is_some_and(|deadline| deadline <= now) {
                     expired.push(request);
                 } else if !request.reply.is_closed() {
@@ -160,26 +145,26 @@ impl Wake {
         batch
     }
 
-    /// Ends this batch, and calls again if more waits.
+    /// Ends this batch. Returns the next wake if more requests are queued.
     pub(super) fn finish(self) -> Option<Wake> {
-        let room = self.room.clone();
+        let queue = self.queue.clone();
         drop(self);
-        room.wake()
+        queue.wake()
     }
 
-    /// Whether a batch would be full already.
+    /// Whether the queue holds a full batch.
     pub(super) fn full(&self) -> bool {
-        self.room.waiting() >= self.room.batch_max
+        self.queue.waiting() >= self.queue.batch_max
     }
 }
 
 impl Drop for Wake {
     fn drop(&mut self) {
-        let mut inside = self.room.lock();
+        let mut state = self.queue.lock();
         if self.running {
-            inside.running -= 1;
+            state.running -= 1;
         } else {
-            inside.called -= 1;
+            state.called -= 1;
         }
     }
 }
@@ -208,12 +193,12 @@ mod tests {
     #[test]
     fn a_replica_is_called_once_for_a_batch_and_again_for_what_does_not_fit() {
         let now = Instant::now();
-        let room = WaitingRoom::new("m".into(), 2, 3, 100);
+        let queue = BatchQueue::new("m".into(), 2, 3, 100);
         let mut answers = Vec::new();
         let mut wakes = Vec::new();
         for _ in 0..7 {
             let (request, answer) = request(now, None);
-            wakes.push(room.enter(request).unwrap());
+            wakes.push(queue.push(request).unwrap());
             answers.push(answer);
         }
         let called: Vec<bool> = wakes.iter().map(Option::is_some).collect();
@@ -221,7 +206,7 @@ mod tests {
         let mut wakes: Vec<Wake> = wakes.into_iter().flatten().collect();
         assert_eq!(wakes[0].take(now).len(), 3);
         assert_eq!(wakes[1].take(now).len(), 3);
-        assert!(room.wake().is_none(), "both replicas run");
+        assert!(queue.wake().is_none(), "both replicas run");
         let mut last = wakes.remove(0).finish().expect("one still waits");
         assert_eq!(last.take(now).iter().map(|request| request.ahead).collect::<Vec<_>>(), [6]);
         assert!(last.finish().is_none());
@@ -230,44 +215,44 @@ mod tests {
     #[test]
     fn a_wake_lost_in_a_crash_can_be_called_again() {
         let now = Instant::now();
-        let room = WaitingRoom::new("m".into(), 1, 3, 100);
+        let queue = BatchQueue::new("m".into(), 1, 3, 100);
         let (first, _answer) = request(now, None);
-        drop(room.enter(first).unwrap());
-        let mut wake = room.wake().expect("the first call was lost on its way");
+        drop(queue.push(first).unwrap());
+        let mut wake = queue.wake().expect("the first call was lost on its way");
         assert_eq!(wake.take(now).len(), 1);
         let (second, _answer) = request(now, None);
-        assert!(room.enter(second).unwrap().is_none(), "the only replica runs");
+        assert!(queue.push(second).unwrap().is_none(), "the only replica runs");
         drop(wake);
-        assert!(room.wake().is_some(), "the run was lost");
+        assert!(queue.wake().is_some(), "the run was lost");
     }
 
     #[test]
-    fn the_room_has_a_bound_and_expired_or_abandoned_requests_take_no_place_in_a_batch() {
+    fn the_queue_has_a_bound_and_expired_or_abandoned_requests_take_no_place_in_a_batch() {
         let now = Instant::now();
-        let room = WaitingRoom::new("m".into(), 1, 8, 3);
+        let queue = BatchQueue::new("m".into(), 1, 8, 3);
         let (late, mut late_answer) = request(now, Some(now));
         let (gone, gone_answer) = request(now, None);
         let (good, _good_answer) = request(now, Some(now + Duration::from_secs(1)));
-        let mut wake = room.enter(late).unwrap().unwrap();
+        let mut wake = queue.push(late).unwrap().unwrap();
         drop(gone_answer);
-        room.enter(gone).unwrap();
-        room.enter(good).unwrap();
+        queue.push(gone).unwrap();
+        queue.push(good).unwrap();
         let (over, _over_answer) = request(now, None);
         let busy = ServeError::Busy { model: "m".into(), waiting: 3 };
-        assert_eq!(room.enter(over).unwrap_err(), busy);
+        assert_eq!(queue.push(over).unwrap_err(), busy);
         assert_eq!(wake.take(now).len(), 1);
         assert_eq!(late_answer.try_recv().unwrap().unwrap_err(), ServeError::Expired);
     }
 
     #[test]
-    fn a_closed_room_answers_those_inside_and_those_who_come() {
+    fn a_closed_queue_answers_its_requests_and_later_ones() {
         let now = Instant::now();
-        let room = WaitingRoom::new("m".into(), 1, 8, 3);
+        let queue = BatchQueue::new("m".into(), 1, 8, 3);
         let (inside, mut answer) = request(now, None);
-        let _wake = room.enter(inside).unwrap();
+        let _wake = queue.push(inside).unwrap();
         let error = ServeError::Failed { model: "m".into(), why: "given up".into() };
-        room.close(&error);
+        queue.close(&error);
         assert_eq!(answer.try_recv().unwrap().unwrap_err(), error);
-        assert_eq!(room.enter(request(now, None).0).unwrap_err(), error);
+        assert_eq!(queue.push(request(now, None).0).unwrap_err(), error);
     }
 }
