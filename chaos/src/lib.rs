@@ -1,13 +1,14 @@
-//! Faults against real nodes, and the judgement of what their clients saw.
+//! Fault injection on real nodes, with a linearizability check of what the clients saw.
 //!
-//! A nemesis kills, freezes, cuts off and drowns the processes of a local cluster while clients write and read through
-//! the gateways of all nodes. What they were told is a history; the checker says whether it could have happened on one
-//! machine that never failed. Nothing that serves depends on this crate.
+//! A nemesis kills, freezes, partitions and overloads the processes of a local cluster. Meanwhile clients write and read
+//! through the gateways of all nodes. Their calls and replies form a history. The checker decides whether one machine
+//! without faults could have given the same replies. No serving crate depends on this crate.
 
 pub mod checker;
+pub mod cluster;
 pub mod drill;
 pub mod history;
+mod lock;
 pub mod nemesis;
 pub mod proxy;
-pub mod site;
 pub mod workload;

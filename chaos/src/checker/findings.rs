@@ -1,4 +1,5 @@
-//! What is wrong with a history, by name: a verdict alone says that something is, not what was broken.
+//! The findings of a history by kind: lost, duplicate, stale, denied, forked. A verdict alone does not name the broken
+//! property.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,52 +9,52 @@ use super::search::{Verdict, linearizable};
 use super::{List, Register};
 use crate::history::{Answer, Call, End, Operation};
 
-/// Calls shown of a key whose history is wrong.
+/// Calls shown of a key with a violation.
 const SHOWN_MAX: usize = 400;
 
-/// What was found in all keys.
+/// The findings over all keys.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct Findings {
     /// Keys judged.
     pub keys: u64,
-    /// Calls judged, and how they ended.
+    /// Calls judged: `answered` + `failed` + `unknown`.
     pub calls: u64,
-    /// Of them, answered.
+    /// Calls with an answer.
     pub answered: u64,
-    /// Of them, told that they did not happen.
+    /// Calls with a reply that says that they did not happen.
     pub failed: u64,
-    /// Of them, in doubt.
+    /// Calls in doubt.
     pub unknown: u64,
-    /// Acknowledged writes that are not there at the end.
+    /// Acknowledged writes that are missing at the end.
     pub lost: u64,
     /// Writes that happened twice.
     pub duplicates: u64,
-    /// Answers older than something that had been acknowledged before they were asked for.
+    /// Answers older than a write that was acknowledged before the call was sent.
     pub stale: u64,
-    /// Writes whose clients were told that they did not happen, and that did.
+    /// Writes that happened although their replies say that they did not.
     pub denied: u64,
-    /// Two writes that were each acknowledged as the same version or the same place in the list.
+    /// Pairs of writes acknowledged with the same version or the same position in the list.
     pub forked: u64,
-    /// Keys whose calls have no order.
+    /// Keys without a linearization.
     pub not_linearizable: u64,
-    /// Keys for which the search gave up.
+    /// Keys for which the search spent its step budget.
     pub undecided: u64,
-    /// The keys at fault, each with its calls.
+    /// The keys with a violation, each with its calls.
     pub violations: Vec<Violation>,
 }
 
-/// A key at fault.
+/// A key with a violation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// Which.
+    /// The key.
     pub key: String,
-    /// What is wrong with it.
+    /// The violations in words.
     pub why: Vec<String>,
     /// Its calls by the time they were sent.
     pub calls: Vec<Operation>,
 }
 
-/// Judges every key. The last answered query of each key is taken as what is there at the end.
+/// Judges every key. The last answered query of each key counts as its final state.
 #[must_use]
 pub fn examine(by_key: &BTreeMap<String, Vec<Operation>>) -> Findings {
     let mut findings = Findings::default();
@@ -125,7 +126,7 @@ fn registers(operations: &[Operation]) -> impl Iterator<Item = (&Operation, u64,
     })
 }
 
-/// What was there at the end: the answer of the query that was sent last.
+/// The final list: the answer of the query that was sent last.
 fn last_list(operations: &[Operation]) -> Option<(u64, &Vec<u64>)> {
     lists(operations).max_by_key(|(sent, ..)| *sent).map(|(sent, _, values)| (sent, values))
 }
@@ -160,16 +161,16 @@ fn lost_versions(operations: &[Operation]) -> Vec<String> {
 }
 
 fn doubled(operations: &[Operation]) -> Vec<String> {
-    let mut found: HashSet<u64> = HashSet::new();
+    let mut twice: HashSet<u64> = HashSet::new();
     for (_, _, values) in lists(operations) {
         let mut once = HashSet::new();
-        found.extend(values.iter().filter(|value| !once.insert(**value)));
+        twice.extend(values.iter().filter(|value| !once.insert(**value)));
     }
-    found.into_iter().map(|value| format!("{value} is there twice")).collect()
+    twice.into_iter().map(|value| format!("{value} is there twice")).collect()
 }
 
 fn stale_lists(operations: &[Operation]) -> Vec<String> {
-    // A value that is lost is missing from every read, and counted as lost.
+    // A lost value is missing from every read and already counts as lost.
     let Some((_, last)) = last_list(operations) else { return Vec::new() };
     let there: HashSet<u64> = last.iter().copied().collect();
     let acknowledged: Vec<(u64, u64)> = operations
@@ -215,7 +216,7 @@ fn denied(operations: &[Operation]) -> Vec<String> {
         .filter(|operation| operation.end == End::Fail)
         .filter_map(|operation| operation.call.written())
         .filter(|value| seen.contains(value))
-        .map(|value| format!("{value} is there, though its client was told that it did not happen"))
+        .map(|value| format!("{value} is there, though its reply said that it did not happen"))
         .collect()
 }
 

@@ -7,10 +7,10 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 use super::search::Model;
 use crate::history::{Answer, Call, Operation};
 
-/// Append and read. Its state is not the list but its length and a digest, so that configurations stay small.
+/// Append and read. The state is the list's length and a digest instead of the list, which keeps configurations small.
 ///
-/// Lists only grow, so whatever was read last of all says where each value was appended: no other place is tried, or the
-/// order of appends in doubt would be searched for among all there are.
+/// Lists only grow, so the longest list that was read gives the position of each value. Only that position is tried.
+/// Otherwise the search would try every order of the appends in doubt.
 pub struct List {
     longest: Vec<u64>,
     places: HashMap<u64, usize>,

@@ -1,11 +1,11 @@
-//! Judges histories: whether each key's calls can be put in an order that every answer agrees with and that never turns
-//! back time (linearizability), and what is wrong where they cannot.
+//! The linearizability check of histories, and the findings where a history is not linearizable.
 //!
-//! The search is that of Wing and Gong with Lowe's memory of configurations seen ("Testing for linearizability", 2017),
-//! as in Porcupine. Keys are independent, so each is searched alone. A call whose outcome is not known is open until the
-//! end of time; one that nobody saw the value of is left out, because any order with it is an order without it.
+//! A key's history is linearizable if its calls have an order that agrees with every answer and with real time. The search
+//! is Wing and Gong's with Lowe's cache of visited configurations ("Testing for linearizability", 2017), as in Porcupine.
+//! Keys are independent, so each is searched alone. A call with an unknown outcome stays open until the end of the
+//! history. A query without an answer is left out, because it constrains no order.
 //!
-//! It never does IO, and says [`Verdict::Undecided`] rather than yes when its budget is spent.
+//! The checker does no IO. It returns [`Verdict::Undecided`] when its step budget is spent.
 
 mod findings;
 mod list;

@@ -1,4 +1,4 @@
-//! The search for an order.
+//! The search for a linearization.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -8,42 +8,42 @@ use crate::history::{Answer, Call, End, Operation};
 /// Configurations tried for one key before the search gives up.
 const STEPS_MAX: u64 = 4_000_000;
 
-/// A thing that calls are made on, one after the other.
+/// A sequential object: the specification of a register or a list.
 pub trait Model {
-    /// What it holds.
+    /// The object's state.
     type State: Clone + Eq + Hash;
 
-    /// The thing, knowing all that was ever said of it.
+    /// Builds the object from the whole history, for hints that narrow the search.
     fn of(operations: &[Operation]) -> Self;
 
-    /// What it holds at first.
+    /// The state before the first call.
     fn initial() -> Self::State;
 
-    /// What it holds after a call, or nothing when the answer contradicts what it held. No answer contradicts nothing.
+    /// The state after a call; `None` if `answer` contradicts `state`. A missing answer contradicts no state.
     fn step(&self, state: &Self::State, call: &Call, answer: Option<&Answer>) -> Option<Self::State>;
 }
 
-/// What the search found.
+/// The result of the search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// There is an order.
+    /// An order exists.
     Linearizable,
-    /// There is none. The index is of a call that no order got past.
+    /// No order exists. The index is that of the call at which the deepest attempt failed.
     Contradicted(usize),
     /// The budget was spent first.
     Undecided,
 }
 
-/// Whether one key's operations can be ordered. Failed calls did not happen, and queries without an answer say nothing.
+/// Searches an order of one key's operations. Failed calls and queries without an answer are left out.
 #[must_use]
 pub fn linearizable<M: Model>(operations: &[Operation]) -> Verdict {
     Search::<M>::new(operations).run(STEPS_MAX)
 }
 
-/// No place in the list.
+/// No position in the list.
 const NONE: usize = usize::MAX;
 
-/// A call or its answer, at its time.
+/// A call or its answer, in order of time.
 #[derive(Clone, Copy)]
 struct Event {
     /// Index into the relevant calls.
@@ -51,13 +51,12 @@ struct Event {
     is_answer: bool,
 }
 
-/// One call that an order must hold, or may.
+/// One call: an order must contain it if it has an answer, else it may.
 struct Part<'a> {
     index: usize,
     call: &'a Call,
     answer: Option<&'a Answer>,
-    /// A call in doubt that is interchangeable with this one and was sent earlier: wherever this one fits, so does that
-    /// one, so this one is not tried before it.
+    /// An interchangeable call in doubt that was sent earlier. It fits wherever this one fits, so it is tried first.
     twin: Option<usize>,
 }
 
@@ -65,10 +64,10 @@ struct Search<'a, M: Model> {
     model: M,
     parts: Vec<Part<'a>>,
     events: Vec<Event>,
-    /// A doubly linked list through the events not yet taken out; the last place is the list's head.
+    /// A doubly linked list of the events not yet taken out; the last position is the list's head.
     next: Vec<usize>,
     before: Vec<usize>,
-    /// Where the answer of each call is; none for calls in doubt.
+    /// The position of each call's answer; `NONE` for calls in doubt.
     answers: Vec<usize>,
     /// Answered calls that are not in the order yet.
     left: usize,
@@ -76,7 +75,7 @@ struct Search<'a, M: Model> {
     state: M::State,
     /// Calls in the order, each with the state before it.
     order: Vec<(usize, M::State)>,
-    /// The most answered calls that were in an order at once, and the call that was next then.
+    /// The most answered calls that one order contained, and the call that followed.
     deepest: (usize, usize),
 }
 
@@ -90,7 +89,7 @@ impl<'a, M: Model> Search<'a, M> {
                 timed.push((at, true, call));
             }
         }
-        // Of one instant, calls come before answers: what may have been concurrent is taken to be.
+        // At one instant, calls sort before answers: calls that may be concurrent count as concurrent.
         timed.sort_unstable();
         let events: Vec<Event> =
             timed.into_iter().map(|(_, is_answer, call)| Event { call, is_answer }).collect();
@@ -127,7 +126,7 @@ impl<'a, M: Model> Search<'a, M> {
             if steps > steps_max {
                 return Verdict::Undecided;
             }
-            // Calls in doubt have no answer, so the list may end in calls; an answer not in the order lies before that.
+            // Calls in doubt have no answer, so the list may end in calls. An answer not in the order precedes them.
             if at != head && !self.events[at].is_answer {
                 let taken = self.try_call(at, &mut seen);
                 at = self.next[if taken { head } else { at }];
@@ -149,7 +148,7 @@ impl<'a, M: Model> Search<'a, M> {
         Verdict::Linearizable
     }
 
-    /// Takes a call into the order, if the model allows it there and the configuration is new.
+    /// Appends a call to the order, if the model allows it and the configuration was not visited.
     fn try_call(&mut self, at: usize, seen: &mut HashSet<(Vec<u64>, M::State)>) -> bool {
         let call = self.events[at].call;
         let part = &self.parts[call];
@@ -178,7 +177,7 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
-    /// In the opposite order, so that each finds its neighbours where it left them.
+    /// Links in the opposite order of [`Self::take_out`], so that each event finds its old neighbours.
     fn put_back(&mut self, at: usize) {
         let answer = self.answers[self.events[at].call];
         if answer != NONE {
@@ -201,7 +200,7 @@ impl<'a, M: Model> Search<'a, M> {
     }
 }
 
-/// Answered calls, and writes in doubt.
+/// The answered calls and the writes in doubt.
 fn parts(operations: &[Operation]) -> Vec<Part<'_>> {
     let named = named(operations);
     let mut order: Vec<usize> = (0..operations.len()).collect();
@@ -227,7 +226,7 @@ fn parts(operations: &[Operation]) -> Vec<Part<'_>> {
     parts
 }
 
-/// Values that an answer or another call depends on. Writes of others differ in nothing but when they were sent.
+/// Values that an answer or a compare-and-swap depends on. Writes of other values are interchangeable.
 fn named(operations: &[Operation]) -> HashSet<u64> {
     let mut named = HashSet::new();
     for operation in operations {

@@ -69,7 +69,7 @@ fn registers_that_one_machine_could_have_answered_pass_and_others_do_not() {
         ("a write in doubt cannot be undone", vec![lost_put(0, 7), get(5, 6, 7, 1), get(7, 8, 0, 0)], false),
         ("a write in doubt before it was sent", vec![get(0, 1, 7, 1), lost_put(2, 7)], false),
         ("a version that one in doubt took", vec![lost_put(0, 7), put(1, 2, 8, 2)], true),
-        ("a version that nobody took", vec![put(1, 2, 8, 2)], false),
+        ("a version that no write took", vec![put(1, 2, 8, 2)], false),
         (
             "two in doubt cannot take one version",
             vec![lost_put(3, 7), lost_put(4, 6), put(0, 2, 8, 2)],
@@ -128,7 +128,7 @@ fn lists_that_one_machine_could_have_answered_pass_and_others_do_not() {
     }
 }
 
-/// Hundreds of writes in doubt: without the memory and the twins this takes longer than anyone waits.
+/// Hundreds of writes in doubt: without the cache and the twins the search does not end in useful time.
 #[test]
 fn many_writes_in_doubt_do_not_drown_the_search() {
     let mut operations: Vec<Operation> = (0..200).map(|at| lost_put(at, 1_000 + at)).collect();
@@ -141,7 +141,7 @@ fn many_writes_in_doubt_do_not_drown_the_search() {
     assert_ne!(linearizable::<Register>(&operations), Verdict::Linearizable);
 }
 
-/// All of them open until the end: nothing but what was read says which came first.
+/// All appends stay open until the end: only the reads give their order.
 #[test]
 fn the_order_of_many_appends_in_doubt_is_taken_from_what_was_read() {
     let mut operations: Vec<Operation> = (0..100).map(|at| lost_append(at, at)).collect();

@@ -1,13 +1,13 @@
-//! Who led which shard in which term, from what the nodes wrote when they began to. Their logs outlive them.
+//! Which node led which shard in which term, from the nodes' logs. The logs outlive the nodes.
 
 use std::collections::BTreeMap;
 
-/// What was read.
+/// The leaderships in the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Deciders {
-    /// Leaderships that began.
+    /// Leaderships that began, over all shards.
     pub(super) leaderships: u64,
-    /// Shards and terms that were led more than once: two deciders, or one that forgot that it had been.
+    /// Pairs of shard and term that were led twice: two leaders, or one that lost its state.
     pub(super) doubled: u64,
 }
 

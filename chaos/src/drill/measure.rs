@@ -1,18 +1,18 @@
-//! How long clients were without an answer, and when they had as many as before again. Pure.
+//! The gaps without an answer, and the time until the rate of answers is back. Pure.
 
 use std::collections::BTreeMap;
 
 use crate::workload::Success;
 
-/// Over which a rate is taken, in microseconds.
+/// Window of a rate, in microseconds.
 const WINDOW: u64 = 2_000_000;
-/// Between two windows.
+/// Step between two windows, in microseconds.
 const STEP: u64 = 250_000;
-/// Of the rate before, that counts as back.
+/// Share of the earlier rate that counts as back.
 const BACK: f64 = 0.95;
 
-/// The longest time that each roaming client was without an answer, of those times that touch the window, in
-/// microseconds.
+/// The longest gap without an answer of each roaming client, in microseconds. Gaps that only touch the window count in
+/// full.
 pub(super) fn gaps(successes: &[Success], from: u64, to: u64) -> Vec<u64> {
     let mut by_client: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
     for success in successes.iter().filter(|success| success.roams) {
@@ -22,7 +22,7 @@ pub(super) fn gaps(successes: &[Success], from: u64, to: u64) -> Vec<u64> {
         .into_values()
         .map(|mut times| {
             times.sort_unstable();
-            // One that was never answered again waits still.
+            // A client without a further answer waits until the end of the window.
             times.push(to.max(times.last().copied().unwrap_or(0)));
             let touching = times.windows(2).filter(|pair| pair[1] > from && pair[0] < to);
             touching.map(|pair| pair[1] - pair[0]).max().unwrap_or(to - from)
@@ -30,14 +30,14 @@ pub(super) fn gaps(successes: &[Success], from: u64, to: u64) -> Vec<u64> {
         .collect()
 }
 
-/// Answers of roaming clients a second, in a window of time.
+/// Answers per second to roaming clients, in a window of microseconds.
 #[allow(clippy::cast_precision_loss, reason = "a rate")]
 pub(super) fn rate(successes: &[Success], from: u64, to: u64) -> f64 {
     let within = successes.iter().filter(|success| success.roams && success.at >= from && success.at < to);
     within.count() as f64 / (to.saturating_sub(from) as f64 / 1e6).max(1e-6)
 }
 
-/// How long after `from` the rate was what it had been; none while it is not.
+/// Microseconds from `from` until the rate is back at 95 % of `calm`; `None` if it is not.
 pub(super) fn back(successes: &[Success], calm: f64, from: u64, now: u64) -> Option<u64> {
     let mut at = from;
     while at + WINDOW <= now {
@@ -49,12 +49,12 @@ pub(super) fn back(successes: &[Success], calm: f64, from: u64, now: u64) -> Opt
     None
 }
 
-/// The sample below which this share of them lies; none of none.
+/// The sample below which this share of the samples lies; `None` for an empty sample.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
-    reason = "a place among the samples"
+    reason = "an index into the samples"
 )]
 pub(super) fn percentile(samples: &[u64], share: f64) -> Option<u64> {
     let mut samples = samples.to_vec();

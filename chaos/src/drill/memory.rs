@@ -1,4 +1,4 @@
-//! How large the nodes grow.
+//! Resident memory of the nodes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::site::Pids;
+use crate::cluster::Pids;
 
-/// Between two looks.
+/// Interval of the samples.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Looks until it is dropped.
+/// Samples the resident memory until it is dropped.
 pub(super) struct Memory {
     largest: Arc<AtomicU64>,
     _task: JoinSet<()>,
@@ -32,7 +32,7 @@ impl Memory {
         Self { largest, _task: task }
     }
 
-    /// Resident bytes of the largest node so far.
+    /// Largest resident memory of one node so far, in bytes.
     pub(super) fn largest(&self) -> u64 {
         self.largest.load(Ordering::Relaxed)
     }

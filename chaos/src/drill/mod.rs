@@ -1,4 +1,4 @@
-//! One run of one scenario: cluster, clients, rounds of faults, and what it came to.
+//! One run of one scenario: cluster, clients, rounds of faults, and the summary.
 
 mod deciders;
 mod measure;

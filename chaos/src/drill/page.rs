@@ -1,4 +1,4 @@
-//! The page of all runs.
+//! The page of all runs, `docs/chaos.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ an order that one machine could have answered in (Wing and Gong's search with Lo
 
 ";
 
-/// The page, from runs in any order.
+/// The page in Markdown; the runs may come in any order.
 #[must_use]
 pub fn page(summaries: &[Summary]) -> String {
     let mut by_scenario: BTreeMap<&str, Vec<&Summary>> = BTreeMap::new();

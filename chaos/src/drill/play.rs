@@ -1,4 +1,4 @@
-//! Plays a scenario.
+//! Runs one scenario: starts the cluster and the clients, injects each round, and judges the result.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,45 +12,45 @@ use super::measure;
 use super::memory::Memory;
 use super::summary::{RoundView, Spread, Summary};
 use crate::checker::examine;
-use crate::nemesis::{Hands, Round, Rounds, Scenario};
-use crate::site::{Look, Plan, Site};
-use crate::workload::{Crowd, Gone, TallyView};
+use crate::cluster::{AdminClient, LocalCluster, Plan};
+use crate::nemesis::{Injector, Round, Rounds, Scenario};
+use crate::workload::{Clients, Collected, TallyView};
 
-/// For a cluster to be founded.
+/// Time limit for the cluster to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(90);
-/// Before the first fault: what is usual.
+/// Time before the first fault, for the rate without faults.
 const CALM: Duration = Duration::from_secs(3);
-/// For every node to answer after a heal, and for the rate to come back. The goals are 10 s and 30 s.
+/// Time limit after a heal, for every node to answer and for the rate to come back. The goals are 10 s and 30 s.
 const RECOVERY_MAX: Duration = Duration::from_secs(60);
-/// Each node's own disk, where a scenario is about disks.
+/// Size of each node's own disk in the disk scenario.
 const DISK_BYTES: u64 = 192 << 20;
 
-/// What is to be played.
+/// The parameters of a run.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// The binary whose nodes are run.
+    /// The binary with the `node` command.
     pub binary: PathBuf,
-    /// The build before it, where a rolling restart is to be an upgrade and the way back.
+    /// The build before it: the rolling restart becomes an upgrade and a downgrade.
     pub previous: Option<PathBuf>,
     /// The cluster's configuration, without nodes and paths.
     pub template: toml::Table,
-    /// How many nodes.
+    /// Number of nodes.
     pub nodes: usize,
-    /// What.
+    /// The scenario.
     pub scenario: Scenario,
-    /// Of everything that is drawn.
+    /// Seed of all random draws.
     pub seed: u64,
-    /// For so long rounds begin.
+    /// New rounds begin within this time.
     pub length: Duration,
-    /// Where data and logs go.
+    /// Directory of data and logs.
     pub dir: PathBuf,
 }
 
-/// Plays it; `say` is told what happens.
+/// Runs the scenario; `say` prints its progress.
 ///
 /// # Errors
-/// The cluster did not start, or the system refused something that every system grants. What the cluster got wrong is no
-/// error; it is in the summary.
+/// The cluster did not start, or the system refused an operation that every system grants. Violations by the cluster are
+/// not errors; the summary counts them.
 pub async fn play(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Summary> {
     let start = Instant::now();
     let mut summary = Summary {
@@ -60,13 +60,16 @@ pub async fn play(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Summ
         nodes: job.nodes,
         ..Summary::default()
     };
-    let mut site = site(job, say).await?;
-    let look = Look::at(&site.places)?;
-    look.until_ready(READY_WITHIN).await.with_context(|| format!("see the logs in {}", job.dir.display()))?;
-    let memory = Memory::watch(site.pids());
-    let mut crowd = Crowd::gather(&site.places, job.seed)?;
+    let mut cluster = start_cluster(job, say).await?;
+    let admin = AdminClient::new(&cluster.endpoints)?;
+    admin
+        .until_ready(READY_WITHIN)
+        .await
+        .with_context(|| format!("see the logs in {}", job.dir.display()))?;
+    let memory = Memory::watch(cluster.pids());
+    let mut clients = Clients::start(&cluster.endpoints, job.seed)?;
     tokio::time::sleep(CALM).await;
-    let calm = measure::rate(&crowd.tally().view().successes, 500_000, crowd.now());
+    let calm = measure::rate(&clients.tally().view().successes, 500_000, clients.now());
     say(&format!("{} nodes, {calm:.0} answers/s in calm", job.nodes));
     let rounds = Instant::now();
     let drawn = Rounds::new(job.scenario, job.seed, job.nodes).with_previous(job.previous.is_some());
@@ -75,15 +78,15 @@ pub async fn play(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Summ
             break;
         }
         let seed = job.seed.wrapping_mul(1_009) + at;
-        let mut hands = Hands { site: &mut site, look: &look, crowd: &crowd, seed };
-        let view = one(&mut hands, &round, calm).await?;
-        say(&told(&view));
+        let mut injector = Injector { cluster: &mut cluster, admin: &admin, clients: &clients, seed };
+        let view = one(&mut injector, &round, calm).await?;
+        say(&line(&view));
         summary.rounds.push(view);
     }
-    let gone = crowd.disperse().await;
-    let logs: Vec<String> = (0..job.nodes).map(|node| log(&site, node)).collect();
-    site.end().await;
-    judge(&mut summary, gone, &crowd.tally().view(), &logs);
+    let collected = clients.finish().await;
+    let logs: Vec<String> = (0..job.nodes).map(|node| log(&cluster, node)).collect();
+    cluster.end().await;
+    judge(&mut summary, &collected, &clients.tally().view(), &logs);
     summary.gap_ms = spread(&summary, true);
     summary.gap_down_ms = spread(&summary, false);
     summary.memory_bytes = memory.largest();
@@ -91,39 +94,39 @@ pub async fn play(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Summ
     Ok(summary)
 }
 
-/// What the clients were told and the nodes wrote, as figures and evidence.
-fn judge(summary: &mut Summary, (history, effects, unanswered): Gone, tally: &TallyView, logs: &[String]) {
-    let findings = examine(&history);
+/// Turns the clients' histories and the nodes' logs into figures and evidence.
+fn judge(summary: &mut Summary, collected: &Collected, tally: &TallyView, logs: &[String]) {
+    let findings = examine(&collected.history);
     let deciders = deciders::read(logs.iter().map(String::as_str));
     summary.evidence = findings.violations.iter().map(|violation| json!(violation)).collect();
     summary.evidence.extend(tally.untyped_shown.iter().map(|text| json!({ "untyped": text })));
-    summary
-        .evidence
-        .extend(effects.lost_from.iter().map(|(key, lost)| json!({ "effects_lost": { key: lost } })));
-    summary.evidence.extend(unanswered.iter().map(|key| json!({ "unanswered": key })));
+    summary.evidence.extend(
+        collected.effects.lost_from.iter().map(|(key, lost)| json!({ "effects_lost": { key: lost } })),
+    );
+    summary.evidence.extend(collected.unanswered.iter().map(|key| json!({ "unanswered": key })));
     summary.keys = findings.keys;
     summary.calls = findings.calls;
     summary.answered = findings.answered;
     summary.failed = findings.failed;
     summary.unknown = findings.unknown;
-    summary.effects = effects.acknowledged;
-    summary.lost = findings.lost + effects.lost;
-    summary.duplicates = findings.duplicates + effects.duplicates;
-    summary.disordered = effects.disordered;
+    summary.effects = collected.effects.acknowledged;
+    summary.lost = findings.lost + collected.effects.lost;
+    summary.duplicates = findings.duplicates + collected.effects.duplicates;
+    summary.disordered = collected.effects.disordered;
     summary.stale = findings.stale;
-    summary.denied = findings.denied + effects.denied;
+    summary.denied = findings.denied + collected.effects.denied;
     summary.double_deciders = deciders.doubled + findings.forked;
     summary.leaderships = deciders.leaderships;
     summary.not_linearizable = findings.not_linearizable;
     summary.undecided = findings.undecided;
-    summary.unanswered = unanswered.len() as u64;
+    summary.unanswered = collected.unanswered.len() as u64;
     summary.untyped = tally.untyped;
     summary.silent = tally.silent;
     summary.given_up = tally.given_up;
     summary.attempts = tally.attempts.clone();
 }
 
-async fn site(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Site> {
+async fn start_cluster(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<LocalCluster> {
     let mut plan = Plan {
         binary: job.binary.clone(),
         previous: job.previous.clone(),
@@ -134,22 +137,22 @@ async fn site(job: &Job, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Site> {
         seed: job.seed,
     };
     if plan.disk_bytes.is_some() {
-        match Site::start(plan.clone()).await {
-            Ok(site) => return Ok(site),
+        match LocalCluster::start(plan.clone()).await {
+            Ok(cluster) => return Ok(cluster),
             Err(why) => say(&format!("without disks of their own: {why:#}")),
         }
         plan.disk_bytes = None;
     }
-    Site::start(plan).await
+    LocalCluster::start(plan).await
 }
 
-/// One round, from the fault to the recovery.
-async fn one(hands: &mut Hands<'_>, round: &Round, calm: f64) -> anyhow::Result<RoundView> {
-    let nodes = hands.site.places.len();
-    let began = hands.crowd.now();
-    let mut done = hands.play(round).await?;
-    let healed = hands.crowd.now();
-    let name = |node: &usize| hands.site.places[*node].name.clone();
+/// Runs one round, from the fault to the recovery.
+async fn one(injector: &mut Injector<'_>, round: &Round, calm: f64) -> anyhow::Result<RoundView> {
+    let nodes = injector.cluster.endpoints.len();
+    let began = injector.clients.now();
+    let mut done = injector.play(round).await?;
+    let healed = injector.clients.now();
+    let name = |node: &usize| injector.cluster.endpoints[*node].name.clone();
     let mut view = RoundView {
         fault: serde_json::to_value(round.fault)?,
         nodes: done.nodes.iter().map(name).collect(),
@@ -159,17 +162,17 @@ async fn one(hands: &mut Hands<'_>, round: &Round, calm: f64) -> anyhow::Result<
         quorum: round.fault.quorum(),
         ..RoundView::default()
     };
-    for node in hands.mend()? {
-        view.notes.push(format!("{} had ended and was started again", hands.site.places[node].name));
+    for node in injector.mend()? {
+        view.notes.push(format!("{} had ended and was started again", injector.cluster.endpoints[node].name));
     }
-    let answered = join_all((0..nodes).map(|node| hands.crowd.until_answers(node, RECOVERY_MAX))).await;
+    let answered = join_all((0..nodes).map(|node| injector.clients.until_answers(node, RECOVERY_MAX))).await;
     let slowest = answered.into_iter().collect::<Option<Vec<Duration>>>();
     view.answers_ms = slowest.and_then(|times| times.into_iter().max()).map(millis);
-    (0..nodes).for_each(|node| hands.crowd.excuses().end(node));
+    (0..nodes).for_each(|node| injector.clients.excuses().end(node));
     let deadline = Instant::now() + RECOVERY_MAX;
     loop {
-        let successes = hands.crowd.tally().view().successes;
-        let now = hands.crowd.now();
+        let successes = injector.clients.tally().view().successes;
+        let now = injector.clients.now();
         view.back_ms = measure::back(&successes, calm, healed, now).map(|us| us / 1_000);
         if view.back_ms.is_some() || Instant::now() > deadline {
             view.gaps_ms = measure::gaps(&successes, began, now).into_iter().map(|us| us / 1_000).collect();
@@ -179,7 +182,7 @@ async fn one(hands: &mut Hands<'_>, round: &Round, calm: f64) -> anyhow::Result<
     }
 }
 
-fn told(view: &RoundView) -> String {
+fn line(view: &RoundView) -> String {
     let mut text = format!("{}", view.fault).replace(['"', '{', '}'], "");
     if let Some(why) = &view.skipped {
         return format!("{text}: skipped: {why}");
@@ -207,9 +210,9 @@ fn spread(summary: &Summary, quorum: bool) -> Spread {
     Spread { p50: at(0.5), p99: at(0.99), max: gaps.iter().max().copied() }
 }
 
-fn log(site: &Site, node: usize) -> String {
-    // A node that died while it wrote may have left half a character.
-    std::fs::read(site.log(node))
+fn log(cluster: &LocalCluster, node: usize) -> String {
+    // A node that died during a write may have left half a character.
+    std::fs::read(cluster.log(node))
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What a run came to, in numbers that are published.
+//! The published figures of a run.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use serde_json::Value;
 pub struct RoundView {
     /// The fault, as it was drawn.
     pub fault: Value,
-    /// On which nodes, by name.
+    /// Names of the affected nodes.
     pub nodes: Vec<String>,
-    /// How long it lasted.
+    /// Duration of the fault in milliseconds.
     pub held_ms: u64,
-    /// Why it was not done, where it was not.
+    /// Why it was skipped; `None` if it was done.
     pub skipped: Option<String>,
-    /// What there is to say of it.
+    /// Observations during the round.
     pub notes: Vec<String>,
-    /// Whether a majority could talk all the while.
+    /// Whether a majority of nodes stayed connected.
     pub quorum: bool,
-    /// The longest time without an answer, for each roaming client.
+    /// The longest gap without an answer of each roaming client.
     pub gaps_ms: Vec<u64>,
-    /// From the heal until every node had answered; none where one did not.
+    /// Time from the heal until every node answered; `None` if one did not.
     pub answers_ms: Option<u64>,
-    /// From the heal until clients had 95 % of their answers a second again; none where they had not.
+    /// Time from the heal until the rate of answers was back at 95 %; `None` if it was not.
     pub back_ms: Option<u64>,
 }
 
@@ -33,15 +33,15 @@ pub struct RoundView {
 pub struct Summary {
     /// `F1`.
     pub scenario: String,
-    /// What it does.
+    /// The scenario's description.
     pub story: String,
-    /// What it was drawn from.
+    /// Seed of all random draws.
     pub seed: u64,
     /// Nodes of the cluster.
     pub nodes: usize,
-    /// How long it took.
+    /// Duration of the run in seconds.
     pub seconds: u64,
-    /// Why it was not played, where it was not.
+    /// Why it was skipped; `None` if it ran.
     pub skipped: Option<String>,
     /// Its rounds.
     pub rounds: Vec<RoundView>,
@@ -49,66 +49,66 @@ pub struct Summary {
     pub keys: u64,
     /// Calls.
     pub calls: u64,
-    /// Of them, answered.
+    /// Calls with an answer.
     pub answered: u64,
-    /// Of them, told that nothing happened.
+    /// Calls with a reply that says that they did not happen.
     pub failed: u64,
-    /// Of them, in doubt.
+    /// Calls in doubt.
     pub unknown: u64,
-    /// Appends acknowledged whose effect on another key was looked for.
+    /// Acknowledged appends with an effect on another key, each checked.
     pub effects: u64,
-    /// Acknowledged writes and effects that were gone.
+    /// Acknowledged writes and effects that are missing at the end.
     pub lost: u64,
     /// Writes and effects that happened twice.
     pub duplicates: u64,
-    /// Keys in which effects are in another order than they were sent in.
+    /// Keys with effects in another order than they were sent.
     #[serde(default)]
     pub disordered: u64,
-    /// Answers from the past.
+    /// Answers older than an acknowledged write.
     pub stale: u64,
-    /// Writes that happened though their clients were told that they had not.
+    /// Writes that happened although their replies say that they did not.
     pub denied: u64,
     /// Shards led more than once in a term, and versions acknowledged twice.
     pub double_deciders: u64,
     /// Leaderships that began.
     pub leaderships: u64,
-    /// Keys whose calls have no order.
+    /// Keys without a linearization.
     pub not_linearizable: u64,
-    /// Keys for which the search gave up.
+    /// Keys for which the search spent its step budget.
     pub undecided: u64,
-    /// Keys that nobody answered for at the end.
+    /// Keys that no gateway answered for at the end.
     pub unanswered: u64,
     /// Answers that were neither a reply nor a typed problem.
     pub untyped: u64,
-    /// Attempts that a node which was there did not answer.
+    /// Attempts without an answer from a node without a fault.
     pub silent: u64,
     /// Calls that a roaming client gave up after ten seconds.
     pub given_up: u64,
-    /// Time without an answer, over clients and rounds in which a majority could talk.
+    /// Gaps without an answer, over the clients and the rounds with a connected majority.
     pub gap_ms: Spread,
-    /// The same where none could, the fault itself included.
+    /// Gaps of the rounds without a connected majority, the fault itself included.
     pub gap_down_ms: Spread,
     /// Resident bytes of the largest node.
     pub memory_bytes: u64,
     /// Attempts by how they ended.
     pub attempts: BTreeMap<String, u64>,
-    /// Keys at fault with their calls, and answers that had no type.
+    /// Keys with violations and their calls, and untyped answers.
     pub evidence: Vec<Value>,
 }
 
-/// Milliseconds.
+/// Percentiles in milliseconds; `None` for an empty sample.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spread {
-    /// Half of the samples are less.
+    /// Median.
     pub p50: Option<u64>,
-    /// All but one in a hundred.
+    /// 99th percentile.
     pub p99: Option<u64>,
-    /// The most.
+    /// Maximum.
     pub max: Option<u64>,
 }
 
 impl Summary {
-    /// What must be zero and is not, in words.
+    /// The counts that must be zero and are not, in words.
     #[must_use]
     pub fn wrong(&self) -> Vec<String> {
         [
@@ -129,13 +129,13 @@ impl Summary {
         .collect()
     }
 
-    /// The longest time from a heal until every node answered; none where one did not.
+    /// The longest time from a heal until every node answered; `None` if one did not.
     #[must_use]
     pub fn answers_ms(&self) -> Option<u64> {
         worst(self.done().map(|round| round.answers_ms))
     }
 
-    /// The longest time from a heal until the rate was back; none where it did not come back.
+    /// The longest time from a heal until the rate was back; `None` if it did not come back.
     #[must_use]
     pub fn back_ms(&self) -> Option<u64> {
         worst(self.done().map(|round| round.back_ms))

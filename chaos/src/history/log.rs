@@ -1,25 +1,26 @@
-//! The history that all clients of a run write to.
+//! The history to which all clients of a run append.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::operation::Operation;
+use crate::lock::lock;
 
-/// A history in the making. Clones write to the same one. It is bounded by the run's length and pace.
+/// A growing history. Clones append to the same one. The run's length and call rate bound it.
 #[derive(Debug, Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<Operation>>>);
 
 impl Log {
-    /// Keeps a finished call.
+    /// Appends a finished call.
     pub fn push(&self, operation: Operation) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
+        lock(&self.0).push(operation);
     }
 
     /// Everything so far, by key.
     #[must_use]
     pub fn by_key(&self) -> BTreeMap<String, Vec<Operation>> {
         let mut by_key: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
-        for operation in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for operation in lock(&self.0).iter() {
             by_key.entry(operation.key.clone()).or_default().push(operation.clone());
         }
         by_key

@@ -1,4 +1,4 @@
-//! What clients asked and were told, with the times on one monotonic clock. Pure data: it judges nothing.
+//! The calls of the clients and their replies, with times on one monotonic clock. Pure data, without judgement.
 
 mod log;
 mod operation;

@@ -1,8 +1,8 @@
-//! One call of one client, as the client saw it.
+//! One call of one client and its end, as the client saw them.
 
 use serde::Serialize;
 
-/// What was asked of a key. A key is used as a register or as a list, never as both.
+/// A call on a key. A key is used as a register or as a list, never as both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
@@ -12,14 +12,14 @@ pub enum Call {
     Put(u64),
     /// Writes the register if it holds `old`.
     Cas {
-        /// What it must hold.
+        /// The value expected before the swap.
         old: u64,
-        /// What it holds then.
+        /// The value after the swap.
         new: u64,
     },
     /// Reads the list.
     Read,
-    /// Appends to the list. Values are never appended twice by clients.
+    /// Appends to the list. Clients append each value once.
     Append(u64),
 }
 
@@ -33,14 +33,14 @@ impl Call {
         }
     }
 
-    /// Whether it is of the list's verbs.
+    /// Whether it is a call on a list.
     #[must_use]
     pub const fn of_list(&self) -> bool {
         matches!(self, Self::Read | Self::Append(_))
     }
 }
 
-/// What the answer said.
+/// The content of a successful answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
@@ -68,23 +68,23 @@ pub enum End {
     Ok {
         /// When, in microseconds.
         at: u64,
-        /// What was said.
+        /// The content of the answer.
         answer: Answer,
     },
-    /// Told that it did not happen.
+    /// The reply says that the call did not happen.
     Fail,
-    /// It may have happened, and if so at any time since it was sent.
+    /// The call may have happened, at any time since it was sent.
     Unknown,
 }
 
 /// One call of one client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Operation {
-    /// Who.
+    /// The client's number.
     pub client: u32,
-    /// Of which key.
+    /// The key.
     pub key: String,
-    /// What.
+    /// The call.
     pub call: Call,
     /// When it was sent first, in microseconds.
     pub sent: u64,

@@ -1,4 +1,4 @@
-//! What can be done to the disk of a running or killed node.
+//! Disk faults of a running or killed node.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -14,10 +14,10 @@ use tokio::process::{Child, Command};
 
 use super::fault::Ailment;
 
-/// For the tracer to attach, and to let go.
+/// Time limit for the tracer to attach or to detach.
 const TRACER: Duration = Duration::from_secs(5);
 
-/// Writes until nothing more can be; the file that did it.
+/// Fills the disk with one file. Returns the file's path.
 pub(super) fn fill(dir: &Path) -> anyhow::Result<PathBuf> {
     let path = dir.join("filler");
     let mut file = File::create(&path)?;
@@ -28,7 +28,7 @@ pub(super) fn fill(dir: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// Attaches a tracer that makes every sync of the process fail or wait.
+/// Attaches `strace`, which makes every sync of the process fail or wait.
 pub(super) async fn trace(pid: u32, ailment: Ailment) -> anyhow::Result<Child> {
     let inject = match ailment {
         Ailment::SyncSlow(ms) => format!("inject=fdatasync,fsync:delay_enter={}", ms * 1_000),
@@ -68,7 +68,7 @@ pub(super) async fn trace(pid: u32, ailment: Ailment) -> anyhow::Result<Child> {
     Ok(tracer)
 }
 
-/// Detaches in order, so that the traced process goes on.
+/// Detaches the tracer with SIGINT, so that the traced process goes on.
 pub(super) async fn leave(mut tracer: Child) {
     let pid = tracer.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
     if let Some(pid) = pid {
@@ -79,7 +79,7 @@ pub(super) async fn leave(mut tracer: Child) {
     }
 }
 
-/// Turns bits over in files of a log, within what was written of them; how many.
+/// Flips bits in the WAL files, within the written bytes. Returns the number of flipped bits.
 pub(super) fn flip(wal: &Path, bits: u32, seed: u64) -> anyhow::Result<u32> {
     let mut dice = SmallRng::seed_from_u64(seed);
     let mut files: Vec<PathBuf> = std::fs::read_dir(wal)

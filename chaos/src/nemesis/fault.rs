@@ -4,44 +4,45 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::proxy::Weather;
+use crate::cluster::Build;
+use crate::proxy::LinkConditions;
 
-/// On whom; chosen when it happens, because leadership moves.
+/// The target nodes. Resolved when the fault is injected, because leadership moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Whom {
-    /// The node at this place.
+    /// The node with this index.
     One(usize),
     /// The leader of the control group.
     ControlLeader,
-    /// The leader of most shards.
+    /// The node that leads most shards.
     Busiest,
-    /// More than half.
+    /// More than half of the nodes.
     Majority,
     /// Every node.
     All,
 }
 
-/// Who can hear whom.
+/// The shape of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
-    /// One node is alone.
+    /// One node is isolated in both directions.
     Alone(usize),
-    /// So many of the first nodes on one side; the rest is on the other.
+    /// This number of the first nodes on one side, the other nodes on the other side.
     Split(usize),
-    /// Nobody hears anybody.
+    /// All links are cut.
     Apart,
-    /// What this node says reaches nobody.
+    /// The outbound links of this node are cut.
     Mute(usize),
-    /// What is said to this node does not reach it.
+    /// The inbound links of this node are cut.
     Deaf(usize),
-    /// These two do not hear each other; everyone else hears both.
+    /// The links between these two nodes are cut; every other link works.
     Strangers(usize, usize),
 }
 
 impl Shape {
-    /// The directions that are cut, among so many nodes.
+    /// The cut directions in a cluster of `nodes` nodes.
     #[must_use]
     pub fn cuts(self, nodes: usize) -> Vec<(usize, usize)> {
         let cut = |from: usize, to: usize| match self {
@@ -56,27 +57,27 @@ impl Shape {
         pairs.filter(|(from, to)| from != to && cut(*from, *to)).collect()
     }
 
-    /// Whether some side still is a majority.
+    /// Whether one side still has a majority.
     #[must_use]
     pub const fn quorum(self) -> bool {
         !matches!(self, Self::Apart)
     }
 }
 
-/// What a wall clock does.
+/// A fault of a wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
-    /// Jumps by so many milliseconds, and back at the end.
+    /// Jumps by this number of milliseconds, and back at the end.
     Jump(i64),
-    /// Gains so many milliseconds each second.
+    /// Gains this number of milliseconds per second.
     Drift(i64),
-    /// Jumps there and back, five times a second.
+    /// Jumps by this number of milliseconds and back, five times a second.
     Strobe(i64),
 }
 
 impl Clock {
-    /// How far it is from the truth, so long after it began.
+    /// The offset in milliseconds, `since` the fault began.
     #[must_use]
     pub fn offset_ms(self, since: Duration) -> i64 {
         let ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
@@ -94,67 +95,58 @@ impl Clock {
     }
 }
 
-/// What ails a disk.
+/// A fault of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ailment {
-    /// No room is left.
+    /// The disk is full.
     Full,
     /// `fdatasync` and `fsync` fail.
     SyncFails,
-    /// They take so many milliseconds longer.
+    /// Each sync takes this number of milliseconds longer.
     SyncSlow(u64),
-    /// The node is killed, and bits of its log are turned over while it is down.
+    /// The node is killed, and this number of bits in its WAL is flipped while it is down.
     BitFlips(u32),
-}
-
-/// Which of the builds at hand a node runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Build {
-    /// The one under test.
-    This,
-    /// The one before it.
-    Previous,
 }
 
 /// One fault.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// SIGKILL; they are started again at the end.
+    /// SIGKILL; the nodes are restarted at the end.
     Kill(Whom),
-    /// SIGKILL for a majority of the control group, once every data shard has been moved off it.
+    /// SIGKILL for a majority of the control group, after every data shard was moved off it.
     Headless,
     /// SIGSTOP, and SIGCONT at the end.
     Freeze(Whom),
-    /// Some do not hear others.
+    /// A partition.
     Cut(Shape),
-    /// Bad weather on every line.
-    Weather(Weather),
-    /// A node's wall clock goes wrong.
+    /// Loss, delay, reordering, duplication or corruption on every link.
+    #[serde(rename = "weather")]
+    Link(LinkConditions),
+    /// A wrong wall clock on one node.
     Clock(usize, Clock),
-    /// A node's disk does.
+    /// A faulty disk of one node.
     Disk(usize, Ailment),
-    /// Every node is stopped in order and started again, one after the other.
+    /// A rolling restart: each node in turn is stopped gracefully and started again.
     Roll,
-    /// The same, and each comes back as this build: for a while nodes of both serve together.
+    /// A rolling restart to this build: for a while nodes of both builds serve together.
     RollTo(Build),
-    /// Certificates are exchanged, then their authority, and the old one is no longer trusted; then the nodes are
-    /// restarted one by one, so that every session is of the new authority.
+    /// Rotation of the certificates, then of the authority, then removal of the old authority. A rolling restart follows,
+    /// so that every session uses the new authority.
     Certificates,
-    /// A node gives away what it has, leaves, loses its disk, comes back and takes its share again.
+    /// A node is drained, leaves, loses its disk, rejoins and takes its share of the shards again.
     Churn(usize),
-    /// Three times as many calls as the cluster can answer.
+    /// Three times the load that the cluster can answer.
     Overload,
-    /// As many calls as go, all to one key.
+    /// The highest possible load on one key.
     HotKey,
-    /// Clients that ask and do not read.
+    /// Clients that send requests and do not read the answers.
     SlowConsumers,
 }
 
 impl Fault {
-    /// Whether a majority can talk all the while, so that clients should notice little.
+    /// Whether a majority of nodes stays connected, so that clients should notice little.
     #[must_use]
     pub const fn quorum(&self) -> bool {
         match self {
@@ -168,9 +160,9 @@ impl Fault {
 /// One fault and how long it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Round {
-    /// What.
+    /// The fault.
     pub fault: Fault,
-    /// How long.
+    /// Duration of the fault.
     pub hold: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! More calls than a cluster can answer.
+//! Overload: more calls than a cluster can answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,29 +8,28 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::cluster::Endpoints;
 use crate::history::Call;
-use crate::site::Place;
 use crate::workload::{Gateway, Outcome, Request};
 
-/// Calls in flight while it is found out how many can be answered.
+/// Calls in flight while the capacity is measured.
 const FULL: usize = 64;
-/// For that.
+/// Duration of that measurement.
 const MEASURE: Duration = Duration::from_secs(3);
-/// What is offered, in terms of it.
+/// The offered load, as a multiple of the capacity.
 const TIMES: f64 = 3.0;
-/// Calls in flight at once, and so connections: more than the gateways take into work. What is offered beyond them is
-/// held back here.
+/// Most calls in flight, hence connections: more than the gateways' concurrency limit. Calls beyond it are not sent.
 const IN_FLIGHT_MAX: usize = 1_500;
-/// For each call.
+/// Deadline of each call.
 const WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
 struct Counts {
     ok: AtomicU64,
     refused: AtomicU64,
-    /// Sent and not answered in time, or with the connection broken.
+    /// Sent, but not answered in time or with a broken connection.
     silent: AtomicU64,
-    /// Not sent: no connection came about, or too many calls were waiting.
+    /// Not sent: no connection, or too many calls in flight.
     unsent: AtomicU64,
 }
 
@@ -46,9 +45,13 @@ impl Counts {
     }
 }
 
-/// Puts to keys all over the cluster, three times as many as it answers.
-pub(super) async fn overload(places: &[Place], hold: Duration, seed: u64) -> anyhow::Result<Vec<String>> {
-    let gateways = gateways(places)?;
+/// Puts to keys of all shards, at three times the measured capacity.
+pub(super) async fn overload(
+    endpoints: &[Endpoints],
+    hold: Duration,
+    seed: u64,
+) -> anyhow::Result<Vec<String>> {
+    let gateways = gateways(endpoints)?;
     let counts = Arc::new(Counts::default());
     closed(&gateways, MEASURE, &counts, move |at| format!("load-{}", (at ^ seed) % 997)).await;
     let capacity = rate(&counts.ok, MEASURE);
@@ -66,9 +69,13 @@ pub(super) async fn overload(places: &[Place], hold: Duration, seed: u64) -> any
     )])
 }
 
-/// Puts to one key, as many as go.
-pub(super) async fn hot_key(places: &[Place], hold: Duration, seed: u64) -> anyhow::Result<Vec<String>> {
-    let gateways = gateways(places)?;
+/// Puts to one key, as many as the clients can send.
+pub(super) async fn hot_key(
+    endpoints: &[Endpoints],
+    hold: Duration,
+    seed: u64,
+) -> anyhow::Result<Vec<String>> {
+    let gateways = gateways(endpoints)?;
     let counts = Arc::new(Counts::default());
     closed(&gateways, hold, &counts, move |_| format!("hot-{seed}")).await;
     Ok(vec![format!(
@@ -79,11 +86,14 @@ pub(super) async fn hot_key(places: &[Place], hold: Duration, seed: u64) -> anyh
     )])
 }
 
-fn gateways(places: &[Place]) -> anyhow::Result<Vec<Gateway>> {
-    places.iter().map(|place| Gateway::keeping(place.gateway, IN_FLIGHT_MAX / places.len())).collect()
+fn gateways(endpoints: &[Endpoints]) -> anyhow::Result<Vec<Gateway>> {
+    endpoints
+        .iter()
+        .map(|endpoint| Gateway::keeping(endpoint.gateway, IN_FLIGHT_MAX / endpoints.len()))
+        .collect()
 }
 
-/// Clients that each wait for their answer.
+/// A closed loop: each client waits for its answer.
 async fn closed(
     gateways: &[Gateway],
     hold: Duration,
@@ -105,16 +115,16 @@ async fn closed(
     while clients.join_next().await.is_some() {}
 }
 
-/// Calls at a rate that nobody's answer slows down. How many were offered.
+/// An open loop: slow answers do not lower the rate. Returns the number of offered calls.
 async fn open(gateways: &[Gateway], rate: f64, hold: Duration, counts: &Arc<Counts>, seed: u64) -> u64 {
-    let places = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
+    let permits = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
     let start = Instant::now();
     let mut calls = JoinSet::new();
     let mut offered = 0_u64;
     while start.elapsed() < hold {
         while rate_of(offered, start.elapsed()) < rate {
             offered += 1;
-            let Ok(place) = places.clone().try_acquire_owned() else {
+            let Ok(permit) = permits.clone().try_acquire_owned() else {
                 counts.unsent.fetch_add(1, Ordering::Relaxed);
                 continue;
             };
@@ -122,7 +132,7 @@ async fn open(gateways: &[Gateway], rate: f64, hold: Duration, counts: &Arc<Coun
             let (gateway, counts) = (gateways[at].clone(), counts.clone());
             calls.spawn(async move {
                 put(&gateway, &format!("load-{}", (offered ^ seed) % 997), offered, &counts).await;
-                drop(place);
+                drop(permit);
             });
         }
         while calls.try_join_next().is_some() {}

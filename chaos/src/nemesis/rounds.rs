@@ -1,4 +1,4 @@
-//! Which fault comes when. Pure: the same seed draws the same rounds.
+//! The order of the faults. Pure: the same seed draws the same rounds.
 
 use std::time::Duration;
 
@@ -6,30 +6,31 @@ use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::fault::{Ailment, Build, Clock, Fault, Round, Shape, Whom};
+use super::fault::{Ailment, Clock, Fault, Round, Shape, Whom};
 use super::scenario::Scenario;
-use crate::proxy::Weather;
+use crate::cluster::Build;
+use crate::proxy::LinkConditions;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The rounds of a scenario, without end: each kind of its faults once in an order that is drawn, then all again.
+/// An endless sequence of rounds: each kind of fault once in a random order, then all again.
 pub struct Rounds {
     scenario: Scenario,
     nodes: usize,
-    /// Whether there is a build before this one, which the nodes begin as.
+    /// Whether the nodes start with the previous build.
     previous: bool,
     dice: SmallRng,
     deck: Vec<Round>,
 }
 
 impl Rounds {
-    /// Draws from this seed.
+    /// Rounds of `scenario` for `nodes` nodes, drawn from `seed`.
     #[must_use]
     pub fn new(scenario: Scenario, seed: u64, nodes: usize) -> Self {
         Self { scenario, nodes, previous: false, dice: SmallRng::seed_from_u64(seed), deck: Vec::new() }
     }
 
-    /// The nodes begin as the build before this one: a rolling restart is an upgrade, then the way back.
+    /// With the previous build at the start, a rolling restart is an upgrade and then a downgrade.
     #[must_use]
     pub fn with_previous(self, previous: bool) -> Self {
         Self { previous, ..self }
@@ -42,7 +43,7 @@ impl Rounds {
     fn shuffled(&mut self) -> Vec<Round> {
         let mut deck = self.deal(self.scenario);
         if self.scenario == Scenario::ROLL && self.previous {
-            // There is one order that makes sense: there and back. The last one comes first.
+            // Only one order makes sense: upgrade, then downgrade. The deck is popped from its end.
             deck = [Build::Previous, Build::This].map(|build| round(Fault::RollTo(build), 2)).into();
             return deck;
         }
@@ -56,7 +57,7 @@ impl Rounds {
             Scenario::FREEZE => self.freezes(),
             Scenario::PARTITION => self.partitions(),
             Scenario::ODD_CUTS => self.odd_cuts(),
-            Scenario::WEATHER => weathers(),
+            Scenario::LINKS => link_conditions(),
             Scenario::CLOCK => self.clocks(),
             Scenario::DISK => self.disks(),
             Scenario::ROLL => vec![Round { fault: Fault::Roll, hold: Duration::ZERO }],
@@ -73,8 +74,7 @@ impl Rounds {
             }
             _ => {
                 let mut all = self.kills();
-                for scenario in [Scenario::PARTITION, Scenario::ODD_CUTS, Scenario::WEATHER, Scenario::CLOCK]
-                {
+                for scenario in [Scenario::PARTITION, Scenario::ODD_CUTS, Scenario::LINKS, Scenario::CLOCK] {
                     all.extend(self.deal(scenario));
                 }
                 all.extend([Whom::Busiest, Whom::One(self.node())].map(|whom| round(Fault::Freeze(whom), 5)));
@@ -149,19 +149,19 @@ fn round(fault: Fault, seconds: u32) -> Round {
     Round { fault, hold: SECOND * seconds }
 }
 
-fn weathers() -> Vec<Round> {
-    let calm = Weather::default();
+fn link_conditions() -> Vec<Round> {
+    let calm = LinkConditions::default();
     let ms = Duration::from_millis;
     [
-        Weather { loss: 0.01, ..calm },
-        Weather { loss: 0.1, ..calm },
-        Weather { loss: 0.3, ..calm },
-        Weather { delay: ms(50), jitter: ms(50), ..calm },
-        Weather { reorder: 0.005, ..calm },
-        Weather { duplicate: 0.005, ..calm },
-        Weather { corrupt: 0.005, ..calm },
+        LinkConditions { loss: 0.01, ..calm },
+        LinkConditions { loss: 0.1, ..calm },
+        LinkConditions { loss: 0.3, ..calm },
+        LinkConditions { delay: ms(50), jitter: ms(50), ..calm },
+        LinkConditions { reorder: 0.005, ..calm },
+        LinkConditions { duplicate: 0.005, ..calm },
+        LinkConditions { corrupt: 0.005, ..calm },
     ]
-    .map(|weather| round(Fault::Weather(weather), 6))
+    .map(|conditions| round(Fault::Link(conditions), 6))
     .into()
 }
 

@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-/// One scenario by its number, from one.
+/// A scenario by its number, 1 to 13.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Scenario(u8);
 
-/// All of them, and what each does.
+/// All scenarios with their descriptions. `docs/chaos.md` shows these texts.
 pub const SCENARIOS: [(Scenario, &str); 13] = [
     (
         Scenario(1),
@@ -25,7 +25,10 @@ pub const SCENARIOS: [(Scenario, &str); 13] = [
     (Scenario(9), "nodes that join and leave all the time"),
     (Scenario(10), "three times the load that is possible, a hot key, clients that do not read"),
     (Scenario(11), "the control group without a quorum for a minute"),
-    (Scenario(12), "certificates and their authority exchanged under load, then every session made anew"),
+    (
+        Scenario(12),
+        "certificates and their authority exchanged under load, then every session re-established",
+    ),
     (Scenario(13), "a random mix"),
 ];
 
@@ -39,7 +42,7 @@ impl Scenario {
     /// One-way and non-transitive cuts.
     pub const ODD_CUTS: Self = Self(4);
     /// Loss, delay, reordering, doubles, damage.
-    pub const WEATHER: Self = Self(5);
+    pub const LINKS: Self = Self(5);
     /// Wall clocks.
     pub const CLOCK: Self = Self(6);
     /// Disks.
@@ -57,13 +60,13 @@ impl Scenario {
     /// All of it.
     pub const SWARM: Self = Self(13);
 
-    /// What it does.
+    /// The scenario's description.
     #[must_use]
     pub fn story(self) -> &'static str {
         SCENARIOS[usize::from(self.0) - 1].1
     }
 
-    /// Nodes that it takes: without the control group's majority each data shard must have one of its own.
+    /// Least number of nodes. In `HEADLESS` each data shard needs a majority outside the control group's majority.
     #[must_use]
     pub fn nodes_min(self) -> usize {
         if self == Self::HEADLESS { 5 } else { 1 }

@@ -1,4 +1,4 @@
-//! Clients that ask and do not read.
+//! Clients that send requests and do not read the answers.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::site::Place;
+use crate::cluster::Endpoints;
 
-/// For each node.
+/// Connections per node.
 const CONNECTIONS: usize = 64;
-/// Requests that each sends if it is let.
+/// Most requests per connection; backpressure may stop the client earlier.
 const REQUESTS: usize = 20_000;
 
-/// Each sends one request after the other down its connection and never looks at an answer.
-pub(super) async fn consumers(places: &[Place], hold: Duration) -> anyhow::Result<Vec<String>> {
+/// Each client pipelines requests on its connection and never reads an answer.
+pub(super) async fn consumers(endpoints: &[Endpoints], hold: Duration) -> anyhow::Result<Vec<String>> {
     let mut clients = JoinSet::new();
-    for place in places {
+    for endpoint in endpoints {
         for _ in 0..CONNECTIONS {
-            let gateway = place.gateway;
+            let gateway = endpoint.gateway;
             clients.spawn(async move {
                 let request =
                     "POST /v1/actors/probes/slow/read HTTP/1.1\r\nHost: troupe\r\nContent-Length: 2\r\n\r\n{}";

@@ -1,13 +1,12 @@
-//! Between the nodes: every pair has a line of its own, whose weather can be changed while it is in use.
+//! A TCP proxy between the nodes: each ordered pair of nodes has a link, and its conditions can change at run time.
 //!
-//! Each node is told that its peers are where the lines begin. The weather acts on bytes of TCP connections, so it is not
-//! that of packets: what is lost arrives one retransmission later and holds up what is behind it, a cut holds everything
-//! until it heals, and what is reordered, doubled or damaged is so above TCP, where nothing but the mesh's own TLS can
-//! notice.
+//! Each node dials its peers through the links. The conditions act on bytes of TCP connections, not on packets. A lost
+//! piece arrives one retransmission later and delays the bytes behind it. A cut holds all bytes until it heals. Reordering,
+//! duplication and corruption happen above TCP, where only the mesh's own TLS can detect them.
 
-mod line;
-mod lines;
-mod weather;
+mod conditions;
+mod link;
+mod links;
 
-pub use lines::Lines;
-pub use weather::Weather;
+pub use conditions::LinkConditions;
+pub use links::Links;

@@ -1,4 +1,4 @@
-//! One HTTP request to one gateway, and what its answer means.
+//! One HTTP request to one gateway, and the meaning of its answer.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use crate::history::{Answer, Call};
 
-/// How much longer than its deadline a client waits for an answer: half as long again, and at most this.
+/// Grace after the deadline of a request: half the deadline, at most this.
 const GRACE_MAX: Duration = Duration::from_millis(1_000);
 
-/// What is asked.
+/// One call and its options.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// The probe's key.
     pub key: &'a str,
-    /// What.
+    /// The call.
     pub call: &'a Call,
-    /// Where an append is forwarded to.
+    /// The key to which an append is forwarded.
     pub forward: Option<&'a str>,
     /// The idempotency key.
     pub once: &'a str,
@@ -24,34 +24,34 @@ pub struct Request<'a> {
     pub within: Duration,
 }
 
-/// What came of it.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// An answer.
     Ok(Answer),
-    /// A problem that says that nothing happened, and whether it is worth another try.
+    /// A problem with the outcome `not_executed`.
     Fail {
         /// Its code.
         code: String,
-        /// Whether the same call may succeed.
+        /// Whether a retry may succeed.
         retryable: bool,
     },
-    /// A problem that says that it may have happened.
+    /// A problem with the outcome `unknown`: the call may have happened.
     Unknown {
         /// Its code.
         code: String,
     },
-    /// No connection: nothing was sent.
+    /// No connection, so the request was not sent.
     NotSent,
     /// The connection broke before an answer came.
     Broken,
-    /// No answer within the deadline and a grace.
+    /// No answer within the deadline and the grace.
     Silent,
-    /// An answer that is neither what was asked for nor a problem.
+    /// An answer that is neither the expected reply nor a problem.
     Untyped(String),
 }
 
-/// A node's gateway, as one client reaches it.
+/// One client's connections to a node's gateway.
 #[derive(Clone)]
 pub struct Gateway {
     client: reqwest::Client,
@@ -59,18 +59,18 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// With connections of its own.
+    /// A gateway with its own pool of at most 4 idle connections.
     ///
     /// # Errors
-    /// The HTTP client.
+    /// The HTTP client could not be built.
     pub fn new(address: std::net::SocketAddr) -> anyhow::Result<Self> {
         Self::keeping(address, 4)
     }
 
-    /// Keeps so many connections open that nobody uses at the moment.
+    /// As [`Self::new`], with at most `idle` idle connections.
     ///
     /// # Errors
-    /// The HTTP client.
+    /// The HTTP client could not be built.
     pub fn keeping(address: std::net::SocketAddr, idle: usize) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -80,7 +80,7 @@ impl Gateway {
         Ok(Self { client, base: format!("http://{address}/v1/actors/probes") })
     }
 
-    /// Asks once.
+    /// Sends the request once.
     pub async fn ask(&self, request: &Request<'_>) -> Outcome {
         let (verb, body) = spelled(request);
         let sent = self

@@ -7,52 +7,52 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::attempt::{Gateway, Outcome, Request};
-use super::crowd::{Effect, Scene};
+use super::clients::{Effect, RunState};
 use super::draw::{Draw, Next};
 use super::tally::Success;
 use crate::history::{Call, End, Operation};
 
-/// How long a roaming client tries one call.
+/// How long a roaming client retries one call.
 const TRY_FOR: Duration = Duration::from_secs(10);
-/// How long each of its attempts may take. Shorter than a failover, so that what it waits for is the cluster: a gateway that
-/// is frozen or cut off holds nobody who knows of others.
+/// Deadline of each attempt of a roaming client. Shorter than a failover, so that a frozen or partitioned gateway does not
+/// hide that the other gateways answer.
 const ATTEMPT: Duration = Duration::from_millis(500);
-/// Before the next attempt.
+/// Pause before the next attempt.
 const PAUSE: Duration = Duration::from_millis(40);
-/// Deadlines of clients that stay. The long ones are still there when what they asked thaws.
+/// Deadlines of clients that stay. The long ones outlast a short freeze of the node.
 const DEADLINES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(12)];
 
 pub(super) struct Client {
     pub(super) number: u32,
-    /// The gateway that it stays with, or begins at.
+    /// The gateway at which it stays or starts.
     pub(super) home: usize,
     pub(super) roams: bool,
-    /// Between the beginnings of two calls.
+    /// Time between the starts of two calls.
     pub(super) pace: Duration,
     pub(super) draw: Draw,
     pub(super) gateways: Vec<Gateway>,
-    pub(super) scene: Arc<Scene>,
+    pub(super) run: Arc<RunState>,
 }
 
 impl Client {
-    /// Calls, one after the other, until it is told to stop; the last one is ended in order.
+    /// Sends calls one after the other until `stopped` is set. The last call is completed.
     pub(super) async fn run(mut self, stopped: Arc<AtomicBool>) {
         let mut due = Instant::now();
         let mut count = 0_u64;
         while !stopped.load(Ordering::Relaxed) {
             tokio::time::sleep_until(due).await;
-            // Calls that could not be made in time are not made up for.
+            // Missed calls are not caught up.
             due = (due + self.pace).max(Instant::now());
             count += 1;
-            let next = self.draw.next(self.scene.since());
+            let next = self.draw.next(self.run.since());
             let once = format!("chaos-{}-{count}", self.number);
-            let sent = self.scene.now();
+            let sent = self.run.now();
             let end = if self.roams { self.roam(&next, &once).await } else { self.stay(&next, &once).await };
             self.keep(next, sent, end);
         }
     }
 
-    /// One attempt, at home.
+    /// One attempt at the home gateway.
     async fn stay(&mut self, next: &Next, once: &str) -> End {
         let deadline = DEADLINES[usize::try_from(self.draw.pick(0..3)).unwrap_or(0)];
         let outcome = self.attempt(self.home, next, once, deadline).await;
@@ -63,8 +63,8 @@ impl Client {
         end
     }
 
-    /// Attempts at one gateway after the other. Once one of them is in doubt, only an answer ends the doubt: an earlier
-    /// attempt may still be on its way.
+    /// Attempts at one gateway after the other. After an attempt in doubt only an answer ends the doubt, because that
+    /// attempt may still be in flight.
     async fn roam(&mut self, next: &Next, once: &str) -> End {
         let until = Instant::now() + TRY_FOR;
         let mut doubt = false;
@@ -78,7 +78,7 @@ impl Client {
                 (End::Fail, _) => {}
             }
             if Instant::now() > until {
-                self.scene.tally.gave_up();
+                self.run.tally.gave_up();
                 return if doubt { End::Unknown } else { End::Fail };
             }
             self.home = (self.home + 1) % self.gateways.len();
@@ -89,15 +89,15 @@ impl Client {
     async fn attempt(&self, node: usize, next: &Next, once: &str, within: Duration) -> Outcome {
         let request =
             Request { key: &next.key, call: &next.call, forward: next.forward.as_deref(), once, within };
-        let watch = self.scene.excuses.watch(node);
+        let watch = self.run.excuses.watch(node);
         let outcome = self.gateways[node].ask(&request).await;
-        self.scene.tally.attempt(&outcome, self.scene.excuses.excused(node, watch));
+        self.run.tally.attempt(&outcome, self.run.excuses.excused(node, watch));
         outcome
     }
 
     fn ended(&self, outcome: &Outcome) -> End {
         match outcome {
-            Outcome::Ok(answer) => End::Ok { at: self.scene.now(), answer: answer.clone() },
+            Outcome::Ok(answer) => End::Ok { at: self.run.now(), answer: answer.clone() },
             Outcome::Fail { .. } | Outcome::NotSent => End::Fail,
             Outcome::Unknown { .. } | Outcome::Broken | Outcome::Silent | Outcome::Untyped(_) => End::Unknown,
         }
@@ -106,17 +106,17 @@ impl Client {
     fn keep(&mut self, next: Next, sent: u64, end: End) {
         if let End::Ok { at, answer } = &end {
             self.draw.saw(&next.key, answer);
-            self.scene.tally.success(Success { client: self.number, roams: self.roams, sent, at: *at });
+            self.run.tally.success(Success { client: self.number, roams: self.roams, sent, at: *at });
         }
         if let (Some(to), Some(value)) = (&next.forward, next.call.written()) {
             let from = next.key.clone();
-            self.scene.effect(Effect { from, to: to.clone(), value, end: end.clone() });
+            self.run.effect(Effect { from, to: to.clone(), value, end: end.clone() });
             if end != End::Fail {
-                // When it gets there nobody is told.
+                // The client gets no reply about the time of the effect, so its end is unknown.
                 let (key, call) = (to.clone(), Call::Append(value));
-                self.scene.log.push(Operation { client: self.number, key, call, sent, end: End::Unknown });
+                self.run.log.push(Operation { client: self.number, key, call, sent, end: End::Unknown });
             }
         }
-        self.scene.log.push(Operation { client: self.number, key: next.key, call: next.call, sent, end });
+        self.run.log.push(Operation { client: self.number, key: next.key, call: next.call, sent, end });
     }
 }

@@ -1,4 +1,4 @@
-//! What a client asks next. Pure: dice and time come in.
+//! The draw of a client's next call. Pure: seed and time are arguments.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 
 use crate::history::{Answer, Call};
 
-/// How long keys are in use: the search for an order is dearer the longer a key's history is.
+/// How long keys are in use. A longer history of a key makes the linearizability search slower.
 pub const KEYS_LIVE: Duration = Duration::from_secs(20);
 /// Registers and lists in use at once.
 const REGISTERS: u32 = 12;
@@ -18,39 +18,39 @@ const LISTS: u32 = 8;
 /// The next call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Next {
-    /// Of this key.
+    /// The key.
     pub key: String,
-    /// What.
+    /// The call.
     pub call: Call,
-    /// The key that an append is forwarded to, once in effect.
+    /// The key to which an append is forwarded as an effect.
     pub forward: Option<String>,
 }
 
-/// One client's dice and memory.
+/// One client's random source and the register values it saw.
 pub struct Draw {
     client: u32,
     dice: SmallRng,
     count: u64,
-    /// What each register held when it was last seen.
+    /// The last seen value of each register.
     held: HashMap<String, u64>,
 }
 
 impl Draw {
-    /// For a client of this number.
+    /// The draw of the client with this number.
     #[must_use]
     pub fn new(client: u32, seed: u64) -> Self {
         let dice = SmallRng::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(client));
         Self { client, dice, count: 0, held: HashMap::new() }
     }
 
-    /// The next call, so long after the run's start.
+    /// The next call, `since` the run's start.
     pub fn next(&mut self, since: Duration) -> Next {
         let life = since.as_millis() / KEYS_LIVE.as_millis();
         match self.dice.random_range(0..10) {
             0..5 => self.register(life),
             5..9 => self.list(life),
             _ => {
-                // Each client has lists of its own for this, and each of them one that it forwards to.
+                // Each client has its own pair of lists for forwarded appends.
                 let key = format!("from-{life}-{}", self.client);
                 let to = format!("to-{life}-{}", self.client);
                 Next { key, call: Call::Append(self.value()), forward: Some(to) }
@@ -74,7 +74,7 @@ impl Draw {
         Next { key, call, forward: None }
     }
 
-    /// Keeps what a register was seen to hold; of keys that are in use.
+    /// Keeps the value of a register; old keys are dropped.
     pub fn saw(&mut self, key: &str, answer: &Answer) {
         if let Answer::Register { value, .. } = answer {
             if self.held.len() > 4 * REGISTERS as usize {
@@ -84,12 +84,12 @@ impl Draw {
         }
     }
 
-    /// A number out of a range, for what is drawn beside the calls themselves.
+    /// A random number of a range, for other draws of the client.
     pub fn pick(&mut self, range: std::ops::Range<u64>) -> u64 {
         self.dice.random_range(range)
     }
 
-    /// Never the same twice, whoever draws.
+    /// A value that no client draws twice.
     fn value(&mut self) -> u64 {
         self.count += 1;
         (u64::from(self.client) + 1) << 32 | self.count

@@ -1,16 +1,16 @@
-//! Clients: each with its own connections, one call at a time, through the gateways of all nodes.
+//! The clients: each has its own connections and one call in flight, through the gateways of all nodes.
 //!
-//! Half of them roam, as a program with the SDK does: where one gateway does not answer, the next is asked under the same
-//! idempotency key. They say how long the cluster as a whole was away. The others stay with one node whatever happens to
-//! it, and ask once: what a cut off or frozen node says, they hear.
+//! Three of five clients roam, as a program with the SDK does. If a gateway does not answer, they retry at the next one
+//! under the same idempotency key. They measure the outage of the cluster as a whole. The other clients stay with one node
+//! and send each call once, so they see the replies of a partitioned or frozen node.
 
 mod attempt;
 mod client;
-mod crowd;
+mod clients;
 mod draw;
 mod tally;
 
 pub use attempt::{Gateway, Outcome, Request};
-pub use crowd::{Crowd, Effects, Gone};
+pub use clients::{Clients, Collected, Effects};
 pub use draw::{Draw, KEYS_LIVE};
 pub use tally::{Success, Tally, TallyView};

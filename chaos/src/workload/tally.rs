@@ -1,38 +1,39 @@
-//! What is counted while clients ask, beside the history.
+//! The counters of a run, beside the history.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
 use super::attempt::Outcome;
+use crate::lock::lock;
 
-/// Answers that were neither reply nor problem, as shown.
+/// Untyped answers that are kept as examples.
 const SHOWN_MAX: usize = 20;
 
 /// One call that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Success {
-    /// By whom it was asked.
+    /// The client's number.
     pub client: u32,
     /// Whether that client roams.
     pub roams: bool,
-    /// When it was asked first, in microseconds.
+    /// When its first attempt was sent, in microseconds.
     pub sent: u64,
-    /// When it was answered.
+    /// When it was answered, in microseconds.
     pub at: u64,
 }
 
-/// Everything counted.
+/// A copy of the counters.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct TallyView {
-    /// Attempts by how they ended: `OK`, a problem's code, or what the connection did.
+    /// Attempts by outcome: `OK`, a problem's code, or the connection's failure.
     pub attempts: BTreeMap<String, u64>,
     /// Answers that were neither a reply nor a typed problem.
     pub untyped: u64,
-    /// Some of them.
+    /// Examples of them, at most 20.
     pub untyped_shown: Vec<String>,
-    /// Attempts that were not answered by a node that was there, thawed and could have.
+    /// Attempts without an answer from a node that was not excused.
     pub silent: u64,
     /// Calls that a roaming client gave up.
     pub given_up: u64,
@@ -45,13 +46,13 @@ pub struct TallyView {
 pub struct Tally(Arc<Mutex<TallyView>>);
 
 impl Tally {
-    /// Everything so far.
+    /// The counters so far.
     #[must_use]
     pub fn view(&self) -> TallyView {
         self.with(|view| view.clone())
     }
 
-    /// Counts an attempt. `excused`: its node had been killed, frozen or told to stop while it was asked.
+    /// Counts an attempt. `excused`: its node was killed, frozen or stopped during the attempt.
     pub(super) fn attempt(&self, outcome: &Outcome, excused: bool) {
         let name = match outcome {
             Outcome::Ok(_) => "OK",
@@ -85,6 +86,6 @@ impl Tally {
     }
 
     fn with<T>(&self, job: impl FnOnce(&mut TallyView) -> T) -> T {
-        job(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        job(&mut lock(&self.0))
     }
 }

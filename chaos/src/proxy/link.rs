@@ -1,4 +1,4 @@
-//! One direction of one connection.
+//! One direction of one proxied connection.
 
 use std::time::Duration;
 
@@ -8,30 +8,30 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::weather::Weather;
+use super::conditions::LinkConditions;
 
-/// Bytes read at once.
+/// Most bytes of one piece.
 const PIECE_BYTES: usize = 8_192;
-/// Pieces on the way at once; more wait in the sender's socket.
+/// Most pieces in flight; further bytes wait in the sender's socket.
 const PIECES_MAX: usize = 256;
-/// How long a piece waits for another to come before it.
+/// How long a reordered piece waits for the next piece.
 const REORDER_WITHIN: Duration = Duration::from_millis(20);
 
-/// Carries bytes until either end hangs up. What was on the way still arrives.
+/// Carries bytes until either end closes. Pieces in flight still arrive.
 pub(super) async fn carry(
     from: OwnedReadHalf,
     to: OwnedWriteHalf,
-    weather: watch::Receiver<Weather>,
+    conditions: watch::Receiver<LinkConditions>,
     dice: SmallRng,
 ) {
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
-    tokio::join!(send(from, sender, weather.clone(), dice), arrive(to, receiver, weather));
+    tokio::join!(send(from, sender, conditions.clone(), dice), arrive(to, receiver, conditions));
 }
 
 async fn send(
     mut from: OwnedReadHalf,
     way: mpsc::Sender<(Instant, Vec<u8>)>,
-    weather: watch::Receiver<Weather>,
+    conditions: watch::Receiver<LinkConditions>,
     mut dice: SmallRng,
 ) {
     let mut last = Instant::now();
@@ -56,11 +56,11 @@ async fn send(
         };
         let Ok(bytes @ 1..) = read else { break };
         piece.truncate(bytes);
-        let fate = weather.borrow().fate(bytes, &mut dice);
+        let fate = conditions.borrow().fate(bytes, &mut dice);
         if let Some(bit) = fate.damaged {
             piece[bit / 8] ^= 1 << (bit % 8);
         }
-        // Nothing overtakes what is late: that is what TCP does behind a lost segment.
+        // No piece overtakes a late one, as in TCP behind a lost segment.
         last = last.max(Instant::now() + fate.late);
         if fate.after_next && waiting.is_none() {
             waiting = Some((last, piece));
@@ -78,7 +78,7 @@ async fn send(
         }
     }
     if let Some(late) = waiting {
-        // An error means that the other end has hung up.
+        // An error means that the other end has closed.
         let _ = way.send(late).await;
     }
 }
@@ -86,16 +86,18 @@ async fn send(
 async fn arrive(
     mut to: OwnedWriteHalf,
     mut way: mpsc::Receiver<(Instant, Vec<u8>)>,
-    mut weather: watch::Receiver<Weather>,
+    mut conditions: watch::Receiver<LinkConditions>,
 ) {
     while let Some((due, piece)) = way.recv().await {
         tokio::time::sleep_until(due).await;
-        if weather.wait_for(|weather| !weather.cut).await.is_err() || to.write_all(&piece).await.is_err() {
+        if conditions.wait_for(|conditions| !conditions.cut).await.is_err()
+            || to.write_all(&piece).await.is_err()
+        {
             return;
         }
     }
-    // A farewell does not get through either.
-    if weather.wait_for(|weather| !weather.cut).await.is_ok() {
+    // A cut holds the close as well.
+    if conditions.wait_for(|conditions| !conditions.cut).await.is_ok() {
         let _ = to.shutdown().await;
     }
 }

@@ -1,4 +1,4 @@
-//! The processes.
+//! The node processes of a local cluster.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
 use tokio::process::{Child, Command};
 
 use super::disks::Disks;
-use super::places::{Place, configuration, places};
-use crate::nemesis::Build;
-use crate::proxy::Lines;
+use super::endpoints::{Endpoints, configuration, endpoints};
+use crate::proxy::Links;
 
 /// How long a node may take to stop when asked.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
@@ -22,26 +22,36 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// The variable that names the file with a node's wall clock offset in milliseconds.
 const WALL_OFFSET: &str = "TROUPE_WALL_OFFSET_FILE";
 
-/// What a site is made of.
+/// The build that a node runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Build {
+    /// The build under test.
+    This,
+    /// The build before it.
+    Previous,
+}
+
+/// The parameters of a local cluster.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The binary whose `node` command is run.
+    /// The binary with the `node` command.
     pub binary: PathBuf,
-    /// The binary of the build before it, which the nodes begin as.
+    /// The binary of the previous build. With it, the nodes start as the previous build.
     pub previous: Option<PathBuf>,
-    /// Everything of the configuration but nodes and paths.
+    /// The configuration without nodes and paths.
     pub template: toml::Table,
-    /// How many nodes.
+    /// Number of nodes.
     pub nodes: usize,
-    /// Where their data and logs go.
+    /// Directory of data and logs.
     pub dir: PathBuf,
-    /// Bytes of each node's own disk, where each is to have one.
+    /// Size in bytes of each node's own disk; `None` uses the machine's disk.
     pub disk_bytes: Option<u64>,
-    /// The dice of the weather.
+    /// Seed of the link conditions.
     pub seed: u64,
 }
 
-/// The numbers of the processes that run. Clones show the same.
+/// The ids of the running processes. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Pids(Arc<Vec<AtomicU32>>);
 
@@ -50,7 +60,7 @@ impl Pids {
         self.0[node].store(pid.unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Those that run now.
+    /// The ids of the processes that run now.
     #[must_use]
     pub fn now(&self) -> Vec<u32> {
         self.0.iter().map(|pid| pid.load(Ordering::Relaxed)).filter(|pid| *pid != 0).collect()
@@ -58,60 +68,60 @@ impl Pids {
 }
 
 /// A running cluster.
-pub struct Site {
+pub struct LocalCluster {
     plan: Plan,
     /// Its nodes.
-    pub places: Vec<Place>,
-    /// Between them.
-    pub lines: Lines,
+    pub endpoints: Vec<Endpoints>,
+    /// The proxied links between them.
+    pub links: Links,
     /// Their disks.
     pub disks: Disks,
     children: Vec<Option<Child>>,
     builds: Vec<Build>,
     pids: Pids,
-    /// Set when `setpriv` is at hand: then even a frozen node ends with us.
+    /// Whether `setpriv` exists: with it, even a frozen node ends with this process.
     tied: bool,
 }
 
-impl Site {
+impl LocalCluster {
     /// Starts every node.
     ///
     /// # Errors
-    /// A port, a file or the binary.
+    /// A port or a file was refused, or the binary did not start.
     pub async fn start(plan: Plan) -> anyhow::Result<Self> {
-        let places = places(plan.nodes)?;
-        let meshes: Vec<_> = places.iter().map(|place| place.mesh).collect();
-        let lines = Lines::lay(&meshes, plan.seed).await?;
+        let endpoints = endpoints(plan.nodes)?;
+        let meshes: Vec<_> = endpoints.iter().map(|endpoint| endpoint.mesh).collect();
+        let links = Links::open(&meshes, plan.seed).await?;
         std::fs::create_dir_all(plan.dir.join("data"))?;
-        for (at, place) in places.iter().enumerate() {
-            let text = configuration(&plan.template, &places, at, |to| lines.address(at, to), &plan.dir)?;
-            std::fs::write(plan.dir.join(format!("{}.toml", place.name)), text)?;
-            std::fs::write(plan.dir.join(format!("{}.offset", place.name)), "0")?;
+        for (at, endpoint) in endpoints.iter().enumerate() {
+            let text = configuration(&plan.template, &endpoints, at, |to| links.address(at, to), &plan.dir)?;
+            std::fs::write(plan.dir.join(format!("{}.toml", endpoint.name)), text)?;
+            std::fs::write(plan.dir.join(format!("{}.offset", endpoint.name)), "0")?;
         }
-        let names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
+        let names: Vec<String> = endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
         let disks = Disks::prepare(&plan.dir.join("data"), &names, plan.disk_bytes).await?;
         let tied =
             Command::new("setpriv").arg("--version").output().await.is_ok_and(|out| out.status.success());
-        let children = places.iter().map(|_| None).collect();
-        let pids = Pids(Arc::new(places.iter().map(|_| AtomicU32::new(0)).collect()));
+        let children = endpoints.iter().map(|_| None).collect();
+        let pids = Pids(Arc::new(endpoints.iter().map(|_| AtomicU32::new(0)).collect()));
         let first = if plan.previous.is_some() { Build::Previous } else { Build::This };
-        let builds = vec![first; places.len()];
-        let mut site = Self { plan, places, lines, disks, children, builds, pids, tied };
-        for node in 0..site.places.len() {
-            site.run(node)?;
+        let builds = vec![first; endpoints.len()];
+        let mut cluster = Self { plan, endpoints, links, disks, children, builds, pids, tied };
+        for node in 0..cluster.endpoints.len() {
+            cluster.run(node)?;
         }
-        Ok(site)
+        Ok(cluster)
     }
 
-    /// Runs a node that does not run.
+    /// Starts a node; does nothing if it runs.
     ///
     /// # Errors
-    /// The binary.
+    /// The binary did not start.
     pub fn run(&mut self, node: usize) -> anyhow::Result<()> {
         if self.runs(node) {
             return Ok(());
         }
-        let name = &self.places[node].name;
+        let name = &self.endpoints[node].name;
         let log = OpenOptions::new().create(true).append(true).open(self.log(node))?;
         let mut words: Vec<std::ffi::OsString> = Vec::new();
         if self.tied {
@@ -128,12 +138,12 @@ impl Site {
         let child = Command::new(&words[0])
             .args(&words[1..])
             .env(WALL_OFFSET, self.plan.dir.join(format!("{name}.offset")))
-            // When we are gone, however that came, the pipe closes and the node stops.
+            // When this process ends, for any reason, the pipe closes and the node stops.
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(true)
-            // Ctrl-C is for us.
+            // Ctrl-C must reach only this process.
             .process_group(0)
             .spawn()
             .with_context(|| format!("node {name}"))?;
@@ -142,7 +152,7 @@ impl Site {
         Ok(())
     }
 
-    /// What a node is from its next start on.
+    /// Sets the build of a node from its next start on.
     pub fn set_build(&mut self, node: usize, build: Build) {
         self.builds[node] = build;
     }
@@ -150,16 +160,16 @@ impl Site {
     /// Runs `troupe certs` on the certificates of all nodes.
     ///
     /// # Errors
-    /// The binary, or what it says.
+    /// The binary did not start, or its error output.
     pub async fn certs(&self, words: &[&str]) -> anyhow::Result<()> {
-        let config = self.plan.dir.join(format!("{}.toml", self.places[0].name));
+        let config = self.plan.dir.join(format!("{}.toml", self.endpoints[0].name));
         let mut command = Command::new(&self.plan.binary);
         let out = command.arg("certs").args(words).arg("--config").arg(config).output().await?;
         anyhow::ensure!(out.status.success(), "certs {words:?}: {}", String::from_utf8_lossy(&out.stderr));
         Ok(())
     }
 
-    /// Whether its process is there, frozen or not.
+    /// Whether its process exists, frozen or not.
     pub fn runs(&mut self, node: usize) -> bool {
         self.children[node].as_mut().is_some_and(|child| child.try_wait().is_ok_and(|ended| ended.is_none()))
     }
@@ -167,7 +177,7 @@ impl Site {
     /// SIGKILL.
     ///
     /// # Errors
-    /// The system.
+    /// The system refused the signal.
     pub async fn kill(&mut self, node: usize) -> anyhow::Result<()> {
         if let Some(mut child) = self.children[node].take() {
             self.pids.set(node, None);
@@ -179,7 +189,7 @@ impl Site {
     /// SIGSTOP.
     ///
     /// # Errors
-    /// It does not run.
+    /// The node does not run.
     pub fn freeze(&self, node: usize) -> anyhow::Result<()> {
         self.signal(node, Signal::STOP)
     }
@@ -187,19 +197,19 @@ impl Site {
     /// SIGCONT.
     ///
     /// # Errors
-    /// It does not run.
+    /// The node does not run.
     pub fn thaw(&self, node: usize) -> anyhow::Result<()> {
         self.signal(node, Signal::CONT)
     }
 
     fn signal(&self, node: usize, signal: Signal) -> anyhow::Result<()> {
-        let name = &self.places[node].name;
+        let name = &self.endpoints[node].name;
         let pid = self.pid(node).and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
         let pid = pid.with_context(|| format!("{name} does not run"))?;
         kill_process(pid, signal).with_context(|| format!("{signal:?} to {name}"))
     }
 
-    /// Asks a node to leave in order, and waits for it; killed when it takes too long, which is told by `false`.
+    /// Stops a node gracefully. `false` if it took longer than 20 s and was killed.
     pub async fn stop(&mut self, node: usize) -> bool {
         let Some(mut child) = self.children[node].take() else { return true };
         self.pids.set(node, None);
@@ -211,48 +221,48 @@ impl Site {
         stopped
     }
 
-    /// Ends every node at once: nothing of a throw-away cluster is worth a farewell.
+    /// Kills every node. A throw-away cluster needs no graceful stop.
     pub async fn end(&mut self) {
         for node in 0..self.children.len() {
             let _ = self.kill(node).await;
         }
     }
 
-    /// Its process's number.
+    /// The node's process id.
     #[must_use]
     pub fn pid(&self, node: usize) -> Option<u32> {
         self.children[node].as_ref().and_then(Child::id)
     }
 
-    /// The processes' numbers, which follow them as they end and start.
+    /// The process ids, kept up to date when nodes end and start.
     #[must_use]
     pub fn pids(&self) -> Pids {
         self.pids.clone()
     }
 
-    /// Where its log is.
+    /// Path of the node's log.
     #[must_use]
     pub fn log(&self, node: usize) -> PathBuf {
-        self.plan.dir.join(format!("{}.log", self.places[node].name))
+        self.plan.dir.join(format!("{}.log", self.endpoints[node].name))
     }
 
-    /// Where its data is, as this process sees it.
+    /// Path of the node's data, as this process sees it.
     #[must_use]
     pub fn data(&self, node: usize) -> PathBuf {
-        self.disks.seen(&self.plan.dir.join("data").join(&self.places[node].name))
+        self.disks.seen(&self.plan.dir.join("data").join(&self.endpoints[node].name))
     }
 
-    /// Turns a node's wall clock so far from the truth.
+    /// Sets the offset of a node's wall clock.
     ///
     /// # Errors
-    /// The file.
+    /// The offset file could not be written.
     pub fn turn_clock(&self, node: usize, offset_ms: i64) -> anyhow::Result<()> {
-        let path = self.plan.dir.join(format!("{}.offset", self.places[node].name));
+        let path = self.plan.dir.join(format!("{}.offset", self.endpoints[node].name));
         replace(&path, &offset_ms.to_string())
     }
 }
 
-/// Whole or not at all: the node may read it meanwhile.
+/// Replaces a file atomically, because the node may read it meanwhile.
 fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     let draft = path.with_extension("draft");
     std::fs::write(&draft, text)?;

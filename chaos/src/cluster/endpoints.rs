@@ -1,4 +1,4 @@
-//! Where the nodes of a cluster listen, and the configuration that each is given.
+//! The addresses of the nodes and the configuration of each node.
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
@@ -7,30 +7,30 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use toml::{Table, Value};
 
-/// Ports are looked for from here on: below those that the system gives to outgoing connections, which could take one
-/// between our look and the node's start.
+/// Range of the ports, below the ephemeral ports. An outgoing connection could take an ephemeral port between the check
+/// and the node's start.
 const PORTS: std::ops::Range<u16> = 10_000..30_000;
 
-/// One node.
+/// The identity and the addresses of one node.
 #[derive(Debug, Clone)]
-pub struct Place {
-    /// Its number, from one.
+pub struct Endpoints {
+    /// The node id, from 1.
     pub id: u16,
     /// Its name.
     pub name: String,
-    /// Where its mesh really listens.
+    /// The mesh address behind the proxy.
     pub mesh: SocketAddr,
-    /// Its public edge.
+    /// The gateway's address.
     pub gateway: SocketAddr,
-    /// Its console.
+    /// The console's address.
     pub admin: SocketAddr,
 }
 
-/// So many nodes on free ports.
+/// Assigns free ports to `nodes` nodes.
 ///
 /// # Errors
-/// There are not enough.
-pub fn places(nodes: usize) -> anyhow::Result<Vec<Place>> {
+/// Not enough free ports.
+pub fn endpoints(nodes: usize) -> anyhow::Result<Vec<Endpoints>> {
     let mut free = free_ports(nodes * 3)?.into_iter();
     let mut next = || free.next().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
     (1..=nodes)
@@ -38,20 +38,20 @@ pub fn places(nodes: usize) -> anyhow::Result<Vec<Place>> {
             let (Some(mesh), Some(gateway), Some(admin)) = (next(), next(), next()) else {
                 bail!("no ports left");
             };
-            Ok(Place { id: u16::try_from(id)?, name: format!("n{id}"), mesh, gateway, admin })
+            Ok(Endpoints { id: u16::try_from(id)?, name: format!("n{id}"), mesh, gateway, admin })
         })
         .collect()
 }
 
 fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
-    // Runs side by side begin in different places.
+    // Concurrent runs start the search at different ports.
     let first = usize::try_from(std::process::id())?.wrapping_mul(131) % PORTS.len();
-    let mut found = BTreeSet::new();
+    let mut free = BTreeSet::new();
     for port in PORTS.cycle().skip(first).take(PORTS.len()) {
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            found.insert(port);
-            if found.len() == count {
-                return Ok(found.into_iter().collect());
+            free.insert(port);
+            if free.len() == count {
+                return Ok(free.into_iter().collect());
             }
         }
     }
@@ -61,7 +61,7 @@ fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
 /// The configuration of one node: `template` with its own table of nodes, and everything that is written under `dir`.
 pub(super) fn configuration(
     template: &Table,
-    places: &[Place],
+    endpoints: &[Endpoints],
     here: usize,
     peer: impl Fn(usize) -> SocketAddr,
     dir: &Path,
@@ -75,14 +75,17 @@ pub(super) fn configuration(
     set("cluster", "data_dir", text(dir.join("data")));
     set("cluster", "certs_dir", text(dir.join("certs")));
     set("lake", "dir", text(dir.join("lake")));
-    let others = places.iter().enumerate().filter(|(at, _)| *at != here);
-    let dial = others.map(|(at, place)| (place.name.clone(), Value::String(peer(at).to_string()))).collect();
+    let others = endpoints.iter().enumerate().filter(|(at, _)| *at != here);
+    let dial =
+        others.map(|(at, endpoint)| (endpoint.name.clone(), Value::String(peer(at).to_string()))).collect();
     set("transport", "dial", Value::Table(dial));
-    let nodes = places.iter().map(|place| {
+    let nodes = endpoints.iter().map(|endpoint| {
         let mut node = Table::new();
-        node.insert("id".to_owned(), Value::Integer(i64::from(place.id)));
-        node.insert("name".to_owned(), Value::String(place.name.clone()));
-        for (key, address) in [("mesh", place.mesh), ("gateway", place.gateway), ("admin", place.admin)] {
+        node.insert("id".to_owned(), Value::Integer(i64::from(endpoint.id)));
+        node.insert("name".to_owned(), Value::String(endpoint.name.clone()));
+        for (key, address) in
+            [("mesh", endpoint.mesh), ("gateway", endpoint.gateway), ("admin", endpoint.admin)]
+        {
             node.insert(key.to_owned(), Value::String(address.to_string()));
         }
         Value::Table(node)
@@ -96,15 +99,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_told_where_it_listens_and_where_the_lines_to_its_peers_begin() {
-        let places = places(3).unwrap();
-        let line = |to: usize| SocketAddr::from(([127, 0, 0, 1], 100 + u16::try_from(to).unwrap()));
+    fn a_configuration_has_the_nodes_addresses_and_dials_peers_through_the_links() {
+        let endpoints = endpoints(3).unwrap();
+        let link = |to: usize| SocketAddr::from(([127, 0, 0, 1], 100 + u16::try_from(to).unwrap()));
         let template: Table = "[cluster]\nshards = 4\n[[nodes]]\nid = 9".parse().unwrap();
-        let text = configuration(&template, &places, 1, line, Path::new("/x")).unwrap();
+        let text = configuration(&template, &endpoints, 1, link, Path::new("/x")).unwrap();
         let table: Table = text.parse().unwrap();
         assert_eq!(table["cluster"]["shards"].as_integer(), Some(4));
         assert_eq!(table["cluster"]["data_dir"].as_str(), Some("/x/data"));
-        assert_eq!(table["nodes"][1]["mesh"].as_str(), Some(places[1].mesh.to_string().as_str()));
+        assert_eq!(table["nodes"][1]["mesh"].as_str(), Some(endpoints[1].mesh.to_string().as_str()));
         let dial = table["transport"]["dial"].as_table().unwrap();
         let dial: Vec<(&str, &str)> =
             dial.iter().map(|(name, at)| (name.as_str(), at.as_str().unwrap())).collect();
@@ -113,10 +116,10 @@ mod tests {
 
     #[test]
     fn no_port_is_given_twice() {
-        let places = places(5).unwrap();
-        let ports: BTreeSet<u16> = places
+        let endpoints = endpoints(5).unwrap();
+        let ports: BTreeSet<u16> = endpoints
             .iter()
-            .flat_map(|place| [place.mesh, place.gateway, place.admin])
+            .flat_map(|endpoint| [endpoint.mesh, endpoint.gateway, endpoint.admin])
             .map(|at| at.port())
             .collect();
         assert_eq!(ports.len(), 15);

@@ -1,37 +1,37 @@
-//! What happens to bytes on their way. Pure: dice come in.
+//! The conditions of a link, and the fate of each piece of bytes. Pure: the random source is an argument.
 
 use std::time::Duration;
 
 use rand::Rng;
 use serde::Serialize;
 
-/// How long TCP waits before it sends a lost segment again; twice as long each further time.
+/// TCP's first retransmission timeout; doubled for each further loss.
 const RETRANSMISSION: Duration = Duration::from_millis(200);
-/// Times in a row that one segment is lost at most.
+/// Most consecutive losses of one segment.
 const LOSSES_MAX: u32 = 5;
 
-/// One direction between two nodes. Shares are of pieces as they are read, a few kilobytes each.
+/// The conditions of one direction between two nodes. A share is of the pieces read, at most 8 KiB each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Weather {
-    /// Nothing gets through.
+pub struct LinkConditions {
+    /// No bytes get through.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
-    /// Share that is lost and so comes late.
+    /// Share of pieces that are lost, hence late by a retransmission.
     #[serde(skip_serializing_if = "none")]
     pub loss: f64,
-    /// Time on the way.
+    /// One-way delay.
     #[serde(rename = "delay_ms", serialize_with = "millis", skip_serializing_if = "Duration::is_zero")]
     pub delay: Duration,
-    /// Up to so much less or more of it.
+    /// Largest deviation from `delay`, in both directions.
     #[serde(rename = "jitter_ms", serialize_with = "millis", skip_serializing_if = "Duration::is_zero")]
     pub jitter: Duration,
-    /// Share that changes places with what follows it.
+    /// Share of pieces that are swapped with the next piece.
     #[serde(skip_serializing_if = "none")]
     pub reorder: f64,
-    /// Share that comes twice.
+    /// Share of pieces that arrive twice.
     #[serde(skip_serializing_if = "none")]
     pub duplicate: f64,
-    /// Share of which one bit is turned over.
+    /// Share of pieces in which one bit is flipped.
     #[serde(skip_serializing_if = "none")]
     pub corrupt: f64,
 }
@@ -39,7 +39,7 @@ pub struct Weather {
 #[allow(
     clippy::trivially_copy_pass_by_ref,
     clippy::float_cmp,
-    reason = "as serde calls it; a share that was not set"
+    reason = "serde passes a reference; an unset share is exactly 0"
 )]
 fn none(share: &f64) -> bool {
     *share == 0.0
@@ -49,18 +49,18 @@ fn millis<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Erro
     to.serialize_u128(time.as_millis())
 }
 
-/// What becomes of one piece.
+/// The fate of one piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fate {
     pub(super) late: Duration,
     pub(super) after_next: bool,
     pub(super) twice: bool,
-    /// The bit to turn over.
+    /// The bit to flip.
     pub(super) damaged: Option<usize>,
 }
 
-impl Weather {
-    /// A line that lets nothing through.
+impl LinkConditions {
+    /// A cut link.
     #[must_use]
     pub fn cut() -> Self {
         Self { cut: true, ..Self::default() }
@@ -97,21 +97,27 @@ mod tests {
 
     use super::*;
 
-    fn fates(weather: Weather, count: usize) -> Vec<Fate> {
+    fn fates(conditions: LinkConditions, count: usize) -> Vec<Fate> {
         let mut dice = SmallRng::seed_from_u64(7);
-        (0..count).map(|_| weather.fate(100, &mut dice)).collect()
+        (0..count).map(|_| conditions.fate(100, &mut dice)).collect()
     }
 
     #[test]
-    fn fair_weather_does_nothing() {
+    fn default_conditions_do_nothing() {
         let calm = Fate { late: Duration::ZERO, after_next: false, twice: false, damaged: None };
-        assert!(fates(Weather::default(), 100).into_iter().all(|fate| fate == calm));
+        assert!(fates(LinkConditions::default(), 100).into_iter().all(|fate| fate == calm));
     }
 
     #[test]
     fn shares_are_kept_and_damage_stays_within_the_piece() {
-        let weather = Weather { loss: 0.1, duplicate: 0.2, reorder: 0.3, corrupt: 0.4, ..Weather::default() };
-        let fates = fates(weather, 10_000);
+        let conditions = LinkConditions {
+            loss: 0.1,
+            duplicate: 0.2,
+            reorder: 0.3,
+            corrupt: 0.4,
+            ..LinkConditions::default()
+        };
+        let fates = fates(conditions, 10_000);
         let count = |hit: fn(&Fate) -> bool| fates.iter().filter(|fate| hit(fate)).count();
         for (found, expected) in [
             (count(|fate| !fate.late.is_zero()), 1_000),
@@ -127,8 +133,8 @@ mod tests {
     #[test]
     fn the_way_takes_its_time_give_or_take() {
         let ms = Duration::from_millis;
-        let weather = Weather { delay: ms(50), jitter: ms(50), ..Weather::default() };
-        let late: Vec<Duration> = fates(weather, 1_000).into_iter().map(|fate| fate.late).collect();
+        let conditions = LinkConditions { delay: ms(50), jitter: ms(50), ..LinkConditions::default() };
+        let late: Vec<Duration> = fates(conditions, 1_000).into_iter().map(|fate| fate.late).collect();
         assert!(late.iter().all(|late| *late <= ms(100)));
         assert!(late.iter().any(|late| *late < ms(10)) && late.iter().any(|late| *late > ms(90)));
     }

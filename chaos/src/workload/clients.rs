@@ -1,8 +1,8 @@
-//! All clients of a run, and what they share.
+//! All clients of a run, and the state that they share.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
@@ -13,23 +13,24 @@ use super::attempt::{Gateway, Outcome, Request};
 use super::client::Client;
 use super::draw::Draw;
 use super::tally::Tally;
+use crate::cluster::Endpoints;
 use crate::history::{Answer, Call, End, Log, Operation};
-use crate::site::Place;
+use crate::lock::lock;
 
-/// Clients that roam, and clients that stay, for each node.
+/// Roaming and staying clients per node.
 const ROAMERS: usize = 3;
 const RESIDENTS: usize = 2;
-/// Between the beginnings of two calls of one client.
+/// Time between the starts of two calls of one client.
 const PACE: Duration = Duration::from_millis(50);
-/// For the last look at all keys.
+/// Time limit of the final read of each key.
 const LAST_LOOK: Duration = Duration::from_secs(30);
-/// Keys looked at side by side.
+/// Concurrent final reads.
 const LOOKS: usize = 8;
 
-/// Which nodes cannot be blamed for silence: they were killed, frozen or stopped, at this time or since.
+/// Excuses for the silence of nodes that are or were killed, frozen or stopped.
 pub struct Excuses(Vec<AtomicU64>);
 
-/// Even while a node is in order, odd while it is not; it only grows.
+/// A counter per node: even while the node is healthy, odd during a fault; it only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Watch(u64);
 
@@ -38,13 +39,13 @@ impl Excuses {
         Self((0..nodes).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// From now on, silence is no fault of this node's.
+    /// Excuses the silence of a node from now on.
     pub fn begin(&self, node: usize) {
         let _ = self.0[node]
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| (now % 2 == 0).then_some(now + 1));
     }
 
-    /// From now on it is.
+    /// Ends the excuse of a node.
     pub fn end(&self, node: usize) {
         let _ = self.0[node]
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| (now % 2 == 1).then_some(now + 1));
@@ -60,7 +61,7 @@ impl Excuses {
     }
 }
 
-/// An append that was to be done by another key too.
+/// An append that was forwarded to another key.
 #[derive(Debug, Clone)]
 pub(super) struct Effect {
     pub(super) from: String,
@@ -69,8 +70,8 @@ pub(super) struct Effect {
     pub(super) end: End,
 }
 
-/// What clients share.
-pub(super) struct Scene {
+/// The state that the clients of a run share.
+pub(super) struct RunState {
     start: Instant,
     pub(super) log: Log,
     pub(super) tally: Tally,
@@ -78,7 +79,7 @@ pub(super) struct Scene {
     effects: Mutex<Vec<Effect>>,
 }
 
-impl Scene {
+impl RunState {
     pub(super) fn since(&self) -> Duration {
         self.start.elapsed()
     }
@@ -88,89 +89,97 @@ impl Scene {
     }
 
     pub(super) fn effect(&self, effect: Effect) {
-        self.effects.lock().unwrap_or_else(PoisonError::into_inner).push(effect);
+        lock(&self.effects).push(effect);
     }
 }
 
-/// What became of appends that were forwarded.
+/// The outcome of the forwarded appends.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Effects {
-    /// Acknowledged.
+    /// Acknowledged appends.
     pub acknowledged: u64,
-    /// Of them, and of appends in doubt that happened, not there.
+    /// Effects that are missing, of acknowledged appends and of appends in doubt that happened.
     pub lost: u64,
-    /// Keys in which they are in another order than in the key that sent them.
+    /// Keys with effects in another order than in the sending key.
     pub disordered: u64,
-    /// There more than once.
+    /// Effects that arrived more than once.
     pub duplicates: u64,
-    /// There, though their clients were told that nothing happened.
+    /// Effects of appends with replies that say that they did not happen.
     pub denied: u64,
-    /// The values that are not there, by key.
+    /// The missing values by key.
     pub lost_from: BTreeMap<String, Vec<u64>>,
 }
 
-/// What clients leave behind: the history by key, what became of the effects, and the keys that nobody answered for.
-pub type Gone = (BTreeMap<String, Vec<Operation>>, Effects, Vec<String>);
+/// The results of a run's clients.
+#[derive(Debug, Clone, Default)]
+pub struct Collected {
+    /// The history by key.
+    pub history: BTreeMap<String, Vec<Operation>>,
+    /// The outcome of the forwarded appends.
+    pub effects: Effects,
+    /// Keys that no gateway answered for in the final read.
+    pub unanswered: Vec<String>,
+}
 
-/// The clients of a run. Dropping it ends them.
-pub struct Crowd {
-    scene: Arc<Scene>,
+/// The clients of a run. Dropping it aborts them.
+pub struct Clients {
+    run: Arc<RunState>,
     gateways: Vec<Gateway>,
-    clients: JoinSet<()>,
+    tasks: JoinSet<()>,
     stopped: Arc<AtomicBool>,
 }
 
-impl Crowd {
-    /// Begins to ask.
+impl Clients {
+    /// Starts five clients per node.
     ///
     /// # Errors
-    /// The HTTP client.
-    pub fn gather(places: &[Place], seed: u64) -> anyhow::Result<Self> {
-        let scene = Arc::new(Scene {
+    /// The HTTP client could not be built.
+    pub fn start(endpoints: &[Endpoints], seed: u64) -> anyhow::Result<Self> {
+        let run = Arc::new(RunState {
             start: Instant::now(),
             log: Log::default(),
             tally: Tally::default(),
-            excuses: Arc::new(Excuses::new(places.len())),
+            excuses: Arc::new(Excuses::new(endpoints.len())),
             effects: Mutex::default(),
         });
         let gateways =
-            || places.iter().map(|place| Gateway::new(place.gateway)).collect::<Result<Vec<_>, _>>();
+            || endpoints.iter().map(|endpoint| Gateway::new(endpoint.gateway)).collect::<Result<Vec<_>, _>>();
         let stopped = Arc::new(AtomicBool::new(false));
-        let mut clients = JoinSet::new();
-        for number in 0..places.len() * (ROAMERS + RESIDENTS) {
+        let mut tasks = JoinSet::new();
+        for number in 0..endpoints.len() * (ROAMERS + RESIDENTS) {
             let client = Client {
                 number: u32::try_from(number)?,
-                home: number % places.len(),
-                roams: number < places.len() * ROAMERS,
+                home: number % endpoints.len(),
+                roams: number < endpoints.len() * ROAMERS,
                 pace: PACE,
                 draw: Draw::new(u32::try_from(number)?, seed),
                 gateways: gateways()?,
-                scene: scene.clone(),
+                run: run.clone(),
             };
-            clients.spawn(client.run(stopped.clone()));
+            tasks.spawn(client.run(stopped.clone()));
         }
-        Ok(Self { gateways: gateways()?, scene, clients, stopped })
+        Ok(Self { gateways: gateways()?, run, tasks, stopped })
     }
 
     /// Microseconds since the clients began, the clock of every time in the history.
     #[must_use]
     pub fn now(&self) -> u64 {
-        self.scene.now()
+        self.run.now()
     }
 
-    /// What is counted.
+    /// The counters of the run.
     #[must_use]
     pub fn tally(&self) -> &Tally {
-        &self.scene.tally
+        &self.run.tally
     }
 
-    /// Which nodes are excused.
+    /// The excused nodes.
     #[must_use]
     pub fn excuses(&self) -> &Excuses {
-        &self.scene.excuses
+        &self.run.excuses
     }
 
-    /// How long it takes until a node answers queries of shards all over the cluster; none within that time.
+    /// The time until a node answers queries on keys of all shards; `None` if longer than `within`.
     pub async fn until_answers(&self, node: usize, within: Duration) -> Option<Duration> {
         let start = Instant::now();
         for key in 0..8 {
@@ -193,18 +202,17 @@ impl Crowd {
         Some(start.elapsed())
     }
 
-    /// Ends the clients and looks at every key a last time, so that what was lost shows. The history by key, what became
-    /// of the effects, and the keys that nobody answered for.
-    pub async fn disperse(&mut self) -> Gone {
+    /// Stops the clients and reads every key a last time, so that lost writes show.
+    pub async fn finish(&mut self) -> Collected {
         self.stopped.store(true, Ordering::Relaxed);
-        while self.clients.join_next().await.is_some() {}
+        while self.tasks.join_next().await.is_some() {}
         let mut effects: HashMap<(String, String), Vec<Effect>> = HashMap::new();
-        for effect in self.scene.effects.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for effect in lock(&self.run.effects).drain(..) {
             effects.entry((effect.from.clone(), effect.to.clone())).or_default().push(effect);
         }
-        let mut silent = Vec::new();
+        let mut unanswered = Vec::new();
         let keys: Vec<(String, Call)> = self
-            .scene
+            .run
             .log
             .by_key()
             .into_iter()
@@ -215,41 +223,41 @@ impl Crowd {
             (key, seen.is_some())
         });
         let looked: Vec<(String, bool)> = looks.buffer_unordered(LOOKS).collect().await;
-        silent.extend(looked.into_iter().filter(|(_, seen)| !seen).map(|(key, _)| key));
+        unanswered.extend(looked.into_iter().filter(|(_, seen)| !seen).map(|(key, _)| key));
         let mut judged = Effects::default();
         for ((from, to), effects) in effects {
             let Some(sent) = self.last(&from, &Call::Read, |_| true).await else {
-                silent.push(from);
+                unanswered.push(from);
                 continue;
             };
-            // What is there has sent its effect, whatever its client was told.
+            // A value that is present has sent its effect, even if its reply reported a failure.
             let mut expected: BTreeSet<u64> = acknowledged(&effects);
             expected.extend(&sent);
-            // Effects may be on their way a moment longer than the answers of those that caused them.
+            // Effects may arrive later than the answers of the appends that caused them.
             let whole = |values: &[u64]| expected.iter().all(|value| values.contains(value));
             match self.last(&to, &Call::Read, whole).await {
                 Some(values) => judge(&effects, &expected, (&sent, &values), &mut judged),
-                None => silent.push(to),
+                None => unanswered.push(to),
             }
         }
-        (self.scene.log.by_key(), judged, silent)
+        Collected { history: self.run.log.by_key(), effects: judged, unanswered }
     }
 
-    /// Reads a key until somebody answers with what is waited for, or with anything when the time is over.
+    /// Reads a key at one gateway after the other until `enough` holds. After `LAST_LOOK` any answer counts.
     async fn last(&self, key: &str, call: &Call, enough: impl Fn(&[u64]) -> bool) -> Option<Vec<u64>> {
-        let until = self.scene.since() + LAST_LOOK;
+        let until = self.run.since() + LAST_LOOK;
         let mut node = 0;
         loop {
-            let sent = self.scene.now();
+            let sent = self.run.now();
             let request = Request { key, call, forward: None, once: "look", within: Duration::from_secs(2) };
             node = (node + 1) % self.gateways.len();
-            let over = self.scene.since() > until;
+            let over = self.run.since() > until;
             if let Outcome::Ok(answer) = self.gateways[node].ask(&request).await {
                 let values = if let Answer::List(values) = &answer { values.clone() } else { Vec::new() };
                 let done = over || enough(&values);
-                let end = End::Ok { at: self.scene.now(), answer };
+                let end = End::Ok { at: self.run.now(), answer };
                 let (key, call) = (key.to_owned(), call.clone());
-                self.scene.log.push(Operation { client: u32::MAX, key, call, sent, end });
+                self.run.log.push(Operation { client: u32::MAX, key, call, sent, end });
                 if done {
                     return Some(values);
                 }
@@ -266,7 +274,7 @@ fn acknowledged(effects: &[Effect]) -> BTreeSet<u64> {
     ok.map(|effect| effect.value).collect()
 }
 
-/// What became of the effects that one key sent to another, by what is in both at the end.
+/// Judges the effects that one key sent to another, from the final lists of both.
 fn judge(
     effects: &[Effect],
     expected: &BTreeSet<u64>,

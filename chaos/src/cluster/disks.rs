@@ -1,4 +1,4 @@
-//! A small disk for each node, in a namespace of mounts that nobody else sees and that goes with its holder.
+//! A small disk for each node, in a private mount namespace that ends with its holder process.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,15 +9,15 @@ use tokio::process::{Child, Command};
 
 /// The nodes' disks.
 pub struct Disks {
-    /// Keeps the namespace; none where nodes write to the machine's own disk.
+    /// Keeps the namespace; `None` if nodes write to the machine's own disk.
     holder: Option<Child>,
 }
 
 impl Disks {
-    /// Mounts one under `data` for each name, or none without a size.
+    /// Mounts a tmpfs of `bytes` under `data` for each name; with `None` it mounts nothing.
     ///
     /// # Errors
-    /// Mounting is not allowed here.
+    /// Mounting needs root.
     pub async fn prepare(data: &Path, names: &[String], bytes: Option<u64>) -> anyhow::Result<Self> {
         let Some(bytes) = bytes else { return Ok(Self { holder: None }) };
         let mut script = String::from("set -e\n");
@@ -26,7 +26,7 @@ impl Disks {
             std::fs::create_dir_all(&dir)?;
             script.push_str(&format!("mount -t tmpfs -o size={bytes} tmpfs '{}'\n", dir.display()));
         }
-        // `cat` ends when its standard input closes, so the holder goes with us.
+        // `cat` ends when its standard input closes, so the holder ends with this process.
         script.push_str("echo mounted\nexec cat\n");
         let mut holder = Command::new("unshare")
             .args(["--mount", "--propagation", "private", "sh", "-c", &script])
@@ -37,15 +37,15 @@ impl Disks {
             .process_group(0)
             .spawn()
             .context("unshare")?;
-        let mut said = [0; 8];
-        let heard = holder.stdout.as_mut().context("the holder's output")?;
-        if heard.read_exact(&mut said).await.is_err() {
+        let mut line = [0; 8];
+        let output = holder.stdout.as_mut().context("the holder's output")?;
+        if output.read_exact(&mut line).await.is_err() {
             bail!("file systems cannot be mounted here: it takes root");
         }
         Ok(Self { holder: Some(holder) })
     }
 
-    /// Whether each node has one.
+    /// Whether each node has its own disk.
     #[must_use]
     pub const fn own(&self) -> bool {
         self.holder.is_some()
@@ -55,7 +55,7 @@ impl Disks {
         self.holder.as_ref().and_then(Child::id)
     }
 
-    /// The words before a command that is to see the disks.
+    /// The command prefix that enters the namespace; empty without one.
     pub(super) fn enter(&self) -> Vec<String> {
         match self.pid() {
             Some(pid) => ["nsenter", "--mount", "--target", &pid.to_string(), "--"].map(str::to_owned).into(),

@@ -1,4 +1,4 @@
-//! Does what is drawn, and undoes it.
+//! Injects the drawn faults and undoes them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,48 +7,48 @@ use anyhow::{Context as _, bail};
 use tokio::time::Instant;
 
 use super::disk;
-use super::fault::{Ailment, Build, Fault, Round, Whom};
+use super::fault::{Ailment, Fault, Round, Whom};
 use super::load;
 use super::slow;
-use crate::proxy::Weather;
-use crate::site::{Look, Site};
-use crate::workload::Crowd;
+use crate::cluster::{AdminClient, Build, LocalCluster};
+use crate::proxy::LinkConditions;
+use crate::workload::Clients;
 
-/// For a node to be ready again while others are rolled.
+/// Time limit for a node of a rolling restart to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// For a node to give away what it has.
+/// Time limit for a drain and for a shard move.
 const DRAINED_WITHIN: Duration = Duration::from_secs(60);
-/// Between two turns of a clock that goes wrong.
+/// Interval at which the offset of a faulty clock is updated.
 const CLOCK_STEP: Duration = Duration::from_millis(50);
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Debug, Clone, Default)]
 pub struct Done {
-    /// On whom it was done.
+    /// The affected nodes.
     pub nodes: Vec<usize>,
-    /// Why it was not done, where it was not.
+    /// Why it was skipped; `None` if it was done.
     pub skipped: Option<String>,
-    /// What there is to say of it.
+    /// Observations during the round.
     pub notes: Vec<String>,
 }
 
-/// Hands on a cluster under load.
-pub struct Hands<'a> {
+/// Injects faults into a cluster under load.
+pub struct Injector<'a> {
     /// The cluster.
-    pub site: &'a mut Site,
-    /// Its consoles.
-    pub look: &'a Look,
+    pub cluster: &'a mut LocalCluster,
+    /// Its consoles and gateways.
+    pub admin: &'a AdminClient,
     /// Its clients.
-    pub crowd: &'a Crowd,
-    /// The dice of what is not in the round.
+    pub clients: &'a Clients,
+    /// Seed of the draws that the round does not fix.
     pub seed: u64,
 }
 
-impl Hands<'_> {
-    /// Does a round from beginning to end: when this returns, what was broken is mended, though not yet recovered.
+impl Injector<'_> {
+    /// Runs a round from the fault to the heal. On return the fault is undone; the cluster may not have recovered yet.
     ///
     /// # Errors
-    /// The system refused something that every system grants.
+    /// The system refused an operation that every system grants.
     pub async fn play(&mut self, round: &Round) -> anyhow::Result<Done> {
         let hold = round.hold;
         match round.fault {
@@ -62,24 +62,24 @@ impl Hands<'_> {
             Fault::Headless => self.behead(hold).await,
             Fault::Freeze(whom) => self.freeze(whom, hold).await,
             Fault::Cut(shape) => {
-                self.site.lines.set(shape.cuts(self.site.places.len()), Weather::cut());
+                self.cluster.links.set(shape.cuts(self.cluster.endpoints.len()), LinkConditions::cut());
                 tokio::time::sleep(hold).await;
-                self.site.lines.set_all(Weather::default());
+                self.cluster.links.set_all(LinkConditions::default());
                 Ok(on(Vec::new()))
             }
-            Fault::Weather(weather) => {
-                self.site.lines.set_all(weather);
+            Fault::Link(conditions) => {
+                self.cluster.links.set_all(conditions);
                 tokio::time::sleep(hold).await;
-                self.site.lines.set_all(Weather::default());
+                self.cluster.links.set_all(LinkConditions::default());
                 Ok(on(Vec::new()))
             }
             Fault::Clock(node, clock) => {
                 let start = Instant::now();
                 while start.elapsed() < hold {
-                    self.site.turn_clock(node, clock.offset_ms(start.elapsed()))?;
+                    self.cluster.turn_clock(node, clock.offset_ms(start.elapsed()))?;
                     tokio::time::sleep(CLOCK_STEP).await;
                 }
-                self.site.turn_clock(node, 0)?;
+                self.cluster.turn_clock(node, 0)?;
                 Ok(on(vec![node]))
             }
             Fault::Disk(node, ailment) => self.ail(node, ailment, hold).await,
@@ -87,31 +87,31 @@ impl Hands<'_> {
             Fault::RollTo(build) => self.roll(Some(build), hold).await,
             Fault::Certificates => self.exchange_certificates(hold).await,
             Fault::Churn(node) => self.churn(node, hold).await,
-            Fault::Overload => load::overload(&self.site.places, hold, self.seed).await.map(noted),
-            Fault::HotKey => load::hot_key(&self.site.places, hold, self.seed).await.map(noted),
-            Fault::SlowConsumers => slow::consumers(&self.site.places, hold).await.map(noted),
+            Fault::Overload => load::overload(&self.cluster.endpoints, hold, self.seed).await.map(noted),
+            Fault::HotKey => load::hot_key(&self.cluster.endpoints, hold, self.seed).await.map(noted),
+            Fault::SlowConsumers => slow::consumers(&self.cluster.endpoints, hold).await.map(noted),
         }
     }
 
-    /// Excuses no longer count; nodes that died of their fault are started again, as an operator's supervisor would.
-    /// Which ones did.
+    /// Restarts the nodes that died of their fault, as a process supervisor would. Returns these nodes.
     ///
     /// # Errors
-    /// The binary.
+    /// The binary did not start.
     pub fn mend(&mut self) -> anyhow::Result<Vec<usize>> {
-        let dead: Vec<usize> = (0..self.site.places.len()).filter(|node| !self.site.runs(*node)).collect();
+        let dead: Vec<usize> =
+            (0..self.cluster.endpoints.len()).filter(|node| !self.cluster.runs(*node)).collect();
         self.start(&dead)?;
         Ok(dead)
     }
 
     async fn chosen(&self, whom: Whom) -> Vec<usize> {
-        let nodes = self.site.places.len();
+        let nodes = self.cluster.endpoints.len();
         match whom {
             Whom::One(node) => vec![node % nodes],
-            Whom::ControlLeader => vec![self.look.control_leader().await.unwrap_or(0)],
-            Whom::Busiest => vec![self.look.busiest().await.unwrap_or(0)],
+            Whom::ControlLeader => vec![self.admin.control_leader().await.unwrap_or(0)],
+            Whom::Busiest => vec![self.admin.busiest().await.unwrap_or(0)],
             Whom::Majority => {
-                let first = self.look.busiest().await.unwrap_or(0);
+                let first = self.admin.busiest().await.unwrap_or(0);
                 let some: BTreeSet<usize> = (0..=nodes / 2).map(|at| (first + at) % nodes).collect();
                 some.into_iter().collect()
             }
@@ -121,34 +121,35 @@ impl Hands<'_> {
 
     async fn kill(&mut self, nodes: &[usize]) -> anyhow::Result<()> {
         for node in nodes {
-            self.crowd.excuses().begin(*node);
-            self.site.kill(*node).await?;
+            self.clients.excuses().begin(*node);
+            self.cluster.kill(*node).await?;
         }
         Ok(())
     }
 
     fn start(&mut self, nodes: &[usize]) -> anyhow::Result<()> {
         for node in nodes {
-            self.crowd.excuses().begin(*node);
-            self.site.run(*node)?;
+            self.clients.excuses().begin(*node);
+            self.cluster.run(*node)?;
         }
         Ok(())
     }
 
-    /// Takes the control group its majority, and no data shard its own.
+    /// Kills a majority of the control group, after every data shard was moved to other nodes.
     async fn behead(&mut self, hold: Duration) -> anyhow::Result<Done> {
-        let sets = self.look.sets().await?;
+        let sets = self.admin.sets().await?;
         let control = sets.first().context("the control group's nodes")?;
         let fallen = control[..=control.len() / 2].to_vec();
-        let others: Vec<usize> = (0..self.site.places.len()).filter(|node| !fallen.contains(node)).collect();
+        let others: Vec<usize> =
+            (0..self.cluster.endpoints.len()).filter(|node| !fallen.contains(node)).collect();
         let mut done = on(fallen.clone());
         let start = Instant::now();
-        // All of them, so that none is moved back for balance: what is moved by hand stays.
+        // Every shard is moved, because the balancer does not move back a shard that was moved by hand.
         for (shard, set) in sets.iter().enumerate().skip(1) {
-            // Each move makes room by the last that was there: after as many as there are replicas, all are new.
+            // Each move replaces one old replica, so after one move per replica all replicas are new.
             for at in 0..set.len() {
                 let to = others[(shard + at) % others.len()];
-                if !self.look.move_shard(shard, to, DRAINED_WITHIN).await? {
+                if !self.admin.move_shard(shard, to, DRAINED_WITHIN).await? {
                     return Ok(skipped(&format!("shard {shard} was not moved within {DRAINED_WITHIN:?}")));
                 }
             }
@@ -160,7 +161,7 @@ impl Hands<'_> {
         ));
         self.kill(&fallen).await?;
         tokio::time::sleep(hold / 2).await;
-        let act = self.look.act_on(others[0], "cordon", Duration::ZERO, &others[1..]).await;
+        let act = self.admin.act_on(others[0], "cordon", Duration::ZERO, &others[1..]).await;
         done.notes.push(match act {
             Ok(_) => "WRONG: a node was cordoned without a quorum of the control group".to_owned(),
             Err(why) => format!("cordon, meanwhile: {why:#}"),
@@ -173,47 +174,49 @@ impl Hands<'_> {
     async fn freeze(&mut self, whom: Whom, hold: Duration) -> anyhow::Result<Done> {
         let nodes = self.chosen(whom).await;
         for node in &nodes {
-            self.crowd.excuses().begin(*node);
-            self.site.freeze(*node)?;
+            self.clients.excuses().begin(*node);
+            self.cluster.freeze(*node)?;
         }
         tokio::time::sleep(hold).await;
         for node in &nodes {
-            self.site.thaw(*node)?;
+            self.cluster.thaw(*node)?;
         }
         Ok(on(nodes))
     }
 
-    /// As an operator does it, with pauses in which nodes read what is new.
+    /// Rotates as an operator does, with pauses in which the nodes read the new files.
     async fn exchange_certificates(&mut self, hold: Duration) -> anyhow::Result<Done> {
         let steps = [&["rotate"][..], &["rotate", "--authority"], &["rotate"], &["retire"]];
         for step in steps {
-            self.site.certs(step).await?;
+            self.cluster.certs(step).await?;
             tokio::time::sleep(hold / 4).await;
         }
         self.roll(None, Duration::ZERO).await
     }
 
-    /// One node after the other; with `pause` before the next, so that nodes of both builds serve together.
+    /// Restarts one node after the other, with `pause` before the next, so that nodes of both builds serve together.
     async fn roll(&mut self, to: Option<Build>, pause: Duration) -> anyhow::Result<Done> {
         let mut done = Done::default();
-        for node in 0..self.site.places.len() {
-            self.crowd.excuses().begin(node);
+        for node in 0..self.cluster.endpoints.len() {
+            self.clients.excuses().begin(node);
             let start = Instant::now();
-            if !self.site.stop(node).await {
-                done.notes
-                    .push(format!("{} did not stop when asked and was killed", self.site.places[node].name));
+            if !self.cluster.stop(node).await {
+                done.notes.push(format!(
+                    "{} did not stop when asked and was killed",
+                    self.cluster.endpoints[node].name
+                ));
             }
             let stopped = start.elapsed();
             if let Some(build) = to {
-                self.site.set_build(node, build);
+                self.cluster.set_build(node, build);
             }
-            self.site.run(node)?;
+            self.cluster.run(node)?;
             self.until_ready(node).await?;
-            self.crowd.excuses().end(node);
+            self.clients.excuses().end(node);
             let back = start.elapsed().saturating_sub(stopped);
             done.notes.push(format!(
                 "{} left in {} ms and was ready again in {} ms",
-                self.site.places[node].name,
+                self.cluster.endpoints[node].name,
                 stopped.as_millis(),
                 back.as_millis()
             ));
@@ -223,12 +226,12 @@ impl Hands<'_> {
         Ok(done)
     }
 
-    /// A node leaves as an operator would have it leave, and comes back with an empty disk.
+    /// Drains and stops a node as an operator does, and restarts it with an empty disk.
     async fn churn(&mut self, node: usize, hold: Duration) -> anyhow::Result<Done> {
         let mut done = on(vec![node]);
-        let name = self.site.places[node].name.clone();
+        let name = self.cluster.endpoints[node].name.clone();
         let start = Instant::now();
-        let drained = self.look.act(node, "drain", DRAINED_WITHIN).await?;
+        let drained = self.admin.act(node, "drain", DRAINED_WITHIN).await?;
         done.notes.push(match drained {
             true => format!(
                 "{name} had given away what others could take after {} ms",
@@ -236,16 +239,16 @@ impl Hands<'_> {
             ),
             false => format!("{name} had not given away what others could take within {DRAINED_WITHIN:?}"),
         });
-        self.crowd.excuses().begin(node);
-        if !self.site.stop(node).await {
+        self.clients.excuses().begin(node);
+        if !self.cluster.stop(node).await {
             done.notes.push(format!("{name} did not stop when asked and was killed"));
         }
-        std::fs::remove_dir_all(self.site.data(node)).context("its data")?;
+        std::fs::remove_dir_all(self.cluster.data(node)).context("its data")?;
         tokio::time::sleep(hold).await;
         let start = Instant::now();
-        self.site.run(node)?;
+        self.cluster.run(node)?;
         self.until_ready(node).await?;
-        self.look.act(node, "uncordon", Duration::ZERO).await?;
+        self.admin.act(node, "uncordon", Duration::ZERO).await?;
         done.notes.push(format!(
             "{name} was ready {} ms after it had come back with an empty disk",
             start.elapsed().as_millis()
@@ -255,13 +258,13 @@ impl Hands<'_> {
 
     async fn until_ready(&mut self, node: usize) -> anyhow::Result<()> {
         let start = Instant::now();
-        while !self.look.ready(node).await {
-            let name = &self.site.places[node].name;
+        while !self.admin.ready(node).await {
+            let name = &self.cluster.endpoints[node].name;
             if start.elapsed() > READY_WITHIN {
                 bail!("{name} is not ready after {READY_WITHIN:?}");
             }
-            if !self.site.runs(node) {
-                bail!("{} ended by itself", self.site.places[node].name);
+            if !self.cluster.runs(node) {
+                bail!("{} ended by itself", self.cluster.endpoints[node].name);
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
@@ -272,17 +275,17 @@ impl Hands<'_> {
         let mut done = on(vec![node]);
         match ailment {
             Ailment::Full => {
-                if !self.site.disks.own() {
+                if !self.cluster.disks.own() {
                     return Ok(skipped("no disk of its own could be mounted for the node: it takes root"));
                 }
-                self.crowd.excuses().begin(node);
-                let filler = disk::fill(&self.site.data(node)).context("the filler")?;
+                self.clients.excuses().begin(node);
+                let filler = disk::fill(&self.cluster.data(node)).context("the filler")?;
                 tokio::time::sleep(hold).await;
                 std::fs::remove_file(&filler)?;
             }
             Ailment::SyncFails | Ailment::SyncSlow(_) => {
-                let Some(pid) = self.site.pid(node) else { return Ok(skipped("the node does not run")) };
-                self.crowd.excuses().begin(node);
+                let Some(pid) = self.cluster.pid(node) else { return Ok(skipped("the node does not run")) };
+                self.clients.excuses().begin(node);
                 let tracer = match disk::trace(pid, ailment).await {
                     Ok(tracer) => tracer,
                     Err(why) => return Ok(skipped(&format!("{why:#}"))),
@@ -292,17 +295,17 @@ impl Hands<'_> {
             }
             Ailment::BitFlips(bits) => {
                 self.kill(&[node]).await?;
-                let flipped = disk::flip(&self.site.data(node).join("wal"), bits, self.seed)?;
+                let flipped = disk::flip(&self.cluster.data(node).join("wal"), bits, self.seed)?;
                 done.notes.push(format!(
                     "{flipped} bits turned over in the log of {}",
-                    self.site.places[node].name
+                    self.cluster.endpoints[node].name
                 ));
                 tokio::time::sleep(hold / 5).await;
                 self.start(&[node])?;
             }
         }
-        if !self.site.runs(node) {
-            done.notes.push(format!("{} had ended and was started again", self.site.places[node].name));
+        if !self.cluster.runs(node) {
+            done.notes.push(format!("{} had ended and was started again", self.cluster.endpoints[node].name));
         }
         self.mend()?;
         Ok(done)

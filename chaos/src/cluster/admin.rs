@@ -1,49 +1,49 @@
-//! What the consoles and gateways of a cluster say about it.
+//! A client of the cluster's consoles and gateways.
 
 use std::time::Duration;
 
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::places::Place;
+use super::endpoints::Endpoints;
 
-/// Asks consoles and gateways; whichever answers first is believed.
+/// Calls consoles and gateways; the first answer counts.
 #[derive(Clone)]
-pub struct Look {
+pub struct AdminClient {
     client: reqwest::Client,
-    places: Vec<Place>,
+    endpoints: Vec<Endpoints>,
 }
 
-impl Look {
-    /// At these nodes.
+impl AdminClient {
+    /// A client of these nodes.
     ///
     /// # Errors
-    /// The HTTP client.
-    pub fn at(places: &[Place]) -> anyhow::Result<Self> {
+    /// The HTTP client could not be built.
+    pub fn new(endpoints: &[Endpoints]) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(Duration::from_millis(300))
             .timeout(Duration::from_secs(3))
             .build()?;
-        Ok(Self { client, places: places.to_owned() })
+        Ok(Self { client, endpoints: endpoints.to_owned() })
     }
 
-    /// Whether a node's gateway says that it is ready.
+    /// Whether a node's `/readyz` answers with success.
     pub async fn ready(&self, node: usize) -> bool {
-        let url = format!("http://{}/readyz", self.places[node].gateway);
+        let url = format!("http://{}/readyz", self.endpoints[node].gateway);
         self.client.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// Waits until all are.
+    /// Waits until all nodes are ready.
     ///
     /// # Errors
-    /// They are not within that time.
+    /// A node is not ready within that time.
     pub async fn until_ready(&self, within: Duration) -> anyhow::Result<()> {
         let deadline = tokio::time::Instant::now() + within;
-        for node in 0..self.places.len() {
+        for node in 0..self.endpoints.len() {
             while !self.ready(node).await {
                 if tokio::time::Instant::now() > deadline {
-                    bail!("{} is not ready after {within:?}", self.places[node].name);
+                    bail!("{} is not ready after {within:?}", self.endpoints[node].name);
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -51,19 +51,20 @@ impl Look {
         Ok(())
     }
 
-    /// Asks for a change of a node's service at the console of another, and waits so long until it is done. Whether it is.
+    /// Requests `act` (`drain`, `cordon`, `uncordon`) for a node at another node's console. Waits at most `within`; returns
+    /// whether it is done.
     ///
     /// # Errors
-    /// No console took it.
+    /// No console accepted it.
     pub async fn act(&self, node: usize, act: &str, within: Duration) -> anyhow::Result<bool> {
-        let others: Vec<usize> = (0..self.places.len()).filter(|other| *other != node).collect();
+        let others: Vec<usize> = (0..self.endpoints.len()).filter(|other| *other != node).collect();
         self.act_on(node, act, within, &others).await
     }
 
-    /// The same at the consoles of these nodes.
+    /// As [`Self::act`], at the consoles of these nodes.
     ///
     /// # Errors
-    /// None of them took it; what the last one said.
+    /// No console accepted it; the last one's error.
     pub async fn act_on(
         &self,
         node: usize,
@@ -71,39 +72,39 @@ impl Look {
         within: Duration,
         at: &[usize],
     ) -> anyhow::Result<bool> {
-        let name = &self.places[node].name;
+        let name = &self.endpoints[node].name;
         self.done(&format!("/api/nodes/{name}/{act}?"), within, at).await
     }
 
-    /// Asks that a node lead a shard, and waits so long until it does. Whether it does.
+    /// Moves a shard's leadership to a node. Waits at most `within`; returns whether the node leads.
     ///
     /// # Errors
-    /// No console took it.
+    /// No console accepted it.
     pub async fn move_shard(&self, shard: usize, to: usize, within: Duration) -> anyhow::Result<bool> {
-        let all: Vec<usize> = (0..self.places.len()).collect();
-        let to = &self.places[to].name;
+        let all: Vec<usize> = (0..self.endpoints.len()).collect();
+        let to = &self.endpoints[to].name;
         self.done(&format!("/api/shards/{shard}/move?to={to}&"), within, &all).await
     }
 
-    /// The nodes that shall hold each shard, the control group first.
+    /// The desired replicas of each shard, the control group first.
     ///
     /// # Errors
-    /// No console says.
+    /// The console did not answer.
     pub async fn sets(&self) -> anyhow::Result<Vec<Vec<usize>>> {
-        let place = &self.places[0];
-        let url = format!("http://{}/api/placement", place.admin);
-        let told: Value = self.client.get(url).send().await?.error_for_status()?.json().await?;
-        let sets: Vec<Vec<u16>> = serde_json::from_value(told["sets"].clone())?;
-        let place = |id: &u16| self.places.iter().position(|place| place.id == *id);
-        Ok(sets.iter().map(|set| set.iter().filter_map(place).collect()).collect())
+        let endpoint = &self.endpoints[0];
+        let url = format!("http://{}/api/placement", endpoint.admin);
+        let reply: Value = self.client.get(url).send().await?.error_for_status()?.json().await?;
+        let sets: Vec<Vec<u16>> = serde_json::from_value(reply["sets"].clone())?;
+        let endpoint = |id: &u16| self.endpoints.iter().position(|endpoint| endpoint.id == *id);
+        Ok(sets.iter().map(|set| set.iter().filter_map(endpoint).collect()).collect())
     }
 
     async fn done(&self, path: &str, within: Duration, at: &[usize]) -> anyhow::Result<bool> {
         let mut last = String::new();
-        for place in at.iter().map(|at| &self.places[*at]) {
-            let url = format!("http://{}{path}wait_ms={}", place.admin, within.as_millis());
-            let asked = self.client.post(url).timeout(within + Duration::from_secs(10)).json(&json!({}));
-            match asked.send().await {
+        for endpoint in at.iter().map(|at| &self.endpoints[*at]) {
+            let url = format!("http://{}{path}wait_ms={}", endpoint.admin, within.as_millis());
+            let request = self.client.post(url).timeout(within + Duration::from_secs(10)).json(&json!({}));
+            match request.send().await {
                 Ok(answer) if answer.status().is_success() => {
                     return Ok(answer.json::<Value>().await?["done"] == true);
                 }
@@ -114,7 +115,7 @@ impl Look {
         bail!("{path}: {last}")
     }
 
-    /// The node that leads the control group.
+    /// The leader of the control group.
     pub async fn control_leader(&self) -> Option<usize> {
         self.leaders().await?.iter().position(|shards| shards.contains(&0))
     }
@@ -127,9 +128,9 @@ impl Look {
 
     /// The shards that each node leads, as the first console that answers sees it.
     async fn leaders(&self) -> Option<Vec<Vec<u64>>> {
-        for place in &self.places {
-            let asked = self.client.get(format!("http://{}/api/cluster", place.admin)).send().await;
-            let Ok(answer) = asked else { continue };
+        for endpoint in &self.endpoints {
+            let request = self.client.get(format!("http://{}/api/cluster", endpoint.admin)).send().await;
+            let Ok(answer) = request else { continue };
             let Ok(cluster) = answer.json::<Value>().await else { continue };
             let led = |name: &str| {
                 let nodes = cluster["nodes"].as_array()?;
@@ -138,7 +139,9 @@ impl Look {
                 let led = shards.iter().filter(|shard| shard["role"] == "leader");
                 Some(led.filter_map(|shard| shard["shard"].as_u64()).collect::<Vec<u64>>())
             };
-            return Some(self.places.iter().map(|place| led(&place.name).unwrap_or_default()).collect());
+            return Some(
+                self.endpoints.iter().map(|endpoint| led(&endpoint.name).unwrap_or_default()).collect(),
+            );
         }
         None
     }

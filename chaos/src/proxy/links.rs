@@ -1,4 +1,4 @@
-//! The lines between all nodes.
+//! The proxied links between all nodes.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,67 +10,72 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::line::carry;
-use super::weather::Weather;
+use super::conditions::LinkConditions;
+use super::link::carry;
 
-/// Connections of one line at once; one more is closed.
+/// Most connections of one link; a further one is closed.
 const CONNECTIONS_MAX: usize = 256;
 
-/// From a node to another, by their places.
+/// From one node to another, by index.
 type Pair = (usize, usize);
 
-/// A line for each ordered pair of nodes. Dropping it hangs up.
-pub struct Lines {
+/// A link for each ordered pair of nodes. Dropping it closes all connections.
+pub struct Links {
     listens: BTreeMap<Pair, SocketAddr>,
-    weather: BTreeMap<Pair, watch::Sender<Weather>>,
+    conditions: BTreeMap<Pair, watch::Sender<LinkConditions>>,
     _tasks: JoinSet<()>,
 }
 
-impl Lines {
-    /// Lines between nodes whose meshes listen there. Dice for the weather are drawn from the seed.
+impl Links {
+    /// Opens the links to the mesh addresses. The seed drives the random conditions.
     ///
     /// # Errors
-    /// No port could be had.
-    pub async fn lay(meshes: &[SocketAddr], seed: u64) -> anyhow::Result<Self> {
+    /// No port was free.
+    pub async fn open(meshes: &[SocketAddr], seed: u64) -> anyhow::Result<Self> {
         let pairs: Vec<Pair> = (0..meshes.len())
             .flat_map(|from| (0..meshes.len()).map(move |to| (from, to)))
             .filter(|(from, to)| from != to)
             .collect();
-        let weather: BTreeMap<Pair, watch::Sender<Weather>> =
-            pairs.iter().map(|pair| (*pair, watch::Sender::new(Weather::default()))).collect();
+        let conditions: BTreeMap<Pair, watch::Sender<LinkConditions>> =
+            pairs.iter().map(|pair| (*pair, watch::Sender::new(LinkConditions::default()))).collect();
         let mut listens = BTreeMap::new();
         let mut tasks = JoinSet::new();
         for pair @ (from, to) in pairs {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("a line between two nodes")?;
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("a link between two nodes")?;
             listens.insert(pair, listener.local_addr()?);
-            let ways = [weather[&pair].subscribe(), weather[&(to, from)].subscribe()];
+            let ways = [conditions[&pair].subscribe(), conditions[&(to, from)].subscribe()];
             tasks.spawn(accept(listener, meshes[to], ways, seed ^ (from * meshes.len() + to) as u64));
         }
-        Ok(Self { listens, weather, _tasks: tasks })
+        Ok(Self { listens, conditions, _tasks: tasks })
     }
 
-    /// Where a node finds another.
+    /// The address at which `from` dials `to`.
     #[must_use]
     pub fn address(&self, from: usize, to: usize) -> SocketAddr {
         self.listens[&(from, to)]
     }
 
-    /// Changes the weather of some directions; a pair that is no pair is left alone.
-    pub fn set(&self, pairs: impl IntoIterator<Item = Pair>, weather: Weather) {
+    /// Sets the conditions of these directions; unknown pairs are ignored.
+    pub fn set(&self, pairs: impl IntoIterator<Item = Pair>, conditions: LinkConditions) {
         for pair in pairs {
-            if let Some(sender) = self.weather.get(&pair) {
-                sender.send_replace(weather);
+            if let Some(sender) = self.conditions.get(&pair) {
+                sender.send_replace(conditions);
             }
         }
     }
 
-    /// The same weather everywhere.
-    pub fn set_all(&self, weather: Weather) {
-        self.set(self.weather.keys().copied(), weather);
+    /// Sets the same conditions on every link.
+    pub fn set_all(&self, conditions: LinkConditions) {
+        self.set(self.conditions.keys().copied(), conditions);
     }
 }
 
-async fn accept(listener: TcpListener, mesh: SocketAddr, ways: [watch::Receiver<Weather>; 2], seed: u64) {
+async fn accept(
+    listener: TcpListener,
+    mesh: SocketAddr,
+    ways: [watch::Receiver<LinkConditions>; 2],
+    seed: u64,
+) {
     let mut connections = JoinSet::new();
     let mut count = 0;
     loop {
@@ -87,11 +92,11 @@ async fn accept(listener: TcpListener, mesh: SocketAddr, ways: [watch::Receiver<
     }
 }
 
-async fn connect(near: TcpStream, mesh: SocketAddr, ways: [watch::Receiver<Weather>; 2], seed: u64) {
+async fn connect(near: TcpStream, mesh: SocketAddr, ways: [watch::Receiver<LinkConditions>; 2], seed: u64) {
     let [mut there, mut back] = ways;
     // A connection needs both directions.
     for way in [&mut there, &mut back] {
-        if way.wait_for(|weather| !weather.cut).await.is_err() {
+        if way.wait_for(|conditions| !conditions.cut).await.is_err() {
             return;
         }
     }
@@ -121,7 +126,7 @@ mod tests {
     }
 
     struct Ends {
-        lines: Lines,
+        links: Links,
         near: TcpStream,
         far: TcpStream,
     }
@@ -129,10 +134,10 @@ mod tests {
     async fn ends() -> Ends {
         let (_first, first) = mesh().await;
         let (listener, second) = mesh().await;
-        let lines = Lines::lay(&[first, second], 3).await.unwrap();
-        let near = TcpStream::connect(lines.address(0, 1)).await.unwrap();
+        let links = Links::open(&[first, second], 3).await.unwrap();
+        let near = TcpStream::connect(links.address(0, 1)).await.unwrap();
         let (far, _) = listener.accept().await.unwrap();
-        Ends { lines, near, far }
+        Ends { links, near, far }
     }
 
     async fn said(stream: &mut TcpStream, bytes: usize) -> Vec<u8> {
@@ -143,14 +148,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_one_way_cut_holds_one_direction_until_it_heals() {
-        let Ends { lines, mut near, mut far } = ends().await;
-        lines.set([(0, 1)], Weather::cut());
+        let Ends { links, mut near, mut far } = ends().await;
+        links.set([(0, 1)], LinkConditions::cut());
         near.write_all(b"held").await.unwrap();
         far.write_all(b"back").await.unwrap();
         assert_eq!(said(&mut near, 4).await, b"back");
         let held = tokio::time::timeout(Duration::from_millis(100), far.read_u8()).await;
         assert!(held.is_err(), "{held:?} got through a cut");
-        lines.set_all(Weather::default());
+        links.set_all(LinkConditions::default());
         assert_eq!(said(&mut far, 4).await, b"held");
         drop(near);
         assert_eq!(far.read(&mut [0]).await.unwrap(), 0);
@@ -158,23 +163,23 @@ mod tests {
 
     #[tokio::test]
     async fn damage_doubles_and_reordering_reach_the_other_end() {
-        let Ends { lines, mut near, mut far } = ends().await;
-        lines.set([(0, 1)], Weather { corrupt: 1.0, ..Weather::default() });
+        let Ends { links, mut near, mut far } = ends().await;
+        links.set([(0, 1)], LinkConditions { corrupt: 1.0, ..LinkConditions::default() });
         near.write_all(&[0; 8]).await.unwrap();
         let ones: u32 = said(&mut far, 8).await.iter().map(|byte| byte.count_ones()).sum();
         assert_eq!(ones, 1);
-        lines.set([(0, 1)], Weather { duplicate: 1.0, ..Weather::default() });
+        links.set([(0, 1)], LinkConditions { duplicate: 1.0, ..LinkConditions::default() });
         near.write_all(b"ab").await.unwrap();
         assert_eq!(said(&mut far, 4).await, b"abab");
     }
 
     #[tokio::test]
-    async fn a_line_to_nobody_hangs_up() {
+    async fn a_link_to_a_closed_port_closes() {
         let (listener, gone) = mesh().await;
         let (_other, other) = mesh().await;
         drop(listener);
-        let lines = Lines::lay(&[gone, other], 3).await.unwrap();
-        let mut near = TcpStream::connect(lines.address(1, 0)).await.unwrap();
+        let links = Links::open(&[gone, other], 3).await.unwrap();
+        let mut near = TcpStream::connect(links.address(1, 0)).await.unwrap();
         assert_eq!(near.read(&mut [0]).await.unwrap_or(0), 0);
     }
 }
