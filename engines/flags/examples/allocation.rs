@@ -1,7 +1,7 @@
-//! How many allocation decisions one core takes per second: a feature with a targeted force rule and an experiment, asked
-//! for subjects in turn.
+//! Allocation decisions per second on one core: a feature with a targeted force rule and an experiment, evaluated for
+//! subjects in turn.
 //!
-//! `cargo run --release -p troupe-judges --example allocation`
+//! `cargo run --release -p troupe-flags --example allocation`
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use troupe_flags::growthbook::{Context, Dialect, Features, Refused};
 
 const DECISIONS: usize = 10_000_000;
-/// Subjects made beforehand and asked for in turn, so that making them is not measured.
+/// Subjects built beforehand and evaluated in turn, so that their construction is not measured.
 const SUBJECTS: usize = 1 << 14;
 
 fn main() -> Result<(), Refused> {

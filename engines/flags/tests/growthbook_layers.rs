@@ -1,4 +1,4 @@
-//! Layers, holdouts, batches, ramps and the switch.
+//! Layers, holdouts, batches, growing coverage and inactive experiments.
 #![cfg(test)]
 
 use std::collections::BTreeMap;
@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use troupe_flags::growthbook::batch::{Member, allocate};
 use troupe_flags::growthbook::layers::{Conflict, Holdout, Meeting, conflicts, free_part};
-use troupe_flags::growthbook::ramp::{Ramp, RampStep, Slope, kill, revive};
 use troupe_flags::growthbook::wire::{ExperimentDefinition, FeatureDefinition, RuleDefinition};
 use troupe_flags::growthbook::{Context, Dialect, Features, Payload};
 
@@ -38,7 +37,7 @@ fn parts_that_overlap_are_conflicts_and_parts_that_touch_are_not() {
     let mut stopped = experiment("stopped", Some(("area", 0.0, 1.0)));
     stopped.status = Some("stopped".into());
     let mut killed = experiment("killed", Some(("area", 0.0, 1.0)));
-    kill(&mut killed);
+    killed.active = Some(false);
     let mut device = experiment("device", Some(("other", 0.5, 0.6)));
     device.hash_attribute = Some("device".into());
     let given = [
@@ -58,7 +57,7 @@ fn parts_that_overlap_are_conflicts_and_parts_that_touch_are_not() {
     ];
     let expected = expected.map(|(namespace, pair, why)| Conflict { namespace: namespace.into(), pair, why });
     assert_eq!(conflicts(&given), expected);
-    // What is told is what happens: no member is in both of two that do not conflict.
+    // The report matches the allocation: no member is in both of two experiments without a conflict.
     let [a, b, c] = [0, 1, 2].map(|i| variations(&given[i]));
     let both = |x: &[Option<usize>], y: &[Option<usize>]| {
         x.iter().zip(y).filter(|(x, y)| x.is_some() && y.is_some()).count()
@@ -68,7 +67,7 @@ fn parts_that_overlap_are_conflicts_and_parts_that_touch_are_not() {
 }
 
 #[test]
-fn a_free_part_conflicts_with_nobody() {
+fn a_free_part_conflicts_with_no_experiment() {
     let mut given =
         vec![experiment("a", Some(("area", 0.0, 0.2))), experiment("b", Some(("area", 0.3, 0.9)))];
     assert_eq!(free_part("area", 0.1, &given), Some((0.2, 0.3)));
@@ -82,7 +81,7 @@ fn a_free_part_conflicts_with_nobody() {
 }
 
 #[test]
-fn who_is_held_out_sees_no_guarded_experiment() {
+fn a_held_out_subject_sees_no_guarded_experiment() {
     let holdout = Holdout { name: "year".into(), share: 0.1, hash_attribute: "id".into() };
     let rule = RuleDefinition {
         variations: Some(vec![json!("old"), json!("new")]),
@@ -169,42 +168,26 @@ fn batches_with_a_member_twice_or_weights_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn ramps_only_let_more_in_and_nobody_changes_variation() {
-    let steps = [(1_000, 0.1), (2_000, 0.5), (4_000, 1.0)];
-    let steps = || steps.map(|(at_ms, coverage)| RampStep { at_ms, coverage }).to_vec();
-    let stairs = Ramp::new(steps(), Slope::Stairs).unwrap();
-    let line = Ramp::new(steps(), Slope::Line).unwrap();
-    for (now, on_stairs, on_line) in
-        [(999, 0.0, 0.0), (1_000, 0.1, 0.1), (1_500, 0.1, 0.3), (3_000, 0.5, 0.75), (9_000, 1.0, 1.0)]
-    {
-        assert!((stairs.coverage(now) - on_stairs).abs() < 1e-12, "{now}");
-        assert!((line.coverage(now) - on_line).abs() < 1e-12, "{now}");
-    }
+fn growing_coverage_only_adds_subjects_and_changes_no_variation() {
     let mut running = experiment("e", None);
     let mut before = vec![None; 1_000];
-    for now in [0, 1_000, 1_500, 2_500, 4_000] {
-        line.apply(&mut running, now);
+    for coverage in [0.0, 0.1, 0.3, 0.625, 1.0] {
+        running.coverage = Some(coverage);
         let after = variations(&running);
         assert!(before.iter().zip(&after).all(|(before, after)| before.is_none() || before == after));
         let inside = after.iter().flatten().count();
-        assert!(inside > before.iter().flatten().count() || now == 0, "{now}");
+        assert!(inside > before.iter().flatten().count() || coverage == 0.0, "{coverage}");
         before = after;
     }
     assert_eq!(before.iter().flatten().count(), 1_000);
-    for wrong in
-        [vec![], vec![(1, 0.5), (2, 0.4)], vec![(2, 0.1), (2, 0.2)], vec![(1, 1.1)], vec![(1, f64::NAN)]]
-    {
-        let steps = wrong.iter().map(|(at_ms, coverage)| RampStep { at_ms: *at_ms, coverage: *coverage });
-        assert!(Ramp::new(steps.collect(), Slope::Line).is_err(), "{wrong:?}");
-    }
 }
 
 #[test]
-fn a_killed_experiment_lets_nobody_in_and_a_revived_one_the_same() {
+fn an_inactive_experiment_includes_no_subject_and_a_reactivated_one_the_same_as_before() {
     let mut running = experiment("e", None);
     let before = variations(&running);
-    kill(&mut running);
+    running.active = Some(false);
     assert!(variations(&running).iter().all(Option::is_none));
-    revive(&mut running);
+    running.active = Some(true);
     assert_eq!(variations(&running), before);
 }

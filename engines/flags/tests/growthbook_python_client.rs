@@ -1,4 +1,4 @@
-//! Answers of growthbook 4.0, the Python client, to payloads and subjects drawn at random.
+//! Results of growthbook 4.0, the Python client, on random payloads and subjects.
 #![cfg(test)]
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ fn docs(case: &Value, field: &str) -> Option<StickyDocs> {
     Some(StickyDocs::new(docs.into_values()))
 }
 
-/// What is decided, with what is kept, in the words of the answer.
+/// The decision with the stored assignments, in the recorded format.
 fn answer(case: &Value, groups: &Value) -> (Value, Option<StickyDocs>) {
     let mut payload: Payload =
         serde_json::from_value(serde_json::json!({"features": case["features"]})).unwrap();

@@ -1,4 +1,4 @@
-//! What a service refuses that clients bend, and the bounds of what is evaluated.
+//! Payloads that a service refuses and clients coerce, and the limits of evaluation.
 #![cfg(test)]
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ fn what_clients_bend_is_refused_with_its_path() {
         (two(json!({"meta": [{"key": "a"}]})), "meta"),
         (two(json!({"minBucketVersion": 2, "bucketVersion": 1})), "minBucketVersion"),
         (two(json!({"filters": [{"seed": "s", "hashVersion": 9, "ranges": []}]})), "filters[0].hashVersion"),
-        (two(json!({"contextualBanditRef": "nobody"})), "contextualBanditRef"),
+        (two(json!({"contextualBanditRef": "missing"})), "contextualBanditRef"),
         (json!({"variations": [0]}), "variations"),
         (json!({"force": 1, "coverage": -0.1}), "coverage"),
         (json!({"force": 1, "range": [0.2, 2]}), "range"),
@@ -84,7 +84,7 @@ fn a_sound_payload_has_no_problems() {
 }
 
 #[test]
-fn every_problem_is_told_and_a_wrong_type_with_its_path() {
+fn every_problem_is_reported_and_a_wrong_type_with_its_path() {
     let payload = json!({"features": {"f": {"rules": [
         {"force": 1, "coverage": 7},
         {"force": 1, "condition": {"a": {"$huh": 1}, "b": {"$hm": 2}}},
@@ -125,7 +125,7 @@ fn chains_and_fans_of_prerequisites_are_bounded() {
         (fan(50, 1), Source::DefaultValue),
         (fan(500, 1), Source::CyclicPrerequisite),
         (fan(10, 2), Source::DefaultValue),
-        // Two to the fiftieth questions, were they all asked.
+        // Without sharing, this is 2^50 evaluations.
         (fan(50, 2), Source::CyclicPrerequisite),
     ] {
         let nobody = Map::new();
@@ -245,7 +245,7 @@ fn forced_cells_decide_before_the_hash_and_are_not_counted() {
 }
 
 #[test]
-fn what_is_no_ciphertext_is_refused_without_a_panic() {
+fn invalid_ciphertext_is_refused_without_a_panic() {
     for text in ["", ".", "AAAA", "AAAA.AAAA", "AAAAAAAAAAAAAAAAAAAAAA==.", "ä.ö"] {
         assert!(decrypt(text, "Zvwv/+uhpFDznZ6SX28Yjg==").is_err(), "{text}");
     }

@@ -1,4 +1,4 @@
-//! Answers of the engine inside UnleashClient 6.9, asked at random.
+//! Results of the engine of UnleashClient 6.9 on random contexts.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its cases is to fail")]
 

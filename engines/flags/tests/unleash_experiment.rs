@@ -1,4 +1,4 @@
-//! Own experiments, as UnleashClient 6.9 allocates them.
+//! Experiments as features, as UnleashClient 6.9 allocates them.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its cases is to fail")]
 
@@ -57,7 +57,7 @@ fn experiments() -> Vec<Experiment> {
     ]
 }
 
-/// The contexts that the recorded answers are for.
+/// The contexts of the recorded results.
 fn context(i: usize) -> Context {
     let properties = [
         ("country", ["no", "se", "dk"][i % 3].to_owned()),
@@ -84,7 +84,7 @@ fn alone(experiment: &Experiment) -> Toggles {
     Toggles::compile(&features).unwrap()
 }
 
-/// One letter for each context: the place of the arm, or a dash.
+/// One letter for each context: the index of the arm, or a dash.
 fn letters(toggles: &Toggles, experiment: &Experiment, contexts: usize) -> String {
     let letter = |i| {
         let shown = toggles.variant(&experiment.name, &context(i));
@@ -131,7 +131,7 @@ fn shares_become_parts_of_a_thousand_by_largest_remainder() {
 }
 
 #[test]
-fn raising_the_coverage_moves_nobody() {
+fn raising_the_coverage_moves_no_subject() {
     let with = |coverage| Experiment { coverage, ..experiments().swap_remove(1) };
     let (small, large) = (with(0.10), with(0.60));
     let pairs: Vec<(char, char)> = letters(&alone(&small), &small, 3_000)
@@ -144,7 +144,7 @@ fn raising_the_coverage_moves_nobody() {
 }
 
 #[test]
-fn forced_subjects_see_their_arm_whatever_else_holds() {
+fn forced_subjects_see_their_arm_regardless_of_targeting() {
     let mut experiment = experiments().swap_remove(1);
     experiment.coverage = 0.0;
     let toggles = alone(&experiment);

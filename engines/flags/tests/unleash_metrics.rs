@@ -1,4 +1,4 @@
-//! What clients report back, folded.
+//! Folding of client reports.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its posts is to fail")]
 

@@ -1,11 +1,11 @@
-//! Contextual bandits: experiments whose weights come from the first leaf whose condition holds.
+//! Contextual bandits: experiments with the weights of the first leaf with a condition that holds.
 
 use serde_json::Value;
 
 use super::condition::{Condition, Parser, Subject};
 use super::ranges::{Range, bucket_ranges, effective_weights, fitting_weights};
 
-/// The leaf that is reported where none matched.
+/// The leaf id reported when no leaf matched.
 pub const FALLBACK_LEAF: i64 = -1;
 
 /// The leaves of a rule's bandit.
@@ -16,25 +16,25 @@ pub(super) struct Bandit {
     fallback: Leaf,
 }
 
-/// A leaf: weights and the ranges they come to.
+/// A leaf: weights and their ranges.
 #[derive(Debug, Clone)]
 pub(super) struct Leaf {
     condition: Condition,
     pub(super) id: i64,
     pub(super) weights: Vec<f64>,
     pub(super) ranges: Vec<Range>,
-    /// Matched, but without an id or fitting weights: the fallback is taken.
+    /// Matched, but without an id or valid weights: the fallback applies.
     malformed: bool,
 }
 
-/// What a bandit's assignment is counted with.
+/// The bandit data of an exposure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BanditShare<'a> {
-    /// The leaf, [`FALLBACK_LEAF`] where none matched.
+    /// The leaf id; [`FALLBACK_LEAF`] if no leaf matched.
     pub leaf: i64,
     /// The share of each variation at the leaf: the propensities to correct for.
     pub weights: &'a [f64],
-    /// Which of its models this is.
+    /// The version of the bandit's model.
     pub version: Option<i64>,
 }
 
@@ -61,7 +61,7 @@ impl Bandit {
         Bandit { version: json.get("banditVersion").and_then(Value::as_i64), leaves, fallback }
     }
 
-    /// The first leaf whose condition holds, else the one of the rule's own weights.
+    /// The first leaf with a condition that holds, else the fallback with the rule's own weights.
     pub(super) fn leaf(&self, subject: Subject<'_>) -> &Leaf {
         let matched = self.leaves.iter().find(|leaf| leaf.condition.passes(subject));
         matched.filter(|leaf| !leaf.malformed).unwrap_or(&self.fallback)

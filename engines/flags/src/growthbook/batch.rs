@@ -1,7 +1,7 @@
 //! Batch allocation: a fixed set of members, each given a variation at once, every stratum in balance.
 //!
-//! Hashing leaves the balance of small strata to chance; a set that is known beforehand can be dealt out. The
-//! assignments go into [`super::ForcedCells`] or an entity of their own.
+//! Hashing leaves the balance of small strata to chance, while a known set can be allocated in exact proportions. The
+//! assignments go into [`super::ForcedCells`] or into an entity.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,22 @@ use super::ranges::fitting_weights;
 /// The most members of a batch.
 pub const MEMBERS_MAX: usize = 10_000_000;
 
-/// A member and the stratum it is in: country and device, say.
+/// A member and its stratum, such as country and device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Who it is; once in a batch.
+    /// The member's id, unique in a batch.
     pub id: String,
-    /// The values of the attributes that make the strata, in one order for all members.
+    /// The values of the stratifying attributes, in the same order for all members.
     pub strata: Vec<String>,
 }
 
 /// The variation of each member, in the members' order.
 ///
-/// In every stratum each variation gets its share of the members, rounded up or down; what is left over by rounding goes
-/// to the variations that are furthest behind over all strata, so that the whole is in balance too. Which member gets
-/// which depends on the seed and the member's id alone and not on the order of the members.
+/// In every stratum each variation gets its share of the members, rounded up or down. The remainder goes to the variations
+/// furthest behind over all strata, so the whole set is balanced too. The allocation depends on the seed and the members'
+/// ids, and not on their order.
 ///
-/// `weights` are the variations' shares and sum to one. Refuses weights that do not and members that are there twice.
+/// `weights` are the variations' shares and must sum to one. Refuses other weights and duplicate members.
 pub fn allocate(members: &[Member], weights: &[f64], seed: &str) -> Result<Vec<usize>, Refused> {
     if members.len() > MEMBERS_MAX {
         let found = format!("{} members", members.len());
@@ -57,7 +57,7 @@ pub fn allocate(members: &[Member], weights: &[f64], seed: &str) -> Result<Vec<u
     Ok(out)
 }
 
-/// How many of `n` each variation gets. `behind` is what each variation is short of over the strata so far.
+/// The number of `n` members for each variation. `behind` is each variation's deficit over the strata so far.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -66,7 +66,7 @@ pub fn allocate(members: &[Member], weights: &[f64], seed: &str) -> Result<Vec<u
 )]
 fn counts(n: usize, shares: &[f64], behind: &mut [f64], ties: &[u64]) -> Vec<usize> {
     let exact: Vec<f64> = shares.iter().map(|share| share * n as f64).collect();
-    // A share that comes to a whole number but for the last bit is that number.
+    // A share within one bit of a whole number counts as that number.
     let mut counts: Vec<usize> = exact.iter().map(|exact| (exact + 1e-9).floor() as usize).collect();
     behind.iter_mut().zip(&exact).for_each(|(behind, exact)| *behind += exact);
     behind.iter_mut().zip(&counts).for_each(|(behind, count)| *behind -= *count as f64);
@@ -101,8 +101,8 @@ fn tie(seed: &str, stratum: &[String], arm: usize) -> u64 {
     order(seed, &parts)
 }
 
-/// FNV-1a of 64 bits over the parts and the lengths before them, mixed by the end of SplitMix64 so that ids that differ
-/// in their last letter do not stay neighbours.
+/// 64-bit FNV-1a over the length-prefixed parts, mixed by the finalizer of SplitMix64. Without the mixing, ids that differ
+/// in their last letter stay neighbours.
 fn order(seed: &str, parts: &[&str]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for part in std::iter::once(&seed).chain(parts) {

@@ -1,4 +1,4 @@
-//! What clients forgive and a service does not: weights that do not fit, parts that overlap, versions that are not there.
+//! Checks that a service makes and clients do not: invalid weights, overlapping ranges, unknown versions.
 
 use super::condition::Parser;
 use super::ranges::{Range, fitting_weights};
@@ -46,7 +46,7 @@ pub(super) fn check_experiment(experiment: &ExperimentDefinition, parser: &mut P
     }
     let (least, version) = (experiment.min_bucket_version, experiment.bucket_version.unwrap_or(0));
     if let Some(least) = least.filter(|least| *least > version) {
-        // What is assigned now would be shut out the next time.
+        // Otherwise an assignment of now is blocked at the next evaluation.
         report("minBucketVersion", least.to_string(), "give at most bucketVersion");
     }
     check_shares(experiment.coverage, experiment.hash_version, parser);
@@ -69,7 +69,7 @@ fn check_shares(coverage: Option<f64>, hash_version: Option<u32>, parser: &mut P
     }
 }
 
-/// What is wrong with parts of `0..1`, if something is.
+/// The problem of ranges within `0..1`; `None` if they are valid.
 pub(super) fn flaw(ranges: &[Range]) -> Option<String> {
     let outside = ranges.iter().find(|(from, to)| !(0.0 <= *from && from <= to && *to <= 1.0));
     if let Some((from, to)) = outside {

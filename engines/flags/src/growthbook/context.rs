@@ -1,4 +1,4 @@
-//! Who asks, and what is forced for them.
+//! The subject of an evaluation and its forced variations.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,27 @@ use super::experiment::Experiment;
 use super::sticky::StickyChange;
 use super::wire::Track;
 
-/// Who asks. All of it is borrowed, so that a decision copies nothing.
+/// The subject of an evaluation. All fields are borrowed, so a decision copies nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// What is known of the subject.
+    /// The subject's attributes.
     pub attributes: &'a Map<String, Value>,
-    /// The page the subject is on.
+    /// The URL of the subject's page.
     pub url: Option<&'a str>,
-    /// Numbers of variations by the keys of experiments, for this subject; not counted as exposures.
+    /// Forced variation numbers by experiment key; not counted as exposures.
     pub forced_variations: Option<&'a BTreeMap<String, i64>>,
-    /// Variations of subjects whose cells are given.
+    /// Forced cells of any subjects.
     pub forced_cells: Option<&'a ForcedCells>,
-    /// The subject's assignments; `None` where assignments do not stick.
+    /// The subject's sticky assignments; `None` without sticky bucketing.
     pub sticky: Option<&'a StickyDocs>,
     /// `false` switches all experiments off.
     pub enabled: bool,
-    /// Only forced variations are seen.
+    /// Quality assurance mode: only forced variations are seen.
     pub qa_mode: bool,
 }
 
 impl<'a> Context<'a> {
-    /// A subject with nothing forced.
+    /// A subject without forced variations.
     #[must_use]
     pub fn new(attributes: &'a Map<String, Value>) -> Context<'a> {
         Context {
@@ -46,31 +46,31 @@ impl<'a> Context<'a> {
     }
 }
 
-/// What happens besides while features are decided. Everything may be left out.
+/// Callbacks during an evaluation. Each has an empty default.
 pub trait Observer {
-    /// A subject saw a variation by its hash or by an assignment that stuck: what analyses count.
+    /// An exposure by hash or by a sticky assignment, which analyses count.
     fn exposed(&mut self, experiment: &Experiment, assigned: &Assigned<'_>) {
         let _ = (experiment, assigned);
     }
 
-    /// A forced value came with an exposure that a server decided.
+    /// A forced value came with an exposure of a server-side decision.
     fn tracked(&mut self, track: &Track) {
         let _ = track;
     }
 
-    /// An assignment is to be kept.
+    /// A sticky assignment must be stored.
     fn stuck(&mut self, change: StickyChange) {
         let _ = change;
     }
 }
 
-/// Observes nothing.
+/// Ignores all callbacks.
 impl Observer for () {}
 
-/// The most cells that are given.
+/// Most forced cells.
 pub const FORCED_CELLS_MAX: usize = 100_000;
 
-/// Variations that are given to subjects by hand: testers, or members of a batch. Not counted as exposures.
+/// Variations assigned by hand, to testers or members of a batch. Not counted as exposures.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForcedCells {
     /// Variations by the values of the hash attribute, by the keys of experiments.
@@ -79,7 +79,7 @@ pub struct ForcedCells {
 }
 
 impl ForcedCells {
-    /// Gives a subject a variation; `false` where there are [`FORCED_CELLS_MAX`] already.
+    /// Forces a subject's variation; `false` at [`FORCED_CELLS_MAX`] cells.
     pub fn force(&mut self, experiment: &str, subject: &str, variation: u32) -> bool {
         let known = self.get(experiment, subject).is_some();
         if !known && self.count >= FORCED_CELLS_MAX {
@@ -90,7 +90,7 @@ impl ForcedCells {
         true
     }
 
-    /// Leaves a subject to its hash again; `false` where it was.
+    /// Removes a subject's forced variation; `false` if it had no forced variation.
     pub fn release(&mut self, experiment: &str, subject: &str) -> bool {
         let Some(cells) = self.cells.get_mut(experiment) else { return false };
         let removed = cells.remove(subject).is_some();
@@ -101,7 +101,7 @@ impl ForcedCells {
         removed
     }
 
-    /// The variation that a subject was given.
+    /// The forced variation of a subject.
     #[must_use]
     pub fn get(&self, experiment: &str, subject: &str) -> Option<u32> {
         self.cells.get(experiment)?.get(subject).copied()

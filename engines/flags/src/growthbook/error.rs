@@ -1,17 +1,17 @@
-//! Why a payload is not taken.
+//! The refusal of a payload.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// What is wrong with a payload, where, and how to mend it.
+/// An invalid field of a payload and its fix.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct Refused {
     /// The field, as a path from the payload's root: `features.checkout.rules[0].weights`.
     pub path: String,
-    /// What is there.
+    /// The invalid content.
     pub found: String,
-    /// What to put there instead.
+    /// The fix.
     pub fix: String,
 }
 

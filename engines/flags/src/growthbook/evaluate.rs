@@ -1,4 +1,4 @@
-//! Features decided: rules in their order, prerequisites first.
+//! Evaluation of features: prerequisites first, then rules in order.
 
 use super::condition::{Dialect, Subject};
 use super::context::{Context, Observer};
@@ -8,9 +8,9 @@ use super::hash::hashable;
 use super::outcome::{FeatureResult, Source};
 use super::ranges::in_range;
 
-/// How many features one decision may ask, prerequisites and theirs included; beyond, they count as a circle.
+/// Most features that one decision may evaluate, with all prerequisites; beyond it they count as a cycle.
 pub(super) const FEATURES_ASKED_MAX: u32 = 10_000;
-/// How long a chain of prerequisites may be; beyond, it counts as a circle.
+/// Longest chain of prerequisites; a longer one counts as a cycle.
 const CHAIN_MAX: usize = 64;
 
 impl Features {
@@ -27,7 +27,7 @@ impl Features {
         }
     }
 
-    /// As [`Features::evaluate`], of a feature that was found before in these features.
+    /// As [`Features::evaluate`], for a feature that was looked up in these features before.
     pub fn evaluate_at<'a>(
         &'a self,
         at: FeatureAt,
@@ -39,7 +39,7 @@ impl Features {
     }
 }
 
-/// One decision under way.
+/// The state of one decision.
 pub(super) struct Evaluation<'a, 'e, O> {
     pub(super) features: &'a Features,
     pub(super) context: &'e Context<'a>,
@@ -47,7 +47,7 @@ pub(super) struct Evaluation<'a, 'e, O> {
     pub(super) left: u32,
 }
 
-/// The features on the way to where a decision is.
+/// The features on the path to the current one.
 #[derive(Clone, Copy)]
 pub(super) struct Way<'w> {
     feature: usize,
@@ -55,7 +55,7 @@ pub(super) struct Way<'w> {
     before: Option<&'w Way<'w>>,
 }
 
-/// What prerequisites come to.
+/// The result of the prerequisites.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Met {
     All,
@@ -122,7 +122,7 @@ impl<'a, O: Observer> Evaluation<'a, '_, O> {
                 Some(FeatureResult::new(value, Source::Force, &rule.id))
             }
             Effect::Experiment(experiment) => {
-                // In the Python client's order the rule has asked the condition already.
+                // In the Python client's order the rule has checked the condition already.
                 let asked = rule.condition.is_some();
                 let assigned = self.experiment(experiment, Some(&feature.key), Some(way), asked);
                 if !assigned.in_experiment || assigned.passthrough {
@@ -153,7 +153,7 @@ impl<'a, O: Observer> Evaluation<'a, '_, O> {
         Met::All
     }
 
-    /// Whether a subject is outside of one of the layers' parts.
+    /// Whether a subject is outside of the range of a layer.
     pub(super) fn filtered_out(&self, filters: &[Filter]) -> bool {
         filters.iter().any(|filter| {
             let value = self.context.attributes.get(&*filter.attribute).and_then(hashable);

@@ -1,4 +1,4 @@
-//! An experiment, compiled.
+//! The compiled form of an experiment.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use super::ranges::{Range, bucket_ranges, namespace_seed};
 use super::url::Targets;
 use super::wire::{ExperimentDefinition, FilterDefinition, ParentCondition};
 
-/// An experiment that is ready to assign: seeds hashed, ranges laid out, conditions compiled.
+/// A compiled experiment: seeds are hashed, ranges computed and conditions compiled.
 #[derive(Debug, Clone)]
 pub struct Experiment {
     pub(super) definition: ExperimentDefinition,
-    /// `None` for an unknown hash version, under which nobody is in.
+    /// `None` for an unknown hash version, which includes no subject.
     pub(super) seed: Option<Seed>,
     pub(super) ranges: Vec<Range>,
     pub(super) condition: Option<Condition>,
@@ -33,10 +33,10 @@ pub struct Experiment {
     pub(super) targets: Option<Targets>,
 }
 
-/// A feature whose value decides.
+/// A compiled prerequisite.
 #[derive(Debug, Clone)]
 pub(super) struct Parent {
-    /// Its place among the features, `None` where there is no such feature.
+    /// Its index among the features; `None` for an unknown feature.
     pub(super) feature: Option<usize>,
     pub(super) condition: Option<Condition>,
     pub(super) gate: bool,
@@ -50,11 +50,11 @@ pub(super) struct Filter {
     pub(super) ranges: Vec<Range>,
 }
 
-/// Places of features by their keys.
+/// Indices of features by key.
 pub(super) type Index = BTreeMap<String, usize>;
 
 impl Experiment {
-    /// What it was compiled from.
+    /// The definition it was compiled from.
     #[must_use]
     pub fn definition(&self) -> &ExperimentDefinition {
         &self.definition
@@ -91,7 +91,7 @@ impl Experiment {
         let seed = definition.seed.as_deref().filter(|seed| !seed.is_empty()).unwrap_or(&definition.key);
         Experiment {
             seed: Seed::new(seed, version),
-            // A bandit that has ranges of its own has no shares to report, so it is none.
+            // Explicit ranges have no shares to report, so the experiment is not a bandit.
             bandit: bandit
                 .filter(|_| given.is_none())
                 .map(|json| Bandit::new(json, variations, coverage, weights, parser)),
@@ -126,7 +126,7 @@ fn url(pattern: &str, parser: &mut Parser<'_>) -> Option<Regex> {
     }
 }
 
-/// An empty condition is none.
+/// `None` for an empty condition.
 pub(super) fn condition(json: Option<&Value>, parser: &mut Parser<'_>) -> Option<Condition> {
     let json = json.filter(|json| !json.is_null() && json.as_object().is_none_or(|map| !map.is_empty()))?;
     Some(parser.at("condition", |parser| parser.condition(json)))

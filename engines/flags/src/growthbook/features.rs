@@ -1,4 +1,4 @@
-//! A payload, compiled: features and experiments that are ready to decide.
+//! The compiled form of a payload: features and experiments.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::ranges::Range;
 use super::wire::{ExperimentDefinition, FeatureDefinition, Payload, RuleDefinition, Track};
 use super::{Refused, StickyDocs};
 
-/// Features and experiments of a payload. Compiled once, asked often, shared between threads.
+/// The features and experiments of a payload. Compiled once, evaluated often, shared between threads.
 #[derive(Debug, Clone)]
 pub struct Features {
     pub(super) dialect: Dialect,
@@ -22,7 +22,7 @@ pub struct Features {
     experiments: Vec<Experiment>,
 }
 
-/// A feature's place, which saves looking up its key.
+/// A feature's index, which saves the lookup by key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeatureAt(pub(super) usize);
 
@@ -54,7 +54,7 @@ pub(super) enum Effect {
     Nothing,
 }
 
-/// Who of the subjects a forced value is for.
+/// The subjects of a forced value.
 #[derive(Debug, Clone)]
 pub(super) struct Rollout {
     pub(super) seed: Option<Seed>,
@@ -71,30 +71,30 @@ pub(super) enum Share {
 }
 
 impl Features {
-    /// Reads and compiles a payload, and refuses the first thing in it that clients would bend or skip.
+    /// Parses and compiles a payload. Refuses the first part that clients would coerce or skip.
     pub fn compile(json: &str, dialect: Dialect) -> Result<Features, Refused> {
         let (features, problems) = build(Payload::parse(json)?, dialect)?;
         problems.into_iter().next().map_or(Ok(features), Err)
     }
 
-    /// Reads and compiles a payload as clients do, who bend and skip what does not fit. Refuses only what is no payload
-    /// or too large.
+    /// Parses and compiles a payload as clients do: invalid parts are coerced or skipped. Refuses only malformed JSON and
+    /// a payload beyond the limits.
     pub fn lenient(json: &str, dialect: Dialect) -> Result<Features, Refused> {
         Features::lenient_from(Payload::parse(json)?, dialect)
     }
 
-    /// As [`Features::lenient`], of a payload that is read already.
+    /// As [`Features::lenient`], for a parsed payload.
     pub fn lenient_from(payload: Payload, dialect: Dialect) -> Result<Features, Refused> {
         build(payload, dialect).map(|(features, _)| features)
     }
 
-    /// Whose semantics these are.
+    /// The client dialect of these features.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// Where a feature is.
+    /// The index of a feature.
     #[must_use]
     pub fn find(&self, key: &str) -> Option<FeatureAt> {
         self.index.get(key).copied().map(FeatureAt)
@@ -105,13 +105,13 @@ impl Features {
         self.features.iter().map(|feature| &*feature.key)
     }
 
-    /// The experiments that are no rules, in their order.
+    /// The experiments outside of rules, in order.
     #[must_use]
     pub fn experiments(&self) -> &[Experiment] {
         &self.experiments
     }
 
-    /// All experiments: those of rules and those that are none.
+    /// All experiments: those of rules and those outside of rules.
     pub fn all_experiments(&self) -> impl Iterator<Item = &Experiment> {
         let of_rules = self.features.iter().flat_map(|feature| &feature.rules);
         let of_rules = of_rules.filter_map(|rule| match &rule.effect {
@@ -121,7 +121,7 @@ impl Features {
         of_rules.chain(&self.experiments)
     }
 
-    /// The attributes by which assignments stick, and their values: the documents to fetch for a subject.
+    /// The keys of a subject's sticky documents: hash attributes and their values.
     #[must_use]
     pub fn sticky_attributes(&self, attributes: &Map<String, Value>) -> BTreeMap<String, String> {
         let names = self.all_experiments().flat_map(|experiment| {
@@ -135,7 +135,7 @@ impl Features {
         valued.collect()
     }
 
-    /// The documents, of those given, that are a subject's own.
+    /// The subject's own documents among those given.
     #[must_use]
     pub fn own_docs(&self, attributes: &Map<String, Value>, docs: &StickyDocs) -> StickyDocs {
         let own = self.sticky_attributes(attributes);
@@ -143,8 +143,8 @@ impl Features {
     }
 }
 
-/// Every problem of a payload that clients would bend or skip, up to a hundred, with paths and fixes. None is what a
-/// service should ask for before it takes a payload.
+/// Every problem of a payload that clients would coerce or skip, at most a hundred, with paths and fixes. A service should
+/// accept a payload only if the list is empty.
 #[must_use]
 pub fn validate(payload: Payload, dialect: Dialect) -> Vec<Refused> {
     match build(payload, dialect) {
@@ -218,7 +218,7 @@ impl Rule {
             }
             let experiment = Experiment::new(inline(feature, rule), bandit, index, parser);
             if parser.dialect() == Dialect::Spec08 {
-                // The experiment asks it, and not of a subject whose assignment sticks.
+                // The experiment checks it, except for a subject with a sticky assignment.
                 own = None;
             }
             Effect::Experiment(Box::new(experiment))
@@ -246,7 +246,7 @@ fn rollout(feature: &str, rule: &RuleDefinition) -> Option<Rollout> {
     })
 }
 
-/// A rule as the experiment that it runs. Its prerequisites stay with the rule.
+/// The experiment of a rule. Its prerequisites stay with the rule.
 fn inline(feature: &str, rule: RuleDefinition) -> ExperimentDefinition {
     ExperimentDefinition {
         key: rule.key.filter(|key| !key.is_empty()).unwrap_or_else(|| feature.to_owned()),

@@ -1,4 +1,4 @@
-//! Where a subject falls in `0..1`: GrowthBook's hashes, of both versions.
+//! GrowthBook's hashes of a subject into `0..1`, in both versions.
 
 use serde_json::Value;
 use std::borrow::Cow;
@@ -8,7 +8,7 @@ use super::number::js_string;
 const OFFSET: u32 = 0x811c_9dc5;
 const PRIME: u32 = 0x0100_0193;
 
-/// Where `value` falls in `0..1` under `seed`; `None` for a version that is neither 1 nor 2.
+/// The hash of `value` under `seed`, in `0..1`; `None` for a version other than 1 and 2.
 ///
 /// Version 2 hashes twice because version 1 correlates between experiments with similar seeds:
 /// `n = fnv1a32(decimal(fnv1a32(seed + value))) % 10000 / 10000`; version 1: `fnv1a32(value + seed) % 1000 / 1000`.
@@ -18,7 +18,7 @@ pub fn hash(seed: &str, value: &str, version: u32) -> Option<f64> {
     Seed::new(seed, version).map(|seed| seed.bucket(value))
 }
 
-/// A seed made ready: version 2 hashes it first, so that its part of the work is done once.
+/// A prepared seed. Version 2 hashes the seed first, so that part is computed once.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Seed {
     /// Hashed after the value.
@@ -69,8 +69,8 @@ fn fold_decimal(mut number: u32) -> u32 {
     digits[from..].iter().fold(OFFSET, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(PRIME))
 }
 
-/// What of an attribute identifies a subject: a text that is not empty, or a finite number that is not zero, as
-/// JavaScript writes it. `None` for anything else.
+/// The hashable form of an attribute: a non-empty string, or a finite non-zero number as JavaScript prints it. `None`
+/// for any other value.
 #[must_use]
 pub fn hashable(value: &Value) -> Option<Cow<'_, str>> {
     match value {

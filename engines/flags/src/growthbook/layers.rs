@@ -1,5 +1,5 @@
-//! Layers: experiments that must not meet share a namespace and take parts of it that do not overlap; holdouts stay out
-//! of all of them.
+//! Layers: mutually exclusive experiments share a namespace and take disjoint ranges of it. Holdouts are excluded from all
+//! of them.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,28 @@ use super::Refused;
 use super::ranges::Range;
 use super::wire::{ExperimentDefinition, FeatureDefinition, ParentCondition, RuleDefinition};
 
-/// The most conflicts that are told.
+/// Most reported conflicts.
 pub const CONFLICTS_MAX: usize = 10_000;
-/// Namespaces spread subjects over a thousand places, so a part is a whole number of thousandths.
+/// Namespaces spread subjects over a thousand buckets, so a range is a whole number of thousandths.
 const PLACES: f64 = 1_000.0;
 
-/// Two experiments of one namespace that some subjects meet both of.
+/// Two experiments of one namespace that share subjects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conflict {
     /// The namespace.
     pub namespace: String,
-    /// The places of the two among those given, the one whose part starts first before the other.
+    /// The indices of the two experiments, the one with the earlier range first.
     pub pair: (usize, usize),
-    /// Why they meet.
+    /// The kind of conflict.
     pub why: Meeting,
 }
 
-/// Why two experiments of one namespace meet.
+/// The kind of conflict between two experiments of one namespace.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Meeting {
-    /// Both take this part.
+    /// Both take this range.
     Overlap(Range),
-    /// They hash different attributes, so that their parts say nothing of each other. Holds the two attributes.
+    /// They hash different attributes, so disjoint ranges do not separate them. Holds the two attributes.
     Attributes(String, String),
 }
 
@@ -39,15 +39,14 @@ struct Part {
     range: Range,
 }
 
-/// Parts by the attribute that is hashed, in the order of their starts.
+/// Ranges by hash attribute, in order of their starts.
 type Parts<'e> = BTreeMap<&'e str, Vec<Part>>;
 
-/// The pairs of running experiments that share a namespace and do not keep out of each other's way, in the order of
-/// namespaces; at most [`CONFLICTS_MAX`]. Of experiments that hash different attributes, one pair stands for all of the
-/// two attributes.
+/// The pairs of running experiments of a namespace that share subjects, in order of namespace; at most [`CONFLICTS_MAX`].
+/// For each two hash attributes, only one pair is reported.
 ///
-/// An experiment with filters ignores its namespace, as clients do, so it is not looked at. Neither are those that are
-/// switched off, drafts or stopped, nor empty parts.
+/// An experiment with filters ignores its namespace, as in clients, so it is left out. So are inactive, draft and stopped
+/// experiments and empty ranges.
 #[must_use]
 pub fn conflicts(experiments: &[ExperimentDefinition]) -> Vec<Conflict> {
     let found = by_namespace(experiments).into_iter().flat_map(|(namespace, parts)| {
@@ -58,7 +57,7 @@ pub fn conflicts(experiments: &[ExperimentDefinition]) -> Vec<Conflict> {
     found.take(CONFLICTS_MAX).collect()
 }
 
-/// Each part with those that start before it ends: all of them overlap it.
+/// Each range with the ranges that start before its end, which all overlap it.
 fn overlaps<'p>(parts: &'p Parts<'_>) -> impl Iterator<Item = ((usize, usize), Meeting)> + 'p {
     parts.values().flat_map(|parts| {
         parts.iter().enumerate().flat_map(|(i, first)| {
@@ -97,14 +96,13 @@ fn by_namespace(experiments: &[ExperimentDefinition]) -> BTreeMap<&str, Parts<'_
     out
 }
 
-/// Whether an experiment is switched on, and neither a draft nor stopped.
+/// Whether an experiment is active, and neither a draft nor stopped.
 #[must_use]
 pub fn runs(experiment: &ExperimentDefinition) -> bool {
     experiment.active != Some(false) && !matches!(experiment.status.as_deref(), Some("draft" | "stopped"))
 }
 
-/// The first part of a namespace of at least `share`, in thousandths, that no running experiment takes; `None` where
-/// there is none.
+/// The first free range of a namespace of at least `share`, in thousandths; `None` if no free range is that large.
 #[must_use]
 pub fn free_part(namespace: &str, share: f64, experiments: &[ExperimentDefinition]) -> Option<Range> {
     let wanted = (share * PLACES - 1e-9).ceil();
@@ -130,25 +128,25 @@ pub fn free_part(namespace: &str, share: f64, experiments: &[ExperimentDefinitio
     None
 }
 
-/// Subjects that see no experiment that asks for it, so that all of them together can be measured.
+/// Subjects excluded from all guarded experiments, to measure the experiments' total effect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Holdout {
     /// Its name; the feature is called `$holdout:name`.
     pub name: String,
-    /// The share of subjects that is held out, above 0 and below a half: as many are measured beside them.
+    /// The share of subjects held out, above 0 and at most a half. An equal share is the comparison group.
     pub share: f64,
     /// The attribute that is hashed.
     pub hash_attribute: String,
 }
 
 impl Holdout {
-    /// The key of the feature that decides who is held out.
+    /// The key of the feature that decides which subjects are held out.
     #[must_use]
     pub fn key(&self) -> String {
         format!("$holdout:{}", self.name)
     }
 
-    /// The feature: `control` for who is held out, `treatment` for who is measured beside them, `everyone` for the rest.
+    /// The feature: `control` for the held-out subjects, `treatment` for the comparison group, `everyone` for the rest.
     pub fn feature(&self) -> Result<FeatureDefinition, Refused> {
         if !(self.share > 0.0 && self.share <= 0.5) {
             return Err(Refused::new("share", self.share.to_string(), "hold out more than 0 and up to 0.5"));
@@ -164,7 +162,7 @@ impl Holdout {
         Ok(FeatureDefinition { default_value: json!("everyone"), rules: Some(vec![rule]) })
     }
 
-    /// What an experiment or a rule asks so that who is held out does not see it.
+    /// The prerequisite that hides an experiment or a rule from held-out subjects.
     #[must_use]
     pub fn guard(&self) -> ParentCondition {
         ParentCondition { id: self.key(), condition: json!({"value": {"$ne": "control"}}), gate: None }

@@ -1,14 +1,15 @@
-//! Allocation of subjects to variants, bit for bit as GrowthBook's clients decide it.
+//! Allocation of subjects to variations, identical to GrowthBook's clients.
 //!
-//! A payload is read ([`Payload`]), compiled once ([`Features::compile`]) and then asked often: [`Features::evaluate`] for
-//! the value of a feature, [`Features::run`] for an experiment that is no rule, [`Features::redirect`] for a page. A
-//! decision borrows the subject's attributes and the compiled payload and allocates next to nothing.
+//! A payload is parsed ([`Payload`]), compiled once ([`Features::compile`]) and then evaluated often.
+//! [`Features::evaluate`] returns the value of a feature, [`Features::run`] runs an experiment outside of a feature rule,
+//! [`Features::redirect`] decides about a page. A decision borrows the subject's attributes and the compiled payload and
+//! allocates almost no memory.
 //!
-//! Clients bend what does not fit, so evaluation does too ([`Features::lenient`]); a service that takes payloads from
-//! people asks [`validate`] first, which names each field and its fix.
+//! Clients coerce invalid values, and so does [`Features::lenient`]. A service that accepts payloads from users calls
+//! [`validate`] first, which names each invalid field and its fix.
 //!
-//! Around the decisions: [`layers`] keep experiments apart and hold subjects out, [`batch`] deals a known set of members
-//! out, [`ramp`] lets coverage grow and switches an experiment off, [`ForcedCells`] give members their variations by hand.
+//! [`layers`] keep experiments mutually exclusive and hold subjects out. [`batch`] allocates a known set of members.
+//! [`ForcedCells`] assign variations to members by hand.
 
 mod bandit;
 pub mod batch;
@@ -24,7 +25,6 @@ pub mod layers;
 mod number;
 mod outcome;
 mod prerequisites;
-pub mod ramp;
 mod ranges;
 mod redirect;
 mod run;

@@ -1,4 +1,4 @@
-//! Numbers as JavaScript writes and reads them, since GrowthBook's hashes and comparisons are defined by it.
+//! Number formatting and parsing as in JavaScript, which defines GrowthBook's hashes and comparisons.
 
 /// A number as `String(x)` writes it (ECMAScript, Number::toString): the shortest digits that read back the same, in
 /// fixed notation for decimal exponents from -6 to 21.
@@ -40,13 +40,13 @@ fn laid_out(digits: &str, point: i32) -> String {
     format!("{first}{dot}{rest}e{sign}{}", (point - 1).abs())
 }
 
-/// A text as `Number(text)` reads it; NaN where it is no number.
+/// Parses a string as `Number(text)` does; NaN if it is not a number.
 pub(super) fn js_number(text: &str) -> f64 {
     let text = text.trim();
     if text.is_empty() {
         return 0.0;
     }
-    // Rust reads words such as `inf` and `nan`, which JavaScript does not.
+    // Rust parses words such as `inf` and `nan`; JavaScript does not.
     if text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-')) {
         text.parse().unwrap_or(f64::NAN)
     } else {

@@ -1,4 +1,4 @@
-//! What was decided, in GrowthBook's words.
+//! The results of evaluations, in GrowthBook's terms.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -9,11 +9,11 @@ use super::experiment::Experiment;
 
 pub(super) const NULL: &Value = &Value::Null;
 
-/// Why a feature has its value.
+/// The source of a feature's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
-    /// There is no such feature.
+    /// The feature is unknown.
     UnknownFeature,
     /// No rule applied.
     DefaultValue,
@@ -21,9 +21,9 @@ pub enum Source {
     Force,
     /// An experiment's variation.
     Experiment,
-    /// A feature that gates it did not have the value it needs.
+    /// A gating prerequisite did not have the required value.
     Prerequisite,
-    /// Its prerequisites lead back to it, or too deep to be followed.
+    /// Its prerequisites form a cycle or are too deep.
     CyclicPrerequisite,
 }
 
@@ -33,29 +33,29 @@ pub enum Source {
 pub struct FeatureResult<'a> {
     /// The value.
     pub value: &'a Value,
-    /// Whether JavaScript takes the value for true.
+    /// Whether the value is truthy in JavaScript.
     pub on: bool,
-    /// The contrary.
+    /// The negation of `on`.
     pub off: bool,
-    /// Why.
+    /// The source of the value.
     pub source: Source,
     /// The rule that decided, if it has an id.
     pub rule_id: &'a str,
     /// The experiment that decided.
     #[serde(skip)]
     pub experiment: Option<&'a Experiment>,
-    /// What it assigned.
+    /// The assignment of that experiment.
     #[serde(rename = "experimentResult", skip_serializing_if = "Option::is_none")]
     pub assigned: Option<Assigned<'a>>,
 }
 
-/// What an experiment assigned to one subject. Serializes as GrowthBook's `Result`.
+/// The assignment of one subject by an experiment. Serializes as GrowthBook's `Result`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Assigned<'a> {
-    /// The feature whose rule ran the experiment.
+    /// The feature with the rule that ran the experiment.
     pub feature_id: Option<&'a str>,
-    /// Whether the subject is in; the baseline is shown where it is not.
+    /// Whether the subject is in the experiment; otherwise it sees the baseline.
     pub in_experiment: bool,
     /// The variation, from 0.
     pub variation_id: usize,
@@ -65,26 +65,26 @@ pub struct Assigned<'a> {
     pub hash_used: bool,
     /// The attribute that was hashed.
     pub hash_attribute: &'a str,
-    /// Its value as it came; an empty text where it is missing.
+    /// The attribute's value; an empty string if it is missing.
     #[serde(serialize_with = "or_empty")]
     pub hash_value: Option<&'a Value>,
     /// The variation's key.
     pub key: &'a str,
-    /// Where the subject fell in `0..1`.
+    /// The subject's hash in `0..1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<f64>,
     /// The variation's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
-    /// Whether the next rule is asked all the same.
+    /// Whether evaluation goes on to the next rule.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub passthrough: bool,
-    /// Whether an earlier assignment decided.
+    /// Whether a sticky assignment decided.
     pub sticky_bucket_used: bool,
-    /// The bandit's leaf, where the hash decided.
+    /// The bandit's leaf, if the hash decided.
     #[serde(flatten, serialize_with = "bandit")]
     pub bandit: Option<BanditShare<'a>>,
-    /// The weights that were in force, where a bandit's leaf replaced the experiment's.
+    /// The weights of the bandit's leaf, if it replaced the experiment's weights.
     #[serde(skip)]
     pub weights: Option<&'a [f64]>,
 }

@@ -1,4 +1,4 @@
-//! Circles of features that depend on each other, found without recursion.
+//! Detection of prerequisite cycles, without recursion.
 
 use super::condition::Parser;
 use super::features::Feature;
@@ -6,12 +6,12 @@ use super::features::Feature;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seen {
     No,
-    /// On the way to where the search is.
+    /// On the current search path.
     Open,
     Done,
 }
 
-/// Notes each feature whose prerequisites lead back to it on the way that the search takes.
+/// Records each feature with prerequisites that lead back to it on the search path.
 pub(super) fn note_circles(features: &[Feature], parser: &mut Parser<'_>) {
     let next: Vec<Vec<usize>> = features.iter().map(parents).collect();
     let mut seen = vec![Seen::No; features.len()];
@@ -36,7 +36,7 @@ pub(super) fn note_circles(features: &[Feature], parser: &mut Parser<'_>) {
                 Some(parent) if seen[parent] == Seen::Open => {
                     let found = format!("a prerequisite {} that leads back here", features[parent].key);
                     parser.at(format!("features.{}", features[feature].key), |parser| {
-                        parser.problem(found, "break the circle of parentConditions");
+                        parser.problem(found, "break the cycle of parentConditions");
                     });
                 }
                 Some(_) => {}

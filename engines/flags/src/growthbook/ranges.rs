@@ -1,14 +1,14 @@
-//! The parts of `0..1` that variations take.
+//! The ranges of `0..1` of the variations.
 
 use super::hash::hash;
 
 /// Sums of weights outside of this are replaced by equal weights, as the clients do.
 const WEIGHT_SUM: std::ops::RangeInclusive<f64> = 0.99..=1.01;
 
-/// A part of `0..1`: from inclusive, to exclusive.
+/// A range of `0..1`: start inclusive, end exclusive.
 pub type Range = (f64, f64);
 
-/// The same weight for each of `variations`, which sum to one; none for none.
+/// Equal weights for `variations` variations, which sum to one; empty for 0.
 #[must_use]
 pub fn equal_weights(variations: usize) -> Vec<f64> {
     #[allow(clippy::cast_precision_loss, reason = "a handful of variations")]
@@ -16,8 +16,8 @@ pub fn equal_weights(variations: usize) -> Vec<f64> {
     vec![weight; variations]
 }
 
-/// The weights that bucketing uses: those given where there is one per variation, none is negative and they sum to about
-/// one, else equal ones.
+/// The weights that bucketing uses: the given weights if there is one per variation, all are non-negative and they sum to
+/// about one. Otherwise equal weights.
 #[must_use]
 pub fn effective_weights(variations: usize, weights: Option<&[f64]>) -> Vec<f64> {
     weights
@@ -25,7 +25,7 @@ pub fn effective_weights(variations: usize, weights: Option<&[f64]>) -> Vec<f64>
         .map_or_else(|| equal_weights(variations), <[f64]>::to_vec)
 }
 
-/// Whether bucketing takes these weights as they are.
+/// Whether bucketing uses these weights unchanged.
 #[must_use]
 pub fn fitting_weights(variations: usize, weights: &[f64]) -> bool {
     weights.len() == variations
@@ -33,8 +33,8 @@ pub fn fitting_weights(variations: usize, weights: &[f64]) -> bool {
         && WEIGHT_SUM.contains(&weights.iter().sum::<f64>())
 }
 
-/// The part of `0..1` that each variation takes: coverage is cut off the end of each, so that a subject that is in stays
-/// in, with its variation, while coverage grows.
+/// The range of each variation. Coverage shortens each range at its end, so a subject keeps its variation while coverage
+/// grows.
 #[must_use]
 pub fn bucket_ranges(variations: usize, coverage: f64, weights: Option<&[f64]>) -> Vec<Range> {
     let coverage = if coverage.is_nan() { 0.0 } else { coverage.clamp(0.0, 1.0) };
@@ -53,7 +53,7 @@ pub fn in_range(n: f64, range: Range) -> bool {
     n >= range.0 && n < range.1
 }
 
-/// The first variation whose range holds `n`.
+/// The first variation with a range that contains `n`.
 #[must_use]
 pub fn choose_variation(n: f64, ranges: &[Range]) -> Option<usize> {
     ranges.iter().position(|range| in_range(n, *range))
@@ -64,7 +64,7 @@ pub(super) fn namespace_seed(name: &str) -> String {
     format!("__{name}")
 }
 
-/// Whether a subject is in its part of a namespace, which is what keeps experiments of one namespace apart.
+/// Whether a subject is in the experiment's range of a namespace, which separates the experiments of one namespace.
 #[must_use]
 pub fn in_namespace(value: &str, name: &str, range: Range) -> bool {
     hash(&namespace_seed(name), value, 1).is_some_and(|n| in_range(n, range))

@@ -1,4 +1,7 @@
-//! Pages that send a subject to another.
+//! URL redirect experiments: a page that sends a subject to another page.
+//!
+//! The gateway does not evaluate redirects; GrowthBook's browser clients do. This stays for the section `urlRedirect` of
+//! the reference vectors (`growthbook_sdk_cases`).
 
 use super::context::{Context, Observer};
 use super::experiment::Experiment;
@@ -6,21 +9,21 @@ use super::features::Features;
 use super::outcome::Assigned;
 use super::url::merged_query;
 
-/// Where a subject is sent.
+/// The target of a redirect.
 #[derive(Debug, Clone)]
 pub struct Redirect<'a> {
-    /// The experiment that sends it.
+    /// The redirecting experiment.
     pub experiment: &'a Experiment,
-    /// What it assigned.
+    /// The assignment.
     pub assigned: Assigned<'a>,
-    /// The URL as the variation has it.
+    /// The URL of the variation.
     pub url: &'a str,
-    /// The URL with the query of the page, where the experiment keeps it.
+    /// The URL, with the page's query if the experiment persists it.
     pub url_with_params: String,
 }
 
 impl Features {
-    /// The redirect of the first experiment that aims at the subject's page and whose variation is elsewhere.
+    /// The redirect of the first experiment that targets the subject's page with a variation on another page.
     pub fn redirect<'a>(
         &'a self,
         context: &Context<'a>,
@@ -43,7 +46,7 @@ impl Features {
             } else {
                 url.to_owned()
             };
-            // A page that the redirect leads back to would be sent on for ever.
+            // A redirect back to the same page would loop.
             let back =
                 experiment.targets.as_ref().is_some_and(|targets| targets.match_page(&url_with_params));
             return (!back).then_some(Redirect { experiment, assigned, url, url_with_params });

@@ -1,4 +1,4 @@
-//! Experiments run: the steps of GrowthBook's `run`, in its order.
+//! The run of an experiment: the steps of GrowthBook's `run`, in its order.
 
 use std::borrow::Cow;
 
@@ -29,7 +29,7 @@ impl Features {
     }
 }
 
-/// One experiment for one subject, with what has been found of the subject.
+/// One experiment for one subject, with the intermediate results.
 struct Trial<'a> {
     experiment: &'a Experiment,
     feature: Option<&'a str>,
@@ -37,16 +37,16 @@ struct Trial<'a> {
     value: Option<&'a Value>,
     text: Option<Cow<'a, str>>,
     leaf: Option<&'a Leaf>,
-    /// Whether assignments of this experiment stick.
+    /// Whether this experiment uses sticky assignments.
     sticks: bool,
 }
 
-/// What the steps up to the hash came to.
+/// The result of the steps before the hash.
 enum Step {
     Out,
-    /// Out since an earlier version's assignment is blocked.
+    /// Excluded, because an assignment of an earlier version is blocked.
     Blocked,
-    /// Forced, which is not counted.
+    /// Forced, and not counted as an exposure.
     Forced(i64),
     Hashed {
         variation: usize,
@@ -144,7 +144,7 @@ impl<'a, O: Observer> Evaluation<'a, '_, O> {
         Step::Hashed { variation, bucket, stuck: held.is_some() }
     }
 
-    /// A variation forced by the page's query, for the subject, or by a cell that was given.
+    /// A variation forced by the page's query, by the context, or by a forced cell.
     fn forced(&self, trial: &Trial<'a>) -> Option<i64> {
         let definition = &trial.experiment.definition;
         let by_query = self
@@ -161,7 +161,7 @@ impl<'a, O: Observer> Evaluation<'a, '_, O> {
         by_query.or_else(by_hand).or_else(by_cell)
     }
 
-    /// Whether layers, the condition or prerequisites keep a subject out.
+    /// Whether layers, the condition or prerequisites exclude a subject.
     fn kept_out(
         &mut self,
         experiment: &Experiment,
@@ -182,7 +182,7 @@ impl<'a, O: Observer> Evaluation<'a, '_, O> {
             || (!experiment.parents.is_empty() && self.met(&experiment.parents, way) != Met::All)
     }
 
-    /// What the subject's documents say: those of the hash attribute go before those of the fallback.
+    /// The subject's sticky assignment. Documents of the hash attribute take precedence over those of the fallback.
     fn stuck(&self, trial: &Trial<'a>) -> Stuck<'a> {
         let Some(docs) = self.context.sticky.filter(|_| trial.sticks) else { return Stuck::Nothing };
         let experiment = trial.experiment;
@@ -196,7 +196,7 @@ impl<'a, O: Observer> Evaluation<'a, '_, O> {
         stuck(docs, experiment.key(), &experiment.assignment, version_min)
     }
 
-    /// Asks that an assignment be kept, if it is not.
+    /// Reports an assignment to store, unless it is stored already.
     fn keep(&mut self, trial: &Trial<'a>, variation: &str) {
         let (Some(docs), true, Some(text)) = (self.context.sticky, trial.sticks, trial.text.as_deref())
         else {
@@ -216,14 +216,14 @@ impl<'a, O: Observer> Evaluation<'a, '_, O> {
     }
 }
 
-/// The variation that an experiment's meta gives a key to.
+/// The variation with this key in the experiment's meta.
 fn declared(experiment: &Experiment, key: &str) -> Option<usize> {
     let meta = experiment.definition.meta.as_deref().unwrap_or_default();
     meta.iter().position(|meta| meta.key.as_deref() == Some(key))
 }
 
 impl<'a> Trial<'a> {
-    /// The baseline, and not in, where the variation is none of the experiment's.
+    /// The assignment of a variation; an unknown variation gives the baseline without an exposure.
     fn assigned(&self, variation: Option<usize>, bucket: Option<f64>, sticky: bool) -> Assigned<'a> {
         let definition = &self.experiment.definition;
         let inside = variation.filter(|variation| *variation < definition.variations.len());

@@ -1,4 +1,7 @@
-//! Payloads that are encrypted for their clients: AES-128 in CBC mode with PKCS#7 padding.
+//! Decryption of encrypted payloads: AES-128 in CBC mode with PKCS#7 padding.
+//!
+//! The gateway serves payloads unencrypted, so no serving code calls this. It stays for the section `decrypt` of the
+//! reference vectors (`growthbook_sdk_cases`).
 
 use aes::Aes128;
 use base64::Engine;
@@ -9,7 +12,7 @@ use cbc::cipher::{BlockDecryptMut, KeyIvInit};
 use super::Refused;
 use super::wire::PAYLOAD_BYTES_MAX;
 
-/// The text of `iv.ciphertext`, both in base64, under a key in base64 of 16 bytes. It need not be JSON.
+/// Decrypts `iv.ciphertext`, both in base64, with a 16-byte key in base64. The text need not be JSON.
 pub fn decrypt(encrypted: &str, key: &str) -> Result<String, Refused> {
     let refused = |path: &str, found: &str, fix: &str| Refused::new(path, found, fix);
     if encrypted.len() > PAYLOAD_BYTES_MAX {

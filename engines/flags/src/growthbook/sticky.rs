@@ -1,13 +1,13 @@
-//! Assignments that stick to a subject while weights and hashes change.
+//! Sticky bucketing: assignments that persist while weights and hashes change.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The most assignments that one document keeps; the first of them in the order of their keys go when more come.
+/// Most assignments of one document; beyond it the first ones in order of their keys are dropped.
 pub const ASSIGNMENTS_MAX: usize = 1_000;
 
-/// What one value of one attribute was assigned to.
+/// The assignments of one attribute value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StickyDoc {
@@ -26,7 +26,7 @@ pub struct StickyDocs {
     docs: BTreeMap<String, StickyDoc>,
 }
 
-/// An assignment that is to be kept.
+/// An assignment to store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StickyChange {
     /// The attribute that was hashed.
@@ -39,12 +39,12 @@ pub struct StickyChange {
     pub variation: String,
 }
 
-/// What a subject's documents say of one experiment.
+/// A subject's sticky assignment in one experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stuck<'d> {
     Nothing,
     Variation(&'d str),
-    /// Assigned under a version before the least that is let in.
+    /// Assigned under a version below `minBucketVersion`.
     Blocked,
 }
 
@@ -67,7 +67,7 @@ impl StickyDocs {
         self.docs.iter().map(|(key, doc)| (key.as_str(), doc))
     }
 
-    /// Keeps an assignment.
+    /// Stores an assignment.
     pub fn apply(&mut self, change: &StickyChange) {
         let doc =
             self.docs.entry(key(&change.attribute_name, &change.attribute_value)).or_insert_with(|| {
@@ -84,7 +84,7 @@ impl StickyDocs {
     }
 }
 
-/// What two documents, the first of them going before, say of an experiment's version.
+/// The assignment of an experiment's version in two documents; the first one takes precedence.
 pub(super) fn stuck<'d>(
     docs: [Option<&'d StickyDoc>; 2],
     experiment: &str,

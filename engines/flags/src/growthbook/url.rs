@@ -1,4 +1,4 @@
-//! Pages that experiments aim at, variations forced in a query, and redirects that keep one.
+//! URL targeting, variations forced by a query, and redirects that keep the query.
 
 use regex::Regex;
 use url::{Position, Url};
@@ -7,9 +7,9 @@ use super::condition::Parser;
 use super::condition::bounded_regex;
 use super::wire::UrlTarget;
 
-/// Stands for `*` in a URL, since `*` is no valid host.
+/// Stands for `*` in a URL, since `*` is not a valid host.
 const WILD: &str = "_____";
-/// The most bytes of a page's URL that are looked at; a longer one matches no target.
+/// Most bytes of a page's URL; a longer one matches no target.
 const URL_BYTES_MAX: usize = 16 << 10;
 
 /// The pages of one experiment.
@@ -23,7 +23,7 @@ enum Target {
     Never,
 }
 
-/// A text with wildcards, without case: the parts between them.
+/// A case-insensitive wildcard pattern: the parts between the wildcards.
 #[derive(Debug, Clone)]
 struct Glob(Vec<String>);
 
@@ -36,7 +36,7 @@ impl Targets {
         Targets(targets.iter().enumerate().map(each).collect())
     }
 
-    /// Whether a page is aimed at: by one that includes it, or by none that excludes it where none includes.
+    /// Whether a page is targeted: an including target matches, or there are only excluding targets and they do not match.
     pub(super) fn match_page(&self, page: &str) -> bool {
         if self.0.is_empty() || page.len() > URL_BYTES_MAX {
             return false;
@@ -69,7 +69,7 @@ impl Target {
     }
 
     fn simple(pattern: &str) -> Option<Target> {
-        // A host without a protocol is one that has a dot before any of `:/?`.
+        // A host without a protocol has a dot before any of `:/?`.
         let head = pattern.split([':', '/', '?']).next().unwrap_or_default();
         let pattern = if head.contains('.') { format!("https://{pattern}") } else { pattern.to_owned() };
         let expected = parsed(&pattern.replace('*', WILD), "https://_____")?;
@@ -113,7 +113,7 @@ impl Glob {
             return text == *first;
         }
         let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
-        // The earliest place for each part in between leaves the most room for those that follow.
+        // The earliest match of each inner part leaves the most text for the parts that follow.
         for part in &self.0[1..self.0.len() - 1] {
             match rest.find(part.as_str()) {
                 Some(at) => rest = &rest[at + part.len()..],
@@ -146,7 +146,7 @@ fn unslashed(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
 
-/// The variation that `?key=n` forces in a page's URL, if there are that many.
+/// The variation forced by `?key=n` in a page's URL; `None` if `n` is out of range.
 #[must_use]
 pub fn query_string_override(key: &str, page: &str, variations: usize) -> Option<usize> {
     let page = page.split_once('#').map_or(page, |(page, _)| page);
@@ -167,7 +167,7 @@ pub(super) fn match_url(page: Option<&str>, pattern: &Regex) -> bool {
     pattern.is_match(page) || pattern.is_match(path)
 }
 
-/// The redirect's URL with what the page's query has and it has not; the redirect's own where one is no URL.
+/// The redirect's URL with the parameters that only the page's query has. Unchanged if either URL is invalid.
 pub(super) fn merged_query(page: &str, redirect: &str) -> String {
     let (Ok(page), Ok(mut merged)) = (Url::parse(page), Url::parse(redirect)) else {
         return redirect.to_owned();

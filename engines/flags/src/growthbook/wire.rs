@@ -1,4 +1,4 @@
-//! GrowthBook's payloads as they are on the wire: JSON, in GrowthBook's own words.
+//! GrowthBook's payload format: JSON with GrowthBook's field names.
 
 use std::collections::BTreeMap;
 
@@ -7,28 +7,28 @@ use serde_json::Value;
 
 use super::Refused;
 
-/// The most bytes that a payload may have.
+/// Most bytes of a payload.
 pub const PAYLOAD_BYTES_MAX: usize = 32 << 20;
 
-/// What `GET /api/features/{clientKey}` answers, decrypted.
+/// The decrypted answer of `GET /api/features/{clientKey}`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Payload {
     /// Features by their keys.
     pub features: BTreeMap<String, FeatureDefinition>,
-    /// Experiments that run by themselves on a page.
+    /// Experiments that run on a page without a feature.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub experiments: Vec<ExperimentDefinition>,
-    /// Lists of values, or `{type, values | condition}`, by their ids.
+    /// Saved groups by id: lists of values, or `{type, values | condition}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub saved_groups: BTreeMap<String, Value>,
-    /// `{banditVersion, contexts: [{leafId, condition, weights}]}` by the names that rules call.
+    /// `{banditVersion, contexts: [{leafId, condition, weights}]}` by the names that rules refer to.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub contextual_bandits: BTreeMap<String, Value>,
 }
 
 impl Payload {
-    /// Reads a payload. A type that does not fit is refused with the path of its field.
+    /// Parses a payload. A wrong type is refused with the path of its field.
     pub fn parse(json: &str) -> Result<Payload, Refused> {
         if json.len() > PAYLOAD_BYTES_MAX {
             let found = format!("{} bytes", json.len());
@@ -43,14 +43,14 @@ impl Payload {
     }
 }
 
-/// A feature: rules in their order, and what holds where none applies.
+/// A feature: its rules in order, and a default value.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FeatureDefinition {
-    /// The value where no rule applies.
+    /// The value if no rule applies.
     #[serde(default)]
     pub default_value: Value,
-    /// The first that applies decides.
+    /// The first rule that applies decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<Vec<RuleDefinition>>,
 }
@@ -59,28 +59,28 @@ pub struct FeatureDefinition {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RuleDefinition {
-    /// What results name the rule by.
+    /// The rule's id in results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The value of a rule that forces one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub force: Option<Value>,
-    /// The part of the hash that a forced value is for; goes before coverage.
+    /// The hash range of a forced value; takes precedence over coverage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<(f64, f64)>,
-    /// Exposures that a server decided, to be reported with the forced value.
+    /// Exposures of server-side decisions, reported with the forced value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<Track>,
     /// The values of a bandit's arms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contextual_variations: Option<Vec<Value>>,
-    /// The bandit whose leaves give the weights.
+    /// The bandit with the leaves that give the weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contextual_bandit_ref: Option<String>,
     /// The values of an experiment's arms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variations: Option<Vec<Value>>,
-    /// The experiment's key; the feature's where there is none.
+    /// The experiment's key; default: the feature's key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// As in [`ExperimentDefinition`].
@@ -136,63 +136,63 @@ pub struct RuleDefinition {
     pub min_bucket_version: Option<u32>,
 }
 
-/// An experiment: who is in it, and what share of them sees which variation.
+/// An experiment: its subjects, and the share of each variation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ExperimentDefinition {
-    /// What exposures are counted under, and the seed where there is no other.
+    /// The key of exposures, and the default seed.
     pub key: String,
-    /// The values, the baseline first. Fewer than two are no experiment.
+    /// The values, the baseline first; at least two.
     pub variations: Vec<Value>,
-    /// Shares of the variations, which sum to one; equal where they do not.
+    /// Shares of the variations, which sum to one; otherwise equal shares apply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<Vec<f64>>,
-    /// The share of subjects that is in, 0 to 1; 1 where there is none.
+    /// The share of subjects in the experiment, 0 to 1; default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<f64>,
-    /// Who may be in, in the language of [`super::Condition`].
+    /// The targeting condition, a [`super::Condition`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<Value>,
-    /// Features whose values decide whether one may be in.
+    /// Prerequisite features of the experiment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_conditions: Option<Vec<ParentCondition>>,
-    /// `(name, from, to)`: the part of a layer that is this experiment's, apart from the others of the name.
+    /// `(name, from, to)`: the experiment's range of a namespace, disjoint from those of other experiments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<(String, f64, f64)>,
-    /// The part of the hash of each variation; goes before weights and coverage.
+    /// The hash range of each variation; takes precedence over weights and coverage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ranges: Option<Vec<(f64, f64)>>,
     /// Keys and names of the variations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meta: Option<Vec<VariationMeta>>,
-    /// Layers of which one has to be in the part; go before the namespace.
+    /// Layer ranges that must contain the subject; take precedence over the namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filters: Option<Vec<FilterDefinition>>,
-    /// What the hash is seeded with; the key where there is none.
+    /// The hash seed; default: the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
-    /// The attribute that is hashed; `id` where there is none.
+    /// The hashed attribute; default `id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash_attribute: Option<String>,
-    /// The attribute that is hashed where the first is missing and assignments stick.
+    /// The hashed attribute if the first is missing and sticky bucketing is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_attribute: Option<String>,
-    /// 1 or 2; 1 where there is none.
+    /// 1 or 2; default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash_version: Option<u32>,
-    /// What people call it.
+    /// The display name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Which of its runs this is.
+    /// The phase of the experiment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// Whether assignments are neither read nor kept.
+    /// Whether sticky assignments are neither read nor stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disable_sticky_bucketing: Option<bool>,
-    /// Assignments of other versions are forgotten.
+    /// The bucket version; assignments of other versions are ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket_version: Option<u32>,
-    /// Who was assigned under an earlier version is out.
+    /// Subjects with an assignment of an earlier version are excluded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_bucket_version: Option<u32>,
     /// `false` switches it off.
@@ -201,54 +201,54 @@ pub struct ExperimentDefinition {
     /// `draft`, `running` or `stopped`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// The variation that all who are in see, without being counted.
+    /// The variation that all included subjects see, without an exposure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub force: Option<i64>,
     /// A pattern that the page's URL or path has to match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Pages on which it runs.
+    /// The targeted pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_patterns: Option<Vec<UrlTarget>>,
     /// Whether a redirect keeps the query of the page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub persist_query_string: Option<bool>,
-    /// Whether it waits to be asked for.
+    /// Whether it runs only on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manual: Option<bool>,
 }
 
-/// What is known of a variation beside its value.
+/// Metadata of a variation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct VariationMeta {
-    /// What exposures name it by; its number where there is none.
+    /// The key in exposures; default: the variation's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// What people call it.
+    /// The display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether who sees it goes on to the next rule: how holdouts let the rest pass.
+    /// Whether evaluation goes on to the next rule. Holdouts use it for subjects that are not held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passthrough: Option<bool>,
 }
 
-/// A layer of which one has to be in the part.
+/// A layer range that must contain the subject.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FilterDefinition {
-    /// The attribute that is hashed; `id` where there is none.
+    /// The hashed attribute; default `id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
     /// The layer's seed.
     pub seed: String,
-    /// 1 or 2; 2 where there is none.
+    /// 1 or 2; default 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash_version: Option<u32>,
-    /// The parts that are in.
+    /// The included ranges.
     pub ranges: Vec<(f64, f64)>,
 }
 
-/// A feature whose value decides.
+/// A prerequisite feature.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ParentCondition {
     /// The feature's key.
@@ -261,20 +261,20 @@ pub struct ParentCondition {
     pub gate: Option<bool>,
 }
 
-/// A page that is, or is not, aimed at.
+/// A targeted or excluded page pattern.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UrlTarget {
     /// `simple` or `regex`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// `false` shuts the pages out.
+    /// `false` excludes the pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include: Option<bool>,
     /// A URL with `*`, or a regular expression.
     pub pattern: String,
 }
 
-/// An exposure that a server decided.
+/// An exposure of a server-side decision.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     /// The experiment, as the server sent it.

@@ -1,4 +1,4 @@
-//! From a payload to what can be asked, or to the field that stands in the way.
+//! Compiles a payload, or refuses its first invalid field.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{
     TEXT_BYTES_MAX, VALUES_MAX, VALUES_TOTAL_MAX,
 };
 
-/// What of the limits of a payload is used up.
+/// The used share of the payload limits.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     values: usize,
@@ -28,8 +28,8 @@ impl Budget {
         Err(at.refuse(format_args!("{} bytes", text.len()), format!("{TEXT_BYTES_MAX} at most")))
     }
 
-    /// Text that UnleashClient's engine can parse back out of the rule it writes it into: a backslash at the end
-    /// would take the closing quote with it, and the whole feature would be off.
+    /// Text that UnleashClient's engine can parse back from its rule. A backslash at the end would escape the closing
+    /// quote and turn the whole feature off.
     fn quotable(&self, text: &str, at: &At<'_>) -> Result<(), Refused> {
         self.text(text, at)?;
         if text.ends_with('\\') {
@@ -72,11 +72,11 @@ struct Segments {
 }
 
 impl Toggles {
-    /// What these features decide.
+    /// Compiles these features.
     ///
     /// # Errors
-    /// The first field that is over a limit or that clients could not read; see [`Refused`]. An operator that is not
-    /// known is none of these: it holds its feature off, as it does in clients ([`Toggles::held_off`]).
+    /// The first field that is over a limit or that clients could not parse; see [`Refused`]. An unknown operator is not an
+    /// error: it turns its feature off, as in clients ([`Toggles::held_off`]).
     pub fn compile(features: &Features) -> Result<Self, Refused> {
         let mut budget = Budget::default();
         let root = At::root("");

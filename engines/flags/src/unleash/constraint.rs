@@ -35,9 +35,9 @@ enum Test {
     Version(Compare, Version),
     Address(Vec<Network>),
     Pattern(Regex),
-    /// Holds for nobody, inverted or not.
+    /// Holds for no context, inverted or not.
     Never,
-    /// An operator of another day: clients hold the whole feature off.
+    /// An unknown operator: clients turn the whole feature off.
     Unknown,
 }
 
@@ -91,7 +91,7 @@ impl Constraint {
         Ok(Self { field, inverted: own.inverted, test })
     }
 
-    /// Whether the operator is not known, which holds a whole feature off.
+    /// Whether the operator is unknown, which turns the whole feature off.
     pub(crate) fn is_unknown(&self) -> bool {
         matches!(self.test, Test::Unknown)
     }
@@ -119,7 +119,7 @@ impl Test {
                 date::relaxed(value).is_some_and(|value| compare.holds(value.cmp(bound)))
             }
             Self::Version(compare, bound) => {
-                // What comes after a plus is no part of the order (semver 2.0, section 10).
+                // Build metadata after a plus does not order (semver 2.0, section 10).
                 Version::parse(value).is_ok_and(|value| compare.holds(value.cmp_precedence(bound)))
             }
             Self::Address(networks) => value
@@ -141,7 +141,7 @@ impl Part {
     }
 }
 
-/// Equal numbers are those less than an epsilon apart, as in yggdrasil; nothing holds for what is no number.
+/// Numbers less than an epsilon apart are equal, as in yggdrasil. No comparison holds for NaN.
 fn number_holds(compare: Compare, value: f64, bound: f64) -> bool {
     match compare {
         Compare::Equal => (value - bound).abs() < f64::EPSILON,
@@ -160,7 +160,7 @@ fn text(own: &payload::Constraint, part: Part, at: &At<'_>) -> Result<Test, Refu
     Ok(Test::Text { part, values: values.collect(), fold })
 }
 
-/// Ranges that are none are passed over, as the specification asks (`22-cidr-constraint-operators`).
+/// Invalid ranges are skipped, as the specification requires (`22-cidr-constraint-operators`).
 fn addresses(own: &payload::Constraint, at: &At<'_>) -> Result<Test, Refused> {
     if own.values.is_empty() {
         return Err(at
@@ -204,7 +204,7 @@ fn ordered(operator: &str, own: &payload::Constraint, at: &At<'_>) -> Result<Tes
         "DAT" => date::strict(text)
             .map(|bound| Test::Date(compare, bound))
             .ok_or_else(|| at.refuse_text(text, "give a time such as 2026-01-29T13:00:00Z")),
-        // The specification has this one hold for nobody (`14-constraint-semver-operators`).
+        // In the specification this one holds for no context (`14-constraint-semver-operators`).
         _ if text.starts_with('v') => Ok(Test::Never),
         _ => Version::parse(text)
             .map(|bound| Test::Version(compare, bound))
@@ -212,7 +212,7 @@ fn ordered(operator: &str, own: &payload::Constraint, at: &At<'_>) -> Result<Tes
     }
 }
 
-/// The numbers that yggdrasil's grammar has: digits come first, then a point, then an exponent.
+/// Numbers of yggdrasil's grammar: digits, then a point, then an exponent.
 fn number(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));

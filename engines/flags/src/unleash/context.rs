@@ -1,4 +1,4 @@
-//! Whom a feature is asked for.
+//! The context of an evaluation.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::hash::draw;
 
-/// Identifiers that random stickiness draws from, as in yggdrasil's `random[10000]`.
+/// Number of identifiers for random stickiness, as in yggdrasil's `random[10000]`.
 const RANDOM_IDENTIFIERS: u64 = 9_999;
 
-/// Whom a feature is asked for. A field that is missing here is looked for among the properties. JSON only, as the
-/// frontend API has it.
+/// The context of an evaluation: user, session and environment. A missing field is looked up among the properties. JSON
+/// only, as in the frontend API.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Context {
@@ -18,7 +18,7 @@ pub struct Context {
     pub user_id: Option<String>,
     /// The session.
     pub session_id: Option<String>,
-    /// The address the question comes from.
+    /// The address of the client.
     pub remote_address: Option<String>,
     /// The environment of the application.
     pub environment: Option<String>,
@@ -26,12 +26,12 @@ pub struct Context {
     pub app_name: Option<String>,
     /// The time, as RFC 3339. Real clients put their clock here; without it no constraint on the time holds.
     pub current_time: Option<String>,
-    /// Everything else. Numbers and truth values are taken as text, nulls as missing.
+    /// Custom properties. Numbers and booleans are converted to strings; nulls count as missing.
     #[serde(deserialize_with = "properties")]
     pub properties: BTreeMap<String, String>,
     /// The name of the machine, for `applicationHostname`.
     pub hostname: Option<String>,
-    /// A number from the caller's source of chance, fresh for every question, used where nothing sticks.
+    /// A random number of the caller, new for every evaluation, used without stickiness.
     pub draw: u64,
 }
 
@@ -74,14 +74,14 @@ impl Field {
     }
 }
 
-/// What keeps a subject where it is.
+/// The stickiness: the input of a rollout's hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stickiness {
-    /// The user, else the session, else chance.
+    /// The user, else the session, else the random number.
     Default,
-    /// Chance.
+    /// The random number.
     Random,
-    /// One field; who has none is not in.
+    /// One field; a context without it is excluded.
     Field(Field),
 }
 
@@ -94,7 +94,7 @@ impl Stickiness {
         }
     }
 
-    /// What sticks, where something does.
+    /// The sticky value, if any.
     pub(crate) fn sticks<'a>(&self, context: &'a Context) -> Option<&'a str> {
         match self {
             Self::Default => Field::UserId.of(context).or_else(|| Field::SessionId.of(context)),
@@ -103,7 +103,7 @@ impl Stickiness {
         }
     }
 
-    /// What a rollout hashes.
+    /// The identifier that a rollout hashes.
     pub(crate) fn identifier(&self, context: &Context) -> Option<String> {
         match (self.sticks(context), self) {
             (Some(identifier), _) => Some(identifier.to_owned()),

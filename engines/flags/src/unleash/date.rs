@@ -1,4 +1,4 @@
-//! Times as constraints write them, strictly, and as contexts do, with some latitude.
+//! Times: strict in constraints, lenient in contexts.
 
 use time::{Date, Month};
 

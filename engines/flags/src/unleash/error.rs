@@ -1,26 +1,26 @@
-//! Why something was not taken, and where in it the fault lies.
+//! Refusals with the path of the invalid field.
 
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Characters of an offending value that an error repeats.
+/// Most characters of an invalid value in an error.
 const GOT_CHARS_MAX: usize = 60;
 
-/// A field that cannot be taken: its path, what it holds and what to write instead.
+/// An invalid field: its path, its value and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{path} is {got}: {fix}")]
 pub struct Refused {
     /// The field, such as `features[3].strategies[0].parameters.rollout`.
     pub path: String,
-    /// What it holds, cut where it is long.
+    /// Its value, shortened if it is long.
     pub got: String,
-    /// What to write instead.
+    /// The fix.
     pub fix: String,
 }
 
-/// A place in a payload, spelled out only where something is wrong there.
+/// A path in a payload, formatted only for an error.
 pub(crate) struct At<'a> {
     up: Option<&'a At<'a>>,
     name: &'a str,

@@ -1,4 +1,4 @@
-//! An own experiment, written as a feature.
+//! Conversion of an experiment into a feature.
 
 use std::collections::BTreeSet;
 
@@ -9,45 +9,44 @@ use super::error::{At, Refused};
 use super::payload::{Constraint, Feature, Features, Payload, Strategy, VariantDefinition};
 use super::{CONSTRAINTS_MAX, Toggles, VARIANTS_MAX, constraint};
 
-/// What the weights of the arms sum to, as Unleash's servers have it: a part is a tenth of a percent.
+/// The sum of the arms' weights, as on Unleash's servers: one unit is a tenth of a percent.
 const PARTS: u32 = 1_000;
 /// How far from 1 the shares of the arms may sum, for thirds that were written in decimals.
 const SHARES_SLACK: f64 = 1e-3;
 
-/// An experiment: who is in it, and which arm they see.
+/// An experiment: its subjects and its arms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
     /// The feature that clients ask for.
     pub name: String,
-    /// For people.
+    /// Description for the console.
     pub description: String,
-    /// Nobody is in it where this is false.
+    /// `false` excludes every subject.
     pub enabled: bool,
-    /// What subjects are hashed with; the name, where it is empty. Experiments with one seed put a subject in the
-    /// same place.
+    /// The hash seed; default: the name. Experiments with the same seed give a subject the same hash.
     pub seed: String,
     /// The field of the context that keeps a subject on an arm: `default` (user, else session), `userId`, `sessionId`
     /// or a property.
     pub stickiness: String,
-    /// The share of the targeted subjects that are in, 0 to 1, in whole percents. Raising it moves nobody.
+    /// The share of the targeted subjects in the experiment, 0 to 1, in whole percents. Raising it changes no subject's arm.
     pub coverage: f64,
-    /// What they see, at least one.
+    /// The arms, at least one.
     pub arms: Vec<Arm>,
     /// Conditions that all have to hold.
     pub targeting: Vec<Target>,
 }
 
-/// One of the things that an experiment compares.
+/// An arm of an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Arm {
-    /// The variant that clients are told.
+    /// The variant's name in the clients.
     pub name: String,
-    /// The share of those who are in, 0 to 1.
+    /// The share of the included subjects, 0 to 1.
     pub share: f64,
-    /// What clients are handed.
+    /// The payload for clients.
     pub payload: Option<Payload>,
-    /// Subjects that see this arm whatever coverage and targeting say, by the field of the stickiness (`userId` where
-    /// that is `default`).
+    /// Subjects forced into this arm regardless of coverage and targeting, by the stickiness field (`userId` for
+    /// `default`).
     pub forced: Vec<String>,
 }
 
@@ -60,13 +59,13 @@ pub struct Target {
     pub operator: Operator,
     /// With what; exactly one value for numbers, times, versions and patterns.
     pub values: Vec<String>,
-    /// Whether it holds where it otherwise would not.
+    /// Whether the condition is inverted.
     pub inverted: bool,
-    /// Whether parts of texts and patterns pass over upper and lower case.
+    /// Whether string and pattern operators ignore case.
     pub case_insensitive: bool,
 }
 
-/// How a field is compared, in Unleash's words.
+/// The comparison operator, named as in Unleash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are those of Unleash and say it all")]
@@ -126,11 +125,11 @@ impl Operator {
 }
 
 impl Experiment {
-    /// The arms' weights as clients get them, out of 1000: shares rounded so that they sum to the whole, the largest
-    /// remainders up. These, not the shares, are what allocations are to be held against.
+    /// The arms' weights in clients, out of 1000. Shares are rounded by largest remainder to sum to 1000. Compare
+    /// allocations with these weights, not with the shares.
     ///
     /// # Errors
-    /// Where shares are negative, do not sum to 1, or are so small that they round to nothing.
+    /// Shares that are negative, do not sum to 1, or round to 0.
     pub fn weights(&self) -> Result<Vec<u32>, Refused> {
         let at = At::root("experiment");
         at.field("arms").at_most(self.arms.len(), VARIANTS_MAX)?;
@@ -180,13 +179,13 @@ impl Experiment {
     }
 }
 
-/// The feature that has UnleashClient 6.9 and [`Toggles`] allocate the experiment.
+/// The feature with which UnleashClient 6.9 and [`Toggles`] allocate the experiment.
 ///
-/// The arms are variants of strategies: one strategy for each arm that someone is forced into, then the one for
-/// everybody else. The first that holds decides, in clients as here.
+/// The arms are variants of strategies: one strategy for each arm with forced subjects, then one for all other subjects.
+/// The first strategy that holds decides, in clients as here.
 ///
 /// # Errors
-/// The first field that cannot be written so that clients read it; see [`Refused`].
+/// The first field that clients could not parse; see [`Refused`].
 pub fn from_experiment(experiment: &Experiment) -> Result<Feature, Refused> {
     let at = At::root("experiment");
     if experiment.name.is_empty() {

@@ -1,4 +1,4 @@
-//! How large what comes in may be. A payload over a limit is refused, never cut.
+//! Limits of payloads. A payload over a limit is refused, never truncated.
 
 /// Features of a payload.
 pub const FEATURES_MAX: usize = 5_000;

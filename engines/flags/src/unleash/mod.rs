@@ -1,15 +1,15 @@
-//! Activation of features for a context, as Unleash's clients decide it.
+//! Activation of features for a context, identical to Unleash's clients.
 //!
-//! - [`Features`] is what `/api/client/features` answers, [`Delta`] what its stream sends, and [`Context`] whom a
-//!   feature is asked for.
-//! - [`Toggles`] is the compiled form: it says whether a feature is on and which variant of it is shown. Its numbers
-//!   are those of client-specification 6.1.0 and of the engine inside UnleashClient 6.9 (yggdrasil 0.20.8).
-//! - [`from_experiment`] writes an own experiment as a feature, so that such a client allocates as we do.
-//! - [`metrics`] folds what clients report back.
+//! - [`Features`] is the answer of `/api/client/features`, [`Delta`] the data of its stream, and [`Context`] the subject of
+//!   an evaluation.
+//! - [`Toggles`] is the compiled form: it evaluates whether a feature is on and its variant. It follows
+//!   client-specification 6.1.0 and the engine of UnleashClient 6.9 (yggdrasil 0.20.8).
+//! - [`from_experiment`] converts an experiment into a feature, so that such a client allocates the same arms.
+//! - [`metrics`] folds the reports of clients.
 //!
-//! A real client draws where nothing sticks; here the number comes from the caller ([`Context::draw`]), and so does
-//! the time. What a real client would silently hold off for ever (a number that is none, a segment that is missing)
-//! is [`Refused`] when it is compiled, with its path, because whoever wrote it is still there to mend it.
+//! Without stickiness a real client draws a random number. Here the number ([`Context::draw`]) and the time come from the
+//! caller. A real client silently turns a feature off for an invalid number or a missing segment. Here the compilation
+//! answers [`Refused`] with the path, so that the author of the payload can fix it.
 
 mod compile;
 mod constraint;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// An address and how many of its leading bits count.
+/// An address and the length of its prefix in bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Network {
     address: IpAddr,
@@ -10,7 +10,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `2001:db8::/32` or one address. Bits beyond the prefix are passed over.
+    /// `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `2001:db8::/32` or one address. Bits beyond the prefix are ignored.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -34,12 +34,12 @@ impl Network {
             (IpAddr::V6(own), IpAddr::V6(other)) => (u128::from(own), u128::from(other), 128),
             _ => return false,
         };
-        // A shift by all of the bits is no shift: nothing counts, everything is in.
+        // A shift by the full width fails: with prefix 0 every address matches.
         (own ^ other).checked_shr(bits - self.prefix).unwrap_or(0) == 0
     }
 }
 
-/// How many bits a mask has, where they are the leading ones.
+/// The prefix length of a mask of leading ones.
 fn mask_prefix(mask: IpAddr) -> Option<u32> {
     let (ones, all) = match mask {
         IpAddr::V4(mask) => (u32::from(mask).leading_ones(), u32::from(mask).count_ones()),

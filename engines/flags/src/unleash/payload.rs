@@ -1,4 +1,4 @@
-//! What `/api/client/features` answers, field by field. These are JSON only; unknown fields are passed over.
+//! The answer of `/api/client/features`. JSON only; unknown fields are ignored.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The answer of `/api/client/features`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
-    /// The version of the format: 2 has segments.
+    /// Version of the format; version 2 has segments.
     #[serde(default = "version")]
     pub version: u32,
     /// Every feature of the environment.
     pub features: Vec<Feature>,
-    /// Constraints that strategies name by id.
+    /// Segments, which strategies refer to by id.
     #[serde(default, deserialize_with = "or_default")]
     pub segments: Vec<Segment>,
 }
@@ -23,50 +23,50 @@ pub struct Features {
 pub struct Feature {
     /// The name that clients ask for.
     pub name: String,
-    /// `release`, `experiment`, `operational`, `kill-switch` or `permission`; decides nothing.
+    /// `release`, `experiment`, `operational`, `kill-switch` or `permission`; not used in evaluation.
     #[serde(rename = "type", default, deserialize_with = "or_default")]
     pub kind: String,
-    /// For people.
+    /// Description for the console.
     #[serde(default, deserialize_with = "or_default")]
     pub description: String,
-    /// Off for everyone where this is false.
+    /// `false` turns it off for every context.
     pub enabled: bool,
-    /// Whether people may remove it; decides nothing.
+    /// Whether it may be removed; not used in evaluation.
     #[serde(default, deserialize_with = "or_default")]
     pub stale: bool,
-    /// Whether clients emit an event for every question.
+    /// Whether clients emit an event for every evaluation.
     #[serde(default, deserialize_with = "or_default")]
     pub impression_data: bool,
     /// The project it belongs to.
     #[serde(default, deserialize_with = "or_default")]
     pub project: String,
-    /// On where one of them holds, or where there are none. Written even when empty: UnleashClient 6.9 stops at a
-    /// feature without the key.
+    /// On if one strategy holds, or if the list is empty. Serialised even when empty: UnleashClient 6.9 fails on a feature
+    /// without the key.
     #[serde(default, deserialize_with = "or_default")]
     pub strategies: Vec<Strategy>,
-    /// Variants for whoever the deciding strategy has none for.
+    /// Variants for contexts without a variant of the deciding strategy.
     #[serde(default, deserialize_with = "or_default")]
     pub variants: Vec<VariantDefinition>,
-    /// Parents that have to be in a state.
+    /// Parent features with the required state.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Dependency>,
 }
 
-/// A way in which a feature comes on.
+/// An activation strategy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strategy {
-    /// `default`, `userWithId`, `flexibleRollout` and so on; one that is not known is never on.
+    /// `default`, `userWithId`, `flexibleRollout` and so on; an unknown strategy never holds.
     pub name: String,
-    /// Its options, all of them text.
+    /// Its parameters, all of them strings.
     #[serde(default, deserialize_with = "or_default")]
     pub parameters: BTreeMap<String, String>,
-    /// All of which have to hold.
+    /// Constraints that must all hold.
     #[serde(default, deserialize_with = "or_default")]
     pub constraints: Vec<Constraint>,
-    /// Ids of segments, all of which have to hold.
+    /// Ids of segments that must all hold.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<i64>,
-    /// Variants for whom this strategy is the first that holds. Their stickiness is the strategy's.
+    /// Variants used if this strategy is the first that holds. Their stickiness is the strategy's.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<VariantDefinition>,
 }
@@ -79,16 +79,16 @@ pub struct Constraint {
     pub context_name: String,
     /// Such as `IN`, `STR_CONTAINS`, `NUM_GT`, `DATE_AFTER`, `SEMVER_EQ`, `IN_CIDR`, `REGEX`.
     pub operator: String,
-    /// What `IN`, `NOT_IN`, `STR_…` and `IN_CIDR` compare with.
+    /// The operands of `IN`, `NOT_IN`, `STR_…` and `IN_CIDR`.
     #[serde(default, deserialize_with = "or_default")]
     pub values: Vec<String>,
-    /// What the others compare with.
+    /// The operand of the other operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// Whether it holds where it otherwise would not.
+    /// Whether the constraint is inverted.
     #[serde(default)]
     pub inverted: bool,
-    /// Whether `STR_…` and `REGEX` pass over upper and lower case.
+    /// Whether `STR_…` and `REGEX` ignore case.
     #[serde(default)]
     pub case_insensitive: bool,
 }
@@ -96,37 +96,37 @@ pub struct Constraint {
 /// Constraints with a name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
-    /// What strategies name it by.
+    /// The id that strategies refer to.
     pub id: i64,
-    /// For people.
+    /// Description for the console.
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
-    /// All of which have to hold.
+    /// Constraints that must all hold.
     pub constraints: Vec<Constraint>,
 }
 
-/// One of the things a feature may show.
+/// A variant of a feature.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VariantDefinition {
-    /// What clients are told.
+    /// The variant's name in the clients.
     pub name: String,
-    /// Its share among its siblings' sum.
+    /// Its weight relative to the sum of all weights.
     pub weight: i64,
-    /// `variable` or `fix`; decides nothing.
+    /// `variable` or `fix`; not used in evaluation.
     #[serde(rename = "weightType", default, skip_serializing_if = "Option::is_none")]
     pub weight_type: Option<String>,
-    /// What keeps a subject on a variant; that of the first of a feature's variants counts.
+    /// The stickiness; for a feature's variants, that of the first variant applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stickiness: Option<String>,
-    /// What clients are handed.
+    /// The payload for clients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
-    /// Who sees it whatever the weights say.
+    /// Contexts that see it regardless of the weights.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
 }
 
-/// What a variant carries.
+/// The payload of a variant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload {
     /// `string`, `json`, `csv` or `number`.
@@ -136,7 +136,7 @@ pub struct Payload {
     pub value: String,
 }
 
-/// Contexts that see a variant whatever the weights say.
+/// Contexts that see a variant regardless of the weights.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Override {
@@ -146,15 +146,15 @@ pub struct Override {
     pub values: Vec<String>,
 }
 
-/// A parent and the state it has to be in.
+/// A parent feature and its required state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependency {
     /// The parent's name. A parent with parents of its own is never satisfied.
     pub feature: String,
-    /// Whether it has to be on (the default) or off.
+    /// Whether it must be on (the default) or off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Which variants of it will do; any, where there are none.
+    /// The accepted variants of the parent; an empty list accepts any.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<String>,
 }
@@ -163,7 +163,7 @@ fn version() -> u32 {
     2
 }
 
-/// Servers write `null` where they have nothing.
+/// Deserialises `null`, which servers send for a missing value, as the default.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,4 +1,4 @@
-//! The ways in which a feature comes on, compiled.
+//! Compiled activation strategies.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -17,10 +17,10 @@ use super::variant::Variants;
 pub(crate) struct Strategy {
     pub(crate) rule: Rule,
     pub(crate) constraints: Vec<Constraint>,
-    /// Places among the compiled segments.
+    /// Indices of the compiled segments.
     pub(crate) segments: Vec<usize>,
     pub(crate) variants: Option<Variants>,
-    /// What variants are hashed with.
+    /// The hash group of the variants.
     pub(crate) group: String,
 }
 
@@ -70,7 +70,7 @@ impl Rule {
                 let hosts = parameters.list("hostNames", budget)?.unwrap_or_default();
                 Ok(Self::Hosts(hosts.iter().map(|host| host.to_lowercase()).collect()))
             }
-            // A strategy that the application would bring itself.
+            // A custom strategy of the application.
             _ => Ok(Self::Never),
         }
     }
@@ -120,7 +120,7 @@ impl<'a> Parameters<'a> {
         Ok(Some(values))
     }
 
-    /// A whole percent; `None` where there is none, which clients take for never.
+    /// A whole percentage; `None` if missing, which clients treat as 0.
     fn percent(&self, name: &str) -> Result<Option<u32>, Refused> {
         let Some(text) = self.get(name) else { return Ok(None) };
         match text.parse() {

@@ -1,4 +1,4 @@
-//! What is asked of compiled features.
+//! Evaluation of compiled features.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use super::payload::{Dependency, Payload, VariantDefinition};
 use super::strategy::Strategy;
 use super::variant::Variants;
 
-/// The name of the variant that says there is none.
+/// The name of the variant that means no variant.
 const DISABLED: &str = "disabled";
 
-/// The features of an environment, ready to be asked. Made by [`Toggles::compile`].
+/// The compiled features of an environment, built by [`Toggles::compile`].
 #[derive(Debug, Clone, Default)]
 pub struct Toggles {
     pub(crate) toggles: BTreeMap<String, Toggle>,
@@ -27,33 +27,33 @@ pub(crate) struct Toggle {
     pub(crate) strategies: Vec<Strategy>,
     pub(crate) variants: Option<Variants>,
     pub(crate) dependencies: Vec<Dependency>,
-    /// The strategy that clients cannot read, for which they hold the feature off.
+    /// The strategy that clients cannot parse; they turn the feature off.
     pub(crate) held_off: Option<String>,
 }
 
-/// What a context sees of a feature. JSON only, as the frontend API has it.
+/// The variant of a feature for a context. JSON only, as in the frontend API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Variant {
-    /// The variant's name; `disabled` where there is none.
+    /// The variant's name; `disabled` without a variant.
     pub name: String,
-    /// What it carries.
+    /// Its payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
-    /// Whether there is one.
+    /// Whether the context has a variant.
     pub enabled: bool,
     /// Whether the feature is on.
     pub feature_enabled: bool,
 }
 
 impl Toggles {
-    /// Whether the feature is on for the context; one that is not known is off.
+    /// Whether the feature is on for the context; an unknown feature is off.
     #[must_use]
     pub fn is_enabled(&self, name: &str, context: &Context) -> bool {
         self.toggles.get(name).is_some_and(|toggle| self.is_on(toggle, name, context))
     }
 
-    /// Which variant of the feature the context sees.
+    /// The feature's variant for the context.
     #[must_use]
     pub fn variant(&self, name: &str, context: &Context) -> Variant {
         let on = self.toggles.get(name).filter(|toggle| self.is_on(toggle, name, context));
@@ -71,15 +71,15 @@ impl Toggles {
         self.toggles.keys().map(String::as_str)
     }
 
-    /// Features that are off for everyone because a strategy has an operator that is not known, and the paths of
-    /// those strategies.
+    /// Features that are off for every context because a strategy has an unknown operator, with the paths of these
+    /// strategies.
     pub fn held_off(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.toggles.iter().map(|(name, toggle)| (name.as_str(), toggle.held_off.as_deref()));
         pairs.filter_map(|(name, path)| path.map(|path| (name, path)))
     }
 
-    /// `asked` is the feature that the question was about. It is what a rollout without a group hashes even within
-    /// a parent, as in yggdrasil since 0.17: a child is on for those whom its own name lets in.
+    /// `asked` is the evaluated feature. A rollout without a group hashes this name even within a parent, as in yggdrasil
+    /// since 0.17.
     fn is_on(&self, toggle: &Toggle, asked: &str, context: &Context) -> bool {
         toggle.enabled
             && toggle.held_off.is_none()

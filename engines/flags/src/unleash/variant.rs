@@ -1,4 +1,4 @@
-//! Which of the variants a subject sees.
+//! The choice of a variant.
 
 use super::compile::Budget;
 use super::context::{Context, Field, Stickiness};
@@ -16,7 +16,7 @@ pub(crate) struct Variants {
 }
 
 impl Variants {
-    /// `None` where there are none. `stickiness` is that of the strategy; a feature's variants bring their own.
+    /// `None` without variants. `stickiness` is the strategy's; a feature's variants have their own.
     pub(crate) fn compile(
         own: &[VariantDefinition],
         stickiness: Option<&str>,
@@ -58,7 +58,7 @@ impl Variants {
         Ok(Some(Self { all: own.to_vec(), total, stickiness }))
     }
 
-    /// Variants without the exceptions, which those of a strategy do not have.
+    /// The choice without overrides, which a strategy's variants do not have.
     pub(crate) fn without_overrides(mut self) -> Self {
         for variant in &mut self.all {
             variant.overrides.clear();

@@ -1,4 +1,4 @@
-//! When values are equal or in order, as the clients have it.
+//! Equality and order of values, as in the clients.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::number::{js_number, js_string};
 
-/// What `$type` calls a value.
+/// The name of a value's type in `$type`.
 pub(super) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -31,7 +31,7 @@ pub(super) fn deeply_equal(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// JavaScript's `===` for values that come from different texts: arrays and objects never are.
+/// JavaScript's `===` for values of different documents: arrays and objects are never equal.
 pub(super) fn strictly_equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Null, Value::Null) => true,
@@ -73,7 +73,7 @@ fn as_number(value: &Value) -> Option<f64> {
     }
 }
 
-/// Whether JavaScript takes a value for true.
+/// Whether a value is truthy in JavaScript.
 pub(in crate::growthbook) fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -84,8 +84,8 @@ pub(in crate::growthbook) fn truthy(value: &Value) -> bool {
     }
 }
 
-/// The order of two values; `None` where they have none, which fails all comparisons. With `coerce`, texts and nulls
-/// are turned into numbers where one side is not a text, as JavaScript does.
+/// The order of two values; `None` if they are not comparable, which fails all comparisons. With `coerce`, strings and
+/// nulls become numbers if one side is not a string, as in JavaScript.
 pub(super) fn order(a: &Value, b: &Value, coerce: bool) -> Option<Ordering> {
     match (a, b) {
         (Value::String(a), Value::String(b)) => Some(order_text(a, b)),

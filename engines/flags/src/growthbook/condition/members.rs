@@ -1,8 +1,8 @@
-//! Lists that a value may be in, sorted, so that a saved group of a million is searched in twenty steps.
+//! Sorted membership lists: a saved group of a million values is searched in twenty steps.
 
 use serde_json::Value;
 
-/// The scalars of a list. Arrays and objects are never in one, as JavaScript's `includes` has it.
+/// The scalars of a list. Arrays and objects are never members, as in JavaScript's `includes`.
 #[derive(Debug, Clone, Default)]
 pub(in crate::growthbook) struct Members {
     texts: Vec<Box<str>>,
@@ -13,7 +13,7 @@ pub(in crate::growthbook) struct Members {
 }
 
 impl Members {
-    /// With `fold`, texts are compared without their case.
+    /// With `fold`, strings are compared case-insensitively.
     pub(super) fn new(values: &[Value], fold: bool) -> Members {
         let mut members = Members::default();
         for value in values {
@@ -33,7 +33,7 @@ impl Members {
         members
     }
 
-    /// Whether the value is in the list, or one of its elements is where it is an array.
+    /// Whether the value, or one element of an array value, is in the list.
     pub(super) fn match_any(&self, value: &Value, fold: bool) -> bool {
         match value {
             Value::Array(items) => items.iter().any(|item| self.contains(item, fold)),

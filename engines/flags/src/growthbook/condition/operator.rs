@@ -1,4 +1,4 @@
-//! What is asked of one value: a literal to equal, or operators that all have to hold.
+//! The check of one value: a literal to equal, or operators that must all hold.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::equal::{deeply_equal, loosely_equal, order, strictly_equal, type_name};
 use super::{Condition, Dialect, Members, Subject, Verdict, version};
 
-/// What is asked of a value.
+/// The check of a value.
 #[derive(Debug, Clone)]
 pub(super) enum Check {
-    /// Equality; with `fold`, texts are compared without their case.
+    /// Equality; with `fold`, strings are compared case-insensitively.
     Literal { want: Value, fold: bool, dialect: Dialect },
     /// All of these.
     Operators(Vec<Operator>),
@@ -56,9 +56,9 @@ pub(super) enum Operator {
     Exists(bool),
     Type(Value),
     Size(Box<Check>),
-    /// The array has one element that passes, asked itself.
+    /// The array has an element that passes the check itself.
     Each(Box<Check>),
-    /// The array has one element whose fields pass.
+    /// The array has an element with fields that pass.
     Fields(Condition),
     /// The array has an element for each check.
     Every(Vec<Check>),
@@ -126,7 +126,7 @@ impl Operator {
         }
     }
 
-    /// The operators that are about arrays.
+    /// The array operators.
     fn over(&self, items: &[Value]) -> Verdict {
         let elements = || items.iter().filter(|item| !item.is_null());
         match self {

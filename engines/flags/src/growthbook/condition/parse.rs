@@ -1,4 +1,4 @@
-//! From JSON to compiled conditions, with every problem noted where it is.
+//! Compiles conditions from JSON and records every problem with its path.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,21 +7,22 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::super::Refused;
+use super::compiled::{Condition, Dialect, Entry};
 use super::equal::truthy;
 use super::operator::{Check, Operator, Relation};
 use super::path::Path;
-use super::{Condition, Dialect, Entry, Members, Verdict, version};
+use super::{Members, Verdict, version};
 
-/// The most nodes that the conditions of a payload may have, saved groups written out where they are used.
+/// Most nodes of the conditions of a payload, with saved groups expanded at each use.
 const NODES_MAX: usize = 1_000_000;
-/// How deep a condition may be.
+/// Greatest depth of a condition.
 const DEPTH_MAX: usize = 96;
-/// The most problems that are noted.
+/// Most recorded problems.
 const PROBLEMS_MAX: usize = 100;
-/// The most bytes that a regular expression may have, and may compile to.
+/// Most bytes of a regular expression, and of its compiled form.
 const REGEX_BYTES_MAX: usize = 1 << 10;
 const REGEX_COMPILED_BYTES_MAX: usize = 1 << 18;
-/// What `$type` can ask for.
+/// The type names of `$type`.
 const TYPES: [&str; 7] = ["string", "number", "boolean", "array", "object", "null", "undefined"];
 
 /// Compiles the conditions of one payload.
@@ -29,12 +30,12 @@ pub(in crate::growthbook) struct Parser<'g> {
     dialect: Dialect,
     groups: &'g BTreeMap<String, Value>,
     lists: BTreeMap<&'g str, Arc<Members>>,
-    /// Saved groups on the way to where the parser is.
+    /// Saved groups on the path to the parser's position.
     visited: Vec<&'g str>,
     path: Vec<String>,
     nodes_left: usize,
     problems: Vec<Refused>,
-    /// A bound that was passed, which no dialect forgives.
+    /// An exceeded limit, which fails the compilation in every dialect.
     excess: Option<Refused>,
 }
 
@@ -56,7 +57,7 @@ impl<'g> Parser<'g> {
         self.dialect
     }
 
-    /// Does something one step down the payload.
+    /// Runs `job` one level deeper in the payload.
     pub(in crate::growthbook) fn at<T>(
         &mut self,
         step: impl Into<String>,
@@ -68,7 +69,7 @@ impl<'g> Parser<'g> {
         out
     }
 
-    /// Notes a problem at the current path.
+    /// Records a problem at the current path.
     pub(in crate::growthbook) fn problem(&mut self, found: impl Into<String>, fix: impl Into<String>) {
         if self.problems.len() < PROBLEMS_MAX {
             let refused = Refused::new(self.here(), found, fix);
@@ -76,7 +77,7 @@ impl<'g> Parser<'g> {
         }
     }
 
-    /// The bound that was passed, if one was, and all problems.
+    /// The exceeded limit, if any, and all problems.
     pub(in crate::growthbook) fn finish(self) -> (Option<Refused>, Vec<Refused>) {
         (self.excess, self.problems)
     }
@@ -92,7 +93,7 @@ impl<'g> Parser<'g> {
         out
     }
 
-    /// Whether there is room for a node; notes the excess where there is not.
+    /// Whether a further node fits the limits; records the excess otherwise.
     fn room(&mut self) -> bool {
         if self.excess.is_some() {
             return false;
@@ -113,7 +114,7 @@ impl<'g> Parser<'g> {
             return fixed(Verdict::Broken);
         }
         let Value::Object(map) = json else {
-            self.problem("a condition that is no object", "write {\"attribute\": …}");
+            self.problem("a condition that is not an object", "write {\"attribute\": …}");
             return fixed(Verdict::Broken);
         };
         let entries = map.iter().map(|(key, value)| self.at(key, |parser| parser.entry(key, value)));
@@ -132,7 +133,7 @@ impl<'g> Parser<'g> {
                 Entry::Fixed(Verdict::Fail)
             }
             path => {
-                // Clients take it for the name of an attribute, which nobody has.
+                // Clients read it as an attribute name, and no subject has it.
                 if path.starts_with('$') {
                     self.problem(format!("the unknown operator {path}"), "use one of GrowthBook's operators");
                 }
@@ -150,7 +151,7 @@ impl<'g> Parser<'g> {
         Some(items.iter().enumerate().map(each).collect())
     }
 
-    /// A reference to a saved group with a type. A group that refers to itself fails.
+    /// A reference to a typed saved group. A group that refers to itself fails.
     fn saved_group(&mut self, reference: &Value) -> Entry {
         let found = reference.get("id").and_then(Value::as_str);
         let Some((id, group)) = found.and_then(|id| self.groups.get_key_value(id)) else {
@@ -199,7 +200,7 @@ impl<'g> Parser<'g> {
         Arc::clone(self.lists.entry(id).or_insert_with(|| Arc::new(Members::new(values, false))))
     }
 
-    /// What is asked of a value.
+    /// The check of a value.
     fn check(&mut self, json: &Value, fold: bool) -> Check {
         if !self.room() {
             return Check::Operators(vec![Operator::Fixed(Verdict::Broken)]);
@@ -272,7 +273,7 @@ impl<'g> Parser<'g> {
 
     fn version(&mut self, relation: Relation, want: &Value) -> Operator {
         if !want.is_string() {
-            self.problem("a version that is no text", "write it as \"1.2.3\"");
+            self.problem("a version that is not a string", "write it as \"1.2.3\"");
         }
         let padded = version::of(want);
         Operator::Version { relation, want: want.clone(), padded, coerce: self.dialect == Dialect::Spec08 }
@@ -304,7 +305,7 @@ impl<'g> Parser<'g> {
         if let Some(Value::Array(values)) = values {
             return Operator::In { members: self.members_of(id, values), negate, fold: false };
         }
-        self.problem(format!("the saved group {id}, which is no list"), "give it type list and values");
+        self.problem(format!("the saved group {id}, which is not a list"), "give it type list and values");
         let known = matches!(typed, Some("list" | "condition"));
         Operator::Fixed(if group.is_object() && !known { self.beyond() } else { Verdict::Fail })
     }
@@ -332,7 +333,7 @@ impl<'g> Parser<'g> {
         Operator::Every(items.iter().enumerate().map(each).collect())
     }
 
-    /// Operators ask an element itself; a condition, one of `$or` and the like too, asks its fields.
+    /// Operators check the element itself; a condition, also one of `$or` and similar keys, checks its fields.
     fn element(&mut self, json: &Value) -> Operator {
         let conditional = |key: &String| is_connective(key);
         match json {
@@ -350,7 +351,7 @@ impl<'g> Parser<'g> {
         Operator::Fixed(if is_connective(name) { Verdict::Fail } else { self.beyond() })
     }
 
-    /// What comes of something that is not understood.
+    /// The verdict of an unknown operator.
     fn beyond(&self) -> Verdict {
         match self.dialect {
             Dialect::Spec08 => Verdict::Fail,
@@ -367,7 +368,7 @@ fn fixed(verdict: Verdict) -> Condition {
     Condition { entries: vec![Entry::Fixed(verdict)] }
 }
 
-/// A regular expression whose size and time are bounded.
+/// A regular expression with bounded size and run time.
 pub(in crate::growthbook) fn bounded_regex(pattern: &str, fold: bool) -> Result<Regex, String> {
     if pattern.len() > REGEX_BYTES_MAX {
         return Err(format!("a regular expression of {} bytes", pattern.len()));

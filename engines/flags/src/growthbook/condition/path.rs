@@ -1,4 +1,4 @@
-//! Where in the attributes a condition looks.
+//! Attribute paths of conditions.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 
 const NULL: &Value = &Value::Null;
 
-/// What a condition is about.
+/// The value on which a condition is evaluated.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::growthbook) enum Subject<'a> {
-    /// The attributes of who asks.
+    /// The subject's attributes.
     Attributes(&'a Map<String, Value>),
     /// The value of a feature, found under `value`.
     Parent(&'a Value),
@@ -31,7 +31,7 @@ impl Path {
         Path { first, rest: segments.collect() }
     }
 
-    /// What is there; null where there is nothing. An array shows its indices and its `length`.
+    /// The value at the path, null if missing. An array has its indices and `length` as keys.
     pub(super) fn find<'a>(&self, subject: Subject<'a>) -> Cow<'a, Value> {
         let first = match subject {
             Subject::Attributes(map) => map.get(&*self.first).map(Cow::Borrowed),

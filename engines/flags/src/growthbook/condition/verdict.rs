@@ -1,18 +1,18 @@
-//! What a condition comes to.
+//! The three-valued result of a condition.
 
-/// Whether something holds, is beyond what is understood, or cannot be read at all.
+/// Whether a check holds, fails, is unknown, or is malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::growthbook) enum Verdict {
     Pass,
     Fail,
-    /// An operator that is not known. Its negation is not known either.
+    /// An unknown operator. Its negation is unknown as well.
     Unknown,
-    /// Malformed, which fails the whole condition, so that a negation cannot turn a mistake into a match.
+    /// Malformed. It fails the whole condition, so that a negation cannot turn a mistake into a match.
     Broken,
 }
 
 impl Verdict {
-    /// Named as the operator is.
+    /// The logical negation, named like the operator.
     pub(super) fn not(self) -> Verdict {
         match self {
             Verdict::Pass => Verdict::Fail,
@@ -21,12 +21,12 @@ impl Verdict {
         }
     }
 
-    /// All have to hold; one that fails decides, wherever an unknown one is.
+    /// All must hold. A failure decides, before any unknown.
     pub(super) fn all(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
         Verdict::until(verdicts, Verdict::Fail, Verdict::Pass)
     }
 
-    /// One has to hold.
+    /// At least one must hold.
     pub(super) fn any(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
         Verdict::until(verdicts, Verdict::Pass, Verdict::Fail)
     }

@@ -1,11 +1,11 @@
-//! Versions as texts that compare as versions do.
+//! Version strings in a form that compares in version order.
 
 use serde_json::Value;
 
 use super::super::number::js_string;
 
-/// A version as a text that orders: build metadata and a leading `v` are cut, numbers padded, and a release ends on `~`,
-/// which is after every prerelease.
+/// A version as a sortable string. Build metadata and a leading `v` are removed and numbers are padded. A release ends with
+/// `~`, which sorts after every prerelease.
 pub(super) fn padded(version: &str) -> String {
     let version = if version.is_empty() { "0" } else { version };
     let version = version.strip_prefix('v').unwrap_or(version);
@@ -28,7 +28,7 @@ pub(super) fn padded(version: &str) -> String {
     out
 }
 
-/// The padded version of a value: a number as JavaScript writes it, and 0 for what is neither text nor number.
+/// The padded version of a value: a number as JavaScript prints it, and 0 for other types.
 pub(super) fn of(value: &Value) -> String {
     match value {
         Value::String(text) => padded(text),

@@ -1,9 +1,8 @@
-//! What clients report back: who they are, and how often features were on for them.
+//! The reports of clients: registrations, and how often each feature was on.
 //!
 //! - [`MetricsPost`] and [`Registration`] are the bodies of `/api/client/metrics` and `/api/client/register`.
-//! - [`Usage::counted`] and [`Usage::joined`] decide whether a body is taken and bring it to a small form that can be
-//!   logged; [`Usage::count`] and [`Usage::join`] fold that form. Folding never fails and never grows past
-//!   [`UsageLimits`].
+//! - [`Usage::counted`] and [`Usage::joined`] validate a body and reduce it to a small form for the event log.
+//!   [`Usage::count`] and [`Usage::join`] fold that form. Folding never fails and stays within [`UsageLimits`].
 
 mod usage;
 mod wire;

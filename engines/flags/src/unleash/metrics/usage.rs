@@ -1,4 +1,4 @@
-//! How features are used and by whom, folded from what clients report.
+//! Usage of features by application, folded from client reports.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,24 +11,24 @@ use crate::unleash::{TEXT_BYTES_MAX, date};
 const HOUR_MS: u64 = 3_600_000;
 const NANOS_PER_MS: i128 = 1_000_000;
 
-/// How much is taken and kept.
+/// Limits of posts and of the kept state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageLimits {
-    /// Features in one post; more refuse it.
+    /// Features in one post; a larger post is refused.
     pub toggles_per_post: usize,
-    /// Variants of a feature in one post and altogether.
+    /// Variants of a feature, in one post and in total.
     pub variants: usize,
-    /// Features that are counted apart; the questions for others are one number.
+    /// Features with their own counts; evaluations of further features share one count.
     pub features: usize,
-    /// Applications; more are refused, unless one has not been seen for `forget_ms`.
+    /// Applications. A further one is refused, unless one was not seen for `forget_ms`.
     pub applications: usize,
-    /// Processes of an application that are told apart: the latest.
+    /// Latest processes kept per application.
     pub instances: usize,
     /// Strategies in a registration.
     pub strategies: usize,
-    /// Hours that are kept by feature.
+    /// Retention of the hourly counts per feature, in hours.
     pub hours: usize,
-    /// After how long without a word an application makes room, in milliseconds.
+    /// Milliseconds of silence after which an application may be replaced.
     pub forget_ms: u64,
 }
 
@@ -47,14 +47,14 @@ impl Default for UsageLimits {
     }
 }
 
-/// A post that was taken.
+/// An accepted metrics post.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// The application.
     pub app: String,
-    /// Which of its processes.
+    /// The process id within the application.
     pub instance: String,
-    /// The hour since 1970 in which the bucket closed; that of its arrival, where the client's clock is out.
+    /// The hour since 1970 in which the bucket closed, or the hour of arrival if the client's clock is wrong.
     pub hour: u64,
     /// When it arrived, milliseconds since 1970.
     pub at_ms: u64,
@@ -62,16 +62,16 @@ pub struct Counted {
     pub counts: BTreeMap<String, Counts>,
 }
 
-/// A registration that was taken.
+/// An accepted registration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joined {
     /// The application.
     pub app: String,
-    /// Which of its processes.
+    /// The process id within the application.
     pub instance: String,
     /// The client's name and version.
     pub sdk: String,
-    /// The strategies that it knows.
+    /// The strategies that it supports.
     pub strategies: Vec<String>,
     /// How often it sends metrics, in its own unit.
     pub interval: u64,
@@ -79,7 +79,7 @@ pub struct Joined {
     pub at_ms: u64,
 }
 
-/// Who asks.
+/// A client application.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Application {
     /// The client's name and version, as last registered; empty before.
@@ -101,11 +101,11 @@ pub struct Application {
 pub struct FeatureUsage {
     /// Since the beginning.
     pub total: Counts,
-    /// Counts of variants past the limit of names.
+    /// Counts of variants beyond the limit.
     pub other_variants: u64,
     /// The latest hours that had any, in order.
     pub hours: VecDeque<Hour>,
-    /// When it was last asked for, milliseconds since 1970.
+    /// Last evaluation, milliseconds since 1970.
     pub last_seen_ms: u64,
 }
 
@@ -120,7 +120,7 @@ pub struct Hour {
     pub no: u64,
 }
 
-/// How features are used and by whom.
+/// Usage of features by application.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     limits: UsageLimits,
@@ -130,7 +130,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Nothing yet.
+    /// Empty usage.
     #[must_use]
     pub fn new(limits: UsageLimits) -> Self {
         Self { limits, ..Self::default() }
@@ -142,23 +142,22 @@ impl Usage {
         &self.applications
     }
 
-    /// Features by name, those that clients ask for in vain among them.
+    /// Features by name, unknown features that clients evaluate included.
     #[must_use]
     pub fn features(&self) -> &BTreeMap<String, FeatureUsage> {
         &self.features
     }
 
-    /// Questions for features past the limit.
+    /// Evaluations of features beyond the limit.
     #[must_use]
     pub fn overflow(&self) -> u64 {
         self.overflow
     }
 
-    /// What is to be folded for a post that arrived at `now_ms`, milliseconds since 1970; `None` where it counts
-    /// nothing.
+    /// Validates a post that arrived at `now_ms`, milliseconds since 1970. `None` if it has no counts.
     ///
     /// # Errors
-    /// Where the post is over a limit, has times that are none, or is of an application too many.
+    /// The post is over a limit, has an invalid time, or is of one application too many.
     pub fn counted(&self, post: &MetricsPost, now_ms: u64) -> Result<Option<Counted>, Refused> {
         let root = At::root("");
         self.sender(&post.app_name, &post.instance_id, now_ms, &root)?;
@@ -195,10 +194,10 @@ impl Usage {
         }))
     }
 
-    /// What is to be folded for a registration that arrived at `now_ms`, milliseconds since 1970.
+    /// Validates a registration that arrived at `now_ms`, milliseconds since 1970.
     ///
     /// # Errors
-    /// Where it is over a limit or of an application too many.
+    /// The registration is over a limit or of one application too many.
     pub fn joined(&self, registration: &Registration, now_ms: u64) -> Result<Joined, Refused> {
         let root = At::root("");
         self.sender(&registration.app_name, &registration.instance_id, now_ms, &root)?;
@@ -217,7 +216,7 @@ impl Usage {
         })
     }
 
-    /// Folds a post that was taken.
+    /// Folds an accepted post.
     pub fn count(&mut self, counted: &Counted) {
         self.seen(&counted.app, &counted.instance, counted.at_ms);
         for (name, counts) in &counted.counts {
@@ -256,14 +255,14 @@ impl Usage {
         Ok(())
     }
 
-    /// The application that has been silent longest, where that is long enough.
+    /// The application with the longest silence, if it is at least `forget_ms`.
     fn forgettable(&self, now_ms: u64) -> Option<&String> {
         let (name, silent) =
             self.applications.iter().min_by_key(|(_, application)| application.last_seen_ms)?;
         (silent.last_seen_ms.saturating_add(self.limits.forget_ms) <= now_ms).then_some(name)
     }
 
-    /// `None` where there is no room, which a post that was taken against this very state never meets.
+    /// `None` if the state is full. A post accepted against this state always fits.
     fn seen(&mut self, app: &str, instance: &str, at_ms: u64) -> Option<&mut Application> {
         if !self.applications.contains_key(app) && self.applications.len() >= self.limits.applications {
             let silent = self.forgettable(at_ms)?.clone();

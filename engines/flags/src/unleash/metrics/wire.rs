@@ -1,4 +1,4 @@
-//! Bodies that clients post. Unknown fields are passed over, so `impactMetrics` are too.
+//! The bodies of client posts. Unknown fields such as `impactMetrics` are ignored.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use crate::unleash::payload::or_default;
 pub struct MetricsPost {
     /// The application.
     pub app_name: String,
-    /// Which of its processes.
+    /// The process id within the application.
     #[serde(default, deserialize_with = "or_default")]
     pub instance_id: String,
-    /// What was counted; UnleashClient 6.9 sends `null` where it has impact metrics alone.
+    /// The counts; UnleashClient 6.9 sends `null` with impact metrics only.
     #[serde(default)]
     pub bucket: Option<Bucket>,
 }
 
-/// What was counted over a time.
+/// The counts of a time span.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     /// RFC 3339.
@@ -32,16 +32,16 @@ pub struct Bucket {
     pub toggles: BTreeMap<String, Counts>,
 }
 
-/// How often a feature was asked for.
+/// Evaluations of a feature.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// It was on.
+    /// Evaluations with the result on.
     #[serde(default)]
     pub yes: u64,
-    /// It was off.
+    /// Evaluations with the result off.
     #[serde(default)]
     pub no: u64,
-    /// By variant; `disabled` stands for none.
+    /// Counts by variant; `disabled` means no variant.
     #[serde(default)]
     pub variants: BTreeMap<String, u64>,
 }
@@ -52,13 +52,13 @@ pub struct Counts {
 pub struct Registration {
     /// The application.
     pub app_name: String,
-    /// Which of its processes.
+    /// The process id within the application.
     #[serde(default, deserialize_with = "or_default")]
     pub instance_id: String,
     /// Such as `unleash-python-sdk:6.9.0`.
     #[serde(default, deserialize_with = "or_default")]
     pub sdk_version: String,
-    /// The strategies that it knows, beside those that every client does.
+    /// The strategies that it supports beyond the standard ones.
     #[serde(default, deserialize_with = "or_default")]
     pub strategies: Vec<String>,
     /// When the client began, RFC 3339.
