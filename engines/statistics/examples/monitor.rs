@@ -1,7 +1,7 @@
-//! How many observations of 25 features one monitor takes per second, with every fold and ADWIN on, and with every detector
-//! there is on a stream of errors beside.
+//! Observations per second of one monitor with 25 features and ADWIN, and the cost of every detector on a stream of
+//! errors.
 //!
-//! `cargo run --release -p troupe-judges --example monitor`
+//! `cargo run --release -p troupe-statistics --example monitor`
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use troupe_statistics::drift::stream::{AnyDetector, DetectorSpec};
 
 const FEATURES: usize = 25;
 const OBSERVATIONS: usize = 1_000_000;
-/// Observations drawn beforehand and fed in turn, so that drawing is not measured.
+/// Observations drawn beforehand and fed in turn, so that the draws are not measured.
 const DRAWN: usize = 1 << 15;
 const DETECTORS: [&str; 8] = ["adwin", "page_hinkley", "ddm", "eddm", "fhddm", "hddm_a", "hddm_w", "kswin"];
 

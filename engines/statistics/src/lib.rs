@@ -1,7 +1,7 @@
 //! Statistics behind experiments, canary analyses and monitors.
 //!
-//! Everything here is pure: no clock, no randomness, no IO. Entities hold what these types fold; the numbers of
-//! reference systems in `tests/vectors/` hold these types.
+//! All functions are pure: no clock, no randomness, no IO. Entities store the states of these types. The vectors of reference
+//! systems in `tests/vectors/` verify their results.
 //!
 //! - [`analysis`]: the effect of an experiment, under one look or many.
 //! - [`canary`]: a candidate against its baseline, by Kayenta's judge and by a sequential one.

@@ -1,7 +1,11 @@
-//! Two arms that do not differ, looked at after every member: who keeps its word.
+//! A/A tests with a look after every member: the false alarm rate of each test.
 
 #![cfg(test)]
 
+#[path = "random/gauss.rs"]
+mod gauss;
+
+use gauss::gauss;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use troupe_statistics::analysis::{
@@ -85,12 +89,7 @@ fn a_sequential_test_sees_what_is_there() {
     assert!(sequential > 0.95 && msprt > 0.95, "{sequential} {msprt}");
 }
 
-fn gauss(random: &mut SmallRng) -> f64 {
-    let (a, b) = (1.0 - random.random::<f64>(), random.random::<f64>());
-    (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
-}
-
-/// Visits of a member, and what came of them.
+/// A member's visits and outcomes.
 type Visits = fn(&mut SmallRng) -> [f64; 2];
 
 /// Few visits of most members and hundreds of some; each has a rate of its own.
@@ -99,7 +98,7 @@ fn of_own_rate(random: &mut SmallRng) -> [f64; 2] {
     [visits * gauss(random).exp(), visits]
 }
 
-/// The more visits a member has, the more comes of each.
+/// Members with more visits have more outcomes per visit.
 fn of_the_busy(random: &mut SmallRng) -> [f64; 2] {
     let visits = (1.5 * gauss(random)).exp().ceil();
     [visits.powf(1.5), visits]

@@ -1,15 +1,19 @@
-//! The canary judges against planted changes and against nothing planted.
+//! The canary judges on planted changes and on unchanged data.
 
 #![cfg(test)]
 
+#[path = "random/gauss.rs"]
+mod gauss;
+
+use gauss::gauss;
 use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use serde_json::Value;
 use troupe_statistics::canary::Direction;
-use troupe_statistics::canary::classify::{Class, MannWhitneyClassifier, Told};
+use troupe_statistics::canary::classify::{Class, MannWhitneyClassifier, MetricPolicy};
 use troupe_statistics::canary::sequential::{Sign, Watch};
 
-/// What users report of the first judge: cases that it passes.
+/// User-reported weak cases of the first judge, which passes them.
 const SMALL: &str = include_str!("../../../tests/vectors/kayenta_small.json");
 
 fn floats(value: &Value) -> Vec<f64> {
@@ -26,11 +30,6 @@ fn the_second_judge_sees_a_weak_case_of_the_first_where_there_is_enough_to_see()
         // Seven of seven is more than chance, and three of three is not: that judge waits for more.
         assert_eq!(watch.evidence().p <= 0.06, control.len() == 10, "{case}: {:?}", watch.evidence());
     }
-}
-
-fn gauss(random: &mut SmallRng) -> f64 {
-    let (a, b) = (1.0 - random.random::<f64>(), random.random::<f64>());
-    (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
 }
 
 #[test]
@@ -59,7 +58,7 @@ fn a_shift_and_a_change_of_spread_are_seen_of_which_the_first_judge_sees_one() {
         let mut random = SmallRng::seed_from_u64(5);
         let baseline: Vec<f64> = (0..300).map(|_| 50.0 + gauss(&mut random)).collect();
         let canary: Vec<f64> = (0..300).map(|_| 50.0 + shift + spread * gauss(&mut random)).collect();
-        let first = MannWhitneyClassifier::default().classify(&baseline, &canary, Told::default(), 1);
+        let first = MannWhitneyClassifier::default().classify(&baseline, &canary, MetricPolicy::default(), 1);
         assert_eq!(first.class != Class::Pass, by_first, "{name}: {first:?}");
         let mut watch = Watch::default();
         baseline.iter().zip(&canary).for_each(|(b, c)| watch.fold(*b, *c, Direction::Either));

@@ -1,4 +1,4 @@
-//! The alert as tables: what each window says, and what is said.
+//! Tables of the alert: the verdict of each window and the resulting events.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its numbers is to fail")]
 
@@ -46,7 +46,7 @@ fn windows_become_few_messages() {
         ("no data counts neither way", PLAIN, &[], "b--bg-g", "...F..R"),
         ("one is enough if asked", hasty, &[], "bgbg", "FRFR"),
         ("cool-down delays the second firing", cool, &[], "bbggbbbbb", ".F.R...F."),
-        ("cool-down outlived is no firing", cool, &[], "bbggbbggg", ".F.R....."),
+        ("resolved within the cool-down: not fired", cool, &[], "bbggbbggg", ".F.R....."),
         ("never in a silence, once after it", PLAIN, &[(0, 40)], "bbbbbbb", "....F.."),
         ("a silence ends before its last millisecond", PLAIN, &[(0, 41)], "bbbbbbb", ".....F."),
         ("bad only in the silence", PLAIN, &[(0, 50)], "bbggggg", "......."),
@@ -56,7 +56,7 @@ fn windows_become_few_messages() {
         ("silences that overlap are one", PLAIN, &[(0, 30), (20, 60)], "bbbbbbbb", "......F."),
         ("silence, then cool-down", cool, &[(40, 60)], "bbggbbbbb", ".F.R...F."),
         ("no data after a silence still speaks", PLAIN, &[(0, 40)], "bb-----", "....F.."),
-        ("an empty silence is none", PLAIN, &[(10, 10)], "bbb", ".F."),
+        ("an empty silence has no effect", PLAIN, &[(10, 10)], "bbb", ".F."),
     ];
     for (what, policy, silences, windows, want) in table {
         let got = said(alert(*policy, silences), windows);
@@ -102,7 +102,7 @@ fn time_that_runs_backwards_stands_still() {
 }
 
 #[test]
-fn firings_and_resolutions_alternate_whatever_happens() {
+fn firings_and_resolutions_always_alternate() {
     let mut seed = 1u64;
     for policy in [PLAIN, AlertPolicy { enter: 3, of: 64, leave: 1, cooldown_ms: 35 }] {
         let mut alert = alert(policy, &[(100, 300), (250, 500), (1000, 1010)]);

@@ -1,4 +1,4 @@
-//! A monitor of 25 features keeps quiet for a million observations without drift, and notices one that is planted.
+//! A monitor of 25 features sends no alert in a million observations without drift, and detects a planted drift.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its numbers is to fail")]
 
@@ -50,7 +50,7 @@ fn fired(report: &WindowReport) -> Vec<&str> {
 }
 
 #[test]
-fn a_million_observations_without_drift_wake_nobody() {
+fn a_million_observations_without_drift_raise_no_alarm() {
     let quiet = |seed: u64| {
         let mut random = SmallRng::seed_from_u64(seed);
         let mut monitor = monitor(&mut random);

@@ -1,4 +1,4 @@
-//! Chances and risks under a normal prior.
+//! The posterior of an effect under a normal prior: chances and expected losses.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Continuous, ContinuousCDF};
@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::error::{AnalysisError, ensure, ensure_alpha};
 use super::fixed::{normal, normal_quantile};
 
-/// What is believed of the effect before anything is seen, in the effect's own unit.
+/// The normal prior of the effect, in the effect's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Prior {
     /// The mean.
@@ -16,7 +16,7 @@ pub struct Prior {
     pub variance: f64,
 }
 
-/// What is believed of the effect after what was seen.
+/// The posterior of the effect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Posterior {
     /// The mean.
@@ -27,23 +27,23 @@ pub struct Posterior {
     pub low: f64,
     /// The upper end of the credible interval.
     pub high: f64,
-    /// The chance that the second arm is greater.
+    /// Probability that the second arm is greater.
     pub chance: f64,
-    /// What one loses on average by choosing the first arm.
+    /// Expected loss of choosing the first arm.
     pub risk_of_first: f64,
-    /// What one loses on average by choosing the second arm.
+    /// Expected loss of choosing the second arm.
     pub risk_of_second: f64,
 }
 
-/// The posterior; without a prior, what was seen alone.
+/// Computes the posterior; without a prior, from the data alone.
 ///
 /// # Errors
-/// [`AnalysisError::Value`] for an `alpha` that is no probability or a prior without variance.
+/// [`AnalysisError::Value`] for an `alpha` outside `0..1` or a prior without variance.
 pub fn posterior(effect: &Effect, prior: Option<Prior>, alpha: f64) -> Result<Posterior, AnalysisError> {
     ensure_alpha(alpha)?;
     let (mut mean, mut precision) = (effect.difference, 1.0 / effect.variance);
     if let Some(prior) = prior {
-        let fix = "give a prior that leaves something open";
+        let fix = "give a prior with a variance above 0";
         ensure(prior.variance > 0.0, "prior.variance", prior.variance, fix)?;
         let both = precision + 1.0 / prior.variance;
         mean = (mean * precision + prior.mean / prior.variance) / both;
@@ -52,7 +52,7 @@ pub fn posterior(effect: &Effect, prior: Option<Prior>, alpha: f64) -> Result<Po
     let deviation = precision.recip().sqrt();
     let reach = normal_quantile(1.0 - alpha / 2.0) * deviation;
     let z = mean / deviation;
-    // The mean of a normal law cut off at 0, times the mass that is left; both sides differ by the mean.
+    // The mean of a normal distribution truncated at 0, times the remaining mass; both sides differ by the mean.
     let density = normal().pdf(z) * deviation;
     let chance = normal().cdf(z);
     let risk_of_first = (mean * chance + density).max(0.0);

@@ -1,19 +1,19 @@
-//! Differences between two arms that a decision may rest on, and the relative interval that says the same.
+//! Differences between two arms for decisions, and the relative interval that agrees with these decisions.
 //!
-//! How far the second arm lies above the first is decided on the difference of both values, or, with a margin, on the
-//! second value less a multiple of the first: sums of means, whose law is near normal with far fewer members than that
-//! of their ratio. A relative interval is made of the same decisions: it holds each ratio `r` for which the second value
-//! less `1 + r` times the first cannot be told from 0 (Fieller 1954). So 0 lies outside of it exactly when the difference
-//! is decided, and a margin exactly when that margin is.
+//! A decision tests the difference of both values or, with a margin, the second value less a multiple of the first. Both
+//! are sums of means. Their distribution is near normal with far fewer members than that of the ratio. The relative
+//! interval inverts the same tests (Fieller 1954): it contains each ratio `r` for which the second value less `1 + r`
+//! times the first does not differ significantly from 0. So 0 lies outside the interval exactly if the difference is
+//! significant, and a margin lies outside exactly if the difference beyond it is.
 
 use super::effect::{Effect, Shape, scaled, theta, welch};
 use super::error::AnalysisError;
 use super::joint::Joint;
 
-/// What rounding leaves of a variance, in parts of the mean square.
+/// The rounding error of a variance, as a share of the mean square.
 const ROUNDING: f64 = 1e-12;
 
-/// Two arms as one metric sees them.
+/// Two arms under one metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Contrast {
     difference: f64,
@@ -30,17 +30,16 @@ pub struct Contrast {
 }
 
 impl Contrast {
-    /// What two arms come to.
+    /// The contrast of two arms.
     ///
-    /// With `floor`, the variance of a difference is at least what both arms' members together make it. A small arm may
-    /// have met none of the rare large values yet and then takes itself for sure; between arms that do not differ,
-    /// members of both know the same variance. Looks that may come at any time need that; a look at the end does not,
-    /// and without it the difference is [`super::effect()`]'s. An arm in which nothing varies takes itself for sure at
-    /// any look, so that there the floor always holds; where nothing varies in either, the variance is that of all members as
-    /// one arm, which is what they are if there is no difference.
+    /// With `floor`, the variance of a difference is at least the pooled variance of both arms. A small arm without the
+    /// rare large values underestimates its variance, and under no difference both arms have the same variance. Sequential
+    /// looks need the floor. A single look at the end does not; without it the difference equals [`super::effect()`]'s. In
+    /// an arm without variance the floor always applies. If neither arm has variance, the variance is that of all members
+    /// as one arm.
     ///
     /// # Errors
-    /// [`AnalysisError`] where too few members leave nothing to say, or all of them have the same value.
+    /// [`AnalysisError`] for too few members or if all members have the same value.
     pub fn of(a: &Joint, b: &Joint, shape: Shape, cuped: bool, floor: bool) -> Result<Self, AnalysisError> {
         for (arm, joint) in [("the first arm", a), ("the second arm", b)] {
             if joint.n < 2 {
@@ -114,14 +113,14 @@ impl Contrast {
         (times * times * value - 2.0 * times * both + covariate).max(0.0)
     }
 
-    /// The difference in parts of the first arm's size; none where that is 0.
+    /// The difference relative to the first arm's absolute value; `None` if that is 0.
     #[must_use]
     pub fn relative(&self) -> Option<f64> {
         (self.baseline != 0.0).then(|| self.difference / self.baseline.abs())
     }
 
-    /// The ratios that [`Contrast::beyond`] leaves within `reach` standard deviations of 0, in parts of the first arm's
-    /// size; none where the first arm's value cannot be told from 0 as well, so that no ratio is out of question.
+    /// The ratios for which [`Contrast::beyond`] is within `reach` standard deviations of 0. `None` if the first arm's value
+    /// does not differ significantly from 0, so that no ratio is excluded.
     #[must_use]
     pub fn ratios(&self, reach: f64) -> Option<(f64, f64)> {
         let [na, nb] = self.sizes;
@@ -151,7 +150,7 @@ impl Contrast {
     }
 }
 
-/// Whether nothing varies: sums of equal numbers leave what rounding leaves.
+/// Whether the variance is 0 within rounding errors.
 fn is_steady(variance: f64, joint: &Joint, gradient: &[f64; super::joint::NUMBERS]) -> bool {
     let size: f64 = gradient.iter().enumerate().map(|(at, g)| g * g * joint.products[at][at]).sum();
     variance.is_nan() || variance <= ROUNDING * size / joint.n as f64
@@ -239,7 +238,7 @@ mod tests {
                 let z = seen.difference / seen.variance.sqrt();
                 assert!(z > expected && z.is_finite(), "{shape:?} {sizes:?}: {seen:?}");
             }
-            // Sums of a tenth are no tenths: what rounding leaves is no variance.
+            // Sums of 0.1 are inexact: the rounding error is not a variance.
             let alike = Contrast::of(&arm(77, 0.1), &arm(1_301, 0.1), shape, false, true);
             assert!(matches!(alike, Err(AnalysisError::Alike { .. })), "{shape:?}: {alike:?}");
         }

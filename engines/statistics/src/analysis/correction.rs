@@ -1,23 +1,23 @@
-//! What makes up for many tests at once.
+//! Corrections for multiple testing.
 
 use serde::{Deserialize, Serialize};
 
-/// Which.
+/// The correction method.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Correction {
-    /// Nothing.
+    /// No correction.
     #[default]
     None,
-    /// Each p-value times their number.
+    /// Bonferroni: each p-value times their number.
     Bonferroni,
-    /// Holm's step-down procedure: the chance of any false discovery.
+    /// Holm's step-down procedure: bounds the family-wise error rate.
     Holm,
-    /// Benjamini and Hochberg's step-up procedure: the share of false discoveries.
+    /// Benjamini and Hochberg's step-up procedure: bounds the false discovery rate.
     BenjaminiHochberg,
 }
 
-/// The p-values after the correction, in their order: each is to be compared with the whole alpha. NaN is taken for 1.
+/// The corrected p-values in their order, each to be compared with alpha. NaN counts as 1.
 #[must_use]
 pub fn adjusted(p_values: &[f64], correction: Correction) -> Vec<f64> {
     let sound = |p: f64| if p.is_nan() { 1.0 } else { p.clamp(0.0, 1.0) };

@@ -1,13 +1,13 @@
-//! Whether counts come from given shares, at every time at once.
+//! A sequential test that counts follow given shares.
 
 use serde::{Deserialize, Serialize};
 use statrs::function::gamma::ln_gamma;
 
 use super::error::{AnalysisError, ensure};
 
-/// The multinomial e-process of Lindon and Malek (2022): how far counts speak against the shares that were meant, valid at
-/// every look. It is a gate for arms of the wrong size, and, fed with events instead of members, a test that Poisson
-/// processes have intensities in these shares, whatever they do over time.
+/// The multinomial e-process of Lindon and Malek (2022): evidence against the intended shares, valid at every look. With
+/// members it detects sample ratio mismatch. With events it tests that Poisson processes have intensities in these shares,
+/// for any common variation over time.
 ///
 /// `ln E = ln B(k s + n) - ln B(k s) - sum n_i ln s_i` with shares `s`, counts `n` and concentration `k`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct CountProcess {
 }
 
 impl CountProcess {
-    /// A process that has seen nothing. Shares are scaled to sum to 1; a concentration of 100 finds differences of some
+    /// A process without counts. Shares are scaled to sum to 1; a concentration of 100 detects differences of a few
     /// percent.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl CountProcess {
         ln_beta(&with) - ln_beta(&prior) - surprise
     }
 
-    /// Looks at the counts so far, and gives the p-value, which never rises.
+    /// Takes the counts so far and returns the p-value, which never rises.
     pub fn look(&mut self, counts: &[u64]) -> f64 {
         self.p = self.p.min((-self.log_evidence(counts)).exp());
         self.p

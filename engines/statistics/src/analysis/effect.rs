@@ -1,11 +1,11 @@
-//! The difference between two arms, and how far it is known.
+//! The difference between two arms with its variance.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::AnalysisError;
 use super::joint::{Joint, NUMBERS};
 
-/// What a metric is of a member.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
@@ -17,14 +17,14 @@ pub enum Shape {
     Ratio,
 }
 
-/// How two arms are compared.
+/// A metric and how two arms are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metric {
-    /// What it is of a member.
+    /// The kind of the metric.
     pub shape: Shape,
-    /// Whether what members did before their exposure is taken off (CUPED).
+    /// Whether the pre-exposure covariate is subtracted (CUPED).
     pub cuped: bool,
-    /// Whether the difference is in parts of the first arm's value.
+    /// Whether the difference is relative to the first arm's value.
     pub relative: bool,
 }
 
@@ -45,14 +45,14 @@ pub struct Effect {
     pub n: u64,
 }
 
-/// A quantile of one arm, as gbstats takes it: the estimate and the 95 % interval of its order statistics.
+/// A quantile of one arm, in gbstats' form: the estimate and the 95 % interval of its order statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct QuantileSample {
     /// Values.
     pub n: u64,
     /// Values that the interval was found with.
     pub n_star: u64,
-    /// Which quantile, 0 to 1.
+    /// The quantile, 0 to 1.
     pub quantile: f64,
     /// The estimate.
     pub estimate: f64,
@@ -97,7 +97,7 @@ pub(super) fn scaled(a: &[f64; NUMBERS], by: f64, b: &[f64; NUMBERS], and: f64) 
 }
 
 /// The coefficient of the covariate that leaves the least variance: over both arms together for means (Deng et al.
-/// 2013), arm by arm for ratios, as gbstats has it. 0 where the covariate does not vary.
+/// 2013), arm by arm for ratios, as in gbstats. 0 if the covariate does not vary.
 #[must_use]
 pub fn theta(a: &Joint, b: &Joint, shape: Shape) -> f64 {
     let share = |arm: &Joint| {
@@ -118,7 +118,7 @@ pub fn theta(a: &Joint, b: &Joint, shape: Shape) -> f64 {
 /// The difference of arm `b` from arm `a`.
 ///
 /// # Errors
-/// [`AnalysisError`] where too few members, no variance, or a baseline of 0 leave nothing to say.
+/// [`AnalysisError`] for too few members, no variance, or a relative effect on a baseline of 0.
 pub fn effect(a: &Joint, b: &Joint, metric: Metric) -> Result<Effect, AnalysisError> {
     let Metric { shape, cuped, relative } = metric;
     for (arm, joint) in [("the first arm", a), ("the second arm", b)] {
@@ -154,7 +154,7 @@ pub fn effect(a: &Joint, b: &Joint, metric: Metric) -> Result<Effect, AnalysisEr
     }
     let (na, nb) = (a.n as f64, b.n as f64);
     let variance = if relative {
-        // gbstats lets the second arm's plain value stand for the numerator where the metric is a mean.
+        // For a mean, gbstats uses the second arm's unadjusted value as the numerator.
         let reach = if shape == Shape::Ratio { base + difference } else { after_b.value };
         let along_a = scaled(&after_a.gradient, -reach / (base * base), before_a, theta / base);
         shape.variance(a, &along_a) / na + vb / (base * base * nb)
@@ -176,7 +176,7 @@ pub(super) fn welch(va: f64, na: f64, vb: f64, nb: f64) -> f64 {
     (a + b).powi(2) / (a * a / (na - 1.0) + b * b / (nb - 1.0))
 }
 
-/// The difference of two arms' quantiles, by the normal law of order statistics.
+/// The difference of two arms' quantiles, by the normal approximation of order statistics.
 ///
 /// # Errors
 /// As [`effect`]; too few values for the quantile count as no variance, as in gbstats.
@@ -215,7 +215,7 @@ pub fn effect_of_quantiles(
     Ok(Effect { difference, variance, dof, baseline: base, value: b.estimate, n: a.n + b.n })
 }
 
-/// CUPED over single values: the values with what the covariate foretold taken off, and the coefficient.
+/// CUPED on single values: the values less the covariate's prediction, and the coefficient.
 ///
 /// # Errors
 /// [`AnalysisError::TooFew`] for less than two values; [`AnalysisError::Value`] where not every value has a covariate.

@@ -1,52 +1,52 @@
-//! Why nothing can be said.
+//! Errors of analyses.
 
 use thiserror::Error;
 
-/// What is missing, and how to mend it.
+/// Missing data or an invalid option, with the fix.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum AnalysisError {
     /// An arm has too few members for a variance.
     #[error("{arm} has {got} members: at least 2 are needed")]
     TooFew {
-        /// Which arm.
+        /// The arm.
         arm: &'static str,
-        /// How many it has.
+        /// Its number of members.
         got: u64,
     },
-    /// Nothing varies, so nothing is known of how far to trust it.
+    /// An arm has no variance, so no interval exists.
     #[error("nothing varies in {arm}: wait for more members")]
     NoVariance {
-        /// Which arm.
+        /// The arm.
         arm: &'static str,
     },
     /// All members of both arms have the same value.
-    #[error("all members of both arms have {value}: wait for one who has not")]
+    #[error("all members of both arms have {value}: wait for a member with another value")]
     Alike {
-        /// Which.
+        /// The common value.
         value: f64,
     },
-    /// An effect relative to nothing.
+    /// A relative effect on a baseline of 0.
     #[error("the baseline is 0, and no effect is relative to that: look at the absolute one")]
     NoBaseline,
     /// A number is not finite.
     #[error("{field} is not finite: drop such values before")]
     NotFinite {
-        /// Which.
+        /// The common value.
         field: &'static str,
     },
-    /// An option is outside what its meaning allows.
+    /// An option is out of range.
     #[error("{field} is {got}: {fix}")]
     Value {
-        /// Which option.
+        /// The option.
         field: &'static str,
-        /// What came.
+        /// The given value.
         got: f64,
-        /// What to give instead.
+        /// The fix.
         fix: &'static str,
     },
 }
 
-/// `Ok` where the option satisfies what its meaning asks.
+/// `Ok` if the option is in its range.
 pub(super) fn ensure(
     holds: bool,
     field: &'static str,

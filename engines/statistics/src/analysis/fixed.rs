@@ -1,4 +1,4 @@
-//! Welch's t-test: valid for one look, at a time chosen before.
+//! Welch's t-test: valid for one look at a time fixed in advance.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
@@ -6,11 +6,11 @@ use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
 use super::effect::Effect;
 use super::error::{AnalysisError, ensure_alpha};
 
-/// Which differences count.
+/// The tested side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// Any.
+    /// Both sides.
     #[default]
     Both,
     /// The second arm being greater.
@@ -19,12 +19,12 @@ pub enum Side {
     Less,
 }
 
-/// Where an effect lies, and how surprising it is.
+/// The confidence interval and the p-value of an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Test {
-    /// The lower end of the interval; an infinity where only the upper counts.
+    /// The lower end of the interval; -infinity for the side `Less`.
     pub low: f64,
-    /// The upper end of the interval; an infinity where only the lower counts.
+    /// The upper end of the interval; infinity for the side `Greater`.
     pub high: f64,
     /// The p-value.
     pub p: f64,
@@ -42,7 +42,7 @@ pub fn normal_quantile(p: f64) -> f64 {
 /// Tests the effect against 0.
 ///
 /// # Errors
-/// [`AnalysisError::Value`] for an `alpha` that is no probability or an effect whose degrees of freedom are none.
+/// [`AnalysisError::Value`] for an `alpha` outside `0..1` or an effect without degrees of freedom.
 pub fn t_test(effect: &Effect, side: Side, alpha: f64) -> Result<Test, AnalysisError> {
     ensure_alpha(alpha)?;
     let bad = AnalysisError::Value { field: "dof", got: effect.dof, fix: "give an effect that varies" };
@@ -59,7 +59,7 @@ pub fn t_test(effect: &Effect, side: Side, alpha: f64) -> Result<Test, AnalysisE
     })
 }
 
-/// statrs's quantile is good to eight digits: Newton's steps on the distribution's own function bring the rest.
+/// statrs's quantile is accurate to eight digits; Newton steps on the distribution function add the rest.
 fn quantile(law: &StudentsT, p: f64) -> f64 {
     let mut x = law.inverse_cdf(p);
     for _ in 0..3 {

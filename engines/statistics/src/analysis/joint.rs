@@ -1,12 +1,12 @@
-//! What is kept of an arm: sums and sums of products.
+//! The sufficient statistics of an arm: sums and sums of products.
 
 use serde::{Deserialize, Serialize};
 
 /// Four numbers of each member: the metric, its denominator, and the same two before the exposure.
 pub(super) const NUMBERS: usize = 4;
 
-/// The sums over an arm's members. Sums add: arms merge, and members change or leave, without looking back. They are
-/// plain sums, so a metric whose mean is millions of its standard deviations loses digits: shift it before.
+/// The sums over an arm's members. Sums are additive: arms merge, and members change or leave, without a second pass. They
+/// are plain sums, so a metric with a mean of millions of standard deviations loses digits: shift it before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Joint {
     /// Members.
@@ -18,7 +18,7 @@ pub struct Joint {
 }
 
 impl Joint {
-    /// An arm whose members have one number each.
+    /// An arm with one number per member.
     #[must_use]
     pub fn of_means(n: u64, sum: f64, sum_of_squares: f64) -> Self {
         let mut joint = Self { n, ..Self::default() };
@@ -27,7 +27,7 @@ impl Joint {
         joint
     }
 
-    /// Adds a member: metric, denominator, and both before the exposure; 0 for what the metric does not have.
+    /// Adds a member: metric, denominator, and both before the exposure; 0 for unused numbers.
     pub fn fold(&mut self, member: [f64; NUMBERS]) {
         self.n += 1;
         for (at, a) in member.into_iter().enumerate() {

@@ -1,13 +1,13 @@
-//! Whether an experiment was worth it: effects and their intervals from sums, under one look or many.
+//! Analysis of experiments: effects and their intervals from sums, for one look or sequential looks.
 //!
-//! - [`Joint`] is what is kept of an arm, whatever the number of members; [`effect()`] is the difference of two of them,
-//!   for means, proportions and ratios, with or without CUPED; [`Contrast`] is what decisions rest on, and the relative
-//!   interval that says the same.
-//! - [`t_test`] is valid for one look; [`sequential()`], [`Msprt`] and [`CountProcess`] for as many as one likes;
-//!   [`posterior`] gives chances and risks under a prior.
-//! - [`srm_p`] and [`CountProcess`] say whether arms of this size come from these weights.
-//! - [`dkw_epsilon`] bounds a whole distribution at all times at once, and so every quantile.
-//! - [`adjusted`] makes up for many tests; [`power`] says what could have been seen.
+//! - [`Joint`] holds the sums of an arm, of constant size. [`effect()`] is the difference of two arms, for means,
+//!   proportions and ratios, with or without CUPED. [`Contrast`] is the basis of decisions and gives the relative interval
+//!   that agrees with them.
+//! - [`t_test`] is valid for one look; [`sequential()`], [`Msprt`] and [`CountProcess`] for any number of looks.
+//!   [`posterior`] gives chances and expected losses under a prior.
+//! - [`srm_p`] and [`CountProcess`] detect sample ratio mismatch.
+//! - [`dkw_epsilon`] bounds a whole distribution, and so every quantile, at all times simultaneously.
+//! - [`adjusted`] corrects for multiple testing; [`power`] computes sample sizes and detectable effects.
 //!
 //! Sources: gbstats (GrowthBook) for effects, t-tests and posteriors; Waudby-Smith et al. 2021 (arXiv 2103.06476) for the
 //! asymptotic confidence sequence; Johari et al. 2017 for mSPRT; Lindon and Malek 2022 (arXiv 2011.03567) for counts; Howard

@@ -1,5 +1,5 @@
-//! What an experiment can see: members needed, the least effect, and the chance of seeing one. Two arms of one size, two
-//! sides, by the normal law.
+//! Power analysis: members needed, the least detectable effect, and the power. Two arms of equal size, two-sided, by the
+//! normal approximation.
 
 use statrs::distribution::ContinuousCDF;
 
@@ -14,28 +14,28 @@ fn check(deviation: f64, alpha: f64, power: f64) -> Result<f64, AnalysisError> {
     Ok(normal_quantile(1.0 - alpha / 2.0) + normal_quantile(power))
 }
 
-/// Members that each arm needs to see a difference of `effect` with this chance.
+/// Members per arm to detect a difference of `effect` with this power.
 ///
 /// # Errors
-/// [`AnalysisError::Value`] for an option that means nothing.
+/// [`AnalysisError::Value`] for an option out of range.
 pub fn members_needed(effect: f64, deviation: f64, alpha: f64, power: f64) -> Result<f64, AnalysisError> {
     ensure(effect.is_finite() && effect != 0.0, "effect", effect, "give a difference other than 0")?;
     Ok((2.0 * (check(deviation, alpha, power)? * deviation / effect).powi(2)).ceil())
 }
 
-/// The least difference that arms of `members` members show with this chance.
+/// The least difference that arms of `members` members detect with this power.
 ///
 /// # Errors
-/// [`AnalysisError::Value`] for an option that means nothing.
+/// [`AnalysisError::Value`] for an option out of range.
 pub fn least_effect(members: f64, deviation: f64, alpha: f64, power: f64) -> Result<f64, AnalysisError> {
     ensure(members >= 2.0, "members", members, "give at least 2 for each arm")?;
     Ok(check(deviation, alpha, power)? * deviation * (2.0 / members).sqrt())
 }
 
-/// The chance that arms of `members` members show a difference of `effect`.
+/// The power of arms of `members` members for a difference of `effect`.
 ///
 /// # Errors
-/// [`AnalysisError::Value`] for an option that means nothing.
+/// [`AnalysisError::Value`] for an option out of range.
 pub fn chance(members: f64, effect: f64, deviation: f64, alpha: f64) -> Result<f64, AnalysisError> {
     ensure(members >= 2.0, "members", members, "give at least 2 for each arm")?;
     check(deviation, alpha, 0.5)?;

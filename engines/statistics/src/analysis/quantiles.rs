@@ -1,12 +1,12 @@
-//! Whole distributions, and so quantiles, bounded at all times at once.
+//! Time-uniform confidence bands of distributions and quantiles.
 
 use super::error::{AnalysisError, ensure, ensure_alpha};
 
-/// How far the distribution of `t` values may lie from the true one, anywhere and at any time, with a chance of error of
-/// `alpha`: `.85 sqrt((ln ln (e t) + .8 ln (1612 / alpha)) / t)` (Howard and Ramdas 2022).
+/// The largest distance between the empirical distribution of `t` values and the true one, at all times simultaneously,
+/// with error probability `alpha`: `.85 sqrt((ln ln (e t) + .8 ln (1612 / alpha)) / t)` (Howard and Ramdas 2022).
 ///
 /// # Errors
-/// [`AnalysisError::Value`] for an `alpha` that is no probability or no value at all.
+/// [`AnalysisError::Value`] for an `alpha` outside `0..1` or `t` = 0.
 pub fn dkw_epsilon(t: u64, alpha: f64) -> Result<f64, AnalysisError> {
     ensure_alpha(alpha)?;
     ensure(t > 0, "t", 0.0, "wait for a value")?;
@@ -14,8 +14,8 @@ pub fn dkw_epsilon(t: u64, alpha: f64) -> Result<f64, AnalysisError> {
     Ok(0.85 * (((std::f64::consts::E * t).ln().ln() + 0.8 * (1612.0 / alpha).ln()) / t).sqrt())
 }
 
-/// The band in which a quantile lies at all times at once: the quantiles at `q` less and more the distance. `quantile`
-/// gives the sample's own, an infinity beyond the shares 0 and 1, none for no sample.
+/// The band that contains a quantile at all times simultaneously: the quantiles at `q` minus and plus the distance.
+/// `quantile` returns the sample's quantile: +-infinity if its argument is outside [0, 1], `None` for an empty sample.
 ///
 /// # Errors
 /// As [`dkw_epsilon`].

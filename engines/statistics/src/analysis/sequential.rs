@@ -1,4 +1,5 @@
-//! Valid however often one looks: the asymptotic confidence sequence, and the mixture sequential probability ratio test.
+//! Tests valid at any number of looks: the asymptotic confidence sequence, and the mixture sequential probability ratio test
+//! (mSPRT).
 
 use serde::{Deserialize, Serialize};
 
@@ -6,12 +7,12 @@ use super::effect::Effect;
 use super::error::{AnalysisError, ensure, ensure_alpha};
 use super::fixed::{Side, Test};
 
-/// The number of members at which the sequence is tightest, as GrowthBook has it.
+/// The number of members at which the sequence is tightest, as in GrowthBook.
 pub const SAMPLES_TUNED_FOR: f64 = 5_000.0;
 
-/// The least p-value that a one-sided sequence is searched for.
+/// The least p-value of the search of a one-sided sequence.
 const P_MIN: f64 = 1e-5;
-/// The largest: beyond a half, one side says nothing.
+/// The largest: above one half, a one-sided sequence is not informative.
 const P_MAX: f64 = 0.4999;
 
 /// The mixture's scale, tuned for `samples` members (Waudby-Smith et al. 2021, eq. 161).
@@ -21,23 +22,23 @@ pub fn rho(alpha: f64, samples: f64) -> f64 {
     ((l + (l + 1.0).ln()) / samples).sqrt()
 }
 
-/// Half the width of the sequence after `n` members whose difference has a variance of `s2 / n` (there, eq. 9).
+/// Half the width of the sequence after `n` members, for a difference with variance `s2 / n` (same paper, eq. 9).
 #[must_use]
 pub fn half_width(n: f64, s2: f64, alpha: f64, rho: f64) -> f64 {
     let r = n * rho * rho + 1.0;
     s2.sqrt() * (2.0 * r * (r.sqrt() / alpha).ln() / (n * rho).powi(2)).sqrt()
 }
 
-/// The same where one side counts (there, eq. 134).
+/// The same for one side (same paper, eq. 134).
 fn half_width_of_one_side(n: f64, s2: f64, alpha: f64, rho: f64) -> f64 {
     let r = n * rho * rho + 1.0;
     s2.sqrt() * (2.0 * r * (r.sqrt() / (2.0 * alpha)).ln_1p() / (n * rho).powi(2)).sqrt()
 }
 
-/// Tests the effect against 0, at this look as at every other. `samples` is where the sequence is to be tightest.
+/// Tests the effect against 0, valid at every look. `samples` is the number of members at which the sequence is tightest.
 ///
 /// # Errors
-/// [`AnalysisError::Value`] for an `alpha` that is no probability or a `samples` that is not above 0.
+/// [`AnalysisError::Value`] for an `alpha` outside `0..1` or a `samples` not above 0.
 pub fn sequential(effect: &Effect, side: Side, alpha: f64, samples: f64) -> Result<Test, AnalysisError> {
     ensure_alpha(alpha)?;
     ensure(samples > 0.0, "samples", samples, "give the number of members that are expected")?;
@@ -47,7 +48,7 @@ pub fn sequential(effect: &Effect, side: Side, alpha: f64, samples: f64) -> Resu
     if side == Side::Both {
         let rho = rho(alpha, samples);
         let width = half_width(n, s2, alpha, rho);
-        // There, eq. 155.
+        // Same paper, eq. 155.
         let r = n * rho * rho + 1.0;
         let surprise = difference * difference * n / variance;
         let log_e = rho * rho * surprise / (2.0 * r) - r.ln() / 2.0;
@@ -68,7 +69,7 @@ pub fn sequential(effect: &Effect, side: Side, alpha: f64, samples: f64) -> Resu
         }
         high
     };
-    // From a half on the scale is of no number: one side is then the whole line.
+    // From one half on the scale is not a number: one side is then the whole line.
     let width = if alpha < 0.5 { width(alpha) } else { 0.0 };
     Ok(if side == Side::Greater {
         Test { low: difference - width, high: f64::INFINITY, p }
@@ -79,8 +80,8 @@ pub fn sequential(effect: &Effect, side: Side, alpha: f64, samples: f64) -> Resu
 
 /// The mixture sequential probability ratio test of a difference of means against 0, under a normal mixture of effects.
 ///
-/// Source: Johari et al. 2017. `ln L = ln(V / (V + n t2)) / 2 + n^2 t2 d^2 / (2 V (V + n t2))` after `n` pairs whose
-/// difference is `d`, with the variances of both arms summing to `V`; `p` is `1 / L` at its least so far.
+/// Source: Johari et al. 2017. `ln L = ln(V / (V + n t2)) / 2 + n^2 t2 d^2 / (2 V (V + n t2))` after `n` pairs with the
+/// difference `d`, with the variances of both arms summing to `V`; `p` is `1 / L` at its least so far.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Msprt {
     tau2: f64,
@@ -88,7 +89,7 @@ pub struct Msprt {
 }
 
 impl Msprt {
-    /// A test that has seen nothing. `tau2` is the variance of the effects that are expected.
+    /// A test without data. `tau2` is the variance of the expected effects.
     ///
     /// # Errors
     /// [`AnalysisError::Value`] for a variance that is not above 0.
@@ -105,7 +106,7 @@ impl Msprt {
             + pairs * pairs * self.tau2 * difference * difference / (2.0 * variances * whole)
     }
 
-    /// Looks once more, and gives the p-value, which never rises.
+    /// Takes one more look and returns the p-value, which never rises.
     pub fn look(&mut self, pairs: f64, difference: f64, variances: f64) -> f64 {
         let p = (-self.log_ratio(pairs, difference, variances)).exp();
         if p.is_finite() {

@@ -1,12 +1,12 @@
-//! Whether arms of this size come from these weights, at one look.
+//! The sample ratio mismatch test for one look.
 
 use super::error::{AnalysisError, ensure};
 use crate::drift::batch::chi_square_tail;
 
-/// The p-value of Pearson's test. Arms of weight 0 are left out, as gbstats does; nobody at all is no surprise.
+/// The p-value of Pearson's test. Arms of weight 0 are left out, as in gbstats; without members it is 1.
 ///
 /// # Errors
-/// [`AnalysisError::Value`] where weights and arms differ in number, or no weight is above 0.
+/// [`AnalysisError::Value`] if weights and arms differ in number, or no weight is above 0.
 pub fn srm_p(members: &[u64], weights: &[f64]) -> Result<f64, AnalysisError> {
     let fix = "give one weight for each arm, at least 2";
     ensure(members.len() == weights.len() && members.len() >= 2, "weights", weights.len() as f64, fix)?;

@@ -33,7 +33,7 @@ fn where_nothing_can_be_said_it_says_why_rather_than_a_number() {
     let metric = Metric { shape: Shape::Mean, cuped: false, relative: true };
     let some = Joint::of_means(10, 10.0, 20.0);
     for (name, a, b, expected) in [
-        ("nobody", Joint::default(), some, AnalysisError::TooFew { arm: "the first arm", got: 0 }),
+        ("no members", Joint::default(), some, AnalysisError::TooFew { arm: "the first arm", got: 0 }),
         ("one", some, Joint::of_means(1, 1.0, 1.0), AnalysisError::TooFew { arm: "the second arm", got: 1 }),
         ("constant", Joint::of_means(5, 5.0, 5.0), some, AnalysisError::NoVariance { arm: "the first arm" }),
         ("zero", Joint::of_means(10, 0.0, 9.0), some, AnalysisError::NoBaseline),

@@ -1,33 +1,33 @@
-//! What one metric shows: Kayenta's classifiers.
+//! Kayenta's classifiers of one metric.
 
 use serde::{Deserialize, Serialize};
 
 use super::config::{Direction, Measure, NanStrategy};
 use super::mann_whitney::{mann_whitney_sorted, sorted, wilcoxon_difference};
 
-/// What one metric shows.
+/// The class of one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Class {
-    /// Nothing bad.
+    /// No significant bad change.
     Pass,
-    /// It went up.
+    /// A significant increase.
     High,
-    /// It went down.
+    /// A significant decrease.
     Low,
-    /// It cannot be judged.
+    /// The classification failed.
     Error,
-    /// There is nothing to judge.
+    /// No data.
     Nodata,
-    /// There is nothing to judge, and there should be.
+    /// No data, although data is required.
     NodataFailMetric,
 }
 
-/// The class of a metric, and what it rests on.
+/// The class of a metric with its evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Classified {
-    /// What the metric shows.
+    /// The class.
     pub class: Class,
-    /// Why, for people.
+    /// The reason in words.
     pub reason: Option<String>,
     /// The ratio of the means, canary over baseline; NaN where either is 0.
     pub ratio: f64,
@@ -57,14 +57,14 @@ impl Default for MannWhitneyClassifier {
     }
 }
 
-/// What a classifier is told of a metric besides its points.
+/// The policy of a metric: direction, missing values and criticality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Told {
-    /// Which changes are bad.
+pub struct MetricPolicy {
+    /// The bad direction.
     pub direction: Direction,
-    /// What became of points without a value.
+    /// The handling of points without a value.
     pub nan_strategy: NanStrategy,
-    /// Whether its failure is the canary's.
+    /// Whether its failure fails the whole canary.
     pub critical: bool,
     /// Whether having no data is a failure.
     pub must_have_data: bool,
@@ -115,10 +115,10 @@ fn all_equal(values: &[f64]) -> bool {
     values.windows(2).all(|pair| pair[0] == pair[1])
 }
 
-/// A little noise on equal values, so that their ranks differ: a hundred thousandth of the value.
+/// Noise of 1e-5 of the value on equal values, so that their ranks differ.
 fn noisy(values: &[f64], seed: u64) -> Vec<f64> {
     let uniform = |n: u64| {
-        // SplitMix64: a draw is a function of its place, so that the judgement of one set of points is always the same.
+        // SplitMix64: a draw is a function of its index, so the judgement of the same points is always the same.
         let mut z = seed.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -132,14 +132,22 @@ fn noisy(values: &[f64], seed: u64) -> Vec<f64> {
 impl MannWhitneyClassifier {
     /// Classifies a metric by its points, which hold no NaN. `seed` draws the noise on equal values.
     #[must_use]
-    pub fn classify(&self, control: &[f64], experiment: &[f64], told: Told, seed: u64) -> Classified {
+    pub fn classify(
+        &self,
+        control: &[f64],
+        experiment: &[f64],
+        policy: MetricPolicy,
+        seed: u64,
+    ) -> Classified {
         if control.is_empty() || experiment.is_empty() {
-            return match told.nan_strategy {
+            return match policy.nan_strategy {
                 NanStrategy::Replace => of(Class::Pass, None, 1.0, false),
-                NanStrategy::Remove if told.must_have_data && !told.critical => {
+                NanStrategy::Remove if policy.must_have_data && !policy.critical => {
                     of(Class::NodataFailMetric, Some("Missing data for metric"), 1.0, false)
                 }
-                NanStrategy::Remove => of(Class::Nodata, Some("Missing data for metric"), 1.0, told.critical),
+                NanStrategy::Remove => {
+                    of(Class::Nodata, Some("Missing data for metric"), 1.0, policy.critical)
+                }
             };
         }
         let (mut x, mut y) = (sorted(experiment), sorted(control));
@@ -158,22 +166,22 @@ impl MannWhitneyClassifier {
         };
         let size = if self.measure == Measure::Cles { cles(&y, &x) } else { ratio };
         let bound = self.tolerance * shift.estimate.abs();
-        let up = told.direction != Direction::Decrease && shift.low > bound;
-        let down = told.direction != Direction::Increase && shift.high < -bound;
+        let up = policy.direction != Direction::Decrease && shift.low > bound;
+        let down = policy.direction != Direction::Increase && shift.high < -bound;
         let unknown = size.is_nan();
         if up && (unknown || size >= self.allowed.1) {
-            let critical = told.critical && (unknown || size >= self.critical.1);
+            let critical = policy.critical && (unknown || size >= self.critical.1);
             return of(Class::High, Some("The metric was classified as High"), ratio, critical);
         }
         if down && (unknown || size <= self.allowed.0) {
-            let critical = told.critical && (unknown || size <= self.critical.0);
+            let critical = policy.critical && (unknown || size <= self.critical.0);
             return of(Class::Low, Some("The metric was classified as Low"), ratio, critical);
         }
         of(Class::Pass, None, ratio, false)
     }
 }
 
-/// Kayenta's simplest classifier: whichever mean is greater.
+/// Kayenta's simplest classifier: compares the means.
 #[must_use]
 pub fn by_means(control: &[f64], experiment: &[f64], direction: Direction) -> Class {
     match (mean(experiment).partial_cmp(&mean(control)), direction) {
@@ -183,7 +191,7 @@ pub fn by_means(control: &[f64], experiment: &[f64], direction: Direction) -> Cl
     }
 }
 
-/// Whether nothing varies in two sorted samples together, so that no rank can be given.
+/// Whether all values of two sorted samples are equal, so that ranks do not exist.
 #[must_use]
 pub fn is_flat(x: &[f64], y: &[f64]) -> bool {
     wilcoxon_difference(0.0, 0.0, x, y).is_none()

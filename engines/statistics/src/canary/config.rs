@@ -15,20 +15,20 @@ pub const SEQUENTIAL_JUDGE_NAME: &str = "troupe-sequential";
 /// Metrics of a config.
 const METRICS_MAX: usize = 500;
 
-/// Which changes of a metric are bad.
+/// The bad direction of a metric.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// Going up.
+    /// An increase is bad.
     Increase,
-    /// Going down.
+    /// A decrease is bad.
     Decrease,
     /// Any.
     #[default]
     Either,
 }
 
-/// What becomes of points without a value.
+/// The handling of points without a value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NanStrategy {
@@ -39,7 +39,7 @@ pub enum NanStrategy {
     Replace,
 }
 
-/// What becomes of outliers.
+/// The handling of outliers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutlierStrategy {
@@ -50,13 +50,13 @@ pub enum OutlierStrategy {
     Remove,
 }
 
-/// Which points are outliers.
+/// The definition of outliers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Outliers {
-    /// What becomes of them.
+    /// Their handling.
     pub strategy: OutlierStrategy,
-    /// How many interquartile ranges away from the quartiles they begin.
+    /// Distance from the quartiles in interquartile ranges from which a point is an outlier.
     pub outlier_factor: f64,
 }
 
@@ -77,23 +77,23 @@ pub enum Measure {
     Cles,
 }
 
-/// Changes that are allowed, and those that fail the whole canary where the metric is critical. Where absent: 1 of the
-/// mean ratio, a half of the common language effect size, which allow nothing.
+/// Allowed changes, and changes that fail the whole canary for a critical metric. Default: 1 for the mean ratio, 0.5 for
+/// the common language effect size; both allow no change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct EffectSize {
     /// How it is measured.
     pub measure: Measure,
-    /// From which size on an increase counts.
+    /// Least size of an increase that counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_increase: Option<f64>,
-    /// From which size down a decrease counts.
+    /// Largest size of a decrease that counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_decrease: Option<f64>,
-    /// From which size on an increase is critical.
+    /// Least size of a critical increase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub critical_increase: Option<f64>,
-    /// From which size down a decrease is critical.
+    /// Largest size of a critical decrease.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub critical_decrease: Option<f64>,
 }
@@ -111,22 +111,22 @@ impl EffectSize {
     }
 }
 
-/// How one metric is judged. A word that is not known is refused: a metric that was meant to be critical must not pass for
-/// one that is not.
+/// The judgement of one metric. An unknown field is refused, so that a misspelt `critical` does not make a metric
+/// uncritical.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Analysis {
-    /// Which changes are bad.
+    /// The bad direction.
     pub direction: Direction,
-    /// What becomes of points without a value.
+    /// The handling of points without a value.
     pub nan_strategy: NanStrategy,
-    /// What becomes of outliers.
+    /// The handling of outliers.
     pub outliers: Outliers,
-    /// Whether its failure is the canary's.
+    /// Whether its failure fails the whole canary.
     pub critical: bool,
     /// Whether having no data is a failure.
     pub must_have_data: bool,
-    /// Whether it is judged and not counted.
+    /// Whether it is judged but not counted (muted).
     pub muted: bool,
     /// Changes that are allowed.
     pub effect_size: EffectSize,
@@ -164,7 +164,7 @@ impl Metric {
     }
 }
 
-/// Which judge, by name.
+/// The judge and its options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct JudgeName {
@@ -180,12 +180,12 @@ impl Default for JudgeName {
     }
 }
 
-/// What makes a canary pass.
+/// Score thresholds of a canary.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
-    /// The score from which on it passes.
+    /// The least score of a pass.
     pub pass: f64,
-    /// The score from which on it is marginal.
+    /// The least score of a marginal result.
     pub marginal: f64,
 }
 
@@ -195,13 +195,13 @@ impl Default for Thresholds {
     }
 }
 
-/// What groups weigh.
+/// Weights of the groups.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Classifier {
     /// In percent; groups without one share the rest.
     pub group_weights: BTreeMap<String, f64>,
-    /// Thresholds of a request that brings none.
+    /// Default thresholds of a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score_thresholds: Option<Thresholds>,
 }
@@ -210,37 +210,37 @@ pub struct Classifier {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct CanaryConfig {
-    /// By which it is found; given by the server where absent.
+    /// The config's id; assigned by the server if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// For people.
+    /// Free text.
     pub name: String,
-    /// For people.
+    /// Free text.
     pub description: String,
     /// A number or a text.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub config_version: Value,
-    /// Whose it is.
+    /// The owning applications.
     pub applications: Vec<String>,
-    /// Which judge.
+    /// The judge.
     pub judge: JudgeName,
-    /// What is measured.
+    /// The metrics.
     pub metrics: Vec<Metric>,
     /// Query templates by name.
     pub templates: BTreeMap<String, String>,
-    /// What groups weigh.
+    /// Weights of the groups.
     pub classifier: Classifier,
-    /// What this server does not look at, and gives back as it came.
+    /// Unknown fields, kept and returned unchanged.
     #[serde(flatten)]
     pub rest: BTreeMap<String, Value>,
 }
 
-/// Something wrong with a config, or a request.
+/// A problem of a config or of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The field: `metrics[2].groups[0]`.
     pub path: String,
-    /// What is wrong, and what to give instead.
+    /// The problem and the fix.
     pub why: String,
 }
 
@@ -251,10 +251,10 @@ impl Problem {
 }
 
 impl CanaryConfig {
-    /// The metric that the pair at this place is of.
+    /// The metric of the pair at this index.
     ///
     /// # Errors
-    /// There is none of this name.
+    /// No metric of this name exists.
     pub fn named(&self, at: usize, name: &str) -> Result<&Metric, Problem> {
         self.metrics.iter().find(|metric| metric.name == name).ok_or_else(|| {
             let known: Vec<&str> = self.metrics.iter().map(|metric| metric.name.as_str()).take(20).collect();
@@ -263,7 +263,7 @@ impl CanaryConfig {
         })
     }
 
-    /// Everything that is wrong.
+    /// Every problem of the config.
     #[must_use]
     pub fn validate(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -290,7 +290,7 @@ impl CanaryConfig {
         for (group, weight) in &self.classifier.group_weights {
             let path = format!("classifier.groupWeights.{group}");
             if !(0.0..=100.0).contains(weight) {
-                say(path, format!("{weight} is no percentage: give 0 to 100"));
+                say(path, format!("{weight} is not a percentage: give 0 to 100"));
             } else if !self.metrics.iter().any(|metric| metric.groups.contains(group)) {
                 say(
                     path,
@@ -310,11 +310,11 @@ impl CanaryConfig {
 }
 
 impl Thresholds {
-    /// Says what is wrong, under a path.
+    /// Adds the problems, under a path.
     pub fn validate(&self, path: &str, say: &mut impl FnMut(String, String)) {
         for (name, score) in [("pass", self.pass), ("marginal", self.marginal)] {
             if !(0.0..=100.0).contains(&score) {
-                say(format!("{path}.{name}"), format!("{score} is no score: give 0 to 100"));
+                say(format!("{path}.{name}"), format!("{score} is not a score: give 0 to 100"));
             }
         }
         if self.marginal > self.pass {

@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::classify::{Class, MannWhitneyClassifier, Told};
+use super::classify::{Class, MannWhitneyClassifier, MetricPolicy};
 use super::config::{CanaryConfig, Problem, Thresholds};
 use super::score::{Counted, GroupScore, Score, score};
 use super::transform::transformed;
 
 pub use super::config::{JUDGE_NAME as NAME, OLDER_JUDGE_NAME as OLDER_NAME};
 
-/// The points of a metric on both sides; NaN where there is no value.
+/// The points of a metric on both sides; NaN for a missing value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MetricPair {
     /// The metric's name in the config.
     pub name: String,
-    /// By which the pair is found.
+    /// The pair's id.
     pub id: String,
-    /// What tells it from pairs of the same metric.
+    /// Tags that distinguish pairs of the same metric.
     pub tags: BTreeMap<String, String>,
     /// The baseline's.
     pub control: Vec<f64>,
@@ -26,7 +26,7 @@ pub struct MetricPair {
     pub experiment: Vec<f64>,
 }
 
-/// What the points of one side look like.
+/// Statistics of the points of one side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     /// The least.
@@ -57,21 +57,21 @@ impl Stats {
     }
 }
 
-/// What Kayenta wraps the stats of a side in.
+/// Kayenta's wrapper of one side's statistics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct SideMetadata {
     /// The stats.
     pub stats: Stats,
 }
 
-/// What Kayenta wraps the ratio in.
+/// Kayenta's wrapper of the ratio.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResultMetadata {
     /// The ratio of the means, canary over baseline; null where either is 0.
     pub ratio: Option<f64>,
 }
 
-/// What one metric showed.
+/// The result of one metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnalysisResult {
@@ -79,11 +79,11 @@ pub struct AnalysisResult {
     pub name: String,
     /// The pair.
     pub id: String,
-    /// What tells it from pairs of the same metric.
+    /// Tags that distinguish pairs of the same metric.
     pub tags: BTreeMap<String, String>,
-    /// What it shows.
+    /// Its class.
     pub classification: Class,
-    /// Why, for people.
+    /// The reason in words.
     pub classification_reason: Option<String>,
     /// The groups that it counts in.
     pub groups: Vec<String>,
@@ -99,11 +99,11 @@ pub struct AnalysisResult {
     pub muted: bool,
 }
 
-/// What a canary showed.
+/// The result of a canary.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JudgeResult {
-    /// Which judge.
+    /// The judge's name.
     pub judge_name: String,
     /// By metric.
     pub results: Vec<AnalysisResult>,
@@ -113,11 +113,11 @@ pub struct JudgeResult {
     pub score: Score,
 }
 
-/// Judges a canary. Each pair's metric must be in the config; a metric of the config without a pair is not counted, as
-/// Kayenta counts none. `seed` draws the noise on equal values.
+/// Judges a canary. Each pair's metric must be in the config. A metric of the config without a pair is not counted, as in
+/// Kayenta. `seed` draws the noise on equal values.
 ///
 /// # Errors
-/// The first pair whose metric the config does not know.
+/// The first pair with a metric that is not in the config.
 pub fn judge(
     config: &CanaryConfig,
     thresholds: Thresholds,
@@ -133,13 +133,13 @@ pub fn judge(
         let (allowed, critical) = analysis.effect_size.thresholds();
         let measure = analysis.effect_size.measure;
         let classifier = MannWhitneyClassifier { allowed, critical, measure, ..Default::default() };
-        let told = Told {
+        let policy = MetricPolicy {
             direction: analysis.direction,
             nan_strategy: analysis.nan_strategy,
             critical: analysis.critical,
             must_have_data: analysis.must_have_data,
         };
-        let classified = classifier.classify(&control, &experiment, told, seed.wrapping_add(at as u64));
+        let classified = classifier.classify(&control, &experiment, policy, seed.wrapping_add(at as u64));
         results.push(AnalysisResult {
             name: pair.name.clone(),
             id: pair.id.clone(),

@@ -1,7 +1,7 @@
-//! Which windows are judged, and when an analysis has passed or failed: Kayenta's standalone analysis.
+//! The windows and the verdict of Kayenta's standalone analysis.
 //!
-//! Each look but the last must be marginal or better, the last one a pass. A look whose data never came judges nothing:
-//! the analysis ends without a verdict rather than with a guess.
+//! Each look but the last must be marginal or better; the last one must pass. A look without data has no verdict, and then
+//! the analysis ends without a verdict.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +11,14 @@ const MINUTE_MS: u64 = 60_000;
 /// Looks of one analysis.
 const LOOKS_MAX: u64 = 1_000;
 
-/// When to look, and at what.
+/// The schedule of looks and their windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifetime {
     /// When points begin to count, in milliseconds.
     pub start_ms: u64,
-    /// How long they do.
+    /// Duration of the analysis in milliseconds.
     pub lifetime_ms: u64,
-    /// Between looks.
+    /// Interval between looks.
     pub interval_ms: u64,
     /// How far back a look goes; 0 for a window that grows from the start.
     pub lookback_ms: u64,
@@ -37,11 +37,11 @@ pub struct Window {
     pub last: bool,
 }
 
-/// What an analysis has come to.
+/// The state of an analysis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// There is another look.
+    /// Another look follows.
     Continues,
     /// The last look passed.
     Passed,
@@ -103,7 +103,7 @@ impl Lifetime {
         self.lifetime_ms.div_ceil(self.interval_ms.max(1)).max(1)
     }
 
-    /// The window of a look; none after the last.
+    /// The window of a look; `None` after the last.
     #[must_use]
     pub fn window(&self, look: u64) -> Option<Window> {
         let looks = self.looks();
@@ -119,7 +119,7 @@ impl Lifetime {
         Some(Window { look, from_ms, until_ms, last: look + 1 == looks })
     }
 
-    /// What a look's score means for the whole.
+    /// The state of the analysis after a look's score.
     #[must_use]
     pub fn verdict(&self, window: &Window, score: f64, thresholds: Thresholds) -> Verdict {
         match window.last {

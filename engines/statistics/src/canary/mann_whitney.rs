@@ -9,7 +9,7 @@ const ITERATIONS_MAX: u32 = 1_000;
 /// What Kayenta takes for the least difference of two numbers near 1.
 const EPSILON: f64 = 2.22e-16;
 
-/// How far the first sample lies above the second.
+/// The estimated shift of the first sample against the second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The interval's lower end.
@@ -22,7 +22,7 @@ pub struct Interval {
 
 /// The standardised statistic of `x - mu` against `y`, less `quantile`, with the correction for continuity. Both sorted.
 ///
-/// One walk over both samples: no pair is formed and nothing is sorted again. `None` where nothing varies.
+/// One merge over both samples, without forming pairs and without sorting. `None` without variance.
 #[must_use]
 pub fn wilcoxon_difference(mu: f64, quantile: f64, x: &[f64], y: &[f64]) -> Option<f64> {
     let (nx, ny) = (x.len() as f64, y.len() as f64);
@@ -48,7 +48,7 @@ pub fn wilcoxon_difference(mu: f64, quantile: f64, x: &[f64], y: &[f64]) -> Opti
         let tied = tied_x + tied_y;
         ties += tied * tied * tied - tied;
         if tied == 0.0 {
-            // Not a number: it compares with nothing.
+            // NaN compares with no value.
             return None;
         }
     }
@@ -62,10 +62,10 @@ pub fn wilcoxon_difference(mu: f64, quantile: f64, x: &[f64], y: &[f64]) -> Opti
     Some((difference - correction) / sigma - quantile)
 }
 
-/// Where the shift of `x` against `y` lies with this confidence. Both samples are sorted here.
+/// The confidence interval of the shift of `x` against `y`. Sorts both samples.
 ///
 /// # Errors
-/// [`AnalysisError`] for an empty sample or one in which nothing varies.
+/// [`AnalysisError`] for an empty sample or a sample without variance.
 pub fn mann_whitney(x: &[f64], y: &[f64], confidence: f64) -> Result<Interval, AnalysisError> {
     mann_whitney_sorted(&sorted(x), &sorted(y), confidence)
 }
@@ -78,7 +78,7 @@ pub(super) fn sorted(sample: &[f64]) -> Vec<f64> {
     keys.into_iter().map(|key| f64::from_bits(turned(key).cast_unsigned())).collect()
 }
 
-/// The same of samples that [`sorted`] has sorted.
+/// The same for samples sorted by [`sorted`].
 pub(super) fn mann_whitney_sorted(x: &[f64], y: &[f64], confidence: f64) -> Result<Interval, AnalysisError> {
     for (arm, sample) in [("the experiment", x), ("the control", y)] {
         let (Some(first), Some(last)) = (sample.first(), sample.last()) else {

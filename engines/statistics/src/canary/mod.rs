@@ -1,9 +1,9 @@
-//! Whether a candidate is as good as the baseline.
+//! Canary analysis: a candidate against its baseline.
 //!
 //! - [`judge()`] is Kayenta's `NetflixACAJudge-v1.0`, exactly: [`classify`] a metric by Mann and Whitney's interval, [`score`]
 //!   the groups.
-//! - [`sequential`] is a second judge for those who look again and again, and for changes that shift no location.
-//! - [`lifetime`] says which windows are judged, and when an analysis has passed or failed.
+//! - [`sequential`] is a second judge, valid for repeated looks and for changes without a shift of location.
+//! - [`lifetime`] gives the windows and the verdict of an analysis.
 //!
 //! Source: `spinnaker/kayenta` at a69573be (`kayenta-judge`, `kayenta-mannwhitney`, `kayenta-standalone-canary-analysis`).
 

@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 use super::classify::Class;
 use super::config::Thresholds;
 
-/// The share of metrics without data from which on a canary is not judged.
+/// The share of metrics without data from which a canary is not judged.
 const NODATA_SHARE: f64 = 0.5;
 
-/// What is counted of a metric.
+/// The counted result of a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Counted<'a> {
     /// Its name, for the reason of a failure.
     pub name: &'a str,
     /// The groups that it counts in.
     pub groups: &'a [String],
-    /// What it shows.
+    /// Its class.
     pub class: Class,
-    /// Why, for people.
+    /// The reason in words.
     pub reason: Option<&'a str>,
     /// Whether it fails the whole canary.
     pub critical: bool,
@@ -33,9 +33,9 @@ pub struct GroupScore {
     pub name: String,
     /// 0 to 100.
     pub score: f64,
-    /// `Nodata` for a group without any.
+    /// The class; `Nodata` for a group without data.
     pub classification: String,
-    /// For people.
+    /// The reason in words.
     pub classification_reason: String,
 }
 
@@ -47,11 +47,11 @@ pub struct Score {
     pub score: f64,
     /// `Pass`, `Marginal`, `Fail` or `Nodata`.
     pub classification: String,
-    /// For people.
+    /// The reason in words.
     pub classification_reason: Option<String>,
 }
 
-/// Scores the groups and the canary. Muted metrics are left out before.
+/// Scores the groups and the canary. The caller leaves out muted metrics.
 #[must_use]
 pub fn score(
     counted: &[Counted<'_>],

@@ -1,13 +1,13 @@
-//! A judge for those who look again and again, and for changes that shift no location.
+//! A sequential judge, valid for repeated looks and for changes without a shift of location.
 //!
-//! Baseline and canary points come in pairs, of one minute each. If the canary is as the baseline, either may as well
-//! have been the other: whatever is asked of a pair that treats both alike, "canary" is the answer half of the time,
-//! however the world moves from minute to minute. So each question is a fair coin, and a bet on an unfair one is an
-//! e-process: its wealth reaches `1 / alpha` with a chance of at most `alpha`, whenever one looks (Ville 1939; Shafer 2021).
+//! Baseline and canary points come in pairs, one pair per minute. If the canary equals the baseline, the two points of a
+//! pair are exchangeable. Then any symmetric question about a pair has the answer "canary" with probability 1/2, for any
+//! change over time. So each question is a fair coin, and a bet against it is an e-process. Its wealth reaches `1 / alpha`
+//! with probability at most `alpha`, over all looks (Ville 1939; Shafer 2021).
 //!
-//! Three questions are asked: which point is greater (location), which lies farther from the median of the points before
-//! (spread), and which alone lies above nine tenths of them (tail). The bets mix all coins on their side by Jeffreys's
-//! prior; their mean is again an e-process. Pairs that tie tell nothing and cost nothing.
+//! There are three questions. Location: which point is greater. Spread: which lies farther from the median of the earlier
+//! points. Tail: which alone lies above nine tenths of them. The bets mix all coins on their side by Jeffreys's prior; their
+//! mean is again an e-process. Ties do not change the wealth.
 
 use std::collections::VecDeque;
 
@@ -19,12 +19,12 @@ use super::transform::percentile;
 
 pub use super::config::SEQUENTIAL_JUDGE_NAME as NAME;
 
-/// Points that medians are taken of, both sides together.
+/// Points in the median's window, both sides together.
 const RECENT: usize = 128;
-/// Points before there is a median.
+/// Points before the first median.
 const RECENT_LEAST: usize = 8;
 
-/// How often the canary was the answer, and how often the baseline.
+/// Counts of the answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coin {
     /// The canary.
@@ -58,7 +58,7 @@ impl Coin {
     }
 }
 
-/// What is remembered of one metric; as small after a million pairs as after a hundred.
+/// The state of one metric, of constant size.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Watch {
     location: Coin,
@@ -71,7 +71,7 @@ pub struct Watch {
     best_sign: Option<Sign>,
 }
 
-/// What the canary does.
+/// The strongest deviation of the canary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
@@ -85,19 +85,19 @@ pub enum Sign {
     HeavierTail,
 }
 
-/// What can be said of one metric.
+/// The evidence on one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Pairs that had both points.
     pub pairs: u64,
     /// The p-value, valid at every look.
     pub p: f64,
-    /// What speaks loudest.
+    /// The question with the most evidence.
     pub sign: Option<Sign>,
 }
 
 impl Watch {
-    /// Folds a pair; one with a point that is no number tells nothing.
+    /// Folds a pair; a pair with NaN is ignored.
     pub fn fold(&mut self, baseline: f64, canary: f64, direction: Direction) {
         if !baseline.is_finite() || !canary.is_finite() {
             return;
@@ -140,7 +140,7 @@ impl Watch {
         (most + (sum / bets.len() as f64).ln(), sign)
     }
 
-    /// What can be said now, at this look as at every other.
+    /// The evidence so far, valid at every look.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         Evidence { pairs: self.pairs, p: (-self.best).exp().min(1.0), sign: self.best_sign }
@@ -156,7 +156,7 @@ mod tests {
         let wealth = |canary, baseline| Coin { canary, baseline }.log_wealth().exp();
         assert!((wealth(0, 0) - 1.0).abs() < 1e-12);
         assert!(wealth(7, 0) > 40.0 && wealth(7, 7) < 1.0 && wealth(0, 50) < 0.05);
-        // A fair coin: what is won on one side is lost on the other, on average.
+        // A fair coin: the expected gain of the bet is 0.
         let mean = f64::midpoint(wealth(4, 2), wealth(3, 3));
         assert!((mean - wealth(3, 2)).abs() < 1e-12, "{mean}");
     }

@@ -40,7 +40,7 @@ fn a_config_names_every_problem_by_its_path() {
                 "effectSize": { "measure": "cles", "allowedIncrease": 2.0 } } } },
             { "name": "cpu", "groups": ["system", "system"] },
         ],
-        "classifier": { "groupWeights": { "system": 80, "nobody": 40 }, "scoreThresholds": { "pass": 50, "marginal": 75 } },
+        "classifier": { "groupWeights": { "system": 80, "missing": 40 }, "scoreThresholds": { "pass": 50, "marginal": 75 } },
     }))
     .unwrap();
     let paths: Vec<String> = config.validate().into_iter().map(|problem| problem.path).collect();
@@ -51,7 +51,7 @@ fn a_config_names_every_problem_by_its_path() {
             "metrics[0].analysisConfigurations.canary.effectSize.allowedIncrease",
             "metrics[1].groups[1]",
             "metrics[1].name",
-            "classifier.groupWeights.nobody",
+            "classifier.groupWeights.missing",
             "classifier.groupWeights",
             "classifier.scoreThresholds.marginal",
         ]

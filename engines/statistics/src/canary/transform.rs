@@ -1,8 +1,8 @@
-//! What becomes of points before they are judged.
+//! Preparation of points: missing values and outliers.
 
 use super::config::{Analysis, NanStrategy, OutlierStrategy};
 
-/// The percentile by linear interpolation, R's type 7, of sorted values; NaN of none. `p` is 0 to 100.
+/// The percentile by linear interpolation, R's type 7, of sorted values; NaN for an empty sample. `p` is 0 to 100.
 #[must_use]
 pub fn percentile(sorted: &[f64], p: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
@@ -37,7 +37,7 @@ pub fn ksigma_outliers(values: &[f64], k: f64) -> Vec<bool> {
     values.iter().map(|x| (x - mean).abs() > k * deviation).collect()
 }
 
-/// Points as they are judged: those without a value first, then outliers.
+/// The prepared points: missing values are handled first, then outliers.
 pub(super) fn transformed(points: &[f64], analysis: &Analysis) -> Vec<f64> {
     let mut values: Vec<f64> = match analysis.nan_strategy {
         NanStrategy::Remove => points.iter().copied().filter(|x| !x.is_nan()).collect(),

@@ -1,10 +1,10 @@
 //! The search for the ends of Mann and Whitney's interval.
 //!
-//! The statistic of `x - mu` against `y` is asked for at some twenty shifts. What a shift costs is finding how many of `y`
-//! lie below each of `x`: near a shift that was tried before by a step or two from the rank that the point had there,
-//! else by a table of where `y` begins in each of many equal parts of its range. Branches that a random sample makes
-//! unforeseeable cost more than all else, so there are none on that way. The function is
-//! [`super::mann_whitney::wilcoxon_difference`], to the last digit: sums are of whole and half numbers.
+//! The search evaluates the statistic of `x - mu` against `y` at about twenty shifts. The cost of a shift is the count of
+//! `y` below each `x`. Near an earlier shift, the count is a step or two from the point's old rank. Otherwise a table gives
+//! the start of `y` in equal parts of its range. Mispredicted branches dominate the cost on random samples, so this path is
+//! branch-free. The result equals [`super::mann_whitney::wilcoxon_difference`] to the last digit, because all sums are of
+//! whole and half numbers.
 
 use super::mann_whitney::zeroin;
 
@@ -15,20 +15,20 @@ const PARTS: usize = 2;
 /// Steps from an old rank that are cheaper than the table, on average over the points.
 const STEPS: f64 = 1.0;
 
-/// What a shift comes to, less the quantile.
+/// The statistic at a shift, less the quantile.
 #[derive(Clone, Copy)]
 struct Tried {
     mu: f64,
     standardised: f64,
 }
 
-/// Both samples, sorted, and what is known of them.
+/// Both sorted samples and their tables.
 pub(super) struct Walk<'a> {
     x: &'a [f64],
     y: &'a [f64],
     /// `y`, and infinities behind it.
     padded: Vec<f64>,
-    /// How many of `y` lie before each part of its range.
+    /// The number of `y` before each part of its range.
     before: Vec<u32>,
     least: f64,
     scale: f64,
@@ -88,7 +88,7 @@ impl<'a> Walk<'a> {
         padded.resize(y.len() + AHEAD, f64::INFINITY);
         let parts = y.len() * PARTS;
         let (least, most) = (y[0], y[y.len() - 1]);
-        // A range that is nothing, or no number, has one part: then the table says nothing and the search all.
+        // An empty or non-finite range has one part; then the search does not use the table.
         let scale = Some(parts as f64 / (most - least)).filter(|scale| scale.is_finite()).unwrap_or(0.0);
         let mut walk = Self {
             x,
@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
         (from + ahead.iter().map(|y| usize::from(*y < value)).sum::<usize>()) as u32
     }
 
-    /// The standardised statistic at a shift; none where nothing varies.
+    /// The standardised statistic at a shift; `None` without variance.
     fn standardised(&mut self, mu: f64) -> Option<f64> {
         let (nx, ny) = (self.x.len() as f64, self.y.len() as f64);
         let near = (mu - self.at).abs() * self.scale / PARTS as f64;
@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
         Some(Tried { mu, standardised: self.standardised(mu)? })
     }
 
-    /// The least and the greatest shift that can be asked for.
+    /// The least and the greatest shift of the search.
     fn ends(&mut self) -> Option<(Tried, Tried)> {
         if self.ends.is_none() {
             let low = self.try_at(self.x[0] - self.y[self.y.len() - 1])?;
@@ -194,7 +194,7 @@ impl<'a> Walk<'a> {
         self.ends
     }
 
-    /// Where the statistic is this quantile.
+    /// The shift at which the statistic equals this quantile.
     pub(super) fn root(&mut self, quantile: f64) -> Option<f64> {
         let (low, high) = self.ends()?;
         let (at_low, at_high) = (low.standardised - quantile, high.standardised - quantile);

@@ -1,13 +1,16 @@
-//! From what detectors signal on one stream of errors to a verdict on each window.
+//! Combines the signals of several detectors on one stream of errors into a verdict per window.
 //!
-//! A detector by itself is wrong too often to wake anybody: with the defaults of their authors, DDM, EDDM and KSWIN
-//! signal every few thousand errors of a stream that never moves, and a hundred thousand windows hold many pairs of such
-//! signals. So three things must come together before anybody is woken: the window's share of errors is not that of the
-//! first windows ([`Level`]), or is not together with the window before; two detectors (or the only one) have signalled
-//! within two windows in a row, or two windows in a row, or both together, leave no doubt; and the
-//! [`super::alert::Alert`] behind this wants several such windows. So detectors that agree make an alarm earlier, and none
-//! of them makes one. A detector signals once and then learns the new world: what they agreed on holds until a window is as
-//! the first ones were.
+//! A single detector has too many false alarms. With their authors' defaults, DDM, EDDM and KSWIN signal every few thousand
+//! errors of a stationary stream, and a hundred thousand windows contain many pairs of such signals. So an alert needs
+//! three conditions:
+//!
+//! 1. The window's share of errors differs from the first windows ([`Level`]), alone or together with the window before.
+//! 2. Two detectors (or the only one) signalled within two consecutive windows. Two consecutive deviating windows, or both
+//!    windows pooled, also meet this condition if their evidence is strong enough without detectors.
+//! 3. The [`super::alert::Alert`] behind this requires several such windows.
+//!
+//! So agreeing detectors make an alarm earlier, but no detector raises one alone. A detector signals once and then adapts to
+//! the new level. The agreement holds until a window equals the first windows again.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,34 +18,34 @@ use super::alert::Verdict;
 use super::level::{Level, Moved};
 use super::stream::{AnyDetector, Detector, Signal};
 
-/// Detectors that must signal.
+/// Detectors that must signal, if there are as many.
 const AGREE: u32 = 2;
-/// What is believed of a share of errors where they have: a difference that comes by chance once in a thousand windows.
+/// Significance level if enough detectors signalled: one false difference in a thousand windows.
 const SUPPORTED: f64 = 1e-3;
-/// Windows in a row that must stand out where fewer have.
+/// Consecutive deviating windows required if fewer detectors signalled.
 const STAY: u32 = 2;
-/// What is believed of two windows together, whoever has signalled: a window that happens to have few errors in the middle
-/// of a drift would put off the alarm by two others. One window that makes both its pairs stand out has by itself a
-/// difference that comes once in a hundred million.
+/// Significance level of two pooled windows, with or without signals. Without this rule a window with few errors in the
+/// middle of a drift would delay the alarm by two windows. One window that makes both its pairs significant has a
+/// difference with probability 1e-8.
 const TOGETHER: f64 = 1e-5;
 
-/// What the detectors of a stream of errors have signalled, and the share of errors.
+/// The recent signals of the detectors of a stream of errors, and its level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Agreement {
     level: Level,
-    /// Who signalled in this window and in the one before, by place.
+    /// Bit sets of the detectors that signalled in this window and in the one before.
     now: u64,
     before: u64,
-    /// Windows in a row that stood out.
+    /// Consecutive deviating windows.
     in_a_row: u32,
     agreed: bool,
 }
 
-/// What a window of errors came to.
+/// The result of a window of errors.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ErrorWindow {
-    /// What an alert is to be told.
+    /// The verdict for the alert.
     pub verdict: Verdict,
     /// Detectors that signalled in it or in the one before.
     pub signalled: u32,
@@ -55,7 +58,7 @@ impl Agreement {
     pub fn observe(&mut self, detectors: &mut [AnyDetector], error: f64) {
         self.level.fold(error);
         for (at, detector) in detectors.iter_mut().enumerate() {
-            // This one looks for a fall of right answers.
+            // FHDDM detects a fall of right answers.
             let shown = if matches!(detector, AnyDetector::Fhddm(_)) { 1.0 - error } else { error };
             if detector.observe(shown) == Signal::Drift {
                 self.now |= 1 << at.min(63);
@@ -63,7 +66,7 @@ impl Agreement {
         }
     }
 
-    /// Ends the window of a stream with this many detectors. One with too few errors to say anything is no data.
+    /// Ends the window of a stream with this many detectors. A window with too few errors has the verdict `NoData`.
     pub fn close(&mut self, detectors: usize) -> ErrorWindow {
         let signalled = (self.now | self.before).count_ones();
         let Some(moved) = self.level.close() else {
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_that_do_not_drift_wake_nobody_however_often_their_detectors_signal() {
+    fn errors_without_drift_raise_no_alarm_however_often_detectors_signal() {
         let mut signals = 0;
         for (seed, rate) in [(1, 0.1), (2, 0.02), (3, 0.4)] {
             let mut stream = Stream::new(&KINDS, seed);
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn twice_as_many_errors_are_told_within_two_thousand_wherever_in_a_window_they_begin() {
+    fn twice_as_many_errors_are_reported_within_two_thousand_wherever_in_a_window_they_begin() {
         for kinds in [&KINDS[..], &["adwin"], &["ddm"]] {
             for seed in 0..200 {
                 let mut stream = Stream::new(kinds, seed);

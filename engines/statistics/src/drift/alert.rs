@@ -1,30 +1,29 @@
-//! From verdicts on windows to the few messages that somebody reads.
+//! Turns the verdicts on windows into few alert events.
 //!
-//! Four things stand between a bad window and a message. *Hysteresis*: the alert rises when `enter` of the last `of`
-//! windows were bad, and falls after `leave` good ones in a row. *Dedupe*: it fires once per rise. *Cool-down*: it
-//! does not fire again within `cooldown_ms` of the last time. *Silences*: it says nothing inside one, and afterwards
-//! what then still holds. The state follows the windows all the while, so that no message is lost, only late or no
-//! longer true.
+//! Four filters stand between a bad window and an event. *Hysteresis*: the alert rises when `enter` of the last `of`
+//! windows were bad, and falls after `leave` consecutive good windows. *Deduplication*: it fires once per rise.
+//! *Cool-down*: it does not fire again within `cooldown_ms`. *Silence*: it sends no event during a silence, and afterwards
+//! only an event that still holds. The state follows every window, so an event may be late or obsolete but is not lost.
 //!
-//! The same machine decides when to retrain: a firing is the signal, and the cool-down its least distance.
+//! The same state machine triggers retraining: a firing is the trigger, and the cool-down the least interval.
 //!
-//! Time is an argument in milliseconds since any fixed moment. Time that runs backwards is taken to stand still.
+//! Time is an argument in milliseconds since any fixed moment. Time that runs backwards counts as unchanged.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{DriftError, ensure};
 
-/// When an alert rises, falls and may fire again.
+/// The policy of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlertPolicy {
-    /// Bad windows that make it rise; at least 1 and at most `of`.
+    /// Bad windows for a rise; 1 to `of`.
     pub enter: u32,
-    /// Windows among which the bad ones are counted; at most 64.
+    /// Recent windows that are counted; 1 to 64.
     pub of: u32,
-    /// Good windows in a row that make it fall; at least 1.
+    /// Consecutive good windows for a fall; at least 1.
     pub leave: u32,
-    /// Milliseconds between two firings.
+    /// Least milliseconds between two firings.
     pub cooldown_ms: u64,
 }
 
@@ -34,7 +33,7 @@ impl Default for AlertPolicy {
     }
 }
 
-/// A span of time in which nothing is said: from its begin up to and without its end.
+/// A time span without events: begin inclusive, end exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silence {
     /// Its first millisecond.
@@ -43,35 +42,35 @@ pub struct Silence {
     pub until_ms: u64,
 }
 
-/// What a window showed.
+/// The verdict on a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// As it should be.
+    /// The window meets the expectation.
     Good,
-    /// Not as it should be.
+    /// The window does not meet the expectation.
     Bad,
-    /// Nothing: the window held no data and counts neither way.
+    /// The window has no data and does not count.
     NoData,
 }
 
-/// What is to be said.
+/// An event to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum AlertEvent {
-    /// It is bad, since this millisecond.
+    /// The alert fired.
     Fired {
-        /// When the alert rose, which a silence or a cool-down may have kept to itself.
+        /// When the alert rose; a silence or a cool-down may have delayed the event.
         since_ms: u64,
     },
-    /// It is good again, since this millisecond.
+    /// The alert was resolved.
     Resolved {
         /// When the alert fell.
         since_ms: u64,
     },
 }
 
-/// One alert and its memory.
+/// One alert and its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     policy: AlertPolicy,
@@ -80,9 +79,9 @@ pub struct Alert {
     recent: u64,
     good_in_a_row: u32,
     raised: bool,
-    /// When it rose or fell.
+    /// When it last rose or fell.
     since_ms: u64,
-    /// What was last said: true for fired.
+    /// The last event: true for fired. The stored states have this field name.
     told: bool,
     last_fired_ms: Option<u64>,
     now_ms: u64,
@@ -117,33 +116,33 @@ impl Alert {
         })
     }
 
-    /// Adds a silence; one that has ended or is empty is dropped, one that is there already is not added.
+    /// Adds a silence. An ended, empty or duplicate silence is ignored.
     pub fn silence(&mut self, silence: Silence) {
         if silence.until_ms > self.now_ms.max(silence.from_ms) && !self.silences.contains(&silence) {
             self.silences.push(silence);
         }
     }
 
-    /// Takes back a silence that was added. False if it is not there.
+    /// Removes a silence. False if it is unknown.
     pub fn lift(&mut self, silence: Silence) -> bool {
         let before = self.silences.len();
         self.silences.retain(|other| *other != silence);
         self.silences.len() < before
     }
 
-    /// Whether the alert is up, said or not.
+    /// Whether the alert is up, reported or not.
     #[must_use]
     pub fn is_raised(&self) -> bool {
         self.raised
     }
 
-    /// Whether the last that was said is that it fired.
+    /// Whether the last event was a firing.
     #[must_use]
     pub fn is_firing(&self) -> bool {
         self.told
     }
 
-    /// Folds a window that ended at `now_ms`, and says what is to be said.
+    /// Folds a window that ended at `now_ms` and returns the event to send.
     pub fn observe(&mut self, now_ms: u64, verdict: Verdict) -> Option<AlertEvent> {
         self.now_ms = self.now_ms.max(now_ms);
         let bad = match verdict {
@@ -161,7 +160,7 @@ impl Alert {
         self.tick(now_ms)
     }
 
-    /// Says what a silence or a cool-down that is over has kept. Call it now and then where windows are rare.
+    /// Returns the event that an ended silence or cool-down held back. Call it periodically if windows are rare.
     pub fn tick(&mut self, now_ms: u64) -> Option<AlertEvent> {
         self.now_ms = self.now_ms.max(now_ms);
         let now = self.now_ms;

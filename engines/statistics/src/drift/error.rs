@@ -1,11 +1,11 @@
-//! Why numbers could not be judged.
+//! Errors of drift tests.
 
 use thiserror::Error;
 
-/// What is wrong with an input or an option, and how to mend it.
+/// An invalid input or option, with the fix.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum DriftError {
-    /// There is nothing to judge.
+    /// The input is empty or too short.
     #[error("{field} is empty: give at least {least} numbers")]
     TooFew {
         /// Which input.
@@ -31,20 +31,20 @@ pub enum DriftError {
         /// How many were expected.
         want: usize,
     },
-    /// A number is outside what its meaning allows.
+    /// A number is out of range.
     #[error("{field} is {got}: {fix}")]
     Value {
         /// Which option or input.
         field: &'static str,
-        /// What came.
+        /// The given value.
         got: f64,
-        /// What to give instead.
+        /// The fix.
         fix: &'static str,
     },
 }
 
 impl DriftError {
-    /// Which input or option is at fault.
+    /// The invalid input or option.
     #[must_use]
     pub fn field(&self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl DriftError {
     }
 }
 
-/// `Ok` where the number satisfies what its meaning asks.
+/// `Ok` if the number is in its range.
 pub(crate) fn ensure(
     holds: bool,
     field: &'static str,
@@ -66,7 +66,7 @@ pub(crate) fn ensure(
     if holds { Ok(()) } else { Err(DriftError::Value { field, got, fix }) }
 }
 
-/// `Ok` where the sample has at least `least` entries and all are finite.
+/// `Ok` if the sample has at least `least` entries and all are finite.
 pub(crate) fn ensure_finite(sample: &[f64], field: &'static str, least: usize) -> Result<(), DriftError> {
     if sample.len() < least {
         return Err(DriftError::TooFew { field, least });

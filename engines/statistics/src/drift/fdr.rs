@@ -1,19 +1,19 @@
-//! Many tests at once: which of them to believe.
+//! Multiple testing: control of the false discovery rate.
 //!
 //! A monitor of a hundred features at a level of 0.01 alarms at nearly every window without any drift. Benjamini and
-//! Hochberg, "Controlling the false discovery rate" (JRSS B 1995), bound the expected share of false ones among those
-//! that are believed; without any drift, that is the chance of believing any.
+//! Hochberg, "Controlling the false discovery rate" (JRSS B 1995), bound the expected share of false
+//! discoveries. Without any drift, that is the probability of any discovery.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{DriftError, ensure};
 
-/// Which tests are believed, in the order they were given.
+/// The discoveries, in the order of the tests.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Discoveries {
-    /// The least rate at which each test would be believed, as scipy's `false_discovery_control`.
+    /// The least rate at which each test is a discovery, as scipy's `false_discovery_control`.
     pub adjusted: Vec<f64>,
-    /// Whether it is at most the rate that was asked for.
+    /// Whether it is at most the given rate.
     pub believed: Vec<bool>,
 }
 
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn no_tests_make_no_discoveries_and_no_number_is_no_p_value() {
+    fn an_empty_list_gives_an_empty_result_and_nan_is_not_a_p_value() {
         assert_eq!(benjamini_hochberg(&[], 0.05).unwrap().believed, Vec::<bool>::new());
         assert!(benjamini_hochberg(&[f64::NAN], 0.05).is_err());
         assert!(benjamini_hochberg(&[1.5], 0.05).is_err());

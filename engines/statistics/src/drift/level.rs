@@ -1,8 +1,8 @@
-//! Whether a share has moved away from what it was: of errors, or of right answers.
+//! A test for a changed share, of errors or of right answers.
 //!
-//! The first windows are the reference, each that does not itself stand out; every later window is tested against them.
-//! Given how many hits both sides have together, those of the window are binomial, and the test is exact for rare hits
-//! and careful for frequent ones. A share may be a sum of numbers of 0 to 1: they vary less than hits and misses do.
+//! The reference is made of the first windows, without deviating ones. Every later window is tested against it. Given the
+//! total hits of both sides, the window's hits are binomial. The test is exact for rare hits and conservative for frequent
+//! ones. A share may be a sum of numbers from 0 to 1, which vary less than hits and misses.
 
 use serde::{Deserialize, Serialize};
 use statrs::function::beta::beta_reg;
@@ -33,7 +33,7 @@ pub struct Level {
     reference: Tally,
     windows: u32,
     open: Tally,
-    /// The window before, if it is no part of the reference.
+    /// The window before, unless it belongs to the reference.
     last: Option<Tally>,
 }
 
@@ -44,18 +44,18 @@ pub struct Moved {
     pub share: f64,
     /// The reference's.
     pub reference: f64,
-    /// How likely a difference as large is if nothing has moved.
+    /// The p-value of the difference.
     pub p_value: f64,
-    /// The same of this window and the one before together; none while the reference is learned.
+    /// The same of this window pooled with the one before; `None` while the reference is built.
     #[serde(default)]
     pub of_two: Option<f64>,
 }
 
 impl Moved {
-    /// A difference that comes by chance once in ten thousand windows is believed.
+    /// Whether the difference is significant: by chance once in ten thousand windows.
     pub const BELIEVED: f64 = 1e-4;
 
-    /// Whether the share has moved.
+    /// Whether the share has changed, at this level.
     #[must_use]
     pub fn is_believed(&self) -> bool {
         self.p_value < Self::BELIEVED
@@ -63,7 +63,7 @@ impl Moved {
 }
 
 impl Level {
-    /// Observations without which a window says nothing: it stays open, and the next one adds to it.
+    /// Least observations of a window; a smaller window stays open and is extended.
     pub const LEAST: u64 = 30;
 
     /// Observations in the window that is open.
@@ -105,7 +105,7 @@ impl Level {
     fn against(&self, window: Tally) -> f64 {
         let whole = (self.reference.count + window.count) as f64;
         let hits = self.reference.sum + window.sum;
-        // The rarer of hits and misses is nearer to the binomial law.
+        // The rarer of hits and misses fits the binomial distribution better.
         let (all, own) = if hits <= whole / 2.0 {
             (hits, window.sum)
         } else {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_told_from_the_first_ones_and_few_observations_wait_for_more() {
+    fn a_window_is_distinguished_from_the_first_ones_and_few_observations_wait_for_more() {
         let mut level = Level::default();
         assert_eq!(window(&mut level, 50, 500), None, "the first one is the reference");
         for hits in [45, 55, 60, 40, 50, 52, 48, 50, 50, 65] {

@@ -1,14 +1,14 @@
-//! Whether the world has moved: drift of data in batches and of errors in streams, and whom to wake for it.
+//! Drift detection: changes of data in batches and of errors in streams, and the alerts on them.
 //!
 //! - [`batch`] compares a window with a reference: tests, distances, histograms, nulls, ranges and ages.
-//! - [`stream`] watches one number at a time, as the detectors of river do.
-//! - [`agreement`] makes a verdict of what several detectors signal on one stream of errors, and [`level`] says whether a
-//!   share, of errors or of right answers, is still what it was.
-//! - [`performance`] says how well a classifier does, before its labels come and after.
-//! - [`fdr`] decides which of many tests to believe, and [`alert`] which of many bad windows are worth a message.
-//! - [`monitor`] puts them together for the features of one model.
+//! - [`stream`] has the detectors of river, which take one number at a time.
+//! - [`agreement`] combines the signals of several detectors on one stream of errors. [`level`] tests whether a share, of
+//!   errors or of right answers, has changed.
+//! - [`performance`] measures a classifier, before its labels arrive and after.
+//! - [`fdr`] controls the false discovery rate of many tests, and [`alert`] turns bad windows into few alerts.
+//! - [`monitor`] combines them for the features of one model.
 //!
-//! Everything is folded: a monitor that has seen a billion observations is as small as one that has seen a thousand.
+//! All observations are folded: the size of a monitor does not grow with the number of observations.
 
 pub mod agreement;
 pub mod alert;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::chi_square::chi_square_quantile;
 use crate::drift::error::{DriftError, ensure};
 
-/// What an empty bin counts as where a logarithm needs a share: the customary floor. [`super::Histogram::compare`]
+/// The share of an empty bin in a logarithm: the customary floor. [`super::Histogram::compare`]
 /// knows the counts and uses half an observation instead.
 const FLOOR: f64 = 1e-4;
 
@@ -26,8 +26,8 @@ pub enum LogBase {
 ///
 /// # Errors
 ///
-/// [`DriftError::TooFew`], [`DriftError::Shape`] or [`DriftError::Value`] if the inputs are no shares over one
-/// layout.
+/// [`DriftError::TooFew`], [`DriftError::Shape`] or [`DriftError::Value`] if the inputs are not shares over the
+/// same bins.
 pub fn psi(reference: &[f64], current: &[f64]) -> Result<f64, DriftError> {
     let pairs = shares(reference, current)?;
     let floored = pairs.into_iter().filter(|(r, c)| r + c > 0.0).map(|(r, c)| (r.max(FLOOR), c.max(FLOOR)));
@@ -41,7 +41,7 @@ pub fn psi(reference: &[f64], current: &[f64]) -> Result<f64, DriftError> {
 ///
 /// # Errors
 ///
-/// [`DriftError::Value`] for an empty sample, less than two bins, or a tail that is no probability.
+/// [`DriftError::Value`] for an empty sample, less than two bins, or a tail outside `0..1`.
 pub fn psi_threshold(n: u64, m: u64, bins: usize, tail: f64) -> Result<f64, DriftError> {
     ensure(n > 0, "n", n as f64, "count at least one observation")?;
     ensure(m > 0, "m", m as f64, "count at least one observation")?;

@@ -1,4 +1,4 @@
-//! Counts over bins: what a monitor keeps of a feature instead of its values.
+//! Counts over bins, which a monitor keeps instead of a feature's values.
 
 use serde::{Deserialize, Serialize};
 
@@ -174,12 +174,11 @@ fn half_filled_psi(columns: &[[f64; 2]], n: f64, m: f64) -> f64 {
     columns.iter().map(term).sum()
 }
 
-/// The p-value of a table with two rows whose columns may be sparse.
+/// The p-value of a table with two rows and possibly sparse columns.
 ///
-/// Columns with too small an expected count on the current side would make Pearson's statistic far too large far too
-/// often. They are pooled; if the pool is still too small, it leaves the table and is tested exactly: given how many
-/// of the pool there are on both sides together, those of the current side are binomial. Two tests at twice the
-/// smaller p-value are one test (Bonferroni).
+/// Columns with a too small expected count on the current side inflate Pearson's statistic. They are pooled. If the pool is
+/// still too small, it is removed from the table and tested exactly: given the pool's total on both sides, the count of the
+/// current side is binomial. Both tests are combined at twice the smaller p-value (Bonferroni).
 fn homogeneity(columns: Vec<[f64; 2]>, n: f64, m: f64) -> Result<f64, DriftError> {
     let share = m / (n + m);
     let sparse = |column: &[f64; 2]| (column[0] + column[1]) * share.min(1.0 - share) < LEAST_EXPECTED;

@@ -149,7 +149,7 @@ fn durbin(n: u64, d: f64) -> f64 {
     p * f64::powi(2.0, exponent)
 }
 
-/// `P(D_n >= d)` by the expansion in powers of `1/sqrt(n)`, whose terms are transformed theta functions.
+/// `P(D_n >= d)` by the expansion in powers of `1/sqrt(n)`, with transformed theta functions as terms.
 fn pelz_good(n: f64, d: f64) -> f64 {
     let z = n.sqrt() * d;
     let (z2, pi2) = (z * z, PI * PI);

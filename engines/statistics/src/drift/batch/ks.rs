@@ -59,12 +59,12 @@ fn ks_sorted(a: &[f64], b: &[f64], method: KsMethod) -> KsTest {
     }
     let (n, m) = (a.len() as f64, b.len() as f64);
     let size = (n.max(m) * n.min(m) / (n + m)).round_ties_even();
-    // One observation against one: scipy has no number there, and it is no evidence.
+    // One observation against one: scipy returns no number; here the p-value is 1.
     let p_value = kolmogorov_tail(size as u64, statistic);
     KsTest { statistic, p_value, exact: false }
 }
 
-/// The test on two samples of `size` whose distributions are at most `steps` observations apart.
+/// The test on two samples of `size` with distributions at most `steps` observations apart.
 pub(crate) fn ks_equal_sizes(size: u32, steps: u32) -> KsTest {
     let statistic = f64::from(steps) / f64::from(size);
     if let Some((statistic, p_value)) = exact_tail(size as usize, size as usize, statistic) {

@@ -38,7 +38,7 @@ pub fn mann_whitney(first: &[f64], second: &[f64]) -> Result<MannWhitneyTest, Dr
     let u = rank_sum - n * (n + 1.0) / 2.0;
     let variance = n * m / 12.0 * ((total + 1.0) - ties / (total * (total - 1.0)));
     let beyond = u.max(n * m - u) - n * m / 2.0 - 0.5;
-    // The square of a normal variable is a chi-square variable, whose tail is known to more digits than `erfc`.
+    // The square of a normal variable is a chi-square variable, and its tail is more accurate than `erfc`.
     let p_value =
         if variance > 0.0 && beyond > 0.0 { chi_square_tail(beyond * beyond / variance, 1.0) } else { 1.0 };
     Ok(MannWhitneyTest { u, p_value })

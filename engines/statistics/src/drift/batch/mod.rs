@@ -1,15 +1,14 @@
 //! Tests that compare one batch with another.
 //!
-//! Two ways in. With both samples at hand: [`ks_two_sample`], [`mann_whitney()`], [`wasserstein()`], and on shares or a
-//! table [`psi`], [`jensen_shannon`], [`hellinger`], [`kullback_leibler`], [`chi_square_table`]. Where observations
-//! come one by one and are not kept: lay out [`Bins`] over the reference, fold into a [`Histogram`],
-//! [`Histogram::compare`].
+//! With both samples in memory, use [`ks_two_sample`], [`mann_whitney()`] or [`wasserstein()`]. On shares or a table, use
+//! [`psi`], [`jensen_shannon`], [`hellinger`], [`kullback_leibler`] or [`chi_square_table`]. For a stream, lay out [`Bins`]
+//! over the reference, fold the observations into a [`Histogram`] and call [`Histogram::compare`].
 //!
-//! The usual bands for PSI, 0.1 and 0.25, are no test: without any drift, PSI is distributed as `(1/n + 1/m)` times a
-//! chi-square variable with `B - 1` degrees of freedom, so that 0.1 nearly always alarms at a hundred observations
-//! and never at thousands. [`psi_threshold`] is the quantile of that law.
+//! The usual PSI thresholds of 0.1 and 0.25 are not a test. Without drift, PSI is distributed as `(1/n + 1/m)` times a
+//! chi-square variable with `B - 1` degrees of freedom. So 0.1 nearly always alarms at a hundred observations and never at
+//! thousands. [`psi_threshold`] is the quantile of that distribution.
 //!
-//! [`Completeness`] counts nulls and values out of range, and [`Freshness`] tells the age of what came last.
+//! [`Completeness`] counts nulls and values out of range, and [`Freshness`] gives the age of the latest event.
 
 mod bins;
 mod chi_square;

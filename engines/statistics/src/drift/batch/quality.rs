@@ -1,4 +1,4 @@
-//! Whether values are there, in their range, and recent.
+//! Data quality: nulls, values out of range, and freshness.
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ impl Completeness {
     pub fn new(expectation: Expectation) -> Result<Self, DriftError> {
         let Expectation { least, most, max_out_of_range: out, max_null_rate } = expectation;
         let (low, high) = (least.unwrap_or(f64::NEG_INFINITY), most.unwrap_or(f64::INFINITY));
-        ensure(low <= high, "most", high, "give a range whose least is at most its most")?;
+        ensure(low <= high, "most", high, "give a range with least at most its most")?;
         ensure((0.0..=1.0).contains(&out), "max_out_of_range", out, "give a share of 0 to 1")?;
         let rate = max_null_rate.unwrap_or(0.0);
         ensure((0.0..=1.0).contains(&rate), "max_null_rate", rate, "give a share of 0 to 1")?;
@@ -90,7 +90,7 @@ impl Completeness {
         (values > 0).then(|| self.out_of_range as f64 / values as f64)
     }
 
-    /// The expectations that are not met. Nothing seen, nothing unmet: silence is for [`Freshness`] to judge.
+    /// The unmet expectations; empty without observations, because [`Freshness`] judges missing data.
     #[must_use]
     pub fn unmet(&self) -> Vec<Unmet> {
         let nulls = self.null_rate().zip(self.expectation.max_null_rate);

@@ -31,7 +31,7 @@ fn a_bad_sample_is_a_typed_error_that_names_it() {
 }
 
 #[test]
-fn one_sample_against_one_is_no_evidence() {
+fn one_observation_against_one_gives_no_evidence() {
     let test = ks_two_sample(&[0.0], &[9.0], KsMethod::Auto).unwrap();
     assert_eq!((test.statistic, test.p_value), (1.0, 1.0));
     assert_eq!(mann_whitney(&[4.0], &[4.0]).unwrap().p_value, 1.0);

@@ -1,11 +1,11 @@
-//! What a window showed.
+//! The report of a window.
 
 use serde::{Deserialize, Serialize};
 
 use crate::drift::alert::{AlertEvent, Verdict};
 use crate::drift::batch::{Comparison, Unmet};
 
-/// What a window showed of one feature.
+/// The report of a window on one feature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureReport {
     /// The feature.
@@ -14,27 +14,27 @@ pub struct FeatureReport {
     pub comparison: Option<Comparison>,
     /// The p-value after the correction for the number of features.
     pub adjusted_p_value: Option<f64>,
-    /// Whether the difference is believed and matters.
+    /// Whether the difference is a discovery of sufficient size.
     pub drifts: bool,
     /// Expectations that were not met.
     pub unmet: Vec<Unmet>,
     /// Drifts that the stream's detector signalled.
     pub stream_drifts: u32,
-    /// What the alert was told.
+    /// The verdict for the alert.
     pub verdict: Verdict,
 }
 
-/// A message about one feature.
+/// An alert event of one feature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MonitorEvent {
     /// The feature.
     pub feature: String,
-    /// What is to be said.
+    /// The alert event.
     #[serde(flatten)]
     pub event: AlertEvent,
 }
 
-/// What a window showed.
+/// The report of a window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WindowReport {
     /// When it ended, in milliseconds.
@@ -45,8 +45,8 @@ pub struct WindowReport {
     pub features: Vec<FeatureReport>,
     /// Share of features that drift.
     pub drifting_share: f64,
-    /// Whether that share is large enough to speak of the whole data set.
+    /// Whether that share is at least `dataset_share`.
     pub dataset_drifts: bool,
-    /// What is to be said.
+    /// The alert event.
     pub events: Vec<MonitorEvent>,
 }

@@ -1,7 +1,8 @@
-//! What a monitor makes of absurd inputs, nulls, silences and windows that end early.
+//! A monitor with invalid inputs, nulls, silences and windows that end early.
 
 use super::*;
-use crate::drift::alert::AlertEvent;
+use crate::drift::alert::{AlertEvent, AlertPolicy, Silence, Verdict};
+use crate::drift::batch::Expectation;
 
 fn feature(name: &str) -> Feature {
     Feature { name: name.to_owned(), expectation: Expectation::default() }
@@ -25,20 +26,20 @@ fn window(monitor: &mut Monitor, now_ms: u64, change: impl Fn(f64) -> f64) -> Wi
 }
 
 #[test]
-fn a_shift_in_one_feature_is_told_once_and_resolved_when_it_is_gone() {
+fn a_shift_in_one_feature_is_reported_once_and_resolved_when_it_is_gone() {
     let mut monitor = monitor();
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     for i in 0..12 {
         let away = if (2..6).contains(&i) { 300.0 } else { 0.0 };
-        told.extend(window(&mut monitor, i, |x| x + away).events);
+        events.extend(window(&mut monitor, i, |x| x + away).events);
     }
     let event = |event| MonitorEvent { feature: "b".to_owned(), event };
     let want = [AlertEvent::Fired { since_ms: 3 }, AlertEvent::Resolved { since_ms: 8 }].map(event);
-    assert_eq!(told, want);
+    assert_eq!(events, want);
 }
 
 #[test]
-fn nulls_that_take_over_are_told_and_an_empty_window_is_no_data() {
+fn too_many_nulls_are_reported_and_an_empty_window_has_no_data() {
     let mut monitor = monitor();
     let report = window(&mut monitor, 0, |_| f64::NAN);
     assert_eq!(report.features[1].verdict, Verdict::Bad);
@@ -83,7 +84,7 @@ fn a_silence_keeps_the_message_until_it_ends() {
 }
 
 #[test]
-fn a_difference_too_small_to_matter_is_no_drift() {
+fn a_difference_too_small_to_matter_is_not_a_drift() {
     let mut monitor = monitor();
     monitor.options.least_psi = 100.0;
     let report = window(&mut monitor, 0, |x| x + 300.0);

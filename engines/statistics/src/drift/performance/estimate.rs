@@ -62,9 +62,9 @@ pub fn estimate(predictions: &[Prediction]) -> Result<Estimate, DriftError> {
 /// The expected area under the ROC curve: the chance that a positive scores above a negative; `None` if only one
 /// class is expected.
 ///
-/// NannyML walks through predictions of equal score one after the other, in whatever order the sort left them, and
-/// rounds its curve to five digits; here equal scores are one step of the curve and nothing is rounded, so the result
-/// does not depend on the order of the batch.
+/// NannyML processes predictions of equal score one by one, in the arbitrary order of its sort, and rounds its curve to
+/// five digits. Here equal scores are one step of the curve, without rounding, so the result does not depend on the order
+/// of the batch.
 ///
 /// # Errors
 ///
@@ -126,7 +126,7 @@ impl ReferenceBand {
         Ok(Self { lower: lower.max(0.0), upper: upper.min(1.0) })
     }
 
-    /// Whether a value is unusual; a measure without a value is no data and not unusual.
+    /// Whether a value is unusual; a measure without a value is not unusual.
     #[must_use]
     pub fn is_unusual(&self, value: Option<f64>) -> bool {
         value.is_some_and(|x| x < self.lower || x > self.upper)

@@ -1,8 +1,7 @@
 //! Late labels, joined to their predictions by key.
 //!
-//! What waits is bounded twice: a prediction waits at most `horizon_ms`, and at most `capacity` wait at once, of
-//! which the oldest goes first. What went is counted, so that a measure can say on what share of predictions it
-//! rests.
+//! The wait is bounded twice: a prediction waits at most `horizon_ms`, and at most `capacity` predictions wait; beyond it
+//! the oldest is dropped. Dropped predictions are counted, so that a measure can report its share of predictions.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +26,7 @@ impl Default for LabelJoinOptions {
     }
 }
 
-/// What became of predictions and labels.
+/// Counters of predictions and labels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelJoinStats {
     /// Predictions that came.
@@ -76,7 +75,7 @@ pub struct LabelJoin {
 }
 
 impl LabelJoin {
-    /// Nothing waits.
+    /// An empty join.
     ///
     /// # Errors
     ///
@@ -149,13 +148,13 @@ impl LabelJoin {
         self.waiting.len()
     }
 
-    /// What became of all.
+    /// The counters so far.
     #[must_use]
     pub fn stats(&self) -> LabelJoinStats {
         self.stats
     }
 
-    /// The confusion matrix since the last call, which begins anew.
+    /// Returns the confusion matrix since the last call and resets it.
     pub fn take_confusion(&mut self) -> Confusion {
         std::mem::take(&mut self.confusion)
     }

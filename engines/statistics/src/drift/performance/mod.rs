@@ -1,10 +1,10 @@
-//! How well a binary classifier does, before the labels come and after.
+//! Performance of a binary classifier, before its labels arrive and after.
 //!
-//! Before: [`estimate()`] follows NannyML's confidence-based performance estimation (CBPE). If probabilities are
-//! calibrated, a prediction of 0.9 is right nine times out of ten, so the confusion matrix can be expected without a
-//! label, and every measure with it. What it cannot see is concept drift: probabilities that are no longer true.
-//! After: [`LabelJoin`] brings late labels to their predictions, and the same [`Confusion`] counts what happened.
-//! [`ReferenceBand`] says which values of a measure are usual.
+//! Before: [`estimate()`] follows NannyML's confidence-based performance estimation (CBPE). With calibrated probabilities, a
+//! prediction of 0.9 is right nine times out of ten. So the expected confusion matrix, and every measure from it, needs no
+//! labels. It does not detect concept drift, where the probabilities lose their calibration.
+//! After: [`LabelJoin`] joins late labels to their predictions, and the same [`Confusion`] counts the outcomes.
+//! [`ReferenceBand`] gives the usual values of a measure.
 
 mod confusion;
 mod estimate;

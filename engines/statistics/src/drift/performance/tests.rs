@@ -57,7 +57,7 @@ fn the_usual_band_is_that_of_nannyml() {
 }
 
 #[test]
-fn predictions_that_are_none_are_refused_and_measures_without_cases_have_no_value() {
+fn invalid_predictions_are_refused_and_measures_without_cases_have_no_value() {
     let sure = Prediction { score: 0.0, probability: 0.0, positive: false };
     assert_eq!(estimate(&[]), Err(DriftError::TooFew { field: "predictions", least: 1 }));
     assert!(estimate(&[Prediction { probability: 1.5, ..sure }]).is_err());

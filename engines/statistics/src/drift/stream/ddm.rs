@@ -26,7 +26,7 @@ impl Default for DdmOptions {
     }
 }
 
-/// The rate and deviation whose sum was the least so far.
+/// The rate and deviation with the least sum so far.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Best {
     rate: f64,
@@ -43,7 +43,7 @@ pub struct Ddm {
 }
 
 impl Ddm {
-    /// A detector that has seen nothing.
+    /// A detector without observations.
     ///
     /// # Errors
     ///

@@ -47,7 +47,7 @@ pub struct Eddm {
 }
 
 impl Eddm {
-    /// A detector that has seen nothing.
+    /// A detector without observations.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Eddm {
 }
 
 impl Distances {
-    /// Folds an error that came now, and keeps what it told.
+    /// Folds an error at the current observation and keeps its signal.
     fn error(&mut self, options: &EddmOptions) {
         self.errors += 1;
         let distance = (self.seen - self.last_error) as f64;

@@ -1,7 +1,7 @@
 //! FHDDM: a sliding share of right predictions that fell too far below its best, by Hoeffding's inequality.
 //!
 //! Source: Pesaranghader and Viktor, "Fast Hoeffding drift detection method" (ECML PKDD 2016), as river's `FHDDM`
-//! runs it. It looks for a fall: feed 1 for a right prediction.
+//! runs it. It detects a fall: feed 1 for a right prediction.
 
 use std::collections::VecDeque;
 
@@ -44,7 +44,7 @@ impl Fhddm {
     ///
     /// # Errors
     ///
-    /// [`DriftError::Value`] if a window is empty or the short one does not fit, or the confidence is no probability.
+    /// [`DriftError::Value`] if a window is empty or the short one does not fit, or the confidence is outside `0..1`.
     pub fn new(options: FhddmOptions) -> Result<Self, DriftError> {
         let FhddmOptions { sliding_window_size: size, confidence_level: level, short_window_size: short } =
             options;

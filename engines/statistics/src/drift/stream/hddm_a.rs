@@ -40,11 +40,11 @@ pub struct HddmA {
 }
 
 impl HddmA {
-    /// A detector that has seen nothing.
+    /// A detector without observations.
     ///
     /// # Errors
     ///
-    /// [`DriftError::Value`] if a confidence is no probability.
+    /// [`DriftError::Value`] if a confidence is outside `0..1`.
     pub fn new(options: HddmAOptions) -> Result<Self, DriftError> {
         let HddmAOptions { drift_confidence: drift, warning_confidence: warn, .. } = options;
         ensure(drift > 0.0 && drift < 1.0, "drift_confidence", drift, "give a probability between 0 and 1")?;

@@ -61,11 +61,11 @@ pub struct HddmW {
 }
 
 impl HddmW {
-    /// A detector that has seen nothing.
+    /// A detector without observations.
     ///
     /// # Errors
     ///
-    /// [`DriftError::Value`] if a confidence is no probability or the weight no share.
+    /// [`DriftError::Value`] if a confidence is outside `0..1` or the weight outside `0..=1`.
     pub fn new(options: HddmWOptions) -> Result<Self, DriftError> {
         let HddmWOptions { drift_confidence: drift, warning_confidence: warn, lambda_val, .. } = options;
         ensure(drift > 0.0 && drift < 1.0, "drift_confidence", drift, "give a probability between 0 and 1")?;

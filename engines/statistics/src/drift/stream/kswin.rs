@@ -2,7 +2,7 @@
 //!
 //! Source: Raab, Heusinger and Schleif, "Reactive soft prototype computing for concept drift streams" (2020), as
 //! river's `KSWIN` runs it: with scipy's exact p-value, a statistic above 0.1, and draws by Python's generator. The
-//! seed is an option here, not left to chance: two copies of a detector that see the same stream must say the same.
+//! seed is a fixed option, because two copies of a detector on the same stream must give the same signals.
 
 use std::collections::VecDeque;
 
@@ -35,9 +35,8 @@ impl Default for KswinOptions {
 
 /// A window, and the generator of its draws.
 ///
-/// The window is kept sorted from one observation to the next, so that no sample is sorted: one walk over it meets both
-/// samples in order. And a p-value need not be had for each: it falls with the distance, so the least distance that is a
-/// drift says as much.
+/// The window is kept sorted between observations, so no sample is sorted: one walk visits both samples in order. No p-value
+/// is computed per observation: it falls with the distance, so a threshold on the distance is equivalent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct Kswin {
@@ -87,7 +86,7 @@ impl Kswin {
     ///
     /// # Errors
     ///
-    /// [`DriftError::Value`] if `alpha` is no probability, or the window is too small for two samples.
+    /// [`DriftError::Value`] if `alpha` is outside `0..1`, or the window is too small for two samples.
     pub fn new(options: KswinOptions) -> Result<Self, DriftError> {
         let KswinOptions { alpha, window_size, stat_size, seed } = options;
         ensure(alpha > 0.0 && alpha < 1.0, "alpha", alpha, "give a probability between 0 and 1")?;

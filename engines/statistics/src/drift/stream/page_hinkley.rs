@@ -67,7 +67,7 @@ pub struct PageHinkley {
 }
 
 impl PageHinkley {
-    /// A test that has seen nothing.
+    /// A test without observations.
     ///
     /// # Errors
     ///

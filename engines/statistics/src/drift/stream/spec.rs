@@ -8,7 +8,7 @@ use super::{
 };
 use crate::drift::error::DriftError;
 
-/// Which detector, and how it decides: `{"kind": "adwin", "delta": 0.001}`.
+/// A detector and its options: `{"kind": "adwin", "delta": 0.001}`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum DetectorSpec {
@@ -31,7 +31,7 @@ pub enum DetectorSpec {
 }
 
 impl DetectorSpec {
-    /// The detector, which has seen nothing.
+    /// Builds the detector, without observations.
     ///
     /// # Errors
     ///
