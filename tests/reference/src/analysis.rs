@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Held, Tally, list, near, number, numbers, read, text, within};
+use super::compare::{list, near, number, numbers, read, text, within};
+use super::tally::{Held, Tally};
 use troupe_statistics::analysis::{
     AnalysisError, Correction, CountProcess, Effect, Joint, Metric, Msprt, Prior, QuantileSample, Shape,
     Side, adjusted, cuped, dkw_epsilon, effect, effect_of_quantiles, half_width, posterior, rho, sequential,
@@ -178,7 +179,7 @@ pub(super) fn formulas(all: &Value, tally: &mut Tally) -> Held {
         let held = near("log ratio", test.log_ratio(n, d, v), number(&case["lnL"])?, 1e-9);
         tally.try_case("msprt", held.and(near("p", test.look(n, d, v), number(&case["p"])?, 1e-9)));
     }
-    tally.try_case("cuped", foretold(&all["cuped"]));
+    tally.try_case("cuped", cuped_values(&all["cuped"]));
     for (name, correction) in
         [("holm_adjusted", Correction::Holm), ("bh_adjusted", Correction::BenjaminiHochberg)]
     {
@@ -192,7 +193,7 @@ pub(super) fn formulas(all: &Value, tally: &mut Tally) -> Held {
     Ok(())
 }
 
-fn foretold(case: &Value) -> Held {
+fn cuped_values(case: &Value) -> Held {
     let (x, y) = (numbers(&case["x"]), numbers(&case["y"]));
     let split: usize = read(&case["arm_split"])?;
     let (less, theta) = cuped(&y, &x).map_err(said)?;

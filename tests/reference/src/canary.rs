@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Held, Tally, list, number, numbers, read, same, text, within};
+use super::compare::{list, number, numbers, read, same, text, within};
+use super::tally::{Held, Tally};
 use troupe_statistics::analysis::normal_quantile;
-use troupe_statistics::canary::classify::{Class, MannWhitneyClassifier, Told, by_means, cohen_d};
+use troupe_statistics::canary::classify::{Class, MannWhitneyClassifier, MetricPolicy, by_means, cohen_d};
 use troupe_statistics::canary::judge::Stats;
 use troupe_statistics::canary::score::{Counted, score};
 use troupe_statistics::canary::{
@@ -65,13 +66,13 @@ fn classified(case: &Value) -> Held {
         critical: pair_after(params, "criticalThresholds").unwrap_or(none),
         measure,
     };
-    let told = Told {
+    let policy = MetricPolicy {
         direction: direction(call),
         nan_strategy: if call.contains("Replace") { NanStrategy::Replace } else { NanStrategy::Remove },
         critical: call.contains("isCriticalMetric = true"),
         must_have_data: call.contains("isDataRequired = true"),
     };
-    let found = classifier.classify(&control, &experiment, told, 1);
+    let found = classifier.classify(&control, &experiment, policy, 1);
     for assert in asserts {
         let holds = match (assert, assert.strip_prefix("result.deviation == ")) {
             ("result.critical", _) => found.critical,
@@ -107,7 +108,7 @@ pub(super) fn intervals(all: &Value, tally: &mut Tally) -> Held {
                 interval(&side("experiment"), &side("control"), 0.95, expected, 1e-4)
             }
             name if name.contains("Intermediate Values") => intermediate(&x, &y),
-            _ => Err("there is no check for it".to_owned()),
+            _ => Err("unknown section".to_owned()),
         };
         tally.try_case(name, held);
     }
@@ -163,7 +164,7 @@ pub(super) fn small(all: &Value, tally: &mut Tally) -> Held {
         let data = sorted(numbers(&case["data"]));
         let asked: BTreeMap<String, f64> = read(&case["p"])?;
         let mut each = asked.iter().map(|(p, expected)| {
-            let p: f64 = p.parse().map_err(|_| format!("{p} is no number"))?;
+            let p: f64 = p.parse().map_err(|_| format!("{p} is not a number"))?;
             within("percentile", percentile(&data, p), *expected, 1e-5)
         });
         tally.try_case("percentile", each.try_for_each(|held| held));
@@ -182,9 +183,9 @@ pub(super) fn small(all: &Value, tally: &mut Tally) -> Held {
         tally.try_case("score", scored(case));
     }
     for case in list(all, "known_weak_cases_from_issues")? {
-        let told = Told { direction: Direction::Increase, ..Told::default() };
+        let policy = MetricPolicy { direction: Direction::Increase, ..MetricPolicy::default() };
         let (control, experiment) = (numbers(&case["control"]), numbers(&case["experiment"]));
-        let found = MannWhitneyClassifier::default().classify(&control, &experiment, told, 1);
+        let found = MannWhitneyClassifier::default().classify(&control, &experiment, policy, 1);
         tally.try_case(&case["src"], same(&found.class, &read(&case["v1_judge"])?));
     }
     Ok(())
@@ -209,9 +210,9 @@ fn scored(case: &Value) -> Held {
 }
 
 /// Real configs are read, are sound, judge data that is as good, and are given back as they came: alone, inside a request,
-/// or named by a pipeline. A pipeline itself is no config.
+/// or named by a pipeline. A pipeline itself is not a config.
 pub(super) fn configs(all: &Value, tally: &mut Tally) -> Held {
-    let configs = all["configs"].as_object().ok_or("configs is no object")?;
+    let configs = all["configs"].as_object().ok_or("configs is not an object")?;
     for (name, config) in configs {
         let held = match (config.get("canaryConfig"), config.get("stages")) {
             (Some(inside), _) => given_back(inside).and_then(|()| {

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Held, Tally, list, near, number, numbers, read, same, text};
+use super::compare::{list, near, number, numbers, read, same, text};
+use super::tally::{Held, Tally};
 use troupe_statistics::drift::DriftError;
 use troupe_statistics::drift::batch::{
     Bins, Histogram, KsMethod, LogBase, chi_square_table, hellinger, jensen_shannon, ks_two_sample,
@@ -64,7 +65,7 @@ pub(super) fn bands(all: &Value, tally: &mut Tally) -> Held {
         let compared = before.compare(&Histogram::of(bins, &b)).map_err(said)?;
         let index = compared.ok_or("nothing to compare")?.psi;
         let (sign, limit) = text(case, "psi")?.split_at(1);
-        let limit: f64 = limit.parse().map_err(|_| format!("{limit} is no number"))?;
+        let limit: f64 = limit.parse().map_err(|_| format!("{limit} is not a number"))?;
         let holds = if sign == "<" { index < limit } else { index > limit };
         tally.try_case(&case["psi"], if holds { Ok(()) } else { Err(format!("found {index}")) });
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Held, Tally, list, number, read, same};
+use super::compare::{list, number, read, same};
+use super::tally::{Held, Tally};
 use troupe_flags::growthbook::{
     Assigned, Condition, Context, Dialect, Experiment, Features, Observer, Payload, StickyChange, StickyDoc,
     StickyDocs, bucket_ranges, choose_variation, decrypt, equal_weights, hash, in_namespace,
@@ -33,7 +34,7 @@ const SECTIONS: [(&str, Section); 13] = [
 pub(super) fn clients(all: &Value, tally: &mut Tally) -> Held {
     for (section, ask) in SECTIONS {
         for case in list(all, section)? {
-            let case = case.as_array().ok_or("a case is no list")?;
+            let case = case.as_array().ok_or("a case is not a list")?;
             tally.try_case(format!("{section} {}", case.first().unwrap_or(&Value::Null)), ask(case));
         }
     }
@@ -46,10 +47,10 @@ fn at(case: &[Value], place: usize) -> &Value {
 }
 
 fn word(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| format!("{value} is no text"))
+    value.as_str().ok_or_else(|| format!("{value} is not a text"))
 }
 
-/// JSON whose numbers are all floats, so that 1 equals 1.0.
+/// JSON with all numbers as floats, so that 1 equals 1.0.
 fn floats(value: &Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64()),

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Held, Tally, list, read, same};
+use super::compare::{list, read, same};
+use super::tally::{Held, Tally};
 use troupe_flags::unleash::{Context, Delta, Features, Payload, Toggles};
 
 #[derive(Deserialize)]
@@ -38,7 +39,7 @@ fn variant(case: &Case, toggles: &Toggles) -> Held {
 }
 
 pub(super) fn specification(all: &Value, tally: &mut Tally) -> Held {
-    for (name, file) in all["files"].as_object().ok_or("files is no object")? {
+    for (name, file) in all["files"].as_object().ok_or("files is not an object")? {
         let toggles = Toggles::compile(&state(&file["state"])?).map_err(|refused| refused.to_string())?;
         for case in list(file, "tests").unwrap_or_default() {
             let case: Case = read(case)?;

@@ -1,11 +1,11 @@
-//! Every case of the reference systems' numbers.
+//! Every case of the reference vectors.
 #![cfg(test)]
 
 use std::path::Path;
 
 use troupe_reference::{files, try_all};
 
-/// Cases of each file: one that is lost on the way is no case that held.
+/// Number of cases of each file. A case that is not tried must fail the test.
 const CASES: [(&str, usize); 11] = [
     ("anytime_valid_and_cuped", 30),
     ("chronon_psi", 3),
