@@ -1,4 +1,4 @@
-//! One node in this process: its shards led by itself, its log and its checkpoints kept nowhere.
+//! One node in this process: it leads all its shards, and discards its log and its checkpoints.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use troupe_supervision::RingJournal;
 
 const LED_WITHIN: Duration = Duration::from_secs(10);
 
-/// A node without peers. What it measures is the work at a leader, not replication and not the disk.
+/// A node without peers. It measures the work of a leader, without replication and disk.
 pub struct Alone {
     runtime: Arc<Runtime>,
     actors: Vec<Actor>,
     _network: MemoryNetwork,
 }
 
-/// A disk that keeps nothing: each append is done at once, and each checkpoint forgotten.
+/// A log and checkpoint store that discards everything: each append completes at once.
 struct Forgetful;
 
 impl Append for Forgetful {
@@ -74,7 +74,7 @@ impl Alone {
     /// Starts it, and waits until it leads every shard.
     ///
     /// # Errors
-    /// A store that does not open, or no leader in time.
+    /// The store does not open, or a shard has no leader in time.
     pub async fn start(config: RuntimeConfig) -> anyhow::Result<Self> {
         Self::start_on(config, Arc::new(Forgetful)).await
     }
@@ -134,13 +134,13 @@ impl Alone {
     /// Entities that are in memory.
     ///
     /// # Errors
-    /// A look that fails.
+    /// The inspection of a shard fails.
     pub async fn resident(&self) -> anyhow::Result<u64> {
         let view = self.runtime.inspect().node(NodeId(1)).await?;
         Ok(view.shards.iter().map(|shard| shard.entities).sum())
     }
 
-    /// The way to its entities.
+    /// The router to its entities.
     #[must_use]
     pub fn router(&self) -> Router {
         self.runtime.router()

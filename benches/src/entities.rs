@@ -1,4 +1,4 @@
-//! What entities cost that do nothing, and how fast they come back from the store.
+//! Memory of idle entities, and the speed of their activation from the store.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -19,13 +19,13 @@ use crate::members::settled_bytes;
 const WITHIN: Duration = Duration::from_secs(30);
 /// Entities asked in one call, and calls in flight.
 const A_CALL: u32 = 1_000;
-/// Time for all to be passivated.
+/// Time limit for the passivation of all entities.
 const PASSIVE_WITHIN: Duration = Duration::from_secs(60);
 
-/// Memory of entities that do nothing.
+/// Memory of idle entities.
 #[derive(Debug, Clone, Copy)]
 pub struct Idle {
-    /// How many.
+    /// Number of entities.
     pub entities: u32,
     /// Growth of the process's resident set.
     pub resident_bytes: u64,
@@ -33,23 +33,23 @@ pub struct Idle {
     pub map_bytes: u64,
 }
 
-/// Entities that came back from the store.
+/// Activations from the store.
 #[derive(Debug, Clone, Copy)]
 pub struct Activations {
-    /// How many.
+    /// Number of entities.
     pub entities: u32,
-    /// How long all took, asked a query each.
+    /// Time for one query to each entity.
     pub took: Duration,
-    /// How long the store took for the same number of reads of as much, alone.
+    /// Time of the store alone for as many reads of the same size.
     pub store: Duration,
 }
 
-/// Makes so many registers and tells what they hold in memory.
+/// Creates `count` registers and measures their memory.
 ///
 /// # Errors
 /// A node that does not start, or a call that fails.
 pub async fn idle(entities: u32) -> anyhow::Result<Idle> {
-    // The map first, while nothing that was freed can be taken again.
+    // The map first: later it could reuse freed memory.
     let before = settled_bytes().await?;
     let map: HashMap<String, u64> = (0..entities).map(|key| (key.to_string(), u64::from(key))).collect();
     let map_bytes = settled_bytes().await?.saturating_sub(before).max(1);
@@ -65,7 +65,7 @@ pub async fn idle(entities: u32) -> anyhow::Result<Idle> {
         ..RuntimeConfig::default()
     };
     let alone = Alone::start(config).await?;
-    // The first pay for what all share.
+    // The first entities pay for shared buffers.
     put(&alone, 0..entities / 4).await?;
     let before = settled_bytes().await?;
     put(&alone, entities..entities * 2).await?;
@@ -74,10 +74,10 @@ pub async fn idle(entities: u32) -> anyhow::Result<Idle> {
     Ok(Idle { entities, resident_bytes, map_bytes })
 }
 
-/// Makes so many registers, waits until none is in memory, and asks each.
+/// Creates `count` registers, waits until all are passivated, and queries each.
 ///
 /// # Errors
-/// A node or a store that does not start, a call that fails, or entities that stay.
+/// A node or a store that does not start, a call that fails, or entities that are not passivated.
 pub async fn activations(entities: u32) -> anyhow::Result<Activations> {
     let dir = tempfile::Builder::new().prefix("troupe-bench-").tempdir()?;
     let store = open_store(&StoreConfig::default(), dir.path())?;

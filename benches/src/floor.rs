@@ -1,4 +1,4 @@
-//! The floor under every figure over HTTP: one process, no replication, no state, the same framework and client.
+//! The lower bound of every HTTP figure: one process without replication and state, with the same framework and client.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
-/// What it answers, always: taken from a real node, so that the bytes are the same.
+/// The fixed answers, copied from a real node, so that the bytes are the same.
 #[derive(Debug, Clone, Default)]
 pub struct Answers {
     /// To a feature lookup.
@@ -22,9 +22,9 @@ pub struct Answers {
     pub recommendations: String,
 }
 
-/// A server that reads a request, writes what is to be kept to one file with `fdatasync`, and answers.
+/// A server that reads a request, appends writes to one file with `fdatasync`, and answers.
 pub struct Floor {
-    /// Where it listens.
+    /// The listening address.
     pub address: SocketAddr,
     task: tokio::task::JoinHandle<()>,
     _dir: tempfile::TempDir,
@@ -40,7 +40,7 @@ impl Floor {
     /// Starts it on a free port.
     ///
     /// # Errors
-    /// No file or no port to be had.
+    /// The file or the port could not be opened.
     pub async fn start(answers: Answers) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().prefix("troupe-floor-").tempdir()?;
         let file = Arc::new(Mutex::new(File::create(dir.path().join("log"))?));
@@ -88,7 +88,7 @@ async fn keep(shared: Shared, body: Bytes) {
         let mut file = shared.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(&body).and_then(|()| file.sync_data())
     });
-    // What could not be kept is not to be answered: the caller sees the connection close.
+    // A write that failed gets no answer: the caller sees a closed connection.
     kept.await.expect("the writer does not panic").expect("the file can be written");
 }
 

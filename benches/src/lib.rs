@@ -3,9 +3,9 @@
 //! - [`suites`]: the figures of `troupe bench`, each beside its baseline
 //! - [`demo`]: the main job, from the first event to the closed loop
 //!
-//! - [`pace`]: loads in a closed and in an open loop
-//! - [`Floor`]: the same requests answered by a server that does nothing but what cannot be left out
-//! - [`Alone`]: one node in this process, to measure what happens at an entity's leader
+//! - [`pace`]: closed-loop and open-loop loads
+//! - [`Floor`]: a minimal server for the same requests
+//! - [`Alone`]: one node in this process, to measure the work at an entity's leader
 
 mod alone;
 pub mod demo;

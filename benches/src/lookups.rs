@@ -1,4 +1,4 @@
-//! Feature lookups at their leader.
+//! Latency of feature lookups at the leader.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -17,11 +17,11 @@ use crate::Alone;
 const EVENTS: u64 = 100;
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// Nanoseconds that lookups took.
+/// Nanoseconds per lookup.
 pub struct Lookups {
     /// Through the router and the mailbox of the leader.
     pub asked_ns: Vec<u64>,
-    /// The same names in a map that somebody else keeps up to date.
+    /// The same names in a plain map, as a lower bound.
     pub map_ns: Vec<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! What a member costs in memory.
+//! Memory per member.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use troupe_runtime::{Address, Command as _, Timestamp, wire};
 use crate::Alone;
 
 const WITHIN: Duration = Duration::from_secs(30);
-/// Members written to in one call.
+/// Members per call.
 const MEMBERS_A_CALL: u32 = 20;
 
 /// Memory of a number of members.
@@ -22,19 +22,19 @@ const MEMBERS_A_CALL: u32 = 20;
 pub struct Residence {
     /// Growth of the process's resident set.
     pub resident_bytes: u64,
-    /// Bytes of their states as a checkpoint keeps them.
+    /// Bytes of their encoded states in a checkpoint.
     pub encoded_bytes: u64,
     /// Members.
     pub members: u32,
 }
 
-/// Gives each of `members` so many events, and tells what they hold. Contents are few, so that what is counted is the
-/// members'.
+/// Records `events` events for each of `members` members and measures their memory. There are few contents, so the memory
+/// is that of the members.
 ///
 /// # Errors
 /// A node that does not start, or a call that fails.
 pub async fn residence(members: u32, events: u32) -> anyhow::Result<Residence> {
-    // Little log in memory: it is bounded, shared by all members, and not what is measured.
+    // A small in-memory log: it is bounded, shared by all members, and must not count.
     let config = RuntimeConfig {
         placement: PlacementConfig::default(),
         shards: 8,
@@ -42,7 +42,7 @@ pub async fn residence(members: u32, events: u32) -> anyhow::Result<Residence> {
         shard: ShardConfig { checkpoint_log_bytes: 128 << 10, ..ShardConfig::default() },
     };
     let alone = Alone::start(config).await?;
-    // The first members pay for what all share: threads, buffers, the contents, calls in flight.
+    // The first members pay for shared memory: threads, buffers, the contents, calls in flight.
     write(&alone, 0..members / 2, events).await?;
     let before = settled_bytes().await?;
     write(&alone, members..members * 2, events).await?;
@@ -82,7 +82,7 @@ fn event(at: u32) -> Record {
     }
 }
 
-/// A member's state after so many events, encoded.
+/// A member's encoded state after `events` events.
 fn encoded(events: u32) -> anyhow::Result<u64> {
     let registry = troupe_actors::registry();
     let kind = registry.get("members").context("the kind of members")?;
@@ -102,8 +102,8 @@ fn encoded(events: u32) -> anyhow::Result<u64> {
     Ok(cell.encode().len() as u64)
 }
 
-/// The resident set once it no longer falls: checkpoints are written behind the calls, and what they used is given back
-/// a little later.
+/// The resident set once it no longer falls: checkpoints are written after the calls, and their memory is released a
+/// little later.
 pub(crate) async fn settled_bytes() -> anyhow::Result<u64> {
     let (mut least, mut since) = (resident_bytes()?, Instant::now());
     while since.elapsed() < Duration::from_secs(1) {

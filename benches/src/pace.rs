@@ -1,11 +1,11 @@
-//! Loads. Samples are microseconds.
+//! Load generators. Samples are microseconds.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 
-/// `count` calls with `in_flight` of them at once: each starts when another has ended. How long each took.
+/// A closed loop: `count` calls with `in_flight` at once; each starts when another has ended. Returns their durations.
 ///
 /// # Errors
 /// The first call that fails ends the load.
@@ -30,8 +30,8 @@ where
     Ok(samples)
 }
 
-/// Calls at a fixed rate whatever the answers take. Each is timed from when it was due, so that a stall shows in every
-/// call that it delayed.
+/// An open loop: calls at a fixed rate, independent of the answers. Each is timed from its due time, so a stall shows in
+/// every delayed call.
 ///
 /// # Errors
 /// The first call that fails.
@@ -92,7 +92,7 @@ mod tests {
             move |_| {
                 let (calls, gate) = (calls.clone(), gate.clone());
                 async move {
-                    // The last to start lets all go: a loop that waited for an answer would never get there.
+                    // The last call to start releases all: a loop that waits for an answer would never start it.
                     if calls.fetch_add(1, Ordering::Relaxed) + 1 == 10 {
                         gate.notify_waiters();
                         return Ok(());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use troupe_runtime::config::{Problem, Section};
 
-/// Where large objects live, and how large they may be.
+/// The directory and the size limit of the lake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LakeConfig {

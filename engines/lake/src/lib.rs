@@ -1,7 +1,7 @@
-//! The lake: large things as content-addressed objects, named in events by their sha256 and never carried by them.
+//! The lake: a content-addressed store of large objects. Events contain an object's SHA-256 and never its bytes.
 //!
-//! Model artifacts, vocabularies and training sets live here. An object never changes, so any number of nodes may share
-//! one directory, and whoever reads one checks that it is what its name says.
+//! The lake stores model artifacts, vocabularies and training sets. An object never changes, so nodes may share one
+//! directory. Every read verifies the hash.
 
 mod config;
 mod sha256;

@@ -1,4 +1,4 @@
-//! The name of an object: the hash of its bytes.
+//! The name of an object: the SHA-256 of its bytes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use sha2::Digest;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct Sha256(pub [u8; 32]);
 
-/// Text that is no SHA-256 hash.
+/// Text that is not a SHA-256 hash.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a sha256 is 64 hex digits, got {0:?}")]
 pub struct Sha256Error(String);

@@ -1,4 +1,4 @@
-//! Objects in a directory, by the hash of their bytes.
+//! Objects in a directory, named by the hash of their bytes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,18 +19,18 @@ pub enum LakeError {
     Unusable {
         /// The directory.
         dir: PathBuf,
-        /// What the system said.
+        /// The system's error.
         why: String,
     },
-    /// No such object.
+    /// The object does not exist.
     #[error("object {0} is not in the lake")]
     Missing(Sha256),
-    /// The bytes found do not have the hash they are named by.
+    /// The bytes do not match the hash in the name.
     #[error("object {named} is corrupt: its bytes hash to {found}; store it again")]
     Corrupt {
-        /// The name asked for.
+        /// The requested name.
         named: Sha256,
-        /// The hash of the bytes found.
+        /// The hash of the bytes.
         found: Sha256,
     },
     /// Larger than `lake.object_bytes_max`.
@@ -54,7 +54,7 @@ pub struct Lake {
 }
 
 impl Lake {
-    /// Opens the directory, creating it where it does not exist, with the default size limit.
+    /// Opens the directory with the default size limit; creates it if missing.
     ///
     /// # Errors
     /// [`LakeError::Unusable`].
@@ -62,25 +62,24 @@ impl Lake {
         Self::with_config(&LakeConfig { dir: dir.as_ref().to_owned(), ..LakeConfig::default() })
     }
 
-    /// Opens the lake that the configuration names.
+    /// Opens the lake of the configuration.
     ///
     /// # Errors
     /// [`LakeError::Unusable`].
     pub fn with_config(config: &LakeConfig) -> Result<Self, LakeError> {
         let unusable = |why: String| LakeError::Unusable { dir: config.dir.clone(), why };
         std::fs::create_dir_all(&config.dir).map_err(|error| unusable(error.to_string()))?;
-        // An event that names an object must not outlive it in a power cut, hence the fsync.
+        // An event with the object's name must not survive a power cut without the object, hence the fsync.
         let store = LocalFileSystem::new_with_prefix(&config.dir)
             .map_err(|error| unusable(error.to_string()))?
             .with_fsync(true);
         Ok(Self { store: Arc::new(store), object_bytes_max: config.object_bytes_max })
     }
 
-    /// Stores an object and returns its name. Storing it again does nothing, unless the stored copy is corrupt, which
-    /// this mends.
+    /// Stores an object and returns its name. Storing it again has no effect, except that it repairs a corrupt copy.
     ///
     /// # Errors
-    /// [`LakeError::TooLarge`], or what the store says.
+    /// [`LakeError::TooLarge`], or the store's error.
     pub async fn put(&self, bytes: impl Into<Bytes>) -> Result<Sha256, LakeError> {
         let bytes = bytes.into();
         if bytes.len() > self.object_bytes_max {
@@ -93,15 +92,15 @@ impl Lake {
             Err(error @ LakeError::Corrupt { .. }) => tracing::warn!(%error, "mending a lake object"),
             Err(error) => return Err(error),
         }
-        // The local store writes beside the target and renames, so a reader sees the whole object or none.
+        // The local store writes a temporary file and renames it, so a reader never sees a partial object.
         self.store.put(&key(&name), bytes.into()).await?;
         Ok(name)
     }
 
-    /// Reads an object and checks that it is what its name says.
+    /// Reads an object and verifies its hash.
     ///
     /// # Errors
-    /// [`LakeError::Missing`], [`LakeError::Corrupt`], [`LakeError::TooLarge`], or what the store says.
+    /// [`LakeError::Missing`], [`LakeError::Corrupt`], [`LakeError::TooLarge`], or the store's error.
     pub async fn get(&self, name: &Sha256) -> Result<Bytes, LakeError> {
         let found = match self.store.get(&key(name)).await {
             Ok(found) => found,
@@ -119,10 +118,10 @@ impl Lake {
         Ok(bytes)
     }
 
-    /// Whether the object is there, without reading it.
+    /// Whether the object exists, without reading it.
     ///
     /// # Errors
-    /// What the store says.
+    /// The store's error.
     pub async fn contains(&self, name: &Sha256) -> Result<bool, LakeError> {
         match self.store.head(&key(name)).await {
             Ok(_) => Ok(true),
@@ -132,7 +131,7 @@ impl Lake {
     }
 }
 
-/// Two hex digits of folder keep a directory listing of many objects short.
+/// Objects are spread over folders of two hex digits, which keeps directory listings short.
 fn key(name: &Sha256) -> Key {
     let hex = name.to_string();
     let (folder, rest) = hex.split_at(2);

@@ -1,4 +1,4 @@
-//! What the lake promises: names are hashes, objects are whole, corruption is said.
+//! The guarantees of the lake: names are hashes, objects are whole, corruption is reported.
 
 use super::{Lake, LakeConfig, LakeError, Sha256};
 

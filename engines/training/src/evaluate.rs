@@ -23,13 +23,13 @@ pub struct Metrics {
 
 const K: usize = 10;
 
-/// Evaluates: `seen` is what the model is told and must not recommend, `held_out` what it should.
+/// Evaluates a model. `seen` is its input, which it must not recommend; `held_out` is the expected recommendation.
 #[must_use]
 pub fn evaluate(model: &dyn Recommender, seen: &[Vec<u32>], held_out: &[Vec<u32>]) -> Metrics {
     evaluate_beside(model, seen, &vec![Vec::new(); seen.len()], held_out)
 }
 
-/// As [`evaluate`], where `aside` is neither told to the model nor ranked: what a protocol sets aside for validation.
+/// As [`evaluate`]. `aside` is neither input nor ranked: a protocol sets it aside for validation.
 #[must_use]
 pub fn evaluate_beside(
     model: &dyn Recommender,

@@ -10,7 +10,7 @@ use crate::data::Dataset;
 use crate::recommender::Recommender;
 use crate::train::TrainError;
 
-/// What it is trained with.
+/// The hyperparameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct IalsParameters {
     /// Length of an embedding.
@@ -29,7 +29,7 @@ impl Default for IalsParameters {
     }
 }
 
-/// Embeddings of contents, row by row; a member's embedding is solved for when it is needed.
+/// Embeddings of contents, row by row. A member's embedding is computed on demand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ials {
     pub(crate) parameters: IalsParameters,
@@ -39,7 +39,7 @@ pub struct Ials {
 }
 
 impl Ials {
-    /// Alternates.
+    /// Trains by alternating least squares.
     ///
     /// # Errors
     /// Parameters out of range.
@@ -151,7 +151,7 @@ fn gram_of(rows: &[f32], d: usize) -> Vec<f32> {
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    // Eight sums side by side: the compiler turns them into one vector.
+    // Eight parallel sums, which the compiler vectorises.
     let mut sums = [0.0_f32; 8];
     let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
     let rest: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();

@@ -4,8 +4,8 @@ use prost::Message;
 
 use crate::{Ease, Ials, Popularity};
 
-/// Steps of the conjugate gradient that solves for a member's embedding. The system is well conditioned by its
-/// regulariser: eight leave an error far below what changes a ranking.
+/// Conjugate gradient steps for a member's embedding. The regulariser makes the system well conditioned: after eight steps
+/// the error is too small to change a ranking.
 const STEPS: usize = 8;
 
 #[derive(Clone, PartialEq, Message)]
@@ -124,7 +124,7 @@ pub(crate) const OUTPUT: &str = "scores";
 const FLOAT: i32 = 1;
 const INT64: i32 = 7;
 
-/// A graph being written.
+/// A graph under construction.
 #[derive(Default)]
 struct Graph {
     nodes: Vec<NodeProto>,
@@ -260,7 +260,7 @@ impl Export for Ials {
             let image = graph.op("Add", &[&both, &ridged]);
             let product = graph.op("Mul", &[&direction, &image]);
             let curvature = graph.op("ReduceSum", &[&product, &axis]);
-            // An empty history has nothing to solve for: zero over almost zero stays zero.
+            // For an empty history the quotient is zero over almost zero, which stays zero.
             let curvature = graph.op("Add", &[&curvature, &tiny]);
             let step = graph.op("Div", &[&norm, &curvature]);
             let moved = graph.op("Mul", &[&direction, &step]);

@@ -1,4 +1,4 @@
-//! The baseline: what most members interacted with.
+//! The popularity baseline: the contents with the most interactions.
 
 use crate::data::Dataset;
 use crate::recommender::Recommender;

@@ -1,4 +1,4 @@
-//! The protocol that models are compared by: random 8:1:1 by member, mean of three splits.
+//! The comparison protocol of the models: random 8:1:1 splits by member, mean of three splits.
 
 use crate::data::{Dataset, Interaction};
 use crate::ease::Ease;

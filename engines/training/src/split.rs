@@ -1,4 +1,4 @@
-//! Ways to hold interactions out.
+//! Train and test splits of interactions.
 
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
@@ -6,12 +6,12 @@ use rand::seq::SliceRandom as _;
 
 use crate::data::Dataset;
 
-/// What is trained on and what is asked for; both by member, over the whole dataset's vocabulary.
+/// Training and held-out interactions by member, over the vocabulary of the whole dataset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
     /// To train on.
     pub train: Dataset,
-    /// Set aside for validation: neither trained on nor asked for.
+    /// Set aside for validation: neither trained on nor held out.
     pub aside: Vec<Vec<u32>>,
     /// Held out.
     pub test: Vec<Vec<u32>>,

@@ -1,12 +1,12 @@
-//! Interactions made up by a seed, for where the real ones cannot be had: popularity by Zipf's law, members with a taste
-//! for a few genres.
+//! Synthetic interactions from a seed, for use without real data: Zipf popularity, and members with a preference for a few
+//! genres.
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::data::Interaction;
 
-/// How much is made up.
+/// The size of a synthetic dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyntheticSpec {
     /// Members.
@@ -25,7 +25,7 @@ impl Default for SyntheticSpec {
     }
 }
 
-/// Makes up interactions, in order of time, one a minute.
+/// Generates interactions in order of time, one per minute.
 #[must_use]
 pub fn synthetic(seed: u64, spec: SyntheticSpec) -> Vec<Interaction> {
     let mut rng = SmallRng::seed_from_u64(seed);
@@ -50,7 +50,7 @@ pub fn synthetic(seed: u64, spec: SyntheticSpec) -> Vec<Interaction> {
         let content =
             u32::try_from(cumulative.partition_point(|sum| *sum < drawn)).unwrap_or(0).min(spec.contents - 1);
         let liked = tastes[member as usize].contains(&(content % spec.genres));
-        // What is not to the member's taste is mostly passed over.
+        // Contents outside the member's genres are mostly skipped.
         if (!liked && rng.random::<f32>() > 0.12) || !seen.insert((member, content)) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Models against published figures, and exports against the models.
+//! Models compared with published figures, and exports compared with the models.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -117,11 +117,12 @@ fn exports_score_as_the_models_do() {
 
 #[test]
 fn training_says_what_it_was_trained_on_and_refuses_nonsense() {
-    let mut told = Vec::new();
+    let mut lines = Vec::new();
     let trained =
-        train(Algorithm::Ease { lambda: 50.0 }, &small(), 1, &mut |what| told.push(what.to_owned())).unwrap();
+        train(Algorithm::Ease { lambda: 50.0 }, &small(), 1, &mut |what| lines.push(what.to_owned()))
+            .unwrap();
     assert_eq!((trained.events, trained.vocabulary.len()), (6_000, 120));
-    assert!(trained.from_ms < trained.to_ms && trained.metrics["ndcg@10"] > 0.0 && told.len() == 3);
+    assert!(trained.from_ms < trained.to_ms && trained.metrics["ndcg@10"] > 0.0 && lines.len() == 3);
     assert_eq!(train(Algorithm::Popularity, &[], 1, &mut |_| {}), Err(TrainError::Empty));
     let bad = train(Algorithm::Ease { lambda: -1.0 }, &small(), 1, &mut |_| {});
     assert_eq!(bad, Err(TrainError::Parameter("lambda", "must be positive")));

@@ -17,7 +17,7 @@ const TRAIN_SHARE: f64 = 0.9;
 /// Contents above which a dense item-to-item model is refused: its matrix alone would take gigabytes.
 const ITEMS_MAX: usize = 20_000;
 
-/// What is trained.
+/// The algorithm and its hyperparameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Algorithm {
     /// EASE with this regulariser.
@@ -57,7 +57,7 @@ impl Algorithm {
     }
 }
 
-/// Why nothing was trained.
+/// Why the training failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrainError {
     /// No interactions.
@@ -77,11 +77,11 @@ pub enum TrainError {
 /// A model, ready to be published.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trained {
-    /// How it was trained.
+    /// The algorithm.
     pub algorithm: String,
-    /// With which parameters.
+    /// The hyperparameters.
     pub parameters: BTreeMap<String, f64>,
-    /// What it reached on the last tenth by time, trained on what came before: `recall@10`, `ndcg@10`, `hr@10`.
+    /// Metrics on the last tenth by time, trained on the rest: `recall@10`, `ndcg@10`, `hr@10`.
     pub metrics: BTreeMap<String, f64>,
     /// The file.
     pub onnx: Vec<u8>,
@@ -93,7 +93,7 @@ pub struct Trained {
     pub from_ms: u64,
     /// Time of the last.
     pub to_ms: u64,
-    /// Seconds that all of this took.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 
@@ -129,7 +129,7 @@ impl Fitted {
     }
 }
 
-/// Evaluates on the last tenth by time, then trains on everything. `tell` hears what is being done, for a progress bar.
+/// Evaluates on the last tenth by time, then trains on everything. `tell` is called with each step, for a progress bar.
 ///
 /// # Errors
 /// See [`TrainError`].

@@ -1,13 +1,13 @@
-//! A model that answers as before and takes longer, for those who test what notices it.
+//! A slower model with the same answers, to test the detection of slow models.
 
 use prost::Message as _;
 
 use crate::onnx::{ModelProto, NodeProto, OUTPUT, TensorProto};
 
-/// The same model, with so many more products of nothing with a square matrix of its own, which add nothing to its scores.
+/// The same model with `times` additional products of zeros with one of its square matrices. They add 0 to its scores.
 ///
 /// # Errors
-/// What was read is no model of one of these trainers, or has no square matrix.
+/// The file is not a model of these trainers, or has no square matrix.
 pub fn weigh_down(onnx: &[u8], products: usize) -> Result<Vec<u8>, String> {
     let mut model = ModelProto::decode(onnx).map_err(|error| format!("no model: {error}"))?;
     let graph = model.graph.as_mut().ok_or("a model without a graph")?;
@@ -26,7 +26,7 @@ pub fn weigh_down(onnx: &[u8], products: usize) -> Result<Vec<u8>, String> {
             op_type: op.to_owned(),
         });
     };
-    // Nothing first: however large the matrix, its products with nothing stay finite.
+    // The zeros come first: their products with any matrix stay finite.
     let mut weight = "nothing".to_owned();
     node("Mul", [&light, "weightless"], &weight);
     for at in 0..products {

@@ -18,7 +18,7 @@ RUNNING = pytest.StashKey[ExitStack]()
 
 
 def free_ports(count):
-    """Ports that nobody has now, below those that the system gives to outgoing connections."""
+    """Free ports below the ephemeral range."""
     with ExitStack() as held:
         ports = []
         for port in range(10_000 + os.getpid() % 10_000, 32_000):

@@ -1,4 +1,4 @@
-"""An HTTP server that answers each request with the next line of its script and keeps what it was asked."""
+"""An HTTP server that answers each request with the next line of its script and records the requests."""
 
 from __future__ import annotations
 

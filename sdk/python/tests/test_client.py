@@ -1,5 +1,5 @@
-"""What a caller relies on, of both clients: one key a call, no repetition of what may have happened, another endpoint
-when one fails."""
+"""The guarantees of both clients: one key per call, no unprotected retry after an unknown outcome, failover to another
+endpoint."""
 
 import asyncio
 import json
@@ -82,7 +82,7 @@ def test_every_attempt_of_a_call_carries_the_same_key(client):
 
 
 @pytest.mark.parametrize("line", [problem(504, "UNKNOWN_OUTCOME", True, "unknown"), HANG_UP], ids=["504", "lost"])
-def test_an_unknown_outcome_is_told_where_nothing_protects_the_call(client, line):
+def test_an_unknown_outcome_of_an_unprotected_call_is_returned(client, line):
     with Fake(line, ok(1)) as fake, client(fake.base) as troupe:
         with pytest.raises((ProblemError, Lost)) as raised:
             troupe.ask("notes", "a", "write", protect=False)
@@ -113,7 +113,7 @@ def test_a_key_of_the_callers_own_protects(client):
     assert [asked.headers["idempotency-key"] for asked in fake.asked] == ["mine", "mine"]
 
 
-def test_a_refusal_is_told_at_once_with_its_field(client):
+def test_a_refusal_is_returned_at_once_with_its_field(client):
     refusal = problem(422, "BAD_TEXT", False, "not_executed", field="text")
     with Fake(refusal) as fake, client(fake.base) as troupe, pytest.raises(ProblemError) as raised:
         troupe.ask("notes", "a", "write", {})

@@ -1,4 +1,4 @@
-"""The real clients of GrowthBook and Unleash against a running cluster: they allocate by themselves, and agree with it."""
+"""The real clients of GrowthBook and Unleash against a running cluster: their own allocation agrees with the cluster."""
 
 import http.server
 import json
@@ -80,7 +80,7 @@ def test_growthbook_allocates_and_its_exposures_are_counted_once(gateway, experi
         )
         value = client.get_feature_value(experiment, None)
         seen[value] += 1
-        # What the server evaluates is what the client does.
+        # The server's evaluation equals the client's.
         feature = call(gateway, "POST", "/api/eval/any", {"attributes": {"id": f"m{member}"}})["features"][experiment]
         assert value == (feature["rules"][0]["force"] if feature.get("rules") else feature["defaultValue"])
         client.destroy()
@@ -119,14 +119,14 @@ def test_a_sticky_member_keeps_its_variation_while_weights_change(gateway):
     before = {member: seen(member, kept) for member in members}
     assert set(before.values()) == {"old", "new"}
     redefine(gateway, "sticky", [0.0, 1.0])
-    assert {seen(member) for member in members} == {"new"}, "whoever does not remember moves"
+    assert {seen(member) for member in members} == {"new"}, "a member without a stored assignment moves"
     assert {member: seen(member, kept) for member in members} == before
     tell(gateway, "experiments", "sticky", "stop", {})
     until("the end", lambda: "sticky" not in call(gateway, "GET", "/api/features/any")["features"])
     assert {seen(member, kept) for member in members} == {None}, "the kill switch is for them too"
 
 
-def test_members_are_counted_anew_in_an_experiment_that_was_redefined(gateway):
+def test_members_are_recounted_in_an_experiment_that_was_redefined(gateway):
     redefine(gateway, "again", [0.5, 0.5])
     metric = {"name": "hours", "event": "play", "of": "sum"}
     for revision in range(2):

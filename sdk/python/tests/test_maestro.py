@@ -145,7 +145,7 @@ def test_an_instance_a_step_and_all_instances_are_stopped(client):
         assert missing["status"] == "NOT_FOUND", missing
 
 
-def test_an_instance_that_waits_for_its_turn_is_seen_and_one_that_is_over_runs_anew(client):
+def test_an_instance_that_waits_for_its_turn_is_seen_and_one_that_is_over_runs_again(client):
     client.push_yaml(sleeping("sdk-turns", "sequential").to_yaml())
     first, second = (client.start("sdk-turns")["workflow_instance_id"] for _ in range(2))
     waiting = client.get_instance("sdk-turns", second)

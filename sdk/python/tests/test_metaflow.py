@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not GATEWAYS, reason="TROUPE_GATEWAY names no ru
 
 pytest.importorskip("metaflow")
 
-# What the cluster of these tests takes for silence; its configuration says so.
+# The heartbeat timeout in the configuration of the tests' cluster.
 INACTIVE_AFTER = 15
 WITHIN = 120
 
@@ -143,7 +143,7 @@ def test_a_killed_run_fails_with_its_reason_and_none_fails_while_it_beats(tmp_pa
         try:
             until("its tasks", lambda: at_work.exists() and at_work.read_text())
             run = at_work.read_text().split()[0]
-            # For longer than the cut-off it does nothing but beat.
+            # It only sends heartbeats for longer than the cut-off.
             end = time.monotonic() + INACTIVE_AFTER + 5
             while time.monotonic() < end:
                 assert row(f"/flows/SlowFlow/runs/{run}")["status"] == "running"
@@ -154,7 +154,7 @@ def test_a_killed_run_fails_with_its_reason_and_none_fails_while_it_beats(tmp_pa
     failed = row(f"/flows/SlowFlow/runs/{run}")
     assert failed["status_reason"].startswith(f"no heartbeat for {INACTIVE_AFTER} s since "), failed
     assert [one["run_number"] for one in row("/flows/SlowFlow/runs?status=failed")] == [failed["run_number"]]
-    # Whatever is heard of it takes that back.
+    # A further heartbeat revokes the failure.
     beat = urllib.request.Request(f"{GATEWAYS[0]}/metaflow/flows/SlowFlow/runs/{run}/heartbeat", data=b"{}", method="POST")
     urllib.request.urlopen(beat, timeout=10).close()
     assert row(f"/flows/SlowFlow/runs/{run}")["status"] == "running"

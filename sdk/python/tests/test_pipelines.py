@@ -1,4 +1,4 @@
-"""Pipelines over HTTP, as a client of Spinnaker speaks to them: what is wrong is named, what hangs ends, nothing is stuck."""
+"""Pipelines over HTTP, as a client of Spinnaker speaks to them: errors are named, hung stages end, no execution is stuck."""
 
 import contextlib
 import json
@@ -61,7 +61,7 @@ def over(id):
 
 @contextlib.contextmanager
 def server(serve):
-    """Somebody who listens, and does this with each connection."""
+    """A listener that runs a function on each connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def accept():
@@ -102,7 +102,7 @@ BAD = [
     ("unknown", [{"refId": "a", "type": "fly"}], "stages[0].type", "give one of"),
     ("circle", [{"refId": "a", "type": "bake", "requisiteStageRefIds": ["b"]},
                 {"refId": "b", "type": "bake", "requisiteStageRefIds": ["a"]}], "stages", "a"),
-    ("nobody", [{"refId": "a", "type": "bake", "requisiteStageRefIds": ["z"]}], "stages[0].requisiteStageRefIds[0]", "z"),
+    ("missing", [{"refId": "a", "type": "bake", "requisiteStageRefIds": ["z"]}], "stages[0].requisiteStageRefIds[0]", "z"),
     ("weight", [{"refId": "a", "type": "deploy", "model": "m", "version": 1, "weight": 101}], "stages[0].weight", "100"),
     ("url", [{"refId": "a", "type": "webhook", "url": "gopher://x"}], "stages[0].url", "http"),
     ("wait", [{"refId": "a", "type": "wait", "waitTime": -4}], "stages[0].waitTime", "seconds"),
@@ -124,7 +124,7 @@ def test_what_is_wrong_is_named_with_its_path_and_nothing_is_written(name, stage
     assert call("POST", f"/pipelines/tests/bad-{name}", {})[0] == 404
 
 
-def test_what_is_no_definition_and_no_start_is_told_so():
+def test_an_invalid_definition_or_start_is_refused():
     for body in [b"", b"{", b"[]", b"7", b'{"name": "x"}', b"\xff\xfe", b"[" * 10_000]:
         status, refused = call("POST", "/pipelines", body)
         assert 400 <= status < 500 and refused["detail"], (body[:10], refused)
@@ -183,7 +183,7 @@ def test_people_judge_pause_cancel_and_are_in_the_audit_trail():
     ended = call("PUT", f"/pipelines/{id}/cancel?reason=enough")[1]
     assert (ended["status"], ended["cancellationReason"], ended["canceledBy"]) == ("CANCELED", "enough", "ann")
     assert [stage["status"] for stage in ended["stages"]] == ["SUCCEEDED", "CANCELED"]
-    said = [f"{line['who']} {line['what']}" for line in ended["audit"]]
+    said = [' '.join([line['who'], line['what']]) for line in ended['audit']]
     for line in ["ann paused it", "ann judged stage ask: continue", "ann resumed it", "ann cancelled it"]:
         assert line in said, said
     status, refused = call("PUT", f"/pipelines/{id}/pause")

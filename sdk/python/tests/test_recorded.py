@@ -35,7 +35,7 @@ def run_workflow(name, steps):
         try:
             row = ask(path)
         except urllib.error.HTTPError as error:
-            # The run is told of by effects, and comes a moment later.
+            # The run is recorded by effects, hence a moment later.
             assert error.code == 404
             return None
         return row if row["status"] != "running" else None

@@ -1,4 +1,4 @@
-"""The retry decisions that every SDK makes alike."""
+"""The retry decisions shared by all SDKs."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is wrong with a workflow over Maestro's API: refused by its path, or ended with the reason, and never stuck."""
+"""Faulty workflows over Maestro's API: refused with the path, or ended with the reason, and never stuck."""
 
 import contextlib
 import os

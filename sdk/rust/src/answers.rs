@@ -1,4 +1,4 @@
-//! Recommendations as they come back.
+//! The recommendation answers.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 pub struct Item {
     /// Its id.
     pub content: String,
-    /// Its title; empty where the cluster does not know one.
+    /// Its title; empty if unknown.
     #[serde(default)]
     pub title: String,
     /// The model's score; comparable within one answer only.
     pub score: f64,
 }
 
-/// Where the time of one answer went, in microseconds.
+/// The times of one answer, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Timing {
@@ -24,7 +24,7 @@ pub struct Timing {
     pub compute_us: u64,
     /// Reading the member's inputs.
     pub features_us: u64,
-    /// All of it, at the gateway.
+    /// Total time at the gateway.
     pub total_us: u64,
     /// Requests that shared the model's run.
     pub batch: u64,
@@ -39,15 +39,15 @@ pub struct Recommendations {
     pub model: String,
     /// Its version.
     pub version: u64,
-    /// The experiment's variation that the member is in, where one runs.
+    /// The member's variation, if an experiment runs.
     #[serde(default)]
     pub variation: Option<String>,
-    /// The experiment, where one runs.
+    /// The running experiment, if any.
     #[serde(default)]
     pub experiment: Option<String>,
     /// At most `k` contents.
     pub items: Vec<Item>,
-    /// Where the time went.
+    /// The times.
     #[serde(default)]
     pub timing: Timing,
 }

@@ -1,4 +1,4 @@
-//! How a client is made.
+//! The client builder.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::endpoints::Endpoints;
 use crate::error::Error;
 use crate::retry::{Budget, RetryPolicy};
 
-/// A client in the making; see [`Client::builder`].
+/// Builder of a client; see [`Client::builder`].
 #[derive(Debug, Clone)]
 pub struct Builder {
     endpoints: Vec<String>,
@@ -36,50 +36,50 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Gateways of the cluster, `http://host:port` or `host:port`; the first is used until it fails.
+    /// Gateways of the cluster, `http://host:port` or `host:port`. The first is used until it fails.
     #[must_use]
     pub fn endpoints<E: Into<String>>(mut self, endpoints: impl IntoIterator<Item = E>) -> Self {
         self.endpoints = endpoints.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Time for a call with all its attempts; 10 s.
+    /// Deadline of a call with all its attempts; default 10 s.
     #[must_use]
     pub const fn within(mut self, within: Duration) -> Self {
         self.within = within;
         self
     }
 
-    /// Time for one attempt, after which another endpoint is tried: what saves a call from a node that hangs; 5 s.
+    /// Time limit of one attempt, after which another endpoint is tried; default 5 s. It protects a call from a hung node.
     #[must_use]
     pub const fn attempt_within(mut self, within: Duration) -> Self {
         self.attempt_within = within;
         self
     }
 
-    /// Time to connect; 1 s.
+    /// Connect timeout; default 1 s.
     #[must_use]
     pub const fn connect_within(mut self, within: Duration) -> Self {
         self.connect_within = within;
         self
     }
 
-    /// How often and how patiently to try again; twice, after 0.5 s and 1 s. A failover takes under a second, so a
-    /// caller that must not notice one sets a short first delay and more retries.
+    /// Retry policy; default two retries, after 0.5 s and 1 s. A failover takes under a second. To hide it from the
+    /// caller, set a short first delay and more retries.
     #[must_use]
     pub const fn retries(mut self, retries: RetryPolicy) -> Self {
         self.retries = retries;
         self
     }
 
-    /// How many retries a burst of failures may cost; 10, and one more for every five calls.
+    /// Retry budget: most retries of a burst of failures; default 10, refilled by one for every five calls.
     #[must_use]
     pub const fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
     }
 
-    /// The client.
+    /// Builds the client.
     ///
     /// # Errors
     /// [`Error::Configuration`].

@@ -1,4 +1,4 @@
-//! The calls.
+//! The calls of the client.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ use crate::exchange::{Attempts, Request, segment};
 use crate::lookup::{Features, Lookup};
 use crate::retry::{Budget, RetryPolicy};
 
-/// Most events that the cluster takes in one request; more are sent in several.
+/// Most events of one request; more events are sent in several requests.
 const BATCH_MAX: usize = 10_000;
 
 /// A client of one cluster. Cheap to clone; clones share connections, the retry budget and the endpoint in use.
@@ -36,31 +36,31 @@ pub(crate) struct Shared {
     pub(crate) draws: Mutex<SmallRng>,
 }
 
-/// What protects a command from happening twice when it is tried again.
+/// The protection of a command against a second execution by a retry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Protection {
-    /// A key made for this call.
+    /// A generated key for this call.
     #[default]
     Generated,
-    /// The caller's own key: the same call, made again later, still happens once.
+    /// The caller's idempotency key: a repeated call still executes once.
     Key(String),
-    /// Nothing: after an unknown outcome it is not tried again.
+    /// No protection: after an unknown outcome the call is not retried.
     None,
 }
 
-/// How one call differs from the client's defaults.
+/// Options of one call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallOptions {
-    /// Time for the call with all its attempts; the client's where none is given.
+    /// Deadline of the call with all its attempts; default: the client's.
     pub within: Option<Duration>,
-    /// What protects a command from happening twice.
+    /// The protection against a second execution.
     pub protection: Protection,
-    /// W3C trace context to pass on.
+    /// W3C trace context to send.
     pub traceparent: Option<String>,
 }
 
 impl Client {
-    /// A client in the making.
+    /// A builder with the default options.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
@@ -79,11 +79,11 @@ impl Client {
         format!("{bits:032x}")
     }
 
-    /// Records events, in their order. What fails within the call's time for a passing reason is sent again; an event is
-    /// recorded once however often it is sent.
+    /// Records events in their order. Transient failures are retried within the deadline. Each event is recorded once, even
+    /// if it is sent several times.
     ///
     /// # Errors
-    /// Only when no event was taken or refused; else the receipt says what became of each.
+    /// Only if no event was accepted or rejected; otherwise the receipt has the result of each event.
     pub async fn record_events(&self, events: &[Event]) -> Result<Receipt, Error> {
         self.record_events_with(events, &CallOptions::default()).await
     }
@@ -104,7 +104,7 @@ impl Client {
                 if receipt == Receipt::default() {
                     return Err(error);
                 }
-                // Something is recorded or refused already, so the rest is reported rather than thrown.
+                // Some events are recorded or rejected already, so the receipt reports the failure of the rest.
                 receipt.failed.extend((first..events.len()).map(|position| unsent(position + 1, &error)));
                 break;
             }
@@ -121,7 +121,7 @@ impl Client {
     ) -> Result<(), Error> {
         let mut pending: Vec<usize> = Vec::with_capacity(events.len());
         for (position, event) in events.iter().enumerate() {
-            // JSON has no word for it: it would be sent as no value at all.
+            // JSON cannot express NaN and infinities: the value would be missing.
             if event.value.is_some_and(|value| !value.is_finite()) {
                 receipt.rejected.push(not_finite(first + position + 1));
             } else {
@@ -248,7 +248,7 @@ impl Client {
         decode(&attempts.run(&request).await?)
     }
 
-    /// A call that changes nothing.
+    /// A read-only call.
     async fn read<T: DeserializeOwned>(
         &self,
         method: Method,

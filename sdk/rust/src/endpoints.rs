@@ -1,4 +1,4 @@
-//! Which node is spoken to.
+//! The choice of the endpoint.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,7 +27,7 @@ impl Endpoints {
     /// Moves on from an endpoint that failed, unless another call already has.
     pub(crate) fn leave(&self, number: usize) {
         let next = (number + 1) % self.bases.len();
-        // Losing this race means that another call has moved on: its choice is as good.
+        // If this exchange fails, another call has moved on already, and its choice is as good.
         let _ = self.current.compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 }

@@ -1,14 +1,14 @@
-//! What a call may end in instead of an answer.
+//! The errors of a call.
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a call that failed may have changed anything.
+/// Whether a failed call may have been executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Executed {
-    /// It did not happen.
+    /// The call was not executed.
     NotExecuted,
-    /// It may have happened.
+    /// The call may have been executed.
     Unknown,
 }
 
@@ -17,61 +17,61 @@ pub enum Executed {
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,
-    /// Stable, for programs: `UNKNOWN_KIND`.
+    /// Stable code for programs, such as `UNKNOWN_KIND`.
     pub code: String,
-    /// What was wrong and what to do, for people.
+    /// The problem and the fix in words.
     #[serde(default)]
     pub detail: String,
-    /// The field or header at fault, where one is.
+    /// The invalid field or header, if any.
     #[serde(default)]
     pub field: Option<String>,
     /// Whether the same call may succeed later.
     pub retryable: bool,
-    /// Whether it may have happened.
+    /// Whether the call may have been executed.
     pub outcome: Executed,
-    /// The names that would have been known, where an unknown one was given.
+    /// The known names, if an unknown one was given.
     #[serde(default)]
     pub known: Vec<String>,
 }
 
-/// Why a call brought no answer, after its retries.
+/// Why a call failed, after its retries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The client was configured with something that cannot work.
+    /// Invalid configuration of the client.
     #[error("bad configuration: {0}")]
     Configuration(String),
-    /// What was to be sent cannot be.
+    /// The request cannot be encoded.
     #[error("cannot be sent: {0}")]
     Request(String),
-    /// The cluster said no, or could not.
+    /// A problem answered by the cluster.
     #[error("{} {}: {}", .0.status, .0.code, .0.detail)]
     Problem(Box<Problem>),
-    /// An HTTP answer that is not the cluster's: a proxy's, for one.
+    /// An HTTP answer that is not the cluster's, such as a proxy's.
     #[error("unexpected answer {status}: {body}")]
     Unexpected {
         /// The HTTP status.
         status: u16,
-        /// The body's beginning.
+        /// The start of the body.
         body: String,
-        /// Whether it may have happened.
+        /// Whether the call may have been executed.
         outcome: Executed,
     },
-    /// No endpoint could be reached. Nothing happened.
+    /// No endpoint could be reached. The call was not executed.
     #[error("no endpoint could be reached: {0}")]
     Unreachable(String),
-    /// The connection broke, or no answer came in time, after the request had left.
+    /// The connection broke, or no answer came in time, after the request was sent.
     #[error("no answer: {0}")]
     Lost(String),
-    /// The deadline passed before the request left. Nothing happened.
+    /// The deadline passed before the request was sent. The call was not executed.
     #[error("the deadline passed before the call was sent")]
     Expired,
-    /// The answer is not what this version of the client expects.
+    /// This version of the client cannot parse the answer.
     #[error("answer does not decode: {0}")]
     Answer(String),
 }
 
 impl Error {
-    /// The stable code, the same words as in the cluster's problems.
+    /// The stable code, the same as in the cluster's problems.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
@@ -86,7 +86,7 @@ impl Error {
         }
     }
 
-    /// Whether the call may have happened in spite of the error.
+    /// Whether the call may have been executed despite the error.
     #[must_use]
     pub fn outcome(&self) -> Executed {
         match self {
@@ -110,7 +110,7 @@ impl Error {
         }
     }
 
-    /// Whether the cluster was too busy rather than wrong.
+    /// Whether the cluster was overloaded (backpressure or a rate limit).
     #[must_use]
     pub fn overloaded(&self) -> bool {
         match self {

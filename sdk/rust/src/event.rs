@@ -1,4 +1,4 @@
-//! Interaction events and what becomes of them.
+//! Interaction events and their receipts.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Executed;
 
-/// One interaction of a member with a content. Recorded once however often it is sent: the event's id, or where it has
-/// none its own content, is what makes it one event.
+/// One interaction of a member with a content. Recorded once, even if it is sent several times: the deduplication key is the
+/// event's id or, without an id, its content.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The member's id.
     pub member: String,
     /// The content's id.
     pub content: String,
-    /// What happened: `rating`, `play`.
+    /// The kind of event: `rating`, `play`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// How much of it: a rating's stars, seconds played.
+    /// The value: a rating's stars, seconds played.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// When, in milliseconds since the Unix epoch.
+    /// Time in milliseconds since the Unix epoch.
     pub at: u64,
     /// The sender's own id of this event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
-    /// Circumstances: `device` -> `tv`.
+    /// Context: `device` -> `tv`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
 }
@@ -49,21 +49,21 @@ impl Event {
         }
     }
 
-    /// With a value.
+    /// Sets the value.
     #[must_use]
     pub fn value(mut self, value: f64) -> Self {
         self.value = Some(value);
         self
     }
 
-    /// With the sender's own id.
+    /// Sets the sender's own id.
     #[must_use]
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.event_id = Some(id.into());
         self
     }
 
-    /// With a circumstance.
+    /// Adds a context entry.
     #[must_use]
     pub fn context(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.context.insert(name.into(), value.into());
@@ -71,46 +71,46 @@ impl Event {
     }
 }
 
-/// An event that can never be recorded as it is.
+/// A permanently rejected event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     /// Its position among the events of the call, from one.
     pub line: usize,
-    /// The field at fault, where one is.
+    /// The invalid field, if any.
     #[serde(default)]
     pub field: Option<String>,
-    /// Stable, for programs.
+    /// Stable code for programs.
     pub code: String,
-    /// For people.
+    /// The reason in words.
     pub message: String,
 }
 
-/// An event that was not recorded within the call, or perhaps was.
+/// An event without a confirmed recording within the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     /// Its position among the events of the call, from one.
     pub line: usize,
-    /// Stable, for programs.
+    /// Stable code for programs.
     pub code: String,
-    /// For people.
+    /// The reason in words.
     pub message: String,
-    /// Whether sending it again may succeed.
+    /// Whether a retry may succeed.
     pub retryable: bool,
     /// Whether it may have been recorded.
     pub outcome: Executed,
 }
 
-/// What became of the events of one call, all its attempts together.
+/// The result of the events of one call, over all its attempts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Recorded.
+    /// Newly recorded events.
     pub accepted: usize,
-    /// Found recorded: by an earlier call, or by an attempt of this one whose answer was lost.
+    /// Events recorded before: by an earlier call, or by an attempt of this call with a lost answer.
     pub duplicates: usize,
-    /// Never recordable.
+    /// Permanently rejected events.
     #[serde(default)]
     pub rejected: Vec<Rejected>,
-    /// Not recorded, or perhaps.
+    /// Events without a confirmed recording.
     #[serde(default)]
     pub failed: Vec<Failed>,
 }
@@ -122,7 +122,7 @@ impl Receipt {
         self.accepted + self.duplicates
     }
 
-    /// Takes over what `other` says, whose line `n` is line `lines[n - 1]` here.
+    /// Merges `other`; its line `n` is line `lines[n - 1]` here.
     pub(crate) fn absorb(&mut self, other: Self, lines: &[usize]) {
         let here = |line: usize| lines.get(line.wrapping_sub(1)).copied().unwrap_or(line);
         self.accepted += other.accepted;

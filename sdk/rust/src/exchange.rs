@@ -1,4 +1,4 @@
-//! One logical call: its attempts, its deadline, and what its answers mean.
+//! One logical call: its attempts, its deadline, and the interpretation of its answers.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use crate::calls::Client;
 use crate::error::{Error, Executed, Problem};
 use crate::retry::{Decision, Failure};
 
-/// Most of a body that an error quotes, in characters.
+/// Most characters of a body in an error.
 const QUOTED_MAX: usize = 200;
 
-/// What every attempt of a call sends.
+/// The request of every attempt of a call.
 pub(crate) struct Request {
     pub(crate) method: Method,
     /// Path and query, encoded.
@@ -23,7 +23,7 @@ pub(crate) struct Request {
     pub(crate) traceparent: Option<String>,
 }
 
-/// Why an attempt failed, and what the cluster asked to wait.
+/// The error of an attempt and the requested delay.
 pub(crate) struct Failed {
     pub(crate) error: Error,
     pub(crate) retry_after: Option<Duration>,
@@ -41,12 +41,12 @@ pub(crate) struct Attempts<'c> {
     until: Instant,
     made: u32,
     protected: bool,
-    /// Why an attempt may have taken effect, if one may.
+    /// The error of the last attempt in doubt, if any.
     doubt: Option<String>,
 }
 
 impl<'c> Attempts<'c> {
-    /// Begins a call. `protected`: doing it twice changes no more than once.
+    /// Starts a call. `protected`: a second execution has no further effect.
     pub(crate) fn begin(client: &'c Client, within: Duration, protected: bool) -> Self {
         client.budget().give();
         Self { client, until: Instant::now() + within, made: 0, protected, doubt: None }
@@ -56,7 +56,7 @@ impl<'c> Attempts<'c> {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    /// Sends the request until it is answered or must not be sent again.
+    /// Sends the request until it is answered or must not be retried.
     pub(crate) async fn run(&mut self, request: &Request) -> Result<Vec<u8>, Error> {
         loop {
             match self.once(request).await {
@@ -66,8 +66,8 @@ impl<'c> Attempts<'c> {
         }
     }
 
-    /// Waits for the next attempt, or gives the error back where there must be none. Once an attempt was in doubt, no
-    /// later failure says that nothing happened.
+    /// Waits for the next attempt, or returns the error if there must not be one. After an attempt in doubt, no later failure
+    /// may report the call as not executed.
     pub(crate) async fn again(&mut self, failed: Failed) -> Result<(), Error> {
         let failure = Failure::of(&failed.error, failed.retry_after);
         let jitter = self.client.draw();
@@ -90,16 +90,16 @@ impl<'c> Attempts<'c> {
                 tokio::time::sleep(delay).await;
                 Ok(())
             }
-            Decision::GiveUp => Err(self.told(failed.error)),
+            Decision::GiveUp => Err(self.final_error(failed.error)),
         }
     }
 
-    /// Whether an attempt may have taken effect.
+    /// Whether an attempt may have been executed.
     pub(crate) fn in_doubt(&self) -> bool {
         self.doubt.is_some()
     }
 
-    fn told(&mut self, error: Error) -> Error {
+    fn final_error(&mut self, error: Error) -> Error {
         match self.doubt.take() {
             Some(why) if error.outcome() == Executed::NotExecuted => {
                 Error::Lost(format!("{why}; tried again: {error}"))
@@ -137,9 +137,9 @@ impl<'c> Attempts<'c> {
 
     async fn send(&self, base: &str, request: &Request, left: Duration) -> Result<Vec<u8>, Failed> {
         let time = left.min(self.client.0.attempt_within);
-        // The cluster is given a little less than we wait, so that its own answer to a missed deadline, which says
-        // whether the call happened, still arrives.
-        let told = (time - time / 20).as_millis().max(1);
+        // The cluster's deadline is 5 % shorter than the wait here. So its answer to a missed deadline, which says whether
+        // the call was executed, still arrives.
+        let deadline = (time - time / 20).as_millis().max(1);
         let url = format!("{base}{}", request.path);
         let mut building = self
             .client
@@ -147,7 +147,7 @@ impl<'c> Attempts<'c> {
             .http
             .request(request.method.clone(), url)
             .timeout(time)
-            .header("x-deadline-ms", told.to_string());
+            .header("x-deadline-ms", deadline.to_string());
         if let Some(key) = &request.key {
             building = building.header("idempotency-key", key);
         }
@@ -168,7 +168,7 @@ impl<'c> Attempts<'c> {
     }
 }
 
-/// Whether another endpoint may do better.
+/// Whether another endpoint may succeed.
 fn leaves(error: &Error) -> bool {
     match error {
         Error::Unreachable(_) | Error::Lost(_) => true,
@@ -199,13 +199,13 @@ pub(crate) fn unhappy(status: u16, body: &[u8]) -> Error {
     if let Ok(problem) = serde_json::from_slice::<Problem>(body) {
         return Error::Problem(Box::new(problem));
     }
-    // A proxy gave up on a request that it may have passed on; the rest of these never reached a handler.
+    // A proxy timed out on a request that it may have forwarded; the other statuses mean that no handler was reached.
     let outcome = if matches!(status, 502 | 504) { Executed::Unknown } else { Executed::NotExecuted };
     let body = String::from_utf8_lossy(body).chars().take(QUOTED_MAX).collect();
     Error::Unexpected { status, body, outcome }
 }
 
-/// What an answer asks to wait: `Retry-After-Ms` before `Retry-After` in seconds; a date is ignored.
+/// The delay that an answer requests: `Retry-After-Ms` before `Retry-After` in seconds; a date is ignored.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     number("retry-after-ms")
@@ -219,7 +219,7 @@ pub(crate) fn segment(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => encoded.push(char::from(byte)),
-            // A segment of dots alone would be taken for a step in the path.
+            // A segment of only dots would be a relative path step.
             b'.' if text.bytes().any(|other| other != b'.') => encoded.push('.'),
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }

@@ -1,8 +1,8 @@
 //! A client of a Troupe cluster over HTTP.
 //!
-//! Every node answers for the whole cluster, so a client is given several endpoints and moves on when one fails. Each
-//! logical call has a deadline that travels with it, one idempotency key that all its attempts share, and a few retries
-//! that never repeat what may have happened unless something protects it.
+//! Every node answers for the whole cluster, so a client has several endpoints and moves on when one fails. Each logical
+//! call has a deadline, which is sent along, one idempotency key for all its attempts, and a few retries. A call that may
+//! have been executed is retried only if it is protected against a second execution.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), crate::Error> {

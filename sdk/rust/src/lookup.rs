@@ -1,42 +1,42 @@
-//! Features as they come back.
+//! The feature lookup answers.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Whether a value is there.
+/// The status of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// It is.
+    /// The value exists.
     Present,
-    /// Nothing was ever recorded.
+    /// No value was ever recorded.
     NotFound,
-    /// What was recorded is older than the group allows.
+    /// The value is older than the group's maximum age.
     OutsideMaxAge,
-    /// What was recorded is no value.
+    /// The recorded value is null.
     NullValue,
-    /// A status that this version does not know.
+    /// A status unknown to this version.
     #[serde(other)]
     Invalid,
 }
 
-/// What the columns are.
+/// Metadata of the columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// Names in the order of the columns.
     pub feature_names: Vec<String>,
 }
 
-/// One feature of every entity asked for; its lists have the order of the entities.
+/// One feature of every requested entity; its lists are in the order of the entities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
-    /// The values, null where there is none.
+    /// The values; null for a missing value.
     pub values: Vec<Value>,
-    /// Whether each is there.
+    /// The status of each value.
     pub statuses: Vec<Status>,
-    /// Time of the newest event in each, in the cluster's notation.
+    /// Time of the newest event of each value, in the cluster's format.
     #[serde(default)]
     pub event_timestamps: Vec<Value>,
 }
@@ -44,7 +44,7 @@ pub struct Column {
 /// The answer to a lookup, by column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Features {
-    /// What the columns are.
+    /// Metadata of the columns.
     pub metadata: Metadata,
     /// The columns.
     pub results: Vec<Column>,

@@ -1,17 +1,17 @@
-//! Whether to try again, and when. Pure: the same table of cases binds every SDK (`tests/vectors/sdk_retry.json`).
+//! Retry decisions and delays. Pure; every SDK passes the same table of cases (`tests/vectors/sdk_retry.json`).
 
 use std::time::Duration;
 
 use crate::error::{Error, Executed};
 
-/// How often and how patiently a call is tried again.
+/// The retry policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts after the first.
+    /// Most retries after the first attempt.
     pub retries: u32,
     /// Longest delay before the first retry; it doubles with each.
     pub first_delay: Duration,
-    /// Longest delay of all, `Retry-After` apart.
+    /// Longest delay, except a `Retry-After`.
     pub max_delay: Duration,
 }
 
@@ -21,38 +21,38 @@ impl Default for RetryPolicy {
     }
 }
 
-/// How an attempt failed, as far as retrying goes.
+/// The failure of an attempt, as input of the retry decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failure {
-    /// Whether it may succeed later.
+    /// Whether a retry may succeed.
     pub retryable: bool,
-    /// Whether it may have happened.
+    /// Whether the attempt may have been executed.
     pub outcome: Executed,
-    /// What the cluster asked to wait.
+    /// The delay requested by the cluster.
     pub retry_after: Option<Duration>,
 }
 
 impl Failure {
-    /// The failure of an error, with the `Retry-After` that came along.
+    /// The failure of an error, with its `Retry-After`.
     #[must_use]
     pub fn of(error: &Error, retry_after: Option<Duration>) -> Self {
         Self { retryable: error.retryable(), outcome: error.outcome(), retry_after }
     }
 }
 
-/// What follows a failed attempt.
+/// The decision after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Try again after this long.
+    /// Retry after this delay.
     Retry(Duration),
-    /// Tell the caller.
+    /// Return the error to the caller.
     GiveUp,
 }
 
 impl RetryPolicy {
     /// Decides after `attempt` attempts, the failed one included.
     ///
-    /// `protected` says that doing it twice changes no more than once: a read, a key, or a natural key in the body.
+    /// `protected`: a second execution has no further effect, because of a read, an idempotency key or a natural key.
     /// `jitter` is a draw from 0 to 1: the delay is between half and all of its exponential step.
     #[must_use]
     pub fn decide(
@@ -76,8 +76,8 @@ impl RetryPolicy {
     }
 }
 
-/// Keeps retries a small share of all calls, so that clients do not hold an ailing cluster down: each retry takes one
-/// token, each call gives a part of one back.
+/// The retry budget bounds retries to a small share of all calls, so that clients do not overload a failing cluster. Each
+/// retry takes one token, and each call adds a part of a token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
     tokens: f64,
@@ -104,12 +104,12 @@ impl Budget {
         self.tokens
     }
 
-    /// A call began.
+    /// Adds the share of a new call.
     pub fn give(&mut self) {
         self.tokens = (self.tokens + self.per_call).min(self.tokens_max);
     }
 
-    /// A retry was decided.
+    /// Takes one token for a retry.
     pub fn take(&mut self) {
         self.tokens = (self.tokens - 1.0).max(0.0);
     }

@@ -11,13 +11,13 @@ pub struct Interaction {
     pub member: String,
     /// The content's id.
     pub content: String,
-    /// How much of it: stars, for one.
+    /// The value, such as a rating's stars.
     pub value: f32,
-    /// When, in milliseconds since the epoch.
+    /// Time in milliseconds since the epoch.
     pub at_ms: u64,
 }
 
-/// Interactions with ids replaced by places in sorted vocabularies, so that the same data gives the same places.
+/// Interactions with ids replaced by indices of sorted vocabularies, so that the same data gives the same indices.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// Content ids; numbers are sorted as numbers.
@@ -29,7 +29,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Interns interactions. Of several with one content the first counts.
+    /// Interns interactions. Of several interactions of a member with one content, the first counts.
     #[must_use]
     pub fn new(interactions: &[Interaction]) -> Self {
         let contents = vocabulary(interactions.iter().map(|one| one.content.as_str()));
@@ -55,7 +55,7 @@ impl Dataset {
         self.rows.iter().map(Vec::len).sum()
     }
 
-    /// Whether there are none.
+    /// Whether the dataset is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.iter().all(Vec::is_empty)

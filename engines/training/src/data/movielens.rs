@@ -7,19 +7,19 @@ use super::dataset::Interaction;
 /// A file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The disk.
+    /// An I/O error.
     #[error("{0}: {1}")]
     Io(PathBuf, std::io::Error),
-    /// A value that does not fit its field.
+    /// A value that its field does not accept.
     #[error("{path}, line {line}, field {field}: {what}")]
     Bad {
         /// The file.
         path: PathBuf,
-        /// Counted from one.
+        /// The line, from one.
         line: usize,
         /// The field's name.
         field: &'static str,
-        /// What was found.
+        /// The invalid value.
         what: String,
     },
 }
@@ -37,7 +37,7 @@ pub struct Item {
     pub genres: Vec<String>,
 }
 
-/// A person.
+/// A MovieLens user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// Its id.

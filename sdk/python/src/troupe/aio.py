@@ -53,8 +53,8 @@ class AsyncClient:
     async def record_events(
         self, events: Iterable[Event], *, within: float | None = None, traceparent: str | None = None
     ) -> Receipt:
-        """Records events in their order. What fails for a passing reason is sent again; an event is recorded once
-        however often it is sent. Raises only when no event was taken or refused."""
+        """Records events in their order. Transient failures are retried. Each event is recorded once, even if it is sent
+        several times. Raises only if no event was accepted or rejected."""
         return await self._drive(self._core.record_events(events, within=within, traceparent=traceparent))
 
     async def recommendations(
@@ -105,23 +105,23 @@ class AsyncClient:
         )
 
     async def _drive(self, call: Call[T]) -> T:
-        told: Any = None
+        result: Any = None
         while True:
             try:
-                step = call.send(told)
+                step = call.send(result)
             except StopIteration as done:
                 return done.value
             if isinstance(step, Sleep):
                 await asyncio.sleep(step.seconds)
-                told = None
+                result = None
                 continue
             timeout = httpx.Timeout(step.timeout, connect=min(step.timeout, self._connect_within))
             try:
                 answer = await self._http.request(
                     step.method, step.url, headers=step.headers, content=step.body, timeout=timeout
                 )
-                told = Reply(answer.status_code, answer.headers, answer.content)
+                result = Reply(answer.status_code, answer.headers, answer.content)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-                told = Unreachable(str(error))
+                result = Unreachable(str(error))
             except httpx.TransportError as error:
-                told = Lost(str(error) or type(error).__name__)
+                result = Lost(str(error) or type(error).__name__)

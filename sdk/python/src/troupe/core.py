@@ -1,6 +1,6 @@
-"""The calls without IO: generators that say what to send and how long to wait, and are told what came of it.
+"""The calls without IO: generators that yield requests and delays, and receive the results.
 
-Both clients drive the same generators, so that they cannot differ.
+Both clients drive the same generators, so that they behave the same.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from .messages import Event, FailedEvent, Features, Receipt, Recommendations, Re
 from .retry import Budget, RetryPolicy, retry_after
 
 BATCH_MAX = 10_000
-"""Most events that the cluster takes in one request; more are sent in several."""
+"""Most events of one request; more events are sent in several requests."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Send:
-    """Send this, and answer with a Reply, an Unreachable or a Lost."""
+    """A request to send; the result is a Reply, an Unreachable or a Lost."""
 
     method: str
     url: str
@@ -48,7 +48,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Sleep:
-    """Wait this many seconds."""
+    """A delay in seconds."""
 
     seconds: float
 
@@ -85,7 +85,7 @@ class _Failed(Exception):
 
 @dataclass
 class Core:
-    """What a client knows: endpoints, times, policy."""
+    """The configuration of a client: endpoints, times, policy."""
 
     endpoints: Sequence[str]
     within: float = 10.0
@@ -125,7 +125,7 @@ class Core:
             except TroupeError as error:
                 if receipt == Receipt():
                     raise
-                # Something is recorded or refused already, so the rest is reported rather than thrown.
+                # Some events are recorded or rejected already, so the receipt reports the failure of the rest.
                 receipt.failed += [_unsent(n + 1, error) for n in range(first, len(events))]
                 break
         return receipt
@@ -135,7 +135,7 @@ class Core:
     ) -> Call[None]:
         pending = []
         for position, event in enumerate(events):
-            # JSON has no word for it.
+            # JSON cannot express NaN and infinities.
             if event.value is not None and not math.isfinite(event.value):
                 rejected = RejectedEvent(first + position + 1, "NOT_FINITE", "must be a finite number", "value")
                 receipt.rejected.append(rejected)
@@ -243,14 +243,14 @@ class _Attempts:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether an attempt may have taken effect."""
+        """Whether an attempt may have been executed."""
         return self._doubt is not None
 
     def _left(self) -> float:
         return max(self._until - self._core.clock(), 0.0)
 
     def run(self, request: _Request) -> Call[bytes]:
-        """Sends until there is an answer or it must not be sent again."""
+        """Sends the request until it is answered or must not be retried."""
         while True:
             try:
                 return (yield from self.once(request))
@@ -258,7 +258,7 @@ class _Attempts:
                 yield from self.again(failed)
 
     def again(self, failed: _Failed) -> Call[None]:
-        """Waits for the next attempt, or raises where there must be none.
+        """Waits for the next attempt, or raises if there must not be one.
 
         Once an attempt was in doubt, no later failure says that nothing happened.
         """
@@ -303,8 +303,8 @@ class _Attempts:
 
     def _send(self, base: str, request: _Request, left: float) -> Send:
         timeout = min(left, self._core.attempt_within)
-        # The cluster is given a little less than we wait, so that its own answer to a missed deadline, which says
-        # whether the call happened, still arrives.
+        # The cluster's deadline is shorter than the wait here. So its answer to a missed deadline, which says whether the
+        # call was executed, still arrives.
         headers = {"x-deadline-ms": str(max(int(timeout * 950), 1))}
         if request.body is not None:
             headers["content-type"] = request.content_type
@@ -324,9 +324,9 @@ def unhappy(status: int, body: bytes) -> TroupeError:
 
 
 def _absorb(receipt: Receipt, answer: Any, lines: list[int], in_doubt: bool) -> list[FailedEvent]:
-    """Adds an answer, its lines translated; gives back what may be sent again.
+    """Adds an answer with translated line numbers; returns the events that may be retried.
 
-    ``in_doubt`` says that an earlier attempt may have taken effect: then what failed now may have happened.
+    ``in_doubt``: an earlier attempt may have been executed, so an event that failed now may have been recorded.
     """
     try:
         receipt.accepted += int(answer["accepted"])
@@ -360,7 +360,7 @@ def _encode(body: Any) -> bytes:
 
 
 def _segment(text: str) -> str:
-    # A segment of dots alone would be taken for a step in the path.
+    # A segment of only dots would be a relative path step.
     return text.replace(".", "%2E") if text.strip(".") == "" else quote(text, safe="")
 
 

@@ -1,4 +1,4 @@
-"""What a call may end in instead of an answer."""
+"""The errors of a call."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class TroupeError(Exception):
 
 
 class ConfigurationError(TroupeError):
-    """The client was configured with something that cannot work."""
+    """Invalid configuration of the client."""
 
     code = "BAD_CONFIGURATION"
 
 
 class ProblemError(TroupeError):
-    """The cluster said no, or could not: its ``application/problem+json``."""
+    """A problem answered by the cluster, its ``application/problem+json``."""
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
         self.status = int(problem["status"])
@@ -44,7 +44,7 @@ class ProblemError(TroupeError):
 
 
 class UnexpectedAnswer(TroupeError):
-    """An HTTP answer that is not the cluster's: a proxy's, for one."""
+    """An HTTP answer that is not the cluster's, such as a proxy's."""
 
     code = "UNEXPECTED_ANSWER"
 
@@ -52,21 +52,21 @@ class UnexpectedAnswer(TroupeError):
         self.status = status
         self.body = body[:200]
         self.retryable = status in (408, 429, 502, 503, 504)
-        # A proxy gave up on a request that it may have passed on; the rest never reached a handler.
+        # A proxy timed out on a request that it may have forwarded; the other statuses mean that no handler was reached.
         self.outcome = UNKNOWN if status in (502, 504) else NOT_EXECUTED
         self.overloaded = status in (429, 503)
         super().__init__(f"unexpected answer {status}: {self.body}")
 
 
 class Unreachable(TroupeError):
-    """No endpoint could be reached. Nothing happened."""
+    """No endpoint could be reached. The call was not executed."""
 
     code = "NOT_SENT"
     retryable = True
 
 
 class Lost(TroupeError):
-    """The connection broke, or no answer came in time, after the request had left."""
+    """The connection broke, or no answer came in time, after the request was sent."""
 
     code = "UNKNOWN_OUTCOME"
     retryable = True
@@ -74,14 +74,14 @@ class Lost(TroupeError):
 
 
 class Expired(TroupeError):
-    """The deadline passed before the request left. Nothing happened."""
+    """The deadline passed before the request was sent. The call was not executed."""
 
     code = "DEADLINE_EXCEEDED"
     retryable = True
 
 
 class AnswerError(TroupeError):
-    """The answer is not what this version of the client expects."""
+    """This version of the client cannot parse the answer."""
 
     code = "BAD_ANSWER"
     outcome = UNKNOWN

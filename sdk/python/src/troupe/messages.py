@@ -1,4 +1,4 @@
-"""What is sent and what comes back."""
+"""Requests and answers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Mapping
 class Event:
     """One interaction of a member with a content.
 
-    Recorded once however often it is sent: its id, or where it has none its own content, makes it one event. ``at`` is in
-    milliseconds since the Unix epoch.
+    Recorded once, even if it is sent several times: the deduplication key is its id or, without an id, its content. ``at``
+    is in milliseconds since the Unix epoch.
     """
 
     member: str
@@ -38,7 +38,7 @@ class Event:
 
 @dataclass(frozen=True)
 class RejectedEvent:
-    """An event that can never be recorded as it is. ``line`` is its position in the call, from one."""
+    """A permanently rejected event. ``line`` is its position in the call, from one."""
 
     line: int
     code: str
@@ -48,7 +48,7 @@ class RejectedEvent:
 
 @dataclass(frozen=True)
 class FailedEvent:
-    """An event that was not recorded within the call, or perhaps was. ``line`` is its position in the call, from one."""
+    """An event without a confirmed recording within the call. ``line`` is its position in the call, from one."""
 
     line: int
     code: str
@@ -59,9 +59,9 @@ class FailedEvent:
 
 @dataclass
 class Receipt:
-    """What became of the events of one call, all its attempts together.
+    """The result of the events of one call, over all its attempts.
 
-    ``duplicates`` were found recorded: by an earlier call, or by an attempt of this one whose answer was lost.
+    ``duplicates`` were recorded before: by an earlier call, or by an attempt of this call with a lost answer.
     """
 
     accepted: int = 0
@@ -86,7 +86,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Timing:
-    """Where the time of an answer went, in microseconds; ``batch`` requests shared the model's run."""
+    """The times of an answer, in microseconds; ``batch`` requests shared the model's run."""
 
     queue_us: int = 0
     compute_us: int = 0
@@ -124,7 +124,7 @@ class Recommendations:
 
 @dataclass(frozen=True)
 class Column:
-    """One feature of every entity asked for. ``statuses`` are PRESENT, NOT_FOUND, OUTSIDE_MAX_AGE, NULL_VALUE."""
+    """One feature of every requested entity. ``statuses`` are PRESENT, NOT_FOUND, OUTSIDE_MAX_AGE, NULL_VALUE."""
 
     values: list[Any]
     statuses: list[str]

@@ -1,4 +1,4 @@
-"""Whether to try again, and when. Pure: the same table of cases binds every SDK (``tests/vectors/sdk_retry.json``)."""
+"""Retry decisions and delays. Pure; every SDK passes the same table of cases (``tests/vectors/sdk_retry.json``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import NOT_EXECUTED, TroupeError
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how patiently a call is tried again; times in seconds.
+    """The retry policy; times in seconds.
 
     A failover takes under a second, so a caller that must not notice one sets a short first delay and more retries.
     """
@@ -38,14 +38,14 @@ class RetryPolicy:
         safe = protected or error.outcome == NOT_EXECUTED
         if not error.retryable or not safe or attempt > self.retries or tokens < 1.0:
             return None
-        # An exponent beyond this has long passed any maximum, and 2.0 ** 5000 is no float.
+        # Any larger exponent exceeds every maximum, and 2.0 ** 5000 overflows a float.
         step = min(self.first_delay * 2.0 ** min(attempt - 1, 64), self.max_delay)
         delay = max(step * (0.5 + 0.5 * min(max(jitter, 0.0), 1.0)), retry_after or 0.0)
         return None if delay >= left else delay
 
 
 class Budget:
-    """Keeps retries a small share of all calls: each retry takes one token, each call gives a part of one back."""
+    """The retry budget bounds retries: each retry takes one token, each call adds a part of a token."""
 
     def __init__(self, tokens_max: float = 10.0, per_call: float = 0.2) -> None:
         self._tokens = tokens_max
@@ -60,18 +60,18 @@ class Budget:
             return self._tokens
 
     def give(self) -> None:
-        """A call began."""
+        """Adds the share of a new call."""
         with self._lock:
             self._tokens = min(self._tokens + self._per_call, self._tokens_max)
 
     def take(self) -> None:
-        """A retry was decided."""
+        """Takes one token for a retry."""
         with self._lock:
             self._tokens = max(self._tokens - 1.0, 0.0)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds an answer asks to wait: ``Retry-After-Ms`` before ``Retry-After``; a date is ignored."""
+    """The delay in seconds that an answer requests: ``Retry-After-Ms`` before ``Retry-After``; a date is ignored."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name, "").strip()
         if value.isdecimal():

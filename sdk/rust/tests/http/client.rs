@@ -1,4 +1,4 @@
-//! What a caller relies on: one key a call, no repetition of what may have happened, another endpoint when one fails.
+//! The client's guarantees: one key per call, no unprotected retry after an unknown outcome, failover to another endpoint.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,7 +63,7 @@ async fn every_attempt_of_a_call_carries_the_same_key_and_a_shrinking_deadline()
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_told_rather_than_repeated_where_nothing_protects_the_call() {
+async fn an_unknown_outcome_of_an_unprotected_call_is_returned_and_not_retried() {
     for line in [problem(504, "UNKNOWN_OUTCOME", true, "unknown"), Line::Hang] {
         let server = Server::start(vec![line, ok(&json!(1))]).await;
         let options = CallOptions { protection: Protection::None, ..CallOptions::default() };
@@ -97,7 +97,7 @@ async fn events_in_doubt_stay_in_doubt_when_they_fail_later() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_at_once_with_its_field() {
+async fn a_refusal_is_returned_at_once_with_its_field() {
     let body = json!({"status": 422, "code": "BAD_TEXT", "detail": "must not be empty", "field": "text",
         "retryable": false, "outcome": "not_executed"});
     let server = Server::start(vec![Line::Answer(422, "", body.to_string())]).await;

@@ -1,4 +1,4 @@
-//! An HTTP server that answers each request with the next line of its script and keeps what it was asked.
+//! An HTTP server that answers each request with the next line of its script and records the requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,14 +15,14 @@ pub(crate) enum Line {
     Hang,
 }
 
-/// A request as it came.
+/// A recorded request.
 #[derive(Clone)]
-pub(crate) struct Asked {
+pub(crate) struct Recorded {
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-impl Asked {
+impl Recorded {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (found, value) = line.split_once(':')?;
@@ -34,7 +34,7 @@ impl Asked {
 /// A server; it stops when dropped.
 pub(crate) struct Server {
     pub(crate) base: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<Recorded>>>,
     serving: JoinHandle<()>,
 }
 
@@ -69,12 +69,12 @@ impl Server {
         Self { base, asked, serving }
     }
 
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Recorded> {
         self.asked.lock().unwrap().clone()
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Asked> {
+async fn read(stream: &mut TcpStream) -> Option<Recorded> {
     let mut bytes = Vec::new();
     let mut piece = [0; 4_096];
     loop {
@@ -82,7 +82,7 @@ async fn read(stream: &mut TcpStream) -> Option<Asked> {
         bytes.extend_from_slice(&piece[..read]);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let asked = Asked { head: head.to_owned(), body: body.to_owned() };
+        let asked = Recorded { head: head.to_owned(), body: body.to_owned() };
         let length: usize = asked.header("content-length").map_or(0, |length| length.parse().unwrap());
         if body.len() >= length {
             return Some(asked);
