@@ -9,8 +9,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use gauss::gauss;
-use rand::rngs::SmallRng;
 use rand::SeedableRng;
+use rand::rngs::SmallRng;
 use troupe_statistics::canary::{CanaryConfig, MetricPair, Thresholds, judge};
 
 const METRICS: usize = 50;

@@ -6,8 +6,8 @@
 mod gauss;
 
 use gauss::gauss;
-use rand::rngs::SmallRng;
 use rand::SeedableRng;
+use rand::rngs::SmallRng;
 use serde_json::Value;
 use troupe_statistics::canary::Direction;
 use troupe_statistics::canary::classify::{Class, MannWhitneyClassifier, MetricPolicy};

@@ -42,7 +42,7 @@ impl DeployTurn<'_, '_> {
             owner: Address::of::<WorkflowRun>(self.turn.key),
             id: format!("{}.{}", self.turn.live.head.run, self.turn.attempt_at(self.at)),
             parameters: NamedFields(parameters.as_object().cloned().unwrap_or_default()),
-            above: OptionalTail::default(),
+            ancestry: OptionalTail::default(),
         };
         self.turn.bytes += wire::encode(&run).len();
         self.turn.send(Outgoing::Deploy(pipeline.to_owned(), Box::new(run)));

@@ -76,7 +76,8 @@ pub(super) async fn place(
     let Named { around, step } = Named::read(text)?;
     let mut place = Place { run: key_of(id, instance), lane: 0, step, iteration: None };
     for iteration in around {
-        let get = GetLoop { step: iteration.of.clone(), outer_iteration: place.lane, iteration: iteration.number };
+        let get =
+            GetLoop { step: iteration.of.clone(), outer_iteration: place.lane, iteration: iteration.number };
         let held = ask::<WorkflowRun, GetLoop>(&edge.router, &place.run, &get, call.left()?).await?;
         let begun = held.key.filter(|_| held.total == 0 || iteration.number < held.total);
         let Some(run) = begun else {
