@@ -5,6 +5,7 @@ mod children;
 mod identity;
 mod inspect;
 mod memory;
+mod open;
 mod postbox;
 mod recovered_state;
 mod replica_gc;
@@ -13,5 +14,6 @@ mod spec;
 
 pub use identity::{Facts, IdentityFile};
 pub use memory::MemoryDisk;
-pub use runtime::{OpenError, Runtime};
+pub use open::OpenError;
+pub use runtime::Runtime;
 pub use spec::{Disk, RuntimeConfig, RuntimeSpec};

@@ -7,10 +7,8 @@ use crate::address::{NodeId, ShardId};
 use crate::error::AskError;
 use crate::observe::{Journal, Lifecycle};
 use crate::replication::RaftConfig;
-use crate::rpc::Calls;
-use crate::rpc::Services;
-use crate::shard::Directory;
-use crate::shard::{ReplyTo, Request, SystemInput};
+use crate::rpc::{Calls, Services};
+use crate::shard::{Directory, ReplyTo, Request, SystemInput};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{AskBatch, Envelope, Receiver, ReplyBatch, ServiceReply, SnapshotChunk, Transport};
 

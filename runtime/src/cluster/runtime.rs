@@ -10,156 +10,41 @@ use tokio::sync::oneshot;
 
 use super::bootstrap;
 use super::inspect::{ClusterInspect, SERVICE};
-use super::postbox::Postbox;
 use super::recovered_state::RecoveredState;
 use super::replica_gc::RuntimeControl;
-use super::spec::{Disk, RuntimeSpec};
+use super::spec::RuntimeSpec;
 use crate::address::{NodeId, ShardId};
 use crate::death_watch::{self, Census, DeathWatch, Host, Subject, Watch};
 use crate::entity::{Globals, Registry};
 use crate::error::AskError;
 use crate::inspect::Inspect;
-use crate::membership::{Cluster, TargetMembership, with_cluster};
+use crate::membership::{Cluster, TargetMembership};
 use crate::node_spec::NodeSpec;
 use crate::observe::Journal;
 use crate::placement::{NodeHandle, Operator};
-use crate::routing::Peers;
-use crate::routing::{ClusterDispatch, Router};
-use crate::rpc::Calls;
-use crate::rpc::{ServiceClient, ServiceHandler, Services, TellHandler};
-use crate::shard::Directory;
-use crate::shard::{Mailbox, ShardWorld, StoreThread, SystemInput, tick_all};
-use crate::time::{Clock, Timestamp};
-use crate::transport::{Outcome, ReceiverSlot, SendError, Transport};
-
-/// Why a runtime could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// This node is not among the configured ones.
-    #[error("node {0} is not in the configuration")]
-    NotConfigured(NodeId),
-    /// The store's thread could not be started.
-    #[error("the store's thread could not be started: {0}")]
-    Thread(#[from] std::io::Error),
-    /// The disk's identity could not be read or written.
-    #[error("the disk's identity: {0}")]
-    Identity(String),
-    /// The transport already had a receiver.
-    #[error("the transport already has a receiver")]
-    ReceiverTaken,
-}
+use crate::routing::{Peers, Router};
+use crate::rpc::{ServiceClient, ServiceHandler, TellHandler};
+use crate::shard::{Directory, ShardWorld, SystemInput};
+use crate::time::Timestamp;
+use crate::transport::{Outcome, SendError, Transport};
 
 /// One node's runtime. Its shards run once their [child specs](Runtime::children) are started by a supervisor.
 pub struct Runtime {
-    spec: RuntimeSpec,
-    started: Timestamp,
-    world: Arc<ShardWorld>,
-    client: ServiceClient,
-    router: Router,
-    recovered: RecoveredState,
-    peers: Arc<Peers>,
-    death_watch: Arc<DeathWatch>,
-    watch_host: Arc<Host>,
+    pub(super) spec: RuntimeSpec,
+    pub(super) started: Timestamp,
+    pub(super) world: Arc<ShardWorld>,
+    pub(super) client: ServiceClient,
+    pub(super) router: Router,
+    pub(super) recovered: RecoveredState,
+    pub(super) peers: Arc<Peers>,
+    pub(super) death_watch: Arc<DeathWatch>,
+    pub(super) watch_host: Arc<Host>,
     /// Initial nodes of each shard, by the configuration.
-    founding: Vec<Vec<NodeId>>,
-    starts: HashMap<ShardId, Arc<AtomicU32>>,
+    pub(super) founding: Vec<Vec<NodeId>>,
+    pub(super) starts: HashMap<ShardId, Arc<AtomicU32>>,
 }
 
 impl Runtime {
-    /// Builds a node. Must be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// See [`OpenError`].
-    pub fn open(
-        spec: RuntimeSpec,
-        registry: Arc<Registry>,
-        journal: Arc<dyn Journal>,
-        transport: Arc<dyn Transport>,
-        slot: &ReceiverSlot,
-        disk: Disk,
-    ) -> Result<Arc<Self>, OpenError> {
-        if !spec.nodes.iter().any(|node| node.id == spec.here) {
-            return Err(OpenError::NotConfigured(spec.here));
-        }
-        let (clock, config) = (Clock::start(), spec.config.clone());
-        let death_watch = Arc::new(DeathWatch::new(journal));
-        let registry = Arc::new(with_cluster(Registry::clone(&registry)));
-        let peers = Arc::new(Peers::new(spec.nodes.clone()));
-        let founding = spec.founding();
-        let mailboxes: Vec<Arc<Mailbox>> =
-            (0..=config.shards).map(|shard| Mailbox::new(ShardId(shard), &config.shard)).collect();
-        let directory = Arc::new(Directory::new(config.shards, &mailboxes));
-        let calls = Arc::new(Calls::default());
-        let services = Arc::new(Services::default());
-        let dispatch = ClusterDispatch {
-            here: spec.here,
-            peers: peers.clone(),
-            shards: config.shards,
-            clock,
-            registry: registry.clone(),
-            directory: directory.clone(),
-            calls: calls.clone(),
-            transport: transport.clone(),
-        };
-        let router = Router::new(Arc::new(dispatch), registry.clone(), config.shards);
-        let snapshot_max = config.raft.snapshot_bytes_max;
-        let client = ServiceClient::new(spec.here, calls.clone(), services.clone(), transport.clone());
-        let watch_host = Arc::new(Host {
-            here: spec.here,
-            incarnation: spec.incarnation,
-            clock,
-            router: router.clone(),
-            directory: directory.clone(),
-            client: client.clone(),
-        });
-        let postbox = Postbox::new(
-            spec.here,
-            clock,
-            directory.clone(),
-            calls,
-            services,
-            transport.clone(),
-            death_watch.clone(),
-            config.raft.clone(),
-        );
-        let world = Arc::new(ShardWorld {
-            here: spec.here,
-            shards: config.shards,
-            clock,
-            log: disk.log,
-            store_thread: Arc::new(StoreThread::start(disk.store.clone(), snapshot_max)?),
-            store: disk.store,
-            transport,
-            directory,
-            journal: death_watch.clone(),
-            registry,
-            globals: Arc::new(Globals::default()),
-            raft: config.raft,
-            shard: config.shard,
-        });
-        let founded = founded(&founding, spec.here);
-        let recovered =
-            RecoveredState::open(disk.recovered, disk.damaged, disk.facts, &mailboxes, &founded, spec.joins)
-                .map_err(OpenError::Identity)?;
-        let runtime = Arc::new(Self {
-            starts: mailboxes.iter().map(|mailbox| (mailbox.shard(), Arc::default())).collect(),
-            spec,
-            started: Timestamp::wall(),
-            world,
-            client,
-            router,
-            recovered,
-            peers,
-            death_watch,
-            watch_host,
-            founding,
-        });
-        runtime.offer_own_services();
-        slot.set(Arc::new(postbox)).map_err(|_| OpenError::ReceiverTaken)?;
-        tick_all(&runtime.world);
-        Ok(runtime)
-    }
-
     /// Every node, this one included: those of the configuration until the cluster entity names the current ones.
     #[must_use]
     pub fn nodes(&self) -> Arc<Vec<NodeSpec>> {
@@ -401,7 +286,7 @@ impl Runtime {
         let _ = tokio::time::timeout(Duration::from_millis(250), waiting).await;
     }
 
-    fn offer_own_services(self: &Arc<Self>) {
+    pub(super) fn offer_own_services(self: &Arc<Self>) {
         let inspect = ClusterInspect(self.clone());
         let answer: ServiceHandler = Arc::new(move |body| {
             let inspect = inspect.clone();
@@ -411,14 +296,4 @@ impl Runtime {
         self.client.services().offer(bootstrap::SERVICE, bootstrap::handler(self.clone()));
         self.client.services().offer(death_watch::SERVICE, self.death_watch.handler(&self.watch_host));
     }
-}
-
-/// Shards of the initial configuration on this node.
-fn founded(founding: &[Vec<NodeId>], here: NodeId) -> Vec<ShardId> {
-    (0..)
-        .map(ShardId)
-        .zip(founding)
-        .filter(|(_, nodes)| nodes.contains(&here))
-        .map(|(shard, _)| shard)
-        .collect()
 }

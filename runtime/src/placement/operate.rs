@@ -10,8 +10,9 @@ use super::handle::NodeHandle;
 use crate::address::{Address, NodeId, ShardId};
 use crate::entity::Command;
 use crate::error::{AskError, Refused};
-use crate::membership::{AssignShard, GetCluster, Join, NOT_FOUNDED, Remove, SetScheduling};
-use crate::membership::{Cluster, NodeState, Scheduling};
+use crate::membership::{
+    AssignShard, Cluster, GetCluster, Join, NOT_FOUNDED, NodeState, Remove, Scheduling, SetScheduling,
+};
 use crate::node_spec::NodeSpec;
 use crate::observe::Role;
 use crate::routing::AskOptions;

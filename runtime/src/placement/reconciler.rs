@@ -11,8 +11,7 @@ use super::handle::NodeHandle;
 use super::plan::{Observation, Order, initial_placement, plan};
 use crate::address::{Address, NodeId, ShardId};
 use crate::error::AskError;
-use crate::membership::Cluster;
-use crate::membership::{AssignShard, InitCluster, Join, RecordNodeState};
+use crate::membership::{AssignShard, Cluster, InitCluster, Join, RecordNodeState};
 use crate::observe::{NodeView, Role};
 use crate::routing::AskOptions;
 

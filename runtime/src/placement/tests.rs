@@ -10,8 +10,9 @@ use super::PlacementConfig;
 use super::plan::{Observation, Order, initial_placement, plan};
 use crate::address::{NodeId, ShardId};
 use crate::entity::{Context, Decide, Entity, Globals};
-use crate::membership::{AssignShard, Join, Remove, SetScheduling};
-use crate::membership::{Cluster, ClusterEvent, NodeState, Scheduling};
+use crate::membership::{
+    AssignShard, Cluster, ClusterEvent, Join, NodeState, Remove, Scheduling, SetScheduling,
+};
 use crate::node_spec::NodeSpec;
 use crate::time::Timestamp;
 
