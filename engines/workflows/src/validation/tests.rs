@@ -36,7 +36,7 @@ fn graphs_with_faults_are_refused() {
     let own = of_steps(json!([noop("a", json!({ "a": "true" }))]));
     assert_has(&own, "workflow.steps[0].step.transition.successors", "cycle: a -> a");
     let unknown = of_steps(json!([noop("a", json!({ "z": "true" }))]));
-    assert_has(&unknown, "workflow.steps[0].step.transition.successors.z", "no step \"z\"");
+    assert_has(&unknown, "workflow.steps[0].step.transition.successors.z", "step \"z\" does not exist");
     let twice = of_steps(json!([noop("a", json!({})), noop("a", json!({}))]));
     assert_has(&twice, "workflow.steps[1].step.id", "twice");
     let never = of_steps(json!([
@@ -75,10 +75,10 @@ fn expressions_and_references_must_lead_somewhere() {
     assert_has(&bad, &format!("{at}.params.t.value"), "refers to u");
     assert_has(&bad, &format!("{at}.params.p"), "cycle: p -> q");
     assert_has(&bad, &format!("{at}.params.e.expression"), "loop without an end in line 2");
-    assert_has(&bad, &format!("{at}.params.v.validator"), "no expression");
+    assert_has(&bad, &format!("{at}.params.v.validator"), "not an expression");
     assert_has(&bad, &format!("{at}.params.params"), "kept for the system");
-    assert_has(&bad, &format!("{at}.params.9x"), "no id");
-    assert_has(&bad, &format!("{at}.transition.successors.b"), "no expression");
+    assert_has(&bad, &format!("{at}.params.9x"), "not an id");
+    assert_has(&bad, &format!("{at}.transition.successors.b"), "not an expression");
     assert_has(&bad, &format!("{at}.timeout"), "refers to nowhere");
     let good = problems(
         json!({}),
@@ -120,7 +120,7 @@ fn loops_need_something_to_go_over_and_a_way_to_end() {
     assert_has(&while_loop("true", counts.clone()), path, "has no end");
     assert_has(&while_loop("i < 5", noop("in", json!({}))), path, "no step inside changes");
     assert_has(&while_loop("j < 5", counts.clone()), path, "refers to j");
-    assert_has(&while_loop("i <", counts), path, "no expression");
+    assert_has(&while_loop("i <", counts), path, "not an expression");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn triggers_signals_and_bounds() {
         ("workflow.time_triggers[3].fuzzy_max_delay", "not a time"),
         ("workflow.signal_triggers[0].definitions", "no signal"),
         ("workflow.signal_triggers[1].definitions.b.join_keys", "join"),
-        ("workflow.signal_triggers[1].condition", "no expression"),
+        ("workflow.signal_triggers[1].condition", "not an expression"),
         ("workflow.steps[0].step.id", "two underscores"),
         ("workflow.steps[0].step.timeout", "does not fit"),
         ("workflow.steps[0].step.retry_policy.error_retry_limit", "does not fit"),
