@@ -67,15 +67,15 @@ impl Client {
     }
 
     pub(crate) fn budget(&self) -> MutexGuard<'_, Budget> {
-        self.0.budget.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.budget)
     }
 
     pub(crate) fn draw(&self) -> f64 {
-        self.0.draws.lock().unwrap_or_else(PoisonError::into_inner).random()
+        lock(&self.0.draws).random()
     }
 
     fn new_key(&self) -> String {
-        let bits: u128 = self.0.draws.lock().unwrap_or_else(PoisonError::into_inner).random();
+        let bits: u128 = lock(&self.0.draws).random();
         format!("{bits:032x}")
     }
 
@@ -323,4 +323,9 @@ fn encode<T: serde::Serialize>(body: &T) -> Result<Vec<u8>, Error> {
 
 fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(body).map_err(|error| Error::Answer(error.to_string()))
+}
+
+/// Locks, poisoned or not: the budget and the generator are valid after every statement of their holders.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
