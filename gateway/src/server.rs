@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::apis::kayenta::state::KayentaState;
 use crate::apis::platform::recommend::Recommend;
-use crate::apis::platform::remember::Remember;
+use crate::apis::platform::record_shown::RecordShown;
 use crate::apis::platform::served::{Served, Writer};
 use crate::apis::platform::state::PlatformState;
 use crate::apis::platform::titles::Titles;
@@ -29,9 +29,9 @@ use crate::apis::runs::state::RunsState;
 use crate::apis::{growthbook, kayenta, maestro, metaflow, mlflow, platform, runs, spinnaker, unleash};
 use crate::config::GatewayConfig;
 use crate::edge::admission;
+use crate::edge::concurrency::{ConcurrencyLimit, LatenessProbe};
 use crate::edge::listener::Bounded;
 use crate::edge::openapi;
-use crate::edge::pressure::{Gauge, Places};
 use crate::edge::problem::Problem;
 use crate::edge::readiness::Readiness;
 use crate::edge::state::{GatewayState, Shared};
@@ -71,12 +71,12 @@ impl Gateway {
     ) -> io::Result<()> {
         let drain = self.config.drain;
         let connections_max = self.config.connections_max;
-        let (remember, remembering) = Remember::start(&self.router, self.config.remember_queue_max);
+        let (record_shown, recording) = RecordShown::start(&self.router, self.config.remember_queue_max);
         let served = Arc::<Served>::default();
         let writer = Writer::start(served.clone(), self.router.clone(), self.globals.clone());
-        let places = Places::new(self.config.in_flight_max);
-        let gauge = Gauge::start(places.clone(), self.config.in_flight_max, self.config.late_max);
-        let app = self.app(remember, served, places);
+        let limit = ConcurrencyLimit::new(self.config.in_flight_max);
+        let probe = LatenessProbe::start(limit.clone(), self.config.in_flight_max, self.config.late_max);
+        let app = self.app(record_shown, served, limit);
         let (stopping, mut stopped) = watch::channel(false);
         let serving =
             axum::serve(Bounded::new(listener, connections_max), app).with_graceful_shutdown(async move {
@@ -97,25 +97,30 @@ impl Gateway {
                 Ok(())
             }
         };
-        drop((writer, gauge));
-        remembering.stop(drain).await;
+        drop((writer, probe));
+        recording.stop(drain).await;
         served
     }
 
-    fn app(self, remember: Remember, served: Arc<Served>, places: Arc<Places>) -> axum::Router {
+    fn app(
+        self,
+        record_shown: RecordShown,
+        served: Arc<Served>,
+        limit: Arc<ConcurrencyLimit>,
+    ) -> axum::Router {
         let titles = Titles::new(self.config.titles_max, self.config.titles_age_max);
         let gateway = GatewayState::new(Shared {
             router: self.router,
             globals: self.globals,
             config: self.config,
-            places,
+            limit,
         });
         let own = platform::state::Own {
             recommender: self.recommender,
             ready: self.ready,
             metrics: self.metrics,
             titles,
-            remember,
+            record_shown,
             served,
             openapi: Bytes::from(openapi::render(&api())),
         };

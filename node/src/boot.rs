@@ -29,7 +29,7 @@ use crate::guard::guarded;
 use crate::parts::{Parts, compose, data_of};
 use crate::readiness::{NodeReadiness, declare_features};
 use troupe_workers::canaries::{Fetch, Prometheus};
-use troupe_workers::{Bench, Executors, Work};
+use troupe_workers::{ExecutorContext, Executors, Work};
 
 /// The service that counts what it is told, and answers how much that was.
 pub const PROBE_SERVICE: &str = "probe";
@@ -212,7 +212,7 @@ async fn supervised(
 /// What this node does for tasks, if it does any.
 fn work_of(parts: &Parts, config: &Config, file: &Path) -> Option<Work> {
     let router = guarded(parts.runtime.router(), parts.recommender.clone(), config.cluster.shards);
-    let bench = Bench {
+    let context = ExecutorContext {
         router: router.clone(),
         http: reqwest::Client::builder().no_proxy().build().ok()?,
         cluster: file.to_owned(),
@@ -221,7 +221,7 @@ fn work_of(parts: &Parts, config: &Config, file: &Path) -> Option<Work> {
     config.work.enabled.then(|| Work {
         runtime: parts.runtime.clone(),
         router,
-        executors: Executors::new(bench),
+        executors: Executors::new(context),
         config: config.work.clone(),
     })
 }

@@ -34,8 +34,8 @@ impl Drop for InFlight {
 pub(crate) async fn admit(State(edge): State<GatewayState>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = Route::of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
-    let place = if route.limited() { edge.places.take() } else { None };
-    if route.limited() && place.is_none() {
+    let permit = if route.limited() { edge.limit.take() } else { None };
+    if route.limited() && permit.is_none() {
         metrics::shed();
         let response = overloaded(&edge).into_response();
         metrics::request(route, response.status().as_u16(), started.elapsed());
@@ -49,7 +49,7 @@ pub(crate) async fn admit(State(edge): State<GatewayState>, request: Request, ne
         trace = trace_id(request.headers()).unwrap_or_default(),
     );
     let response = next.run(request).instrument(span).await;
-    drop((place, in_flight));
+    drop((permit, in_flight));
     metrics::request(route, response.status().as_u16(), started.elapsed());
     response
 }
@@ -60,7 +60,7 @@ fn overloaded(edge: &GatewayState) -> Problem {
         "OVERLOADED",
         format!(
             "{} requests are in work at this node, and it can do no more at the moment: try again, or another node",
-            edge.places.bound()
+            edge.limit.bound()
         ),
     )
     .retry_after(edge.config.retry_after)

@@ -69,7 +69,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[allow(dead_code, reason = "it is read from the query alone")]
-    struct Asked {
+    struct Limited {
         limit: u32,
     }
 
@@ -77,7 +77,7 @@ mod tests {
     fn a_parameter_that_does_not_fit_or_is_missing_is_named() {
         for query in ["limit=x", "limit=-1", "", "limit=1&limit=2"] {
             let uri: Uri = format!("/list?{query}").parse().unwrap();
-            let rejection = axum::extract::Query::<Asked>::try_from_uri(&uri).unwrap_err();
+            let rejection = axum::extract::Query::<Limited>::try_from_uri(&uri).unwrap_err();
             let problem = bad_query(&rejection);
             assert_eq!((problem.0.status, problem.0.field.as_deref()), (400, Some("limit")), "{query}");
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use troupe_runtime::Router;
 use troupe_runtime::entity::Globals;
 
-use super::pressure::Places;
+use super::concurrency::ConcurrencyLimit;
 use crate::config::GatewayConfig;
 
 /// What every handler shares.
@@ -17,8 +17,8 @@ pub(crate) struct Shared {
     pub(crate) globals: Arc<Globals>,
     /// Bounds.
     pub(crate) config: GatewayConfig,
-    /// Requests in work.
-    pub(crate) places: Arc<Places>,
+    /// Requests in flight.
+    pub(crate) limit: Arc<ConcurrencyLimit>,
 }
 
 /// A handle on [`Shared`]; cheap to clone.

@@ -14,4 +14,4 @@ mod task;
 
 pub use actor::Work;
 pub use config::WorkConfig;
-pub use executors::{Bench, Executors};
+pub use executors::{ExecutorContext, Executors};

@@ -7,9 +7,9 @@ type Words = (String, Option<f64>);
 
 /// The newest words; what nobody read is overwritten.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Told(Arc<Mutex<Option<Words>>>);
+pub(crate) struct Progress(Arc<Mutex<Option<Words>>>);
 
-impl Told {
+impl Progress {
     /// Tells how far it is.
     pub(crate) fn tell(&self, words: impl Into<String>, share: Option<f64>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((words.into(), share));

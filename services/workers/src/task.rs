@@ -7,7 +7,7 @@ use troupe_actors::coordination::work_queues::{Beat, Failure, Finish, Grant, Out
 use troupe_runtime::{AskOptions, Router, Timestamp};
 
 use super::executors::Executors;
-use super::progress::Told;
+use super::progress::Progress;
 
 /// Between beats, as a part of the lease.
 const BEATS_A_LEASE: u32 = 4;
@@ -16,12 +16,12 @@ const AGAIN: Duration = Duration::from_millis(200);
 
 /// Does a task, beating all the while, and says how it ended; drops it when its lease or its time is gone.
 pub(super) async fn serve(router: Router, executors: Executors, grant: Grant, lease: Duration) {
-    let told = Told::default();
+    let progress = Progress::default();
     let left = Duration::from_millis(grant.until.0.saturating_sub(Timestamp::wall().0));
-    let work = executors.run(&grant, told.clone());
+    let work = executors.run(&grant, progress.clone());
     let outcome = tokio::select! {
         done = tokio::time::timeout(left, work) => done.unwrap_or(Outcome::TimedOut),
-        () = beat(&router, &grant, &told, lease) => {
+        () = beat(&router, &grant, &progress, lease) => {
             tracing::debug!(task = grant.id, "dropped: somebody else has it, or nobody wants it any more");
             return;
         }
@@ -41,12 +41,12 @@ pub(super) async fn serve(router: Router, executors: Executors, grant: Grant, le
 }
 
 /// Returns when the lease is lost.
-async fn beat(router: &Router, grant: &Grant, told: &Told, lease: Duration) {
+async fn beat(router: &Router, grant: &Grant, progress: &Progress, lease: Duration) {
     let every = lease / BEATS_A_LEASE;
     let mut heard = Instant::now();
     loop {
         tokio::time::sleep(every).await;
-        let said = told.take();
+        let said = progress.take();
         let (progress, share) = said.map_or((None, None), |(words, share)| (Some(words), share));
         let beat = Beat { id: grant.id.clone(), fence: grant.fence, progress, share };
         match router.ask(&queue_of(&grant.id), &beat, AskOptions::within(every)).await {

@@ -84,7 +84,7 @@ pub(crate) async fn subscribe(
 /// Who is asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(crate) struct Asked {
+pub(crate) struct EvaluationRequest {
     attributes: Map<String, Value>,
     forced_variations: BTreeMap<String, i64>,
     forced_features: Vec<(String, Value)>,
@@ -102,16 +102,16 @@ pub(crate) struct Asked {
 pub(crate) async fn evaluate(
     State(edge): State<GatewayState>,
     Path(_key): Path<String>,
-    Body { json: asked, .. }: Body<Asked>,
+    Body { json: request, .. }: Body<EvaluationRequest>,
 ) -> Result<Json<Value>, Problem> {
     let payload = json!({ "features": flags::growthbook_features(&edge.globals) }).to_string();
     let features = Features::lenient(&payload, Dialect::default()).map_err(|refused| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "BAD_FEATURES", refused.to_string())
     })?;
     let subject = Context {
-        forced_variations: Some(&asked.forced_variations),
-        url: Some(asked.url.as_str()).filter(|url| !url.is_empty()),
-        ..Context::new(&asked.attributes)
+        forced_variations: Some(&request.forced_variations),
+        url: Some(request.url.as_str()).filter(|url| !url.is_empty()),
+        ..Context::new(&request.attributes)
     };
     let mut evaluated = Map::new();
     for name in features.keys() {
@@ -124,7 +124,7 @@ pub(crate) async fn evaluate(
         }
         evaluated.insert(name.to_owned(), feature);
     }
-    for (name, value) in asked.forced_features {
+    for (name, value) in request.forced_features {
         evaluated.insert(name, json!({ "defaultValue": value }));
     }
     Ok(Json(json!({ "status": 200, "features": evaluated })))

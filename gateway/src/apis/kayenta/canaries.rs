@@ -35,7 +35,7 @@ const LISTED_MAX: usize = 200;
 /// What may stand behind a path's question mark.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(crate) struct Asked {
+pub(crate) struct CanaryQuery {
     pub(super) application: Option<String>,
     limit: Option<usize>,
     canary_config_id: Option<String>,
@@ -62,10 +62,10 @@ pub(crate) async fn start(
     State(edge): State<KayentaState>,
     call: Call,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<CanaryQuery>,
     Body { json: request, .. }: Body<ExecutionRequest>,
 ) -> Result<Json<Value>, Problem> {
-    execute(&edge, &call, stored(&edge, &id)?, request, asked.application, Some(&id)).await
+    execute(&edge, &call, stored(&edge, &id)?, request, query.application, Some(&id)).await
 }
 
 /// Judges a time of the past by the config that comes with it.
@@ -77,10 +77,10 @@ pub(crate) async fn start(
 pub(crate) async fn start_adhoc(
     State(edge): State<KayentaState>,
     call: Call,
-    Query(asked): Query<Asked>,
+    Query(query): Query<CanaryQuery>,
     Body { json: adhoc, .. }: Body<AdhocRequest>,
 ) -> Result<Json<Value>, Problem> {
-    execute(&edge, &call, adhoc.canary_config, adhoc.execution_request, asked.application, None).await
+    execute(&edge, &call, adhoc.canary_config, adhoc.execution_request, query.application, None).await
 }
 
 async fn execute(
@@ -149,10 +149,10 @@ pub(crate) async fn get(
 pub(crate) async fn list(
     State(edge): State<KayentaState>,
     call: Call,
-    Query(asked): Query<Asked>,
+    Query(query): Query<CanaryQuery>,
 ) -> Result<Json<Value>, Problem> {
     let Some(directory) = Directory::read::<Canary>(&edge.globals) else { return Ok(Json(json!([]))) };
-    let limit = asked.limit.unwrap_or(20).min(LISTED_MAX);
+    let limit = query.limit.unwrap_or(20).min(LISTED_MAX);
     let mut views = Vec::new();
     // Keys begin with the time: the last ones are the newest.
     let keys: Vec<String> = directory.entries().map(|entry| entry.key.clone()).collect();
@@ -162,7 +162,7 @@ pub(crate) async fn list(
         }
         let view = ask::<Canary, GetCanary>(&edge.router, key, &GetCanary {}, call.left()?).await?;
         let application = view.started.as_ref().map(|started| started.application.clone());
-        if asked.application.is_none() || application == asked.application {
+        if query.application.is_none() || application == query.application {
             views.push(render::execution(key, &view));
         }
     }
@@ -180,10 +180,10 @@ pub(crate) async fn analyse(
     State(edge): State<KayentaState>,
     call: Call,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<CanaryQuery>,
     Body { json: request, .. }: Body<AnalysisRequest>,
 ) -> Result<Json<Value>, Problem> {
-    begin(&edge, &call, stored(&edge, &id)?, request, asked.application).await
+    begin(&edge, &call, stored(&edge, &id)?, request, query.application).await
 }
 
 /// Analyses from now on, look by look, by the config that comes with it.
@@ -195,10 +195,10 @@ pub(crate) async fn analyse(
 pub(crate) async fn analyse_adhoc(
     State(edge): State<KayentaState>,
     call: Call,
-    Query(asked): Query<Asked>,
+    Query(query): Query<CanaryQuery>,
     Body { json: adhoc, .. }: Body<AdhocAnalysisRequest>,
 ) -> Result<Json<Value>, Problem> {
-    begin(&edge, &call, adhoc.canary_config, adhoc.execution_request, asked.application).await
+    begin(&edge, &call, adhoc.canary_config, adhoc.execution_request, query.application).await
 }
 
 async fn begin(
@@ -281,10 +281,10 @@ pub(crate) struct Posted {
 pub(crate) async fn judge_posted(
     State(edge): State<KayentaState>,
     call: Call,
-    Query(asked): Query<Asked>,
+    Query(query): Query<CanaryQuery>,
     Body { json: posted, .. }: Body<Posted>,
 ) -> Result<Json<Value>, Problem> {
-    let config = match (posted.canary_config, &asked.canary_config_id) {
+    let config = match (posted.canary_config, &query.canary_config_id) {
         (Some(config), _) => config,
         (None, Some(id)) => stored(&edge, id)?,
         (None, None) => {
@@ -294,8 +294,8 @@ pub(crate) async fn judge_posted(
     };
     let known = posted.score_thresholds.or(config.classifier.score_thresholds).unwrap_or_default();
     let thresholds = Thresholds {
-        pass: asked.pass_threshold.unwrap_or(known.pass),
-        marginal: asked.marginal_threshold.unwrap_or(known.marginal),
+        pass: query.pass_threshold.unwrap_or(known.pass),
+        marginal: query.marginal_threshold.unwrap_or(known.marginal),
     };
     let pairs = pairs(posted.metric_set_pair_list)?;
     if let Err(refused) = check_pairs(&config, &pairs) {
@@ -305,7 +305,7 @@ pub(crate) async fn judge_posted(
     }
     let id = fresh_id();
     let start = StartCanary {
-        application: asked.application.unwrap_or_default(),
+        application: query.application.unwrap_or_default(),
         config: NamedFields(config),
         thresholds: NamedFields(thresholds),
         lifetime: None,

@@ -8,7 +8,7 @@ use troupe_actors::NamedFields;
 use troupe_actors::canary_analysis::{DeleteConfig, PutConfig, StoredConfig};
 use troupe_statistics::canary::{CanaryConfig, Problem as Wrong};
 
-use super::canaries::{Asked, stored};
+use super::canaries::{CanaryQuery, stored};
 use super::state::KayentaState;
 use crate::edge::body::Body;
 use crate::edge::call::Call;
@@ -71,13 +71,13 @@ async fn put(
     responses((status = 200, description = "ids, names and applications", body = serde_json::Value)))]
 pub(crate) async fn list_configs(
     State(edge): State<KayentaState>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<CanaryQuery>,
 ) -> Json<Value> {
     let all = edge.globals.all::<StoredConfig>();
     let listed = all.iter().filter_map(|(id, stored)| {
         let config = stored.config()?;
         let wanted =
-            asked.application.as_ref().is_none_or(|application| config.applications.contains(application));
+            query.application.as_ref().is_none_or(|application| config.applications.contains(application));
         wanted.then(|| {
             json!({ "id": id, "name": config.name, "applications": config.applications,
                 "updatedTimestamp": stored.updated().0,

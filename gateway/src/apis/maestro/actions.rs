@@ -12,7 +12,9 @@ use troupe_workflows::definition::{ParamDefinitions, ParamSource};
 use troupe_workflows::status::InstanceStatus;
 
 use super::failure::Failure;
-use super::{Told, render, told, unknown_action, user, versioned, viewed};
+use super::lookup::{command, versioned, viewed};
+use super::named::{Answer, unknown_action, user};
+use super::render;
 use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::Path;
@@ -49,7 +51,7 @@ pub(crate) async fn start(
     Path((id, version)): Path<(String, String)>,
     headers: HeaderMap,
     Body { json: given, .. }: Body<StartRequest, Failure>,
-) -> Told {
+) -> Answer {
     let by = user(&headers);
     let mut initiator = given.initiator;
     let named = initiator.get("type").and_then(Value::as_str).unwrap_or("manual").to_ascii_uppercase();
@@ -70,7 +72,7 @@ pub(crate) async fn start(
         signals: std::collections::BTreeMap::new(),
         notify: None,
     };
-    let started = told(&edge, &call, &id, &start).await?;
+    let started = command(&edge, &call, &id, &start).await?;
     let status = match (started.fresh, started.status.0) {
         (false, _) => "DUPLICATED",
         (true, InstanceStatus::Stopped) => "STOPPED",
@@ -99,17 +101,17 @@ pub(crate) async fn act(
     call: Call,
     Path((id, action)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Told {
+) -> Answer {
     viewed(&edge, &call, &id, (None, 0)).await?;
     let by = user(&headers);
     let stop =
         |kill| StopInstance { instance: None, request_id: None, why: format!("{action} by {by}"), kill };
     let count = match action.as_str() {
-        "stop" => told(&edge, &call, &id, &stop(false)).await?,
-        "kill" => told(&edge, &call, &id, &stop(true)).await?,
-        "unblock" => told(&edge, &call, &id, &Unblock { instance: None }).await?,
+        "stop" => command(&edge, &call, &id, &stop(false)).await?,
+        "kill" => command(&edge, &call, &id, &stop(true)).await?,
+        "unblock" => command(&edge, &call, &id, &Unblock { instance: None }).await?,
         "deactivate" => {
-            told(&edge, &call, &id, &Activate { version: None, by: by.clone() }).await?;
+            command(&edge, &call, &id, &Activate { version: None, by: by.clone() }).await?;
             0
         }
         _ => return Err(unknown_action(&action, "stop, kill, unblock or deactivate")),
@@ -134,10 +136,10 @@ pub(crate) async fn activate(
     call: Call,
     Path((id, version)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Told {
+) -> Answer {
     let view = versioned(&edge, &call, &id, &version).await?;
     let by = user(&headers);
-    told(&edge, &call, &id, &Activate { version: Some(view.version), by: by.clone() }).await?;
+    command(&edge, &call, &id, &Activate { version: Some(view.version), by: by.clone() }).await?;
     Ok(Json(json!({
         "workflow_id": id,
         "workflow_version_id": view.version,

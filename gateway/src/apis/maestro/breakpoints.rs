@@ -10,8 +10,10 @@ use troupe_actors::orchestrator::workflows::{InstanceView, SetBreakpoint};
 use troupe_workflows::status::StepStatus;
 
 use super::failure::Failure;
+use super::lookup::{command, viewed};
+use super::named::{Answer, instance_number, user};
+use super::render;
 use super::steps::acted;
-use super::{Told, instance_number, render, told, user, viewed};
 use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
@@ -27,7 +29,7 @@ const RUNS_MAX: usize = 500;
 /// What may stand behind a path's question mark.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Asked {
+pub(crate) struct BreakpointQuery {
     workflow_id: String,
     step_id: String,
     #[serde(default)]
@@ -58,7 +60,7 @@ pub(crate) async fn add(
     call: Call,
     headers: HeaderMap,
     Body { json: wanted, .. }: Body<Wanted, Failure>,
-) -> Told {
+) -> Answer {
     if let Some((name, _)) = wanted.more.iter().find(|(_, value)| !value.is_null()) {
         return Err(Failure::wrong(
             name,
@@ -67,7 +69,7 @@ pub(crate) async fn add(
     }
     viewed(&edge, &call, &wanted.workflow_id, (None, 0)).await?;
     let set = SetBreakpoint::at(wanted.step_id.clone());
-    told(&edge, &call, &wanted.workflow_id, &set)
+    command(&edge, &call, &wanted.workflow_id, &set)
         .await
         .map_err(|failure| failure.called(&[("step", "step_id")]))?;
     let mut answer = shown(&wanted.workflow_id, &wanted.step_id);
@@ -80,10 +82,14 @@ pub(crate) async fn add(
     params(("workflowId" = String, Query, description = "the workflow"), ("stepId" = String, Query, description = "the step")),
     responses((status = 200, description = "the breakpoints", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
-pub(crate) async fn list(State(edge): State<GatewayState>, call: Call, Query(asked): Query<Asked>) -> Told {
-    let view = viewed(&edge, &call, &asked.workflow_id, (None, 0)).await?;
-    let set = view.breakpoints.iter().filter(|step| **step == asked.step_id);
-    Ok(Json(set.map(|step| shown(&asked.workflow_id, step)).collect()))
+pub(crate) async fn list(
+    State(edge): State<GatewayState>,
+    call: Call,
+    Query(query): Query<BreakpointQuery>,
+) -> Answer {
+    let view = viewed(&edge, &call, &query.workflow_id, (None, 0)).await?;
+    let set = view.breakpoints.iter().filter(|step| **step == query.step_id);
+    Ok(Json(set.map(|step| shown(&query.workflow_id, step)).collect()))
 }
 
 /// A step that is paused.
@@ -95,12 +101,12 @@ struct Paused {
 }
 
 /// Where the step is paused now, iterations of loops included.
-async fn paused(edge: &GatewayState, call: &Call, asked: &Asked) -> Result<Vec<Paused>, Failure> {
-    let view = viewed(edge, call, &asked.workflow_id, (None, u32::MAX)).await?;
+async fn paused(edge: &GatewayState, call: &Call, query: &BreakpointQuery) -> Result<Vec<Paused>, Failure> {
+    let view = viewed(edge, call, &query.workflow_id, (None, u32::MAX)).await?;
     let open = view.instances.into_iter().filter(|known| known.status.0.is_running()).take(INSTANCES_MAX);
     let (mut found, mut left) = (Vec::new(), RUNS_MAX);
     for known in open {
-        let mut runs = vec![(key_of(&asked.workflow_id, known.instance), None)];
+        let mut runs = vec![(key_of(&query.workflow_id, known.instance), None)];
         while let Some((key, within)) = runs.pop() {
             let Some(less) = left.checked_sub(1) else { return Ok(found) };
             left = less;
@@ -114,7 +120,7 @@ async fn paused(edge: &GatewayState, call: &Call, asked: &Asked) -> Result<Vec<P
                     within.iter().map(|of: &String| format!("{of}[{}].", first + lane.iteration)).collect();
                 for step in &lane.steps {
                     let name = format!("{around}{}", step.id);
-                    if step.id == asked.step_id && step.status.0 == StepStatus::Paused {
+                    if step.id == query.step_id && step.status.0 == StepStatus::Paused {
                         found.push(Paused { known: known.clone(), step: name, attempt: step.attempt });
                     } else if step.iterations.is_some() && step.sort != "subworkflow" {
                         runs.extend(step.children.iter().map(|child| (child.clone(), Some(name.clone()))));
@@ -142,11 +148,11 @@ async fn first(edge: &GatewayState, call: &Call, (key, run): (&str, &RunView)) -
 pub(crate) async fn list_paused(
     State(edge): State<GatewayState>,
     call: Call,
-    Query(asked): Query<Asked>,
-) -> Told {
-    let found = paused(&edge, &call, &asked).await?;
+    Query(query): Query<BreakpointQuery>,
+) -> Answer {
+    let found = paused(&edge, &call, &query).await?;
     let listed = found.iter().map(|Paused { known, step, attempt }| {
-        let mut answer = shown(&asked.workflow_id, step);
+        let mut answer = shown(&query.workflow_id, step);
         answer["workflow_instance_id"] = json!(known.instance);
         answer["workflow_run_id"] = json!(known.run.max(1));
         answer["workflow_version_id"] = json!(known.version);
@@ -166,16 +172,16 @@ pub(crate) async fn list_paused(
 pub(crate) async fn remove(
     State(edge): State<GatewayState>,
     call: Call,
-    Query(asked): Query<Asked>,
+    Query(query): Query<BreakpointQuery>,
     headers: HeaderMap,
-) -> Told {
-    let found = paused(&edge, &call, &asked).await?;
-    let resume = asked.resume.unwrap_or(true);
-    let set = SetBreakpoint::gone(asked.step_id.clone(), resume);
-    told(&edge, &call, &asked.workflow_id, &set).await?;
+) -> Answer {
+    let found = paused(&edge, &call, &query).await?;
+    let resume = query.resume.unwrap_or(true);
+    let set = SetBreakpoint::gone(query.step_id.clone(), resume);
+    command(&edge, &call, &query.workflow_id, &set).await?;
     let by = user(&headers);
     let resumed = if resume { found.len() } else { 0 };
-    let mut answer = shown(&asked.workflow_id, &asked.step_id);
+    let mut answer = shown(&query.workflow_id, &query.step_id);
     answer["resumed"] = json!(resumed);
     answer["timeline_event"] = render::event(&by, "removed the breakpoint");
     Ok(Json(answer))
@@ -197,7 +203,7 @@ pub(crate) async fn resume(
     call: Call,
     Path((id, instance, _run, step, _attempt)): Path<(String, String, String, String, String)>,
     headers: HeaderMap,
-) -> Told {
+) -> Answer {
     let act = (step.as_str(), ActOn::Resume, "resume", user(&headers));
     acted(&edge, &call, (&id, instance_number(&instance)?), act).await
 }

@@ -12,7 +12,9 @@ use troupe_workflows::definition::{Properties, Submission};
 use troupe_workflows::validation::validate;
 
 use super::failure::Failure;
-use super::{Told, render, told, user, versioned, viewed};
+use super::lookup::{command, versioned, viewed};
+use super::named::{Answer, user};
+use super::render;
 use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
@@ -25,7 +27,7 @@ const LISTED_MAX: usize = 1_000;
 /// What may stand behind a path's question mark.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct ListQuery {
     limit: Option<usize>,
     after: Option<String>,
 }
@@ -55,12 +57,12 @@ async fn pushed(
     call: &Call,
     headers: &HeaderMap,
     read: (axum::body::Body, bool),
-) -> Told {
+) -> Answer {
     let submission = submission(edge, call, headers, read).await?;
     let id = submission.workflow.id.clone();
     let definition = serde_json::to_value(&submission).unwrap_or_default();
     let push = Push { definition: NamedFields(definition), by: user(headers) };
-    let pushed = told(edge, call, &id, &push).await?;
+    let pushed = command(edge, call, &id, &push).await?;
     let view = viewed(edge, call, &id, (Some(pushed.version), 0)).await?;
     Ok(Json(json!({ "workflow_definition": render::definition(&id, &view) })))
 }
@@ -76,7 +78,7 @@ pub(crate) async fn push(
     call: Call,
     headers: HeaderMap,
     raw: axum::body::Body,
-) -> Told {
+) -> Answer {
     pushed(&edge, &call, &headers, (raw, false)).await
 }
 
@@ -92,7 +94,7 @@ pub(crate) async fn push_yaml(
     call: Call,
     headers: HeaderMap,
     raw: axum::body::Body,
-) -> Told {
+) -> Answer {
     pushed(&edge, &call, &headers, (raw, true)).await
 }
 
@@ -101,7 +103,7 @@ async fn checked(
     call: &Call,
     headers: &HeaderMap,
     read: (axum::body::Body, bool),
-) -> Told {
+) -> Answer {
     let submission = submission(edge, call, headers, read).await?;
     let mut event = render::event(&user(headers), "validated the workflow");
     event["message"] = json!("the workflow definition is valid.");
@@ -119,7 +121,7 @@ pub(crate) async fn check(
     call: Call,
     headers: HeaderMap,
     raw: axum::body::Body,
-) -> Told {
+) -> Answer {
     checked(&edge, &call, &headers, (raw, false)).await
 }
 
@@ -134,7 +136,7 @@ pub(crate) async fn check_yaml(
     call: Call,
     headers: HeaderMap,
     raw: axum::body::Body,
-) -> Told {
+) -> Answer {
     checked(&edge, &call, &headers, (raw, true)).await
 }
 
@@ -143,10 +145,10 @@ pub(crate) async fn check_yaml(
     params(("limit" = Option<u64>, Query, description = "at most so many; 1000 at most"),
         ("after" = Option<String>, Query, description = "only those after this id")),
     responses((status = 200, description = "their ids, and whether a version is active", body = serde_json::Value)))]
-pub(crate) async fn list(State(edge): State<GatewayState>, Query(asked): Query<Asked>) -> Json<Value> {
+pub(crate) async fn list(State(edge): State<GatewayState>, Query(query): Query<ListQuery>) -> Json<Value> {
     let directory = Directory::read::<Workflow>(&edge.globals);
-    let most = asked.limit.unwrap_or(LISTED_MAX).min(LISTED_MAX);
-    let after = asked.after.unwrap_or_default();
+    let most = query.limit.unwrap_or(LISTED_MAX).min(LISTED_MAX);
+    let after = query.after.unwrap_or_default();
     let mut entries =
         directory.iter().flat_map(|directory| directory.entries()).filter(|entry| entry.key > after);
     let listed: Vec<Value> = entries
@@ -169,7 +171,7 @@ pub(crate) async fn get(
     State(edge): State<GatewayState>,
     call: Call,
     Path((id, version)): Path<(String, String)>,
-) -> Told {
+) -> Answer {
     let view = versioned(&edge, &call, &id, &version).await?;
     Ok(Json(render::definition(&id, &view)))
 }
@@ -179,7 +181,7 @@ pub(crate) async fn get(
     params(("id" = String, Path, description = "the workflow")),
     responses((status = 200, description = "versions, instances by status", body = serde_json::Value),
         (status = 404, description = "there is none", body = ProblemBody)))]
-pub(crate) async fn overview(State(edge): State<GatewayState>, call: Call, Path(id): Path<String>) -> Told {
+pub(crate) async fn overview(State(edge): State<GatewayState>, call: Call, Path(id): Path<String>) -> Answer {
     let view = viewed(&edge, &call, &id, (None, u32::MAX)).await?;
     let mut open: Map<String, Value> = Map::new();
     let mut failed = 0;
@@ -217,7 +219,7 @@ pub(crate) async fn overview(State(edge): State<GatewayState>, call: Call, Path(
     params(("id" = String, Path, description = "the workflow")),
     responses((status = 200, description = "its last 200 changes", body = serde_json::Value),
         (status = 404, description = "there is none", body = ProblemBody)))]
-pub(crate) async fn timeline(State(edge): State<GatewayState>, call: Call, Path(id): Path<String>) -> Told {
+pub(crate) async fn timeline(State(edge): State<GatewayState>, call: Call, Path(id): Path<String>) -> Answer {
     let view = viewed(&edge, &call, &id, (None, 0)).await?;
     let mut told = render::timeline(&view.timeline);
     told["workflow_id"] = json!(id);
@@ -245,11 +247,11 @@ pub(crate) async fn set_properties(
     Path(id): Path<String>,
     headers: HeaderMap,
     Body { json: given, .. }: Body<Changes, Failure>,
-) -> Told {
+) -> Answer {
     let plain = given.fields.get("properties").cloned().unwrap_or(Value::Object(given.fields));
     let properties = Properties::from_json(&plain)?;
     let set = SetProperties { properties: NamedFields(properties), by: user(&headers) };
-    told(&edge, &call, &id, &set).await?;
+    command(&edge, &call, &id, &set).await?;
     let view = viewed(&edge, &call, &id, (None, 0)).await?;
     Ok(Json(render::properties(&id, &view)))
 }
@@ -265,9 +267,9 @@ pub(crate) async fn delete(
     call: Call,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Told {
+) -> Answer {
     viewed(&edge, &call, &id, (None, 0)).await?;
     let by = user(&headers);
-    told(&edge, &call, &id, &DeleteWorkflow { by: by.clone() }).await?;
+    command(&edge, &call, &id, &DeleteWorkflow { by: by.clone() }).await?;
     Ok(Json(render::event(&by, &format!("deleted workflow [{id}]"))))
 }

@@ -11,7 +11,9 @@ use troupe_actors::orchestrator::workflows::{RestartInstance, StopInstance, Unbl
 use troupe_workflows::definition::ParamDefinitions;
 
 use super::failure::Failure;
-use super::{Told, instance, instance_number, render, told, unknown_action, user, viewed, whole};
+use super::lookup::{command, instance, viewed, whole};
+use super::named::{Answer, instance_number, unknown_action, user};
+use super::render;
 use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
@@ -24,7 +26,7 @@ const LISTED_MAX: u32 = 500;
 /// What may stand behind a path's question mark.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct ListQuery {
     limit: Option<u32>,
 }
 
@@ -38,9 +40,9 @@ pub(crate) async fn list(
     State(edge): State<GatewayState>,
     call: Call,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
-) -> Told {
-    let most = asked.limit.unwrap_or(50).min(LISTED_MAX);
+    Query(query): Query<ListQuery>,
+) -> Answer {
+    let most = query.limit.unwrap_or(50).min(LISTED_MAX);
     let view = viewed(&edge, &call, &id, (None, most)).await?;
     let listed: Vec<Value> = view
         .instances
@@ -73,7 +75,7 @@ pub(crate) async fn get(
     State(edge): State<GatewayState>,
     call: Call,
     Path((id, number)): Path<(String, String)>,
-) -> Told {
+) -> Answer {
     let (known, run) = whole(&edge, &call, (&id, &number), "latest").await?;
     Ok(Json(render::instance(&id, &known, run.as_ref())))
 }
@@ -89,7 +91,7 @@ pub(crate) async fn get_run(
     State(edge): State<GatewayState>,
     call: Call,
     Path((id, number, run)): Path<(String, String, String)>,
-) -> Told {
+) -> Answer {
     let (known, view) = whole(&edge, &call, (&id, &number), &run).await?;
     Ok(Json(render::instance(&id, &known, view.as_ref())))
 }
@@ -107,7 +109,7 @@ pub(crate) async fn act(
     call: Call,
     Path((id, number, action)): Path<(String, String, String)>,
     headers: HeaderMap,
-) -> Told {
+) -> Answer {
     let number = instance_number(&number)?;
     let known = instance(&edge, &call, &id, number).await?;
     let by = user(&headers);
@@ -118,9 +120,9 @@ pub(crate) async fn act(
         kill,
     };
     let count = match action.as_str() {
-        "stop" => told(&edge, &call, &id, &stop(false)).await?,
-        "kill" => told(&edge, &call, &id, &stop(true)).await?,
-        "unblock" => told(&edge, &call, &id, &Unblock { instance: Some(number) }).await?,
+        "stop" => command(&edge, &call, &id, &stop(false)).await?,
+        "kill" => command(&edge, &call, &id, &stop(true)).await?,
+        "unblock" => command(&edge, &call, &id, &Unblock { instance: Some(number) }).await?,
         _ => return Err(unknown_action(&action, "stop, kill or unblock")),
     };
     Ok(Json(json!({
@@ -183,7 +185,7 @@ pub(crate) async fn restart(
     Path((id, number)): Path<(String, String)>,
     headers: HeaderMap,
     Body { json: given, .. }: Body<RestartRequest, Failure>,
-) -> Told {
+) -> Answer {
     given.check()?;
     let at = match given.restart_policy.as_deref().unwrap_or("RESTART_FROM_INCOMPLETE") {
         "RESTART_FROM_INCOMPLETE" => RestartAt::Incomplete,
@@ -207,7 +209,7 @@ pub(super) async fn again(
     call: &Call,
     (id, number): (&str, u64),
     (at, params, by): (RestartAt, ParamDefinitions, String),
-) -> Told {
+) -> Answer {
     let known = instance(edge, call, id, number).await?;
     let restart = RestartInstance {
         instance: number,
@@ -216,7 +218,7 @@ pub(super) async fn again(
         params: NamedFields(params),
         by: by.clone(),
     };
-    let run = told(edge, call, id, &restart).await?;
+    let run = command(edge, call, id, &restart).await?;
     Ok(Json(json!({
         "workflow_id": id,
         "workflow_instance_id": number,

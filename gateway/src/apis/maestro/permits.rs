@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use troupe_actors::orchestrator::permits::{GetPermit, Permit, SetPermit};
 
 use super::failure::Failure;
-use super::{Told, render, user};
+use super::named::{Answer, user};
+use super::render;
 use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::Path;
@@ -25,7 +26,7 @@ pub(crate) struct Wanted {
     _more: Map<String, Value>,
 }
 
-async fn shown(edge: &GatewayState, call: &Call, tag: &str) -> Told {
+async fn shown(edge: &GatewayState, call: &Call, tag: &str) -> Answer {
     let view = ask::<Permit, GetPermit>(&edge.router, tag, &GetPermit {}, call.left()?).await?;
     let Some(most) = view.most else {
         let tag: String = tag.chars().take(128).collect();
@@ -46,7 +47,7 @@ pub(crate) async fn set(
     call: Call,
     headers: HeaderMap,
     Body { json: wanted, .. }: Body<Wanted, Failure>,
-) -> Told {
+) -> Answer {
     let set = SetPermit { most: Some(wanted.max_allowed), by: user(&headers) };
     tell::<Permit, SetPermit>(&edge.router, &wanted.tag, &set, call.left()?)
         .await
@@ -59,7 +60,7 @@ pub(crate) async fn set(
     params(("tag" = String, Path, description = "the tag")),
     responses((status = 200, description = "the permit", body = serde_json::Value),
         (status = 404, description = "the tag has none", body = ProblemBody)))]
-pub(crate) async fn get(State(edge): State<GatewayState>, call: Call, Path(tag): Path<String>) -> Told {
+pub(crate) async fn get(State(edge): State<GatewayState>, call: Call, Path(tag): Path<String>) -> Answer {
     shown(&edge, &call, &tag).await
 }
 
@@ -74,7 +75,7 @@ pub(crate) async fn delete(
     call: Call,
     Path(tag): Path<String>,
     headers: HeaderMap,
-) -> Told {
+) -> Answer {
     let by = user(&headers);
     tell::<Permit, SetPermit>(&edge.router, &tag, &SetPermit { most: None, by: by.clone() }, call.left()?)
         .await?;

@@ -11,7 +11,7 @@ use troupe_actors::coordination::signals::{GetSignal, Raise, Signal};
 use troupe_runtime::{Command as _, Entity as _, Timestamp};
 
 use super::failure::Failure;
-use super::{Told, number, user};
+use super::named::{Answer, number, user};
 use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::Path;
@@ -65,7 +65,7 @@ pub(crate) async fn announce(
     call: Call,
     headers: HeaderMap,
     Body { json: given, .. }: Body<Announced, Failure>,
-) -> Told {
+) -> Answer {
     if let Some((name, _)) = given.params.iter().find(|(_, value)| !value.is_string() && !value.is_i64()) {
         return Err(Failure::wrong(
             &format!("params.{name}"),
@@ -105,7 +105,7 @@ pub(crate) async fn get(
     State(edge): State<GatewayState>,
     call: Call,
     Path((name, seq)): Path<(String, String)>,
-) -> Told {
+) -> Answer {
     let view = ask::<Signal, GetSignal>(&edge.router, &name, &GetSignal {}, call.left()?).await?;
     let wanted = number("seq", &seq)?.unwrap_or(view.raised);
     let back = view.raised.checked_sub(wanted).and_then(|back| usize::try_from(back).ok());

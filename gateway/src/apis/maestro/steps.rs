@@ -14,8 +14,10 @@ use troupe_actors::orchestrator::workflows::InstanceView;
 
 use super::failure::Failure;
 use super::instances::{RestartRequest, again};
+use super::lookup::{instance, whole};
+use super::named::{Answer, instance_number, number, unknown_action, user};
 use super::places::{self, Iteration, Named, Place, place};
-use super::{Told, instance, instance_number, number, render, unknown_action, user, whole};
+use super::render;
 use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
@@ -53,7 +55,7 @@ pub(crate) async fn list(
     State(edge): State<GatewayState>,
     call: Call,
     Path((id, number)): Path<(String, String)>,
-) -> Told {
+) -> Answer {
     let (known, run) = whole(&edge, &call, (&id, &number), "latest").await?;
     Ok(all(&id, &known, run.as_ref()))
 }
@@ -69,7 +71,7 @@ pub(crate) async fn list_of_run(
     State(edge): State<GatewayState>,
     call: Call,
     Path((id, number, run)): Path<(String, String, String)>,
-) -> Told {
+) -> Answer {
     let (known, view) = whole(&edge, &call, (&id, &number), &run).await?;
     Ok(all(&id, &known, view.as_ref()))
 }
@@ -85,7 +87,7 @@ pub(crate) async fn get(
     State(edge): State<GatewayState>,
     call: Call,
     Path((id, number, step)): Path<(String, String, String)>,
-) -> Told {
+) -> Answer {
     let number = instance_number(&number)?;
     let known = instance(&edge, &call, &id, number).await?;
     let place = place(&edge, &call, (&id, number), &step).await?;
@@ -104,7 +106,7 @@ pub(crate) async fn get_attempt(
     State(edge): State<GatewayState>,
     call: Call,
     Path((id, instance, run, step, attempt)): Path<(String, String, String, String, String)>,
-) -> Told {
+) -> Answer {
     let wanted = number("attempt", &attempt)?;
     let (known, view) = whole(&edge, &call, (&id, &instance), &run).await?;
     let step = match step.contains('[') && known.run == view.as_ref().map_or(0, |view| view.run) {
@@ -123,7 +125,7 @@ pub(crate) async fn get_attempt(
 /// What may stand behind a path's question mark.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct IterationQuery {
     from: Option<u64>,
     limit: Option<usize>,
 }
@@ -141,15 +143,15 @@ pub(crate) async fn iterations(
     State(edge): State<GatewayState>,
     call: Call,
     Path((id, number, step)): Path<(String, String, String)>,
-    Query(asked): Query<Asked>,
-) -> Told {
+    Query(query): Query<IterationQuery>,
+) -> Answer {
     let number = instance_number(&number)?;
     let known = instance(&edge, &call, &id, number).await?;
     let place = place(&edge, &call, (&id, number), &step).await?;
     let so_far = places::counted(&edge, &call, &place).await?.iterations;
     let Place { run, lane, step, .. } = place;
-    let most = asked.limit.unwrap_or(ITERATIONS_MAX).min(ITERATIONS_MAX);
-    let mut at = asked.from.unwrap_or(0);
+    let most = query.limit.unwrap_or(ITERATIONS_MAX).min(ITERATIONS_MAX);
+    let mut at = query.from.unwrap_or(0);
     let mut listed: Vec<Value> = Vec::new();
     let counts = loop {
         let get = GetLoop { step: step.clone(), outer_iteration: lane, iteration: at };
@@ -211,7 +213,7 @@ pub(crate) async fn act(
     call: Call,
     Path((id, number, step, action)): Path<(String, String, String, String)>,
     headers: HeaderMap,
-) -> Told {
+) -> Answer {
     let act = match action.as_str() {
         "stop" => ActOn::Stop,
         "kill" => ActOn::Kill,
@@ -229,7 +231,7 @@ pub(super) async fn acted(
     call: &Call,
     (id, number): (&str, u64),
     (step, act, action, by): (&str, ActOn, &str, String),
-) -> Told {
+) -> Answer {
     let known = instance(edge, call, id, number).await?;
     let place = place(edge, call, (id, number), step).await?;
     let ask = Act { step: place.step, act, iteration: place.lane, by: by.clone() };
@@ -260,7 +262,7 @@ pub(crate) async fn restart(
     Path((id, number, step)): Path<(String, String, String)>,
     headers: HeaderMap,
     Body { json: given, .. }: Body<RestartRequest, Failure>,
-) -> Told {
+) -> Answer {
     given.check()?;
     let policies = [None, Some("RESTART_FROM_SPECIFIC"), Some("RESTART_FROM_INCOMPLETE")];
     if !policies.contains(&given.restart_policy.as_deref()) {

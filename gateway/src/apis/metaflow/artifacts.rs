@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use troupe_actors::metadata::runs::run_key;
 use troupe_actors::metadata::tasks::{AddArtifacts, Artifact, NewArtifact, TaskView, Tasks, block_of};
 
-use super::{
-    ArtifactsCreated, Maker, OfArtifact, OfArtifactAttempt, OfAttempt, OfRun, OfStep, OfTask, Trouble,
-    not_found, rows, tasks as task_routes,
-};
+use super::maker::Maker;
+use super::paths::{OfArtifact, OfArtifactAttempt, OfAttempt, OfRun, OfStep, OfTask};
+use super::rows::ArtifactsCreated;
+use super::trouble::{Trouble, not_found};
+use super::{rows, tasks as task_routes};
 use crate::apis::metaflow::values::filed;
 use crate::apis::runs::state::RunsState;
 use crate::apis::runs::tasks;

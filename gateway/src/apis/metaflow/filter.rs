@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::Trouble;
+use super::trouble::Trouble;
 use crate::edge::problem::Problem;
 
 /// Conditions of one request.

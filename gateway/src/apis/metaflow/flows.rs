@@ -8,7 +8,10 @@ use troupe_actors::metadata::flows::{CreateFlow, Flow, FlowView, GetFlow};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query, wire};
 
-use super::{Maker, OfFlow, Trouble, exists, not_found, rows};
+use super::maker::Maker;
+use super::paths::OfFlow;
+use super::rows;
+use super::trouble::{Trouble, exists, not_found};
 use crate::apis::runs::tasks::short;
 use crate::edge::body::Body;
 use crate::edge::call::Call;

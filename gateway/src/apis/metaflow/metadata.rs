@@ -7,7 +7,10 @@ use serde_json::Value;
 use troupe_actors::metadata::runs::run_key;
 use troupe_actors::metadata::tasks::{NewRecord, NoteTask, Tasks, block_of};
 
-use super::{MetadataCreated, OfRun, OfTask, Trouble, rows, tasks as task_routes};
+use super::paths::{OfRun, OfTask};
+use super::rows::MetadataCreated;
+use super::trouble::Trouble;
+use super::{rows, tasks as task_routes};
 use crate::apis::runs::state::RunsState;
 use crate::apis::runs::tasks;
 use crate::apis::runs::tasks::With;

@@ -1,5 +1,6 @@
 //! Rows, as Metaflow's clients know them.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use troupe_actors::metadata::flows::{FlowView, RunSummary};
 use troupe_actors::metadata::runs::{RunView, StepView};
@@ -88,4 +89,16 @@ pub(super) fn artifact(flow: &str, run: &str, task: &TaskView, artifact: &Artifa
         "attempt_id": said.attempt, "ts_epoch": artifact.at.0, "tags": said.made.tags,
         "system_tags": said.made.system_tags,
     })
+}
+
+/// How many of a list a client had made.
+#[derive(Debug, Serialize)]
+pub(super) struct MetadataCreated {
+    pub(super) metadata_created: u64,
+}
+
+/// How many of a list a client had made.
+#[derive(Debug, Serialize)]
+pub(super) struct ArtifactsCreated {
+    pub(super) artifacts_created: u64,
 }

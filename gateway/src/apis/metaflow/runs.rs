@@ -11,7 +11,10 @@ use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, wire};
 
 use super::filter::Wanted;
-use super::{Id, Maker, OfFlow, OfRun, Trouble, flows, rows};
+use super::maker::{Id, Maker};
+use super::paths::{OfFlow, OfRun};
+use super::trouble::Trouble;
+use super::{flows, rows};
 use crate::apis::runs::config::millis;
 use crate::apis::runs::state::RunsState;
 use crate::apis::runs::{asks, tasks};

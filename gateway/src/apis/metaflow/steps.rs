@@ -5,7 +5,10 @@ use axum::extract::State;
 use serde_json::Value;
 use troupe_actors::metadata::runs::{NewStep, Run, RunView, StepView, run_key};
 
-use super::{Maker, OfRun, OfStep, Trouble, exists, not_found, rows};
+use super::maker::Maker;
+use super::paths::{OfRun, OfStep};
+use super::rows;
+use super::trouble::{Trouble, exists, not_found};
 use crate::apis::runs::tasks;
 use crate::apis::runs::tasks::short;
 use crate::edge::body::Body;

@@ -9,8 +9,11 @@ use serde_json::Value;
 use troupe_actors::metadata::runs::{NewTask, run_key};
 use troupe_actors::metadata::tasks::{BeatTask, TaskView, Tasks, block_of};
 
+use super::maker::{Id, Maker};
+use super::paths::{OfStep, OfTask};
 use super::runs::beaten;
-use super::{Id, Maker, OfStep, OfTask, Trouble, exists, not_found, rows, steps};
+use super::trouble::{Trouble, exists, not_found};
+use super::{rows, steps};
 use crate::apis::runs::asks;
 use crate::apis::runs::state::RunsState;
 use crate::apis::runs::tasks;

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::{Trouble, Whole, bad};
 
 /// Rows of one page: as many as are asked for, within bounds.
-pub(super) fn limit(asked: Option<&Whole>, usual: i64, most: i64) -> Result<usize, Trouble> {
-    let limit = asked.map_or(Ok(usual), |limit| limit.read("max_results"))?.clamp(1, most);
+pub(super) fn limit(request: Option<&Whole>, usual: i64, most: i64) -> Result<usize, Trouble> {
+    let limit = request.map_or(Ok(usual), |limit| limit.read("max_results"))?.clamp(1, most);
     Ok(usize::try_from(limit).unwrap_or(1))
 }
 

@@ -20,7 +20,7 @@ use troupe_runtime::routing::{ask, tell};
 const LIMIT: i64 = 100;
 
 /// A model by its name: one that clients registered, or one that the cluster serves.
-pub(super) enum Found {
+pub(super) enum KnownModel {
     Registered(RegisteredView),
     Served(std::sync::Arc<Model>),
 }
@@ -29,16 +29,16 @@ pub(super) fn served(edge: &GatewayState, name: &str) -> Option<std::sync::Arc<M
     edge.globals.get::<Model>(name).filter(|model| model.versions().next().is_some())
 }
 
-pub(super) async fn find(edge: &GatewayState, call: &Call, name: &str) -> Result<Found, Trouble> {
+pub(super) async fn find(edge: &GatewayState, call: &Call, name: &str) -> Result<KnownModel, Trouble> {
     if name.is_empty() {
         return Err(bad("name", "name must not be empty"));
     }
     if let Some(model) = served(edge, name) {
-        return Ok(Found::Served(model));
+        return Ok(KnownModel::Served(model));
     }
     let view = ask::<Registered, GetRegistered>(&edge.router, name, &GetRegistered {}, call.left()?).await?;
     if view.known {
-        return Ok(Found::Registered(view));
+        return Ok(KnownModel::Registered(view));
     }
     Err(not_found("name", format!("there is no registered model {:?}", short(name))))
 }
@@ -46,7 +46,7 @@ pub(super) async fn find(edge: &GatewayState, call: &Call, name: &str) -> Result
 /// What is asked of a model.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct ModelRequest {
     name: String,
     description: Option<String>,
     tags: Vec<Tag>,
@@ -58,8 +58,8 @@ pub(crate) struct Asked {
 
 async fn shown(edge: &GatewayState, call: &Call, name: &str) -> Answer {
     let model = match find(edge, call, name).await? {
-        Found::Registered(view) => render::model(name, &view),
-        Found::Served(model) => render::served(name, &model),
+        KnownModel::Registered(view) => render::model(name, &view),
+        KnownModel::Served(model) => render::served(name, &model),
     };
     Ok(Json(json!({ "registered_model": model })))
 }
@@ -70,30 +70,30 @@ async fn shown(edge: &GatewayState, call: &Call, name: &str) -> Answer {
     responses((status = 200, description = "`registered_model`", body = serde_json::Value), Trouble))]
 pub(crate) async fn create(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<ModelRequest>,
 ) -> Answer {
-    if asked.name.is_empty() {
+    if request.name.is_empty() {
         return Err(bad("name", "name must not be empty"));
     }
-    let there = || exists("name", format!("Registered Model (name={}) already exists", short(&asked.name)));
-    if served(&edge, &asked.name).is_some() {
+    let there = || exists("name", format!("Registered Model (name={}) already exists", short(&request.name)));
+    if served(&edge, &request.name).is_some() {
         return Err(there());
     }
-    let tags = asked.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
-    let register = Register { description: asked.description.clone().unwrap_or_default(), tags };
-    let created = tell::<Registered, Register>(&edge.router, &asked.name, &register, call.left()?).await?;
+    let tags = request.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+    let register = Register { description: request.description.clone().unwrap_or_default(), tags };
+    let created = tell::<Registered, Register>(&edge.router, &request.name, &register, call.left()?).await?;
     if !created.fresh {
         return Err(there());
     }
-    shown(&edge, &call, &asked.name).await
+    shown(&edge, &call, &request.name).await
 }
 
 /// A model.
 #[utoipa::path(get, path = "/api/2.0/mlflow/registered-models/get", tag = "mlflow", operation_id = "mlflow_get_model",
     params(("name" = String, Query, description = "its name")),
     responses((status = 200, description = "`registered_model`", body = serde_json::Value), Trouble))]
-pub(crate) async fn get(State(edge): State<GatewayState>, Queried(call, asked): Queried<Named>) -> Answer {
-    shown(&edge, &call, &asked.name).await
+pub(crate) async fn get(State(edge): State<GatewayState>, Queried(call, request): Queried<Named>) -> Answer {
+    shown(&edge, &call, &request.name).await
 }
 
 /// Which model.
@@ -117,11 +117,11 @@ async fn describe(edge: &GatewayState, call: &Call, name: &str, told: DescribeMo
     responses((status = 200, description = "`registered_model`", body = serde_json::Value), Trouble))]
 pub(crate) async fn update(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<ModelRequest>,
 ) -> Answer {
-    let told = DescribeModel { description: asked.description, ..DescribeModel::default() };
-    describe(&edge, &call, &asked.name, told).await?;
-    shown(&edge, &call, &asked.name).await
+    let told = DescribeModel { description: request.description, ..DescribeModel::default() };
+    describe(&edge, &call, &request.name, told).await?;
+    shown(&edge, &call, &request.name).await
 }
 
 /// Takes a model out, with its versions.
@@ -130,10 +130,10 @@ pub(crate) async fn update(
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn delete(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<ModelRequest>,
 ) -> Answer {
     let told = DescribeModel { deleted: Some(true), ..DescribeModel::default() };
-    describe(&edge, &call, &asked.name, told).await?;
+    describe(&edge, &call, &request.name, told).await?;
     Ok(Json(json!({})))
 }
 
@@ -143,10 +143,10 @@ pub(crate) async fn delete(
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn set_tag(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<ModelRequest>,
 ) -> Answer {
-    let told = DescribeModel { tags: [(asked.key, asked.value)].into(), ..DescribeModel::default() };
-    describe(&edge, &call, &asked.name, told).await?;
+    let told = DescribeModel { tags: [(request.key, request.value)].into(), ..DescribeModel::default() };
+    describe(&edge, &call, &request.name, told).await?;
     Ok(Json(json!({})))
 }
 
@@ -156,10 +156,10 @@ pub(crate) async fn set_tag(
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn delete_tag(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<ModelRequest>,
 ) -> Answer {
-    let told = DescribeModel { drop: vec![asked.key], ..DescribeModel::default() };
-    describe(&edge, &call, &asked.name, told).await?;
+    let told = DescribeModel { drop: vec![request.key], ..DescribeModel::default() };
+    describe(&edge, &call, &request.name, told).await?;
     Ok(Json(json!({})))
 }
 
@@ -169,11 +169,11 @@ pub(crate) async fn delete_tag(
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn set_alias(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<ModelRequest>,
 ) -> Answer {
-    let version = asked.version.parse().map_err(|_| bad("version", "version must be a number from 1"))?;
-    if served(&edge, &asked.name).is_some() {
-        let to = match asked.alias.as_str() {
+    let version = request.version.parse().map_err(|_| bad("version", "version must be a number from 1"))?;
+    if served(&edge, &request.name).is_some() {
+        let to = match request.alias.as_str() {
             "champion" => Stage::Champion,
             "challenger" => Stage::Challenger,
             _ => {
@@ -181,11 +181,11 @@ pub(crate) async fn set_alias(
                 return Err(bad("alias", why));
             }
         };
-        promote(&edge, &call, &asked.name, version, to).await?;
+        promote(&edge, &call, &request.name, version, to).await?;
         return Ok(Json(json!({})));
     }
-    let set = SetAlias { alias: asked.alias, version };
-    tell::<Registered, SetAlias>(&edge.router, &asked.name, &set, call.left()?).await?;
+    let set = SetAlias { alias: request.alias, version };
+    tell::<Registered, SetAlias>(&edge.router, &request.name, &set, call.left()?).await?;
     Ok(Json(json!({})))
 }
 
@@ -208,13 +208,13 @@ pub(super) async fn promote(
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn delete_alias(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<ModelRequest>,
 ) -> Answer {
-    if served(&edge, &asked.name).is_some() {
+    if served(&edge, &request.name).is_some() {
         return Err(bad("alias", "the cluster serves this model: promote another version instead"));
     }
-    let drop = DropAlias { alias: asked.alias };
-    tell::<Registered, DropAlias>(&edge.router, &asked.name, &drop, call.left()?).await?;
+    let drop = DropAlias { alias: request.alias };
+    tell::<Registered, DropAlias>(&edge.router, &request.name, &drop, call.left()?).await?;
     Ok(Json(json!({})))
 }
 
@@ -224,19 +224,19 @@ pub(crate) async fn delete_alias(
     responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
 pub(crate) async fn by_alias(
     State(edge): State<GatewayState>,
-    Queried(call, asked): Queried<Named>,
+    Queried(call, request): Queried<Named>,
 ) -> Answer {
-    let found = match find(&edge, &call, &asked.name).await? {
-        Found::Registered(view) => {
-            let row = view.aliases.get(&asked.alias).and_then(|version| view.versions.get(version));
-            row.map(|row| render::version(&asked.name, row, &view.aliases))
+    let found = match find(&edge, &call, &request.name).await? {
+        KnownModel::Registered(view) => {
+            let row = view.aliases.get(&request.alias).and_then(|version| view.versions.get(version));
+            row.map(|row| render::version(&request.name, row, &view.aliases))
         }
-        Found::Served(model) => model
+        KnownModel::Served(model) => model
             .versions()
-            .find(|held| render::alias(held.stage) == Some(asked.alias.as_str()))
-            .map(|held| render::served_version(&asked.name, held)),
+            .find(|held| render::alias(held.stage) == Some(request.alias.as_str()))
+            .map(|held| render::served_version(&request.name, held)),
     };
-    let unknown = || not_found("alias", format!("the model has no alias {:?}", short(&asked.alias)));
+    let unknown = || not_found("alias", format!("the model has no alias {:?}", short(&request.alias)));
     Ok(Json(json!({ "model_version": found.ok_or_else(unknown)? })))
 }
 
@@ -250,7 +250,7 @@ pub(crate) struct Search {
 }
 
 /// All models, by name.
-pub(super) async fn all(edge: &GatewayState, call: &Call) -> Result<Vec<(String, Found)>, Trouble> {
+pub(super) async fn all(edge: &GatewayState, call: &Call) -> Result<Vec<(String, KnownModel)>, Trouble> {
     let directory = Directory::read::<Registered>(&edge.globals);
     let mut names: std::collections::BTreeSet<String> =
         directory.iter().flat_map(|directory| directory.entries()).map(|entry| entry.key.clone()).collect();
@@ -281,8 +281,8 @@ pub(crate) async fn search(
     let mut rows = Vec::new();
     for (name, model) in all(&edge, &call).await? {
         let row = match model {
-            Found::Registered(view) => render::model(&name, &view),
-            Found::Served(model) => render::served(&name, &model),
+            KnownModel::Registered(view) => render::model(&name, &view),
+            KnownModel::Served(model) => render::served(&name, &model),
         };
         let takes = conditions.iter().all(|one| match one.of.as_str() {
             "tags" => one.holds(render::tag(&row, &one.key).as_ref()),

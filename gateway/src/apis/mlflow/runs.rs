@@ -236,10 +236,10 @@ pub(crate) struct LogMetric {
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn log_metric(
     State(edge): State<RunsState>,
-    Body { call, json: asked, .. }: Body<LogMetric>,
+    Body { call, json: request, .. }: Body<LogMetric>,
 ) -> Answer {
-    let one = Log { metrics: vec![asked.figure.point()?], ..Log::default() };
-    log(&edge, &call, asked.which, one).await
+    let one = Log { metrics: vec![request.figure.point()?], ..Log::default() };
+    log(&edge, &call, request.which, one).await
 }
 
 /// A value of a run.
@@ -258,9 +258,9 @@ pub(crate) struct Say {
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn log_parameter(
     State(edge): State<RunsState>,
-    Body { call, json: asked, .. }: Body<Say>,
+    Body { call, json: request, .. }: Body<Say>,
 ) -> Answer {
-    log(&edge, &call, asked.which, Log { params: named(vec![asked.tag]), ..Log::default() }).await
+    log(&edge, &call, request.which, Log { params: named(vec![request.tag]), ..Log::default() }).await
 }
 
 /// Says a value of a run.
@@ -269,9 +269,9 @@ pub(crate) async fn log_parameter(
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn set_tag(
     State(edge): State<RunsState>,
-    Body { call, json: asked, .. }: Body<Say>,
+    Body { call, json: request, .. }: Body<Say>,
 ) -> Answer {
-    log(&edge, &call, asked.which, Log { notes: named(vec![asked.tag]), ..Log::default() }).await
+    log(&edge, &call, request.which, Log { notes: named(vec![request.tag]), ..Log::default() }).await
 }
 
 /// Takes a value of a run away.
@@ -280,10 +280,10 @@ pub(crate) async fn set_tag(
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn delete_tag(
     State(edge): State<RunsState>,
-    Body { call, json: asked, .. }: Body<Say>,
+    Body { call, json: request, .. }: Body<Say>,
 ) -> Answer {
-    let key = ids::key(&asked.which.id()?)?;
-    tell::<Run, DropNote>(&edge.router, &key, &DropNote { key: asked.tag.key }, call.left()?).await?;
+    let key = ids::key(&request.which.id()?)?;
+    tell::<Run, DropNote>(&edge.router, &key, &DropNote { key: request.tag.key }, call.left()?).await?;
     Ok(Json(json!({})))
 }
 
@@ -303,18 +303,21 @@ pub(crate) struct History {
         ("page_token" = Option<String>, Query, description = "where the page begins"),
         ("max_results" = Option<i64>, Query, description = "at most so many")),
     responses((status = 200, description = "`metrics` and `next_page_token`", body = serde_json::Value), Trouble))]
-pub(crate) async fn history(State(edge): State<RunsState>, Queried(call, asked): Queried<History>) -> Answer {
-    let id = Which { run_id: asked.run_id, run_uuid: asked.run_uuid }.id()?;
+pub(crate) async fn history(
+    State(edge): State<RunsState>,
+    Queried(call, request): Queried<History>,
+) -> Answer {
+    let id = Which { run_id: request.run_id, run_uuid: request.run_uuid }.id()?;
     let (flow, run) = ids::read(&id)?;
     tasks::run(&edge, &call, &flow, &run).await?;
-    let from = token(asked.page_token.as_deref()).map_or(Ok(0), |token| token.parse::<u64>());
+    let from = token(request.page_token.as_deref()).map_or(Ok(0), |token| token.parse::<u64>());
     let from = from.map_err(|_| no_token())?;
-    let limit = u64::try_from(asked.max_results.unwrap_or(POINTS_MAX).clamp(1, POINTS_MAX)).unwrap_or(1);
-    let bucket = bucket_of(&ids::key(&id)?, &asked.metric_key);
-    let wanted = GetCurve { name: asked.metric_key.clone(), from, limit: Some(limit) };
+    let limit = u64::try_from(request.max_results.unwrap_or(POINTS_MAX).clamp(1, POINTS_MAX)).unwrap_or(1);
+    let bucket = bucket_of(&ids::key(&id)?, &request.metric_key);
+    let wanted = GetCurve { name: request.metric_key.clone(), from, limit: Some(limit) };
     let curve = ask::<Curves, GetCurve>(&edge.router, &bucket, &wanted, call.left()?).await?;
     let metrics: Vec<Value> =
-        curve.points.iter().map(|point| render::metric(&asked.metric_key, point)).collect();
+        curve.points.iter().map(|point| render::metric(&request.metric_key, point)).collect();
     let next = from + metrics.len() as u64;
     let next = (next < curve.held).then(|| next.to_string());
     Ok(Json(json!({ "metrics": metrics, "next_page_token": next })))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use troupe_actors::metadata::registered_models::{MoveStage, Registered};
 use troupe_actors::models::Stage;
 
-use super::models::{Found, find, promote, served};
+use super::models::{KnownModel, find, promote, served};
 use super::versions::{number, shown};
 use super::{Answer, Body, Queried, Trouble, Whole, bad, render};
 use crate::edge::call::Call;
@@ -31,11 +31,11 @@ pub(crate) struct Transition {
     responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
 pub(crate) async fn transition(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Transition>,
+    Body { call, json: request, .. }: Body<Transition>,
 ) -> Answer {
-    let version = number(asked.version.as_ref())?;
-    if served(&edge, &asked.name).is_some() {
-        let to = match asked.stage.to_lowercase().as_str() {
+    let version = number(request.version.as_ref())?;
+    if served(&edge, &request.name).is_some() {
+        let to = match request.stage.to_lowercase().as_str() {
             "production" => Stage::Champion,
             "staging" => Stage::Staging,
             "archived" => Stage::Archived,
@@ -44,12 +44,12 @@ pub(crate) async fn transition(
                 return Err(bad("stage", why));
             }
         };
-        promote(&edge, &call, &asked.name, version, to).await?;
+        promote(&edge, &call, &request.name, version, to).await?;
     } else {
-        let told = MoveStage { version, stage: asked.stage, archive: asked.archive_existing_versions };
-        tell::<Registered, MoveStage>(&edge.router, &asked.name, &told, call.left()?).await?;
+        let told = MoveStage { version, stage: request.stage, archive: request.archive_existing_versions };
+        tell::<Registered, MoveStage>(&edge.router, &request.name, &told, call.left()?).await?;
     }
-    Ok(Json(json!({ "model_version": shown(&edge, &call, &asked.name, version).await? })))
+    Ok(Json(json!({ "model_version": shown(&edge, &call, &request.name, version).await? })))
 }
 
 /// Which stages of which model.
@@ -66,9 +66,9 @@ pub(crate) struct Latest {
     responses((status = 200, description = "`model_versions`", body = serde_json::Value), Trouble))]
 pub(crate) async fn latest(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Latest>,
+    Body { call, json: request, .. }: Body<Latest>,
 ) -> Answer {
-    newest(&edge, &call, &asked).await
+    newest(&edge, &call, &request).await
 }
 
 /// Which model.
@@ -84,19 +84,19 @@ pub(crate) struct Named {
     responses((status = 200, description = "`model_versions`", body = serde_json::Value), Trouble))]
 pub(crate) async fn get_latest(
     State(edge): State<GatewayState>,
-    Queried(call, asked): Queried<Named>,
+    Queried(call, request): Queried<Named>,
 ) -> Answer {
-    newest(&edge, &call, &Latest { name: asked.name, stages: Vec::new() }).await
+    newest(&edge, &call, &Latest { name: request.name, stages: Vec::new() }).await
 }
 
-async fn newest(edge: &GatewayState, call: &Call, asked: &Latest) -> Answer {
-    let all = match find(edge, call, &asked.name).await? {
-        Found::Registered(view) => render::versions(&asked.name, &view),
-        Found::Served(model) => render::served_versions(&asked.name, &model),
+async fn newest(edge: &GatewayState, call: &Call, request: &Latest) -> Answer {
+    let all = match find(edge, call, &request.name).await? {
+        KnownModel::Registered(view) => render::versions(&request.name, &view),
+        KnownModel::Served(model) => render::served_versions(&request.name, &model),
     };
     let wanted = |row: &Value| {
         let stage = row["current_stage"].as_str().unwrap_or_default();
-        asked.stages.is_empty() || asked.stages.iter().any(|wanted| wanted.eq_ignore_ascii_case(stage))
+        request.stages.is_empty() || request.stages.iter().any(|wanted| wanted.eq_ignore_ascii_case(stage))
     };
     let found: Vec<Value> = render::latest(all).into_iter().filter(wanted).collect();
     Ok(Json(json!({ "model_versions": found })))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use troupe_actors::metadata::registered_models::{AddVersion, DescribeVersion, Registered};
 
 use super::list::{limit, page};
-use super::models::{Found, Search, all, find, served};
+use super::models::{KnownModel, Search, all, find, served};
 use super::{Answer, Body, Queried, Tag, Trouble, Whole, bad, filter, ids, not_found, render};
 use crate::apis::runs::asks;
 use crate::apis::runs::tasks::short;
@@ -20,7 +20,7 @@ const LIMIT: i64 = 10_000;
 /// What is asked of a version.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct VersionRequest {
     name: String,
     version: Option<Whole>,
     source: String,
@@ -43,10 +43,10 @@ pub(super) async fn shown(
     version: u32,
 ) -> Result<Value, Trouble> {
     let found = match find(edge, call, name).await? {
-        Found::Registered(view) => {
+        KnownModel::Registered(view) => {
             view.versions.get(&version).map(|row| render::version(name, row, &view.aliases))
         }
-        Found::Served(model) => model.version(version).map(|held| render::served_version(name, held)),
+        KnownModel::Served(model) => model.version(version).map(|held| render::served_version(name, held)),
     };
     found.ok_or_else(|| not_found("version", format!("model {:?} has no version {version}", short(name))))
 }
@@ -57,25 +57,25 @@ pub(super) async fn shown(
     responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
 pub(crate) async fn create(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<VersionRequest>,
 ) -> Answer {
-    if asked.name.is_empty() {
+    if request.name.is_empty() {
         return Err(bad("name", "name must not be empty"));
     }
-    if served(&edge, &asked.name).is_some() {
+    if served(&edge, &request.name).is_some() {
         let why =
             "the cluster serves this model: publish the version with troupe train, or register another name";
         return Err(bad("name", why));
     }
     // `runs:/ID/PATH` says both where the artifact is and whose it is.
     let by_source =
-        asked.source.strip_prefix("runs:/").map(|rest| rest.split_once('/').unwrap_or((rest, "")));
-    let run_id = asked.run_id.filter(|id| !id.is_empty());
+        request.source.strip_prefix("runs:/").map(|rest| rest.split_once('/').unwrap_or((rest, "")));
+    let run_id = request.run_id.filter(|id| !id.is_empty());
     let run_id = run_id.or_else(|| by_source.map(|(id, _)| id.to_owned())).unwrap_or_default();
     let marker = format!("{run_id}/artifacts/");
     let path = match by_source {
         Some((_, path)) => path,
-        None if !run_id.is_empty() => asked.source.split_once(&marker).map_or("", |(_, path)| path),
+        None if !run_id.is_empty() => request.source.split_once(&marker).map_or("", |(_, path)| path),
         None => "",
     };
     let add = AddVersion {
@@ -83,12 +83,12 @@ pub(crate) async fn create(
         run: ids::key(&run_id).ok(),
         run_id,
         path: path.trim_matches('/').to_owned(),
-        source: asked.source.clone(),
-        description: asked.description.unwrap_or_default(),
-        tags: asked.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+        source: request.source.clone(),
+        description: request.description.unwrap_or_default(),
+        tags: request.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
     };
-    let added = asks::tell_once::<Registered, AddVersion>(&edge, &call, &asked.name, &add).await?;
-    Ok(Json(json!({ "model_version": shown(&edge, &call, &asked.name, added.version).await? })))
+    let added = asks::tell_once::<Registered, AddVersion>(&edge, &call, &request.name, &add).await?;
+    Ok(Json(json!({ "model_version": shown(&edge, &call, &request.name, added.version).await? })))
 }
 
 /// Which version.
@@ -142,11 +142,11 @@ async fn describe(
     responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
 pub(crate) async fn update(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<VersionRequest>,
 ) -> Answer {
-    let told = DescribeVersion { description: asked.description, ..DescribeVersion::default() };
-    let version = describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
-    Ok(Json(json!({ "model_version": shown(&edge, &call, &asked.name, version).await? })))
+    let told = DescribeVersion { description: request.description, ..DescribeVersion::default() };
+    let version = describe(&edge, &call, &request.name, request.version.as_ref(), told).await?;
+    Ok(Json(json!({ "model_version": shown(&edge, &call, &request.name, version).await? })))
 }
 
 /// Takes a version out.
@@ -155,10 +155,10 @@ pub(crate) async fn update(
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn delete(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<VersionRequest>,
 ) -> Answer {
     let told = DescribeVersion { delete: true, ..DescribeVersion::default() };
-    describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
+    describe(&edge, &call, &request.name, request.version.as_ref(), told).await?;
     Ok(Json(json!({})))
 }
 
@@ -168,10 +168,10 @@ pub(crate) async fn delete(
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn set_tag(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<VersionRequest>,
 ) -> Answer {
-    let told = DescribeVersion { tags: [(asked.key, asked.value)].into(), ..DescribeVersion::default() };
-    describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
+    let told = DescribeVersion { tags: [(request.key, request.value)].into(), ..DescribeVersion::default() };
+    describe(&edge, &call, &request.name, request.version.as_ref(), told).await?;
     Ok(Json(json!({})))
 }
 
@@ -181,10 +181,10 @@ pub(crate) async fn set_tag(
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]
 pub(crate) async fn delete_tag(
     State(edge): State<GatewayState>,
-    Body { call, json: asked, .. }: Body<Asked>,
+    Body { call, json: request, .. }: Body<VersionRequest>,
 ) -> Answer {
-    let told = DescribeVersion { drop: vec![asked.key], ..DescribeVersion::default() };
-    describe(&edge, &call, &asked.name, asked.version.as_ref(), told).await?;
+    let told = DescribeVersion { drop: vec![request.key], ..DescribeVersion::default() };
+    describe(&edge, &call, &request.name, request.version.as_ref(), told).await?;
     Ok(Json(json!({})))
 }
 
@@ -203,8 +203,8 @@ pub(crate) async fn search(
     let mut rows: Vec<Value> = Vec::new();
     for (name, model) in all(&edge, &call).await? {
         rows.extend(match model {
-            Found::Registered(view) => render::versions(&name, &view),
-            Found::Served(model) => render::served_versions(&name, &model),
+            KnownModel::Registered(view) => render::versions(&name, &view),
+            KnownModel::Served(model) => render::served_versions(&name, &model),
         });
     }
     rows.retain(|row| {

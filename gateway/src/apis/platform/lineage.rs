@@ -34,7 +34,7 @@ const WITH: With = With { records: false, artifacts: true };
 /// An edge that a client knows of.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Told {
+pub(crate) struct NewEdge {
     from: String,
     to: String,
     #[serde(default)]
@@ -49,22 +49,22 @@ pub(crate) struct Told {
 pub(crate) async fn relate(
     State(edge): State<GatewayState>,
     call: Call,
-    Body { json: told, .. }: Body<Told>,
+    Body { json: new, .. }: Body<NewEdge>,
 ) -> Result<Json<Value>, Problem> {
-    check_node("from", &told.from).map_err(AskError::Refused)?;
-    let relate = Relate { to: told.to, how: told.how };
-    tell::<Lineage, Relate>(&edge.router, &told.from, &relate, call.left()?).await?;
+    check_node("from", &new.from).map_err(AskError::Refused)?;
+    let relate = Relate { to: new.to, how: new.how };
+    tell::<Lineage, Relate>(&edge.router, &new.from, &relate, call.left()?).await?;
     Ok(Json(json!({})))
 }
 
 /// How far to walk.
 #[derive(Debug, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct WalkQuery {
     depth: u32,
 }
 
-impl Default for Asked {
+impl Default for WalkQuery {
     fn default() -> Self {
         Self { depth: DEPTH }
     }
@@ -104,10 +104,10 @@ pub(crate) async fn walk(
     State(edge): State<GatewayState>,
     call: Call,
     Path(node): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(walk): Query<WalkQuery>,
 ) -> Result<Json<Value>, Problem> {
     check_node("node", &node).map_err(AskError::Refused)?;
-    if !(1..=DEPTH_MAX).contains(&asked.depth) {
+    if !(1..=DEPTH_MAX).contains(&walk.depth) {
         let why = format!("depth must be 1 to {DEPTH_MAX}");
         let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
         return Err(Problem::new(status, "BAD_DEPTH", why).field("depth"));
@@ -117,7 +117,7 @@ pub(crate) async fn walk(
     graph.distances.insert(node.clone(), 0);
     for upstream in [true, false] {
         let mut border = vec![node.clone()];
-        for step in 1..=asked.depth {
+        for step in 1..=walk.depth {
             let views = views(&edge, &call, &border, &mut runs_left).await?;
             border = graph.take(&border, views, upstream, i64::from(step));
             if border.is_empty() {

@@ -8,7 +8,7 @@ mod index;
 mod lineage;
 pub(crate) mod recommend;
 mod recommendations;
-pub(crate) mod remember;
+pub(crate) mod record_shown;
 mod routes;
 pub(crate) mod served;
 pub(crate) mod state;

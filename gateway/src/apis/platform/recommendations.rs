@@ -136,7 +136,7 @@ pub(crate) async fn recommend(
     };
     let titles = titles(&edge, &call, &recommended).await?;
     count(&edge, &allocation, Some((&recommended, model_took, call.started().elapsed())));
-    edge.own.remember.later(shown(&to, &allocation, &recommended));
+    edge.own.record_shown.later(shown(&to, &allocation, &recommended));
     Ok(Json(render(member, allocation, recommended, titles, features_us, &call)))
 }
 

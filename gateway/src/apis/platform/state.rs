@@ -8,7 +8,7 @@ use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::recommend::Recommend;
-use super::remember::Remember;
+use super::record_shown::RecordShown;
 use super::served::Served;
 use super::titles::Titles;
 use crate::edge::readiness::Readiness;
@@ -24,8 +24,8 @@ pub(crate) struct Own {
     pub(crate) metrics: PrometheusHandle,
     /// Titles of contents, cached.
     pub(crate) titles: Titles,
-    /// Tells members in the background what they were shown.
-    pub(crate) remember: Remember,
+    /// Records with members, in the background, what they were shown.
+    pub(crate) record_shown: RecordShown,
     /// Counts the answers of each version.
     pub(crate) served: Arc<Served>,
     /// The description of the API.

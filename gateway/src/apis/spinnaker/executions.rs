@@ -10,7 +10,8 @@ use troupe_actors::delivery::executions::{
 };
 use troupe_runtime::{AskError, Command, Decide};
 
-use super::{named, render, user, viewed};
+use super::lookup::{named, user, viewed};
+use super::render;
 use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
@@ -24,7 +25,7 @@ const LISTED_MAX: usize = 200;
 /// What may stand behind a path's question mark.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct ExecutionQuery {
     limit: Option<usize>,
     statuses: Option<String>,
     reason: Option<String>,
@@ -77,9 +78,9 @@ pub(crate) async fn list(
     State(edge): State<GatewayState>,
     call: Call,
     Path(application): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<ExecutionQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let wanted: Option<Vec<String>> = asked
+    let wanted: Option<Vec<String>> = query
         .statuses
         .map(|statuses| statuses.split(',').map(|status| status.trim().to_uppercase()).collect());
     let mut found = Vec::new();
@@ -93,7 +94,7 @@ pub(crate) async fn list(
         found.extend(held.map(|held| (held.at, render::summary(&application, &name, held))));
     }
     found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    found.truncate(asked.limit.unwrap_or(20).min(LISTED_MAX));
+    found.truncate(query.limit.unwrap_or(20).min(LISTED_MAX));
     Ok(Json(found.into_iter().map(|(_, summary)| summary).collect()))
 }
 
@@ -119,10 +120,10 @@ pub(crate) async fn cancel(
     State(edge): State<GatewayState>,
     call: Call,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<ExecutionQuery>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
-    let cancel = Cancel { by: user(&headers), why: asked.reason.unwrap_or_default() };
+    let cancel = Cancel { by: user(&headers), why: query.reason.unwrap_or_default() };
     told(&edge, &call, &id, &cancel).await
 }
 

@@ -9,7 +9,8 @@ use troupe_actors::NamedFields;
 use troupe_actors::delivery::executions::checked;
 use troupe_actors::delivery::pipelines::{DeletePipeline, Pipeline, PutPipeline, StartPipeline};
 
-use super::{named, render, unknown, user, viewed};
+use super::lookup::{named, unknown, user, viewed};
+use super::render;
 use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::extract::{Path, Query};
@@ -22,7 +23,7 @@ use troupe_runtime::routing::tell;
 /// What may stand behind a path's question mark.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct PipelineQuery {
     application: Option<String>,
 }
 
@@ -74,9 +75,9 @@ async fn listed(edge: &GatewayState, call: &Call, application: Option<&str>) -> 
 pub(crate) async fn list(
     State(edge): State<GatewayState>,
     call: Call,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PipelineQuery>,
 ) -> Result<Json<Value>, Problem> {
-    listed(&edge, &call, asked.application.as_deref()).await
+    listed(&edge, &call, query.application.as_deref()).await
 }
 
 /// The pipelines of an application.

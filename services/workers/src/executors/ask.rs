@@ -10,8 +10,8 @@ use troupe_runtime::{Address, AskOptions};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::super::task::failed;
+use super::dispatch::{ExecutorContext, spec};
 use super::publish::asked;
-use super::{Bench, spec};
 
 const WITHIN: Duration = Duration::from_secs(30);
 
@@ -25,7 +25,7 @@ struct Spec {
 }
 
 /// Asks once; the task's id is the idempotency key.
-pub(super) async fn run(bench: &Bench, grant: &Grant) -> Outcome {
+pub(super) async fn run(context: &ExecutorContext, grant: &Grant) -> Outcome {
     let spec: Spec = match spec(grant) {
         Ok(spec) => spec,
         Err(outcome) => return outcome,
@@ -36,7 +36,7 @@ pub(super) async fn run(bench: &Bench, grant: &Grant) -> Outcome {
     };
     let verb = if spec.verb.contains(".v") { spec.verb } else { format!("{}.v1", spec.verb) };
     let options = AskOptions { key: Some(xxh3_128(grant.id.as_bytes())), ..AskOptions::within(WITHIN) };
-    match bench.router.ask_json(to, &verb, &spec.body.unwrap_or_else(|| json!({})), options).await {
+    match context.router.ask_json(to, &verb, &spec.body.unwrap_or_else(|| json!({})), options).await {
         Ok(reply) => Outcome::Done { output: NamedFields(reply) },
         Err(error) => asked(&error),
     }

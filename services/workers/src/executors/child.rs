@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
-use super::super::progress::Told;
+use super::super::progress::Progress;
 
 /// Longest line that is told.
 const LINE_BYTES_MAX: u64 = 4 << 10;
@@ -39,7 +39,11 @@ impl Drop for Group {
 
 /// Runs a program to its end. Output beyond `bytes_max` is read and forgotten, the oldest first. What it has left running
 /// ends with it.
-pub(super) async fn run(mut command: Command, bytes_max: usize, told: &Told) -> std::io::Result<Ended> {
+pub(super) async fn run(
+    mut command: Command,
+    bytes_max: usize,
+    progress: &Progress,
+) -> std::io::Result<Ended> {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -49,10 +53,10 @@ pub(super) async fn run(mut command: Command, bytes_max: usize, told: &Told) -> 
     let mut child = command.spawn()?;
     let group = Group(child.id());
     let (from_out, from_err) = (child.stdout.take(), child.stderr.take());
-    let silent = Told::default();
+    let silent = Progress::default();
     let (mut out, mut err) = (Tail::new(bytes_max), Tail::new(bytes_max));
     let status = {
-        let reads = async { tokio::join!(out.read(from_out, told), err.read(from_err, &silent)) };
+        let reads = async { tokio::join!(out.read(from_out, progress), err.read(from_err, &silent)) };
         let end = async {
             let status = child.wait().await;
             drop(group);
@@ -83,7 +87,7 @@ impl Tail {
         Self { lines: VecDeque::new(), bytes: 0, bytes_max }
     }
 
-    async fn read(&mut self, from: Option<impl AsyncRead + Unpin>, told: &Told) {
+    async fn read(&mut self, from: Option<impl AsyncRead + Unpin>, progress: &Progress) {
         let Some(from) = from else { return };
         let mut from = BufReader::new(from);
         loop {
@@ -96,7 +100,7 @@ impl Tail {
             if line.is_empty() {
                 continue;
             }
-            told.tell(line.trim(), None);
+            progress.tell(line.trim(), None);
             self.push(line);
         }
     }
@@ -121,7 +125,7 @@ mod tests {
     async fn shell(line: &str) -> Ended {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", line]);
-        run(command, 1_000, &Told::default()).await.unwrap()
+        run(command, 1_000, &Progress::default()).await.unwrap()
     }
 
     #[tokio::test]
@@ -155,8 +159,8 @@ mod tests {
         let line = format!("echo $$ > {}; sleep 600", pid.display());
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &line]);
-        let told = Told::default();
-        let mut hangs = Box::pin(run(command, 1_000, &told));
+        let progress = Progress::default();
+        let mut hangs = Box::pin(run(command, 1_000, &progress));
         let written = || std::fs::read_to_string(&pid).ok().and_then(|text| text.trim().parse::<i32>().ok());
         let pid = loop {
             tokio::select! {

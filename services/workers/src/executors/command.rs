@@ -8,9 +8,10 @@ use tokio::process::Command;
 use troupe_actors::NamedFields;
 use troupe_actors::coordination::work_queues::{Failure, Grant, Outcome};
 
-use super::super::progress::Told;
+use super::super::progress::Progress;
 use super::super::task::failed;
-use super::{Bench, child, spec};
+use super::child;
+use super::dispatch::{ExecutorContext, spec};
 
 #[derive(Debug, Deserialize)]
 struct Spec {
@@ -21,7 +22,7 @@ struct Spec {
 }
 
 /// Runs it. Exit code 0 is success; a last line that is JSON is what came of it.
-pub(super) async fn run(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
+pub(super) async fn run(context: &ExecutorContext, grant: &Grant, progress: Progress) -> Outcome {
     let spec: Spec = match spec(grant) {
         Ok(spec) => spec,
         Err(outcome) => return outcome,
@@ -29,7 +30,7 @@ pub(super) async fn run(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
     let Some((program, arguments)) = spec.command.split_first() else {
         return failed("command: must name a program", Failure::Fatal);
     };
-    if !bench.config.commands.contains(program) {
+    if !context.config.commands.contains(program) {
         let why = format!("command: {program:?} is not among work.commands of this node's configuration");
         return failed(why, Failure::Fatal);
     }
@@ -37,7 +38,7 @@ pub(super) async fn run(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
     // A program of a stranger's definition gets nothing of this node's environment, which may hold secrets.
     command.args(arguments).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").envs(&spec.env);
     command.env("TROUPE_TASK", &grant.id);
-    let ended = match child::run(command, bench.config.output_bytes_max, &told).await {
+    let ended = match child::run(command, context.config.output_bytes_max, &progress).await {
         Ok(ended) => ended,
         Err(error) => return failed(format!("{program}: {error}"), Failure::Platform),
     };

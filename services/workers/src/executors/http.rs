@@ -9,7 +9,7 @@ use troupe_actors::NamedFields;
 use troupe_actors::coordination::work_queues::{Failure, Grant, Outcome};
 
 use super::super::task::failed;
-use super::{Bench, spec};
+use super::dispatch::{ExecutorContext, spec};
 
 #[derive(Debug, Deserialize)]
 struct Spec {
@@ -32,12 +32,12 @@ struct Spec {
 const WITHIN: Duration = Duration::from_secs(30);
 
 /// Calls once. The task's id travels as the idempotency key: a delivery that is repeated is the same call.
-pub(super) async fn run(bench: &Bench, grant: &Grant) -> Outcome {
+pub(super) async fn run(context: &ExecutorContext, grant: &Grant) -> Outcome {
     let spec: Spec = match spec(grant) {
         Ok(spec) => spec,
         Err(outcome) => return outcome,
     };
-    match call(&bench.http, bench.config.output_bytes_max, &grant.id, &spec).await {
+    match call(&context.http, context.config.output_bytes_max, &grant.id, &spec).await {
         Ok((status, body)) => judged(&spec, status, body),
         Err(outcome) => outcome,
     }

@@ -8,10 +8,11 @@ use tokio::process::Command;
 use troupe_actors::NamedFields;
 use troupe_actors::coordination::work_queues::{Failure, Grant, Outcome};
 
-use super::super::progress::Told;
+use super::super::progress::Progress;
 use super::super::task::failed;
+use super::child;
 use super::command::tail;
-use super::{Bench, child, spec};
+use super::dispatch::{ExecutorContext, spec};
 
 /// Exit code of bad usage: another try would fail as well.
 const BAD_USAGE: i32 = 2;
@@ -39,7 +40,7 @@ struct Train {
 }
 
 /// Trains from what the cluster holds; what comes of it is a publication that is yet to be made.
-pub(super) async fn train(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
+pub(super) async fn train(context: &ExecutorContext, grant: &Grant, progress: Progress) -> Outcome {
     let spec: Train = match spec(grant) {
         Ok(spec) => spec,
         Err(outcome) => return outcome,
@@ -56,7 +57,7 @@ pub(super) async fn train(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
     option("newest", spec.newest.map(|newest| newest.to_string()));
     option("leave-out", spec.leave_out.map(|left| left.to_string()));
     option("weigh-down", spec.weigh_down.map(|products| products.to_string()));
-    ourselves(bench, arguments, told).await
+    ourselves(context, arguments, progress).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,7 +80,7 @@ struct Evaluate {
 }
 
 /// Asks a model for each member's newest event, and the champion for the same.
-pub(super) async fn evaluate(bench: &Bench, grant: &Grant, told: Told) -> Outcome {
+pub(super) async fn evaluate(context: &ExecutorContext, grant: &Grant, progress: Progress) -> Outcome {
     let spec: Evaluate = match spec(grant) {
         Ok(spec) => spec,
         Err(outcome) => return outcome,
@@ -94,7 +95,7 @@ pub(super) async fn evaluate(bench: &Bench, grant: &Grant, told: Told) -> Outcom
     if let Some(model) = spec.model {
         arguments.extend(["--model".to_owned(), model]);
     }
-    let outcome = ourselves(bench, arguments, told).await;
+    let outcome = ourselves(context, arguments, progress).await;
     let Outcome::Done { output } = &outcome else { return outcome };
     for (metric, least) in &spec.at_least {
         match output.0[metric].as_f64() {
@@ -109,14 +110,14 @@ pub(super) async fn evaluate(bench: &Bench, grant: &Grant, told: Told) -> Outcom
 }
 
 /// Runs this same program as a child; its last line is what came of it.
-async fn ourselves(bench: &Bench, arguments: Vec<String>, told: Told) -> Outcome {
+async fn ourselves(context: &ExecutorContext, arguments: Vec<String>, progress: Progress) -> Outcome {
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => return failed(format!("this program's own path: {error}"), Failure::Platform),
     };
     let mut command = Command::new(program);
-    command.args(arguments).arg("--config").arg(&bench.cluster).arg("--json-line");
-    let ended = match child::run(command, bench.config.output_bytes_max, &told).await {
+    command.args(arguments).arg("--config").arg(&context.cluster).arg("--json-line");
+    let ended = match child::run(command, context.config.output_bytes_max, &progress).await {
         Ok(ended) => ended,
         Err(error) => return failed(error.to_string(), Failure::Platform),
     };

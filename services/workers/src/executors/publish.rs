@@ -10,7 +10,7 @@ use troupe_actors::orchestrator::runs::WorkflowRun;
 use troupe_runtime::{Address, AskError, AskOptions, Entity as _, Timestamp};
 
 use super::super::task::failed;
-use super::{Bench, spec};
+use super::dispatch::{ExecutorContext, spec};
 
 #[derive(Debug, Deserialize)]
 struct Spec {
@@ -23,7 +23,7 @@ struct Spec {
 }
 
 /// Publishes; the router tries the artifact first. The same artifact published again is the same version.
-pub(super) async fn run(bench: &Bench, grant: &Grant) -> Outcome {
+pub(super) async fn run(context: &ExecutorContext, grant: &Grant) -> Outcome {
     let spec: Spec = match spec(grant) {
         Ok(spec) => spec,
         Err(outcome) => return outcome,
@@ -36,7 +36,7 @@ pub(super) async fn run(bench: &Bench, grant: &Grant) -> Outcome {
     };
     let left = std::time::Duration::from_millis(grant.until.0.saturating_sub(Timestamp::wall().0));
     let to = Address::of::<Model>(spec.model.as_str());
-    match bench.router.ask(&to, &publish, AskOptions::within(left)).await {
+    match context.router.ask(&to, &publish, AskOptions::within(left)).await {
         Ok(published) => {
             let workflow =
                 (grant.owner.kind == WorkflowRun::KIND).then(|| format!("workflow:{}", grant.owner.key));
@@ -45,11 +45,13 @@ pub(super) async fn run(bench: &Bench, grant: &Grant) -> Outcome {
                 let relate =
                     Relate { to: model_node(&spec.model, published.version), how: "published".to_owned() };
                 // A task that is delivered again says it again; what cannot be a node is no reason to fail.
-                let told =
-                    bench.router.ask(&Address::of::<Lineage>(from), &relate, AskOptions::within(left)).await;
-                if let Err(error @ (AskError::Refused(_) | AskError::BadKey(_))) = &told {
+                let progress = context
+                    .router
+                    .ask(&Address::of::<Lineage>(from), &relate, AskOptions::within(left))
+                    .await;
+                if let Err(error @ (AskError::Refused(_) | AskError::BadKey(_))) = &progress {
                     tracing::debug!(%error, "a version was published without a link to where it came from");
-                } else if let Err(error) = told {
+                } else if let Err(error) = progress {
                     return asked(&error);
                 }
             }

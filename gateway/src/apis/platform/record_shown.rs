@@ -1,4 +1,4 @@
-//! Tells members what they were recommended, in the background: an answer never waits for it.
+//! Records with members what they were shown, in the background: an answer does not wait for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,31 +12,30 @@ use troupe_runtime::transport::AskOne;
 use crate::edge::metrics;
 use crate::edge::metrics::Fate;
 
-/// Most commands sent at once.
+/// Most commands in one batch.
 const BATCH_MAX: usize = 256;
-/// Time for a batch to be taken by its members.
+/// Deadline of a batch.
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// Takes what is to be remembered; cheap to clone.
+/// The queue of commands for members; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Remember {
+pub(crate) struct RecordShown {
     queue: mpsc::Sender<AskOne>,
     dropped: Arc<AtomicU64>,
 }
 
-/// The background work; it ends when every [`Remember`] is gone and the queue is empty.
-pub(crate) struct Remembering(JoinHandle<()>);
+/// The background task; it ends when every [`RecordShown`] is dropped and the queue is empty.
+pub(crate) struct Recording(JoinHandle<()>);
 
-impl Remember {
-    pub(crate) fn start(router: &Router, queue_max: usize) -> (Self, Remembering) {
+impl RecordShown {
+    pub(crate) fn start(router: &Router, queue_max: usize) -> (Self, Recording) {
         let (queue, waiting) = mpsc::channel(queue_max);
         let dropped = Arc::<AtomicU64>::default();
         let work = work(router.clone(), waiting, dropped.clone());
-        (Self { queue, dropped }, Remembering(tokio::spawn(work)))
+        (Self { queue, dropped }, Recording(tokio::spawn(work)))
     }
 
-    /// Queues a command, or drops it where the queue is full: what a member was shown is worth less than an answer in
-    /// time.
+    /// Queues a command. A full queue drops it: the record is worth less than an answer in time.
     pub(crate) fn later(&self, ask: AskOne) {
         if self.queue.try_send(ask).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -45,8 +44,8 @@ impl Remember {
     }
 }
 
-impl Remembering {
-    /// Waits for the queue to empty, at most this long.
+impl Recording {
+    /// Waits until the queue is empty, at most `within`.
     pub(crate) async fn stop(mut self, within: Duration) {
         if tokio::time::timeout(within, &mut self.0).await.is_err() {
             self.0.abort();
@@ -65,7 +64,7 @@ async fn work(router: Router, mut waiting: mpsc::Receiver<AskOne>, dropped: Arc<
         if let Some(error) = failed.first() {
             tracing::warn!(failed = failed.len(), %error, "members did not take what they were recommended");
         }
-        // One line for all that was dropped meanwhile, so that a flood is not logged as one.
+        // One line for all that were dropped since the last batch: an overload must not flood the log.
         let lost = dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
             tracing::warn!(lost, "recommendations were not remembered: the queue was full");
