@@ -22,7 +22,7 @@ pub struct GatewayConfig {
     pub body_bytes_max: usize,
     /// Most events in one call of `/v1/events`.
     pub events_max: usize,
-    /// How far ahead of this node's clock an event's time may lie, for senders whose clocks run fast.
+    /// How far ahead of this node's clock an event's time may lie, for senders with fast clocks.
     #[serde(with = "humantime_serde")]
     pub ahead_max: Duration,
     /// Most entities in one feature lookup.

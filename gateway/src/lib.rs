@@ -1,7 +1,7 @@
 //! The public edge: HTTP in, messages to entities out.
 //!
 //! A handler reads the call's headers, asks through [`troupe_runtime::Router`], and renders what came back. `edge/`
-//! surrounds every request and knows no API; `apis/` has a folder for each product whose clients are served. The edge
+//! surrounds every request and knows no API; `apis/` has a folder for each product's clients. The edge
 //! holds no truth of its own: titles are a bounded cache, and a member's recommendations are sent to the member in the
 //! background.
 

@@ -1,4 +1,4 @@
-//! What surrounds every request: the limit of requests in work, the span, the count, and the answer to a panic.
+//! Admission of every request: the concurrency limit, the span, the count, and the answer to a panic.
 
 use std::any::Any;
 use std::time::Instant;
@@ -66,7 +66,7 @@ fn overloaded(edge: &GatewayState) -> Problem {
     .retry_after(edge.config.retry_after)
 }
 
-/// The trace id of a W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`; anything else is no trace.
+/// The trace id of a W3C `traceparent`, `00-<32 hex>-<16 hex>-<2 hex>`; `None` for anything else.
 fn trace_id(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get("traceparent")?.to_str().ok()?;
     let mut parts = value.split('-');

@@ -19,7 +19,7 @@ use crate::edge::metrics;
 const TURN: Duration = Duration::from_millis(10);
 /// Turns of the probe in an interval.
 const TURNS: u32 = 10;
-/// Multiplicative decrease, of the requests in flight, after an interval whose turns were all late.
+/// Multiplicative decrease, of the requests in flight, after an interval in which all turns were late.
 const LESS: f64 = 0.8;
 /// Increase after any other interval, as a share of the limit; one request at least.
 const MORE: f64 = 0.1;

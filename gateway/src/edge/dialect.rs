@@ -1,4 +1,4 @@
-//! A problem in the words of the clients of one door.
+//! A problem in the error format of one API.
 
 use std::marker::PhantomData;
 
@@ -8,7 +8,7 @@ use troupe_runtime::{AskError, Refused};
 use super::body::Reject;
 use super::problem::Problem;
 
-/// How the clients of a door are told of a problem.
+/// The error format of an API.
 pub(crate) trait Dialect {
     fn answer(problem: Problem) -> Response;
 
@@ -16,7 +16,7 @@ pub(crate) trait Dialect {
     const EMPTY_BODY: &'static [u8] = b"";
 }
 
-/// A problem on its way to the clients of a door.
+/// A problem on its way to the clients of an API.
 #[derive(Debug)]
 pub(crate) struct Trouble<D>(pub(crate) Problem, PhantomData<fn() -> D>);
 

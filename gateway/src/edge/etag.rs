@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A body with its tag, or nothing for whoever has it already.
+/// A body with its tag, or 304 for a client that has it.
 pub(crate) fn tagged(headers: &HeaderMap, body: String, kind: &'static str) -> Response {
     let tag = format!("\"{:016x}\"", xxh3_64(body.as_bytes()));
     let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());

@@ -1,5 +1,4 @@
-//! What stands in a request's path and behind its question mark. What does not fit there is told as any other problem,
-//! with the parameter at fault.
+//! Path and query parameters. A parameter that does not fit is a problem with its name as the field.
 
 use axum::extract::FromRequestParts;
 use axum::extract::path::ErrorKind;

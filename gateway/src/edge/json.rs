@@ -13,7 +13,7 @@ use crate::edge::problem::Problem;
 /// `BAD_JSON`, with the line and column.
 pub(crate) fn parse(body: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(body).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "BAD_JSON", format!("the body is no JSON: {error}"))
+        Problem::new(StatusCode::BAD_REQUEST, "BAD_JSON", format!("the body is not JSON: {error}"))
             .field("body")
     })
 }
@@ -27,7 +27,7 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_path_to_error::deserialize(&value).map_err(|error| unfit(&BodyError::from(error)))
 }
 
-/// The problem that a body is whose JSON does not fit.
+/// The problem of a body that does not have the expected shape.
 pub(crate) fn unfit(error: &BodyError) -> Problem {
     let field = error.field.as_deref().unwrap_or("body");
     Problem::new(StatusCode::BAD_REQUEST, "BAD_BODY", error.to_string()).field(field)

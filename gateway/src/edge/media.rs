@@ -1,11 +1,10 @@
-//! What a body says of itself. All bodies here are JSON; one that says that it is something else is refused by its
-//! header, rather than by whatever its first byte happens to break.
+//! The media type of a body. All bodies are JSON or YAML; another `Content-Type` is refused before the body is parsed.
 
 use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::edge::problem::Problem;
 
-/// Types that can hold JSON. `curl` and many a library name one of the last three when nobody says better.
+/// Types that can hold JSON. The last three are defaults of `curl` and of several HTTP libraries.
 const TAKEN: [&str; 8] = [
     "application/json",
     "application/x-ndjson",
@@ -20,7 +19,7 @@ const TAKEN: [&str; 8] = [
 /// Types that can hold YAML, which all of JSON is as well.
 const YAML: [&str; 4] = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"];
 
-/// Refuses bodies that say they are no JSON, are compressed, or are not in UTF-8. Silence is taken for JSON.
+/// Refuses bodies of another media type, compressed bodies, and other encodings than UTF-8. A missing header means JSON.
 ///
 /// # Errors
 /// `UNSUPPORTED_MEDIA_TYPE`.

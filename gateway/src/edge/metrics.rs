@@ -25,7 +25,7 @@ pub fn describe() {
     );
     describe_counter!(SHED, Unit::Count, "requests refused because too many were in work");
     describe_counter!(EVENTS, Unit::Count, "lines of /v1/events, by what became of them");
-    describe_counter!(REMEMBERED, Unit::Count, "recommendations told to their members, by what became of it");
+    describe_counter!(REMEMBERED, Unit::Count, "recommendations recorded with their members, by outcome");
     describe_counter!(TITLES, Unit::Count, "titles needed, by where they came from");
 }
 

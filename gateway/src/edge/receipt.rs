@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::problem::Executed;
 
-/// A line that is no event, or that its member refused: sending it again unchanged is of no use.
+/// A line that is not an event, or that its member refused: sending it again unchanged does not help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Rejected {
     /// Its number in the body, from one.
@@ -19,7 +19,7 @@ pub struct Rejected {
     pub message: String,
 }
 
-/// A sound line that did not reach its member in time, or whose fate is not known. Events are recorded once however
+/// A sound line that did not reach its member in time, or has an unknown outcome. Events are recorded once however
 /// often they are sent, so a retryable one may be sent again as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Failed {
@@ -42,7 +42,7 @@ pub struct Receipt {
     pub accepted: usize,
     /// Events recorded before, under the same id.
     pub duplicates: usize,
-    /// Lines that are no event.
+    /// Lines that are not events.
     pub rejected: Vec<Rejected>,
     /// Events that were not recorded, or perhaps were.
     pub failed: Vec<Failed>,

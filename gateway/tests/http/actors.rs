@@ -95,7 +95,7 @@ async fn a_query_may_be_answered_from_an_older_state_that_says_its_age_and_a_com
     edge.post("/v1/actors/notes/a/write.v1", r#"{"text":"old"}"#).await;
     let answer = edge.post_with("/v1/actors/notes/a/read", &[("X-Max-Age-Ms", "500")], "").await;
     assert_eq!((answer.status, &answer.body), (200, &json!("old")));
-    assert_eq!(answer.header("x-age-ms"), Some("0"), "there is no follower here, so the leader has answered");
+    assert_eq!(answer.header("x-age-ms"), Some("0"), "without a follower the leader answers");
     for (verb, value, body) in
         [("read", "-1", ""), ("read", "soon", ""), ("write.v1", "5", r#"{"text":"x"}"#)]
     {

@@ -1,4 +1,4 @@
-//! Lineage, told and walked.
+//! Lineage: edges added and walked.
 
 use serde_json::{Value, json};
 use troupe_runtime::routing::Solo;

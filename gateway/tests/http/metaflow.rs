@@ -1,4 +1,4 @@
-//! Metaflow's client at its door: the recorded requests of a real one, and what it must be told when it asks amiss.
+//! Metaflow's API: the recorded requests of a real client, and the answers to wrong requests.
 
 use serde_json::{Value, json};
 use troupe_runtime::routing::Solo;

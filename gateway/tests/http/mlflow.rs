@@ -1,4 +1,4 @@
-//! MLflow's door where its real client is not: models that the cluster serves, and how trouble is told.
+//! MLflow's API, beyond the tests of its real client: models that the cluster serves, and problems.
 
 use serde_json::{Value, json};
 use troupe_runtime::AskError;

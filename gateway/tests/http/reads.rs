@@ -57,7 +57,7 @@ async fn until(edge: &Edge, path: &str, found: impl Fn(&Value) -> bool) -> Value
     tokio::time::timeout(Duration::from_secs(5), asking).await.expect("in time")
 }
 
-/// An experiment whose members are all answered by version 3 of the model `liked`, in the variation `b`.
+/// An experiment that gives all members variation `b`: version 3 of the model `liked`.
 async fn experiment(edge: &Edge, name: &str) {
     let at = format!("/v1/actors/experiments/{name}");
     let variations = json!([{ "name": "a" }, { "name": "b", "version": 3 }]);

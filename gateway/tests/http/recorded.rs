@@ -97,7 +97,7 @@ async fn a_workflow_that_trains_is_found_as_a_run_by_metaflows_and_mlflows_clien
         steps.as_array().unwrap().iter().map(|step| step["step_name"].as_str().unwrap()).collect();
     assert_eq!(names.len(), 5, "{names:?}");
 
-    // A value is a file of a local datastore by the time that it is told of.
+    // A value is a file of the local datastore before its artifact is listed.
     let artifact = get(&edge, &format!("{at}/steps/end/tasks/t-end/artifacts/hr_10")).await;
     let (sha, location) = (artifact["sha"].as_str().unwrap(), artifact["location"].as_str().unwrap());
     assert_eq!(
@@ -110,7 +110,7 @@ async fn a_workflow_that_trains_is_found_as_a_run_by_metaflows_and_mlflows_clien
     let all = get(&edge, &format!("{at}/artifacts")).await;
     assert!(all.as_array().unwrap().iter().all(|one| one["ds_type"] == "local"), "{all}");
 
-    // MLflow's door shows the same run, with its figures.
+    // MLflow's API shows the same run, with its figures.
     let experiment = get(&edge, "/api/2.0/mlflow/experiments/get-by-name?experiment_name=retrain").await;
     let id = experiment["experiment"]["experiment_id"].clone();
     let found = ok(&edge, "/api/2.0/mlflow/runs/search", &json!({ "experiment_ids": [id] })).await;

@@ -1,4 +1,4 @@
-//! How well a model foresees what members did last, beside the champion on the same questions.
+//! Evaluates how well a model predicts each member's last contents, and compares it with the champion.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use crate::train::{met, read};
 use troupe_local_cluster::admin;
 use troupe_node::config::Config;
 
-/// Contents of a list.
+/// Length of a recommendation list.
 const K: usize = 10;
-/// Members of one run of the model.
+/// Members in one batch of the model.
 const BATCH: usize = 64;
 
 /// `troupe evaluate`.
@@ -30,21 +30,21 @@ pub struct Arguments {
     /// The cluster's configuration: its gateways, its consoles and its lake.
     #[arg(long, default_value = "cluster.toml")]
     pub config: PathBuf,
-    /// The model whose champion is asked the same.
+    /// The model with the champion to compare with.
     #[arg(long)]
     model: Option<String>,
-    /// The contents that each member met last are foreseen; train with `--leave-out` of as many, or it has seen them.
+    /// The number of each member's last contents to predict. Train with the same `--leave-out`, or the model has seen them.
     #[arg(long, default_value_t = 1)]
     newest: usize,
-    /// Only those of them that a member had to do with at or after this time, in milliseconds since the epoch.
+    /// Only those with an interaction at or after this time, in milliseconds since the epoch.
     #[arg(long)]
     since_ms: Option<u64>,
-    /// Prints the result as one line of JSON, the last.
+    /// Prints the result as JSON on the last line.
     #[arg(long)]
     json_line: bool,
 }
 
-/// What is asked of a model: what a member did before, and what came then.
+/// One question: a member's history, and the contents that followed.
 struct Question {
     before: Vec<String>,
     then: Vec<String>,
@@ -72,7 +72,7 @@ pub async fn run(arguments: Arguments, config: Config, base: &Path) -> anyhow::R
     let candidate = ask(&lake, &engine, &arguments.artifact, &arguments.vocabulary, &questions).await?;
     let mut result = json!({
         "hr@10": candidate.hit_rate(), "ndcg@10": candidate.ndcg(), "events": candidate.asked,
-        // Anything is better than nothing.
+        // Without a champion any result is an improvement.
         "better": true,
     });
     if let Some(model) = &arguments.model
@@ -95,7 +95,7 @@ fn questions(interactions: Vec<Interaction>, newest: usize, since: u64) -> Vec<Q
     }
     let question = |mut own: Vec<Interaction>| {
         own.sort_by_key(|one| one.at_ms);
-        // A content is asked for once, when the member meets it: what it has met is never recommended.
+        // Only a content's first interaction counts: recommendations exclude the history.
         let recent: HashSet<String> =
             own.iter().filter(|one| one.at_ms >= since).map(|one| one.content.clone()).collect();
         let mut before = met(&own);
@@ -165,7 +165,7 @@ fn top(scores: &[f32], own: &[u32]) -> Vec<u32> {
 
 #[allow(clippy::cast_precision_loss, reason = "counts of events and ranks up to ten")]
 impl Score {
-    /// A content that the model does not know was asked for all the same.
+    /// A content unknown to the model still counts as a question.
     fn add(&mut self, asked: usize, top: &[u32], wanted: &[u32]) {
         self.asked += asked;
         for (rank, at) in top.iter().enumerate() {

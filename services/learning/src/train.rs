@@ -1,4 +1,4 @@
-//! Models from the events that the cluster holds: read through its own API, published through it.
+//! Trains models from the cluster's events, and publishes them; both through the cluster's API.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ use troupe_node::config::Config;
 
 /// The model's name.
 const MODEL: &str = "recommend";
-/// Where the events are from that models are trained on: what the cluster's members did.
+/// The dataset name of models that are trained from the cluster's events.
 const DATASET: &str = "cluster";
-/// The experiment's.
+/// The experiment's name.
 pub const EXPERIMENT: &str = "ease-against-ials";
 
 /// Two published versions.
@@ -58,47 +58,47 @@ pub async fn read(client: &Client, members: &[String]) -> anyhow::Result<Vec<Int
 /// `troupe train`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What is trained.
+    /// The algorithm.
     #[arg(value_enum)]
     algorithm: Trainer,
     /// The cluster's configuration: its gateways, its consoles and its lake.
     #[arg(long, default_value = "cluster.toml")]
     pub config: PathBuf,
-    /// The model that it becomes a version of.
+    /// The model to publish a version of.
     #[arg(long, default_value = MODEL)]
     model: String,
-    /// Where the version is put once it is published; where none is given it waits.
+    /// The stage of the published version; it stays a candidate if absent.
     #[arg(long, value_enum)]
     promote: Option<To>,
-    /// Seed of everything that is drawn.
+    /// Seed of all random numbers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
     chosen: Chosen,
-    /// Makes it answer as well and more slowly, by so many products of matrices: for tests of what notices.
+    /// Slows the model's answers down by this many matrix products without changing them. For tests of canaries.
     #[arg(long, hide = true, default_value_t = 0)]
     weigh_down: usize,
-    /// Leaves it unpublished: what would be published is the result.
+    /// Does not publish; the result is the publication.
     #[arg(long, conflicts_with = "promote")]
     no_publish: bool,
-    /// The run that it is trained by, as `FLOW/ID`: the version is linked with it.
+    /// The run that trains it, as `FLOW/ID`; the version is linked with it.
     #[arg(long, conflicts_with = "no_publish")]
     run: Option<String>,
-    /// Prints the result as one line of JSON, the last.
+    /// Prints the result as JSON on the last line.
     #[arg(long)]
     json_line: bool,
 }
 
-/// Which of the events a model learns from.
+/// The events that a model learns from.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct Chosen {
     /// Only events at or after this time, in milliseconds since the epoch.
     #[arg(long)]
     since_ms: Option<u64>,
-    /// Only so many of each member's newest events.
+    /// Only this many of each member's newest events.
     #[arg(long)]
     newest: Option<usize>,
-    /// Without any event of so many contents that each member met last, which an evaluation asks for.
+    /// Leaves out all events of this many contents that each member met last: the evaluation's questions.
     #[arg(long, default_value_t = 0)]
     leave_out: usize,
 }
@@ -123,7 +123,7 @@ impl Chosen {
     }
 }
 
-/// The contents of a member's events, oldest first, in the order in which it met them.
+/// The contents of a member's events, by first interaction, oldest first.
 pub fn met(own: &[Interaction]) -> Vec<String> {
     let mut known = HashSet::new();
     own.iter().filter(|one| known.insert(&one.content)).map(|one| one.content.clone()).collect()
@@ -155,7 +155,7 @@ impl Trainer {
     }
 }
 
-/// Trains one model from the events that a running cluster holds, and publishes it.
+/// Trains one model from the events of a running cluster, and publishes it.
 pub async fn run(arguments: Arguments, config: Config, base: &Path) -> anyhow::Result<()> {
     let gateways = config.nodes.iter().map(|node| format!("http://{}", node.gateway));
     let client = Client::builder().endpoints(gateways).build()?;
@@ -243,7 +243,7 @@ async fn publish_one(
     publish_stored(client, model, &store(lake, trained, seed).await?).await
 }
 
-/// Puts a model into the lake; the result is what its publication says.
+/// Uploads a model to the lake, and returns its publication.
 pub async fn store(lake: &Lake, trained: &Trained, seed: u64) -> anyhow::Result<Value> {
     let artifact = lake.put(trained.onnx.clone()).await?;
     let vocabulary = Vocabulary::new(trained.vocabulary.clone())?;

@@ -8,18 +8,18 @@ use troupe_runtime::config::{Problem, Section};
 
 use super::executors::NAMES;
 
-/// What a node does for tasks.
+/// Bounds of the tasks that a node executes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorkConfig {
-    /// Whether this node does tasks.
+    /// Whether this node executes tasks.
     pub enabled: bool,
     /// Between looks at the queues that this node leads.
     #[serde(with = "humantime_serde")]
     pub look_every: Duration,
     /// Tasks at once, by executor.
     pub at_once: BTreeMap<String, u32>,
-    /// Programs that `command` tasks may run, by their path; none unless somebody says so.
+    /// Programs that `command` tasks may run, by their whole path; empty by default.
     pub commands: Vec<String>,
     /// Bytes of an answer or of a program's output that are kept.
     pub output_bytes_max: usize,

@@ -1,7 +1,7 @@
-//! What a node does for tasks: it claims what waits in the queues that it leads, does it, and says how it ended.
+//! The worker of a node: it claims tasks from the work queues that the node leads, executes them, and reports the outcome.
 //!
-//! A queue is asked by the node that leads it, in memory, so looking is next to free; whoever takes the lead takes the
-//! work. A task is at hand only while its lease is beaten: a worker that learns that it lost the lease drops the work.
+//! Each queue is polled by its leader, in memory, so polling costs almost nothing. A leadership transfer moves the work
+//! too. A task's lease must be renewed by heartbeats: a worker that lost the lease drops the task.
 
 mod actor;
 mod background;

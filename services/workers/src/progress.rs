@@ -1,16 +1,16 @@
-//! How far a task is, from who does it to who beats for it.
+//! A task's progress, from its executor to its heartbeats.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// In a few words, and as a share where it can be told.
+/// A few words, and a share from 0 to 1 where it is known.
 type Words = (String, Option<f64>);
 
-/// The newest words; what nobody read is overwritten.
+/// The newest progress; an unread one is overwritten.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress(Arc<Mutex<Option<Words>>>);
 
 impl Progress {
-    /// Tells how far it is.
+    /// Sets the progress.
     pub(crate) fn tell(&self, words: impl Into<String>, share: Option<f64>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((words.into(), share));
     }

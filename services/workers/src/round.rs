@@ -1,4 +1,4 @@
-//! Looks at the queues that this node leads.
+//! Polls the work queues that this node leads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::config::WorkConfig;
 use super::executors::Executors;
 use super::task;
 
-/// Between two looks while there is work: what ends is often followed by the next of the same owner.
+/// Poll interval while there is work: a task that ends is often followed by the next one of the same owner.
 const BUSY_LOOK: Duration = Duration::from_millis(2);
-/// How long after the last claim or end that is kept up.
+/// How long that interval holds after the last claim or end.
 const BUSY_FOR: Duration = Duration::from_millis(200);
 /// Time for a queue to answer.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// Claims and serves for as long as it is polled.
+/// Claims and executes tasks while it is polled.
 pub(super) async fn rounds(runtime: Arc<Runtime>, router: Router, executors: Executors, config: WorkConfig) {
     let worker = format!("node-{}", runtime.spec().here);
     let mut serving: JoinSet<String> = JoinSet::new();
@@ -97,7 +97,7 @@ fn room(config: &WorkConfig, busy: &BTreeMap<String, u32>) -> BTreeMap<String, u
     config.at_once.iter().filter_map(left).collect()
 }
 
-/// What a look at a queue came to.
+/// The result of polling a queue.
 enum Found {
     /// Nothing waits.
     Empty,

@@ -1,4 +1,4 @@
-//! One task at hand, from its grant to its end.
+//! One task, from its grant to its outcome.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const BEATS_A_LEASE: u32 = 4;
 /// Between tries to say how it ended.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Does a task, beating all the while, and says how it ended; drops it when its lease or its time is gone.
+/// Executes a task with heartbeats and reports the outcome; drops it when its lease is lost or its time is over.
 pub(super) async fn serve(router: Router, executors: Executors, grant: Grant, lease: Duration) {
     let progress = Progress::default();
     let left = Duration::from_millis(grant.until.0.saturating_sub(Timestamp::wall().0));
@@ -22,18 +22,18 @@ pub(super) async fn serve(router: Router, executors: Executors, grant: Grant, le
     let outcome = tokio::select! {
         done = tokio::time::timeout(left, work) => done.unwrap_or(Outcome::TimedOut),
         () = beat(&router, &grant, &progress, lease) => {
-            tracing::debug!(task = grant.id, "dropped: somebody else has it, or nobody wants it any more");
+            tracing::debug!(task = grant.id, "dropped: the lease is lost, or the task was canceled");
             return;
         }
     };
     let finish = Finish { id: grant.id.clone(), fence: grant.fence, outcome };
-    // Longer than the lease there is nobody who would hear it.
+    // After the lease the queue ignores this worker's outcome.
     let until = Instant::now() + lease;
     while Instant::now() < until {
         match router.ask(&queue_of(&grant.id), &finish, AskOptions::within(lease)).await {
             Ok(_) => return,
             Err(error) => {
-                tracing::debug!(task = grant.id, %error, "the end of a task could not be told; it is told again");
+                tracing::debug!(task = grant.id, %error, "could not report the end of a task; trying again");
                 tokio::time::sleep(AGAIN).await;
             }
         }

@@ -1,5 +1,5 @@
-//! The door for GrowthBook's client SDKs, at the paths that they know: they fetch all features and evaluate them by
-//! themselves, or send who a subject is and get its features evaluated.
+//! The API for GrowthBook's client SDKs, at the paths that they know: they fetch all features and evaluate them by
+//! themselves, or send a subject's attributes and get its features evaluated.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -81,7 +81,7 @@ pub(crate) async fn subscribe(
     Sse::new(news).keep_alive(KeepAlive::new().interval(ALIVE))
 }
 
-/// Who is asked for.
+/// The subject, and what its client has forced.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct EvaluationRequest {
@@ -91,7 +91,7 @@ pub(crate) struct EvaluationRequest {
     url: String,
 }
 
-/// Evaluates all features for a subject: each is a value, with the experiment that decided, and no rule is told.
+/// Evaluates all features for a subject. Each has a value and the experiment that decided; rules are not disclosed.
 #[utoipa::path(post, path = "/api/eval/{clientKey}", tag = "flags", operation_id = "growthbook_evaluate",
     params(("clientKey" = String, Path, description = "passed over")),
     request_body(content = serde_json::Value, description = "`attributes`, `forcedVariations`, `forcedFeatures`, `url`"),

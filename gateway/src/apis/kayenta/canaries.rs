@@ -29,10 +29,10 @@ use troupe_workers::canaries::request::{
     AdhocAnalysisRequest, AdhocRequest, AnalysisRequest, ExecutionRequest,
 };
 
-/// Executions of one list.
+/// Most executions of one list.
 const LISTED_MAX: usize = 200;
 
-/// What may stand behind a path's question mark.
+/// The query parameters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct CanaryQuery {
@@ -51,10 +51,10 @@ pub(super) fn stored(edge: &KayentaState, id: &str) -> Result<CanaryConfig, Prob
     })
 }
 
-/// Judges a time of the past by a stored config.
+/// Starts a retrospective canary with a stored config.
 #[utoipa::path(post, path = "/canary/{id}", tag = "canaries", operation_id = "start_canary",
     params(("id" = String, Path, description = "the config's id"),
-        ("application" = Option<String>, Query, description = "whose it is")),
+        ("application" = Option<String>, Query, description = "the application that owns it")),
     request_body(content = serde_json::Value, description = "Kayenta's execution request: `scopes` and `thresholds`"),
     responses((status = 200, description = "its id", body = serde_json::Value),
         (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
@@ -68,9 +68,9 @@ pub(crate) async fn start(
     execute(&edge, &call, stored(&edge, &id)?, request, query.application, Some(&id)).await
 }
 
-/// Judges a time of the past by the config that comes with it.
+/// Starts a retrospective canary with the config in the body.
 #[utoipa::path(post, path = "/canary", tag = "canaries", operation_id = "start_adhoc_canary",
-    params(("application" = Option<String>, Query, description = "whose it is")),
+    params(("application" = Option<String>, Query, description = "the application that owns it")),
     request_body(content = serde_json::Value, description = "`canaryConfig` and `executionRequest`"),
     responses((status = 200, description = "its id", body = serde_json::Value),
         (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
@@ -109,11 +109,11 @@ async fn execute(
         request: NamedFields(json!(request)),
     };
     tell::<Canary, StartCanary>(&edge.router, &id, &start, call.left()?).await?;
-    // The points may take longer than the caller waits: the canary is known from here on, and ends by itself.
+    // Fetching the points may outlast the caller's deadline. The canary is stored by now, and ends by itself.
     let (fetch, key) = (edge.own.fetch.clone(), id.clone());
     tokio::spawn(async move {
         if let Err(error) = analyst::bring(&fetch, &key, 0, &config, &sides).await {
-            tracing::warn!(canary = %key, %error, "a canary could not be told its points");
+            tracing::warn!(canary = %key, %error, "could not send a canary its points");
         }
     });
     Ok(Json(json!({ "canaryExecutionId": id, "canaryConfigId": config_id })))
@@ -128,11 +128,11 @@ async fn viewed(edge: &KayentaState, call: &Call, id: &str) -> Result<CanaryView
     Ok(view)
 }
 
-/// How a canary stands.
+/// The status and result of a canary.
 #[utoipa::path(get, path = "/canary/{id}", tag = "canaries", operation_id = "get_canary",
     params(("id" = String, Path, description = "its id")),
     responses((status = 200, description = "Kayenta's execution status", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody, content_type = "application/problem+json")))]
+        (status = 404, description = "not found", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn get(
     State(edge): State<KayentaState>,
     call: Call,
@@ -154,7 +154,7 @@ pub(crate) async fn list(
     let Some(directory) = Directory::read::<Canary>(&edge.globals) else { return Ok(Json(json!([]))) };
     let limit = query.limit.unwrap_or(20).min(LISTED_MAX);
     let mut views = Vec::new();
-    // Keys begin with the time: the last ones are the newest.
+    // Keys begin with the time of creation: the last ones are the newest.
     let keys: Vec<String> = directory.entries().map(|entry| entry.key.clone()).collect();
     for key in keys.iter().rev() {
         if views.len() >= limit {
@@ -169,10 +169,10 @@ pub(crate) async fn list(
     Ok(Json(json!(views)))
 }
 
-/// Analyses from now on, look by look, by a stored config.
+/// Starts a live analysis with a stored config; it is judged at each look.
 #[utoipa::path(post, path = "/standalone_canary_analysis/{id}", tag = "canaries", operation_id = "start_analysis",
     params(("id" = String, Path, description = "the config's id"),
-        ("application" = Option<String>, Query, description = "whose it is")),
+        ("application" = Option<String>, Query, description = "the application that owns it")),
     request_body(content = serde_json::Value, description = "Kayenta's analysis request"),
     responses((status = 200, description = "its id", body = serde_json::Value),
         (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
@@ -186,9 +186,9 @@ pub(crate) async fn analyse(
     begin(&edge, &call, stored(&edge, &id)?, request, query.application).await
 }
 
-/// Analyses from now on, look by look, by the config that comes with it.
+/// Starts a live analysis with the config in the body; it is judged at each look.
 #[utoipa::path(post, path = "/standalone_canary_analysis", tag = "canaries", operation_id = "start_adhoc_analysis",
-    params(("application" = Option<String>, Query, description = "whose it is")),
+    params(("application" = Option<String>, Query, description = "the application that owns it")),
     request_body(content = serde_json::Value, description = "`canaryConfig` and `executionRequest`"),
     responses((status = 200, description = "its id", body = serde_json::Value),
         (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
@@ -228,11 +228,11 @@ async fn begin(
     Ok(Json(json!({ "canaryAnalysisExecutionId": id })))
 }
 
-/// How an analysis stands.
+/// The status and result of an analysis.
 #[utoipa::path(get, path = "/standalone_canary_analysis/{id}", tag = "canaries", operation_id = "get_analysis",
     params(("id" = String, Path, description = "its id")),
     responses((status = 200, description = "Kayenta's analysis status", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody, content_type = "application/problem+json")))]
+        (status = 404, description = "not found", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn get_analysis(
     State(edge): State<KayentaState>,
     call: Call,
@@ -258,7 +258,7 @@ struct PostedValues {
     experiment: Vec<Value>,
 }
 
-/// What is judged at once.
+/// A judgement on request, without fetching.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Posted {
@@ -269,12 +269,12 @@ pub(crate) struct Posted {
     metric_set_pair_list: Vec<PostedPair>,
 }
 
-/// Judges a posted list of pairs, at once.
+/// Judges the posted metric pairs and answers with the result.
 #[utoipa::path(post, path = "/judges/judge", tag = "canaries", operation_id = "judge",
     params(("canaryConfigId" = Option<String>, Query, description = "a stored config, if none comes with it"),
         ("passThreshold" = Option<f64>, Query, description = "the score that passes"),
         ("marginalThreshold" = Option<f64>, Query, description = "the score that is marginal"),
-        ("application" = Option<String>, Query, description = "whose it is")),
+        ("application" = Option<String>, Query, description = "the application that owns it")),
     request_body(content = serde_json::Value, description = "`metricSetPairList`, `canaryConfig`, `scoreThresholds`"),
     responses((status = 200, description = "Kayenta's judge result", body = serde_json::Value),
         (status = "default", description = "what is wrong", body = ProblemBody, content_type = "application/problem+json")))]
@@ -320,7 +320,7 @@ pub(crate) async fn judge_posted(
     Ok(Json(answer))
 }
 
-/// Pairs as they are judged: numbers, texts of numbers as Kayenta's clients may send them, and nothing for `null` and
+/// The posted pairs as numbers. Kayenta's clients may send numbers as texts; a point is absent for `null` and
 /// `"NaN"`.
 fn pairs(posted: Vec<PostedPair>) -> Result<Vec<Pair>, Problem> {
     let points = |at: usize, side: &str, values: &[Value]| -> Result<Vec<Option<f64>>, Problem> {
@@ -345,7 +345,7 @@ fn pairs(posted: Vec<PostedPair>) -> Result<Vec<Pair>, Problem> {
     each.collect()
 }
 
-/// The value of a point, which may be none; nothing for what is no point.
+/// The value of a point, which may be null; `None` for anything else.
 fn point(value: &Value) -> Option<Option<f64>> {
     match value {
         Value::Null => Some(None),
@@ -357,7 +357,7 @@ fn point(value: &Value) -> Option<Option<f64>> {
     }
 }
 
-/// The judges.
+/// The known judges.
 #[utoipa::path(get, path = "/judges", tag = "canaries", operation_id = "list_judges",
     responses((status = 200, description = "their names", body = serde_json::Value)))]
 pub(crate) async fn judges() -> Json<Value> {
@@ -365,7 +365,7 @@ pub(crate) async fn judges() -> Json<Value> {
     Json(json!([named(judge::NAME), named(judge::OLDER_NAME), named(sequential::NAME)]))
 }
 
-/// Where points can come from.
+/// The known metric sources.
 #[utoipa::path(get, path = "/metricsServices", tag = "canaries", operation_id = "list_metrics_services",
     responses((status = 200, description = "their names", body = serde_json::Value)))]
 pub(crate) async fn sources(State(edge): State<KayentaState>) -> Json<Value> {

@@ -91,7 +91,7 @@ pub(crate) async fn list_configs(
 #[utoipa::path(get, path = "/canaryConfig/{id}", tag = "canaries", operation_id = "get_canary_config",
     params(("id" = String, Path, description = "its id")),
     responses((status = 200, description = "the config", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody, content_type = "application/problem+json")))]
+        (status = 404, description = "not found", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn get_config(
     State(edge): State<KayentaState>,
     Path(id): Path<String>,
@@ -120,7 +120,7 @@ pub(crate) async fn put_config(
 #[utoipa::path(delete, path = "/canaryConfig/{id}", tag = "canaries", operation_id = "delete_canary_config",
     params(("id" = String, Path, description = "its id")),
     responses((status = 200, description = "it is gone"),
-        (status = 404, description = "there was none", body = ProblemBody, content_type = "application/problem+json")))]
+        (status = 404, description = "not found", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn delete_config(
     State(edge): State<KayentaState>,
     call: Call,

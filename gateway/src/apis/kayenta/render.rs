@@ -15,7 +15,7 @@ fn status(view: &CanaryView) -> (&'static str, &'static str, bool) {
     });
     match view.verdict.as_ref().map(|verdict| verdict.outcome.as_str()) {
         None => ("running", "RUNNING", false),
-        // A canary that was judged has succeeded as an execution, whatever the judgement.
+        // A judged canary has succeeded as an execution, even if the judgement is a failure.
         Some("passed" | "failed") => ("succeeded", "SUCCEEDED", true),
         Some("no_data") if failed => ("succeeded", "SUCCEEDED", true),
         Some("cancelled") => ("canceled", "CANCELED", true),

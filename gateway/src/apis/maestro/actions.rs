@@ -40,7 +40,7 @@ pub(crate) struct StartRequest {
     operation_id = "start_workflow",
     params(("id" = String, Path, description = "the workflow"),
         ("version" = String, Path, description = "a number, `active`, `latest` or `default`"),
-        ("user" = Option<String>, Header, description = "who, for people"),
+        ("user" = Option<String>, Header, description = "the user, for display"),
         ("Idempotency-Key" = Option<String>, Header, description = "names the start where `request_id` does not")),
     request_body(content = serde_json::Value, description = "`initiator`, `run_params`, `request_id`"),
     responses((status = 200, description = "the instance", body = serde_json::Value),
@@ -93,7 +93,7 @@ pub(crate) async fn start(
 #[utoipa::path(put, path = "/api/v3/workflows/{id}/actions/{action}", tag = "workflows", operation_id = "act_on_workflow",
     params(("id" = String, Path, description = "the workflow"),
         ("action" = String, Path, description = "`stop`, `kill`, `unblock` or `deactivate`"),
-        ("user" = Option<String>, Header, description = "who, for people")),
+        ("user" = Option<String>, Header, description = "the user, for display")),
     responses((status = 200, description = "how many instances it concerned", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
 pub(crate) async fn act(
@@ -123,12 +123,12 @@ pub(crate) async fn act(
     })))
 }
 
-/// Makes a version the active one: what triggers start, and what starts where nobody names a version.
+/// Makes a version the active one, which triggers start, and starts that name no version.
 #[utoipa::path(put, path = "/api/v3/workflows/{id}/versions/{version}/actions/activate", tag = "workflows",
     operation_id = "activate_workflow",
     params(("id" = String, Path, description = "the workflow"),
         ("version" = String, Path, description = "a number, `latest` or `default`"),
-        ("user" = Option<String>, Header, description = "who, for people")),
+        ("user" = Option<String>, Header, description = "the user, for display")),
     responses((status = 200, description = "the version", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
 pub(crate) async fn activate(

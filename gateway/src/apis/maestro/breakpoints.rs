@@ -51,7 +51,7 @@ fn shown(workflow: &str, step: &str) -> Value {
 
 /// Lets a step pause in every instance from now on, iterations of loops included.
 #[utoipa::path(post, path = "/api/v3/workflows/steps/breakpoints", tag = "workflows", operation_id = "add_breakpoint",
-    params(("user" = Option<String>, Header, description = "who, for people")),
+    params(("user" = Option<String>, Header, description = "the user, for display")),
     request_body(content = serde_json::Value, description = "`workflow_id` and `step_id`"),
     responses((status = 200, description = "the breakpoint", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
@@ -162,11 +162,11 @@ pub(crate) async fn list_paused(
     Ok(Json(listed.collect()))
 }
 
-/// Takes a breakpoint away, in what runs as well, and lets go on what pauses there unless told otherwise.
+/// Removes a breakpoint, also from running instances. Steps that pause there resume, unless `resume` is false.
 #[utoipa::path(delete, path = "/api/v3/workflows/steps/breakpoints", tag = "workflows", operation_id = "remove_breakpoint",
     params(("workflowId" = String, Query, description = "the workflow"), ("stepId" = String, Query, description = "the step"),
         ("resume" = Option<bool>, Query, description = "whether paused steps go on; true if absent"),
-        ("user" = Option<String>, Header, description = "who, for people")),
+        ("user" = Option<String>, Header, description = "the user, for display")),
     responses((status = 200, description = "how many go on", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
 pub(crate) async fn remove(
@@ -195,7 +195,7 @@ pub(crate) async fn remove(
         ("run" = String, Path, description = "taken and not looked at: only the newest can pause"),
         ("step" = String, Path, description = "the step"),
         ("attempt" = String, Path, description = "taken and not looked at: only the newest can pause"),
-        ("user" = Option<String>, Header, description = "who, for people")),
+        ("user" = Option<String>, Header, description = "the user, for display")),
     responses((status = 200, description = "it goes on", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
 pub(crate) async fn resume(

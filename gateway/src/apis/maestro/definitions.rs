@@ -42,7 +42,7 @@ async fn submission(
     if yaml {
         let bytes = call.yaml(headers, raw, most).await?;
         let text = std::str::from_utf8(&bytes).map_err(|_| {
-            Problem::new(StatusCode::BAD_REQUEST, "BAD_YAML", "the body is no UTF-8: send it in that")
+            Problem::new(StatusCode::BAD_REQUEST, "BAD_YAML", "the body is not UTF-8: send it as UTF-8")
                 .field("body")
         })?;
         return Ok(Submission::checked_yaml(text)?);
@@ -69,7 +69,7 @@ async fn pushed(
 
 /// Adds a version of a workflow; the definition of the newest one adds none.
 #[utoipa::path(post, path = "/api/v3/workflows", tag = "workflows", operation_id = "push_workflow",
-    params(("user" = Option<String>, Header, description = "who, for people")),
+    params(("user" = Option<String>, Header, description = "the user, for display")),
     request_body(content = serde_json::Value, description = "Maestro's submission: `properties`, `workflow`, `is_active`"),
     responses((status = 200, description = "the definition with its version", body = serde_json::Value),
         (status = "default", description = "every problem with its path", body = ProblemBody)))]
@@ -84,7 +84,7 @@ pub(crate) async fn push(
 
 /// The same in Maestro's YAML.
 #[utoipa::path(post, path = "/api/v3/workflows/yaml", tag = "workflows", operation_id = "push_workflow_yaml",
-    params(("user" = Option<String>, Header, description = "who, for people")),
+    params(("user" = Option<String>, Header, description = "the user, for display")),
     request_body(content = String, description = "a submission in YAML, in the long or the short notation",
         content_type = "application/yaml"),
     responses((status = 200, description = "the definition with its version", body = serde_json::Value),
@@ -160,13 +160,13 @@ pub(crate) async fn list(State(edge): State<GatewayState>, Query(query): Query<L
     Json(json!({ "workflows": listed, "more": more }))
 }
 
-/// One version: its definition, who pushed it, and the workflow's properties.
+/// One version: its definition, its author, and the workflow's properties.
 #[utoipa::path(get, path = "/api/v3/workflows/{id}/versions/{version}", tag = "workflows", operation_id = "get_workflow",
     params(("id" = String, Path, description = "the workflow"),
         ("version" = String, Path, description = "a number, `active`, `latest` or `default`"),
         ("enriched" = Option<String>, Query, description = "taken and not looked at")),
     responses((status = 200, description = "the version", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody)))]
+        (status = 404, description = "not found", body = ProblemBody)))]
 pub(crate) async fn get(
     State(edge): State<GatewayState>,
     call: Call,
@@ -180,7 +180,7 @@ pub(crate) async fn get(
 #[utoipa::path(get, path = "/api/v3/workflows/{id}/overview", tag = "workflows", operation_id = "get_workflow_overview",
     params(("id" = String, Path, description = "the workflow")),
     responses((status = 200, description = "versions, instances by status", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody)))]
+        (status = 404, description = "not found", body = ProblemBody)))]
 pub(crate) async fn overview(State(edge): State<GatewayState>, call: Call, Path(id): Path<String>) -> Answer {
     let view = viewed(&edge, &call, &id, (None, u32::MAX)).await?;
     let mut open: Map<String, Value> = Map::new();
@@ -218,7 +218,7 @@ pub(crate) async fn overview(State(edge): State<GatewayState>, call: Call, Path(
 #[utoipa::path(get, path = "/api/v3/workflows/{id}/timeline", tag = "workflows", operation_id = "get_workflow_timeline",
     params(("id" = String, Path, description = "the workflow")),
     responses((status = 200, description = "its last 200 changes", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody)))]
+        (status = 404, description = "not found", body = ProblemBody)))]
 pub(crate) async fn timeline(State(edge): State<GatewayState>, call: Call, Path(id): Path<String>) -> Answer {
     let view = viewed(&edge, &call, &id, (None, 0)).await?;
     let mut told = render::timeline(&view.timeline);
@@ -237,7 +237,7 @@ pub(crate) struct Changes {
 #[utoipa::path(post, path = "/api/v3/workflows/{id}/properties", tag = "workflows",
     operation_id = "set_workflow_properties",
     params(("id" = String, Path, description = "the workflow"),
-        ("user" = Option<String>, Header, description = "who, for people")),
+        ("user" = Option<String>, Header, description = "the user, for display")),
     request_body(content = serde_json::Value, description = "`owner`, `run_strategy` and the like, plain or under `properties`"),
     responses((status = 200, description = "the properties", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
@@ -259,7 +259,7 @@ pub(crate) async fn set_properties(
 /// Forgets a workflow, its versions and its instances; refused while one of them waits or runs.
 #[utoipa::path(delete, path = "/api/v3/workflows/{id}", tag = "workflows", operation_id = "delete_workflow",
     params(("id" = String, Path, description = "the workflow"),
-        ("user" = Option<String>, Header, description = "who, for people")),
+        ("user" = Option<String>, Header, description = "the user, for display")),
     responses((status = 200, description = "it is forgotten", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
 pub(crate) async fn delete(

@@ -1,5 +1,4 @@
-//! How Maestro's clients are told no: `status` as a word and `message`, as they read them, beside what every error of
-//! the edge says.
+//! Problems in Maestro's format: `status` as a word and `message`, beside the fields of every problem of the edge.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

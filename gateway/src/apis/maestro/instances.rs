@@ -1,4 +1,4 @@
-//! Instances: listed, looked at, stopped, run anew.
+//! Instances: listed, shown, stopped, restarted.
 
 use axum::Json;
 use axum::extract::State;
@@ -35,7 +35,7 @@ pub(crate) struct ListQuery {
     params(("id" = String, Path, description = "the workflow"),
         ("limit" = Option<u32>, Query, description = "at most so many; 50 if absent, 500 at most")),
     responses((status = 200, description = "in short", body = serde_json::Value),
-        (status = 404, description = "there is no such workflow", body = ProblemBody)))]
+        (status = 404, description = "workflow not found", body = ProblemBody)))]
 pub(crate) async fn list(
     State(edge): State<GatewayState>,
     call: Call,
@@ -70,7 +70,7 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}", tag = "workflows", operation_id = "get_instance",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number")),
     responses((status = 200, description = "the instance", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody)))]
+        (status = 404, description = "not found", body = ProblemBody)))]
 pub(crate) async fn get(
     State(edge): State<GatewayState>,
     call: Call,
@@ -86,7 +86,7 @@ pub(crate) async fn get(
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
         ("run" = String, Path, description = "the run's number, or `latest`")),
     responses((status = 200, description = "the instance", body = serde_json::Value),
-        (status = 404, description = "there is none, or it is not kept", body = ProblemBody)))]
+        (status = 404, description = "not found, or no longer kept", body = ProblemBody)))]
 pub(crate) async fn get_run(
     State(edge): State<GatewayState>,
     call: Call,
@@ -101,7 +101,7 @@ pub(crate) async fn get_run(
     operation_id = "act_on_instance",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
         ("action" = String, Path, description = "`stop`, `kill` or `unblock`"),
-        ("user" = Option<String>, Header, description = "who, for people")),
+        ("user" = Option<String>, Header, description = "the user, for display")),
     responses((status = 200, description = "whether it concerned the instance", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
 pub(crate) async fn act(
@@ -170,11 +170,11 @@ impl RestartRequest {
     }
 }
 
-/// Runs an instance anew that is over.
+/// Restarts an instance that has ended.
 #[utoipa::path(post, path = "/api/v3/workflows/{id}/instances/{instance}/actions/restart", tag = "workflows",
     operation_id = "restart_instance",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
-        ("user" = Option<String>, Header, description = "who, for people")),
+        ("user" = Option<String>, Header, description = "the user, for display")),
     request_body(content = serde_json::Value,
         description = "`restart_policy`: `RESTART_FROM_INCOMPLETE` if absent, or `RESTART_FROM_BEGINNING`; `run_params`"),
     responses((status = 200, description = "the run that begins", body = serde_json::Value),
@@ -203,7 +203,7 @@ pub(crate) async fn restart(
     again(&edge, &call, (&id, number), (at, given.run_params.unwrap_or_default(), user(&headers))).await
 }
 
-/// Tells a workflow to run an instance anew.
+/// Sends a workflow the command to restart an instance.
 pub(super) async fn again(
     edge: &GatewayState,
     call: &Call,

@@ -35,7 +35,7 @@ pub(super) async fn viewed(
     let view = ask::<Workflow, GetWorkflow>(&edge.router, id, &get, call.left()?).await?;
     if view.versions.is_empty() {
         let id: String = id.chars().take(128).collect();
-        return Err(Failure::missing("workflow_id", format!("there is no workflow {id:?}")));
+        return Err(Failure::missing("workflow_id", format!("workflow {id:?} not found")));
     }
     Ok(view)
 }

@@ -13,20 +13,20 @@ const USER_CHARS_MAX: usize = 128;
 /// What a route answers.
 pub(super) type Answer = Result<Json<Value>, Failure>;
 
-/// Who asks, as the header that Maestro's clients set says; nobody is asked to prove it.
+/// The user, from the header that Maestro's clients set; it is not authenticated.
 pub(super) fn user(headers: &HeaderMap) -> String {
     let named = headers.get("user").and_then(|value| value.to_str().ok()).unwrap_or_default();
     named.chars().take(USER_CHARS_MAX).collect()
 }
 
-/// A number out of a path; `latest` is none.
+/// A number out of a path; `None` for `latest`.
 pub(super) fn number(field: &'static str, text: &str) -> Result<Option<u64>, Failure> {
     if text.eq_ignore_ascii_case("latest") {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
         let text: String = text.chars().take(64).collect();
-        Failure::missing(field, format!("{text:?} is no number"))
+        Failure::missing(field, format!("{text:?} is not a number"))
     })
 }
 
@@ -39,7 +39,6 @@ pub(super) fn instance_number(text: &str) -> Result<u64, Failure> {
 /// Refuses what the entities know no word for.
 pub(super) fn unknown_action(action: &str, known: &str) -> Failure {
     let action: String = action.chars().take(64).collect();
-    let refused =
-        Refused::field("NO_SUCH_ACTION", "action", format!("there is no action {action:?}: {known}"));
+    let refused = Refused::field("NO_SUCH_ACTION", "action", format!("unknown action {action:?}: {known}"));
     Failure::from(AskError::Refused(refused))
 }

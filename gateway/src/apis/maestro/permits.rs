@@ -38,7 +38,7 @@ async fn shown(edge: &GatewayState, call: &Call, tag: &str) -> Answer {
 
 /// Bounds how many steps that bear a tag run at once; those that run go on.
 #[utoipa::path(post, path = "/api/v3/tag-permits", tag = "workflows", operation_id = "set_tag_permit",
-    params(("user" = Option<String>, Header, description = "who, for people")),
+    params(("user" = Option<String>, Header, description = "the user, for display")),
     request_body(content = serde_json::Value, description = "`tag` and `max_allowed`"),
     responses((status = 200, description = "the permit", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
@@ -55,7 +55,7 @@ pub(crate) async fn set(
     shown(&edge, &call, &wanted.tag).await
 }
 
-/// How many may hold a tag's permit, and who does.
+/// A tag's bound of permits, and their holders.
 #[utoipa::path(get, path = "/api/v3/tag-permits/{tag}", tag = "workflows", operation_id = "get_tag_permit",
     params(("tag" = String, Path, description = "the tag")),
     responses((status = 200, description = "the permit", body = serde_json::Value),
@@ -67,8 +67,8 @@ pub(crate) async fn get(State(edge): State<GatewayState>, call: Call, Path(tag):
 /// Takes a tag's bound away; those who wait go on.
 #[utoipa::path(delete, path = "/api/v3/tag-permits/{tag}", tag = "workflows", operation_id = "delete_tag_permit",
     params(("tag" = String, Path, description = "the tag"),
-        ("user" = Option<String>, Header, description = "who, for people")),
-    responses((status = 200, description = "there is no bound any more", body = serde_json::Value),
+        ("user" = Option<String>, Header, description = "the user, for display")),
+    responses((status = 200, description = "the bound is removed", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
 pub(crate) async fn delete(
     State(edge): State<GatewayState>,

@@ -106,7 +106,7 @@ pub(super) async fn viewed(edge: &GatewayState, call: &Call, place: &Place) -> R
     }
     let Some((Iteration { of, number }, first)) = &place.iteration else {
         let step: String = place.step.chars().take(128).collect();
-        let why = format!("there is no step {step:?}: the instance has no such step");
+        let why = format!("unknown step {step:?}: the instance has no such step");
         return Err(Failure::missing("step", why));
     };
     let ended =
@@ -122,7 +122,7 @@ pub(super) async fn viewed(edge: &GatewayState, call: &Call, place: &Place) -> R
     Err(Failure::missing("step", why))
 }
 
-/// The same, with what the loop's runs that are not over have done so far: it is told of them when they end.
+/// The same, with the progress of the loop's running runs, which report to the loop only when they end.
 pub(super) async fn counted(edge: &GatewayState, call: &Call, place: &Place) -> Result<StepView, Failure> {
     let mut step = viewed(edge, call, place).await?;
     if let Some((_, counts)) = step.iterations.as_mut().filter(|_| step.sort != "subworkflow") {

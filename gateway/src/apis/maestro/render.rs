@@ -1,13 +1,13 @@
-//! What Maestro's clients are answered.
+//! Answers in the format of Maestro's clients.
 
 use serde_json::{Map, Value, json};
 use troupe_actors::orchestrator::runs::{IterationView, RunView, StepView};
 use troupe_actors::orchestrator::workflows::{InstanceView, WorkflowView};
 use troupe_runtime::Timestamp;
 
-/// What a client is told of something that was done.
+/// The answer to an action.
 pub(super) fn event(by: &str, what: &str) -> Value {
-    let by = if by.is_empty() { "somebody" } else { by };
+    let by = if by.is_empty() { "unknown" } else { by };
     json!({ "type": "LOG", "level": "INFO", "timestamp": Timestamp::wall().0, "author": { "name": by },
         "message": format!("user [{by}] {what}") })
 }

@@ -20,7 +20,7 @@ use crate::edge::problem::ProblemBody;
 use crate::edge::state::GatewayState;
 use troupe_runtime::routing::{ask, tell};
 
-/// A signal to be announced. Fields of no other name are told along as Maestro's payload, as texts.
+/// A signal to announce. Any other field joins Maestro's payload, as text.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Announced {
     name: String,
@@ -55,7 +55,7 @@ fn shown(name: &str, seq: u64, raise: &Raise) -> Value {
 /// Announces a signal: workflows that it triggers start, and steps that wait for it go on. The same `request_id`
 /// announces it once.
 #[utoipa::path(post, path = "/api/v3/signals", tag = "workflows", operation_id = "announce_signal",
-    params(("user" = Option<String>, Header, description = "who, for people"),
+    params(("user" = Option<String>, Header, description = "the user, for display"),
         ("Idempotency-Key" = Option<String>, Header, description = "names the announcement where `request_id` does not")),
     request_body(content = serde_json::Value, description = "`name`, `params` of strings and whole numbers, `request_id`"),
     responses((status = 200, description = "the signal with its number", body = serde_json::Value),
@@ -100,7 +100,7 @@ pub(crate) async fn announce(
 #[utoipa::path(get, path = "/api/v3/signals/{name}/instances/{seq}", tag = "workflows", operation_id = "get_signal",
     params(("name" = String, Path, description = "the signal"), ("seq" = String, Path, description = "its number, or `latest`")),
     responses((status = 200, description = "the announcement", body = serde_json::Value),
-        (status = 404, description = "there is none, or it is not kept", body = ProblemBody)))]
+        (status = 404, description = "not found, or no longer kept", body = ProblemBody)))]
 pub(crate) async fn get(
     State(edge): State<GatewayState>,
     call: Call,

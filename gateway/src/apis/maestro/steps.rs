@@ -37,7 +37,7 @@ fn found<'a>(run: Option<&'a RunView>, step: &str) -> Result<&'a StepView, Failu
         let step: String = step.chars().take(128).collect();
         let why =
             if run.is_none() { "the instance waits for its turn" } else { "the instance has no such step" };
-        Failure::missing("step", format!("there is no step {step:?}: {why}"))
+        Failure::missing("step", format!("unknown step {step:?}: {why}"))
     })
 }
 
@@ -50,7 +50,7 @@ fn all(id: &str, known: &InstanceView, run: Option<&RunView>) -> Json<Value> {
     operation_id = "list_steps",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number")),
     responses((status = 200, description = "each step's newest attempt", body = serde_json::Value),
-        (status = 404, description = "there is no such instance", body = ProblemBody)))]
+        (status = 404, description = "instance not found", body = ProblemBody)))]
 pub(crate) async fn list(
     State(edge): State<GatewayState>,
     call: Call,
@@ -66,7 +66,7 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
         ("run" = String, Path, description = "the run's number, or `latest`")),
     responses((status = 200, description = "each step's newest attempt", body = serde_json::Value),
-        (status = 404, description = "there is no such run", body = ProblemBody)))]
+        (status = 404, description = "run not found", body = ProblemBody)))]
 pub(crate) async fn list_of_run(
     State(edge): State<GatewayState>,
     call: Call,
@@ -82,7 +82,7 @@ pub(crate) async fn list_of_run(
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
         ("step" = String, Path, description = "the step; in an iteration of a loop `loop[0].step`")),
     responses((status = 200, description = "the step", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody)))]
+        (status = 404, description = "not found", body = ProblemBody)))]
 pub(crate) async fn get(
     State(edge): State<GatewayState>,
     call: Call,
@@ -101,7 +101,7 @@ pub(crate) async fn get(
         ("run" = String, Path, description = "the run's number, or `latest`"), ("step" = String, Path, description = "the step; in an iteration of a loop `loop[0].step`"),
         ("attempt" = String, Path, description = "the attempt's number, or `latest`")),
     responses((status = 200, description = "the attempt", body = serde_json::Value),
-        (status = 404, description = "there is none, or it is not kept", body = ProblemBody)))]
+        (status = 404, description = "not found, or no longer kept", body = ProblemBody)))]
 pub(crate) async fn get_attempt(
     State(edge): State<GatewayState>,
     call: Call,
@@ -130,7 +130,7 @@ pub(crate) struct IterationQuery {
     limit: Option<usize>,
 }
 
-/// A loop's iterations in one list, whatever runs carry them: how each ended, and the steps of those that run.
+/// A loop's iterations of all its runs in one list: how each ended, and the steps of those that run.
 #[utoipa::path(get, path = "/api/v3/workflows/{id}/instances/{instance}/steps/{step}/iterations", tag = "workflows",
     operation_id = "list_iterations",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
@@ -138,7 +138,7 @@ pub(crate) struct IterationQuery {
         ("from" = Option<u64>, Query, description = "the first iteration, from 0"),
         ("limit" = Option<u64>, Query, description = "at most so many; 1000 at most")),
     responses((status = 200, description = "the iterations", body = serde_json::Value),
-        (status = 404, description = "there is no such step", body = ProblemBody)))]
+        (status = 404, description = "step not found", body = ProblemBody)))]
 pub(crate) async fn iterations(
     State(edge): State<GatewayState>,
     call: Call,
@@ -205,7 +205,7 @@ async fn stretch(
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
         ("step" = String, Path, description = "the step; in an iteration of a loop `loop[0].step`"),
         ("action" = String, Path, description = "`stop`, `kill`, `skip`, `bypass` the signals that it waits for, or `resume`"),
-        ("user" = Option<String>, Header, description = "who, for people")),
+        ("user" = Option<String>, Header, description = "the user, for display")),
     responses((status = 200, description = "it is done", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
 pub(crate) async fn act(
@@ -252,7 +252,7 @@ pub(super) async fn acted(
     operation_id = "restart_step",
     params(("id" = String, Path, description = "the workflow"), ("instance" = String, Path, description = "its number"),
         ("step" = String, Path, description = "the step; in an iteration of a loop `loop[0].step`"),
-        ("user" = Option<String>, Header, description = "who, for people")),
+        ("user" = Option<String>, Header, description = "the user, for display")),
     request_body(content = serde_json::Value, description = "`restart_policy`, which may only be `RESTART_FROM_SPECIFIC`"),
     responses((status = 200, description = "the run or attempt that begins", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody)))]
@@ -273,7 +273,7 @@ pub(crate) async fn restart(
     let by = user(&headers);
     if known.status.0.is_terminal() {
         if let Some(Iteration { of, .. }) = Named::read(&step)?.around.first() {
-            let why = format!("the instance is over: restart its step {of}, and the loop runs anew");
+            let why = format!("the instance is over: restart its step {of}, and the loop runs again");
             return Err(Failure::wrong("step", why));
         }
         let at = (RestartAt::Step(step), troupe_workflows::definition::ParamDefinitions::new(), by);

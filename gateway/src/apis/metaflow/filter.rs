@@ -87,8 +87,10 @@ impl Wanted {
                     wanted.conditions.push(Condition::Field(field.to_owned(), operator.to_owned(), values()));
                 }
                 _ => {
-                    let why =
-                        format!("{key} is no filter: there are _tags:any _tags:all {}", FIELDS.join(" "));
+                    let why = format!(
+                        "{key} is not a filter; known filters: _tags:any _tags:all {}",
+                        FIELDS.join(" ")
+                    );
                     return Err(bad(key, why));
                 }
             }

@@ -51,7 +51,7 @@ pub(super) async fn viewed(edge: &GatewayState, call: &Call, name: &str) -> Resu
     let view = ask::<Flow, GetFlow>(&edge.router, name, &GetFlow {}, call.left()?).await?;
     match view.made {
         Some(_) => Ok(view),
-        None => Err(not_found("FLOW_NOT_FOUND", "flow_id", format!("there is no flow {:?}", short(name)))),
+        None => Err(not_found("FLOW_NOT_FOUND", "flow_id", format!("flow {:?} not found", short(name)))),
     }
 }
 

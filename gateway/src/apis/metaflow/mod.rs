@@ -1,8 +1,8 @@
-//! The door for Metaflow's clients: its metadata service, under `/metaflow`.
+//! The API for Metaflow's clients: its metadata service, under `/metaflow`.
 //!
-//! `METAFLOW_SERVICE_URL=http://HOST:PORT/metaflow` and the real client runs its flows and reads them back. A client ends
-//! its run on any status but 503, on which it tries again, and 409, on which it looks: so what may succeed later is
-//! answered with 503 here, whatever it is elsewhere.
+//! With `METAFLOW_SERVICE_URL=http://HOST:PORT/metaflow` the real client runs its flows and reads them back. It retries
+//! on 503, reads the existing row on 409, and ends its run on any other status. A retryable problem is therefore
+//! answered with 503 here.
 
 pub(crate) mod artifacts;
 mod filter;

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// Longest text that the format's four bytes of length can say.
 const TEXT_BYTES_MAX: usize = u32::MAX as usize;
 
-/// The value as bytes that `pickle.loads` makes it of again. Numbers beyond 64 bits are told as floats.
+/// The value as bytes that `pickle.loads` reads. Numbers beyond 64 bits become floats.
 pub(super) fn pickled(value: &Value) -> Vec<u8> {
     let mut out = vec![0x80, 2];
     put(&mut out, value);

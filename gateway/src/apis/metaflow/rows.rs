@@ -24,7 +24,7 @@ fn seconds(at: Timestamp) -> u64 {
 
 pub(super) fn flow(name: &str, view: &FlowView) -> Value {
     let made = view.made.clone().unwrap_or_default();
-    // A client makes a flow without saying who it is, and reads nothing back where nothing was said.
+    // A client creates a flow without a user, and expects null for a field that it did not send.
     let said = |tags: Vec<String>| if tags.is_empty() { Value::Null } else { json!(tags) };
     json!({
         "flow_id": name, "user_name": made.user, "ts_epoch": view.at.0,

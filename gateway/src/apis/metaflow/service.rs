@@ -4,7 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// The version of Metaflow's service whose API this is. Clients use beats from 2.0.4 on, attempts from 2.0.6, changes of
+/// The version of Metaflow's service that this API follows. Clients use beats from 2.0.4 on, attempts from 2.0.6, changes of
 /// tags from 2.3.0, and filters of tasks from 2.5.0.
 const VERSION: &str = "2.5.1";
 
@@ -29,7 +29,7 @@ pub(crate) async fn healthcheck() -> Json<Value> {
     Json(json!({ "status": { "database_connection": "up" } }))
 }
 
-/// Credentials for the store of artifacts: there are none to give.
+/// Credentials for the artifact store. This service has none.
 #[utoipa::path(get, path = "/metaflow/auth/token", tag = "metaflow", operation_id = "metaflow_token",
     responses((status = 200, description = "nothing", body = serde_json::Value)))]
 pub(crate) async fn token() -> Json<Value> {

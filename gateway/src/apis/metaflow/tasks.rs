@@ -106,7 +106,7 @@ pub(crate) async fn filtered(
     let pattern = RegexBuilder::new(pattern)
         .size_limit(PATTERN_SIZE_MAX)
         .build()
-        .map_err(|error| bad(format!("pattern is no regular expression that is taken: {error}")))?;
+        .map_err(|error| bad(format!("pattern is not a supported regular expression: {error}")))?;
     let all = search.metadata_field_name.is_none() && search.pattern.is_none();
     let found = of_step(&edge, &call, &path, With { records: !all, artifacts: false }).await?;
     let said = |task: &&TaskView| {

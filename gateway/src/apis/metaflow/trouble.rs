@@ -7,7 +7,7 @@ use crate::edge::dialect;
 use crate::edge::dialect::Dialect;
 use crate::edge::problem::Problem;
 
-/// How Metaflow's clients are told of a problem.
+/// The error format of Metaflow's clients: a retryable problem has status 503.
 #[derive(Debug)]
 pub(crate) struct Words;
 

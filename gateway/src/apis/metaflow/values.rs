@@ -1,8 +1,8 @@
 //! Values that the metadata keep themselves, as files that Metaflow's client reads.
 //!
-//! What came of a workflow's steps is in the cluster, and the client reads values from a datastore alone. So what it asks
-//! for is put, as it is asked for, into a local datastore below the lake's directory, under the hash of what it is: a copy
-//! that may be deleted at any time.
+//! The outputs of a workflow's steps are in the cluster, but the client reads values from a datastore only. A value that
+//! it asks for is therefore written to a local datastore below the lake's directory, under the hash of its bytes. That
+//! copy may be deleted at any time.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -20,7 +20,7 @@ use troupe_runtime::routing::{ask, tell};
 const AT_ONCE: usize = 256;
 const LIMIT: i64 = 1_000;
 
-/// The flow of an experiment. The one that clients use where nobody names any is always there.
+/// The flow of an experiment. The default experiment always exists.
 pub(super) async fn viewed(edge: &GatewayState, call: &Call, experiment: &str) -> Result<FlowView, Trouble> {
     let flow = ids::flow(experiment);
     let mut view = ask::<Flow, GetFlow>(&edge.router, flow, &GetFlow {}, call.left()?).await?;
@@ -30,11 +30,11 @@ pub(super) async fn viewed(edge: &GatewayState, call: &Call, experiment: &str) -
     }
     match view.made {
         Some(_) => Ok(view),
-        None => Err(not_found("experiment_id", format!("there is no experiment {:?}", short(experiment)))),
+        None => Err(not_found("experiment_id", format!("experiment {:?} not found", short(experiment)))),
     }
 }
 
-/// Makes the flow that clients use where nobody names any, if it is that one and not there.
+/// Creates the default experiment's flow, if `name` is that one and it does not exist yet.
 pub(super) async fn ensure(edge: &GatewayState, call: &Call, experiment: &str) -> Result<FlowView, Trouble> {
     let view = viewed(edge, call, experiment).await?;
     let flow = ids::flow(experiment);
@@ -117,7 +117,7 @@ pub(crate) async fn get_by_name(
     let name = which.experiment_name;
     // One that was made a moment ago may not be in the directory yet.
     let flow = called(&edge, &name).unwrap_or_else(|| name.clone());
-    let unknown = |_| not_found("experiment_name", format!("there is no experiment {:?}", short(&name)));
+    let unknown = |_| not_found("experiment_name", format!("experiment {:?} not found", short(&name)));
     let view = viewed(&edge, &call, &flow)
         .await
         .map_err(|trouble| if trouble.0.0.status == 404 { unknown(()) } else { trouble })?;
@@ -198,7 +198,7 @@ pub(crate) async fn set_tag(
     describe(&edge, &call, &changed.experiment_id, said).await
 }
 
-/// Takes a value of an experiment away; one that is not there is no error.
+/// Removes a tag of an experiment; removing an absent one succeeds.
 #[utoipa::path(post, path = "/api/2.0/mlflow/experiments/delete-experiment-tag", tag = "mlflow", operation_id = "mlflow_delete_experiment_tag",
     request_body(content = serde_json::Value, description = "`experiment_id`, `key`"),
     responses((status = 200, description = "nothing", body = serde_json::Value), Trouble))]

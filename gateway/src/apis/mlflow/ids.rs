@@ -9,7 +9,7 @@ use troupe_actors::metadata::runs::run_key;
 
 use super::{Trouble, bad};
 
-/// The experiment that clients use where nobody names one, and its id.
+/// The default experiment, and its id.
 pub(super) const DEFAULT: &str = "Default";
 const DEFAULT_ID: &str = "0";
 
@@ -58,8 +58,7 @@ pub(super) fn run(flow: &str, run: &str) -> String {
 
 /// The flow and the run of an id.
 pub(super) fn read(id: &str) -> Result<(String, String), Trouble> {
-    let unknown =
-        || bad("run_id", format!("{:?} is no id of a run", id.chars().take(64).collect::<String>()));
+    let unknown = || bad("run_id", format!("{:?} is not a run id", id.chars().take(64).collect::<String>()));
     let (run, flow) = id.split_once('-').ok_or_else(unknown)?;
     plain(flow).zip(plain(run)).filter(|(flow, run)| !flow.is_empty() && !run.is_empty()).ok_or_else(unknown)
 }

@@ -1,8 +1,8 @@
-//! The door for MLflow's clients: tracking and registry, at the paths that they know.
+//! The API for MLflow's clients: tracking and registry, at the paths that they know.
 //!
 //! An experiment is a flow and a run is a run: what Metaflow's clients began is found here, and the other way round. A
 //! model that the cluster serves is shown beside those that clients register, with its champion and challenger as
-//! aliases. What is kept nowhere here, such as traces, is said to be ([`absent`]).
+//! aliases. What is kept nowhere here, such as traces, has an answer that says so ([`absent`]).
 
 pub(crate) mod absent;
 mod edge;

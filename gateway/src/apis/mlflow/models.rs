@@ -40,7 +40,7 @@ pub(super) async fn find(edge: &GatewayState, call: &Call, name: &str) -> Result
     if view.known {
         return Ok(KnownModel::Registered(view));
     }
-    Err(not_found("name", format!("there is no registered model {:?}", short(name))))
+    Err(not_found("name", format!("registered model {:?} not found", short(name))))
 }
 
 /// What is asked of a model.
@@ -111,7 +111,7 @@ async fn describe(edge: &GatewayState, call: &Call, name: &str, told: DescribeMo
     Ok(tell::<Registered, DescribeModel>(&edge.router, name, &told, call.left()?).await?)
 }
 
-/// Describes a model anew.
+/// Replaces a model's description.
 #[utoipa::path(patch, path = "/api/2.0/mlflow/registered-models/update", tag = "mlflow", operation_id = "mlflow_update_model",
     request_body(content = serde_json::Value, description = "`name`, `description`"),
     responses((status = 200, description = "`registered_model`", body = serde_json::Value), Trouble))]

@@ -235,7 +235,7 @@ pub(super) fn served(name: &str, view: &Model) -> Value {
     Value::Object(model)
 }
 
-/// What a row says under a name. A client asks for models that are no prompts; what says nothing of it is none.
+/// A row's value under a name. Clients filter out prompts; a row without that field is not a prompt.
 pub(super) fn tag(row: &Value, key: &str) -> Option<Value> {
     let tags = row["tags"].as_array().into_iter().flatten();
     let found = tags.into_iter().find(|tag| tag["key"] == key).map(|tag| tag["value"].clone());

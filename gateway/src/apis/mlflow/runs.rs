@@ -197,7 +197,7 @@ fn named(tags: Vec<Tag>) -> Vec<Named> {
 
 async fn log(edge: &RunsState, call: &Call, which: Which, mut log: Log) -> Answer {
     let key = ids::key(&which.id()?)?;
-    // A run's name is no value like others: it is what the run is called.
+    // A run's name is a field of its own, not a tag.
     if let Some(at) = log.notes.iter().position(|note| note.key == render::RUN_NAME) {
         let finish = Finish { title: Some(log.notes.swap_remove(at).value), ..Finish::default() };
         tell::<Run, Finish>(&edge.router, &key, &finish, call.left()?).await?;

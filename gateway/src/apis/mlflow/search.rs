@@ -92,7 +92,7 @@ impl Runs {
         Ok(next)
     }
 
-    /// Reads them; one that its flow has forgotten meanwhile is none.
+    /// Reads them; a run that its flow forgot in the meantime is left out.
     async fn read(
         &self,
         edge: &GatewayState,

@@ -24,7 +24,7 @@ pub(crate) struct Transition {
     archive_existing_versions: bool,
 }
 
-/// Moves a version to another stage. Of a model that the cluster serves, `Production` is its champion, whose predecessor
+/// Moves a version to another stage. Of a model that the cluster serves, `Production` is its champion; the predecessor
 /// is always archived.
 #[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/transition-stage", tag = "mlflow", operation_id = "mlflow_transition_stage",
     request_body(content = serde_json::Value, description = "`name`, `version`, `stage`, `archive_existing_versions`"),

@@ -51,7 +51,7 @@ pub(super) async fn shown(
     found.ok_or_else(|| not_found("version", format!("model {:?} has no version {version}", short(name))))
 }
 
-/// Adds a version of a model; it is linked with the run that it came of.
+/// Adds a version of a model and links it with its run.
 #[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/create", tag = "mlflow", operation_id = "mlflow_create_version",
     request_body(content = serde_json::Value, description = "`name`, `source`, `run_id`, `description`, `tags`"),
     responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
@@ -67,7 +67,7 @@ pub(crate) async fn create(
             "the cluster serves this model: publish the version with troupe train, or register another name";
         return Err(bad("name", why));
     }
-    // `runs:/ID/PATH` says both where the artifact is and whose it is.
+    // `runs:/ID/PATH` names both the artifact and its run.
     let by_source =
         request.source.strip_prefix("runs:/").map(|rest| rest.split_once('/').unwrap_or((rest, "")));
     let run_id = request.run_id.filter(|id| !id.is_empty());
@@ -79,7 +79,7 @@ pub(crate) async fn create(
         None => "",
     };
     let add = AddVersion {
-        // A run of another tracking server is no reason to refuse a model.
+        // The run may be of another tracking server: the model is registered all the same.
         run: ids::key(&run_id).ok(),
         run_id,
         path: path.trim_matches('/').to_owned(),
@@ -136,7 +136,7 @@ async fn describe(
     Ok(version)
 }
 
-/// Describes a version anew.
+/// Replaces a version's description.
 #[utoipa::path(patch, path = "/api/2.0/mlflow/model-versions/update", tag = "mlflow", operation_id = "mlflow_update_version",
     request_body(content = serde_json::Value, description = "`name`, `version`, `description`"),
     responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]

@@ -37,7 +37,7 @@ use crate::edge::state::GatewayState;
     request_body(content = serde_json::Value, description = "the message; empty for a message without fields"),
     responses(
         (status = 200, description = "the reply", body = serde_json::Value),
-        (status = "default", description = "why there is none", body = ProblemBody,
+        (status = "default", description = "why there is not one", body = ProblemBody,
             content_type = "application/problem+json"),
     ))]
 pub(crate) async fn ask(

@@ -43,11 +43,11 @@ pub(crate) struct Metadata {
 /// One feature of every entity, in their order.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Column {
-    /// The values; null where there is none.
+    /// The values; null if absent.
     values: Vec<Value>,
     /// `PRESENT`, `NOT_FOUND`, `OUTSIDE_MAX_AGE` or `NULL_VALUE`.
     statuses: Vec<String>,
-    /// Time of the newest event in each, in milliseconds since the epoch; null where there is none.
+    /// Time of the newest event in each, in milliseconds since the epoch; null if absent.
     event_timestamps: Vec<Option<u64>>,
 }
 
@@ -83,7 +83,7 @@ struct Wanted {
     request_body(content = Lookup),
     responses(
         (status = 200, description = "values by column", body = Columns),
-        (status = "default", description = "why there are none", body = ProblemBody,
+        (status = "default", description = "why the lookup failed", body = ProblemBody,
             content_type = "application/problem+json"),
     ))]
 pub(crate) async fn lookup(

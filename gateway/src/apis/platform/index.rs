@@ -15,7 +15,7 @@ POST /v1/features:lookup                    feature values, by column
 POST /v1/actors/{kind}/{key}/{verb}         any message to any entity
 /metaflow                                   Metaflow's metadata service: METAFLOW_SERVICE_URL names this
 /api/2.0/mlflow                             MLflow's tracking and registry: the tracking URI is this node's
-GET  /v1/lineage/{node}                     what it came of, and what came of it
+GET  /v1/lineage/{node}                     its lineage, upstream and downstream
 /api/v3/workflows  /api/v3/signals          workflows, as Maestro's clients speak of them
 GET  /healthz  /readyz  /metrics            for operators
 GET  /openapi.json                          all of this, for programs

@@ -1,4 +1,4 @@
-//! What came of what, walked both ways.
+//! The lineage graph, walked upstream and downstream.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ const DEPTH: u32 = 4;
 /// Artifacts of a run that are shown as nodes, and blocks of its tasks that are looked at for them: its page has more.
 const ARTIFACTS_MAX: usize = 32;
 const BLOCKS_MAX: usize = 4;
-/// Runs of one answer whose artifacts are looked for.
+/// Most runs of one answer that are searched for artifacts.
 const RUNS_MAX: usize = 8;
 const WITH: With = With { records: false, artifacts: true };
 
@@ -41,7 +41,7 @@ pub(crate) struct NewEdge {
     how: String,
 }
 
-/// Adds an edge: that one node came of another. Said twice it is there once.
+/// Adds an edge: one node was derived from another. Adding it twice is the same as once.
 #[utoipa::path(post, path = "/v1/lineage", tag = "lineage", operation_id = "relate",
     request_body(content = serde_json::Value, description = "`from`, `to` and, in a word, `how`"),
     responses((status = 200, description = "it is there", body = serde_json::Value),
@@ -94,7 +94,7 @@ struct Graph {
     dropped: u64,
 }
 
-/// What a node came of and what came of it, as far as `depth` steps either way.
+/// A node's ancestors and descendants, at most `depth` steps away.
 #[utoipa::path(get, path = "/v1/lineage/{node}", tag = "lineage", operation_id = "walk_lineage",
     params(("node" = String, Path, description = "as `run:FLOW/1`, `model:movies@3`, `deployment:deliver:4`; slashes as `%2F`"),
         ("depth" = Option<u32>, Query, description = "steps from the node; 4 if absent, 16 at most")),

@@ -86,7 +86,7 @@ pub(crate) struct Parameters {
 /// The contents that a member may like most.
 ///
 /// The running experiment chooses the model's version for the member, or else the split of the model's traffic; the same
-/// member gets the same one. What is answered is told to the member in the background.
+/// member gets the same one. The answer is recorded with the member in the background.
 #[utoipa::path(get, path = "/v1/members/{id}/recommendations", tag = "recommendations", operation_id = "recommend",
     params(
         ("id" = String, Path, description = "the member", example = "42"),
@@ -97,7 +97,7 @@ pub(crate) struct Parameters {
     ),
     responses(
         (status = 200, description = "best first", body = Recommendations),
-        (status = "default", description = "why there are none", body = ProblemBody,
+        (status = "default", description = "why the recommendation failed", body = ProblemBody,
             content_type = "application/problem+json"),
     ))]
 pub(crate) async fn recommend(
@@ -140,7 +140,7 @@ pub(crate) async fn recommend(
     Ok(Json(render(member, allocation, recommended, titles, features_us, &call)))
 }
 
-/// What answered: where the champion stands in for a version that is not loaded here, it is no other role's.
+/// The role that answered. A champion that stands in for a version not loaded here counts as production.
 fn role(allocation: &Allocation, recommended: &Recommended) -> Role {
     match allocation.version {
         Some(version) if version != recommended.version => Role::Production,
@@ -172,7 +172,7 @@ fn how_many(k: Option<&str>) -> Result<usize, Problem> {
     })
 }
 
-/// A model that is missing or still loading is a matter of time, whatever its own error says.
+/// A missing or loading model may be there soon: its problem is retryable.
 fn no_answer(edge: &GatewayState, error: &ServeError) -> Problem {
     let code = match error {
         ServeError::NoModel(_) => "NO_MODEL",
@@ -184,7 +184,7 @@ fn no_answer(edge: &GatewayState, error: &ServeError) -> Problem {
         .retry_after(edge.config.retry_after)
 }
 
-/// The items' titles in their order. A title that cannot be read is no reason to keep the recommendation back.
+/// The items' titles in their order. A title that cannot be read is empty; the recommendation is answered.
 async fn titles(
     edge: &PlatformState,
     call: &Call,

@@ -34,7 +34,7 @@ pub(crate) async fn start(
     start: StartRun,
 ) -> Result<Started, Problem> {
     let started = tell_once::<Flow, StartRun>(edge, call, flow, &start).await?;
-    // The flow tells the run too, from another shard: whoever asks for the run now must find it.
+    // The flow sends the run its begin too, from another shard, but the next request must already find the run.
     let begin = Begin {
         flow: flow.to_owned(),
         run: started.run.clone(),

@@ -5,15 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use troupe_runtime::config::{Problem, Section};
 
-/// When a run that nobody hears of has failed.
+/// After which silence a run counts as failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetadataConfig {
-    /// Silence after which a run has failed whose client promised to beat, as Metaflow's does every ten seconds. A run
-    /// keeps what held when it began.
+    /// Silence after which a run has failed, for clients that send heartbeats, as Metaflow's do every ten seconds. A run
+    /// keeps the value of its begin.
     #[serde(with = "humantime_serde")]
     pub inactive_after: Duration,
-    /// Silence after which a run has failed whose client speaks only when it logs, as MLflow's does.
+    /// Silence after which a run has failed, for clients that send only logs, as MLflow's do.
     #[serde(with = "humantime_serde")]
     pub silent_after: Duration,
 }
@@ -26,7 +26,7 @@ impl Default for MetadataConfig {
 
 impl Section for MetadataConfig {
     fn validate(&self, path: &str, problems: &mut Vec<Problem>) {
-        // Tasks are told of once a second: a shorter silence would be concluded from nothing.
+        // Tasks are reported once a second: a shorter silence proves nothing.
         let bounds = Duration::from_secs(3)..=Duration::from_secs(366 * 24 * 3_600);
         for (key, value) in [("inactive_after", self.inactive_after), ("silent_after", self.silent_after)] {
             if !bounds.contains(&value) {

@@ -1,4 +1,4 @@
-//! What both doors to runs share: how flows, runs and tasks are asked.
+//! Flows, runs and tasks, for the APIs of Metaflow and MLflow.
 //!
 //! - [`config`] is the `[metadata]` table.
 //! - [`asks`] sends messages that draw numbers under keys of their own, so that the router may send them again.

@@ -98,7 +98,7 @@ pub(crate) async fn of_blocks(
     Ok(found)
 }
 
-/// One task; none if there is none.
+/// One task; `None` if the run has no such task.
 ///
 /// # Errors
 /// Why its block could not be asked.

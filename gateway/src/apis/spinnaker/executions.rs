@@ -40,7 +40,7 @@ async fn execution(edge: &GatewayState, call: &Call, id: &str) -> Result<Value, 
         return Ok(found);
     }
     render::execution(id, &run?.0).ok_or_else(|| {
-        let why = format!("there is no execution {:?}", id.chars().take(64).collect::<String>());
+        let why = format!("execution {:?} not found", id.chars().take(64).collect::<String>());
         Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_DEPLOYMENT", why).field("id")
     })
 }
@@ -59,7 +59,7 @@ async fn turned_away(edge: &GatewayState, call: &Call, id: &str) -> Result<Optio
 #[utoipa::path(get, path = "/pipelines/{id}", tag = "deployments", operation_id = "get_execution",
     params(("id" = String, Path, description = "its id, as `deliver:4`")),
     responses((status = 200, description = "Orca's execution, with `traffic` and `audit`", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody, content_type = "application/problem+json")))]
+        (status = 404, description = "not found", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn get(
     State(edge): State<GatewayState>,
     call: Call,
@@ -180,7 +180,7 @@ pub(crate) struct Judgment {
     _more: Map<String, Value>,
 }
 
-/// Answers a stage that asks somebody.
+/// Answers a stage that waits for a manual judgment.
 #[utoipa::path(patch, path = "/pipelines/{id}/stages/{stage}", tag = "deployments", operation_id = "judge_stage",
     params(("id" = String, Path, description = "the execution's id"), ("stage" = String, Path, description = "the stage's ref id")),
     request_body(content = serde_json::Value, description = "`judgmentStatus` `continue` or `stop`, and `judgmentInput`"),

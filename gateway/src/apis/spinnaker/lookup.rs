@@ -14,7 +14,7 @@ use crate::edge::state::GatewayState;
 /// Longest name of a user, in bytes.
 const USER_BYTES_MAX: usize = 128;
 
-/// Who asks, as the header that Gate sets says; nobody is asked to prove it.
+/// The user, from the header that Gate sets; it is not authenticated.
 pub(super) fn user(headers: &HeaderMap) -> String {
     let named = headers.get("x-spinnaker-user").and_then(|value| value.to_str().ok()).unwrap_or_default();
     named.chars().take(USER_BYTES_MAX).collect()
@@ -37,6 +37,6 @@ pub(super) async fn viewed(
 
 pub(super) fn unknown(name: &str) -> Problem {
     let name: String = name.chars().take(64).collect();
-    let why = format!("there is no pipeline {name:?}");
+    let why = format!("pipeline {name:?} not found");
     Problem::from(AskError::Refused(Refused::field("UNKNOWN_PIPELINE", "pipeline", why)))
 }

@@ -29,7 +29,7 @@ pub(crate) struct PipelineQuery {
 
 /// Writes a pipeline; what runs keeps the definition that it began with.
 #[utoipa::path(post, path = "/pipelines", tag = "deployments", operation_id = "put_pipeline",
-    params(("X-Spinnaker-User" = Option<String>, Header, description = "who, for the audit trail")),
+    params(("X-Spinnaker-User" = Option<String>, Header, description = "the user, for the audit trail")),
     request_body(content = serde_json::Value, description = "Spinnaker's pipeline: `application`, `name`, `stages`, `triggers`"),
     responses((status = 200, description = "its name and revision", body = serde_json::Value),
         (status = "default", description = "every problem with its path", body = ProblemBody, content_type = "application/problem+json")))]
@@ -98,7 +98,7 @@ pub(crate) async fn list_of(
     operation_id = "get_pipeline_config",
     params(("application" = String, Path, description = "the application"), ("name" = String, Path, description = "its name")),
     responses((status = 200, description = "its definition", body = serde_json::Value),
-        (status = 404, description = "there is none", body = ProblemBody, content_type = "application/problem+json")))]
+        (status = 404, description = "not found", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn get(
     State(edge): State<GatewayState>,
     call: Call,
@@ -113,7 +113,7 @@ pub(crate) async fn get(
 #[utoipa::path(delete, path = "/pipelines/{application}/{name}", tag = "deployments", operation_id = "delete_pipeline",
     params(("application" = String, Path, description = "the application"), ("name" = String, Path, description = "its name")),
     responses((status = 204, description = "it is gone"),
-        (status = 404, description = "there is none", body = ProblemBody, content_type = "application/problem+json")))]
+        (status = 404, description = "not found", body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn delete(
     State(edge): State<GatewayState>,
     call: Call,
@@ -145,7 +145,7 @@ struct Trigger {
 #[utoipa::path(post, path = "/pipelines/{application}/{name}", tag = "deployments", operation_id = "start_pipeline",
     params(("application" = String, Path, description = "the application"), ("name" = String, Path, description = "its name"),
         ("Idempotency-Key" = Option<String>, Header, description = "names the request, where the body has no correlationId"),
-        ("X-Spinnaker-User" = Option<String>, Header, description = "who, where the body has no user")),
+        ("X-Spinnaker-User" = Option<String>, Header, description = "the user, if the body names none")),
     request_body(content = serde_json::Value, description = "`parameters`, `user`, `correlationId`"),
     responses((status = 202, description = "where it is", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody, content_type = "application/problem+json")))]

@@ -64,7 +64,7 @@ pub(super) fn execution(id: &str, run: &Run) -> Option<Value> {
             json!({ "at": at.0, "weight": f64::from(*weight) / 100.0, "baseline": baseline })
         })
         .collect();
-    // Before traffic has answered, nobody knows what a version stands beside; a second note says it.
+    // Before the traffic entity has answered, the version's counterpart is not known; a second note has it.
     let known = |note: &&Note| !(note.what.starts_with("delivers ") && note.what.ends_with(" beside 0"));
     let audit: Vec<&Note> = run.notes.iter().filter(known).collect();
     Some(json!({

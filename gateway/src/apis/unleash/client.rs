@@ -1,5 +1,5 @@
-//! The door for Unleash's client SDKs, at the paths that they know: they fetch all flags, evaluate them by themselves,
-//! and say from time to time who they are and what they served.
+//! The API for Unleash's client SDKs, at the paths that they know. They fetch all flags, evaluate them locally, and report
+//! their identity and usage from time to time.
 //!
 //! The SDKs' base URL is this edge with `/api`.
 
@@ -34,7 +34,7 @@ pub(crate) async fn features(State(edge): State<GatewayState>, headers: HeaderMa
     tagged(&headers, body, "application/json")
 }
 
-/// A client says who it is.
+/// Registers a client.
 #[utoipa::path(post, path = "/api/client/register", tag = "flags", operation_id = "unleash_register",
     request_body(content = serde_json::Value, description = "`appName`, `instanceId`, `sdkVersion`, `started`, `interval`"),
     responses(
@@ -49,7 +49,7 @@ pub(crate) async fn register(
     tell(&edge, &call, &Register(NamedFields(registration))).await
 }
 
-/// A client says how often flags were on for it.
+/// Counts how often flags were on for a client.
 #[utoipa::path(post, path = "/api/client/metrics", tag = "flags", operation_id = "unleash_metrics",
     request_body(content = serde_json::Value, description = "`appName`, `instanceId` and a `bucket` of counts"),
     responses(

@@ -1,4 +1,4 @@
-//! Points from a Prometheus: whatever it does, each query ends, with points or with words for people.
+//! Points from a Prometheus server. Every query ends, with points or with a readable error.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use troupe_statistics::canary::CanaryConfig;
 
 use troupe_statistics::canary::Side;
 
-/// Time for one query.
+/// Deadline of one query.
 const WITHIN: Duration = Duration::from_secs(10);
-/// Bytes of one answer.
+/// Most bytes of one answer.
 const BYTES_MAX: usize = 8 << 20;
 
-/// Where a Prometheus is, and how long it may take for one query.
+/// A Prometheus server and the deadline of one query.
 #[derive(Clone)]
 pub struct Prometheus {
     http: reqwest::Client,
@@ -21,7 +21,7 @@ pub struct Prometheus {
     within: Duration,
 }
 
-/// The part of Prometheus's answer that is looked at: <https://prometheus.io/docs/prometheus/latest/querying/api/>.
+/// The fields of Prometheus's answer that are read: <https://prometheus.io/docs/prometheus/latest/querying/api/>.
 #[derive(Debug, Deserialize)]
 struct Answered {
     status: String,
@@ -44,12 +44,12 @@ struct Row {
 }
 
 impl Prometheus {
-    /// The one at this address.
+    /// A client of the server at this address.
     pub fn new(base: String) -> Self {
         Self { http: reqwest::Client::new(), base, within: WITHIN }
     }
 
-    /// The values at the steps of one side.
+    /// Queries the values at the steps of one side.
     pub async fn points(
         &self,
         config: &CanaryConfig,
@@ -58,7 +58,7 @@ impl Prometheus {
     ) -> Result<Vec<Option<f64>>, String> {
         let query = promql(config, query, side)?;
         let seconds = |ms: u64| format!("{}.{:03}", ms / 1_000, ms % 1_000);
-        // Prometheus takes both ends in: the last step would begin where the window ends.
+        // Prometheus includes both ends: without this the last step would begin at the window's end.
         let end = side.until_ms.saturating_sub(1).max(side.from_ms);
         let asked = self
             .http
@@ -105,7 +105,7 @@ async fn bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Values at the steps of the window; steps that Prometheus leaves out have none.
+/// Values at the steps of the window; `None` for a step that Prometheus leaves out.
 fn on_steps(row: &Row, side: &Side) -> Vec<Option<f64>> {
     let steps = (side.until_ms - side.from_ms).div_ceil(side.step_ms);
     let mut values = vec![None; usize::try_from(steps).unwrap_or(0)];
@@ -155,7 +155,7 @@ pub fn promql(config: &CanaryConfig, query: &Value, side: &Side) -> Result<Strin
     }
 }
 
-/// What stands inside the quotes of a label.
+/// Escapes a label's value.
 fn quoted(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

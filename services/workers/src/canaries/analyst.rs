@@ -1,7 +1,7 @@
-//! Watches the clock for canaries whose next look is due, and brings them its points.
+//! Finds canaries with a look that is due, and sends them the points of that look.
 //!
-//! Every node does, each after a wait of its own: whoever comes first does the work, a canary whose node has died is
-//! served by the next, and one that two nodes serve counts the look once.
+//! Every node does so, each after a delay of its own. The first node does the work, and the next one serves a canary after
+//! a node died. A look that two nodes serve counts once.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,7 +56,7 @@ async fn work(fetch: Fetch, globals: Arc<Globals>, salt: u64) {
                 let (fetch, key, busy) = (fetch.clone(), entry.key.clone(), busy.clone());
                 serving.spawn(async move {
                     if let Err(error) = serve(&fetch, &key).await {
-                        tracing::warn!(canary = %key, %error, "a canary could not be told what its look shows");
+                        tracing::warn!(canary = %key, %error, "could not send a canary the points of its look");
                     }
                     busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
                 });
@@ -99,7 +99,7 @@ pub async fn bring(
         Ok(pairs) => {
             let judge = JudgeLook { look, pairs };
             match tell::<Canary, JudgeLook>(&fetch.router, key, &judge, WITHIN).await {
-                // What it refuses now it would refuse again: it is told why, and ends when it is overdue.
+                // A refusal would repeat: the canary gets the reason, and ends when it is overdue.
                 Err(AskError::Refused(refused)) => give_up(fetch, key, look, refused.message).await,
                 said => said.map(|_| ()),
             }

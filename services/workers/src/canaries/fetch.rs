@@ -35,8 +35,8 @@ impl Fetch {
         tokio::time::timeout(LOOK_WITHIN, self.every(config, sides)).await.map_err(late)?
     }
 
-    /// What could never be fetched, so that nobody waits for it: metrics of scopes that are not there, of sources that are
-    /// not known, and with queries that are none.
+    /// What can never be fetched, so that the canary does not wait: metrics of missing scopes, of sources that are
+    /// not known, and with invalid queries.
     pub fn check(&self, config: &CanaryConfig, sides: &BTreeMap<String, Sides>) -> Vec<Problem> {
         let metrics = config.metrics.iter().enumerate();
         metrics

@@ -147,7 +147,7 @@ impl Scope {
         let mut time = |field: &str, text: &str| {
             let found = millis(text);
             if found.is_none() {
-                let why = format!("{text:?} is no time: write it as 2024-05-01T12:00:00Z");
+                let why = format!("{text:?} is not a time: write it as 2024-05-01T12:00:00Z");
                 problems.push(problem(format!("{path}.{field}"), why));
             }
             found.unwrap_or(0)
@@ -248,7 +248,7 @@ impl AnalysisRequest {
             let mut time = |field: &str, text: Option<&String>| {
                 let found = text.map(|text| (text, millis(text)));
                 if let Some((text, None)) = found {
-                    let why = format!("{text:?} is no time: write it as 2024-05-01T12:00:00Z");
+                    let why = format!("{text:?} is not a time: write it as 2024-05-01T12:00:00Z");
                     problems.push(problem(format!("scopes[{at}].{field}"), why));
                 }
                 found.and_then(|(_, ms)| ms)

@@ -1,4 +1,4 @@
-//! A program as a child of this node: its lines are told as they come, and nothing of it outlives the task.
+//! A program as a child process: its output lines are progress, and its process group ends with the task.
 
 use std::collections::VecDeque;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use super::super::progress::Progress;
 
-/// Longest line that is told.
+/// Longest line of progress, in bytes.
 const LINE_BYTES_MAX: u64 = 4 << 10;
 /// How long the output of a program that has ended may still come.
 const LINGER: Duration = Duration::from_secs(1);

@@ -21,7 +21,7 @@ struct Spec {
     env: BTreeMap<String, String>,
 }
 
-/// Runs it. Exit code 0 is success; a last line that is JSON is what came of it.
+/// Runs the program. Exit code 0 is success; a last line in JSON is the result.
 pub(super) async fn run(context: &ExecutorContext, grant: &Grant, progress: Progress) -> Outcome {
     let spec: Spec = match spec(grant) {
         Ok(spec) => spec,

@@ -52,7 +52,7 @@ async fn call(
     let fatal = |why: String| failed(why, Failure::Fatal);
     let method = spec.method.as_deref().unwrap_or("GET").to_uppercase();
     let method = reqwest::Method::from_bytes(method.as_bytes())
-        .map_err(|_| fatal(format!("method: {method:?} is none")))?;
+        .map_err(|_| fatal(format!("method: {method:?} is not a method")))?;
     let url = reqwest::Url::parse(&spec.url).map_err(|error| fatal(format!("url: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(fatal("url: must begin with http:// or https://".to_owned()));
@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// Somebody who takes a call and answers with this over and over, or never.
+    /// A server that accepts one call and answers with this repeatedly, or never.
     async fn calls(answer: &'static str, over_and_over: bool) -> Result<(u16, Value), Outcome> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -164,7 +164,7 @@ mod tests {
         for (spec, why) in [
             (json!({ "url": "nowhere" }), "url: "),
             (json!({ "url": "ftp://h/" }), "url: must begin with http:// or https://"),
-            (json!({ "url": "http://h/", "method": "FLY AWAY" }), "method: \"FLY AWAY\" is none"),
+            (json!({ "url": "http://h/", "method": "FLY AWAY" }), "method: \"FLY AWAY\" is not a method"),
         ] {
             let spec = serde_json::from_value(spec).unwrap();
             let (kind, said) = kind(call(&reqwest::Client::new(), 1_000, "one", &spec).await.unwrap_err());

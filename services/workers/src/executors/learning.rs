@@ -39,7 +39,7 @@ struct Train {
     weigh_down: Option<u32>,
 }
 
-/// Trains from what the cluster holds; what comes of it is a publication that is yet to be made.
+/// Trains from the cluster's events; the result is a publication for the `publish` task.
 pub(super) async fn train(context: &ExecutorContext, grant: &Grant, progress: Progress) -> Outcome {
     let spec: Train = match spec(grant) {
         Ok(spec) => spec,
@@ -71,7 +71,7 @@ struct Evaluate {
     /// Only those of them at or after this time, in milliseconds since the epoch.
     #[serde(default)]
     since_ms: Option<u64>,
-    /// The model whose champion it is held against.
+    /// The model with the champion to compare with.
     #[serde(default)]
     model: Option<String>,
     /// Goals by metric; what misses one fails.
@@ -103,13 +103,13 @@ pub(super) async fn evaluate(context: &ExecutorContext, grant: &Grant, progress:
             Some(value) => {
                 return failed(format!("{metric} is {value:.4}, {least} is the least"), Failure::User);
             }
-            None => return failed(format!("at_least: there is no metric {metric:?}"), Failure::Fatal),
+            None => return failed(format!("at_least: unknown metric {metric:?}"), Failure::Fatal),
         }
     }
     outcome
 }
 
-/// Runs this same program as a child; its last line is what came of it.
+/// Runs this same program as a child; its last line is the result.
 async fn ourselves(context: &ExecutorContext, arguments: Vec<String>, progress: Progress) -> Outcome {
     let program = match std::env::current_exe() {
         Ok(program) => program,

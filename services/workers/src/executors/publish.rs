@@ -17,7 +17,7 @@ struct Spec {
     model: String,
     /// What training gave.
     publication: Value,
-    /// The run that it came of, as `FLOW/ID`.
+    /// The run that trained it, as `FLOW/ID`.
     #[serde(default)]
     run: Option<String>,
 }
@@ -44,7 +44,7 @@ pub(super) async fn run(context: &ExecutorContext, grant: &Grant) -> Outcome {
             for from in workflow.into_iter().chain(run) {
                 let relate =
                     Relate { to: model_node(&spec.model, published.version), how: "published".to_owned() };
-                // A task that is delivered again says it again; what cannot be a node is no reason to fail.
+                // A task that is delivered twice relates twice; a name that cannot be a lineage node does not fail the task.
                 let progress = context
                     .router
                     .ask(&Address::of::<Lineage>(from), &relate, AskOptions::within(left))

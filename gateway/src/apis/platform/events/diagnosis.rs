@@ -1,4 +1,4 @@
-//! Why a line is no event, named by field. Only lines that failed pay for it.
+//! Why a line is not an event, by field. Only lines that failed to parse pay for this second reading.
 
 use serde_json::{Map, Value};
 
@@ -86,7 +86,7 @@ fn twice(error: &serde_json::Error) -> Fault {
     }
 }
 
-/// A line that is no JSON at all. What stands at the error, and the name before it, often tell what was meant.
+/// A line that is not JSON. The text at the error, and the field name before it, often show what was meant.
 fn syntax(bytes: &[u8], error: &serde_json::Error) -> Fault {
     let at = error.column().saturating_sub(1).min(bytes.len());
     let (before, rest) = bytes.split_at(at);

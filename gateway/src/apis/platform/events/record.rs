@@ -17,8 +17,8 @@ use crate::edge::receipt::Receipt;
 /// Records interaction events, each once however often it is sent: its `event_id`, or where it has none its own content,
 /// makes it one event.
 ///
-/// The answer is 200 when at least one event is recorded, and says what became of the others; else it is a problem whose
-/// `receipt` does.
+/// The answer is 200 if at least one event is recorded, and reports the outcome of the others. Otherwise it is a problem
+/// with a `receipt`.
 #[utoipa::path(post, path = "/v1/events", tag = "events", operation_id = "record_events",
     params(
         ("X-Deadline-Ms" = Option<i64>, Header, description = "milliseconds left; 5000 where absent"),

@@ -82,7 +82,7 @@ impl Served {
         find(&self.counters.load(), model, version, role).cloned()
     }
 
-    /// Takes what was counted; who answered nothing since the last time is counted no more.
+    /// Takes the counts. A counter without an answer since the last take is removed.
     pub(super) fn take(&self, wanted: impl Fn(&str) -> bool) -> Vec<Window> {
         let counters = self.counters.load_full();
         let mut windows = Vec::new();

@@ -13,9 +13,9 @@ use troupe_runtime::{Address, Command, Router, Timestamp, wire};
 
 use super::counts::{Served, Window};
 
-/// Between points while a model's traffic is split.
+/// Between points of a model with a traffic split.
 const CLOSE: Duration = Duration::from_secs(1);
-/// Between points of a model whose traffic is not.
+/// Between points of a model without a traffic split.
 const FAR: Duration = Duration::from_secs(10);
 /// Time for the series to take their points; what they do not take then is lost.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -63,7 +63,7 @@ async fn work(served: Arc<Served>, router: Router, globals: Arc<Globals>) {
 
 /// The points of a window; its time is its begin, so that none falls behind the moment that a split changed.
 fn appends(windows: &[Window], from: Timestamp, lasted: Duration) -> Vec<AskOne> {
-    // Where two versions answered in one role, the newer is the one that somebody wants to know of.
+    // If two versions answered in one role, only the newer is reported.
     let mut newest: HashMap<(&str, Role), &Window> = HashMap::new();
     for window in windows.iter().filter(|window| window.role != Role::Experiment) {
         let held = newest.entry((window.model.as_str(), window.role)).or_insert(window);
@@ -85,7 +85,7 @@ fn appends(windows: &[Window], from: Timestamp, lasted: Duration) -> Vec<AskOne>
         ] {
             let Some(value) = value else { continue };
             let key = format!("{name}:{model}-{}", role.label());
-            // A model whose name makes no key is served all the same.
+            // A model is served even if its name does not make a key.
             let Ok(to) = Address::parse_parts(<Series as troupe_runtime::Entity>::KIND, &key) else {
                 continue;
             };
