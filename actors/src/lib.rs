@@ -1,5 +1,7 @@
 //! The domain: one folder for each container of the platform, one folder in it for each entity, pure state in each.
 
+#![warn(clippy::disallowed_methods)]
+
 pub mod canary_analysis;
 pub mod coordination;
 pub mod delivery;

@@ -5,5 +5,7 @@
 //! - [`growthbook`]: the variation of a subject, identical to GrowthBook's clients.
 //! - [`unleash`]: a feature's state for a context, identical to Unleash's clients.
 
+#![warn(clippy::disallowed_methods)]
+
 pub mod growthbook;
 pub mod unleash;

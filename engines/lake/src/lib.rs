@@ -3,6 +3,8 @@
 //! The lake stores model artifacts, vocabularies and training sets. An object never changes, so nodes may share one
 //! directory. Every read verifies the hash.
 
+#![warn(clippy::disallowed_methods)]
+
 mod config;
 mod sha256;
 mod store;

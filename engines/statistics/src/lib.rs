@@ -7,6 +7,8 @@
 //! - [`canary`]: a candidate against its baseline, by Kayenta's judge and by a sequential one.
 //! - [`drift`]: changes of a distribution, in batches and in streams.
 
+#![warn(clippy::disallowed_methods)]
+
 pub mod analysis;
 pub mod canary;
 pub mod drift;

@@ -5,6 +5,8 @@
 //! member interacted) to `scores: float32[batch, items]`, so that members who were never seen in training are served
 //! like any other.
 
+#![warn(clippy::disallowed_methods)]
+
 pub mod data;
 mod ease;
 mod evaluate;

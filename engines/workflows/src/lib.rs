@@ -17,6 +17,8 @@
 //! - [`work`]: the work of each step type, and the output of commands.
 //! - [`bounds`]: all limits by name.
 
+#![warn(clippy::disallowed_methods)]
+
 pub mod bounds;
 pub mod cron;
 pub mod definition;
