@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::entity::{Answer, Placement};
-use troupe_runtime::{Command, Context, Decide, Decision, Entity, Query, Refused, Timestamp};
+use troupe_runtime::{Context, Decide, Decision, Entity, Refused, Timestamp, command, query};
 use troupe_statistics::canary::CanaryConfig;
 
 use crate::stored::NamedFields;
@@ -28,6 +28,7 @@ pub enum Event {
 }
 
 /// Writes the config.
+#[command("put.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PutConfig {
@@ -35,30 +36,15 @@ pub struct PutConfig {
     pub config: NamedFields<CanaryConfig>,
 }
 
-impl Command for PutConfig {
-    const VERB: &'static str = "put.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Deletes the config. Running canaries have their own copy.
+#[command("delete.v1", reply = bool, repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct DeleteConfig {}
 
-impl Command for DeleteConfig {
-    const VERB: &'static str = "delete.v1";
-    type Reply = bool;
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the config.
+#[query("get.v1", reply = Option<NamedFields<CanaryConfig>>)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetConfig {}
-
-impl Query for GetConfig {
-    const VERB: &'static str = "get.v1";
-    type Reply = Option<NamedFields<CanaryConfig>>;
-}
 
 impl StoredConfig {
     /// The config; `None` if it was never written or was deleted.

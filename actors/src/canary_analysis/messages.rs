@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use troupe_runtime::{Address, Command, Query, Timestamp};
+use troupe_runtime::{Address, Timestamp, command, query};
 use troupe_statistics::canary::lifetime::{Lifetime, Window};
 use troupe_statistics::canary::{CanaryConfig, JudgeResult, Thresholds};
 
 use crate::stored::NamedFields;
 
 /// Starts the analysis. A repeated start with equal content changes nothing.
+#[command("start.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartCanary {
@@ -30,14 +31,9 @@ pub struct StartCanary {
     pub request: NamedFields<Value>,
 }
 
-impl Command for StartCanary {
-    const VERB: &'static str = "start.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Starts the analysis for an entity, which gets the end once as a [`CanaryEnded`]. Never refused: an invalid analysis
 /// ends at once with the outcome `refused`.
+#[command("start-for.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartFor {
@@ -45,12 +41,6 @@ pub struct StartFor {
     pub start: StartCanary,
     /// The receiver of the end.
     pub notify: Notify,
-}
-
-impl Command for StartFor {
-    const VERB: &'static str = "start-for.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 /// The receiver of an end.
@@ -64,6 +54,7 @@ pub struct Notify {
 }
 
 /// Reports the end of a canary to the entity that started it.
+#[command("verdict.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CanaryEnded {
@@ -73,12 +64,6 @@ pub struct CanaryEnded {
     pub canary: String,
     /// The verdict.
     pub verdict: Verdict,
-}
-
-impl Command for CanaryEnded {
-    const VERB: &'static str = "verdict.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 /// The points of one metric on both sides; null for a missing point.
@@ -98,6 +83,7 @@ pub struct Pair {
 }
 
 /// Brings the points of a look. A look that was judged already returns its stored result.
+#[command("judge.v1", reply = Judged, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JudgeLook {
@@ -106,12 +92,6 @@ pub struct JudgeLook {
     pub look: u64,
     /// Its points.
     pub pairs: Vec<Pair>,
-}
-
-impl Command for JudgeLook {
-    const VERB: &'static str = "judge.v1";
-    type Reply = Judged;
-    const REPEATABLE: bool = true;
 }
 
 /// The answer to [`JudgeLook`].
@@ -126,6 +106,7 @@ pub struct Judged {
 }
 
 /// Reports that the points of a look could not be fetched. The canary becomes due again until the look is overdue.
+#[command("give-up.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GiveUp {
@@ -135,13 +116,8 @@ pub struct GiveUp {
     pub why: String,
 }
 
-impl Command for GiveUp {
-    const VERB: &'static str = "give-up.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Ends the analysis with the outcome `cancelled`.
+#[command("cancel.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cancel {
@@ -150,21 +126,10 @@ pub struct Cancel {
     pub why: String,
 }
 
-impl Command for Cancel {
-    const VERB: &'static str = "cancel.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Ends the analysis with `no_data`, if it still runs; sent by its own timer.
+#[command("overdue.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Overdue {}
-
-impl Command for Overdue {
-    const VERB: &'static str = "overdue.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
 
 /// The end of an analysis.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
@@ -212,6 +177,7 @@ pub struct LookView {
 }
 
 /// Reads the whole analysis.
+#[query("get.v1", reply = CanaryView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetCanary {}
 
@@ -230,9 +196,4 @@ pub struct CanaryView {
     pub trouble: Option<String>,
     /// The verdict; `None` while it runs.
     pub verdict: Option<Verdict>,
-}
-
-impl Query for GetCanary {
-    const VERB: &'static str = "get.v1";
-    type Reply = CanaryView;
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Address, Command, Query, Timestamp};
+use troupe_runtime::{Address, Timestamp, command, query};
 
 use troupe_lake::Sha256;
 
@@ -46,6 +46,7 @@ pub struct Lineage {
 
 /// Publishes a version. The publisher has loaded the artifact and run it once: an artifact that does not load is
 /// refused before this message.
+#[command("publish.v1", reply = Published, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
@@ -72,13 +73,8 @@ pub struct Published {
     pub version: u32,
 }
 
-impl Command for Publish {
-    const VERB: &'static str = "publish.v1";
-    type Reply = Published;
-    const REPEATABLE: bool = true;
-}
-
 /// Moves a version to another stage. The previous champion or challenger is archived.
+#[command("promote.v1", reply = Promoted, repeatable)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promote {
@@ -97,14 +93,9 @@ pub struct Promoted {
     pub revision: u64,
 }
 
-impl Command for Promote {
-    const VERB: &'static str = "promote.v1";
-    type Reply = Promoted;
-    const REPEATABLE: bool = true;
-}
-
 /// Moves a version to another stage on behalf of an entity, regardless of the revision. It is never refused: the
 /// owner receives the result as an [`Advanced`].
+#[command("advance.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Advance {
@@ -118,13 +109,8 @@ pub struct Advance {
     pub id: String,
 }
 
-impl Command for Advance {
-    const VERB: &'static str = "advance.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// The result of an [`Advance`], sent to its owner.
+#[command("advanced.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Advanced {
@@ -134,13 +120,8 @@ pub struct Advanced {
     pub refused: Option<String>,
 }
 
-impl Command for Advanced {
-    const VERB: &'static str = "advanced.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the whole state.
+#[query("get.v1", reply = ModelView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetModel {}
 
@@ -164,9 +145,4 @@ pub struct ModelView {
     pub revision: u64,
     /// All versions, oldest first.
     pub versions: Vec<VersionView>,
-}
-
-impl Query for GetModel {
-    const VERB: &'static str = "get.v1";
-    type Reply = ModelView;
 }

@@ -11,7 +11,7 @@ use troupe_runtime::routing::{Dispatch, Solo};
 use troupe_runtime::shard::NearAnswer;
 use troupe_runtime::transport::{AskOne, Outcome};
 use troupe_runtime::{
-    Address, AskError, Command, Context, Decide, Decision, Entity, Query, Refused, Registry, Router, ShardId,
+    Address, AskError, Context, Decide, Decision, Entity, Refused, Registry, Router, ShardId, command, query,
 };
 
 #[derive(Encode, Decode, Serialize)]
@@ -37,14 +37,10 @@ impl Entity for Note {
     }
 }
 
+#[command("write.v1", reply = usize)]
 #[derive(Debug, Encode, Decode, Serialize, Deserialize)]
 pub(crate) struct Write {
     pub(crate) text: String,
-}
-
-impl Command for Write {
-    const VERB: &'static str = "write.v1";
-    type Reply = usize;
 }
 
 impl Decide<Write> for Note {
@@ -59,14 +55,10 @@ impl Decide<Write> for Note {
     }
 }
 
+#[command("write.v2", reply = usize)]
 #[derive(Debug, Encode, Decode, Serialize, Deserialize)]
 pub(crate) struct WriteLoud {
     pub(crate) text: String,
-}
-
-impl Command for WriteLoud {
-    const VERB: &'static str = "write.v2";
-    type Reply = usize;
 }
 
 impl Decide<WriteLoud> for Note {
@@ -76,13 +68,9 @@ impl Decide<WriteLoud> for Note {
     }
 }
 
+#[query("read.v1", reply = String)]
 #[derive(Debug, Encode, Decode, Serialize, Deserialize)]
 pub(crate) struct Read {}
-
-impl Query for Read {
-    const VERB: &'static str = "read.v1";
-    type Reply = String;
-}
 
 impl Answer<Read> for Note {
     fn answer(&self, _ask: &Read, _ctx: &Context<'_>) -> Result<String, Refused> {

@@ -7,26 +7,22 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::{Cluster, ClusterEvent, NodeState, Scheduling};
 use crate::address::{NodeId, ShardId};
-use crate::entity::{Answer, Command, Context, Decide, Decision, Query, Registry};
+use crate::entity::{Answer, Context, Decide, Decision, Registry};
 use crate::error::Refused;
 use crate::node_spec::NodeSpec;
+use crate::{command, query};
 
 /// Code of the refusal by a cluster that is not initialised yet.
 pub(crate) const NOT_FOUNDED: &str = "NOT_FOUNDED";
 
 /// Records the initial configuration. Changes nothing if the cluster is initialised already.
+#[command("found.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct InitCluster {
     /// The first nodes.
     pub nodes: Vec<NodeSpec>,
     /// See [`Cluster::sets`].
     pub sets: Vec<Vec<NodeId>>,
-}
-
-impl Command for InitCluster {
-    const VERB: &'static str = "found.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 impl Decide<InitCluster> for Cluster {
@@ -40,17 +36,13 @@ impl Decide<InitCluster> for Cluster {
 }
 
 /// Adds a node. A known node may come with new addresses.
+///
+/// Reply: every node, the new one included.
+#[command("join.v1", reply = Vec<NodeSpec>, repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Join {
     /// The node's record.
     pub node: NodeSpec,
-}
-
-impl Command for Join {
-    const VERB: &'static str = "join.v1";
-    /// Every node, the new one included.
-    type Reply = Vec<NodeSpec>;
-    const REPEATABLE: bool = true;
 }
 
 impl Decide<Join> for Cluster {
@@ -73,6 +65,7 @@ impl Decide<Join> for Cluster {
 }
 
 /// Records a node's state.
+#[command("see.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct RecordNodeState {
     /// The node.
@@ -81,12 +74,6 @@ pub struct RecordNodeState {
     pub state: NodeState,
     /// Incarnation of its newest start.
     pub incarnation: u64,
-}
-
-impl Command for RecordNodeState {
-    const VERB: &'static str = "see.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 impl Decide<RecordNodeState> for Cluster {
@@ -105,6 +92,7 @@ impl Decide<RecordNodeState> for Cluster {
 }
 
 /// Sets a node's scheduling.
+#[command("task.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct SetScheduling {
     /// The node.
@@ -112,12 +100,6 @@ pub struct SetScheduling {
     /// The new scheduling.
     #[serde(rename = "duty")]
     pub scheduling: Scheduling,
-}
-
-impl Command for SetScheduling {
-    const VERB: &'static str = "task.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 impl Decide<SetScheduling> for Cluster {
@@ -143,6 +125,7 @@ impl Decide<SetScheduling> for Cluster {
 }
 
 /// Sets the target nodes of a shard.
+#[command("place.v1")]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct AssignShard {
     /// The shard.
@@ -153,11 +136,6 @@ pub struct AssignShard {
     pub nodes: Vec<NodeId>,
     /// See [`Cluster::pinned`].
     pub pinned: bool,
-}
-
-impl Command for AssignShard {
-    const VERB: &'static str = "place.v1";
-    type Reply = ();
 }
 
 impl Decide<AssignShard> for Cluster {
@@ -193,16 +171,11 @@ impl Decide<AssignShard> for Cluster {
 }
 
 /// Removes a node without shards, for good.
+#[command("remove.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Remove {
     /// The node.
     pub node: NodeId,
-}
-
-impl Command for Remove {
-    const VERB: &'static str = "remove.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 impl Decide<Remove> for Cluster {
@@ -223,13 +196,9 @@ impl Decide<Remove> for Cluster {
 }
 
 /// Reads the whole cluster entity.
+#[query("get.v1", reply = Cluster)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetCluster {}
-
-impl Query for GetCluster {
-    const VERB: &'static str = "get.v1";
-    type Reply = Cluster;
-}
 
 impl Answer<GetCluster> for Cluster {
     fn answer(&self, _ask: &GetCluster, _ctx: &Context<'_>) -> Result<Cluster, Refused> {

@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 /// One entity of the kind.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
@@ -27,6 +27,7 @@ pub struct Entry {
 }
 
 /// Adds an entity, or replaces its entry.
+#[command("enlist.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upsert {
@@ -34,13 +35,8 @@ pub struct Upsert {
     pub entry: Entry,
 }
 
-impl Command for Upsert {
-    const VERB: &'static str = "enlist.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Removes an entity.
+#[command("strike.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Remove {
@@ -48,13 +44,8 @@ pub struct Remove {
     pub key: String,
 }
 
-impl Command for Remove {
-    const VERB: &'static str = "strike.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads all entries.
+#[query("get.v1", reply = DirectoryView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetDirectory {}
 
@@ -63,9 +54,4 @@ pub struct GetDirectory {}
 pub struct DirectoryView {
     /// The entries, in the order of their keys.
     pub entries: Vec<Entry>,
-}
-
-impl Query for GetDirectory {
-    const VERB: &'static str = "get.v1";
-    type Reply = DirectoryView;
 }

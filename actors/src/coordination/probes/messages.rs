@@ -2,9 +2,10 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query};
+use troupe_runtime::{command, query};
 
 /// Writes the register.
+#[command("put.v1", reply = Seen)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Put {
@@ -12,12 +13,8 @@ pub struct Put {
     pub value: u64,
 }
 
-impl Command for Put {
-    const VERB: &'static str = "put.v1";
-    type Reply = Seen;
-}
-
 /// Writes the register if it holds `old`.
+#[command("cas.v1", reply = Seen)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cas {
@@ -27,12 +24,8 @@ pub struct Cas {
     pub new: u64,
 }
 
-impl Command for Cas {
-    const VERB: &'static str = "cas.v1";
-    type Reply = Seen;
-}
-
 /// Stores bytes, and replaces those stored before. It lets a client choose the size of a probe's state.
+#[command("keep.v1", reply = KeptBytes)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keep {
@@ -40,12 +33,8 @@ pub struct Keep {
     pub bytes: Vec<u8>,
 }
 
-impl Command for Keep {
-    const VERB: &'static str = "keep.v1";
-    type Reply = KeptBytes;
-}
-
 /// Appends to the list.
+#[command("append.v1", reply = Appended)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Append {
@@ -53,12 +42,8 @@ pub struct Append {
     pub value: u64,
 }
 
-impl Command for Append {
-    const VERB: &'static str = "append.v1";
-    type Reply = Appended;
-}
-
 /// Appends to the list, and sends the value to another probe, which appends it exactly once.
+#[command("forward.v1", reply = Appended)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forward {
@@ -68,12 +53,8 @@ pub struct Forward {
     pub to: String,
 }
 
-impl Command for Forward {
-    const VERB: &'static str = "forward.v1";
-    type Reply = Appended;
-}
-
 /// Appends a value that another probe forwarded.
+#[command("take.v1", reply = Appended)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Take {
@@ -81,28 +62,15 @@ pub struct Take {
     pub value: u64,
 }
 
-impl Command for Take {
-    const VERB: &'static str = "take.v1";
-    type Reply = Appended;
-}
-
 /// Reads the register.
+#[query("get.v1", reply = Seen)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Get {}
 
-impl Query for Get {
-    const VERB: &'static str = "get.v1";
-    type Reply = Seen;
-}
-
 /// Reads the list.
+#[query("read.v1", reply = List)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Read {}
-
-impl Query for Read {
-    const VERB: &'static str = "read.v1";
-    type Reply = List;
-}
 
 /// The register after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Address, Command, Query, Timestamp};
+use troupe_runtime::{Address, Timestamp, command, query};
 
 /// Raises the signal. A repetition with the same id and sender changes nothing.
+#[command("raise.v1", reply = Raised, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Raise {
@@ -21,12 +22,6 @@ pub struct Raise {
     pub params: BTreeMap<String, String>,
 }
 
-impl Command for Raise {
-    const VERB: &'static str = "raise.v1";
-    type Reply = Raised;
-    const REPEATABLE: bool = true;
-}
-
 /// The answer to [`Raise`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Raised {
@@ -37,6 +32,7 @@ pub struct Raised {
 }
 
 /// Subscribes to later raises. A repetition with the same id changes nothing.
+#[command("subscribe.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subscribe {
@@ -49,13 +45,8 @@ pub struct Subscribe {
     pub since: Option<u64>,
 }
 
-impl Command for Subscribe {
-    const VERB: &'static str = "subscribe.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Ends a subscription. Raises sent before may still arrive.
+#[command("unsubscribe.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unsubscribe {
@@ -65,23 +56,13 @@ pub struct Unsubscribe {
     pub id: String,
 }
 
-impl Command for Unsubscribe {
-    const VERB: &'static str = "unsubscribe.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Sends raises to the next subscribers that are behind; sent by its own timer.
+#[command("spread.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Spread {}
 
-impl Command for Spread {
-    const VERB: &'static str = "spread.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reports a raise to a subscriber: each raise once, in order.
+#[command("heard.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Heard {
@@ -95,13 +76,8 @@ pub struct Heard {
     pub raise: Raise,
 }
 
-impl Command for Heard {
-    const VERB: &'static str = "heard.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the newest raises.
+#[query("get.v1", reply = SignalView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetSignal {}
 
@@ -114,9 +90,4 @@ pub struct SignalView {
     pub newest: Vec<Raise>,
     /// Number of subscriptions.
     pub subscribers: u64,
-}
-
-impl Query for GetSignal {
-    const VERB: &'static str = "get.v1";
-    type Reply = SignalView;
 }

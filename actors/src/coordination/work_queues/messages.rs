@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use troupe_runtime::{Address, Command, Query, Timestamp};
+use troupe_runtime::{Address, Timestamp, command, query};
 
 use crate::stored::NamedFields;
 
 /// Offers a task. A repeated offer with a known id changes nothing. Never refused: [`Finished`] reports a task that
 /// cannot be taken.
+#[command("offer.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
@@ -26,24 +27,13 @@ pub struct Offer {
     pub timeout_ms: u64,
 }
 
-impl Command for Offer {
-    const VERB: &'static str = "offer.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Withdraws a task; its owner gets no end. Its worker learns of it with its next heartbeat.
+#[command("withdraw.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Withdraw {
     /// The task.
     pub id: String,
-}
-
-impl Command for Withdraw {
-    const VERB: &'static str = "withdraw.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 /// The cause of a failure, which decides the owner's retries.
@@ -79,6 +69,7 @@ pub enum Outcome {
 }
 
 /// Reports a task's end to its owner, once.
+#[command("task-finished.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finished {
@@ -88,13 +79,8 @@ pub struct Finished {
     pub outcome: Outcome,
 }
 
-impl Command for Finished {
-    const VERB: &'static str = "task-finished.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reports a task's progress to its owner.
+#[command("task-progress.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
@@ -107,13 +93,8 @@ pub struct Progress {
     pub share: Option<f64>,
 }
 
-impl Command for Progress {
-    const VERB: &'static str = "task-progress.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Claims tasks for a worker.
+#[command("claim.v1", reply = Granted)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
@@ -151,12 +132,10 @@ pub struct Granted {
     pub lease_ms: u64,
 }
 
-impl Command for Claim {
-    const VERB: &'static str = "claim.v1";
-    type Reply = Granted;
-}
-
 /// A heartbeat: renews the lease of a task.
+///
+/// Reply: whether the worker may go on; false if it lost the lease.
+#[command("beat.v1", reply = bool, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Beat {
@@ -172,14 +151,10 @@ pub struct Beat {
     pub share: Option<f64>,
 }
 
-impl Command for Beat {
-    const VERB: &'static str = "beat.v1";
-    /// Whether the worker may go on; false if it lost the lease.
-    type Reply = bool;
-    const REPEATABLE: bool = true;
-}
-
 /// Reports the outcome of a task. Only the holder of the newest lease counts.
+///
+/// Reply: whether this outcome counts.
+#[command("finish.v1", reply = bool, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finish {
@@ -191,24 +166,13 @@ pub struct Finish {
     pub outcome: Outcome,
 }
 
-impl Command for Finish {
-    const VERB: &'static str = "finish.v1";
-    /// Whether this outcome counts.
-    type Reply = bool;
-    const REPEATABLE: bool = true;
-}
-
 /// Ends or releases overdue tasks; sent by its own timer.
+#[command("sweep.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Sweep {}
 
-impl Command for Sweep {
-    const VERB: &'static str = "sweep.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the number of waiting tasks of each executor.
+#[query("waiting.v1", reply = WaitingView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Waiting {}
 
@@ -217,11 +181,6 @@ pub struct Waiting {}
 pub struct WaitingView {
     /// Number of waiting tasks by executor.
     pub tasks: BTreeMap<String, u32>,
-}
-
-impl Query for Waiting {
-    const VERB: &'static str = "waiting.v1";
-    type Reply = WaitingView;
 }
 
 /// One task, for display.
@@ -246,6 +205,7 @@ pub struct TaskView {
 }
 
 /// Reads all tasks.
+#[query("get.v1", reply = QueueView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetQueue {}
 
@@ -256,9 +216,4 @@ pub struct QueueView {
     pub tasks: Vec<TaskView>,
     /// Number of tasks ended since the queue was created.
     pub finished: u64,
-}
-
-impl Query for GetQueue {
-    const VERB: &'static str = "get.v1";
-    type Reply = QueueView;
 }

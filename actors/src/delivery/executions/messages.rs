@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query};
+use troupe_runtime::{Command, query};
 
 use super::run::{Begun, Run};
 use crate::stored::NamedFields;
@@ -119,10 +119,6 @@ pub struct ChildEnded {
 command!(ChildEnded, "child-ended.v1");
 
 /// Reads the whole run.
+#[query("get.v1", reply = NamedFields<Run>)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct GetDeployment {}
-
-impl Query for GetDeployment {
-    const VERB: &'static str = "get.v1";
-    type Reply = NamedFields<Run>;
-}

@@ -3,11 +3,14 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use troupe_runtime::{Address, Command, Query, Timestamp};
+use troupe_runtime::{Address, Timestamp, command, query};
 
 use crate::stored::{NamedFields, OptionalTail};
 
 /// Writes the pipeline's definition. Running executions keep the definition that they began with.
+///
+/// Reply: the new revision.
+#[command("put.v1", reply = u64, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PutPipeline {
@@ -18,26 +21,16 @@ pub struct PutPipeline {
     pub by: String,
 }
 
-impl Command for PutPipeline {
-    const VERB: &'static str = "put.v1";
-    /// The new revision.
-    type Reply = u64;
-    const REPEATABLE: bool = true;
-}
-
 /// Deletes the definition, so that no execution can start. Running executions go on.
+///
+/// Reply: whether a definition existed.
+#[command("delete.v1", reply = bool, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeletePipeline {}
 
-impl Command for DeletePipeline {
-    const VERB: &'static str = "delete.v1";
-    /// Whether a definition existed.
-    type Reply = bool;
-    const REPEATABLE: bool = true;
-}
-
 /// Starts an execution.
+#[command("start.v1", reply = Started, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartPipeline {
@@ -52,12 +45,6 @@ pub struct StartPipeline {
     /// Further facts about the trigger, for the context.
     #[serde(default)]
     pub trigger: NamedFields<Map<String, Value>>,
-}
-
-impl Command for StartPipeline {
-    const VERB: &'static str = "start.v1";
-    type Reply = Started;
-    const REPEATABLE: bool = true;
 }
 
 /// The answer to [`StartPipeline`].
@@ -75,6 +62,7 @@ pub struct Started {
 
 /// Starts an execution for another execution or for a step of a workflow. Never refused:
 /// [`crate::delivery::executions::ChildEnded`] reports its begin, its end or its refusal to the owner.
+#[command("run-for.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunFor {
@@ -100,13 +88,8 @@ pub struct Ancestry {
     pub waiting: Vec<String>,
 }
 
-impl Command for RunFor {
-    const VERB: &'static str = "run-for.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reports the end of an execution, after which the next one may start.
+#[command("execution-ended.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExecutionEnded {
@@ -119,24 +102,13 @@ pub struct ExecutionEnded {
     pub why: String,
 }
 
-impl Command for ExecutionEnded {
-    const VERB: &'static str = "execution-ended.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reports that an ended execution runs again, because one of its stages was restarted.
+#[command("reopened.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reopened {
     /// Its number.
     pub number: u64,
-}
-
-impl Command for Reopened {
-    const VERB: &'static str = "reopened.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 /// A summary of one execution.
@@ -160,6 +132,7 @@ pub struct Summary {
 }
 
 /// Reads the definition and the newest executions.
+#[query("get.v1", reply = PipelineView)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct GetPipeline {}
 
@@ -176,9 +149,4 @@ pub struct PipelineView {
     pub by: String,
     /// The newest executions, newest first.
     pub executions: NamedFields<Vec<Summary>>,
-}
-
-impl Query for GetPipeline {
-    const VERB: &'static str = "get.v1";
-    type Reply = PipelineView;
 }

@@ -2,12 +2,15 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Address, Command, Query, Timestamp};
+use troupe_runtime::{Address, Timestamp, command, query};
 
 use super::split::Split;
 use crate::stored::NamedFields;
 
 /// Sets the split.
+///
+/// Reply: the new revision.
+#[command("set.v1", reply = u64, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetTraffic {
@@ -24,15 +27,11 @@ pub struct SetTraffic {
     pub id: String,
 }
 
-impl Command for SetTraffic {
-    const VERB: &'static str = "set.v1";
-    /// The new revision.
-    type Reply = u64;
-    const REPEATABLE: bool = true;
-}
-
 /// Gives the split back, so that the first in the queue gets the traffic. From another sender, it only leaves the
 /// queue.
+///
+/// Reply: whether the sender held the traffic.
+#[command("give-back.v1", reply = bool, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GiveBack {
@@ -46,15 +45,9 @@ pub struct GiveBack {
     pub why: String,
 }
 
-impl Command for GiveBack {
-    const VERB: &'static str = "give-back.v1";
-    /// Whether the sender held the traffic.
-    type Reply = bool;
-    const REPEATABLE: bool = true;
-}
-
 /// The answer to an owner's [`SetTraffic`]. A request that must wait gets a refusal at once, and another answer with
 /// its turn.
+#[command("traffic-set.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrafficSet {
@@ -64,12 +57,6 @@ pub struct TrafficSet {
     pub split: NamedFields<Option<Split>>,
     /// The refusal; `None` if the split was set.
     pub refused: Option<String>,
-}
-
-impl Command for TrafficSet {
-    const VERB: &'static str = "traffic-set.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 /// One change, for display.
@@ -102,6 +89,7 @@ pub struct Waiter {
 }
 
 /// Reads the split, its holder, its changes and its queue.
+#[query("get.v1", reply = TrafficView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetTraffic {}
 
@@ -118,9 +106,4 @@ pub struct TrafficView {
     pub changes: NamedFields<Vec<Change>>,
     /// The queue, first come first.
     pub waiting: NamedFields<Vec<Waiter>>,
-}
-
-impl Query for GetTraffic {
-    const VERB: &'static str = "get.v1";
-    type Reply = TrafficView;
 }

@@ -4,7 +4,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_flags::unleash::metrics::{Counted, Joined, MetricsPost, Registration, Usage};
 use troupe_runtime::entity::Answer;
-use troupe_runtime::{Command, Context, Decide, Decision, Entity, Query, Refused};
+use troupe_runtime::{Context, Decide, Decision, Entity, Refused, command, query};
 
 use crate::stored::NamedFields;
 
@@ -24,34 +24,21 @@ pub enum Event {
 }
 
 /// A client registers itself.
+#[command("register.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Register(pub NamedFields<Registration>);
 
-impl Command for Register {
-    const VERB: &'static str = "register.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// A client reports how often flags were on for it.
+#[command("report.v1")]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Report(pub NamedFields<MetricsPost>);
 
-impl Command for Report {
-    const VERB: &'static str = "report.v1";
-    type Reply = ();
-}
-
 /// Reads all clients and counts.
+#[query("get.v1", reply = NamedFields<Usage>)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetClients {}
-
-impl Query for GetClients {
-    const VERB: &'static str = "get.v1";
-    type Reply = NamedFields<Usage>;
-}
 
 impl Entity for Clients {
     const KIND: &'static str = "clients";

@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 use super::plan::Plan;
 use super::spec::ExperimentSpec;
@@ -23,6 +23,7 @@ pub enum State {
 }
 
 /// Defines the experiment; refused while it runs.
+#[command("define.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Define {
@@ -30,33 +31,18 @@ pub struct Define {
     pub spec: ExperimentSpec,
 }
 
-impl Command for Define {
-    const VERB: &'static str = "define.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Starts the allocation.
+#[command("start.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Start {}
 
-impl Command for Start {
-    const VERB: &'static str = "start.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Stops the allocation.
+#[command("stop.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Stop {}
 
-impl Command for Stop {
-    const VERB: &'static str = "stop.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Sets the metrics and the method of judging; refused while the experiment runs.
+#[command("plan.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanAhead {
@@ -64,23 +50,13 @@ pub struct PlanAhead {
     pub plan: Plan,
 }
 
-impl Command for PlanAhead {
-    const VERB: &'static str = "plan.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// The next step of the ramp begins. The experiment's own timer sends it.
+#[command("climb.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Climb {}
 
-impl Command for Climb {
-    const VERB: &'static str = "climb.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// The verdict on the experiment, sent by its outcome.
+#[command("conclude.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conclude {
@@ -96,13 +72,8 @@ pub struct Conclude {
     pub stops: bool,
 }
 
-impl Command for Conclude {
-    const VERB: &'static str = "conclude.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the whole state.
+#[query("get.v1", reply = ExperimentView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetExperiment {}
 
@@ -125,11 +96,6 @@ pub struct ExperimentView {
     pub dealt: u64,
 }
 
-impl Query for GetExperiment {
-    const VERB: &'static str = "get.v1";
-    type Reply = ExperimentView;
-}
-
 /// A member of a set known in advance, with its strata, within which the arms are balanced: for example country and
 /// device. The order of the strata is the same for all members.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -144,17 +110,12 @@ pub struct Candidate {
 
 /// Assigns members to the variations by weight, balanced within every stratum. No other member takes part then. An
 /// empty list removes the batch. Refused while the experiment runs.
+#[command("deal.v1", reply = Stratified, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stratify {
     /// At most 5,000 members, with ids of at most 100 KiB in total.
     pub members: Vec<Candidate>,
-}
-
-impl Command for Stratify {
-    const VERB: &'static str = "deal.v1";
-    type Reply = Stratified;
-    const REPEATABLE: bool = true;
 }
 
 /// The answer to [`Stratify`].
@@ -166,6 +127,7 @@ pub struct Stratified {
 
 /// Computes the power of two arms of equal size: the members that an effect needs, or the effect that members can
 /// show.
+#[query("power.v1", reply = Power)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GetPower {
@@ -191,9 +153,4 @@ pub struct Power {
     pub least_effect: Option<f64>,
     /// The power of the given members for the effect.
     pub chance: Option<f64>,
-}
-
-impl Query for GetPower {
-    const VERB: &'static str = "power.v1";
-    type Reply = Power;
 }

@@ -2,9 +2,10 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 /// Counts one exposure. A member sends it as an effect, so it counts once.
+#[command("count.v1")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CountExposure {
@@ -12,16 +13,7 @@ pub struct CountExposure {
     pub at: Timestamp,
 }
 
-impl Command for CountExposure {
-    const VERB: &'static str = "count.v1";
-    type Reply = ();
-}
-
 /// Reads the count.
+#[query("get.v1", reply = u64)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetExposures {}
-
-impl Query for GetExposures {
-    const VERB: &'static str = "get.v1";
-    type Reply = u64;
-}

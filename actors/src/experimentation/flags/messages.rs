@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use troupe_runtime::{Command, Query};
+use troupe_runtime::{command, query};
 
 use crate::stored::NamedFields;
 
@@ -19,6 +19,7 @@ pub enum Door {
 }
 
 /// Defines the flag.
+#[command("define.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefineFlag {
@@ -29,13 +30,8 @@ pub struct DefineFlag {
     pub definition: NamedFields<Value>,
 }
 
-impl Command for DefineFlag {
-    const VERB: &'static str = "define.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// The kill switch: a flag that is off is not served. Its definition stays.
+#[command("switch.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Switch {
@@ -43,13 +39,8 @@ pub struct Switch {
     pub on: bool,
 }
 
-impl Command for Switch {
-    const VERB: &'static str = "switch.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the definition.
+#[query("get.v1", reply = FlagView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetFlag {}
 
@@ -62,9 +53,4 @@ pub struct FlagView {
     pub on: bool,
     /// In the form that clients receive; null if the flag was never defined.
     pub definition: NamedFields<Value>,
-}
-
-impl Query for GetFlag {
-    const VERB: &'static str = "get.v1";
-    type Reply = FlagView;
 }

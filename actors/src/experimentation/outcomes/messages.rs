@@ -2,11 +2,12 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 use crate::experimentation::participants::Change;
 
 /// A member was exposed for the first time. Its participant sends this.
+#[command("enrol.v1")]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddMembers {
@@ -18,12 +19,8 @@ pub struct AddMembers {
     pub covariates: Vec<f64>,
 }
 
-impl Command for AddMembers {
-    const VERB: &'static str = "enrol.v1";
-    type Reply = ();
-}
-
 /// A member was seen in a second variation and is removed from its first.
+#[command("withdraw.v1")]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Withdraw {
@@ -35,12 +32,8 @@ pub struct Withdraw {
     pub changes: Vec<Change>,
 }
 
-impl Command for Withdraw {
-    const VERB: &'static str = "withdraw.v1";
-    type Reply = ();
-}
-
 /// An event of a member changed an arm's sums.
+#[command("tally.v1")]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddSums {
@@ -54,12 +47,8 @@ pub struct AddSums {
     pub values: Vec<(u16, f64)>,
 }
 
-impl Command for AddSums {
-    const VERB: &'static str = "tally.v1";
-    type Reply = ();
-}
-
 /// The experiment started or stopped.
+#[command("follow.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Follow {
@@ -67,21 +56,10 @@ pub struct Follow {
     pub runs: bool,
 }
 
-impl Command for Follow {
-    const VERB: &'static str = "follow.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Takes a look now. The outcome's own timer sends it; a client may send it to look at once.
+#[command("look.v1", reply = LookView, repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct LookNow {}
-
-impl Command for LookNow {
-    const VERB: &'static str = "look.v1";
-    type Reply = LookView;
-    const REPEATABLE: bool = true;
-}
 
 /// The result of a look for one metric in one variation, against the first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -146,6 +124,7 @@ pub struct Decided {
 }
 
 /// Reads the whole state.
+#[query("get.v1", reply = OutcomeView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetOutcome {}
 
@@ -168,9 +147,4 @@ pub struct OutcomeView {
     pub looks: Vec<LookView>,
     /// The look that decided.
     pub decided: Option<Decided>,
-}
-
-impl Query for GetOutcome {
-    const VERB: &'static str = "get.v1";
-    type Reply = OutcomeView;
 }

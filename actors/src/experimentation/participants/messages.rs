@@ -2,9 +2,10 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 /// The member was shown a variation.
+#[command("expose.v1", reply = Exposed, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expose {
@@ -22,13 +23,8 @@ pub struct Exposed {
     pub first: bool,
 }
 
-impl Command for Expose {
-    const VERB: &'static str = "expose.v1";
-    type Reply = Exposed;
-    const REPEATABLE: bool = true;
-}
-
 /// An event of a type that running experiments measure. The member sends it as an effect, so it counts once.
+#[command("measure.v1")]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
@@ -40,11 +36,6 @@ pub struct Measure {
     pub value: Option<f32>,
     /// Event time.
     pub at: Timestamp,
-}
-
-impl Command for Measure {
-    const VERB: &'static str = "measure.v1";
-    type Reply = ();
 }
 
 /// Change of the sums over an arm's members when one member's totals change. `x` is the metric or the numerator of a
@@ -87,6 +78,7 @@ pub struct Stake {
 }
 
 /// Reads the whole state.
+#[query("get.v1", reply = ParticipantView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetParticipant {}
 
@@ -97,9 +89,4 @@ pub struct ParticipantView {
     pub stakes: Vec<Stake>,
     /// For each type of event: type, count, sum of the values.
     pub before: Vec<(String, f64, f64)>,
-}
-
-impl Query for GetParticipant {
-    const VERB: &'static str = "get.v1";
-    type Reply = ParticipantView;
 }

@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query};
+use troupe_runtime::{command, query};
 
 /// The entity that a group's values belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -95,6 +95,7 @@ pub struct GroupSpec {
 }
 
 /// Declares or changes a group. A repeat changes nothing; a change increments the version and clears the values.
+#[command("declare.v1", reply = Declared, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declare {
@@ -109,13 +110,8 @@ pub struct Declared {
     pub version: u32,
 }
 
-impl Command for Declare {
-    const VERB: &'static str = "declare.v1";
-    type Reply = Declared;
-    const REPEATABLE: bool = true;
-}
-
 /// Retires a group: it observes no more interactions, and lookups answer `NotFound`.
+#[command("retire.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retire {
@@ -123,17 +119,7 @@ pub struct Retire {
     pub name: String,
 }
 
-impl Command for Retire {
-    const VERB: &'static str = "retire.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Lists all groups.
+#[query("list.v1", reply = Vec<GroupSpec>)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct ListGroups {}
-
-impl Query for ListGroups {
-    const VERB: &'static str = "list.v1";
-    type Reply = Vec<GroupSpec>;
-}

@@ -2,9 +2,10 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 /// Adds an interaction. The member sends it as an effect, so it counts once.
+#[command("observe.v1")]
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode, Serialize, Deserialize)]
 pub struct Observe {
     /// Event time.
@@ -17,12 +18,8 @@ pub struct Observe {
     pub content: u64,
 }
 
-impl Command for Observe {
-    const VERB: &'static str = "observe.v1";
-    type Reply = ();
-}
-
 /// Reads values.
+#[query("lookup.v1", reply = LookedUp)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lookup {
@@ -66,9 +63,4 @@ pub struct LookedUp {
     pub names: Vec<String>,
     /// Their values.
     pub values: Vec<Value>,
-}
-
-impl Query for Lookup {
-    const VERB: &'static str = "lookup.v1";
-    type Reply = LookedUp;
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 use super::made::Made;
 use crate::metadata::runs::Status;
 
 /// Creates the flow; a repeat changes nothing.
+#[command("create.v1", reply = Created, repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CreateFlow {
@@ -21,12 +22,6 @@ pub struct CreateFlow {
     pub notes: BTreeMap<String, String>,
 }
 
-impl Command for CreateFlow {
-    const VERB: &'static str = "create.v1";
-    type Reply = Created;
-    const REPEATABLE: bool = true;
-}
-
 /// The answer to messages that create an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Created {
@@ -35,6 +30,7 @@ pub struct Created {
 }
 
 /// Changes the description of the flow; absent fields stay.
+#[command("describe.v1", repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DescribeFlow {
@@ -47,6 +43,7 @@ pub struct DescribeFlow {
 }
 
 /// Removes a note of the flow; an unknown note is ignored.
+#[command("drop-note.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropFlowNote {
@@ -54,19 +51,8 @@ pub struct DropFlowNote {
     pub key: String,
 }
 
-impl Command for DropFlowNote {
-    const VERB: &'static str = "drop-note.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
-impl Command for DescribeFlow {
-    const VERB: &'static str = "describe.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Starts a run.
+#[command("start-run.v1", reply = Started)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StartRun {
@@ -80,11 +66,6 @@ pub struct StartRun {
     pub title: Option<String>,
     /// Notes by name.
     pub notes: BTreeMap<String, String>,
-}
-
-impl Command for StartRun {
-    const VERB: &'static str = "start-run.v1";
-    type Reply = Started;
 }
 
 /// The answer to [`StartRun`].
@@ -127,6 +108,7 @@ pub struct RunSummary {
 }
 
 /// Reports the status of a run to its flow.
+#[command("told.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateRun {
@@ -134,13 +116,8 @@ pub struct UpdateRun {
     pub summary: RunSummary,
 }
 
-impl Command for UpdateRun {
-    const VERB: &'static str = "told.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the flow without its runs.
+#[query("get.v1", reply = FlowView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetFlow {}
 
@@ -165,12 +142,8 @@ pub struct FlowView {
     pub changed: Timestamp,
 }
 
-impl Query for GetFlow {
-    const VERB: &'static str = "get.v1";
-    type Reply = FlowView;
-}
-
 /// Lists runs, newest first.
+#[query("list-runs.v1", reply = Vec<RunSummary>)]
 #[derive(Debug, Clone, Default, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ListRuns {
@@ -178,9 +151,4 @@ pub struct ListRuns {
     pub before: Option<u64>,
     /// Upper bound on the runs in the answer; at most 500.
     pub limit: u64,
-}
-
-impl Query for ListRuns {
-    const VERB: &'static str = "list-runs.v1";
-    type Reply = Vec<RunSummary>;
 }

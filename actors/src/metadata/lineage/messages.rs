@@ -2,9 +2,10 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 /// Adds an edge from this node to a node derived from it, and informs that node. An existing edge stays.
+#[command("relate.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Relate {
@@ -15,13 +16,8 @@ pub struct Relate {
     pub how: String,
 }
 
-impl Command for Relate {
-    const VERB: &'static str = "relate.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Informs a node of the node that it was derived from.
+#[command("linked.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linked {
@@ -31,13 +27,8 @@ pub struct Linked {
     pub how: String,
 }
 
-impl Command for Linked {
-    const VERB: &'static str = "linked.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the edges of the node.
+#[query("get.v1", reply = LineageView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetLineage {}
 
@@ -61,9 +52,4 @@ pub struct LineageView {
     pub to: Vec<Link>,
     /// Number of edges dropped at the bound.
     pub dropped: u64,
-}
-
-impl Query for GetLineage {
-    const VERB: &'static str = "get.v1";
-    type Reply = LineageView;
 }

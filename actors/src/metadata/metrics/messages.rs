@@ -2,11 +2,12 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query};
+use troupe_runtime::{command, query};
 
 use crate::metadata::runs::Point;
 
 /// Adds points to their curves; the run sends it. A point that was already added is ignored.
+#[command("draw.v1", repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Draw {
@@ -14,23 +15,13 @@ pub struct Draw {
     pub points: Vec<(String, Point)>,
 }
 
-impl Command for Draw {
-    const VERB: &'static str = "draw.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Forgets all curves of the bucket, after the run was forgotten.
+#[command("forget.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct ForgetCurves {}
 
-impl Command for ForgetCurves {
-    const VERB: &'static str = "forget.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads a curve.
+#[query("get.v1", reply = CurveView)]
 #[derive(Debug, Clone, Default, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GetCurve {
@@ -51,9 +42,4 @@ pub struct CurveView {
     pub held: u64,
     /// Number of older points dropped.
     pub lost: u64,
-}
-
-impl Query for GetCurve {
-    const VERB: &'static str = "get.v1";
-    type Reply = CurveView;
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 use crate::metadata::flows::Created;
 
 /// Registers the name; a repeat changes nothing.
+#[command("register.v1", reply = Created, repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Register {
@@ -18,13 +19,8 @@ pub struct Register {
     pub tags: BTreeMap<String, String>,
 }
 
-impl Command for Register {
-    const VERB: &'static str = "register.v1";
-    type Reply = Created;
-    const REPEATABLE: bool = true;
-}
-
 /// Changes the description of the model; absent fields stay.
+#[command("describe.v1", repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DescribeModel {
@@ -38,13 +34,8 @@ pub struct DescribeModel {
     pub deleted: Option<bool>,
 }
 
-impl Command for DescribeModel {
-    const VERB: &'static str = "describe.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Adds a version.
+#[command("add-version.v1", reply = VersionAdded)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AddVersion {
@@ -62,11 +53,6 @@ pub struct AddVersion {
     pub tags: BTreeMap<String, String>,
 }
 
-impl Command for AddVersion {
-    const VERB: &'static str = "add-version.v1";
-    type Reply = VersionAdded;
-}
-
 /// The answer to [`AddVersion`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct VersionAdded {
@@ -75,6 +61,7 @@ pub struct VersionAdded {
 }
 
 /// Changes the description of a version; absent fields stay.
+#[command("describe-version.v1", repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DescribeVersion {
@@ -90,16 +77,11 @@ pub struct DescribeVersion {
     pub delete: bool,
 }
 
-impl Command for DescribeVersion {
-    const VERB: &'static str = "describe-version.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// The tag of a version that holds its stage; without it the version has no stage.
 pub const STAGE: &str = "troupe.stage";
 
 /// Moves a version to another stage, for clients that do not know aliases.
+#[command("move-stage.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MoveStage {
@@ -111,13 +93,8 @@ pub struct MoveStage {
     pub archive: bool,
 }
 
-impl Command for MoveStage {
-    const VERB: &'static str = "move-stage.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Points an alias at a version.
+#[command("set-alias.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetAlias {
@@ -127,13 +104,8 @@ pub struct SetAlias {
     pub version: u32,
 }
 
-impl Command for SetAlias {
-    const VERB: &'static str = "set-alias.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Removes an alias; an unknown alias is ignored.
+#[command("drop-alias.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropAlias {
@@ -141,13 +113,8 @@ pub struct DropAlias {
     pub alias: String,
 }
 
-impl Command for DropAlias {
-    const VERB: &'static str = "drop-alias.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the whole state.
+#[query("get.v1", reply = RegisteredView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetRegistered {}
 
@@ -183,9 +150,4 @@ pub struct RegisteredView {
     pub versions: BTreeMap<u32, VersionRow>,
     /// Version numbers by alias.
     pub aliases: BTreeMap<String, u32>,
-}
-
-impl Query for GetRegistered {
-    const VERB: &'static str = "get.v1";
-    type Reply = RegisteredView;
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 use super::logged::{Point, Value};
 use super::standing::{Standing, Status};
@@ -15,6 +15,7 @@ pub const NO_BEATS: u64 = u64::MAX;
 
 /// Starts the run. The flow sends it, and the client of the flow repeats it, so that the run exists before the client
 /// is answered. A client that does not wait for the flow sends it without a number; the flow sends the number later.
+#[command("begin.v1", repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Begin {
@@ -36,23 +37,13 @@ pub struct Begin {
     pub notes: BTreeMap<String, String>,
 }
 
-impl Command for Begin {
-    const VERB: &'static str = "begin.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// A heartbeat of the run.
+#[command("beat.v1", repeatable)]
 #[derive(Debug, Clone, Default, Encode, Decode, Serialize, Deserialize)]
 pub struct Beat {}
 
-impl Command for Beat {
-    const VERB: &'static str = "beat.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Creates a step; a repeat changes nothing.
+#[command("new-step.v1", reply = Created, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewStep {
@@ -63,13 +54,8 @@ pub struct NewStep {
     pub made: Made,
 }
 
-impl Command for NewStep {
-    const VERB: &'static str = "new-step.v1";
-    type Reply = Created;
-    const REPEATABLE: bool = true;
-}
-
 /// Creates a task of a step.
+#[command("new-task.v1", reply = TaskMade)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewTask {
@@ -83,11 +69,6 @@ pub struct NewTask {
     pub made: Made,
 }
 
-impl Command for NewTask {
-    const VERB: &'static str = "new-task.v1";
-    type Reply = TaskMade;
-}
-
 /// The answer to [`NewTask`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct TaskMade {
@@ -98,6 +79,7 @@ pub struct TaskMade {
 }
 
 /// Reports events of a task to its run.
+#[command("hear.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hear {
@@ -107,12 +89,6 @@ pub struct Hear {
     pub task: String,
     /// The events.
     pub heard: Vec<Heard>,
-}
-
-impl Command for Hear {
-    const VERB: &'static str = "hear.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 /// An event of a task that its run handles.
@@ -127,6 +103,7 @@ pub enum Heard {
 }
 
 /// Adds and removes user tags; a tag in both lists is present afterwards.
+#[command("tags.v1", reply = Tags, repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MutateTags {
@@ -134,12 +111,6 @@ pub struct MutateTags {
     pub add: Vec<String>,
     /// Tags to remove.
     pub remove: Vec<String>,
-}
-
-impl Command for MutateTags {
-    const VERB: &'static str = "tags.v1";
-    type Reply = Tags;
-    const REPEATABLE: bool = true;
 }
 
 /// The answer to [`MutateTags`].
@@ -150,6 +121,7 @@ pub struct Tags {
 }
 
 /// Logs metrics, parameters and notes.
+#[command("log.v1", repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
@@ -161,13 +133,8 @@ pub struct Log {
     pub notes: Vec<Value>,
 }
 
-impl Command for Log {
-    const VERB: &'static str = "log.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Removes a note.
+#[command("drop-note.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropNote {
@@ -175,13 +142,8 @@ pub struct DropNote {
     pub key: String,
 }
 
-impl Command for DropNote {
-    const VERB: &'static str = "drop-note.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Sets the status, the display name or the deletion mark of the run; absent fields stay.
+#[command("finish.v1", repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Finish {
@@ -197,13 +159,8 @@ pub struct Finish {
     pub deleted: Option<bool>,
 }
 
-impl Command for Finish {
-    const VERB: &'static str = "finish.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reports the outputs and the status of the run. The workflow that executes the run sends it; absent fields stay.
+#[command("report.v1", repeatable)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Report {
@@ -213,33 +170,18 @@ pub struct Report {
     pub standing: Option<Standing>,
 }
 
-impl Command for Report {
-    const VERB: &'static str = "report.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Checks the heartbeat timeout; the run's own timer sends it.
+#[command("silent.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Silent {}
 
-impl Command for Silent {
-    const VERB: &'static str = "silent.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Forgets the whole state, after the flow forgot the run.
+#[command("forget.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Forget {}
 
-impl Command for Forget {
-    const VERB: &'static str = "forget.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the run without its tasks.
+#[query("get.v1", reply = RunView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetRun {}
 
@@ -284,12 +226,8 @@ pub struct RunView {
     pub deleted: bool,
 }
 
-impl Query for GetRun {
-    const VERB: &'static str = "get.v1";
-    type Reply = RunView;
-}
-
 /// Reads the status only.
+#[query("standing.v1", reply = StandingView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetStanding {}
 
@@ -300,9 +238,4 @@ pub struct StandingView {
     pub standing: Standing,
     /// Time of the last sign of life.
     pub beat: Timestamp,
-}
-
-impl Query for GetStanding {
-    const VERB: &'static str = "standing.v1";
-    type Reply = StandingView;
 }

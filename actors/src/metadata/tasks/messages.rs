@@ -2,11 +2,12 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 use crate::metadata::flows::Made;
 
 /// Adds a task; the run sends it. A repeat changes nothing.
+#[command("add.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddTask {
@@ -20,13 +21,8 @@ pub struct AddTask {
     pub at: Timestamp,
 }
 
-impl Command for AddTask {
-    const VERB: &'static str = "add.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// A heartbeat of a task.
+#[command("beat.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BeatTask {
@@ -34,12 +30,6 @@ pub struct BeatTask {
     pub step: String,
     /// The task.
     pub task: String,
-}
-
-impl Command for BeatTask {
-    const VERB: &'static str = "beat.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 /// A metadata record of a task.
@@ -63,6 +53,7 @@ pub struct NewRecord {
 }
 
 /// Adds records of a task; a record with the same content and time is not added again.
+#[command("note.v1", reply = KeptCount, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoteTask {
@@ -72,12 +63,6 @@ pub struct NoteTask {
     pub task: String,
     /// The records.
     pub records: Vec<NewRecord>,
-}
-
-impl Command for NoteTask {
-    const VERB: &'static str = "note.v1";
-    type Reply = KeptCount;
-    const REPEATABLE: bool = true;
 }
 
 /// The answer to messages that add records or artifacts.
@@ -110,6 +95,7 @@ pub struct NewArtifact {
 }
 
 /// Adds artifacts of a task. The first artifact of an attempt under a name stays.
+#[command("artifacts.v1", reply = KeptCount, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddArtifacts {
@@ -121,23 +107,13 @@ pub struct AddArtifacts {
     pub artifacts: Vec<NewArtifact>,
 }
 
-impl Command for AddArtifacts {
-    const VERB: &'static str = "artifacts.v1";
-    type Reply = KeptCount;
-    const REPEATABLE: bool = true;
-}
-
 /// Forgets all tasks of the block, after the run was forgotten.
+#[command("forget.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct ForgetTasks {}
 
-impl Command for ForgetTasks {
-    const VERB: &'static str = "forget.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads tasks of the block.
+#[query("get.v1", reply = Vec<TaskView>)]
 #[derive(Debug, Clone, Default, Encode, Decode, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GetTasks {
@@ -190,9 +166,4 @@ pub struct TaskView {
     pub artifacts: Vec<Artifact>,
     /// The last ended attempt, and whether it succeeded.
     pub attempt: Option<(u32, bool)>,
-}
-
-impl Query for GetTasks {
-    const VERB: &'static str = "get.v1";
-    type Reply = Vec<TaskView>;
 }

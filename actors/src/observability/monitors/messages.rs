@@ -2,13 +2,14 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 use super::spec::MonitorSpec;
 use super::window::{Alarm, Window};
 use crate::stored::NamedFields;
 
 /// Defines the monitor, and resets its memory.
+#[command("define.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefineMonitor {
@@ -19,12 +20,6 @@ pub struct DefineMonitor {
     /// features.
     #[serde(default)]
     pub reference: Option<Vec<Vec<Option<f64>>>>,
-}
-
-impl Command for DefineMonitor {
-    const VERB: &'static str = "define.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 /// A prediction of a binary classifier that waits for its label.
@@ -54,6 +49,7 @@ pub struct Row {
 
 /// Adds rows: at most 2,000, and at most 200 KiB as they are stored, which is 860 rows of 25 features. The batch is
 /// taken whole or not at all. Not idempotent: protect it with an idempotency key.
+#[command("observe.v1", reply = Observed)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observe {
@@ -70,12 +66,8 @@ pub struct Observed {
     pub alarms: Vec<Alarm>,
 }
 
-impl Command for Observe {
-    const VERB: &'static str = "observe.v1";
-    type Reply = Observed;
-}
-
 /// An event of a member, as a feed sends it.
+#[command("happening.v1")]
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberEvent {
@@ -93,12 +85,8 @@ pub struct MemberEvent {
     pub missed: Option<bool>,
 }
 
-impl Command for MemberEvent {
-    const VERB: &'static str = "happening.v1";
-    type Reply = ();
-}
-
 /// Adds the true class of a prediction. A second label for it changes nothing.
+#[command("label.v1", reply = bool, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
@@ -108,13 +96,8 @@ pub struct Label {
     pub positive: bool,
 }
 
-impl Command for Label {
-    const VERB: &'static str = "label.v1";
-    type Reply = bool;
-    const REPEATABLE: bool = true;
-}
-
 /// Suppresses alarms for a time. Alarms that still hold afterwards fire then.
+#[command("silence.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Silence {
@@ -130,13 +113,8 @@ pub struct Silence {
     pub reason: String,
 }
 
-impl Command for Silence {
-    const VERB: &'static str = "silence.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Removes a silence.
+#[command("lift.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lift {
@@ -144,23 +122,13 @@ pub struct Lift {
     pub silence: Silence,
 }
 
-impl Command for Lift {
-    const VERB: &'static str = "lift.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Judges windows, labels and stale data by the clock; sent by its own timer.
+#[command("tick.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Tick {}
 
-impl Command for Tick {
-    const VERB: &'static str = "tick.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the phase, windows, alarms and silences.
+#[query("get.v1", reply = MonitorView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetMonitor {
     /// Number of the newest windows to return; all kept ones if absent.
@@ -193,12 +161,8 @@ pub struct MonitorView {
     pub waiting: u64,
 }
 
-impl Query for GetMonitor {
-    const VERB: &'static str = "get.v1";
-    type Reply = MonitorView;
-}
-
 /// Compares two samples by every measure of drift; stores nothing.
+#[query("compare.v1", reply = Compared)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Compare {
@@ -234,9 +198,4 @@ pub struct Compared {
     pub wasserstein_normed: Option<f64>,
     /// The p-value of Mann and Whitney's test.
     pub mann_whitney_p: Option<f64>,
-}
-
-impl Query for Compare {
-    const VERB: &'static str = "compare.v1";
-    type Reply = Compared;
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::entity::Answer;
-use troupe_runtime::{Command, Context, Decide, Decision, Entity, Query, Refused, Timestamp};
+use troupe_runtime::{Context, Decide, Decision, Entity, Refused, Timestamp, command, query};
 
 /// Retention of a series, in points.
 pub const POINTS_MAX: usize = 20_000;
@@ -29,6 +29,7 @@ pub enum Event {
 }
 
 /// Adds points, at most 2,000. A point replaces the one at the same time, so a repetition changes nothing.
+#[command("append.v1", reply = u64, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Append {
@@ -36,13 +37,8 @@ pub struct Append {
     pub points: Vec<(Timestamp, f64)>,
 }
 
-impl Command for Append {
-    const VERB: &'static str = "append.v1";
-    type Reply = u64;
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the mean of each step of a time range; null for a step without points.
+#[query("range.v1", reply = Vec<Option<f64>>)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
@@ -52,11 +48,6 @@ pub struct Range {
     pub until: Timestamp,
     /// Length of a step, in milliseconds.
     pub step_ms: u64,
-}
-
-impl Query for Range {
-    const VERB: &'static str = "range.v1";
-    type Reply = Vec<Option<f64>>;
 }
 
 impl Entity for Series {

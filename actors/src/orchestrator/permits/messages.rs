@@ -2,9 +2,10 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Address, Command, Query};
+use troupe_runtime::{Address, command, query};
 
 /// Sets the concurrency limit of the permit. Present holders keep it, even beyond the new limit.
+#[command("set.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetPermit {
@@ -15,13 +16,8 @@ pub struct SetPermit {
     pub by: String,
 }
 
-impl Command for SetPermit {
-    const VERB: &'static str = "set.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Requests the permit. The command always succeeds; [`Permitted`] reports a refusal.
+#[command("acquire.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Acquire {
@@ -31,13 +27,8 @@ pub struct Acquire {
     pub owner: Address,
 }
 
-impl Command for Acquire {
-    const VERB: &'static str = "acquire.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Releases the permit, or cancels the request.
+#[command("release.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
@@ -45,13 +36,8 @@ pub struct Release {
     pub id: String,
 }
 
-impl Command for Release {
-    const VERB: &'static str = "release.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Grants the permit to a holder, or reports why it cannot wait.
+#[command("permitted.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Permitted {
@@ -63,13 +49,8 @@ pub struct Permitted {
     pub refused: String,
 }
 
-impl Command for Permitted {
-    const VERB: &'static str = "permitted.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Asks for the holders.
+#[query("get.v1", reply = PermitView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetPermit {}
 
@@ -86,9 +67,4 @@ pub struct PermitView {
     pub waiting: u64,
     /// Up to 100 holders.
     pub holders: Vec<String>,
-}
-
-impl Query for GetPermit {
-    const VERB: &'static str = "get.v1";
-    type Reply = PermitView;
 }

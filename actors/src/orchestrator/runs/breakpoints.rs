@@ -3,7 +3,7 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Context, Decide, Decision};
+use troupe_runtime::{Context, Decide, Decision, command};
 use troupe_workflows::definition::StepKind;
 use troupe_workflows::status::StepStatus;
 
@@ -13,6 +13,7 @@ use super::step_at::StepAt;
 use super::turn::Turn;
 
 /// Sets the breakpoints of a run and of the loops that run in it.
+#[command("breakpoints.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetBreakpoints {
@@ -21,12 +22,6 @@ pub struct SetBreakpoints {
     /// Whether paused steps without a breakpoint resume.
     #[serde(default)]
     pub resume: bool,
-}
-
-impl Command for SetBreakpoints {
-    const VERB: &'static str = "breakpoints.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 impl Turn<'_> {

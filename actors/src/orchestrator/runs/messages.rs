@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use troupe_runtime::{Address, Command, Query};
+use troupe_runtime::{Address, command, query};
 use troupe_workflows::Ordered;
 use troupe_workflows::definition::{ParamDefinitions, ParamSource, Step, Workflow};
 use troupe_workflows::params::Value;
@@ -75,6 +75,7 @@ pub enum Kind {
 }
 
 /// Begins a run; a second time it changes nothing.
+#[command("begin.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Begin {
@@ -132,23 +133,13 @@ impl Begin {
     }
 }
 
-impl Command for Begin {
-    const VERB: &'static str = "begin.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Checks the due times and carries the run on; the run's own timer sends it.
+#[command("tick.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Tick {}
 
-impl Command for Tick {
-    const VERB: &'static str = "tick.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Stops the run: it withdraws its requests and starts no further step.
+#[command("stop.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
@@ -158,12 +149,6 @@ pub struct Stop {
     /// Whether the end counts as failed rather than stopped.
     #[serde(default)]
     pub kill: bool,
-}
-
-impl Command for Stop {
-    const VERB: &'static str = "stop.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 /// An act on one step.
@@ -185,6 +170,7 @@ pub enum ActOn {
 }
 
 /// Acts on one step.
+#[command("act.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Act {
@@ -200,12 +186,6 @@ pub struct Act {
     pub by: String,
 }
 
-impl Command for Act {
-    const VERB: &'static str = "act.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Where a new run of an instance begins.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -219,6 +199,7 @@ pub enum RestartAt {
 }
 
 /// Restarts an instance; refused while it runs.
+#[command("restart.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Restart {
@@ -235,22 +216,11 @@ pub struct Restart {
     pub by: String,
 }
 
-impl Command for Restart {
-    const VERB: &'static str = "restart.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Forgets a run that has ended and that its workflow no longer lists.
+#[command("forget.v1", repeatable)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forget {}
-
-impl Command for Forget {
-    const VERB: &'static str = "forget.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
 
 /// Ended iterations by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -264,6 +234,7 @@ pub struct Counts {
 }
 
 /// Reports a run's end to its parent, once for each run.
+#[command("run-ended.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ended {
@@ -282,13 +253,8 @@ pub struct Ended {
     pub values: NamedFields<Ordered<Value>>,
 }
 
-impl Command for Ended {
-    const VERB: &'static str = "run-ended.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Asks a run for the child run that carries an iteration of one of its loops.
+#[query("loop.v1", reply = LoopView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetLoop {
     /// The id of the foreach or while step.
@@ -300,38 +266,21 @@ pub struct GetLoop {
     pub iteration: u64,
 }
 
-impl Query for GetLoop {
-    const VERB: &'static str = "loop.v1";
-    type Reply = LoopView;
-}
-
 /// Asks a loop's run for the results of its iterations.
+#[query("iterations.v1", reply = IterationsView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetIterations {}
 
-impl Query for GetIterations {
-    const VERB: &'static str = "iterations.v1";
-    type Reply = IterationsView;
-}
-
 /// Asks for the whole run.
+#[query("get.v1", reply = RunView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetRun {}
 
-impl Query for GetRun {
-    const VERB: &'static str = "get.v1";
-    type Reply = RunView;
-}
-
 /// Asks for the summary of an earlier run, if it is still kept: times, and the status and attempts of each step.
+#[query("past-run.v1", reply = RunView)]
 #[derive(Debug, Clone, Copy, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GetPastRun {
     /// The run's number, from 1.
     pub run: u64,
-}
-
-impl Query for GetPastRun {
-    const VERB: &'static str = "past-run.v1";
-    type Reply = RunView;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 use troupe_workflows::definition::{ParamDefinitions, ParamSource, Properties};
 use troupe_workflows::status::InstanceStatus;
 
@@ -13,6 +13,7 @@ use crate::orchestrator::runs::{Counts, Parent, RestartAt};
 use crate::stored::{NamedFields, OptionalTail};
 
 /// Adds a version, unless the definition equals the newest one.
+#[command("push.v1", reply = Pushed, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Push {
@@ -32,13 +33,8 @@ pub struct Pushed {
     pub fresh: bool,
 }
 
-impl Command for Push {
-    const VERB: &'static str = "push.v1";
-    type Reply = Pushed;
-    const REPEATABLE: bool = true;
-}
-
 /// Starts an instance.
+#[command("start.v1", reply = Started, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartWorkflow {
@@ -85,13 +81,10 @@ pub struct Started {
     pub status: NamedFields<InstanceStatus>,
 }
 
-impl Command for StartWorkflow {
-    const VERB: &'static str = "start.v1";
-    type Reply = Started;
-    const REPEATABLE: bool = true;
-}
-
 /// Stops one instance, or all unfinished ones.
+///
+/// Reply: count of instances.
+#[command("stop.v1", reply = u64, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StopInstance {
@@ -109,14 +102,10 @@ pub struct StopInstance {
     pub kill: bool,
 }
 
-impl Command for StopInstance {
-    const VERB: &'static str = "stop.v1";
-    /// Count of instances.
-    type Reply = u64;
-    const REPEATABLE: bool = true;
-}
-
 /// Restarts an instance that has ended.
+///
+/// Reply: the run that begins.
+#[command("restart.v1", reply = u64, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestartInstance {
@@ -134,14 +123,8 @@ pub struct RestartInstance {
     pub by: String,
 }
 
-impl Command for RestartInstance {
-    const VERB: &'static str = "restart.v1";
-    /// The run that begins.
-    type Reply = u64;
-    const REPEATABLE: bool = true;
-}
-
 /// Activates a version, or deactivates the workflow.
+#[command("activate.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Activate {
@@ -152,13 +135,10 @@ pub struct Activate {
     pub by: String,
 }
 
-impl Command for Activate {
-    const VERB: &'static str = "activate.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Unblocks the instances behind a failed one under `STRICT_SEQUENTIAL`.
+///
+/// Reply: count of instances.
+#[command("unblock.v1", reply = u64, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unblock {
@@ -167,14 +147,8 @@ pub struct Unblock {
     pub instance: Option<u64>,
 }
 
-impl Command for Unblock {
-    const VERB: &'static str = "unblock.v1";
-    /// Count of instances.
-    type Reply = u64;
-    const REPEATABLE: bool = true;
-}
-
 /// Sets or removes a breakpoint, also in running instances.
+#[command("breakpoint.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetBreakpoint {
@@ -201,13 +175,8 @@ impl SetBreakpoint {
     }
 }
 
-impl Command for SetBreakpoint {
-    const VERB: &'static str = "breakpoint.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Changes properties without a new version; absent ones are unchanged.
+#[command("properties.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetProperties {
@@ -218,13 +187,8 @@ pub struct SetProperties {
     pub by: String,
 }
 
-impl Command for SetProperties {
-    const VERB: &'static str = "properties.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Deletes all versions, triggers and instances; refused while an instance waits or runs. Numbers are not reused.
+#[command("delete.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteWorkflow {
@@ -233,13 +197,8 @@ pub struct DeleteWorkflow {
     pub by: String,
 }
 
-impl Command for DeleteWorkflow {
-    const VERB: &'static str = "delete.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Fires a time trigger; the workflow's own timer sends it.
+#[command("fire.v1", repeatable)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct Fire {
     /// The trigger's index in the definition.
@@ -248,13 +207,8 @@ pub struct Fire {
     pub at: Timestamp,
 }
 
-impl Command for Fire {
-    const VERB: &'static str = "fire.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Asks for the whole workflow.
+#[query("get.v1", reply = WorkflowView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetWorkflow {
     /// Count of the newest instances; 50 if absent.
@@ -266,15 +220,11 @@ pub struct GetWorkflow {
 }
 
 /// Asks for one instance.
+#[query("instance.v1", reply = InstanceView)]
 #[derive(Debug, Clone, Copy, Encode, Decode, Serialize, Deserialize)]
 pub struct GetInstance {
     /// The instance's number.
     pub instance: u64,
-}
-
-impl Query for GetInstance {
-    const VERB: &'static str = "instance.v1";
-    type Reply = InstanceView;
 }
 
 /// One version.
@@ -338,9 +288,4 @@ pub struct WorkflowView {
     pub breakpoints: Vec<String>,
     /// Timeline lines, oldest first.
     pub timeline: Vec<(Timestamp, String)>,
-}
-
-impl Query for GetWorkflow {
-    const VERB: &'static str = "get.v1";
-    type Reply = WorkflowView;
 }

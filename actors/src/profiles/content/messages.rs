@@ -2,9 +2,10 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 
 /// Describes the content.
+#[command("describe.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Describe {
@@ -18,13 +19,8 @@ pub struct Describe {
     pub genres: Vec<String>,
 }
 
-impl Command for Describe {
-    const VERB: &'static str = "describe.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
-}
-
 /// Counts an interaction. The member sends it as an effect, so it counts once.
+#[command("count.v1")]
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Count {
@@ -34,12 +30,8 @@ pub struct Count {
     pub at: Timestamp,
 }
 
-impl Command for Count {
-    const VERB: &'static str = "count.v1";
-    type Reply = ();
-}
-
 /// Reads the whole state.
+#[query("get.v1", reply = ContentView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetContent {}
 
@@ -58,9 +50,4 @@ pub struct ContentView {
     pub values: (f64, u64),
     /// Newest event time.
     pub last: Option<Timestamp>,
-}
-
-impl Query for GetContent {
-    const VERB: &'static str = "get.v1";
-    type Reply = ContentView;
 }

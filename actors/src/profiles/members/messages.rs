@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, Query, Timestamp};
+use troupe_runtime::{Timestamp, command, query};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Records one interaction. A repeat changes nothing: an interaction is identified by its event id, or without one by
 /// content, type and time.
+#[command("record.v1", reply = Recorded, repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
@@ -51,12 +52,6 @@ pub struct Recorded {
     pub duplicate: bool,
 }
 
-impl Command for Record {
-    const VERB: &'static str = "record.v1";
-    type Reply = Recorded;
-    const REPEATABLE: bool = true;
-}
-
 /// A member's attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,17 +71,12 @@ pub struct Profile {
 }
 
 /// Replaces the profile.
+#[command("set-profile.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetProfile {
     /// The new profile.
     pub profile: Profile,
-}
-
-impl Command for SetProfile {
-    const VERB: &'static str = "set-profile.v1";
-    type Reply = ();
-    const REPEATABLE: bool = true;
 }
 
 /// The last answer of a model.
@@ -103,6 +93,7 @@ pub struct Predictions {
 }
 
 /// Stores what a member was shown, and by which variation of an experiment.
+#[command("remember.v1", reply = Remembered, repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Remember {
@@ -124,13 +115,8 @@ pub struct Remembered {
     pub first_exposure: bool,
 }
 
-impl Command for Remember {
-    const VERB: &'static str = "remember.v1";
-    type Reply = Remembered;
-    const REPEATABLE: bool = true;
-}
-
 /// Reads the profile.
+#[query("get-profile.v1", reply = ProfileView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetProfile {}
 
@@ -145,12 +131,8 @@ pub struct ProfileView {
     pub exposures: Vec<(String, String)>,
 }
 
-impl Query for GetProfile {
-    const VERB: &'static str = "get-profile.v1";
-    type Reply = ProfileView;
-}
-
 /// Reads the newest interactions.
+#[query("get-history.v1", reply = HistoryView)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetHistory {
     /// Upper bound on the interactions in the answer.
@@ -187,12 +169,8 @@ pub struct HistoryView {
     pub recorded: u64,
 }
 
-impl Query for GetHistory {
-    const VERB: &'static str = "get-history.v1";
-    type Reply = HistoryView;
-}
-
 /// Reads the inputs of a recommender.
+#[query("get-inputs.v1", reply = Inputs)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetInputs {}
 
@@ -203,16 +181,7 @@ pub struct Inputs {
     pub contents: Vec<String>,
 }
 
-impl Query for GetInputs {
-    const VERB: &'static str = "get-inputs.v1";
-    type Reply = Inputs;
-}
-
 /// Reads what the member was last shown.
+#[query("get-predictions.v1", reply = Option<Predictions>)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 pub struct GetPredictions {}
-
-impl Query for GetPredictions {
-    const VERB: &'static str = "get-predictions.v1";
-    type Reply = Option<Predictions>;
-}

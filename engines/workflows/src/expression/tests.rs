@@ -206,7 +206,9 @@ fn facts_answer_what_params_is_asked() {
                    else if (P == \"RESTART_FROM_INCOMPLETE\") return \"resume\"; else throw \"Unsupported: \" + P;";
     assert_eq!(run(restart), Ok("resume".into()));
     assert_eq!(run("params.getFromStep('job.3', 'param2') > 0"), Ok(true.into()));
-    assert!(run("params.getFromStep('job.4', 'param2')").unwrap_err().what.contains("step job.4 does not exist"));
+    assert!(
+        run("params.getFromStep('job.4', 'param2')").unwrap_err().what.contains("step job.4 does not exist")
+    );
     assert_eq!(run("params.getFromSignalDependency('0', 'p')"), Ok(Value::Long(1)));
     assert_eq!(run("params.getFromForeach('a', 'b', 'c').size()"), Ok(Value::Long(2)));
     assert_eq!(run("params.getFromInstance('absent') == null"), Ok(true.into()));

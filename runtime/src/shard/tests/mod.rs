@@ -22,6 +22,7 @@ use crate::storage::{GroupLog, LogEntry, Record, Store};
 use crate::time::Timestamp;
 use crate::transport::{AskOne, EffectBatch, Outcome};
 use crate::wire;
+use crate::{command, query};
 
 const SHARD: ShardId = ShardId(1);
 const TICK: Mono = 25_000;
@@ -36,12 +37,16 @@ enum Changed {
     Filled(Vec<u8>),
 }
 
+#[command("add.v1", reply = u64)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 struct Add(u64);
+#[command("fill.v1")]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 struct Fill(u32);
+#[query("get.v1", reply = u64)]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 struct Get {}
+#[query("stumble.v1")]
 #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
 struct Stumble {}
 
@@ -61,20 +66,10 @@ impl Entity for Sum {
     }
 }
 
-impl Command for Add {
-    const VERB: &'static str = "add.v1";
-    type Reply = u64;
-}
-
 impl Decide<Add> for Sum {
     fn decide(&self, ask: &Add, _: &Context<'_>) -> Decision<Self, Add> {
         Decision::event(Changed::Added(ask.0)).reply(self.0 + ask.0)
     }
-}
-
-impl Command for Fill {
-    const VERB: &'static str = "fill.v1";
-    type Reply = ();
 }
 
 impl Decide<Fill> for Sum {
@@ -83,20 +78,10 @@ impl Decide<Fill> for Sum {
     }
 }
 
-impl Query for Get {
-    const VERB: &'static str = "get.v1";
-    type Reply = u64;
-}
-
 impl Answers<Get> for Sum {
     fn answer(&self, _: &Get, _: &Context<'_>) -> Result<u64, Refused> {
         Ok(self.0)
     }
-}
-
-impl Query for Stumble {
-    const VERB: &'static str = "stumble.v1";
-    type Reply = ();
 }
 
 impl Answers<Stumble> for Sum {
