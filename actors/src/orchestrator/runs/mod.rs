@@ -84,6 +84,8 @@ mod nested_outputs_tests;
 #[cfg(test)]
 mod past_tests;
 #[cfg(test)]
+mod stored_names_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod transitions_tests;
