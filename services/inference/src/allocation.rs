@@ -36,7 +36,7 @@ pub fn allocate(globals: &Globals, member: &str, experiment: Option<&str>) -> Re
     let consulted = match experiment {
         Some(name) => {
             let unknown = || {
-                Refused::field("UNKNOWN_EXPERIMENT", "experiment", format!("there is no experiment {name:?}"))
+                Refused::field("UNKNOWN_EXPERIMENT", "experiment", format!("experiment {name:?} not found"))
             };
             Some((name.to_owned(), globals.get::<Experiment>(name).ok_or_else(unknown)?))
         }
