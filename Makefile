@@ -18,10 +18,11 @@ quick:
 # Every test.
 test: setup $(VENV)/ready
 	bash scripts/previous.sh > /dev/null
-	cargo build -p troupe-cli
+	cargo build -p troupe-cli -p entity
 	TROUPE_PREVIOUS=$$(bash scripts/previous.sh) cargo test --workspace
 	cargo test -p troupe-runtime --features planted --lib sim::tests::planted
-	TROUPE_BIN=$(CARGO_TARGET_DIR)/debug/troupe $(VENV)/bin/python -m pytest -q sdk/python/tests
+	TROUPE_BIN=$(CARGO_TARGET_DIR)/debug/troupe TROUPE_ENTITY_BIN=$(CARGO_TARGET_DIR)/debug/entity \
+	  $(VENV)/bin/python -m pytest -q sdk/python/tests
 
 # Every figure beside its baseline, in the same run: `make bench ARGS="events --json figures.json"`.
 bench: setup $(VENV)/bench
@@ -48,6 +49,7 @@ fuzz:
 # Static checks of every change. Writes nothing into the tree.
 check: deny
 	cargo fmt --all --check
+	cargo test -p troupe-house-rules
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
 
