@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Makes a development authority and a certificate for each node, where there is none.
+    /// Makes a development authority and a certificate for each node, where it is missing.
     Make,
     /// Lists authorities and certificates, and how many days they have left.
     Show,

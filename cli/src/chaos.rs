@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
     /// F1 to F13, several of them, or `all`.
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<String>,
-    /// Seed of everything that is drawn: which fault comes when, on whom, and what clients ask.
+    /// Seed of everything that is drawn: which fault comes when, on which node, and what clients ask.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// For so long rounds of a scenario begin.
@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let scenarios = scenarios(&arguments.scenarios)?;
     if let Some(previous) = &arguments.previous {
-        anyhow::ensure!(previous.is_file(), "--previous {}: there is no such file", previous.display());
+        anyhow::ensure!(previous.is_file(), "--previous {}: the file does not exist", previous.display());
     }
     writable(arguments.json.iter().chain(&arguments.page))?;
     let mut summaries = Vec::new();
@@ -135,8 +135,8 @@ fn scenarios(names: &[String]) -> anyhow::Result<Vec<Scenario>> {
 
 fn earlier(file: &PathBuf) -> anyhow::Result<Vec<Summary>> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let mut json: serde_json::Value =
-        serde_json::from_str(&text).with_context(|| format!("{} is no --json of chaos", file.display()))?;
+    let mut json: serde_json::Value = serde_json::from_str(&text)
+        .with_context(|| format!("{} was not written by chaos --json", file.display()))?;
     serde_json::from_value(json["runs"].take()).with_context(|| format!("{}: runs", file.display()))
 }
 

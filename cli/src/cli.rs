@@ -98,7 +98,7 @@ enum Command {
     Ask(admin::Message),
     /// Tells an entity and prints nothing when it is done.
     Tell(admin::Message),
-    /// Workflows: pushed, checked, started, looked at, stopped and run anew.
+    /// Workflows: pushed, checked, started, looked at, stopped and restarted.
     Workflow(workflow::Arguments),
     #[command(flatten)]
     Act(operate::Act),
@@ -249,7 +249,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 /// ractor_cluster has a line for every connection that fails, and a peer with the wrong cookie makes several a second for
-/// as long as it runs. The mesh says it once, and better; whoever wants to hear both names `ractor_cluster` in the filter.
+/// as long as it runs. The mesh says it once, and better; name `ractor_cluster` in the filter.
 const QUIET: &str = "ractor_cluster";
 
 fn logging(filter: &str) {

@@ -27,7 +27,7 @@ pub(crate) enum Act {
         #[command(flatten)]
         on: OnNode,
     },
-    /// Ends an entity's incarnation and folds its state anew; one that was given up is tried again.
+    /// Ends an entity's incarnation and rebuilds its state; one that was given up is tried again.
     Restart {
         /// The entity's kind.
         kind: String,
@@ -146,7 +146,7 @@ impl Act {
         Ok(url)
     }
 
-    /// What came of it, in words.
+    /// The outcome, in words.
     fn told(&self, reply: &Value) -> String {
         let count = |key: &str| reply["remaining"][key].as_array().map_or(0, Vec::len);
         match self {
@@ -164,7 +164,7 @@ impl Act {
             },
             Self::Cordon(on) => format!("{} keeps what it has and gets nothing new", on.node),
             Self::Uncordon(on) => format!("{} takes its share again", on.node),
-            Self::Remove(on) => format!("{} is no longer of this cluster", on.node),
+            Self::Remove(on) => format!("{} has left this cluster", on.node),
             Self::Move { shard, on } => match reply["done"] == true {
                 true => format!("{} leads shard {shard}", on.node),
                 false => format!("{} does not lead shard {shard} yet", on.node),
@@ -177,7 +177,7 @@ impl Act {
 
 fn confirmed(question: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("there is nobody to ask: say --yes");
+        bail!("standard input is not a terminal: pass --yes");
     }
     print!("{question} [y/N] ");
     std::io::stdout().flush()?;

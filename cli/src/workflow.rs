@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// Any node's gateway address.
     #[arg(long, default_value = "127.0.0.1:8101", global = true)]
     gateway: String,
-    /// Who does it, for the timeline.
+    /// The author, for the timeline.
     #[arg(long, default_value = "cli", global = true)]
     user: String,
     /// Prints the answer as JSON.
@@ -76,7 +76,7 @@ enum Act {
         /// The step.
         step: Option<String>,
     },
-    /// Runs an instance anew that is over: with what was not complete, from its beginning, or from one step on.
+    /// Restarts an instance that is over: with what was not complete, from its beginning, or from one step on.
     Restart {
         /// The workflow.
         workflow: String,
@@ -174,7 +174,7 @@ fn definition<'a>(file: &Path, to: &[&'a str]) -> anyhow::Result<(Vec<&'a str>, 
 fn read(params: &[String]) -> anyhow::Result<Map<String, Value>> {
     let mut all = Map::new();
     for param in params {
-        let (name, value) = param.split_once('=').with_context(|| format!("{param:?} is no name=value"))?;
+        let (name, value) = param.split_once('=').with_context(|| format!("{param:?} is not name=value"))?;
         let typed = match (value.parse::<i64>(), value.parse::<bool>()) {
             (Ok(number), _) => json!({ "value": number, "type": "LONG" }),
             (_, Ok(holds)) => json!({ "value": holds, "type": "BOOLEAN" }),
@@ -221,7 +221,7 @@ impl<'a> Gateway<'a> {
         }
         let answer = request.send().await.with_context(|| format!("no gateway at {address}"))?;
         let good = answer.status().is_success();
-        let value: Value = answer.json().await.context("the gateway's answer is no JSON")?;
+        let value: Value = answer.json().await.context("the gateway's answer is not JSON")?;
         if !good {
             bail!("{}: {}", text(&value, "code"), text(&value, "detail"));
         }

@@ -31,7 +31,7 @@ use crate::readiness::{NodeReadiness, declare_features};
 use troupe_workers::canaries::{Fetch, Prometheus};
 use troupe_workers::{ExecutorContext, Executors, Work};
 
-/// The service that counts what it is told, and answers how much that was.
+/// The service that counts its messages, and answers how much that was.
 pub const PROBE_SERVICE: &str = "probe";
 /// Time for all supervised actors of a node to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -72,14 +72,14 @@ pub async fn run(
     tokio::select! {
         () = stopped(stop) => return node.stop().await,
         Ok(why) = failure.wait_for(Option::is_some) => {
-            // After a failed sync nobody knows what is on the disk: only a new start, which reads it, may go on from it.
+            // After a failed sync the content of the disk is unknown: only a new start, which reads it, may go on from it.
             // At once: nothing here can be put in order any more, and others wait for this node to be gone.
             tracing::error!(why = why.as_deref(), "the node ends; it can be started again");
             std::process::exit(EXIT_LOG_FAILED)
         }
         () = node.gave_up() => {}
     }
-    // Whoever starts it again gives its parts another chance; half a node would only be in the way.
+    // A new start gives all parts another chance; half a node would be in the way.
     node.stop().await?;
     bail!("the root supervisor of node {name} gave up; the log says on what")
 }
@@ -148,7 +148,7 @@ impl Node {
         self.draining.store(true, Ordering::Relaxed);
         tracing::info!(node = self.name, "draining");
         self.declaring.abort();
-        // While the others take over, its doors stay open: whoever comes in is led to them.
+        // While the others take over, its doors stay open: requests are routed to them.
         self.parts.runtime.drain(DRAIN_WITHIN).await;
         self.close.send_replace(true);
         let _ = self.supervisor.cast(SupervisorMessage::StopAll);
@@ -165,7 +165,7 @@ impl Node {
         Ok(())
     }
 
-    /// Returns when its root supervisor ends although nobody asked it to.
+    /// Returns when its root supervisor ends without a request to stop.
     async fn gave_up(&self) {
         // Without a bound there is nothing that it could fail by.
         let _ = self.supervisor.wait(None).await;

@@ -16,7 +16,7 @@ const FILE: &str = "owner.toml";
 /// Held by the process that works in the directory.
 const LOCK: &str = "owner.lock";
 
-/// A data directory that nobody else works in for as long as this lives.
+/// A data directory that no other process works in for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Claim(#[allow(dead_code, reason = "its lock ends with it")] File);
 
@@ -28,12 +28,12 @@ struct Owner {
     node: u16,
     shards: u32,
     engine: Engine,
-    /// Whether its node founded a cluster with nobody else in it.
+    /// Whether its node founded a cluster by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     alone: bool,
 }
 
-/// Checks that the directory is this node's, or makes it so when nobody has been there. Nothing in it is touched before.
+/// Checks that the directory is this node's, or makes it so when it is empty. Nothing in it is touched before.
 ///
 /// # Errors
 /// Another cluster's, another node's, made with other shards or another engine, or by a newer version: the error names

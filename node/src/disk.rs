@@ -60,7 +60,7 @@ impl Append for Log {
     }
 }
 
-/// Opens log, store and identity. `failure` is told when the log can take no more.
+/// Opens log, store and identity. `failure` is set when the log can take no more.
 pub(crate) fn open_disk(
     config: &Config,
     data: &Path,

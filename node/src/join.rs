@@ -1,4 +1,4 @@
-//! How a node comes to a cluster that runs: it asks any of its nodes to let it in, and learns who else there is.
+//! How a node comes to a cluster that runs: it asks any of its nodes to let it in, and learns the other nodes.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(crate) async fn ask(mut config: Config, own: &NodeTable, admin: &str) -> any
     let client = reqwest::Client::builder().no_proxy().timeout(WITHIN).build()?;
     let mut url = reqwest::Url::parse(&format!("http://{admin}/api/nodes"))
         .with_context(|| format!("--join {admin}"))?;
-    // What it is to agree on is said first: whoever is let in and does not come stays a node that is waited for.
+    // What it is to agree on is said first: a node that is admitted and does not come stays a member that others wait for.
     url.query_pairs_mut()
         .append_pair("cluster", &config.cluster.name)
         .append_pair("shards", &config.cluster.shards.to_string());

@@ -1,4 +1,4 @@
-//! Who watches something anywhere in the cluster is told of its end, once, with the reason.
+//! A watcher anywhere in the cluster gets one notice of the end, once, with the reason.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::world::World;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn end_of(watch: Watch) -> Death {
-    tokio::time::timeout(PATIENCE, watch).await.expect("nobody tells of its end")
+    tokio::time::timeout(PATIENCE, watch).await.expect("no notice of its end")
 }
 
 fn account() -> Address {
@@ -27,7 +27,7 @@ async fn leader(world: &World) -> u16 {
             return view.node.0;
         }
     }
-    panic!("nobody leads shard {shard}");
+    panic!("no node leads shard {shard}");
 }
 
 async fn explode(world: &World, why: &str) {
@@ -47,7 +47,7 @@ async fn an_entitys_fault_is_told_to_watchers_on_every_node_with_what_it_said() 
     for watch in watches {
         let death = end_of(watch).await;
         assert_eq!((death.ending, &death.subject), (Ending::Failed, &Subject::Entity(account())));
-        assert_eq!(death.reason, "told to explode: no such colour");
+        assert_eq!(death.reason, "asked to explode: no such colour");
     }
 }
 
@@ -63,9 +63,9 @@ async fn a_watch_of_an_entity_outlives_its_leader_and_tells_of_the_fault_that_co
     runtime.router().ask(&account(), &Deposit { id: 1, amount: 1 }, within).await.unwrap();
     let next = leader(&world).await;
     world.until("the new leader knows of the watch", async || world.node(next).watches_held() > 0).await;
-    assert!(futures::poll!(&mut watch).is_pending(), "a failover is no death");
+    assert!(futures::poll!(&mut watch).is_pending(), "a failover is not a death");
     explode(&world, "later").await;
-    assert_eq!(end_of(watch).await.reason, "told to explode: later");
+    assert_eq!(end_of(watch).await.reason, "asked to explode: later");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

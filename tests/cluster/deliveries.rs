@@ -90,7 +90,7 @@ async fn delivers(good: bool) {
     world.until("the canary runs", async || waits(&router).await).await;
 
     let deployment = Address::of::<Deployment>("deliver:1");
-    let first = leader(&world, &deployment).await.expect("somebody leads it");
+    let first = leader(&world, &deployment).await.expect("a node leads it");
     world.kill(first);
     let router = world.router();
     world.until("another node leads it", async || leader(&world, &deployment).await.is_some()).await;

@@ -1,4 +1,4 @@
-//! What is acknowledged is never lost, whatever is killed.
+//! What is acknowledged is never lost, in any order of kills.
 
 use std::time::Duration;
 

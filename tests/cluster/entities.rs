@@ -27,7 +27,7 @@ async fn a_panic_ends_one_incarnation_and_nothing_else() {
     }
     let explode = Explode { why: "test".into() };
     let fault = router.ask(&bad, &explode, AskOptions::default()).await;
-    assert_eq!(fault, Err(AskError::Fault("told to explode: test".into())));
+    assert_eq!(fault, Err(AskError::Fault("asked to explode: test".into())));
     for to in [&bad, &neighbour] {
         let seen = router.query(to, &Get {}, Duration::from_secs(5)).await.unwrap();
         assert_eq!(seen.deposits, [1, 2, 3], "{to}");
@@ -43,7 +43,7 @@ async fn a_panic_ends_one_incarnation_and_nothing_else() {
     let view = world.node(1).inspect().entity(bad).await.unwrap();
     assert!(view.given_up && view.faults == 3, "{view:?}");
     assert_eq!(view.recent[0].verb, "explode.v1");
-    // Somebody has looked into it and lets it try again.
+    // An operator lets it try again.
     let bad = account("{t}:bad");
     let view = world.node(2).inspect().restart(bad.clone()).await.unwrap();
     assert!(!view.given_up && view.faults == 0, "{view:?}");
@@ -54,7 +54,7 @@ async fn a_panic_ends_one_incarnation_and_nothing_else() {
 async fn a_fault_in_the_middle_of_a_batch_keeps_what_the_batch_decided_before_it() {
     let world = World::start().await;
     let to = account("batch");
-    // Each with a key, so that an election while the cluster starts is no outcome.
+    // Each with a key, so that an election while the cluster starts is not an outcome.
     let mut keys = 1..;
     let mut ask =
         |verb: &str, body: Vec<u8>| AskOne { to: to.clone(), verb: verb.into(), body, key: keys.next() };

@@ -123,7 +123,7 @@ async fn tasks(client: &Client, view: &RunView) -> Vec<TaskView> {
 async fn what_clients_were_acknowledged_of_their_runs_is_there_once_and_none_has_failed_that_beats() {
     let mut world = World::of(troupe_actors::registry(), 3, config()).await;
     let first = Address::of::<Run>(run_key("F", "1"));
-    let victim = leader(&world, &first).await.expect("somebody leads it");
+    let victim = leader(&world, &first).await.expect("a node leads it");
     let survivor = (1..=3).find(|node| *node != victim).unwrap();
     let client = Client { router: world.node(survivor).router(), keys: Arc::default() };
     client.told(&Address::of::<Flow>("F"), &CreateFlow::default()).await;
@@ -141,7 +141,7 @@ async fn what_clients_were_acknowledged_of_their_runs_is_there_once_and_none_has
     let at_death = done.load(Ordering::Relaxed);
     world.kill(victim);
     let survivors = async || {
-        // At each look at any of them, whoever leads it.
+        // At each look at any of them, by any leader.
         for run in &runs {
             let standing = client.run(run).await.standing;
             assert_eq!(standing.status, Status::Running, "{run}: {}", standing.why);
@@ -175,7 +175,7 @@ async fn what_clients_were_acknowledged_of_their_runs_is_there_once_and_none_has
     let numbers: Vec<u64> = listed().await.iter().map(|run: &RunSummary| run.number).collect();
     assert_eq!(numbers, (1..=RUNS).rev().collect::<Vec<u64>>());
 
-    // Who beats no more has failed, also where the timer was set by a leader that is dead.
+    // A run without beats has failed, also where the timer was set by a leader that is dead.
     let failed = async || listed().await.iter().all(|run| run.status == Status::Failed);
     world.until("all runs have failed by their silence", failed).await;
     for run in &runs {

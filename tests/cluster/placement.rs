@@ -51,7 +51,7 @@ async fn votes(world: &World, node: u16) -> BTreeSet<ShardId> {
     voting.map(|shard| shard.shard).filter(|shard| *shard != ShardId::CONTROL).collect()
 }
 
-/// Writes without a pause until told to stop; how many were acknowledged. Every one must be.
+/// Writes without a pause until stopped; how many were acknowledged. Every one must be.
 struct Writer {
     stop: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<u64>,

@@ -133,7 +133,7 @@ async fn nothing_is_founded_while_a_peer_might_remember_an_earlier_life() {
     let mut world = World::with_nodes(&[1, 2]).await;
     // They have met, and say that they wait for the third alone.
     world
-        .until("both nodes say whom they wait for", async || {
+        .until("both nodes name the nodes they wait for", async || {
             let mut said = 0;
             for node in [1, 2].map(NodeId) {
                 let journal = world.node(node.0).inspect().journal(node, 1_000).await.unwrap();

@@ -99,7 +99,7 @@ impl Command for Explode {
 
 impl Decide<Explode> for Account {
     fn decide(&self, ask: &Explode, _ctx: &Context<'_>) -> Decision<Self, Explode> {
-        panic!("told to explode: {}", ask.why)
+        panic!("asked to explode: {}", ask.why)
     }
 }
 

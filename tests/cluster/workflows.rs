@@ -93,7 +93,7 @@ async fn a_workflow_whose_leader_dies_in_the_middle_ends_as_defined_and_each_ste
             // In the middle of the loop, with one task of several done.
             if !killed && at == 1 && ended.len() >= 4 {
                 let run = Address::of::<WorkflowRun>(key_of("w", 1));
-                world.kill(leader(&world, &run).await.expect("somebody leads it"));
+                world.kill(leader(&world, &run).await.expect("a node leads it"));
                 killed = true;
                 router = world.router();
                 world.until("another node leads it", async || leader(&world, &run).await.is_some()).await;

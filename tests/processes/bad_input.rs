@@ -41,7 +41,7 @@ fn event(member: &str, content: usize) -> String {
 /// What is wrong, the line, its field and its code.
 type BadLine = (&'static str, &'static [u8], Option<&'static str>, &'static str);
 
-/// Lines that are no event.
+/// Lines that are not events.
 const BAD_LINES: [BadLine; 20] = [
     (
         "not a number",
@@ -80,7 +80,7 @@ const BAD_LINES: [BadLine; 20] = [
         Some("at"),
         "WRONG_TYPE",
     ),
-    ("nobody", br#"{"content":"94","type":"play","at":1}"#, Some("member"), "MISSING"),
+    ("absent", br#"{"content":"94","type":"play","at":1}"#, Some("member"), "MISSING"),
     ("empty member", br#"{"member":"","content":"94","type":"play","at":1}"#, Some("member"), "BAD_ID"),
     (
         "member in braces",
@@ -157,7 +157,7 @@ async fn bad_input_to_events_costs_the_good_ones_nothing_and_is_named_by_line_an
     whole_bodies(&http, &site).await;
 }
 
-/// Calls of which nothing is taken, whatever their lines are.
+/// Calls of which nothing is taken, for any content of their lines.
 async fn whole_bodies(http: &Http, site: &Site) {
     let url = format!("{}/v1/events", site.gateways[0]);
     let many: String = (0..10_001).map(|content| event("many", content) + "\n").collect();
@@ -224,7 +224,7 @@ const BAD_CALLS: &[BadCall] = &[
     ("unknown verb", "members/b/forget", "{}", 404, "UNKNOWN_VERB", Some("verb")),
     ("unknown version", "members/b/record.v9", "{}", 404, "UNKNOWN_VERB", Some("verb")),
     ("key with a control character", "members/b%00c/get-history", "{}", 400, "BAD_KEY", Some("key")),
-    ("key that is no text", "members/%ff%fe/get-history", "{}", 400, "BAD_PATH", Some("key")),
+    ("key that is not text", "members/%ff%fe/get-history", "{}", 400, "BAD_PATH", Some("key")),
     ("no key", "members//get-history", "{}", 400, "BAD_KEY", Some("key")),
     ("no JSON", RECORD, "content=7", 400, "BAD_JSON", Some("body")),
     ("half a body", RECORD, r#"{"content":"#, 400, "BAD_JSON", Some("body")),

@@ -79,12 +79,12 @@ async fn cases(site: &Site, lake: &Lake, model: &Trained, artifact: &str, vocabu
     let fewer = put(Vocabulary::new(model.vocabulary[1..].to_vec()).unwrap().to_bytes()).await;
     let twice = put(serde_json::to_vec(&vec!["7"; items]).unwrap()).await;
     let text = put(b"not a list".to_vec()).await;
-    let nonsense = put(b"this is no model".to_vec()).await;
+    let nonsense = put(b"this is not a model".to_vec()).await;
     let nothing = put(Vec::new()).await;
     let half = put(model.onnx[..model.onnx.len() / 2].to_vec()).await;
     let input = put(renamed(&model.onnx, "history", "hustory")).await;
     let output = put(renamed(&model.onnx, "scores", "scares")).await;
-    let absent = Sha256::of(b"nobody has stored this").to_string();
+    let absent = Sha256::of(b"never stored").to_string();
     let corrupted = corrupt(site, lake, model.onnx.clone()).await;
     let with = |artifact: &str| publication(artifact, vocabulary, items);
     let named = |vocabulary: &str| publication(artifact, vocabulary, items);
@@ -101,7 +101,7 @@ async fn cases(site: &Site, lake: &Lake, model: &Trained, artifact: &str, vocabu
         ("not in the lake", with(&absent), 422, "ARTIFACT_MISSING", "artifact"),
         ("not what its name says", with(&corrupted), 422, "ARTIFACT_CORRUPT", "artifact"),
         ("no vocabulary in the lake", named(&absent), 422, "ARTIFACT_MISSING", "vocabulary"),
-        ("a vocabulary that is none", named(&text), 422, "BAD_VOCABULARY", "vocabulary"),
+        ("a broken vocabulary", named(&text), 422, "BAD_VOCABULARY", "vocabulary"),
         ("a content twice", named(&twice), 422, "BAD_VOCABULARY", "vocabulary"),
         ("another vocabulary", publication(artifact, &fewer, items - 1), 422, "BAD_SIGNATURE", "artifact"),
         ("another count", publication(artifact, vocabulary, items + 1), 422, "BAD_ITEMS", "items"),

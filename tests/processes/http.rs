@@ -7,7 +7,7 @@ use serde_json::Value;
 /// A client without retries.
 pub(crate) struct Http(reqwest::Client);
 
-/// An answer: its body as JSON, or as a JSON string where it is none.
+/// An answer: its body as JSON, or as a JSON string otherwise.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) status: u16,

@@ -70,7 +70,7 @@ impl Edge {
         self.post("/v1/events", events).await;
         for _ in 0..200 {
             let look = self.tell("outcomes/artwork", "look", json!({})).await;
-            // Each event is told on by its member: the sums are whole once they stay.
+            // Each event is forwarded by its member: the sums are whole once they stay.
             if look["measured"][1]["n"] == MEMBERS / 2 && look["verdict"] == "loser" {
                 return;
             }

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::binary::{Site, troupe};
 
-/// So many that none forgets the oldest of what it is told here.
+/// So many that none forgets the oldest of these events.
 const MEMBERS: u64 = 61;
 
-/// Sends events one after another until told to stop; their times. None may fail.
+/// Sends events one after another until stopped; their times. None may fail.
 async fn write(gateways: Vec<String>, stop: Arc<AtomicBool>) -> u64 {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut at = 1;
@@ -65,7 +65,7 @@ async fn replicas(admin: &str, node: &str) -> usize {
 async fn a_node_joins_by_command_and_another_is_drained_stopped_and_removed_without_a_failed_call() {
     let mut site = Site::running().await;
     let stop = Arc::new(AtomicBool::new(false));
-    // The first node will be stopped: nobody calls it.
+    // The first node will be stopped: no client calls it.
     let writer = tokio::spawn(write(site.gateways[1..].to_vec(), stop.clone()));
     let fourth = site.join();
     site.until_ready(fourth).await;
@@ -78,7 +78,7 @@ async fn a_node_joins_by_command_and_another_is_drained_stopped_and_removed_with
     let (_, tree) = act(&admin, &["tree"]).await;
     assert!(tree.contains("node-4: running"), "{tree}");
     let (done, said) = act(&admin, &["cordon", "n9", "--yes"]).await;
-    assert!(!done && said.contains("there are n1, n2, n3, n4"), "{said}");
+    assert!(!done && said.contains("the nodes are n1, n2, n3, n4"), "{said}");
     let (done, said) = act(&admin, &["remove", "n1", "--yes"]).await;
     assert!(!done && said.contains("drain it first"), "{said}");
     let (done, said) = act(&admin, &["drain", "n1"]).await;
@@ -99,7 +99,7 @@ async fn a_node_joins_by_command_and_another_is_drained_stopped_and_removed_with
     stop.store(true, Ordering::Relaxed);
     let acknowledged = writer.await.unwrap();
     assert!(acknowledged > 100, "only {acknowledged}");
-    // The one that joined comes back from its own disk, without being told again whom to ask.
+    // The one that joined comes back from its own disk, without a second --join.
     site.kill(fourth);
     let config = site.dir.path().join("n4.toml");
     site.start_as(fourth, &config, &[]);
@@ -126,7 +126,7 @@ async fn a_node_is_not_let_in_under_anothers_name_or_into_another_cluster() {
     };
     for (text, expected) in [
         (own("shards = 4", 4, "n2"), "those of n2 (2)"),
-        (own("shards = 4\nname = \"other\"", 4, "n4"), "set it to that"),
+        (own("shards = 4\nname = \"other\"", 4, "n4"), "set it to \"troupe\""),
         (own("shards = 5", 4, "n4"), "set it to that"),
     ] {
         let config = site.dir.path().join("stranger.toml");

@@ -56,10 +56,10 @@ async fn a_signal_retrains_a_model_and_the_new_version_is_told() {
     let push = json!({ "definition": definition, "by": "test" });
     ask(&http, &site, "workflows/retrain-recommend/push", &push).await;
     let raise = json!({ "id": "one", "from": "monitors/taste", "at": 1, "params": { "since": "1" } });
-    // Told twice, it is one happening and starts one instance. The subscription is an effect: it may still be on its way.
+    // Sent twice, it is one happening and starts one instance. The subscription is an effect: it may still be on its way.
     let start = Instant::now();
     while ask(&http, &site, "signals/taste_moved/get", &json!({})).await["subscribers"] == 0 {
-        assert!(start.elapsed() < Duration::from_secs(10), "nobody subscribes");
+        assert!(start.elapsed() < Duration::from_secs(10), "no subscriber");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for _ in 0..2 {
@@ -112,9 +112,9 @@ async fn steps_call_out_and_run_only_what_the_configuration_allows() {
             "other",
             "Command",
             json!({ "command": words(&["/bin/sh", "-c", "true"]) }),
-            json!({ "nobody": "true" })
+            json!({ "absent": "true" })
         ),
-        step("nobody", "Http", json!({ "url": text("http://127.0.0.1:9/") }), json!({})),
+        step("absent", "Http", json!({ "url": text("http://127.0.0.1:9/") }), json!({})),
     ]);
     let definition = json!({ "properties": { "owner": "t" }, "workflow": { "id": "calls", "steps": steps } });
     ask(&http, &site, "workflows/calls/push", &json!({ "definition": definition })).await;
@@ -127,7 +127,7 @@ async fn steps_call_out_and_run_only_what_the_configuration_allows() {
         ("call", "SUCCEEDED"),
         ("echo", "SUCCEEDED"),
         ("other", "COMPLETED_WITH_ERROR"),
-        ("nobody", "COMPLETED_WITH_ERROR"),
+        ("absent", "COMPLETED_WITH_ERROR"),
     ];
     assert_eq!((view["status"].as_str(), statuses(&view)), (Some("SUCCEEDED"), expected.to_vec()), "{view}");
     let steps = &view["lanes"][0]["steps"];

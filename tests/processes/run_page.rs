@@ -1,4 +1,4 @@
-//! The page of a run in a real browser: its status with the reason, its tasks over time, and what came of it.
+//! The page of a run in a real browser: its status with the reason, its tasks over time, and its artifacts.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Nodes that do not belong to the cluster: they are refused without noise, and nobody else notices.
+//! Nodes that do not belong to the cluster: they are refused without noise, and no member notices.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -153,7 +153,7 @@ async fn strangers_are_refused_in_few_words_while_the_healthy_nodes_serve() {
             assert!(!disturbed, "{name} broke a session of the others: {new:#?}");
         }
         let told = logs.iter().any(|log| log.contains(said));
-        assert!(told, "{name}: nobody says why: {}", logs.join("\n--\n"));
+        assert!(told, "{name}: no log says why: {}", logs.join("\n--\n"));
     }
     // The cluster holds no grudge: the right node is let in at once.
     site.start(2);

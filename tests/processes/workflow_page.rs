@@ -99,7 +99,7 @@ async fn drawn(site: &Site, browser: &Browser) {
     let bars = "document.querySelectorAll('[data-testid=attempts] rect.good').length";
     browser.until("each attempt has a bar", &format!("{bars} === 3")).await;
     let loops = "document.querySelector('[data-testid=loops]')?.textContent";
-    browser.until("the loop's progress is told", &format!("{loops}.includes('3 of 3')")).await;
+    browser.until("the loop's progress is shown", &format!("{loops}.includes('3 of 3')")).await;
     browser.run("location.hash = '#workflow-runs/' + encodeURIComponent('drawn:2')").await;
     browser.until("one that runs says so", &format!("{status} === 'IN_PROGRESS'")).await;
     let running = format!("{steps}.find((step) => step.classList.contains('running'))?.textContent");

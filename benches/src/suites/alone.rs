@@ -87,7 +87,7 @@ pub(super) async fn entities(report: &mut Report) -> anyhow::Result<()> {
 
 pub(super) async fn features(report: &mut Report) -> anyhow::Result<()> {
     println!("features: {LOOKUPS} lookups of {VALUES} values at their leader, in this process");
-    // As a task, as a gateway asks: the thread that blocks on the runtime is none of its workers.
+    // As a task, as a gateway asks: the thread that blocks on the runtime is not one of its workers.
     let mut found = tokio::spawn(crate::lookups(wide_group(), LOOKUPS)).await??;
     // Nanoseconds: a thousandth of what the name says is a microsecond.
     for (share, name, goal) in [(0.5, "p50", Goal::None), (0.99, "p99", Goal::AtMost(50.0))] {

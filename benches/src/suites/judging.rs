@@ -145,7 +145,7 @@ fn canaries(seed: u64, report: &mut Report) -> anyhow::Result<()> {
         })
         .collect();
     black_box(judge(&config, Thresholds::default(), &pairs[..5], 0).ok());
-    // The quickest round on both sides: what other programs take from a round is no part of either.
+    // The quickest round on both sides: what other programs take from a round belongs to neither.
     let round = |round: u64| {
         let started = Instant::now();
         black_box(judge(&config, Thresholds::default(), &pairs, round).ok());

@@ -81,7 +81,7 @@ pub(super) async fn measure(scene: &Scene<'_>, report: &mut Report) -> anyhow::R
     })
     .await?;
     round(scene, 0).await?;
-    // Without one first, then with one first, and so on: whatever else happens in between falls on both.
+    // Without one first, then with one first, and so on: other load in between falls on both.
     let (mut with, mut without) = (Vec::new(), Vec::new());
     let mut running = true;
     for pair in 0..PAIRS {

@@ -37,7 +37,7 @@ fn rare(random: &mut SmallRng) -> [f64; 2] {
     [f64::from(u8::from(random.random::<f64>() < 0.02)), 1.0]
 }
 
-/// Visits, few of most members and hundreds of some, and what came of them, at a rate of each member's own.
+/// Visits, few of most members and hundreds of some, and their outcomes, at a rate of each member's own.
 fn visits(random: &mut SmallRng) -> [f64; 2] {
     let visits = (1.5 * gauss(random)).exp().ceil();
     [visits * gauss(random).exp(), visits]

@@ -17,7 +17,7 @@ use troupe_local_cluster::figures::{Goal, Report};
 
 const FEATURES: usize = 25;
 const OBSERVATIONS: usize = 1_000_000;
-/// Rows that are told at once: as many as one batch may hold of so many features. Where a drift is planted, few, so that
+/// Rows that are sent at once: as many as one batch may hold of so many features. Where a drift is planted, few, so that
 /// it is known after which of them it was noticed.
 const BATCH: usize = 800;
 const FEW: usize = 50;

@@ -165,7 +165,7 @@ async fn a_step_in_an_iteration_of_a_loop_is_looked_at_and_acted_on_by_its_name(
         ("outer[2].inner[0].other", "iteration 0 of inner has no step \"other\""),
         ("outer[3].inner", "iteration 3 of outer has not begun; there are 3, from 0"),
         ("outer[0", "write it as step, or loop[0].step"),
-        ("other[0].work", "no loop \"other\" has begun"),
+        ("other[0].work", "loop \"other\" has not begun"),
     ] {
         let answer = call(&edge, "GET", &format!("{at}/{name}")).await;
         assert_eq!(answer.status, 404, "{name}: {}", answer.body);

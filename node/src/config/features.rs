@@ -1,4 +1,4 @@
-//! The feature groups of a cluster whose file names none: what the demo and the five-minute tour look at.
+//! The feature groups of a cluster whose file names no group: what the demo and the five-minute tour look at.
 
 use std::time::Duration;
 

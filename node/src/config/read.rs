@@ -135,7 +135,7 @@ fn read_nodes(document: &Table, problems: &mut Vec<Problem>) -> Vec<NodeTable> {
         .into_iter()
         .filter_map(|(path, node)| probe(node, &base, &required, &path, problems))
         .collect();
-    // Places in the list are told by their number, which holds only when none was left out.
+    // Places in the list are named by their number, which holds only when none was left out.
     if problems.len() == before {
         nodes::validate(&nodes, problems);
     }
@@ -160,7 +160,7 @@ fn read_features(document: &Table, problems: &mut Vec<Problem>) -> Vec<FeatureGr
             let inner = format!("{path}.{inner}");
             let _: Option<FeatureConfig> = probe(table, &feature, &["name", "op"], &inner, problems);
         }
-        // What is wrong within the features has been told; the group is judged without them.
+        // What is wrong within the features has been reported; the group is judged without them.
         let mut rest = group.clone();
         if problems.len() > before {
             rest.insert("features".to_owned(), Value::Array(vec![Value::Table(feature.clone())]));

@@ -1,4 +1,4 @@
-//! Which shards this node has, and who leads each as far as it knows.
+//! Which shards this node has, and the leader of each as far as it is known.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -60,7 +60,7 @@ impl Directory {
         u16::try_from(leader).ok().filter(|node| *node != 0).map(NodeId)
     }
 
-    /// Learns who leads.
+    /// Records the leader.
     pub fn set_leader(&self, shard: ShardId, leader: Option<NodeId>) {
         if let Some(place) = self.places.get(shard.0 as usize) {
             place.leader.store(leader.map_or(NOBODY, |node| u32::from(node.0)), Ordering::Relaxed);

@@ -5,7 +5,7 @@
 //! have been executed is retried only if it is protected against a second execution.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), crate::Error> {
+//! # async fn example() -> Result<(), troupe_sdk::Error> {
 //! use troupe_sdk::{Client, Event};
 //!
 //! let client = Client::builder().endpoints(["http://127.0.0.1:8101", "http://127.0.0.1:8102"]).build()?;

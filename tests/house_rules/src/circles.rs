@@ -91,9 +91,12 @@ impl<'a> Crate<'a> {
     fn only_for_tests(&self, source: &Source) -> bool {
         let module = module_of(relative(self.root, source));
         let Some((name, parent)) = module.split_last() else { return false };
-        let declared = format!("#[cfg(test)]\nmod {name};");
+        let declared =
+            ["", "pub(crate) ", "pub(super) "].map(|seen| format!("#[cfg(test)]\n{seen}mod {name};"));
         let parent = self.modules.get(parent).map(|path| format!("{}/{path}", self.root));
-        self.files.iter().any(|file| Some(&file.path) == parent.as_ref() && file.text.contains(&declared))
+        self.files.iter().any(|file| {
+            Some(&file.path) == parent.as_ref() && declared.iter().any(|line| file.text.contains(line))
+        })
     }
 
     /// The files of this crate that a file imports from.

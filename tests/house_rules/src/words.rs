@@ -7,11 +7,11 @@ use regex::Regex;
 use crate::sources::Source;
 
 /// Pronouns and turns of phrase that stand where a noun of the field belongs.
-const LISTED: &str = r"(?i)\b(whoever|nobody|somebody|anew|for ever|in spite of|comes? of|came of|(?:is|are|was|were) none|shall|whatever|told|(?:is|are|was|were) no [a-z])";
+const LISTED: &str = r"(?i)\b(whoever|nobody|somebody|anew|for ever|in spite of|comes? of|came of|(?:is|are|was|were) none|shall|whatever|told|(?:is|are|was|were) no)\b";
 /// `who` is for people.
-const WHO: &str = r"(?i)\bwho(?:m|se)?\b";
+const WHO: &str = r"(?i)\bwhom?\b";
 /// Those that `who` may follow.
-const PEOPLE: &str = r"(?i)\b(people|person|persons|members?|users?|engineers?|operators?|readers?|subjects?|viewers?|authors?|developers?|callers?|owners?|one|those|anyone|everyone|someone|newcomers?|customers?|admins?|administrators?)\s+$";
+const PEOPLE: &str = r"(?i)\b(people|person|persons|members?|users?|workers|writers|engineers?|operators?|readers?|subjects?|viewers?|authors?|developers?|callers?|owners?|one|those|anyone|everyone|someone|newcomers?|customers?|admins?|administrators?)\s+$";
 
 struct Rules {
     listed: Regex,
@@ -49,6 +49,10 @@ pub fn listed(source: &Source) -> Vec<String> {
 /// The parts of a line that people read.
 fn prose<'a>(path: &str, line: &'a str) -> Vec<&'a str> {
     let starts_comment = ["//", "#", "*", "/*"].iter().any(|mark| line.trim_start().starts_with(mark));
+    // Attributes name what is stored and sent, whose words stay.
+    if path.ends_with(".rs") && line.trim_start().starts_with("#[") {
+        return Vec::new();
+    }
     if path.ends_with(".md") || (path.ends_with(".rs") && line.trim_start().starts_with("//")) {
         return vec![line];
     }

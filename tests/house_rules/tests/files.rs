@@ -32,7 +32,8 @@ fn files_stay_small_finished_and_free_of_this_machine() {
     for Source { path, text } in files {
         let lines = text.lines().count();
         let is_test = path.split('/').any(|part| part == "tests");
-        if lines > LINES_MAX && !is_test {
+        let generated = path.starts_with("docs/reference/");
+        if lines > LINES_MAX && !is_test && !generated {
             wrong.push(format!("{path}: {lines} lines, {LINES_MAX} at most: split it"));
         }
         for (first, second) in NOT_HERE {

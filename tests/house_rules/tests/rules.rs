@@ -15,6 +15,21 @@ const ARCHITECTURE_LINES_MAX: usize = 250;
 const SUBJECT_LETTERS_MAX: usize = 72;
 /// The last commit before the rule on subjects.
 const SUBJECTS_SINCE: &str = "ac3a65b9";
+/// Module files that still hold code, which is to move to files with names. None may be added.
+const WITH_LOGIC: [&str; 12] = [
+    "actors/src/orchestrator/runs/metadata_mirror/mod.rs",
+    "engines/workflows/src/definition/mod.rs",
+    "engines/workflows/src/definition/short/mod.rs",
+    "engines/workflows/src/expression/dates/mod.rs",
+    "engines/workflows/src/expression/methods/mod.rs",
+    "engines/workflows/src/expression/parser/mod.rs",
+    "engines/workflows/src/lib.rs",
+    "engines/workflows/src/retries/mod.rs",
+    "engines/workflows/src/strategy/mod.rs",
+    "engines/workflows/src/validation/mod.rs",
+    "runtime/src/death_watch/mod.rs",
+    "runtime/src/transport/mod.rs",
+];
 /// Containers of the platform that have entities, each a folder under `actors/src`.
 const CONTAINERS: [&str; 9] = [
     "canary_analysis",
@@ -70,7 +85,8 @@ fn no_type_has_grown_too_large() {
 #[test]
 fn module_files_hold_no_logic_and_have_names_that_say_something() {
     let sources = rust();
-    let mut wrong: Vec<String> = sources.iter().flat_map(modules::logic).collect();
+    let held = |source: &&Source| !WITH_LOGIC.contains(&source.path.as_str());
+    let mut wrong: Vec<String> = sources.iter().filter(held).flat_map(modules::logic).collect();
     wrong
         .extend(sources.iter().filter(|source| modules::is_banned(source)).map(|source| source.path.clone()));
     complain(&wrong);
@@ -79,7 +95,7 @@ fn module_files_hold_no_logic_and_have_names_that_say_something() {
 #[test]
 fn prose_is_searchable() {
     let written = sources(&[".rs", ".md", ".toml", ".py", ".js", ".sh", "Makefile"]);
-    let generated = ["docs/chaos.md", "tests/house_rules/src/words.rs"];
+    let generated = ["docs/chaos.md", "docs/reference/verbs.md", "tests/house_rules/src/words.rs"];
     let listed =
         written.iter().filter(|source| !generated.contains(&source.path.as_str())).flat_map(words::listed);
     complain(&listed.collect::<Vec<_>>());
@@ -111,7 +127,7 @@ fn every_container_of_the_platform_is_a_folder_and_a_row_of_the_architecture() {
     for container in CONTAINERS {
         let folder = format!("actors/src/{container}");
         assert!(repository().join(&folder).is_dir(), "{folder}");
-        assert!(architecture.contains(&format!("`{folder}`")), "ARCHITECTURE.md has no row for {folder}");
+        assert!(architecture.contains(&format!("`{folder}/`")), "ARCHITECTURE.md has no row for {folder}");
     }
 }
 

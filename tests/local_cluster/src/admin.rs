@@ -73,7 +73,7 @@ pub async fn status(target: &Target) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A node as the cluster sees it, in a word: what is wanted of it where it is up. Consoles of a former version know only who
+/// A node as the cluster sees it, in a word: what is wanted of it where it is up. Consoles of a former version know only which node
 /// answers.
 fn standing<'a>(cluster: &'a Value, node: &Value) -> &'a str {
     let answers = node.get("view").is_some_and(|view| !view.is_null());
@@ -188,7 +188,7 @@ pub async fn keys(admin: &str, kind: &str) -> anyhow::Result<Vec<String>> {
 }
 
 pub async fn ask(message: &Message, show: bool) -> anyhow::Result<()> {
-    let body: Value = serde_json::from_str(&message.body).context("the message is no JSON")?;
+    let body: Value = serde_json::from_str(&message.body).context("the message is not JSON")?;
     let mut url = reqwest::Url::parse(&format!("http://{}", message.gateway))?;
     url.path_segments_mut()
         .map_err(|()| anyhow::anyhow!("the gateway's address cannot carry a path"))?

@@ -73,7 +73,7 @@ impl ThrowawayCluster {
             shards.iter().any(|shard| shard["role"] == "leader" && shard["shard"] == of.0)
         };
         let nodes = cluster["nodes"].as_array().context("nodes of the cluster")?;
-        let leader = nodes.iter().find(leads).with_context(|| format!("nobody leads shard {of}"))?;
+        let leader = nodes.iter().find(leads).with_context(|| format!("no node leads shard {of}"))?;
         Ok(leader["name"].as_str().unwrap_or_default().to_owned())
     }
 

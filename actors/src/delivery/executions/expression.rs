@@ -52,7 +52,7 @@ fn fill_text(text: &str, context: &Value) -> Result<Value, String> {
 }
 
 fn required<'a>(path: &str, context: &'a Value) -> Result<&'a Value, String> {
-    lookup(path.trim(), context).ok_or_else(|| format!("there is no {:?} here", path.trim()))
+    lookup(path.trim(), context).ok_or_else(|| format!("{:?} is unknown here", path.trim()))
 }
 
 /// The value at a path, if there is one.

@@ -228,7 +228,7 @@ impl Closing<'_> {
     /// How much better the new champion does than the former: an experiment that may be looked at whenever one likes.
     pub(super) async fn lift(&self, former: u64, report: &mut Report) -> anyhow::Result<()> {
         println!(
-            "Act 8. An experiment asks how much better: members come who were away, and the former champion answers half of them."
+            "Act 8. An experiment asks how much better: the members who were away return, and the former champion answers half of them."
         );
         wiring::experiment(self.client, former).await?;
         let measured = until(self.client, ("outcomes", EXPERIMENT), VERDICT_WITHIN, "a verdict", |view| {
@@ -263,7 +263,7 @@ impl Closing<'_> {
         report.add("loop.lift.high", high, "share", Goal::None);
         let verdict = decided["verdict"].as_str().unwrap_or_default();
         if verdict != "winner" {
-            bail!("the retrained model is no winner: {decided}");
+            bail!("the retrained model did not win: {decided}");
         }
         self.client.ask("experiments", EXPERIMENT, "stop", &json!({})).await?;
         Ok(())
@@ -293,7 +293,7 @@ impl Closing<'_> {
 
     pub(super) async fn champion(&self) -> anyhow::Result<u64> {
         let view = self.client.ask("models", MODEL, "get", &json!({})).await?;
-        champion(&view).context("there is no champion")
+        champion(&view).context("no version is the champion")
     }
 }
 

@@ -22,7 +22,7 @@ const SHIFT: f64 = 0.4;
 /// Contents of before that have become one: what is new is talked about, and there is less of it.
 const NARROWED: usize = 3;
 /// Share of the members who are away from the shift on. What a member has met is not recommended to it again, so those
-/// who showed the new taste have soon seen all that they want, and tell no model from another; those who return do.
+/// that showed the new taste soon have seen all that they want, and tell no model from another; those who return do.
 const AWAY: f64 = 0.5;
 /// Between two visits of one worker: the loop's own work needs the machine, too.
 const PAUSE: Duration = Duration::from_millis(4);
@@ -45,11 +45,11 @@ impl Tally {
 struct Visitor {
     member: String,
     wants: [Wants; 2],
-    /// It is away from the shift on, until those are asked for who were.
+    /// It is away from the shift on, until the away members are asked for.
     away: bool,
 }
 
-/// Who comes.
+/// Which members come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Who {
@@ -159,7 +159,7 @@ impl Crowd {
         self.shifted.store(true, Ordering::Relaxed);
     }
 
-    /// Who comes from now on.
+    /// Sets which members come from now on.
     pub(super) fn only(&self, who: Who) {
         self.who.store(who as u8, Ordering::Relaxed);
     }

@@ -73,7 +73,7 @@ fn delivery() -> Delivery {
     }
 }
 
-/// The same training, with a model that answers as well and far more slowly, and nobody who evaluates it.
+/// The same training, with a model that answers as well and far more slowly, and no evaluation.
 fn slow(retrain: &Value, contents: u64) -> anyhow::Result<Value> {
     let steps = retrain["workflow"]["steps"].as_array().context("steps of the example")?;
     let step = |id: &str| {
@@ -89,7 +89,7 @@ fn slow(retrain: &Value, contents: u64) -> anyhow::Result<Value> {
     Ok(json!({ "properties": { "owner": "demo" }, "workflow": workflow }))
 }
 
-/// The former champion against whatever is the champion: how much less often members do what they were not shown. Of
+/// The former champion against the current champion: how much less often members do what they were not shown. Of
 /// what they were shown the former knows next to nothing, and no effect is relative to nothing.
 pub(super) async fn experiment(client: &Client, former: u64) -> anyhow::Result<()> {
     let spec = json!({

@@ -179,7 +179,7 @@ pub(super) async fn tells(inside: &Inside, report: &mut Report) -> anyhow::Resul
     Ok(())
 }
 
-/// How many messages a node's probe service has been told.
+/// How many messages a node's probe service has received.
 async fn told(inside: &Inside, node: troupe_runtime::NodeId) -> anyhow::Result<u64> {
     let reply = inside.runtime.call(node, PROBE_SERVICE, Vec::new(), WITHIN).await?;
     wire::decode(&reply).map_err(anyhow::Error::msg)

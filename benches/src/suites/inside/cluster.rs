@@ -92,7 +92,7 @@ impl Inside {
         (1..=self.runtime.spec().config.shards).map(ShardId)
     }
 
-    /// Who leads each data shard, as the leaders themselves say.
+    /// The leader of each data shard, as the leaders themselves say.
     pub(super) async fn leaders(&self) -> BTreeMap<ShardId, NodeId> {
         let inspect = self.runtime.inspect();
         let mut leaders = BTreeMap::new();

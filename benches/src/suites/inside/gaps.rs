@@ -128,7 +128,7 @@ pub(super) async fn pauses(inside: &mut Inside, report: &mut Report) -> anyhow::
     Ok(())
 }
 
-/// What came of the reads of a frozen leader.
+/// The outcomes of the reads of a frozen leader.
 #[derive(Default)]
 struct Reads {
     all: usize,

@@ -58,7 +58,7 @@ pub(super) async fn measure(inside: &mut Inside, fill: u64, report: &mut Report)
     Ok(())
 }
 
-/// Entities until the cluster holds what it shall.
+/// Entities that fill the cluster to its goal.
 async fn fill(inside: &Inside, count: u64) -> anyhow::Result<()> {
     let next = Arc::new(AtomicU64::new(0));
     let mut tasks = Vec::new();

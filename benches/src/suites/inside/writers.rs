@@ -75,7 +75,7 @@ impl Writers {
     /// Ends them.
     ///
     /// # Errors
-    /// A write that failed: none may, whatever happens to one node.
+    /// A write that failed: none may while a majority of nodes runs.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.stop.store(true, Ordering::Relaxed);
         for task in self.tasks {

@@ -186,7 +186,7 @@ impl Stations {
         }
     }
 
-    /// Those of whom one has its node killed.
+    /// The runs of which one has its node killed.
     fn controllers(&self) -> [Address; 7] {
         [
             Address::of::<Signal>(self.moved.as_str()),
@@ -292,7 +292,7 @@ fn stuck(tally: &mut Tally, what: &str, view: Option<Value>) {
     println!("loop: {what}: {}", view.map_or_else(|| "not over".to_owned(), |view| view.to_string()));
 }
 
-/// The signal's instance and its run in the metadata; the version that came of them.
+/// The signal's instance and its run in the metadata; the version that they published.
 async fn retrained(scene: &Scene, stations: &Stations, tally: &mut Tally) -> anyhow::Result<Value> {
     let ended = scene.end(&stations.instance, STUCK_AFTER).await?;
     let succeeded = ended.as_ref().is_some_and(|view| view["status"] == "SUCCEEDED");
@@ -313,7 +313,7 @@ async fn retrained(scene: &Scene, stations: &Stations, tally: &mut Tally) -> any
     Ok(publish.map_or(Value::Null, |step| step["output"]["version"].clone()))
 }
 
-/// The execution that the trained model started, once, and what it left: the champion, and nobody on its traffic.
+/// The execution that the trained model started, once, and what it left: the champion, and no delivery on its traffic.
 async fn delivered(
     scene: &Scene,
     stations: &Stations,

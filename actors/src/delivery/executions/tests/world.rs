@@ -172,7 +172,7 @@ impl World {
     }
 
     pub(super) fn run(&self, key: &str) -> Run {
-        let cell = self.state::<Deployment>(key).unwrap_or_else(|| panic!("there is no {key}"));
+        let cell = self.state::<Deployment>(key).unwrap_or_else(|| panic!("{key} does not exist"));
         cell.as_any_ref().downcast_ref::<Deployment>().unwrap().run().clone()
     }
 

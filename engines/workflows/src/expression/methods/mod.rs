@@ -5,7 +5,7 @@ mod containers;
 mod params;
 mod strings;
 mod times;
-mod util;
+mod util_class;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -87,7 +87,7 @@ pub(super) fn call(machine: &mut Machine<'_>, at: u32, of: &Object, name: &str, 
         Object::Long(_) | Object::Double(_) | Object::Boolean(_) => classes::scalar(of, &call),
         Object::Class(class) => match class.as_str() {
             "params" => params::call(machine, &call),
-            "Util" => util::call(machine, &call),
+            "Util" => util_class::call(machine, &call),
             _ => classes::call(machine, class, &call),
         },
         Object::Null => {
