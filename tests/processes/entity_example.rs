@@ -19,7 +19,7 @@ async fn a_kind_of_ones_own_is_served_by_every_node_and_outlives_one() {
         Client::builder()
             .endpoints(gateways)
             .within(Duration::from_secs(20))
-            .retries(retries.clone())
+            .retries(retries)
             .build()
             .unwrap()
     };

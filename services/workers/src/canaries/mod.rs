@@ -1,7 +1,7 @@
 //! Canary analyses that are due: every node looks for them, fetches the points and sends them to the canary.
 //!
 //! - [`request`] is the analysis as Kayenta's clients send it, checked whole before anything starts.
-//! - [`fetch`] brings points: from the cluster's own series, or from a Prometheus.
+//! - [`Fetch`] brings points: from the cluster's own series, or from a Prometheus.
 //! - [`analyst`] watches the clock for canaries that are due; any node can, and a look counts once.
 
 pub mod analyst;
