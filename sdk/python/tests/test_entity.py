@@ -16,7 +16,9 @@ def gateways():
     if not Path(BINARY).exists():
         assert not os.environ.get("CI"), "CI must have the example: TROUPE_ENTITY_BIN names it"
         pytest.skip("TROUPE_ENTITY_BIN names no binary")
-    with ExitStack() as stack:
+    # The port of the session's Prometheus is the other cluster's.
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as kept:
+        kept.setenv("TROUPE_PROMETHEUS_PORT", os.environ.get("TROUPE_PROMETHEUS_PORT", ""))
         yield start(BINARY, stack)
 
 
