@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # The newest commit that clusters may be running when this one comes.
-commit=ac3a65b9
+commit=ac3a65ba
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/troupe"
 # Its own: cargo takes two checkouts of one workspace for the same, and their files by age.
 export CARGO_TARGET_DIR="$cache/previous/target"
