@@ -127,7 +127,7 @@ async fn a_node_is_not_let_in_under_anothers_name_or_into_another_cluster() {
     for (text, expected) in [
         (own("shards = 4", 4, "n2"), "those of n2 (2)"),
         (own("shards = 4\nname = \"other\"", 4, "n4"), "set it to \"troupe\""),
-        (own("shards = 5", 4, "n4"), "set it to that"),
+        (own("shards = 5", 4, "n4"), "set it to 4"),
     ] {
         let config = site.dir.path().join("stranger.toml");
         std::fs::write(&config, text).unwrap();
