@@ -106,7 +106,11 @@ pub(super) fn make_spare(dir: &Path, during: u64, bytes: u64) -> std::io::Result
 /// Removes spares that a crash left unfinished.
 pub(super) fn remove_unfinished(dir: &Path) -> Result<(), WalError> {
     for (_, path) in named(dir, MAKING)? {
-        std::fs::remove_file(&path).map_err(|error| WalError::io(&path, &error))?;
+        match std::fs::remove_file(&path) {
+            // The thread of a log that has just closed may finish or remove its file meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            outcome => outcome.map_err(|error| WalError::io(&path, &error))?,
+        }
     }
     Ok(())
 }
