@@ -120,6 +120,29 @@ async fn draining_a_node_hands_its_shards_over_without_a_failed_call() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_stop_together_do_not_hand_leadership_to_and_fro() {
+    let world = World::start().await;
+    let terms = async || {
+        let views = world.views().await;
+        let shards = views.iter().flat_map(|view| &view.shards);
+        let mut terms = std::collections::BTreeMap::new();
+        for shard in shards {
+            let term = terms.entry(shard.shard).or_insert(shard.term);
+            *term = shard.term.max(*term);
+        }
+        terms
+    };
+    let before = terms().await;
+    let within = Duration::from_secs(30);
+    let began = std::time::Instant::now();
+    tokio::join!(world.node(1).drain(within), world.node(2).drain(within), world.node(3).drain(within));
+    assert!(began.elapsed() < within, "nobody waits for a successor that does not come");
+    for (shard, term) in terms().await {
+        assert!(term <= before[&shard] + 2, "{shard}: term {} became {term}", before[&shard]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_answers_from_a_state_that_is_as_young_as_asked_for_or_not_at_all() {
     let world = World::start().await;
     let address = account(4);

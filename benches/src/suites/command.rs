@@ -119,18 +119,19 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let play = dataset::load(&arguments.data, arguments.synthetic, arguments.seed)?;
     let mut report = Report::new("bench", arguments.seed, play.name);
     let mut stop = stop_signal(false);
-    tokio::select! {
-        measured = Box::pin(measure(&arguments, config, &play, &mut report)) => measured?,
+    let measured = tokio::select! {
+        measured = Box::pin(measure(&arguments, config, &play, &mut report)) => measured,
         _ = stop.wait_for(|stop| *stop) => {
             println!("\ninterrupted");
-            return Ok(());
+            Ok(())
         }
-    }
+    };
+    // What was measured before a failure or an interruption counts.
     report.print();
-    match &arguments.json {
-        Some(path) => report.write(path),
-        None => Ok(()),
+    if let Some(path) = &arguments.json {
+        report.write(path)?;
     }
+    measured
 }
 
 pub(super) async fn measure(
@@ -162,14 +163,15 @@ pub(super) async fn measure(
     if Name::CLUSTER.into_iter().any(|name| arguments.wants(name)) {
         cluster::measure(arguments, config.clone(), play, report).await?;
     }
-    if Name::INSIDE.into_iter().any(|name| arguments.wants(name)) {
-        inside::measure(arguments, config.clone(), report).await?;
-    }
     if arguments.wants(Name::Loop) {
         looping::measure(config.clone(), arguments.seed, arguments.kills, report).await?;
     }
     if arguments.wants(Name::Idle) {
-        idle::measure(config, report).await?;
+        idle::measure(config.clone(), report).await?;
+    }
+    // Last: the node in this process keeps its ports until the process ends.
+    if Name::INSIDE.into_iter().any(|name| arguments.wants(name)) {
+        inside::measure(arguments, config, report).await?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! - [`call`] is a request's deadline and idempotency key; [`body`], [`extract`], [`json`] and [`media`] read the rest.
 //! - [`asks`] and [`fresh`] help to send messages to entities.
 //! - [`answer`] turns an error of the cluster into a [`problem`]; [`dialect`] renders it in a client's own format.
+//! - [`staleness`] reads `X-Max-Age-Ms` and writes `X-Age-Ms`.
 //! - [`state`] is shared by all handlers.
 
 pub(crate) mod admission;
@@ -26,4 +27,5 @@ pub(crate) mod openapi;
 pub(crate) mod problem;
 pub(crate) mod readiness;
 pub(crate) mod receipt;
+pub(crate) mod staleness;
 pub(crate) mod state;

@@ -8,6 +8,7 @@ mod memory;
 mod open;
 mod postbox;
 mod recovered_state;
+mod remote_asks;
 mod replica_gc;
 mod runtime;
 mod spec;

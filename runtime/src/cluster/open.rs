@@ -73,6 +73,7 @@ impl Runtime {
             transport.clone(),
             death_watch.clone(),
             config.raft.clone(),
+            registry.clone(),
         );
         let world = Arc::new(ShardWorld {
             here: spec.here,

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::remote_asks::RemoteAsks;
 use crate::address::{NodeId, ShardId};
-use crate::error::AskError;
+use crate::entity::Registry;
 use crate::observe::{Journal, Lifecycle};
 use crate::replication::RaftConfig;
 use crate::rpc::{Calls, Services};
-use crate::shard::{Directory, ReplyTo, Request, SystemInput};
+use crate::shard::{Directory, SystemInput};
 use crate::time::{Clock, Timestamp};
-use crate::transport::{AskBatch, Envelope, Receiver, ReplyBatch, ServiceReply, SnapshotChunk, Transport};
+use crate::transport::{Envelope, Receiver, ServiceReply, SnapshotChunk, Transport};
 
 /// A snapshot in transit.
 struct Assembly {
@@ -29,6 +30,7 @@ pub(super) struct Postbox {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) raft: RaftConfig,
+    asks: Arc<RemoteAsks>,
     assemblies: Mutex<HashMap<(NodeId, ShardId), Assembly>>,
     runtime: tokio::runtime::Handle,
 }
@@ -44,7 +46,9 @@ impl Postbox {
         transport: Arc<dyn Transport>,
         journal: Arc<dyn Journal>,
         raft: RaftConfig,
+        registry: Arc<Registry>,
     ) -> Self {
+        let asks = RemoteAsks::new(here, clock, registry, directory.clone(), transport.clone());
         Self {
             here,
             clock,
@@ -54,33 +58,9 @@ impl Postbox {
             transport,
             journal,
             raft,
+            asks,
             assemblies: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
-        }
-    }
-
-    fn ask(&self, from: NodeId, batch: AskBatch) {
-        let AskBatch { call, shard, left_ms, asks } = batch;
-        let count = asks.len();
-        let deadline = self.clock.mono() + u64::from(left_ms) * 1_000;
-        let refuse = |error: AskError| {
-            let outcomes = vec![Err(error); count];
-            // The caller's deadline covers a lost refusal.
-            let _ = self.transport.send(from, &Envelope::Reply(ReplyBatch { call, outcomes }));
-        };
-        let Some(mailbox) = self.directory.mailbox(shard) else {
-            let hint = self.directory.leader(shard).map(|node| node.0);
-            return refuse(AskError::NotLeader { hint });
-        };
-        let request = Request { asks, deadline, reply: ReplyTo::Remote { node: from, call } };
-        if let Err((error, _)) = mailbox.ask(request) {
-            let elsewhere = self.directory.leader(shard).filter(|leader| *leader != self.here);
-            match elsewhere {
-                Some(leader) if !mailbox.is_connected() => {
-                    refuse(AskError::NotLeader { hint: Some(leader.0) })
-                }
-                _ => refuse(error),
-            }
         }
     }
 
@@ -147,7 +127,7 @@ impl Receiver for Postbox {
                     mailbox.raft(messages, &*self.transport, self.clock, self.raft.heartbeat_ticks);
                 }
             }
-            Envelope::Ask(batch) => self.ask(from, batch),
+            Envelope::Ask(batch) => self.asks.take(from, batch),
             Envelope::Reply(reply) => self.calls.reply(from, reply.call, reply.outcomes),
             Envelope::Effects(batch) => {
                 match self.directory.mailbox(batch.to).filter(|mailbox| mailbox.is_connected()) {
@@ -176,6 +156,7 @@ impl Receiver for Postbox {
     }
 
     fn peer_up(&self, node: NodeId, incarnation: u64) {
+        self.directory.forget_stop(node);
         self.record(node, "peer_up", format!("incarnation {incarnation}"));
     }
 
@@ -185,6 +166,7 @@ impl Receiver for Postbox {
 
     fn peer_down(&self, node: NodeId, reason: &str) {
         self.calls.lost(node);
+        self.directory.forget_stop(node);
         // The sender starts the snapshot again.
         self.assemblies().retain(|(from, _), _| *from != node);
         self.record(node, "peer_down", reason.to_owned());
@@ -213,7 +195,7 @@ mod tests {
         let transport = MemoryNetwork::default().join(NodeId(1), 1, Arc::default());
         let directory = Arc::new(Directory::new(1, &[mailbox]));
         let (calls, services) = (Arc::default(), Arc::default());
-        Postbox::new(NodeId(1), Clock::start(), directory, calls, services, transport, Arc::new(Silent), raft)
+        Postbox::new(NodeId(1), Clock::start(), directory, calls, services, transport, Arc::new(Silent), raft, Arc::default())
     }
 
     fn chunk(part: u32, parts: u32, bytes: usize) -> Envelope {

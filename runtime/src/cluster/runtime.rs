@@ -1,6 +1,6 @@
 //! The runtime of one node.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -27,6 +27,11 @@ use crate::rpc::{ServiceClient, ServiceHandler, TellHandler};
 use crate::shard::{Directory, ShardWorld, SystemInput};
 use crate::time::Timestamp;
 use crate::transport::{Outcome, SendError, Transport};
+
+/// The service that a stopping node tells its peers.
+const STOPPING: &str = "stopping";
+/// Time between two rounds of a drain.
+const DRAIN_ROUND: Duration = Duration::from_millis(25);
 
 /// One node's runtime. Its shards run once their [child specs](Runtime::children) are started by a supervisor.
 pub struct Runtime {
@@ -169,17 +174,30 @@ impl Runtime {
         self.world.directory.mailbox(shard)?.applied()
     }
 
-    /// Transfers the leadership of every shard led here, and waits until that is done or `within` has passed. The
-    /// shards' actors keep running: stop them afterwards, then call [`Runtime::close`].
+    /// Transfers the leadership of every shard led here to nodes that do not stop, and waits until that is done or
+    /// `within` has passed. Where all others stop as well, this node leads to its end. The shards' actors keep running: stop
+    /// them afterwards, then call [`Runtime::close`].
     pub async fn drain(&self, within: Duration) {
         let deadline = self.world.clock.mono() + u64::try_from(within.as_micros()).unwrap_or(u64::MAX / 2);
-        let mut led = self.led_here();
-        while !led.is_empty() && self.world.clock.mono() < deadline {
-            for shard in &led {
-                self.hand_over(*shard).await;
+        loop {
+            self.say_that_it_stops();
+            // Nodes that are stopped together hear of each other first: leadership would go to and fro between them.
+            tokio::time::sleep(DRAIN_ROUND).await;
+            let stopping = self.world.directory.stopping();
+            let mut handing = false;
+            for shard in self.led_here() {
+                handing |= self.hand_over(shard, stopping.clone()).await;
             }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-            led = self.led_here();
+            if !handing || self.world.clock.mono() >= deadline {
+                return;
+            }
+        }
+    }
+
+    fn say_that_it_stops(&self) {
+        for node in self.peers.all().iter().filter(|node| node.id != self.spec.here) {
+            // A peer without a session gets no leadership, and needs no word.
+            let _ = self.client.tell(node.id, STOPPING, Vec::new());
         }
     }
 
@@ -277,13 +295,17 @@ impl Runtime {
         shards.filter(|shard| self.world.directory.leader(*shard) == Some(here)).collect()
     }
 
-    async fn hand_over(&self, shard: ShardId) {
-        let Some(mailbox) = self.world.directory.mailbox(shard) else { return };
+    /// Whether the shard is being handed over; true also if its actor is busy.
+    async fn hand_over(&self, shard: ShardId, stopping: BTreeSet<NodeId>) -> bool {
+        let Some(mailbox) = self.world.directory.mailbox(shard) else { return false };
         let (done, waiting) = oneshot::channel();
         mailbox.system(SystemInput::Inspect(Box::new(move |replica, _| {
-            let _ = done.send(replica.hand_over());
+            let _ = done.send(replica.hand_over(&stopping));
         })));
-        let _ = tokio::time::timeout(Duration::from_millis(250), waiting).await;
+        match tokio::time::timeout(Duration::from_millis(250), waiting).await {
+            Ok(answer) => answer.unwrap_or(false),
+            Err(_) => true,
+        }
     }
 
     pub(super) fn offer_own_services(self: &Arc<Self>) {
@@ -294,6 +316,8 @@ impl Runtime {
         });
         self.client.services().offer(SERVICE, answer);
         self.client.services().offer(bootstrap::SERVICE, bootstrap::handler(self.clone()));
+        let directory = self.world.directory.clone();
+        self.client.services().listen(STOPPING, Arc::new(move |from, _| directory.stops(from)));
         self.client.services().offer(death_watch::SERVICE, self.death_watch.handler(&self.watch_host));
     }
 }

@@ -13,7 +13,7 @@ use crate::address::{Address, NodeId, ShardId};
 use crate::entity::{KindSpec, Placement, Registry, VerbSpec};
 use crate::error::AskError;
 use crate::rpc::{Calls, OpenCall};
-use crate::shard::{Directory, NearAnswer, NearAsk, ReplyTo, Request, SystemInput};
+use crate::shard::{Directory, Mailbox, NearAnswer, NearAsk, ReplyTo, Request, SystemInput};
 use crate::time::Clock;
 use crate::transport::{AskBatch, AskOne, Envelope, Outcome, SendError, Transport};
 
@@ -67,6 +67,9 @@ impl Dispatch for ClusterDispatch {
         let here = self.directory.mailbox(shard).filter(|mailbox| mailbox.is_connected()).cloned();
         let (asked, age_max) = (self.clock.mono(), micros(age_max));
         let deadline = asked + micros(within);
+        if let Some(near) = here.as_ref().and_then(|here| self.answer_near(here, &ask, age_max)) {
+            return Box::pin(std::future::ready(Some(Ok(near))));
+        }
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let AskOne { to, verb, body, .. } = ask;
@@ -91,6 +94,13 @@ enum Started {
 }
 
 impl ClusterDispatch {
+    /// A follower read in the caller's task; `None` if it takes the shard's turn.
+    fn answer_near(&self, here: &Mailbox, ask: &AskOne, age_max: u64) -> Option<NearAnswer> {
+        let kind = self.registry.get(&ask.to.kind)?;
+        let verb = kind.verbs.get(ask.verb.as_str())?;
+        here.answer_near(&ask.to, (kind, verb), &ask.body, age_max, self.clock)
+    }
+
     async fn run(&self, asks: Vec<AskOne>, within: Duration) -> Vec<Outcome> {
         let deadline = self.clock.mono() + u64::try_from(within.as_micros()).unwrap_or(u64::MAX / 2);
         let count = asks.len();

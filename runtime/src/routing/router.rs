@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 
 use crate::address::{Address, KEY_BYTES_MAX, ShardId};
 use crate::entity::{Command, KindSpec, Placement, Query, Registry, VerbSpec};
@@ -177,17 +177,58 @@ impl Router {
         age_max: Duration,
         within: Duration,
     ) -> Result<Aged<Vec<u8>>, AskError> {
-        self.check(&ask)?;
-        let (shard, begun) = (self.shard_of(&ask.to)?, tokio::time::Instant::now());
-        match self.dispatch.ask_near(ask.clone(), shard, age_max, within).await {
-            Some(Ok(near)) => Ok(Aged { reply: near.outcome?, age: Duration::from_micros(near.age) }),
-            Some(Err(error)) if !matches!(error, AskError::NotLeader { .. } | AskError::NotSent(_)) => {
-                Err(error)
+        let mut answers = self.ask_many_near(vec![ask], age_max, within).await;
+        answers.pop().unwrap_or_else(|| Err(lost()))
+    }
+
+    /// [`Router::ask_near`] for many queries at once; answers in their order. The leaders answer those whose shard has no
+    /// follower here.
+    pub async fn ask_many_near(
+        &self,
+        asks: Vec<AskOne>,
+        age_max: Duration,
+        within: Duration,
+    ) -> Vec<Result<Aged<Vec<u8>>, AskError>> {
+        let begun = tokio::time::Instant::now();
+        let mut outcomes = Vec::with_capacity(asks.len());
+        // Reads in the caller's task hold it for their sum.
+        for few in asks.chunks(INLINE_QUERIES_MAX) {
+            if !outcomes.is_empty() {
+                tokio::task::yield_now().await;
             }
-            _ => {
-                let left = within.saturating_sub(begun.elapsed());
-                Ok(Aged { reply: self.ask_raw(ask, left).await?, age: Duration::ZERO })
+            outcomes.extend(join_all(few.iter().map(|ask| self.near_or_none(ask, age_max, within))).await);
+        }
+        let at_leaders: Vec<AskOne> =
+            asks.into_iter().zip(&outcomes).filter(|(_, near)| near.is_none()).map(|(ask, _)| ask).collect();
+        let left = within.saturating_sub(begun.elapsed());
+        let mut answers = match at_leaders.len() {
+            0 => Vec::new().into_iter(),
+            _ => self.ask_many(at_leaders, left).await.into_iter(),
+        };
+        let mut led = || answers.next().unwrap_or_else(no_answer).map(|reply| Aged { reply, age: Duration::ZERO });
+        outcomes.into_iter().map(|near| near.unwrap_or_else(&mut led)).collect()
+    }
+
+    /// A query from here, led or followed; `None` leaves it to the leader's node.
+    async fn near_or_none(
+        &self,
+        ask: &AskOne,
+        age_max: Duration,
+        within: Duration,
+    ) -> Option<Result<Aged<Vec<u8>>, AskError>> {
+        let shard = match self.check(ask).and_then(|()| self.shard_of(&ask.to)) {
+            Ok(shard) => shard,
+            Err(error) => return Some(Err(error)),
+        };
+        if let Some(led) = self.answer_here(&ask.to, &ask.verb, &ask.body) {
+            return Some(led.map(|reply| Aged { reply, age: Duration::ZERO }));
+        }
+        match self.dispatch.ask_near(ask.clone(), shard, age_max, within).await? {
+            Ok(NearAnswer { outcome, age }) => {
+                Some(outcome.map(|reply| Aged { reply, age: Duration::from_micros(age) }))
             }
+            Err(AskError::NotLeader { .. } | AskError::NotSent(_)) => None,
+            Err(error) => Some(Err(error)),
         }
     }
 
@@ -214,10 +255,7 @@ impl Router {
     }
 
     async fn ask_many_one(&self, ask: AskOne, within: Duration) -> Outcome {
-        self.ask_many(vec![ask], within)
-            .await
-            .pop()
-            .unwrap_or_else(|| Err(AskError::Unknown("the dispatcher gave no answer".into())))
+        self.ask_many(vec![ask], within).await.pop().unwrap_or_else(no_answer)
     }
 
     /// Many asks at once, one message to each shard concerned; answers in their order. Where all of them are queries,
@@ -245,14 +283,7 @@ impl Router {
         } else {
             self.dispatch.ask_many(sound, within).await.into_iter()
         };
-        outcomes
-            .into_iter()
-            .map(|outcome| {
-                outcome
-                    .or_else(|| answers.next())
-                    .unwrap_or_else(|| Err(AskError::Unknown("the dispatcher gave no answer".into())))
-            })
-            .collect()
+        outcomes.into_iter().map(|outcome| outcome.or_else(|| answers.next()).unwrap_or_else(no_answer)).collect()
     }
 
     /// Asks by verb name with JSON in and out, for the gateway.
@@ -292,6 +323,14 @@ impl Router {
             .get(verb)
             .ok_or_else(|| AskError::UnknownVerb { kind: to.kind.clone(), verb: verb.to_owned() })
     }
+}
+
+fn lost() -> AskError {
+    AskError::Unknown("the dispatcher gave no answer".into())
+}
+
+fn no_answer() -> Outcome {
+    Err(lost())
 }
 
 fn decode_reply<R: bincode::Decode<()>>(bytes: Vec<u8>) -> Result<R, AskError> {

@@ -1,7 +1,8 @@
 //! Which shards this node has, and the leader of each as far as it is known.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::mailbox::{Mailbox, SystemInput};
 use crate::address::{NodeId, ShardId};
@@ -15,9 +16,11 @@ struct Place {
     leader: AtomicU32,
 }
 
-/// Places of all shards, by number.
+/// Places of all shards, by number, and the nodes that are about to stop.
 pub struct Directory {
     places: Vec<Place>,
+    /// Peers that have said so in their present session.
+    stopping: Mutex<BTreeSet<NodeId>>,
 }
 
 impl Directory {
@@ -28,7 +31,27 @@ impl Directory {
             mailbox: mailboxes.iter().find(|mailbox| mailbox.shard() == ShardId(shard)).cloned(),
             leader: AtomicU32::new(NOBODY),
         };
-        Self { places: (0..=shards).map(place).collect() }
+        Self { places: (0..=shards).map(place).collect(), stopping: Mutex::default() }
+    }
+
+    /// A peer stops: it must not be given leadership.
+    pub fn stops(&self, node: NodeId) {
+        self.stopping_nodes().insert(node);
+    }
+
+    /// A peer's session began or ended: what it said before does not count.
+    pub fn forget_stop(&self, node: NodeId) {
+        self.stopping_nodes().remove(&node);
+    }
+
+    /// Peers that stop.
+    #[must_use]
+    pub fn stopping(&self) -> BTreeSet<NodeId> {
+        self.stopping_nodes().clone()
+    }
+
+    fn stopping_nodes(&self) -> MutexGuard<'_, BTreeSet<NodeId>> {
+        self.stopping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// This node's mailbox of the shard.

@@ -93,6 +93,12 @@ impl FollowerReads {
         }
     }
 
+    /// Age at `asked` of the state with the entries applied so far; `None` until the leader has named an index.
+    pub(super) fn age(&mut self, applied: u64, asked: Mono) -> Option<Mono> {
+        self.settle(applied);
+        self.fresh.map(|fresh| asked.saturating_sub(fresh))
+    }
+
     /// Answers the reads that the state is young enough for. Late ones are answered `Expired`; if this replica leads,
     /// all are answered `NotLeader` with its own node as the hint, because the caller must ask the leader as such.
     pub(super) fn answer(

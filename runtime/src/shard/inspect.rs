@@ -3,6 +3,7 @@
 use raft::StateRole;
 
 use super::entities::{Entities, Tail, seconds_of};
+use super::follower_reads::NearAnswer;
 use super::recent::Recent;
 use super::replica::Replica;
 use super::sink::Sink;
@@ -132,6 +133,28 @@ impl Replica {
         }
         let (applied, times) = (machine.applied, (now, wall));
         machine.entities.answer_resident(to, verb, body, applied, times, &mut asks.recent)
+    }
+
+    /// Answers a follower read without a turn of the shard. `None` unless this replica follows, its state is known to be
+    /// at most `age_max` old, and the entity is resident. The next read through the mailbox learns a younger age.
+    pub fn answer_near(
+        &mut self,
+        to: &Address,
+        verb: (&KindSpec, &VerbSpec),
+        body: &[u8],
+        age_max: Mono,
+        (now, wall): (Mono, Timestamp),
+    ) -> Option<NearAnswer> {
+        let Self { machine, lead, asks, sink, follower_reads } = self;
+        // A replica that led has speculative state until its next turn notices the loss.
+        if sink.broken().is_some() || lead.leadership.leads() || machine.group.leads() {
+            return None;
+        }
+        let age = follower_reads.age(machine.applied, now).filter(|age| *age <= age_max)?;
+        let (applied, times) = (machine.applied, (now, wall));
+        let outcome =
+            machine.entities.answer_resident(to, verb, body, applied, times, &mut asks.recent)?;
+        Some(NearAnswer { outcome, age })
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::actor::ShardMessage;
 use super::config::ShardConfig;
-use super::follower_reads::NearAsk;
+use super::follower_reads::{NearAnswer, NearAsk};
 use super::output::CheckpointEnd;
 use super::quiescence::Quiescence;
 use super::replica::Replica;
@@ -187,6 +187,20 @@ impl Mailbox {
         clock: Clock,
     ) -> Option<Outcome> {
         self.with_replica(|replica| replica.answer_here(to, verb, body, clock.mono(), Timestamp::wall()))?
+    }
+
+    /// Answers a follower read without the actor's turn, if that is possible; see `Replica::answer_near`. `age_max` is in
+    /// microseconds.
+    pub(crate) fn answer_near(
+        &self,
+        to: &Address,
+        verb: (&KindSpec, &VerbSpec),
+        body: &[u8],
+        age_max: Mono,
+        clock: Clock,
+    ) -> Option<NearAnswer> {
+        let times = (clock.mono(), Timestamp::wall());
+        self.with_replica(|replica| replica.answer_near(to, verb, body, age_max, times))?
     }
 
     /// The last entry that the replica has applied; `None` while its lock is held or no replica runs.

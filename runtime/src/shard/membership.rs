@@ -1,6 +1,7 @@
 //! How a group's membership follows the control group's wishes for its shard. A replica joins as a learner under an id
 //! that was never used: one that lost its log, and one on a node that never held the shard.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use raft::eraftpb::{ConfChangeV2, ConfState};
@@ -114,10 +115,18 @@ impl Membership {
         group.successor(&|node| Some(node) == preferred)
     }
 
-    /// The replica that should lead when this node stops: on a node that is not leaving, if possible.
-    pub(super) fn successor(&self, group: &Group) -> Option<ReplicaId> {
-        let stays = |node: NodeId| !self.wishes.leaving.contains(&node);
-        group.successor(&stays).or_else(|| group.successor(&|_| true))
+    /// The replica that should lead when this node stops: never on a node of `stopping`, and on a node that is not leaving
+    /// if possible.
+    pub(super) fn successor(&self, group: &Group, stopping: &BTreeSet<NodeId>) -> Option<ReplicaId> {
+        let runs = |node: NodeId| !stopping.contains(&node);
+        let stays = |node: NodeId| runs(node) && !self.wishes.leaving.contains(&node);
+        group.successor(&stays).or_else(|| group.successor(&runs))
+    }
+
+    /// Whether another voter is on a node that does not stop, and so may lead once it has caught up.
+    pub(super) fn has_heir(group: &Group, stopping: &BTreeSet<NodeId>) -> bool {
+        let mut others = group.members().voters.into_iter().filter(|id| *id != group.id().0);
+        others.any(|id| !stopping.contains(&ReplicaId(id).node()))
     }
 }
 

@@ -1,10 +1,13 @@
 //! One replica of one shard: inputs go in, a turn does what can be done, and [`Outputs`] come out.
 
+use std::collections::BTreeSet;
+
 use raft::eraftpb::Entry;
 
 use super::asks::Asks;
 use super::follower_reads::{FollowerReads, NearAsk};
 use super::lead::Lead;
+use super::membership::Membership;
 use super::output::{CheckpointEnd, Outputs};
 use super::parts::ReplicaParts;
 use super::sink::Sink;
@@ -136,15 +139,17 @@ impl Replica {
         self.lead.admit(node, &mut self.machine, &mut self.sink)
     }
 
-    /// Transfers leadership to the most up-to-date peer, before a planned stop. False without leadership or such a
-    /// peer.
-    pub fn hand_over(&mut self) -> bool {
+    /// Transfers leadership to the most up-to-date peer that is not `stopping`, before a planned stop. False without
+    /// leadership, or where every other voter stops as well; true also while a transfer is under way or no peer is up to
+    /// date.
+    pub fn hand_over(&mut self, stopping: &BTreeSet<NodeId>) -> bool {
         let Self { machine, lead, sink, .. } = self;
-        let to = machine.group.may_propose().then(|| lead.membership.successor(&machine.group)).flatten();
-        if let Some(to) = to {
+        if machine.group.may_propose()
+            && let Some(to) = lead.membership.successor(&machine.group, stopping)
+        {
             lead.transfer(to, &mut machine.group, sink.turned);
         }
-        to.is_some()
+        machine.group.leads() && Membership::has_heir(&machine.group, stopping)
     }
 
     /// Asks that wait to be decided, and answers that wait for proof: the shell bounds both with the mailbox.

@@ -7,7 +7,8 @@ use super::sending::send_parts;
 use super::store_thread::StoreJob;
 use crate::address::NodeId;
 use crate::background;
-use crate::transport::{Envelope, Outcome, ReplyBatch, SnapshotChunk};
+use crate::error::{AskError, Refused};
+use crate::transport::{Envelope, Outcome, ReplyBatch, SendError, SnapshotChunk, Transport};
 
 /// Bytes of Raft messages after which an envelope takes no further one. A turn's messages for a follower that was away
 /// may exceed the transport's frame limit.
@@ -38,10 +39,7 @@ impl Running {
                 let _ = waiting.send(outcomes);
             }
             Some(ReplyTo::Remote { node, call }) => {
-                let reply = Envelope::Reply(ReplyBatch { call, outcomes });
-                if let Err(error) = self.world.transport.send(node, &reply) {
-                    tracing::debug!(node = node.0, call, %error, "a reply could not be sent");
-                }
+                send_reply(&*self.world.transport, node, call, outcomes);
             }
             None => {}
         }
@@ -76,6 +74,22 @@ impl Running {
 }
 
 /// The messages in their order, split into parts that fit an envelope.
+/// Sends outcomes to a caller's node. Outcomes above the frame limit become `TOO_LARGE`; the caller's deadline covers
+/// every other loss.
+pub(crate) fn send_reply(transport: &dyn Transport, to: NodeId, call: u64, outcomes: Vec<Outcome>) {
+    let reply = |outcomes| Envelope::Reply(ReplyBatch { call, outcomes });
+    let count = outcomes.len();
+    let mut sent = transport.send(to, &reply(outcomes));
+    if sent == Err(SendError::TooLarge) {
+        let why = "the reply exceeds what one frame between nodes carries: ask for less at once";
+        let refused = AskError::Refused(Refused::new("TOO_LARGE", why));
+        sent = transport.send(to, &reply(vec![Err(refused); count]));
+    }
+    if let Err(error) = sent {
+        tracing::debug!(node = to.0, call, %error, "a reply could not be sent");
+    }
+}
+
 fn parted(messages: Vec<Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
     let mut parts: Vec<Vec<Vec<u8>>> = Vec::new();
     let mut bytes = usize::MAX;

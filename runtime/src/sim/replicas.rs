@@ -110,7 +110,7 @@ impl Replicas {
     /// Transfers the leadership of every shard that is led here.
     pub(super) fn hand_over(&mut self) {
         for replica in self.slots.iter_mut().filter_map(|slot| slot.replica.as_mut()) {
-            replica.hand_over();
+            replica.hand_over(&BTreeSet::new());
         }
     }
 

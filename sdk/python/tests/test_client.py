@@ -202,10 +202,11 @@ def test_answers_are_typed(client):
     features = {"metadata": {"feature_names": ["g:count"]}, "results": [column]}
     with Fake(ok(recommended), ok(features)) as fake, client(fake.base) as troupe:
         answer = troupe.recommendations("42", 1)
-        looked = troupe.lookup(["g:count"], [{"member": "42"}, {"member": "43"}])
+        looked = troupe.lookup(["g:count"], [{"member": "42"}, {"member": "43"}], age_max=0.25)
     assert (answer.items, answer.variation, answer.timing.batch) == ([Item("7", "Seven", 0.5)], "challenger", 4)
     assert looked.columns["g:count"].statuses == ["PRESENT", "NOT_FOUND"]
     assert fake.asked[0].path == "/v1/members/42/recommendations?k=1"
+    assert fake.asked[1].headers["x-max-age-ms"] == "250"
     assert json.loads(fake.asked[1].body)["entities"] == [{"member": "42"}, {"member": "43"}]
 
 

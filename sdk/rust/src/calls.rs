@@ -57,6 +57,9 @@ pub struct CallOptions {
     pub protection: Protection,
     /// W3C trace context to send.
     pub traceparent: Option<String>,
+    /// For a query or a lookup: a replica on the gateway's node may answer, from a state that lacks at most what was
+    /// acknowledged within this time; whole milliseconds. Default: the newest state.
+    pub age_max: Option<Duration>,
 }
 
 impl Client {
@@ -206,8 +209,21 @@ impl Client {
         features: &[&str],
         entities: &[BTreeMap<String, String>],
     ) -> Result<Features, Error> {
+        self.lookup_with(features, entities, &CallOptions::default()).await
+    }
+
+    /// As [`Client::lookup`], with options.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn lookup_with(
+        &self,
+        features: &[&str],
+        entities: &[BTreeMap<String, String>],
+        options: &CallOptions,
+    ) -> Result<Features, Error> {
         let body = encode(&Lookup { features, entities })?;
-        self.read(Method::POST, "/v1/features:lookup".to_owned(), body, &CallOptions::default()).await
+        self.read(Method::POST, "/v1/features:lookup".to_owned(), body, options).await
     }
 
     /// Sends a message to an entity; `verb` without `.vN` means the newest version. Retries share one idempotency key.
@@ -244,6 +260,7 @@ impl Client {
             body: encode(body)?,
             key: idempotency,
             traceparent: options.traceparent.clone(),
+            age_max: options.age_max,
         };
         decode(&attempts.run(&request).await?)
     }
@@ -257,9 +274,9 @@ impl Client {
         options: &CallOptions,
     ) -> Result<T, Error> {
         let mut attempts = Attempts::begin(self, options.within.unwrap_or(self.0.within), true);
-        let traceparent = options.traceparent.clone();
-        let request =
-            Request { method, path, content_type: "application/json", body, key: None, traceparent };
+        let (traceparent, age_max) = (options.traceparent.clone(), options.age_max);
+        let content_type = "application/json";
+        let request = Request { method, path, content_type, body, key: None, traceparent, age_max };
         decode(&attempts.run(&request).await?)
     }
 }
@@ -283,6 +300,7 @@ fn events_request(events: &[Event], pending: &[usize], options: &CallOptions) ->
         body,
         key: None,
         traceparent: options.traceparent.clone(),
+        age_max: None,
     })
 }
 

@@ -21,6 +21,7 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
     pub(crate) key: Option<String>,
     pub(crate) traceparent: Option<String>,
+    pub(crate) age_max: Option<Duration>,
 }
 
 /// The error of an attempt and the requested delay.
@@ -150,6 +151,10 @@ impl<'c> Attempts<'c> {
             .header("x-deadline-ms", deadline.to_string());
         if let Some(key) = &request.key {
             building = building.header("idempotency-key", key);
+        }
+        if let Some(age_max) = request.age_max {
+            let ms = u64::try_from(age_max.as_millis()).unwrap_or(u64::MAX);
+            building = building.header("x-max-age-ms", ms);
         }
         if let Some(traceparent) = &request.traceparent {
             building = building.header("traceparent", traceparent);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 use troupe_runtime::address::Address;
 use troupe_runtime::entity::{KindSpec, VerbSpec};
@@ -17,6 +17,7 @@ use crate::edge::call::Call;
 use crate::edge::extract::Path;
 use crate::edge::json;
 use crate::edge::problem::{Problem, ProblemBody};
+use crate::edge::staleness;
 use crate::edge::state::GatewayState;
 
 /// Sends a message to an entity and answers with its reply.
@@ -55,18 +56,12 @@ pub(crate) async fn ask(
     let key = if verb.is_command() { call.key_for(kind.name, &to.key, verb.name) } else { None };
     let body = (verb.body_from_json)(&body).map_err(|error| json::unfit(&error))?;
     let ask = AskOne { to, verb: verb.name.to_owned(), body, key };
-    let mut aged = HeaderMap::new();
-    let reply = match age_max(&headers, verb)? {
+    let (aged, reply) = match age_max(&headers, verb)? {
         Some(age_max) => {
             let Aged { reply, age } = edge.router.ask_near(ask, age_max, call.left()?).await?;
-            // Rounded up: it is never older than it says.
-            aged.insert(
-                "x-age-ms",
-                HeaderValue::from(age.as_micros().div_ceil(1_000).try_into().unwrap_or(u64::MAX)),
-            );
-            reply
+            (staleness::age(age), reply)
         }
-        None => edge.router.ask_raw(ask, call.left()?).await?,
+        None => (HeaderMap::new(), edge.router.ask_raw(ask, call.left()?).await?),
     };
     let reply = (verb.reply_to_json)(&reply).map_err(|error| AskError::Fault(error.to_string()))?;
     Ok((aged, Json(reply)))
@@ -74,15 +69,12 @@ pub(crate) async fn ask(
 
 /// How old a query's answer may be; none where only the newest will do.
 fn age_max(headers: &HeaderMap, verb: &VerbSpec) -> Result<Option<Duration>, Problem> {
-    let Some(value) = headers.get("x-max-age-ms") else { return Ok(None) };
-    let bad =
-        |why: &str| Problem::new(StatusCode::BAD_REQUEST, "BAD_HEADER", why.to_owned()).field("X-Max-Age-Ms");
-    if verb.is_command() {
-        return Err(bad("X-Max-Age-Ms is for queries: a command is always decided on the newest state"));
+    match staleness::age_max(headers)? {
+        Some(_) if verb.is_command() => Err(staleness::bad(
+            "X-Max-Age-Ms is for queries: a command is always decided on the newest state",
+        )),
+        age_max => Ok(age_max),
     }
-    let ms = value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok());
-    ms.map(|ms| Some(Duration::from_millis(ms)))
-        .ok_or_else(|| bad("X-Max-Age-Ms must be milliseconds, a whole number"))
 }
 
 /// Finds the verb. `record` means its newest version.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use troupe_actors::feature_store::catalog::{Catalog, EntityKey, GroupSpec};
@@ -21,6 +21,7 @@ use crate::edge::asks::query;
 use crate::edge::body::Body;
 use crate::edge::call::Call;
 use crate::edge::problem::{Problem, ProblemBody};
+use crate::edge::staleness;
 
 /// What is looked up.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -74,10 +75,13 @@ struct Wanted {
     columns: Vec<usize>,
 }
 
-/// Looks up features of many entities. What an acknowledged event changed is in the answer.
+/// Looks up features of many entities. What an acknowledged event changed is in the answer, unless the caller tolerates
+/// an age.
 #[utoipa::path(post, path = "/v1/features:lookup", tag = "features", operation_id = "lookup_features",
     params(
         ("X-Deadline-Ms" = Option<i64>, Header, description = "milliseconds left; 5000 where absent"),
+        ("X-Max-Age-Ms" = Option<u64>, Header, description = "replicas on this node may answer, from a state that lacks at \
+            most what was acknowledged in so many milliseconds before; the answer's `X-Age-Ms` is the age of the oldest value"),
         ("traceparent" = Option<String>, Header, description = "W3C trace context"),
     ),
     request_body(content = Lookup),
@@ -89,13 +93,22 @@ struct Wanted {
 pub(crate) async fn lookup(
     State(edge): State<PlatformState>,
     call: Call,
+    headers: HeaderMap,
     Body { json: lookup, .. }: Body<Lookup>,
-) -> Result<Json<Columns>, Problem> {
+) -> Result<(HeaderMap, Json<Columns>), Problem> {
     within("features", lookup.features.len(), edge.config.lookup_features_max)?;
     within("entities", lookup.entities.len(), edge.config.lookup_entities_max)?;
     let wanted = by_group(&edge, &lookup.features)?;
     let asks = asks(&wanted, &lookup.entities)?;
-    let outcomes = edge.router.ask_many(asks, call.left()?).await;
+    let (aged, outcomes) = match staleness::age_max(&headers)? {
+        Some(age_max) => {
+            let near = edge.router.ask_many_near(asks, age_max, call.left()?).await;
+            let oldest = near.iter().flatten().map(|aged| aged.age).max().unwrap_or_default();
+            let outcomes = near.into_iter().map(|aged| aged.map(|aged| aged.reply)).collect();
+            (staleness::age(oldest), outcomes)
+        }
+        None => (HeaderMap::new(), edge.router.ask_many(asks, call.left()?).await),
+    };
     let mut results: Vec<Column> = lookup.features.iter().map(|_| Column::default()).collect();
     let mut outcomes = outcomes.into_iter();
     for wanted in &wanted {
@@ -110,7 +123,7 @@ pub(crate) async fn lookup(
             }
         }
     }
-    Ok(Json(Columns { metadata: Metadata { feature_names: lookup.features }, results }))
+    Ok((aged, Json(Columns { metadata: Metadata { feature_names: lookup.features }, results })))
 }
 
 fn within(field: &str, count: usize, max: usize) -> Result<(), Problem> {

@@ -107,6 +107,39 @@ fn a_leader_whose_successor_may_still_stand_trusts_no_lease() {
 }
 
 #[test]
+fn a_follower_answers_in_place_from_a_state_that_is_young_enough() {
+    let (mut group, leader) = Group::new(3);
+    let follower = group.others(&[leader])[0];
+    let everywhere = |_: u16, _: u16, _: MessageType| true;
+    group.ask(leader, command(&Add(1)));
+    group.deliver(everywhere);
+    let kinds = registry();
+    let kind = kinds.get(Sum::KIND).unwrap();
+    let in_place = |group: &mut Group, node, verb: &str, body: &[u8], age_max| {
+        let times = (group.now, Timestamp(1));
+        group.replica(node).answer_near(&sum(), (kind, kind.verbs.get(verb).unwrap()), body, age_max, times)
+    };
+    let get = wire::encode(&Get {});
+    assert_eq!(in_place(&mut group, follower, Get::VERB, &get, Mono::MAX), None, "no age is known yet");
+    let mut first = group.near(follower, query(&Get {}), 0);
+    group.deliver(everywhere);
+    assert!(first.try_recv().unwrap().is_ok());
+    let near = in_place(&mut group, follower, Get::VERB, &get, 1_000).unwrap();
+    assert_eq!(wire::decode::<u64>(&near.outcome.unwrap()).unwrap(), 1);
+    // The state grows old while nothing is asked of the leader.
+    group.now += 1_000;
+    let age = near.age + 1_000;
+    assert_eq!(in_place(&mut group, follower, Get::VERB, &get, age - 1), None);
+    assert_eq!(in_place(&mut group, follower, Get::VERB, &get, age).unwrap().age, age);
+    // A panic, a command and a leader are left to the turn.
+    let stumble = wire::encode(&Stumble {});
+    assert_eq!(in_place(&mut group, follower, Stumble::VERB, &stumble, Mono::MAX), None);
+    let add = wire::encode(&Add(1));
+    assert_eq!(in_place(&mut group, follower, Add::VERB, &add, Mono::MAX), None);
+    assert_eq!(in_place(&mut group, leader, Get::VERB, &get, Mono::MAX), None);
+}
+
+#[test]
 fn a_late_answer_to_a_round_before_a_restart_proves_no_age() {
     use MessageType::{MsgAppend, MsgReadIndex, MsgReadIndexResp};
     let (mut group, leader) = Group::new(3);

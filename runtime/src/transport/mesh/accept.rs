@@ -11,11 +11,12 @@ use ractor::ActorRef;
 use ractor_cluster::NodeServerMessage;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::server::TlsStream;
 
 use super::complaints::Complaints;
 use super::link::{Link, Links, Stage};
-use super::stream::{Counted, MeshStream};
-use super::tls::{Tls, name_of, session_number};
+use super::stream::{Connection, Counted};
+use super::tls::{Tls, has_two_channels, name_of, session_number};
 
 /// Accepts connections while the node runs.
 pub(super) async fn accept(
@@ -52,7 +53,8 @@ pub(super) async fn accept(
                     link.knocked.notify_one();
                     Ok(())
                 }
-                Ok((link, stream)) => replace(&links, &link).await.map(|()| {
+                Ok((link, connection)) => replace(&links, &link).await.map(|()| {
+                    let stream = connection.open(&links);
                     let opened = NodeServerMessage::ConnectionOpenedExternal { stream, is_server: true };
                     let _ = server.cast(opened);
                 }),
@@ -136,7 +138,7 @@ async fn authenticate(
     links: &Links,
     tls: &Tls,
     stream: TcpStream,
-) -> Result<(Arc<Link>, Box<dyn ractor_cluster::ClusterBidiStream>), String> {
+) -> Result<(Arc<Link>, Connection<TlsStream<Counted>>), String> {
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let stream = Counted { stream, sent: links.sent.clone() };
     let stream = tls.now().acceptor.accept(stream).await.map_err(|error| format!("TLS: {error}"))?;
@@ -149,6 +151,6 @@ async fn authenticate(
         .ok_or_else(|| "the certificate does not name a configured node".to_owned())?
         .to_owned();
     let link = links.named(&name).ok_or_else(|| "no such peer".to_owned())?;
-    let number = session_number(connection)?;
-    Ok((link, Box::new(MeshStream { stream, name, number })))
+    let (number, two_channels) = (session_number(connection)?, has_two_channels(connection));
+    Ok((link, Connection { stream, name, number, two_channels }))
 }

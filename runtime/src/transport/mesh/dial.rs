@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::link::{Link, Links, Stage};
-use super::stream::{Counted, MeshStream};
-use super::tls::{Tls, session_number};
+use super::stream::{Connection, Counted};
+use super::tls::{Tls, has_two_channels, session_number};
 
 /// Keeps a session with one peer while the node runs.
 pub(super) async fn dial(links: Arc<Links>, link: Arc<Link>, tls: Tls, server: ActorRef<NodeServerMessage>) {
@@ -60,7 +60,7 @@ pub(super) async fn dial(links: Arc<Links>, link: Arc<Link>, tls: Tls, server: A
 
 /// Dials or knocks. A success means that the peer has accepted the connection, not that there is a session.
 async fn attempt(
-    links: &Links,
+    links: &Arc<Links>,
     link: &Link,
     tls: &Tls,
     server: &ActorRef<NodeServerMessage>,
@@ -69,8 +69,9 @@ async fn attempt(
     let late = |_| format!("no connection to {} within {within:?}", link.peer.addr);
     let stream = tokio::time::timeout(within, connect(links, link, tls)).await.map_err(late)??;
     if links.here < link.peer.node {
-        let number = session_number(stream.get_ref().1)?;
-        let stream = Box::new(MeshStream { stream, name: link.peer.name.clone(), number });
+        let connection = stream.get_ref().1;
+        let (number, two_channels) = (session_number(connection)?, has_two_channels(connection));
+        let stream = Connection { stream, name: link.peer.name.clone(), number, two_channels }.open(links);
         let opened = NodeServerMessage::ConnectionOpenedExternal { stream, is_server: false };
         return server.cast(opened).map_err(|_| "the mesh is stopping".to_owned());
     }

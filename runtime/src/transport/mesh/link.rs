@@ -13,6 +13,7 @@ use ractor::ActorRef;
 use ractor_cluster::NodeSessionMessage;
 use tokio::sync::{Notify, watch};
 
+use super::channels::AnyFrameWriter;
 use super::complaints::Complaints;
 use super::frame_message::FrameMessage;
 use super::peer::MeshPeer;
@@ -37,6 +38,8 @@ pub(super) struct Session {
     pub(super) incarnation: u64,
     /// The session's number, known to its two ends only.
     pub(super) number: u64,
+    /// Writes frames to the connection; `None` if they travel as casts.
+    pub(super) frames: Option<Arc<AnyFrameWriter>>,
 }
 
 /// State of a link, for tasks that wait for a change.
@@ -97,6 +100,8 @@ pub(super) struct Links {
     pub(super) sent: Arc<AtomicU64>,
     /// Frames that did not decode.
     pub(super) broken: AtomicU64,
+    /// Connections with a channel for frames, by session number.
+    pub(super) connections: Mutex<BTreeMap<u64, Arc<AnyFrameWriter>>>,
 }
 
 impl Link {
@@ -339,7 +344,26 @@ impl Links {
         self.links.load().values().find(|link| link.peer.name == name).cloned()
     }
 
-    /// Takes a frame from the postbox.
+    /// A connection has a channel for frames.
+    pub(super) fn connected(&self, number: u64, frames: Arc<AnyFrameWriter>) {
+        self.connections().insert(number, frames);
+    }
+
+    /// A connection has ended.
+    pub(super) fn disconnected(&self, number: u64) {
+        self.connections().remove(&number);
+    }
+
+    /// The channel for frames of a session's connection.
+    pub(super) fn frames_of(&self, number: u64) -> Option<Arc<AnyFrameWriter>> {
+        self.connections().get(&number).cloned()
+    }
+
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<AnyFrameWriter>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a frame from a peer.
     pub(super) fn arrived(&self, bytes: &[u8]) {
         let (head, body) = match frame::decode_head(bytes) {
             Ok(decoded) => decoded,

@@ -1,12 +1,14 @@
 //! The transport between processes: ractor_cluster, used narrowly, over mutual TLS.
 //!
-//! One unnamed postbox actor on each node, in a process group, receives casts that carry whole frames. ractor_cluster
+//! ractor_cluster authenticates a session and keeps it. Frames travel beside its bytes on the same connection; with a
+//! peer of an earlier version, as casts to its postbox, one unnamed actor of each node in a process group. ractor_cluster
 //! has unbounded queues, detects no silent peer and never redials: lanes, credits, heartbeats and redialling are
 //! implemented here. Its own accept loop would wait forever for a silent client. So connections are accepted,
 //! authenticated and checked here, and then handed over.
 
 mod accept;
 mod certs;
+mod channels;
 mod complaints;
 mod dial;
 mod expiry;

@@ -89,6 +89,7 @@ impl Mesh {
             config: spec.config,
             sent: Arc::default(),
             broken: std::sync::atomic::AtomicU64::new(0),
+            connections: Mutex::default(),
         });
         let fail = |error: ractor::SpawnErr| MeshError::Spawn(error.to_string());
         let (postbox, _) = Postbox::spawn(None, Postbox, links.clone()).await.map_err(fail)?;

@@ -10,6 +10,9 @@ use ractor_cluster::{BoxRead, BoxWrite, ClusterBidiStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::channels;
+use super::link::Links;
+
 /// A socket that counts the bytes written.
 pub(super) struct Counted {
     pub(super) stream: TcpStream,
@@ -67,11 +70,34 @@ impl AsyncWrite for Counted {
     }
 }
 
-/// A TLS stream, labelled with the name in its certificate and the session's number.
-pub(super) struct MeshStream<S> {
+/// An authenticated connection.
+pub(super) struct Connection<S> {
     pub(super) stream: S,
+    /// The name in the peer's certificate.
     pub(super) name: String,
+    /// The session's number.
     pub(super) number: u64,
+    /// Whether it carries frames beside ractor_cluster's bytes.
+    pub(super) two_channels: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
+    /// The stream for ractor_cluster.
+    pub(super) fn open(self, links: &Arc<Links>) -> Box<dyn ClusterBidiStream> {
+        let Self { stream, name, number, two_channels } = self;
+        if two_channels {
+            Box::new(MeshStream { stream: channels::split(links.clone(), number, stream), name, number })
+        } else {
+            Box::new(MeshStream { stream, name, number })
+        }
+    }
+}
+
+/// A stream, labelled with the name in its certificate and the session's number.
+struct MeshStream<S> {
+    stream: S,
+    name: String,
+    number: u64,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> ClusterBidiStream for MeshStream<S> {

@@ -13,6 +13,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::certs::TRUSTED;
+use super::channels::ALPN;
 use super::expiry::{Warned, read_certificates};
 use crate::time::Timestamp;
 
@@ -119,18 +120,20 @@ impl Sides {
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone())
             .build()
             .map_err(|error| error.to_string())?;
-        let server = ServerConfig::builder_with_provider(provider.clone())
+        let mut server = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
             .with_client_cert_verifier(verifier)
             .with_single_cert(own.clone(), key()?)
             .map_err(|error| format!("{} and {}: {error}", own_path.display(), key_path.display()))?;
-        let client = ClientConfig::builder_with_provider(provider)
+        let mut client = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
             .with_root_certificates(roots)
             .with_client_auth_cert(own, key()?)
             .map_err(|error| error.to_string())?;
+        server.alpn_protocols = vec![ALPN.to_vec()];
+        client.alpn_protocols = vec![ALPN.to_vec()];
         Ok(Self { acceptor: Arc::new(server).into(), connector: Arc::new(client).into() })
     }
 }
@@ -153,6 +156,11 @@ pub(super) fn session_number<Side>(connection: &rustls::ConnectionCommon<Side>) 
         .export_keying_material([0_u8; 8], b"EXPORTER-troupe-session", None)
         .map_err(|error| format!("TLS: {error}"))?;
     Ok(u64::from_be_bytes(bytes))
+}
+
+/// Whether both ends speak of two channels.
+pub(super) fn has_two_channels<Side>(connection: &rustls::ConnectionCommon<Side>) -> bool {
+    connection.alpn_protocol() == Some(ALPN)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

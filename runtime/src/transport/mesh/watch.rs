@@ -99,7 +99,8 @@ async fn ready(links: &Arc<Links>, session: NodeServerSessionInformation) {
         session.actor.stop(Some("no postbox".to_owned()));
         return;
     };
-    let current = Session { id: session.node_id, actor: session.actor, postbox, incarnation, number };
+    let frames = links.frames_of(number);
+    let current = Session { id: session.node_id, actor: session.actor, postbox, incarnation, number, frames };
     if let Some(before) = link.up(current, links.clock.mono())
         && before.id != session.node_id
     {
@@ -174,8 +175,12 @@ pub(super) async fn write(links: Arc<Links>, link: Arc<Link>) {
         // Other tasks with work may send as well: their envelopes join this frame.
         tokio::task::yield_now().await;
         while let Some((session, bytes)) = link.next_frame(links.here, links.incarnation, &links.config) {
-            if session.postbox.cast(FrameMessage(bytes)).is_err() {
-                session.actor.stop(Some("its postbox is gone".to_owned()));
+            let sent = match &session.frames {
+                Some(frames) => frames.write(&bytes).await.is_ok(),
+                None => session.postbox.cast(FrameMessage(bytes)).is_ok(),
+            };
+            if !sent {
+                session.actor.stop(Some("its connection has ended".to_owned()));
                 break;
             }
             // The session's own tasks get a turn: new envelopes join the next frame.

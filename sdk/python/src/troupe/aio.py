@@ -69,10 +69,17 @@ class AsyncClient:
         entities: Sequence[Mapping[str, str]],
         *,
         within: float | None = None,
+        age_max: float | None = None,
         traceparent: str | None = None,
     ) -> Features:
-        """Values of features (``"group:feature"``) for entities (``{"member": "42"}``), by column."""
-        return await self._drive(self._core.lookup(features, entities, within=within, traceparent=traceparent))
+        """Values of features (``"group:feature"``) for entities (``{"member": "42"}``), by column.
+
+        With ``age_max`` replicas on the gateway's node may answer, from a state that lacks at most what was acknowledged
+        within so many seconds before.
+        """
+        return await self._drive(
+            self._core.lookup(features, entities, within=within, age_max=age_max, traceparent=traceparent)
+        )
 
     async def ask(
         self,
@@ -84,12 +91,13 @@ class AsyncClient:
         within: float | None = None,
         idempotency_key: str | None = None,
         protect: bool = True,
+        age_max: float | None = None,
         traceparent: str | None = None,
     ) -> Any:
         """Sends a message to an entity; ``verb`` without ``.vN`` means the newest version.
 
         Its attempts share one idempotency key: yours, or one made for the call. With ``protect=False`` and no key it is not
-        tried again after an unknown outcome.
+        tried again after an unknown outcome. ``age_max`` is for queries, as in :meth:`lookup`.
         """
         return await self._drive(
             self._core.ask(
@@ -100,6 +108,7 @@ class AsyncClient:
                 within=within,
                 idempotency_key=idempotency_key,
                 protect=protect,
+                age_max=age_max,
                 traceparent=traceparent,
             )
         )

@@ -75,6 +75,7 @@ class _Request:
     content_type: str = "application/json"
     key: str | None = None
     traceparent: str | None = None
+    age_max: float | None = None
 
 
 class _Failed(Exception):
@@ -194,11 +195,12 @@ class Core:
         entities: Sequence[Mapping[str, str]],
         *,
         within: float | None = None,
+        age_max: float | None = None,
         traceparent: str | None = None,
     ) -> Call[Features]:
         """Feature values by column."""
         body = _encode({"features": list(features), "entities": [dict(entity) for entity in entities]})
-        request = _Request("POST", "/v1/features:lookup", body, traceparent=traceparent)
+        request = _Request("POST", "/v1/features:lookup", body, traceparent=traceparent, age_max=age_max)
         return (yield from self._read(request, within, Features.read))
 
     def ask(
@@ -211,6 +213,7 @@ class Core:
         within: float | None = None,
         idempotency_key: str | None = None,
         protect: bool = True,
+        age_max: float | None = None,
         traceparent: str | None = None,
     ) -> Call[Any]:
         """Sends a message to an entity."""
@@ -218,7 +221,9 @@ class Core:
             idempotency_key = secrets.token_hex(16)
         path = "/v1/actors/" + "/".join(_segment(part) for part in (kind, key, verb))
         payload = _encode({} if body is None else body)
-        request = _Request("POST", path, payload, key=idempotency_key, traceparent=traceparent)
+        request = _Request(
+            "POST", path, payload, key=idempotency_key, traceparent=traceparent, age_max=age_max
+        )
         attempts = _Attempts(self, within, protected=idempotency_key is not None)
         return _json((yield from attempts.run(request)))
 
@@ -310,6 +315,8 @@ class _Attempts:
             headers["content-type"] = request.content_type
         if request.key is not None:
             headers["idempotency-key"] = request.key
+        if request.age_max is not None:
+            headers["X-Max-Age-Ms"] = str(max(int(request.age_max * 1000), 0))
         if request.traceparent is not None:
             headers["traceparent"] = request.traceparent
         return Send(request.method, base + request.path, headers, request.body, timeout)

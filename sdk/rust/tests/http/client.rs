@@ -205,11 +205,13 @@ async fn answers_are_typed() {
     assert_eq!((answer.version, answer.variation.as_deref()), (3, Some("challenger")));
     assert_eq!((answer.items[0].title.as_str(), answer.timing.batch), ("Seven", 4));
     let entities = ["42", "43"].map(|member| BTreeMap::from([("member".to_owned(), member.to_owned())]));
-    let answer = client.lookup(&["g:count"], &entities).await.unwrap();
+    let options = CallOptions { age_max: Some(Duration::from_millis(250)), ..CallOptions::default() };
+    let answer = client.lookup_with(&["g:count"], &entities, &options).await.unwrap();
     assert_eq!(answer.column("g:count").unwrap().statuses, [Status::Present, Status::NotFound]);
     assert!(answer.column("g:other").is_none());
     let asked = server.asked();
     assert!(asked[0].head.starts_with("GET /v1/members/42/recommendations?k=1 "));
+    assert!(asked[1].head.contains("x-max-age-ms: 250"), "{}", asked[1].head);
     assert_eq!(asked[1].body, r#"{"features":["g:count"],"entities":[{"member":"42"},{"member":"43"}]}"#);
 }
 
