@@ -16,6 +16,7 @@ pub mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod inspect;
+pub mod locks;
 pub mod membership;
 pub mod node_spec;
 pub mod observe;

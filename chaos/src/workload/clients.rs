@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 use tokio::task::JoinSet;
+use troupe_runtime::locks::lock;
 
 use super::attempt::{Gateway, Outcome, Request};
 use super::client::Client;
@@ -15,7 +16,6 @@ use super::draw::Draw;
 use super::tally::Tally;
 use crate::cluster::Endpoints;
 use crate::history::{Answer, Call, End, Log, Operation};
-use crate::lock::lock;
 
 /// Roaming and staying clients per node.
 const ROAMERS: usize = 3;

@@ -1,10 +1,11 @@
 //! The receiver of envelopes from peers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::address::{NodeId, ShardId};
 use crate::error::AskError;
+use crate::locks::lock;
 use crate::observe::{Journal, Lifecycle};
 use crate::replication::RaftConfig;
 use crate::rpc::{Calls, Services};
@@ -114,7 +115,7 @@ impl Postbox {
     }
 
     fn assemblies(&self) -> MutexGuard<'_, HashMap<(NodeId, ShardId), Assembly>> {
-        self.assemblies.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.assemblies)
     }
 
     fn record(&self, node: NodeId, change: &str, reason: String) {

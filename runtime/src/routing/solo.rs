@@ -1,13 +1,14 @@
 //! Entities in one process without replication or disk, for tests of kinds and of the gateway.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::router::Router;
 use super::scripted::scripted;
 use crate::address::Address;
 use crate::entity::{Action, Cell, Context, Effect, Globals, Placement, Registry};
 use crate::error::AskError;
+use crate::locks::lock;
 use crate::time::Timestamp;
 use crate::transport::{AskOne, Outcome};
 
@@ -60,7 +61,7 @@ impl Solo {
             .get(verb)
             .ok_or_else(|| AskError::UnknownVerb { kind: to.kind.clone(), verb: verb.to_owned() })?;
         let ctx = Context::at(Timestamp::wall(), &to.key, &self.globals);
-        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cells = lock(&self.cells);
         let cell = cells.entry(to.clone()).or_insert_with(|| (kind.create)(&to.key));
         match spec.action {
             Action::Query(ask) => {
