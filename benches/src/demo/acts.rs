@@ -10,11 +10,12 @@ use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use troupe_runtime::locks::lock;
+use troupe_runtime::time::micros;
 use troupe_sdk::Client;
 use troupe_training::data::Interaction;
 
 use super::closing::Closing;
-use super::live::{Live, micros};
+use super::live::Live;
 use troupe_learning::train as learning;
 use troupe_learning::train::event_of;
 use troupe_local_cluster::audit::{Audit, Ledger};

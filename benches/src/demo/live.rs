@@ -9,6 +9,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use troupe_runtime::locks::lock;
+use troupe_runtime::time::micros;
 use troupe_sdk::Client;
 use troupe_training::data::Interaction;
 
@@ -229,8 +230,4 @@ impl Known {
         let (drawn, _) = all.partial_shuffle(&mut self.rng, K);
         drawn.iter().map(|content| (*content).clone()).collect()
     }
-}
-
-pub(crate) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

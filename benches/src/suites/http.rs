@@ -7,6 +7,7 @@ use crate::pace;
 use anyhow::{bail, ensure};
 use serde_json::json;
 use troupe_runtime::locks::lock;
+use troupe_runtime::time::micros;
 use troupe_sdk::{Client, Event};
 
 use super::alone::wide_group;
@@ -197,8 +198,4 @@ pub(super) fn both(report: &mut Report, id: &str, samples: &mut [u64], floor: &m
         let (value, floor) = (percentile_ms(samples, share), percentile_ms(floor, share));
         report.beside(&format!("{id}.{name}"), value, "ms", floor, goal);
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -9,6 +9,7 @@ use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 use tokio::task::JoinSet;
 use troupe_runtime::locks::lock;
+use troupe_runtime::time::micros;
 
 use super::attempt::{Gateway, Outcome, Request};
 use super::client::Client;
@@ -85,7 +86,7 @@ impl RunState {
     }
 
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.since().as_micros()).unwrap_or(u64::MAX)
+        micros(self.since())
     }
 
     pub(super) fn effect(&self, effect: Effect) {

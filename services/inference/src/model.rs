@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use ort::session::{Session, builder::GraphOptimizationLevel};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use troupe_runtime::time::micros;
 
 use super::engine::Engine;
 use super::error::LoadError;
-use super::timing::micros;
 
 /// Name of the input: `f32[batch, items]`, 1 for each item of the member's history, else 0.
 pub const INPUT: &str = "history";

@@ -17,6 +17,7 @@ use super::link::{Link, Links, Stage};
 use super::stream::{Counted, MeshStream};
 use super::tls::{Tls, name_of, session_number};
 use crate::locks::lock;
+use crate::time::micros;
 
 /// Accepts connections while the node runs.
 pub(super) async fn accept(
@@ -113,7 +114,7 @@ async fn replace(links: &Links, link: &Link) -> Result<(), String> {
         return Ok(());
     }
     // Frames in transit when the peer dialled arrive within one heartbeat.
-    let late = arrived.saturating_add(u64::try_from(beat.as_micros()).unwrap_or(u64::MAX));
+    let late = arrived.saturating_add(micros(beat));
     if link.last_received_at().is_some_and(|received| received > late) {
         return Err(format!(
             "it has the certificate of {:?}, and that node has an active session",
