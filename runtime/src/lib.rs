@@ -31,6 +31,7 @@ pub mod shard;
 pub mod sim;
 pub mod storage;
 pub mod supervised;
+pub mod text;
 pub mod time;
 pub mod transport;
 pub mod wire;
