@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,6 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use troupe_runtime::locks::lock;
 
 /// The fixed answers, copied from a real node, so that the bytes are the same.
 #[derive(Debug, Clone, Default)]
@@ -85,7 +86,7 @@ async fn command(State(shared): State<Shared>, body: Bytes) -> impl IntoResponse
 
 async fn keep(shared: Shared, body: Bytes) {
     let kept = tokio::task::spawn_blocking(move || {
-        let mut file = shared.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = lock(&shared.file);
         file.write_all(&body).and_then(|()| file.sync_data())
     });
     // A write that failed gets no answer: the caller sees a closed connection.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use troupe_runtime::time::micros;
 
 /// A closed loop: `count` calls with `in_flight` at once; each starts when another has ended. Returns their durations.
 ///
@@ -54,10 +55,6 @@ where
         samples.push(call.await??);
     }
     Ok(samples)
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

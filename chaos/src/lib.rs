@@ -8,7 +8,6 @@ pub mod checker;
 pub mod cluster;
 pub mod drill;
 pub mod history;
-mod lock;
 pub mod nemesis;
 pub mod proxy;
 pub mod workload;

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use troupe_runtime::Router;
 use troupe_runtime::entity::Globals;
+use troupe_runtime::text::cut;
 use troupe_workers::canaries::Fetch;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -169,7 +170,7 @@ async fn not_found(uri: axum::http::Uri) -> axum::response::Response {
     if let Some(answer) = mlflow::absent::answer(uri.path()) {
         return answer.into_response();
     }
-    let path: String = uri.path().chars().take(128).collect();
+    let path = cut(uri.path(), 128);
     Problem::new(StatusCode::NOT_FOUND, "NO_SUCH_ROUTE", format!("no route {path:?}: see /")).into_response()
 }
 

@@ -7,6 +7,8 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::text::cut;
+
 /// Longest key accepted, in bytes.
 pub const KEY_BYTES_MAX: usize = 256;
 
@@ -68,7 +70,7 @@ impl Address {
     /// [`AddressError::BadKey`] when the key cannot name an entity.
     pub fn parse_parts(kind: &str, key: &str) -> Result<Self, AddressError> {
         if key.is_empty() || key.len() > KEY_BYTES_MAX || key.chars().any(char::is_control) {
-            return Err(AddressError::BadKey(key.chars().take(64).collect()));
+            return Err(AddressError::BadKey(cut(key, 64)));
         }
         Ok(Self { kind: kind.to_owned(), key: key.to_owned() })
     }

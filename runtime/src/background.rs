@@ -6,6 +6,8 @@
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
+use crate::locks::lock;
+
 /// Niceness of a background thread: about a tenth of a core while requests want all of it.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
@@ -38,7 +40,7 @@ pub(crate) async fn done<T: Send + 'static>(
 /// Runs work on a background thread and blocks until it ends; runs it on this thread if no thread can be created.
 pub(crate) fn wait_for<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
     let work = std::sync::Mutex::new(Some(work));
-    let take = || work.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    let take = || lock(&work).take();
     let background = || {
         step_back();
         take().map(|work| work())

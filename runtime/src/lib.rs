@@ -16,6 +16,7 @@ pub mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod inspect;
+pub mod locks;
 pub mod membership;
 pub mod node_spec;
 pub mod observe;
@@ -30,6 +31,7 @@ pub mod shard;
 pub mod sim;
 pub mod storage;
 pub mod supervised;
+pub mod text;
 pub mod time;
 pub mod transport;
 pub mod wire;

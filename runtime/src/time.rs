@@ -38,6 +38,12 @@ impl Timestamp {
     }
 }
 
+/// Whole microseconds of a duration, at most `u64::MAX`.
+#[must_use]
+pub fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}ms", self.0)
@@ -65,7 +71,7 @@ impl Clock {
     /// then.
     #[must_use]
     pub fn mono(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
+        micros(self.0.elapsed())
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 use troupe_runtime::Timestamp;
+use troupe_runtime::locks::lock;
 use troupe_runtime::observe::{Journal, Lifecycle};
 
 use crate::journal_file::JournalFile;
@@ -55,7 +56,7 @@ impl RingJournal {
 
 impl Journal for RingJournal {
     fn record(&self, record: Lifecycle) {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = lock(&self.records);
         let now = record.at;
         records.push_back(record.clone());
         while records.len() > RECORDS_MAX
@@ -72,7 +73,7 @@ impl Journal for RingJournal {
     }
 
     fn newest(&self, limit: usize) -> Vec<Lifecycle> {
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = lock(&self.records);
         records.iter().rev().take(limit).cloned().collect()
     }
 }

@@ -1,11 +1,12 @@
 //! The supervision tree of one node, as data.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::death_watch::{Census, Ending};
+use troupe_runtime::locks::lock;
 use troupe_runtime::{NodeId, Timestamp};
 
 /// State of a supervised actor.
@@ -69,7 +70,7 @@ impl Tree {
 
     /// Records a change of one actor.
     pub fn note(&self, path: &str, state: ChildState, left: u32, reason: Option<&str>, restarted: bool) {
-        let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut actors = lock(&self.actors);
         let actor = actors.entry(path.to_owned()).or_insert_with(|| TreeNode {
             path: path.to_owned(),
             state,
@@ -92,7 +93,7 @@ impl Tree {
     /// How the actor at `path` ended; `None` while it runs or waits for a restart.
     #[must_use]
     pub fn gone(&self, path: &str) -> Option<(Ending, String)> {
-        let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        let actors = lock(&self.actors);
         let Some(actor) = actors.get(path) else {
             return Some((Ending::Missing, "no actor has this path".to_owned()));
         };
@@ -107,7 +108,7 @@ impl Tree {
     /// A copy of the current tree.
     #[must_use]
     pub fn view(&self) -> TreeView {
-        let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        let actors = lock(&self.actors);
         TreeView { node: self.node, actors: actors.values().cloned().collect() }
     }
 }

@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use troupe_runtime::entity::{Answer, CatchUp, Placement, Timer};
 use troupe_runtime::{
-    Address, Command, Context, Decide, Decision, Entity, Query, Refused, Registry, Timestamp,
+    Address, Context, Decide, Decision, Entity, Refused, Registry, Timestamp, command, query,
 };
 
 /// Ids of all deposits, in order.
@@ -42,32 +42,58 @@ impl Entity for Account {
     }
 }
 
-macro_rules! message {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
-        pub(crate) struct $name { $(pub(crate) $field: $type),* }
-    };
+/// Adds money; not repeatable: a second one is a second deposit.
+#[command("deposit.v1", reply = i64)]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(crate) struct Deposit {
+    pub(crate) id: u64,
+    pub(crate) amount: i64,
 }
 
-message!(/// Adds money; not repeatable: a second one is a second deposit.
-    Deposit { id: u64, amount: i64 });
-message!(/// Takes from here and deposits there, as an effect.
-    Transfer { id: u64, amount: i64, to: String });
-message!(/// Panics while deciding.
-    Explode { why: String });
-message!(/// Sets a timer that deposits 1 under this id; `after_ms` may be negative.
-    Remind { name: String, id: u64, after_ms: i64, every_ms: Option<u64>, catch_up: CatchUp });
-message!(/// Cancels a timer.
-    Forget { name: String });
-message!(/// Everything.
-    Get {});
-message!(/// The answer to `Get`.
-    Statement { deposits: Vec<u64>, balance: i64 });
+/// Takes from here and deposits there, as an effect.
+#[command("transfer.v1", reply = i64)]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(crate) struct Transfer {
+    pub(crate) id: u64,
+    pub(crate) amount: i64,
+    pub(crate) to: String,
+}
 
-impl Command for Deposit {
-    const VERB: &'static str = "deposit.v1";
-    type Reply = i64;
+/// Panics while deciding.
+#[command("explode.v1")]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(crate) struct Explode {
+    pub(crate) why: String,
+}
+
+/// Sets a timer that deposits 1 under this id; `after_ms` may be negative.
+#[command("remind.v1", reply = u64)]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(crate) struct Remind {
+    pub(crate) name: String,
+    pub(crate) id: u64,
+    pub(crate) after_ms: i64,
+    pub(crate) every_ms: Option<u64>,
+    pub(crate) catch_up: CatchUp,
+}
+
+/// Cancels a timer.
+#[command("forget.v1", reply = bool)]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(crate) struct Forget {
+    pub(crate) name: String,
+}
+
+/// Everything.
+#[query("get.v1", reply = Statement)]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(crate) struct Get {}
+
+/// The answer to `Get`.
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(crate) struct Statement {
+    pub(crate) deposits: Vec<u64>,
+    pub(crate) balance: i64,
 }
 
 impl Decide<Deposit> for Account {
@@ -79,11 +105,6 @@ impl Decide<Deposit> for Account {
     }
 }
 
-impl Command for Transfer {
-    const VERB: &'static str = "transfer.v1";
-    type Reply = i64;
-}
-
 impl Decide<Transfer> for Account {
     fn decide(&self, ask: &Transfer, _ctx: &Context<'_>) -> Decision<Self, Transfer> {
         Decision::event(Event::Deposited { id: ask.id, amount: -ask.amount })
@@ -92,20 +113,10 @@ impl Decide<Transfer> for Account {
     }
 }
 
-impl Command for Explode {
-    const VERB: &'static str = "explode.v1";
-    type Reply = ();
-}
-
 impl Decide<Explode> for Account {
     fn decide(&self, ask: &Explode, _ctx: &Context<'_>) -> Decision<Self, Explode> {
         panic!("asked to explode: {}", ask.why)
     }
-}
-
-impl Command for Remind {
-    const VERB: &'static str = "remind.v1";
-    type Reply = u64;
 }
 
 impl Decide<Remind> for Account {
@@ -120,20 +131,10 @@ impl Decide<Remind> for Account {
     }
 }
 
-impl Command for Forget {
-    const VERB: &'static str = "forget.v1";
-    type Reply = bool;
-}
-
 impl Decide<Forget> for Account {
     fn decide(&self, ask: &Forget, ctx: &Context<'_>) -> Decision<Self, Forget> {
         Decision::unchanged().cancel_timer(&ask.name).reply(ctx.timer(&ask.name).is_some())
     }
-}
-
-impl Query for Get {
-    const VERB: &'static str = "get.v1";
-    type Reply = Statement;
 }
 
 impl Answer<Get> for Account {
@@ -162,12 +163,11 @@ impl Entity for Banner {
     }
 }
 
-message!(/// Sets the text.
-    Paint { text: String });
-
-impl Command for Paint {
-    const VERB: &'static str = "paint.v1";
-    type Reply = ();
+/// Sets the text.
+#[command("paint.v1")]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(crate) struct Paint {
+    pub(crate) text: String,
 }
 
 impl Decide<Paint> for Banner {

@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::{Answer, Timer};
+use troupe_runtime::text::cut;
 use troupe_runtime::{Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 use troupe_statistics::canary::Thresholds;
 use troupe_statistics::canary::lifetime;
@@ -279,7 +280,7 @@ impl Decide<GiveUp> for Canary {
         if self.refused_unless_running().is_err() || ask.look != self.looks.len() as u64 {
             return Decision::unchanged().reply(());
         }
-        let why: String = ask.why.chars().take(WHY_CHARS_MAX).collect();
+        let why = cut(&ask.why, WHY_CHARS_MAX);
         let entry = self.entry(ctx.key, "running", Some(Timestamp(ctx.now.0 + RETRY_MS)));
         Self::list(Decision::event(Event::Troubled(why)), entry).reply(())
     }
@@ -291,7 +292,7 @@ impl Decide<Cancel> for Canary {
             Err(refused) if self.started.is_none() => Decision::refuse(refused),
             Err(_) => Decision::unchanged().reply(()),
             Ok(_) => {
-                let why: String = ask.why.chars().take(WHY_CHARS_MAX).collect();
+                let why = cut(&ask.why, WHY_CHARS_MAX);
                 self.end(ctx, Decision::unchanged(), "cancelled", why).reply(())
             }
         }

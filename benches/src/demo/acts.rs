@@ -2,18 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use troupe_runtime::locks::lock;
+use troupe_runtime::time::micros;
 use troupe_sdk::Client;
 use troupe_training::data::Interaction;
 
 use super::closing::Closing;
-use super::live::{Live, micros};
+use super::live::Live;
 use troupe_learning::train as learning;
 use troupe_learning::train::event_of;
 use troupe_local_cluster::audit::{Audit, Ledger};
@@ -118,7 +120,7 @@ async fn acts(
     stage.until_caught_up().await?;
     println!("       Node {killed} is back and has caught up.");
     println!("Act 6. The audit: every acknowledged event is looked for.");
-    let ledger = std::mem::take(&mut *ledger.lock().unwrap_or_else(PoisonError::into_inner));
+    let ledger = std::mem::take(&mut *lock(&ledger));
     let audit = ledger.audit(&client).await?;
     audited(&mut report, audit);
     memory(&mut report).await?;
@@ -176,7 +178,7 @@ async fn ingest(
         if receipt.acknowledged() != events.len() {
             bail!("a batch of {} was acknowledged only in part: {receipt:?}", events.len());
         }
-        let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ledger = lock(ledger);
         events.iter().for_each(|event| ledger.sent(event, true));
         batch_us.push(took);
         bar.inc(events.len() as u64);

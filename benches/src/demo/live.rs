@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
+use troupe_runtime::locks::lock;
+use troupe_runtime::time::micros;
 use troupe_sdk::Client;
 use troupe_training::data::Interaction;
 
@@ -124,7 +126,7 @@ impl Live {
     }
 
     pub(crate) fn measured(&self) -> Measured {
-        std::mem::take(&mut *self.measured.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.measured))
     }
 
     async fn one(&self, one: &Interaction) {
@@ -133,7 +135,7 @@ impl Live {
         let took = micros(start.elapsed());
         self.baselines(one);
         {
-            let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut measured = lock(&self.measured);
             match answer {
                 Ok(answer) => {
                     measured.recommend_us.push(took);
@@ -153,16 +155,16 @@ impl Live {
         let receipt = self.client.record_events(std::slice::from_ref(&event)).await;
         let took = micros(start.elapsed());
         let acknowledged = receipt.is_ok_and(|receipt| receipt.acknowledged() == 1);
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner).sent(&event, acknowledged);
+        lock(&self.ledger).sent(&event, acknowledged);
         let expected = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = lock(&self.known);
             if acknowledged {
                 known.take(one);
             }
             known.seen.get(&one.member).map_or(0, HashSet::len)
         };
         {
-            let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut measured = lock(&self.measured);
             measured.event_us.push(took);
             measured.failed += u64::from(!acknowledged);
         }
@@ -181,7 +183,7 @@ impl Live {
             let Ok(features) = looked else { continue };
             let column = features.column(FRESH_FEATURE);
             let value = column.and_then(|column| column.values.first()?.as_f64()).unwrap_or(0.0);
-            let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut measured = lock(&self.measured);
             measured.feature_us.push(took);
             #[allow(clippy::cast_precision_loss, reason = "a count of events")]
             if value >= expected as f64 {
@@ -194,10 +196,10 @@ impl Live {
     /// The same question to popularity and to chance.
     fn baselines(&self, one: &Interaction) {
         let (popular, random) = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = lock(&self.known);
             (known.popular(&one.member), known.random(&one.member))
         };
-        let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut measured = lock(&self.measured);
         for (name, list) in [("popularity", popular), ("random", random)] {
             let rank = list.iter().position(|content| *content == one.content);
             measured.scores.entry(name.to_owned()).or_default().add(rank);
@@ -228,8 +230,4 @@ impl Known {
         let (drawn, _) = all.partial_shuffle(&mut self.rng, K);
         drawn.iter().map(|content| (*content).clone()).collect()
     }
-}
-
-pub(crate) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

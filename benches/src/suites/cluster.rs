@@ -1,10 +1,11 @@
 //! The cluster of three processes that is measured, and the floor beside it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::{Answers, Floor};
 use anyhow::{Context as _, bail};
 use serde_json::json;
+use troupe_runtime::locks::lock;
 use troupe_sdk::{Client, RetryPolicy};
 
 use super::{Arguments, Name, failover, http, live, metadata, near, rolling};
@@ -139,7 +140,7 @@ async fn train(scene: &Scene<'_>, seed: u64) -> anyhow::Result<()> {
 
 async fn audit(scene: Scene<'_>, report: &mut Report) -> anyhow::Result<()> {
     println!("audit: every acknowledged event is looked for");
-    let ledger = std::mem::take(&mut *scene.ledger.lock().unwrap_or_else(PoisonError::into_inner));
+    let ledger = std::mem::take(&mut *lock(&scene.ledger));
     let audit = ledger.audit(&scene.client).await?;
     #[allow(clippy::cast_precision_loss, reason = "counts of events")]
     {

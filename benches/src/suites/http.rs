@@ -1,12 +1,13 @@
 //! Calls over HTTP, each beside the same call to the floor.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crate::pace;
 use anyhow::{bail, ensure};
 use serde_json::json;
+use troupe_runtime::locks::lock;
+use troupe_runtime::time::micros;
 use troupe_sdk::{CallOptions, Client, Event};
 
 use super::alone::wide_group;
@@ -73,7 +74,7 @@ pub(super) async fn events(scene: &Scene<'_>, report: &mut Report) -> anyhow::Re
     record(&scene.client, warm_up).await?;
     let (mut samples, took) = record(&scene.client, measured).await?;
     let (mut floor_samples, floor_took) = record(&scene.floor, measured).await?;
-    let mut ledger = scene.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ledger = lock(&scene.ledger);
     batches.iter().flatten().for_each(|event| ledger.sent(event, true));
     drop(ledger);
     let (acked, floor) = (rate(measured.len(), took), rate(measured.len(), floor_took));
@@ -116,7 +117,7 @@ pub(super) async fn declare_wide_group(scene: &Scene<'_>) -> anyhow::Result<()> 
     let events: Vec<Event> = (0..WIDE_MEMBERS).flat_map(history).collect();
     let receipt = scene.client.record_events(&events).await?;
     ensure!(receipt.acknowledged() == events.len(), "acknowledged in part: {receipt:?}");
-    let mut ledger = scene.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ledger = lock(&scene.ledger);
     events.iter().for_each(|event| ledger.sent(event, true));
     Ok(())
 }
@@ -181,7 +182,7 @@ pub(super) async fn freshness(scene: &Scene<'_>, report: &mut Report) -> anyhow:
         let receipt = scene.client.record_events(std::slice::from_ref(&event)).await?;
         ensure!(receipt.acknowledged() == 1, "not acknowledged: {receipt:?}");
         acknowledged.push(micros(start.elapsed()));
-        scene.ledger.lock().unwrap_or_else(PoisonError::into_inner).sent(&event, true);
+        lock(&scene.ledger).sent(&event, true);
         let entity = BTreeMap::from([("member".to_owned(), member)]);
         loop {
             let found = scene.client.lookup(&[FRESH_FEATURE], std::slice::from_ref(&entity)).await?;
@@ -205,8 +206,4 @@ pub(super) fn both(report: &mut Report, id: &str, samples: &mut [u64], floor: &m
         let (value, floor) = (percentile_ms(samples, share), percentile_ms(floor, share));
         report.beside(&format!("{id}.{name}"), value, "ms", floor, goal);
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

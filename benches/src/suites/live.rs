@@ -1,11 +1,11 @@
 //! Experiments that run while events come: what a thousand of them cost the rate at which events are acknowledged.
 
-use std::sync::PoisonError;
 use std::time::Instant;
 
 use crate::pace;
 use anyhow::ensure;
 use serde_json::json;
+use troupe_runtime::locks::lock;
 use troupe_sdk::Event;
 
 use super::cluster::Scene;
@@ -58,7 +58,7 @@ async fn round(scene: &Scene<'_>, round: usize) -> anyhow::Result<f64> {
     })
     .await?;
     let seconds = start.elapsed().as_secs_f64();
-    let mut ledger = scene.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ledger = lock(&scene.ledger);
     events.iter().for_each(|event| ledger.sent(event, true));
     #[allow(clippy::cast_precision_loss, reason = "a count of events")]
     Ok(events.len() as f64 / seconds)

@@ -1,9 +1,11 @@
 //! Every node is stopped and started again, one after another, while clients call.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use troupe_runtime::locks::lock;
+use troupe_runtime::time::micros;
 use troupe_sdk::Event;
 
 use super::cluster::Scene;
@@ -73,10 +75,10 @@ impl Callers {
                     time += 1;
                     let start = Instant::now();
                     let receipt = client.record_events(std::slice::from_ref(&event)).await;
-                    seen.samples.push(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
+                    seen.samples.push(micros(start.elapsed()));
                     let acknowledged = receipt.is_ok_and(|receipt| receipt.acknowledged() == 1);
                     seen.failed += usize::from(!acknowledged);
-                    ledger.lock().unwrap_or_else(PoisonError::into_inner).sent(&event, acknowledged);
+                    lock(&ledger).sent(&event, acknowledged);
                     tokio::time::sleep(PAUSE).await;
                 }
                 seen

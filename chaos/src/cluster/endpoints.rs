@@ -1,15 +1,11 @@
 //! The addresses of the nodes and the configuration of each node.
 
-use std::collections::BTreeSet;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use toml::{Table, Value};
-
-/// Range of the ports, below the ephemeral ports. An outgoing connection could take an ephemeral port between the check
-/// and the node's start.
-const PORTS: std::ops::Range<u16> = 10_000..30_000;
+use troupe_local_cluster::ports::free_port;
 
 /// The identity and the addresses of one node.
 #[derive(Debug, Clone)]
@@ -29,33 +25,14 @@ pub struct Endpoints {
 /// Assigns free ports to `nodes` nodes.
 ///
 /// # Errors
-/// Not enough free ports.
+/// More nodes than node ids.
 pub fn endpoints(nodes: usize) -> anyhow::Result<Vec<Endpoints>> {
-    let mut free = free_ports(nodes * 3)?.into_iter();
-    let mut next = || free.next().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-    (1..=nodes)
-        .map(|id| {
-            let (Some(mesh), Some(gateway), Some(admin)) = (next(), next(), next()) else {
-                bail!("no ports left");
-            };
-            Ok(Endpoints { id: u16::try_from(id)?, name: format!("n{id}"), mesh, gateway, admin })
-        })
-        .collect()
-}
-
-fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
-    // Concurrent runs start the search at different ports.
-    let first = usize::try_from(std::process::id())?.wrapping_mul(131) % PORTS.len();
-    let mut free = BTreeSet::new();
-    for port in PORTS.cycle().skip(first).take(PORTS.len()) {
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            free.insert(port);
-            if free.len() == count {
-                return Ok(free.into_iter().collect());
-            }
-        }
-    }
-    bail!("{count} free ports are needed between {} and {}", PORTS.start, PORTS.end)
+    let next = || SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let endpoint = |id: usize| {
+        let (mesh, gateway, admin) = (next(), next(), next());
+        Ok(Endpoints { id: u16::try_from(id)?, name: format!("n{id}"), mesh, gateway, admin })
+    };
+    (1..=nodes).map(endpoint).collect()
 }
 
 /// The configuration of one node: `template` with its own table of nodes, and everything that is written under `dir`.
@@ -96,6 +73,8 @@ pub(super) fn configuration(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]

@@ -1,16 +1,15 @@
 //! The node processes of a local cluster.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde::Serialize;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
+use troupe_local_cluster::node_process::{Launch, NodeProcess};
 
 use super::disks::Disks;
 use super::endpoints::{Endpoints, configuration, endpoints};
@@ -76,7 +75,7 @@ pub struct LocalCluster {
     pub links: Links,
     /// Their disks.
     pub disks: Disks,
-    children: Vec<Option<Child>>,
+    children: Vec<Option<NodeProcess>>,
     builds: Vec<Build>,
     pids: Pids,
     /// Whether `setpriv` exists: with it, even a frozen node ends with this process.
@@ -122,32 +121,18 @@ impl LocalCluster {
             return Ok(());
         }
         let name = &self.endpoints[node].name;
-        let log = OpenOptions::new().create(true).append(true).open(self.log(node))?;
-        let mut words: Vec<std::ffi::OsString> = Vec::new();
-        if self.tied {
-            words.extend(["setpriv", "--pdeathsig", "KILL", "--"].map(Into::into));
-        }
-        words.extend(self.disks.enter().into_iter().map(Into::into));
         let binary = match (self.builds[node], &self.plan.previous) {
             (Build::Previous, Some(previous)) => previous,
             _ => &self.plan.binary,
         };
-        words.push(binary.clone().into());
-        words.extend(["node", "--with-parent", "--name", name, "--config"].map(Into::into));
-        words.push(self.plan.dir.join(format!("{name}.toml")).into());
-        let child = Command::new(&words[0])
-            .args(&words[1..])
-            .env(WALL_OFFSET, self.plan.dir.join(format!("{name}.offset")))
-            // When this process ends, for any reason, the pipe closes and the node stops.
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .kill_on_drop(true)
-            // Ctrl-C must reach only this process.
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("node {name}"))?;
-        self.pids.set(node, child.id());
+        let mut launch = Launch::new(binary, &self.config(node), name, &self.log(node));
+        if self.tied {
+            launch.wrapper.extend(["setpriv", "--pdeathsig", "KILL", "--"].map(Into::into));
+        }
+        launch.wrapper.extend(self.disks.enter().into_iter().map(Into::into));
+        launch.environment.push((WALL_OFFSET.into(), self.offset(node).into()));
+        let child = launch.start()?;
+        self.pids.set(node, child.pid());
         self.children[node] = Some(child);
         Ok(())
     }
@@ -162,16 +147,15 @@ impl LocalCluster {
     /// # Errors
     /// The binary did not start, or its error output.
     pub async fn certs(&self, words: &[&str]) -> anyhow::Result<()> {
-        let config = self.plan.dir.join(format!("{}.toml", self.endpoints[0].name));
         let mut command = Command::new(&self.plan.binary);
-        let out = command.arg("certs").args(words).arg("--config").arg(config).output().await?;
+        let out = command.arg("certs").args(words).arg("--config").arg(self.config(0)).output().await?;
         anyhow::ensure!(out.status.success(), "certs {words:?}: {}", String::from_utf8_lossy(&out.stderr));
         Ok(())
     }
 
     /// Whether its process exists, frozen or not.
     pub fn runs(&mut self, node: usize) -> bool {
-        self.children[node].as_mut().is_some_and(|child| child.try_wait().is_ok_and(|ended| ended.is_none()))
+        self.children[node].as_mut().is_some_and(|child| child.ended().is_ok_and(|ended| ended.is_none()))
     }
 
     /// SIGKILL.
@@ -179,7 +163,7 @@ impl LocalCluster {
     /// # Errors
     /// The system refused the signal.
     pub async fn kill(&mut self, node: usize) -> anyhow::Result<()> {
-        if let Some(mut child) = self.children[node].take() {
+        if let Some(child) = self.children[node].take() {
             self.pids.set(node, None);
             child.kill().await?;
         }
@@ -203,22 +187,15 @@ impl LocalCluster {
     }
 
     fn signal(&self, node: usize, signal: Signal) -> anyhow::Result<()> {
-        let name = &self.endpoints[node].name;
-        let pid = self.pid(node).and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-        let pid = pid.with_context(|| format!("{name} does not run"))?;
-        kill_process(pid, signal).with_context(|| format!("{signal:?} to {name}"))
+        let child = self.children[node].as_ref();
+        child.with_context(|| format!("{} does not run", self.endpoints[node].name))?.signal(signal)
     }
 
     /// Stops a node gracefully. `false` if it took longer than 20 s and was killed.
     pub async fn stop(&mut self, node: usize) -> bool {
-        let Some(mut child) = self.children[node].take() else { return true };
+        let Some(child) = self.children[node].take() else { return true };
         self.pids.set(node, None);
-        drop(child.stdin.take());
-        let stopped = tokio::time::timeout(STOP_WITHIN, child.wait()).await.is_ok();
-        if !stopped {
-            let _ = child.kill().await;
-        }
-        stopped
+        child.stop(STOP_WITHIN).await.unwrap_or(false)
     }
 
     /// Kills every node. A throw-away cluster needs no graceful stop.
@@ -231,7 +208,7 @@ impl LocalCluster {
     /// The node's process id.
     #[must_use]
     pub fn pid(&self, node: usize) -> Option<u32> {
-        self.children[node].as_ref().and_then(Child::id)
+        self.children[node].as_ref().and_then(NodeProcess::pid)
     }
 
     /// The process ids, kept up to date when nodes end and start.
@@ -246,6 +223,14 @@ impl LocalCluster {
         self.plan.dir.join(format!("{}.log", self.endpoints[node].name))
     }
 
+    fn config(&self, node: usize) -> PathBuf {
+        self.plan.dir.join(format!("{}.toml", self.endpoints[node].name))
+    }
+
+    fn offset(&self, node: usize) -> PathBuf {
+        self.plan.dir.join(format!("{}.offset", self.endpoints[node].name))
+    }
+
     /// Path of the node's data, as this process sees it.
     #[must_use]
     pub fn data(&self, node: usize) -> PathBuf {
@@ -257,8 +242,7 @@ impl LocalCluster {
     /// # Errors
     /// The offset file could not be written.
     pub fn turn_clock(&self, node: usize, offset_ms: i64) -> anyhow::Result<()> {
-        let path = self.plan.dir.join(format!("{}.offset", self.endpoints[node].name));
-        replace(&path, &offset_ms.to_string())
+        replace(&self.offset(node), &offset_ms.to_string())
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use troupe_runtime::locks::lock;
+
 use super::operation::Operation;
-use crate::lock::lock;
 
 /// A growing history. Clones append to the same one. The run's length and call rate bound it.
 #[derive(Debug, Clone, Default)]

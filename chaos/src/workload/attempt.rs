@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use troupe_runtime::text::cut;
 
 use crate::history::{Answer, Call};
 
@@ -120,7 +121,7 @@ fn spelled(request: &Request<'_>) -> (&'static str, Value) {
 
 fn read(call: &Call, status: u16, bytes: &[u8]) -> Outcome {
     let untyped = || {
-        let text: String = String::from_utf8_lossy(bytes).chars().take(200).collect();
+        let text = cut(&String::from_utf8_lossy(bytes), 200);
         Outcome::Untyped(format!("{status}: {text}"))
     };
     let Ok(body) = serde_json::from_slice::<Value>(bytes) else { return untyped() };

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 use tokio::task::JoinSet;
+use troupe_runtime::locks::lock;
+use troupe_runtime::time::micros;
 
 use super::attempt::{Gateway, Outcome, Request};
 use super::client::Client;
@@ -15,7 +17,6 @@ use super::draw::Draw;
 use super::tally::Tally;
 use crate::cluster::Endpoints;
 use crate::history::{Answer, Call, End, Log, Operation};
-use crate::lock::lock;
 
 /// Roaming and staying clients per node.
 const ROAMERS: usize = 3;
@@ -85,7 +86,7 @@ impl RunState {
     }
 
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.since().as_micros()).unwrap_or(u64::MAX)
+        micros(self.since())
     }
 
     pub(super) fn effect(&self, effect: Effect) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
+use troupe_runtime::locks::lock;
 
 use super::attempt::Outcome;
-use crate::lock::lock;
 
 /// Untyped answers that are kept as examples.
 const SHOWN_MAX: usize = 20;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder,
 };
+use troupe_runtime::locks::lock;
 
 /// Hears descriptions and nothing else.
 #[derive(Default)]
@@ -14,7 +15,7 @@ struct Descriptions(Mutex<BTreeMap<String, (&'static str, String)>>);
 
 impl Descriptions {
     fn add(&self, name: &KeyName, kind: &'static str, description: &SharedString) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         all.insert(name.as_str().to_owned(), (kind, description.to_string()));
     }
 }

@@ -1,6 +1,7 @@
 //! The media type of a body. All bodies are JSON or YAML; another `Content-Type` is refused before the body is parsed.
 
 use axum::http::{HeaderMap, StatusCode, header};
+use troupe_runtime::text::cut;
 
 use crate::edge::problem::Problem;
 
@@ -52,7 +53,7 @@ fn check_for(headers: &HeaderMap, more: &[&str]) -> Result<(), Problem> {
         || more.contains(&essence)
         || essence.starts_with("application/") && essence.ends_with("+json");
     if !json {
-        let named: String = essence.chars().take(64).collect();
+        let named = cut(essence, 64);
         let detail =
             format!("{named:?} is not taken: send application/json, or application/x-ndjson to /v1/events");
         return refuse("Content-Type", detail);

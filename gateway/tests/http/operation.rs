@@ -6,10 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use troupe_gateway::{GatewayConfig, Ready};
-use troupe_runtime::Router;
 
 use super::edge::{Always, Edge, READY, gateway};
-use super::toy::{Stuck, registry, scripted, solo};
+use super::toy::{registry, scripted, solo, stuck};
 
 #[tokio::test]
 async fn paths_and_methods_that_do_not_exist_are_problems_too() {
@@ -40,8 +39,7 @@ async fn a_panic_in_a_handler_is_answered_and_ends_nothing_else() {
 #[tokio::test]
 async fn one_request_too_many_is_shed_while_health_still_answers() {
     let asked = Arc::new(Notify::new());
-    let router = Router::new(Arc::new(Stuck(asked.clone())), Arc::new(registry()), 8);
-    let mut gateway = gateway((router, Arc::default()));
+    let mut gateway = gateway(stuck(asked.clone()));
     gateway.config = GatewayConfig { in_flight_max: 1, drain: Duration::ZERO, ..GatewayConfig::default() };
     let edge = Arc::new(Edge::start(gateway).await);
     let held = {
@@ -85,8 +83,7 @@ async fn readiness_says_what_is_missing() {
 #[tokio::test]
 async fn a_stop_lets_the_request_in_work_end_and_then_closes_the_port() {
     let asked = Arc::new(Notify::new());
-    let router = Router::new(Arc::new(Stuck(asked.clone())), Arc::new(registry()), 8);
-    let mut gateway = gateway((router, Arc::default()));
+    let mut gateway = gateway(stuck(asked.clone()));
     gateway.config.drain = Duration::from_millis(100);
     let mut edge = Edge::start(gateway).await;
     let (http, base) = (edge.http.clone(), edge.base.clone());

@@ -1,18 +1,14 @@
 //! A kind with nothing to it, and a cluster that fails on request.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bincode::{Decode, Encode};
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use troupe_runtime::entity::{Answer, Globals, KindSpec, VerbSpec};
-use troupe_runtime::routing::{Dispatch, Solo};
-use troupe_runtime::shard::NearAnswer;
+use tokio::sync::Notify;
+use troupe_runtime::entity::{Answer, Globals};
+use troupe_runtime::routing::{self, Solo};
 use troupe_runtime::transport::{AskOne, Outcome};
-use troupe_runtime::{
-    Address, AskError, Context, Decide, Decision, Entity, Refused, Registry, Router, ShardId, command, query,
-};
+use troupe_runtime::{Context, Decide, Decision, Entity, Refused, Registry, Router, command, query};
 
 #[derive(Encode, Decode, Serialize)]
 pub(crate) struct Note {
@@ -95,58 +91,23 @@ pub(crate) fn solo() -> (Router, Arc<Globals>) {
     Solo::router(registry())
 }
 
-/// Answers each ask with what the closure says.
-pub(crate) struct Scripted<F>(pub F);
-
-impl<F: Fn(&AskOne) -> Outcome + Send + Sync + 'static> Dispatch for Scripted<F> {
-    fn ask_many(&self, asks: Vec<AskOne>, _within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
-        let outcomes = asks.iter().map(&self.0).collect();
-        Box::pin(std::future::ready(outcomes))
-    }
-
-    fn answer_here(&self, _: &Address, _: ShardId, _: (&KindSpec, &VerbSpec), _: &[u8]) -> Option<Outcome> {
-        None
-    }
-
-    fn ask_near(
-        &self,
-        _: AskOne,
-        _: ShardId,
-        _: Duration,
-        _: Duration,
-    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
-        Box::pin(std::future::ready(None))
-    }
-}
-
-/// A router over a script.
+/// A router that answers each ask with what the closure says.
 pub(crate) fn scripted(
     registry: Registry,
     script: impl Fn(&AskOne) -> Outcome + Send + Sync + 'static,
 ) -> (Router, Arc<Globals>) {
-    (Router::new(Arc::new(Scripted(script)), Arc::new(registry), 8), Arc::default())
+    let router = routing::scripted(registry, move |asks| {
+        let outcomes = asks.iter().map(&script).collect();
+        Box::pin(std::future::ready(outcomes))
+    });
+    (router, Arc::default())
 }
 
-/// Never answers, and tells when it was asked.
-pub(crate) struct Stuck(pub Arc<tokio::sync::Notify>);
-
-impl Dispatch for Stuck {
-    fn ask_many(&self, _asks: Vec<AskOne>, _within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
-        self.0.notify_one();
+/// A router that never answers, and tells when it was asked.
+pub(crate) fn stuck(asked: Arc<Notify>) -> (Router, Arc<Globals>) {
+    let router = routing::scripted(registry(), move |_| {
+        asked.notify_one();
         Box::pin(std::future::pending())
-    }
-
-    fn answer_here(&self, _: &Address, _: ShardId, _: (&KindSpec, &VerbSpec), _: &[u8]) -> Option<Outcome> {
-        None
-    }
-
-    fn ask_near(
-        &self,
-        _: AskOne,
-        _: ShardId,
-        _: Duration,
-        _: Duration,
-    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
-        Box::pin(std::future::ready(None))
-    }
+    });
+    (router, Arc::default())
 }

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bincode::{Decode, Encode};
 use tokio::sync::watch;
 
 use crate::address::NodeId;
+use crate::locks::lock;
 use crate::wire;
 
 /// A few bytes that survive as long as the disk. Blocking.
@@ -170,7 +171,7 @@ impl Identity {
     }
 
     fn saved(&self) -> MutexGuard<'_, Saved> {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.saved)
     }
 }
 

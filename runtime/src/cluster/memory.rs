@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::identity::Facts;
 use super::spec::Disk;
 use crate::address::ShardId;
+use crate::locks::lock;
 use crate::shard::{Append, Unread};
 use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit, visit_pairs};
 
@@ -115,8 +116,4 @@ impl Store for MemoryDisk {
         lock(&self.spaces).remove(&shard);
         Ok(())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

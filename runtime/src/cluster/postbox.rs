@@ -1,11 +1,12 @@
 //! The receiver of envelopes from peers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::remote_asks::RemoteAsks;
 use crate::address::{NodeId, ShardId};
 use crate::entity::Registry;
+use crate::locks::lock;
 use crate::observe::{Journal, Lifecycle};
 use crate::replication::RaftConfig;
 use crate::rpc::{Calls, Services};
@@ -94,7 +95,7 @@ impl Postbox {
     }
 
     fn assemblies(&self) -> MutexGuard<'_, HashMap<(NodeId, ShardId), Assembly>> {
-        self.assemblies.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.assemblies)
     }
 
     fn record(&self, node: NodeId, change: &str, reason: String) {

@@ -1,12 +1,13 @@
 //! What a node knows of its shards when it is opened.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
 use super::identity::{BootstrapMode, Facts, Identity};
 use crate::address::ShardId;
+use crate::locks::lock;
 use crate::shard::Mailbox;
 use crate::storage::GroupLog;
 
@@ -82,8 +83,4 @@ impl RecoveredState {
             tracing::error!(why, "the disk's identity cannot be written: a lost log would go unnoticed");
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::task::{Context, Poll as Ready, ready};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::watched::{PendingNotices, Poll, Watched};
 use super::watching::{News, Watching};
 use crate::address::{NodeId, ShardId};
 use crate::error::AskError;
+use crate::locks::lock;
 use crate::observe::{Journal, Lifecycle};
 use crate::routing::Router;
 use crate::rpc::{ServiceClient, ServiceHandler};
@@ -237,11 +238,11 @@ impl DeathWatch {
     }
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.watched)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

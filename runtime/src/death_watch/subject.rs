@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, NodeId};
 use crate::observe::Lifecycle;
+use crate::text::cut;
 
 /// A watched subject.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
@@ -46,7 +47,7 @@ impl FromStr for Subject {
 
     /// `node-2` is a node, `node-2/shards/shard-7` an actor of its tree, `members/42` an entity.
     fn from_str(text: &str) -> Result<Self, NotASubject> {
-        let wrong = || NotASubject(text.chars().take(64).collect());
+        let wrong = || NotASubject(cut(text, 64));
         let (first, rest) = text.split_once('/').map_or((text, None), |(first, rest)| (first, Some(rest)));
         let node = first.strip_prefix("node-").and_then(|id| id.parse().ok()).map(NodeId);
         match (node, rest) {

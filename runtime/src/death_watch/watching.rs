@@ -7,6 +7,7 @@ use super::watched::{PendingNotices, Poll, Watchee};
 use super::{DOWN_AFTER, WATCHES_MAX};
 use crate::address::{Address, NodeId, ShardId};
 use crate::replication::Mono;
+use crate::time::micros;
 
 /// State of a watch at the node that it is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +183,7 @@ impl Watching {
     pub(super) fn unanswered(&mut self, node: NodeId, now: Mono, why: &str) -> Vec<News> {
         let Some(target) = self.targets.get_mut(&node) else { return Vec::new() };
         let since = *target.silent_since.get_or_insert(now);
-        let patience = u64::try_from(DOWN_AFTER.as_micros()).unwrap_or(u64::MAX);
+        let patience = micros(DOWN_AFTER);
         if now.saturating_sub(since) < patience {
             return Vec::new();
         }

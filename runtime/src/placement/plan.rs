@@ -6,6 +6,7 @@ use super::config::PlacementConfig;
 use crate::address::{NodeId, ShardId};
 use crate::membership::{Cluster, Member, NodeState, Scheduling};
 use crate::node_spec::NodeSpec;
+use crate::time::micros;
 
 /// Leadership transfers planned in one round; each costs little, but not nothing.
 const LEADERS_A_LOOK: usize = 4;
@@ -94,7 +95,6 @@ pub fn plan(cluster: &Cluster, observed: &Observation, config: &PlacementConfig)
 
 /// State changes of nodes.
 fn states(cluster: &Cluster, observed: &Observation, config: &PlacementConfig) -> Vec<Order> {
-    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let (suspect, down) = (micros(config.suspect_after), micros(config.down_after));
     let mut orders = Vec::new();
     for member in cluster.nodes.values() {
@@ -129,7 +129,7 @@ struct Placer<'a> {
 
 impl<'a> Placer<'a> {
     fn new(cluster: &'a Cluster, observed: &'a Observation, config: &PlacementConfig) -> Self {
-        let replace = u64::try_from(config.replace_after.as_micros()).unwrap_or(u64::MAX);
+        let replace = micros(config.replace_after);
         let open = cluster.nodes.values();
         let open = open
             .filter(|member| member.state == NodeState::Up && member.scheduling == Scheduling::Full)

@@ -1,16 +1,14 @@
 //! Entities in one process without replication or disk, for tests of kinds and of the gateway.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use futures::future::BoxFuture;
-
-use super::router::{Dispatch, Router};
-use crate::address::{Address, ShardId};
-use crate::entity::{Action, Cell, Context, Effect, Globals, KindSpec, Placement, Registry, VerbSpec};
+use super::router::Router;
+use super::scripted::scripted;
+use crate::address::Address;
+use crate::entity::{Action, Cell, Context, Effect, Globals, Placement, Registry};
 use crate::error::AskError;
-use crate::shard::NearAnswer;
+use crate::locks::lock;
 use crate::time::Timestamp;
 use crate::transport::{AskOne, Outcome};
 
@@ -30,9 +28,12 @@ impl Solo {
     pub fn router(registry: Registry) -> (Router, Arc<Globals>) {
         let registry = Arc::new(registry);
         let globals = Arc::new(Globals::default());
-        let solo =
-            Arc::new(Self { registry: registry.clone(), globals: globals.clone(), cells: Mutex::default() });
-        (Router::new(solo, registry, 8), globals)
+        let solo = Self { registry: registry.clone(), globals: globals.clone(), cells: Mutex::default() };
+        let router = scripted(registry, move |asks| {
+            let outcomes = asks.into_iter().map(|ask| solo.run(ask)).collect();
+            Box::pin(std::future::ready(outcomes))
+        });
+        (router, globals)
     }
 
     fn run(&self, ask: AskOne) -> Outcome {
@@ -60,7 +61,7 @@ impl Solo {
             .get(verb)
             .ok_or_else(|| AskError::UnknownVerb { kind: to.kind.clone(), verb: verb.to_owned() })?;
         let ctx = Context::at(Timestamp::wall(), &to.key, &self.globals);
-        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cells = lock(&self.cells);
         let cell = cells.entry(to.clone()).or_insert_with(|| (kind.create)(&to.key));
         match spec.action {
             Action::Query(ask) => {
@@ -79,26 +80,5 @@ impl Solo {
                 Ok((decided.reply?, decided.effects))
             }
         }
-    }
-}
-
-impl Dispatch for Solo {
-    fn ask_many(&self, asks: Vec<AskOne>, _within: Duration) -> BoxFuture<'static, Vec<Outcome>> {
-        let outcomes = asks.into_iter().map(|ask| self.run(ask)).collect();
-        Box::pin(std::future::ready(outcomes))
-    }
-
-    fn answer_here(&self, _: &Address, _: ShardId, _: (&KindSpec, &VerbSpec), _: &[u8]) -> Option<Outcome> {
-        None
-    }
-
-    fn ask_near(
-        &self,
-        _: AskOne,
-        _: ShardId,
-        _: Duration,
-        _: Duration,
-    ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
-        Box::pin(std::future::ready(None))
     }
 }

@@ -1,13 +1,14 @@
 //! Named services of a node for other nodes, such as inspection.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use crate::address::NodeId;
 use crate::error::AskError;
+use crate::locks;
 use crate::transport::Outcome;
 
 /// Calls handled at once; one more is answered `Busy`.
@@ -39,17 +40,17 @@ impl Default for Services {
 impl Services {
     /// Offers a service under a name, replacing an earlier one.
     pub fn offer(&self, name: &str, handler: ServiceHandler) {
-        self.handlers.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), handler);
+        locks::write(&self.handlers).insert(name.to_owned(), handler);
     }
 
     /// Listens under a name, replacing an earlier listener.
     pub fn listen(&self, name: &str, handler: TellHandler) {
-        self.listeners.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), handler);
+        locks::write(&self.listeners).insert(name.to_owned(), handler);
     }
 
     /// Hands a message to the listener of a name; without a listener the message is dropped.
     pub fn deliver(&self, name: &str, from: NodeId, body: Vec<u8>) {
-        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        let listeners = locks::read(&self.listeners);
         if let Some(listener) = listeners.get(name) {
             listener(from, body);
         }
@@ -57,7 +58,7 @@ impl Services {
 
     /// Answers a call.
     pub async fn answer(&self, name: &str, body: Vec<u8>) -> Outcome {
-        let handler = self.handlers.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let handler = locks::read(&self.handlers).get(name).cloned();
         let handler =
             handler.ok_or_else(|| AskError::NotSent(format!("no service {name:?} on this node")))?;
         let _running = self

@@ -6,6 +6,7 @@ use super::output::CheckpointEnd;
 use crate::address::ShardId;
 use crate::replication::{Mono, SnapshotMark};
 use crate::storage::StoreError;
+use crate::time::micros;
 
 /// Multiple of `checkpoint_log_bytes` at which commands are refused while checkpoints fail.
 const LOG_CHECKPOINTS_MAX: u64 = 8;
@@ -39,7 +40,7 @@ pub(super) enum Ended {
 impl Checkpoints {
     /// Checkpoints of a replica that was opened at `now` from one that covers `covered`.
     pub(super) fn new(covered: u64, now: Mono, shard: ShardId, shards: u32, config: &ShardConfig) -> Self {
-        let every = u64::try_from(config.checkpoint_every.as_micros()).unwrap_or(u64::MAX);
+        let every = micros(config.checkpoint_every);
         Self {
             covered,
             fence: Fence::default(),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::mailbox::{Mailbox, SystemInput};
 use crate::address::{NodeId, ShardId};
+use crate::locks::lock;
 use crate::transport::{EffectBatch, Envelope, Transport};
 
 /// No leader known.
@@ -51,7 +52,7 @@ impl Directory {
     }
 
     fn stopping_nodes(&self) -> MutexGuard<'_, BTreeSet<NodeId>> {
-        self.stopping.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.stopping)
     }
 
     /// This node's mailbox of the shard.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::address::Address;
 use crate::entity::FaultPolicy;
 use crate::replication::Mono;
+use crate::time::micros;
 
 /// Entities with remembered faults at once; the least recently faulted are forgotten first.
 const REMEMBERED_MAX: usize = 1_024;
@@ -59,7 +60,7 @@ fn retain_period(times: &mut Vec<Mono>, policy: FaultPolicy, now: Mono) {
 }
 
 fn period_of(policy: FaultPolicy) -> Mono {
-    u64::try_from(policy.period.as_micros()).unwrap_or(u64::MAX)
+    micros(policy.period)
 }
 
 #[cfg(test)]

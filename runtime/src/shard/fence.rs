@@ -5,7 +5,9 @@
 //! acknowledged writes have replaced.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::locks::lock;
 
 /// Counts the states of a replica: a snapshot begins the next one, and so does the replica's end.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +46,7 @@ impl Fence {
     }
 
     fn hold(&self) -> MutexGuard<'_, ()> {
-        self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.store)
     }
 }
 

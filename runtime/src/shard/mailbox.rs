@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -20,6 +20,7 @@ use super::world::ShardWorld;
 use crate::address::{Address, NodeId, ShardId};
 use crate::entity::{KindSpec, VerbSpec};
 use crate::error::AskError;
+use crate::locks::lock;
 use crate::replication::{Mono, ReplicaId};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{AskOne, EffectBatch, Envelope, Outcome};
@@ -374,7 +375,7 @@ impl Mailbox {
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.lanes)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::error::AskError;
 use crate::membership::target_membership::{Step, admission, next};
 use crate::membership::{Cluster, TargetMembership};
 use crate::replication::{Group, Mono, ReplicaId};
+use crate::time::micros;
 
 /// Entries by which a learner may lag and count as caught up.
 const LAG_MAX: u64 = 64;
@@ -40,7 +41,7 @@ pub(super) struct Membership {
 
 impl Membership {
     pub(super) fn new(rebalance_after: Duration) -> Self {
-        let rebalance_after = u64::try_from(rebalance_after.as_micros()).unwrap_or(u64::MAX);
+        let rebalance_after = micros(rebalance_after);
         Self { wishes: TargetMembership::default(), version: 0, rebalance_after }
     }
 

@@ -9,6 +9,7 @@ use crate::address::{Address, ShardId};
 use crate::entity::Effect;
 use crate::planted::Bug;
 use crate::replication::Mono;
+use crate::time::micros;
 use crate::transport::EffectBatch;
 
 /// Effects in one delivery.
@@ -45,7 +46,7 @@ impl Outbox {
         Self {
             delivery: BTreeMap::new(),
             window: u64::from(config.outbox_unacked_max),
-            resend_after: u64::try_from(config.effect_resend_after.as_micros()).unwrap_or(u64::MAX),
+            resend_after: micros(config.effect_resend_after),
             forgets: config.planted.has(Bug::OutboxForgotten),
         }
     }

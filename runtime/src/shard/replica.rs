@@ -17,7 +17,7 @@ use crate::address::{Address, NodeId, ShardId};
 use crate::error::AskError;
 use crate::replication::{Mono, RaftConfig, ReplicaId, SnapshotMark};
 use crate::storage::Record;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, micros};
 use crate::transport::{AskOne, EffectBatch};
 
 /// Rounds of deciding and committing in one turn.
@@ -329,7 +329,7 @@ impl Drop for Replica {
 
 /// One Raft tick in microseconds.
 fn tick_of(raft: &RaftConfig) -> u64 {
-    u64::try_from(raft.tick.as_micros()).unwrap_or(u64::MAX)
+    micros(raft.tick)
 }
 
 /// Length of the leader's lease in microseconds: the election timeout less a tenth and two ticks of margin. A

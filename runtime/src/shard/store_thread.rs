@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use super::output::{CheckpointEnd, CheckpointJob, SnapshotJob};
 use super::snapshot;
 use crate::background;
+use crate::locks::lock;
 use crate::storage::{Store, StoreError};
 
 /// Jobs that wait at most. Each shard has one checkpoint and one or two snapshots on their way.
@@ -65,7 +66,7 @@ impl StoreThread {
     pub fn close(&self) {
         // Blocks while the queue is full, so that everything before the close is written.
         let _ = self.jobs.send(StoreJob::Close);
-        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }

@@ -12,6 +12,7 @@ use super::network::Mail;
 use super::shared::{Event, Shared};
 use super::{linear, lists};
 use crate::routing::{ATTEMPT_MAX, Attempts, may_repeat};
+use crate::time::micros;
 use crate::transport::{AskBatch, AskOne, Envelope, Outcome, ReplyBatch};
 use crate::{Address, AskError, Command, NodeId, Query, ShardId, wire};
 
@@ -225,7 +226,7 @@ impl Clients {
         // Impatient clients soon try another node. If all clients were patient, a frozen node would hold all of them,
         // and its late answers could not contradict anything.
         let wait = if at % 4 == 3 { IMPATIENT } else { ATTEMPT_MAX };
-        self.wake(at, u64::try_from(wait.as_micros()).unwrap_or(u64::MAX), s);
+        self.wake(at, micros(wait), s);
     }
 
     /// Takes an answer, perhaps after its client has given up waiting.

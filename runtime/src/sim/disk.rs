@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::address::ShardId;
+use crate::locks::lock;
 use crate::planted::{Bug, Planted};
 use crate::shard::CheckpointJob;
 use crate::storage::{GroupLog, Record, Store, StoreBatch, StoreError, Visit, survivors, visit_pairs};
@@ -199,7 +200,7 @@ impl MemoryStore {
     }
 
     fn spaces(&self) -> MutexGuard<'_, BTreeMap<ShardId, Pairs>> {
-        self.spaces.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.spaces)
     }
 }
 

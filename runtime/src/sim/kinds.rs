@@ -6,11 +6,9 @@ use std::time::Duration;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::entity::{
-    Answer, Command, Context, Decide, Decision, Entity, FaultPolicy, Query, Registry, Timer,
-};
+use crate::entity::{Answer, Context, Decide, Decision, Entity, FaultPolicy, Registry, Timer};
 use crate::error::Refused;
-use crate::{Address, Timestamp};
+use crate::{Address, Timestamp, command, query};
 
 /// A value; zero until it is written.
 #[derive(Debug, Default, Encode, Decode, Serialize)]
@@ -86,45 +84,64 @@ impl Entity for List {
     }
 }
 
-macro_rules! message {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
-        pub(super) struct $name { $(pub(super) $field: $type),* }
-    };
+/// Writes.
+#[command("put.v1")]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(super) struct Put {
+    pub(super) value: u64,
 }
 
-message!(/// Writes.
-    Put { value: u64 });
-message!(/// Writes if the value is as expected; answers whether it was.
-    Swap { expected: u64, value: u64 });
-message!(/// Reads.
-    Get {});
-message!(/// Appends here and, as an effect, to another list; answers the length.
-    Append { id: u64, then: Option<String> });
-message!(/// Reads the whole list.
-    Read {});
-message!(/// Panics.
-    Stumble {});
-message!(/// Sets a timer.
-    SetAlarm { id: u64, after_ms: u64 });
-message!(/// Fires a timer.
-    Ring { id: u64, due: u64 });
+/// Writes if the value is as expected; answers whether it was.
+#[command("swap.v1", reply = bool)]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(super) struct Swap {
+    pub(super) expected: u64,
+    pub(super) value: u64,
+}
 
-impl Command for Put {
-    const VERB: &'static str = "put.v1";
-    type Reply = ();
+/// Reads.
+#[query("get.v1", reply = u64)]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(super) struct Get {}
+
+/// Appends here and, as an effect, to another list; answers the length.
+#[command("append.v1", reply = u64)]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(super) struct Append {
+    pub(super) id: u64,
+    pub(super) then: Option<String>,
+}
+
+/// Reads the whole list.
+#[query("read.v1", reply = Vec<u64>)]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(super) struct Read {}
+
+/// Panics.
+#[query("stumble.v1")]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(super) struct Stumble {}
+
+/// Sets a timer.
+#[command("set-alarm.v1")]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(super) struct SetAlarm {
+    pub(super) id: u64,
+    pub(super) after_ms: u64,
+}
+
+/// Fires a timer.
+#[command("ring.v1")]
+#[derive(Debug, Clone, Encode, Decode, Serialize, Deserialize)]
+pub(super) struct Ring {
+    pub(super) id: u64,
+    pub(super) due: u64,
 }
 
 impl Decide<Put> for Register {
     fn decide(&self, ask: &Put, _ctx: &Context<'_>) -> Decision<Self, Put> {
         Decision::event(ask.value).reply(())
     }
-}
-
-impl Command for Swap {
-    const VERB: &'static str = "swap.v1";
-    type Reply = bool;
 }
 
 impl Decide<Swap> for Register {
@@ -137,20 +154,10 @@ impl Decide<Swap> for Register {
     }
 }
 
-impl Query for Get {
-    const VERB: &'static str = "get.v1";
-    type Reply = u64;
-}
-
 impl Answer<Get> for Register {
     fn answer(&self, _ask: &Get, _ctx: &Context<'_>) -> Result<u64, Refused> {
         Ok(self.0)
     }
-}
-
-impl Command for Append {
-    const VERB: &'static str = "append.v1";
-    type Reply = u64;
 }
 
 impl Decide<Append> for List {
@@ -164,20 +171,10 @@ impl Decide<Append> for List {
     }
 }
 
-impl Query for Read {
-    const VERB: &'static str = "read.v1";
-    type Reply = Vec<u64>;
-}
-
 impl Answer<Read> for List {
     fn answer(&self, _ask: &Read, _ctx: &Context<'_>) -> Result<Vec<u64>, Refused> {
         Ok(self.0.clone())
     }
-}
-
-impl Query for Stumble {
-    const VERB: &'static str = "stumble.v1";
-    type Reply = ();
 }
 
 impl Answer<Stumble> for List {
@@ -185,11 +182,6 @@ impl Answer<Stumble> for List {
         // Acts as a panic without a log line.
         std::panic::resume_unwind(Box::new("planted"))
     }
-}
-
-impl Command for SetAlarm {
-    const VERB: &'static str = "set-alarm.v1";
-    type Reply = ();
 }
 
 impl Decide<SetAlarm> for Alarms {
@@ -200,11 +192,6 @@ impl Decide<SetAlarm> for Alarms {
             .set_timer(&ask.id.to_string(), Timer::once(due, &ring))
             .reply(())
     }
-}
-
-impl Command for Ring {
-    const VERB: &'static str = "ring.v1";
-    type Reply = ();
 }
 
 impl Decide<Ring> for Alarms {

@@ -4,11 +4,12 @@
 //! failure. Before the next write the engine is reopened if its disk accepts data. Reads continue meanwhile, even on
 //! a full disk.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use super::store::{Store, StoreBatch, StoreError, Visit};
 use crate::address::ShardId;
+use crate::locks::{self, lock};
 
 /// Opens the engine.
 pub type OpenEngine = Box<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Send + Sync>;
@@ -46,11 +47,11 @@ impl Reopening {
     }
 
     fn engine(&self) -> RwLockReadGuard<'_, Engine> {
-        self.engine.read().unwrap_or_else(PoisonError::into_inner)
+        locks::read(&self.engine)
     }
 
     fn failed(&self) -> MutexGuard<'_, Option<(Instant, StoreError)>> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.failed)
     }
 
     fn with<T>(&self, act: impl FnOnce(&dyn Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -59,7 +60,7 @@ impl Reopening {
             Engine::Failed(error, tried) if tried.elapsed() < ATTEMPTS_EVERY => return Err(error.clone()),
             Engine::Failed(_, tried) => *tried,
         };
-        let mut engine = self.engine.write().unwrap_or_else(PoisonError::into_inner);
+        let mut engine = locks::write(&self.engine);
         if matches!(*engine, Engine::Failed(_, tried) if tried == due) {
             *engine = self.opened();
         }
@@ -76,7 +77,7 @@ impl Reopening {
     /// Drops the engine, so that it releases its files, and reopens it.
     fn reopen(&self, why: &StoreError) {
         tracing::warn!(error = %why, "the store had failed and is reopened");
-        let mut engine = self.engine.write().unwrap_or_else(PoisonError::into_inner);
+        let mut engine = locks::write(&self.engine);
         *engine = Engine::Failed(why.clone(), Instant::now());
         *engine = self.opened();
     }

@@ -2,7 +2,7 @@
 //! format.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::mpsc::{Receiver as Queue, Sender, channel, error::TrySendError};
 use tokio::sync::watch;
@@ -11,6 +11,7 @@ use super::frame::{self, Head};
 use super::lanes::ENVELOPE_BYTES_MAX;
 use super::{Envelope, ReceiverSlot, SendError, Transport};
 use crate::address::NodeId;
+use crate::locks::lock;
 use crate::observe::PeerView;
 use crate::wire;
 
@@ -116,7 +117,7 @@ impl MemoryNetwork {
     }
 
     fn net(&self) -> MutexGuard<'_, Net> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+use troupe_runtime::locks::lock;
 
 use super::error::ServeError;
-use super::lock::lock;
 use super::timing::Timing;
 
 /// A ranked answer, by position in the vocabulary.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use ort::environment::Environment;
+use troupe_runtime::locks::lock;
 
 use super::config::ServingConfig;
-use super::lock::lock;
 
 /// Where `scripts/deps.sh` puts the library, under the working directory or one above it.
 const SEARCHED: &str = ".deps/onnxruntime/libonnxruntime.so";

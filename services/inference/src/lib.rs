@@ -13,7 +13,6 @@ mod desired;
 mod engine;
 mod error;
 mod loader;
-mod lock;
 pub mod metrics;
 mod model;
 mod pool;

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use ort::session::{Session, builder::GraphOptimizationLevel};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use troupe_runtime::text::cut;
+use troupe_runtime::time::micros;
 
 use super::engine::Engine;
 use super::error::LoadError;
-use super::timing::micros;
 
 /// Name of the input: `f32[batch, items]`, 1 for each item of the member's history, else 0.
 pub const INPUT: &str = "history";
@@ -120,7 +121,7 @@ fn open(
             .commit_from_memory(artifact)
             .map_err(|error| error.to_string())
     };
-    build().map_err(|error| error.lines().next().unwrap_or_default().chars().take(300).collect())
+    build().map_err(|error| cut(error.lines().next().unwrap_or_default(), 300))
 }
 
 fn check_signature(session: &Session, items: usize) -> Result<(), String> {

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use troupe_runtime::locks::lock;
+
 use super::batch_queue::BatchQueue;
 use super::desired::ServedVersion;
 use super::error::LoadError;
 use super::loader::Loader;
-use super::lock::lock;
 use super::model::ScoringModel;
 
 /// The queue, the spare models and the counters of one pool.

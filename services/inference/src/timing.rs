@@ -1,7 +1,5 @@
 //! How long a request waited and computed.
 
-use std::time::Duration;
-
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +14,4 @@ pub struct Timing {
     pub batch: u32,
     /// Requests that were queued when this one arrived.
     pub ahead: u32,
-}
-
-/// Whole microseconds, at most `u64::MAX`.
-pub(super) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

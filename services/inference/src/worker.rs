@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use ractor::ActorProcessingErr;
 use ractor::factory::{FactoryRef, Job, Worker, WorkerId};
+use troupe_runtime::time::micros;
 
 use super::batch_queue::{Request, Scored, Wake};
 use super::error::ServeError;
@@ -12,7 +13,7 @@ use super::metrics;
 use super::model::ScoringModel;
 use super::pool_state::PoolState;
 use super::ranking::top_k;
-use super::timing::{Timing, micros};
+use super::timing::Timing;
 
 /// The factory's job, a wake. The requests stay in the batch queue until the replica takes them.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! A task's progress, from its executor to its heartbeats.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use troupe_runtime::locks::lock;
 
 /// A few words, and a share from 0 to 1 where it is known.
 type Words = (String, Option<f64>);
@@ -12,10 +14,10 @@ pub(crate) struct Progress(Arc<Mutex<Option<Words>>>);
 impl Progress {
     /// Sets the progress.
     pub(crate) fn tell(&self, words: impl Into<String>, share: Option<f64>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((words.into(), share));
+        *lock(&self.0) = Some((words.into(), share));
     }
 
     pub(super) fn take(&self) -> Option<Words> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.0).take()
     }
 }

@@ -1,12 +1,13 @@
 //! The stream's poller: all clients of the stream share one, and it stops while no client is connected.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
+use troupe_runtime::locks::lock;
 use troupe_runtime::{NodeId, Timestamp};
 
 use super::look::{Look, Looker, merge};
@@ -31,7 +32,7 @@ impl Feed {
 
     /// Subscribes to snapshots from now on; `None` at `streams_max`.
     pub(super) fn watch(self: &Arc<Self>) -> Option<watch::Receiver<Frame>> {
-        let mut polling = self.polling.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut polling = lock(&self.polling);
         if self.frames.receiver_count() >= self.looker.config.streams_max {
             return None;
         }
@@ -86,7 +87,7 @@ impl Feed {
 
     /// Whether no client is connected. The poller then stops, and the next client starts another one.
     fn rest(&self) -> bool {
-        let mut polling = self.polling.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut polling = lock(&self.polling);
         *polling = self.frames.receiver_count() > 0;
         !*polling
     }

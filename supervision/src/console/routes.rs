@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio_stream::wrappers::WatchStream;
 use troupe_runtime::Address;
 use troupe_runtime::observe::{EntityView, KeyRange};
+use troupe_runtime::text::cut;
 
 use super::health::Health;
 use super::problem::Problem;
@@ -133,7 +134,7 @@ pub(super) async fn metrics(State(console): State<ConsoleState>) -> Response {
 }
 
 pub(super) async fn not_found(uri: axum::http::Uri) -> Problem {
-    let path: String = uri.path().chars().take(128).collect();
+    let path = cut(uri.path(), 128);
     Problem::new(StatusCode::NOT_FOUND, "NO_SUCH_ROUTE", format!("unknown route {path:?}: see /"))
 }
 

@@ -71,7 +71,7 @@ impl Launch {
             .process_group(0)
             .spawn()
             .with_context(|| format!("node {}", self.name))?;
-        Ok(NodeProcess { child, name: self.name.clone() })
+        Ok(NodeProcess { child, name: self.name.clone(), reaped: false })
     }
 }
 
@@ -80,13 +80,15 @@ impl Launch {
 pub struct NodeProcess {
     child: Child,
     name: String,
+    /// Whether its end was seen. From then on the system may give its number to another process.
+    reaped: bool,
 }
 
 impl NodeProcess {
-    /// Its process number.
+    /// Its process number; `None` after [`Self::ended`] has returned its end.
     #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    pub fn pid(&self) -> Option<u32> {
+        (!self.reaped).then(|| self.child.id())
     }
 
     /// How it ended, or `None` while it runs or is frozen.
@@ -94,7 +96,9 @@ impl NodeProcess {
     /// # Errors
     /// The system.
     pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.child.try_wait()
+        let ended = self.child.try_wait()?;
+        self.reaped |= ended.is_some();
+        Ok(ended)
     }
 
     /// Sends a signal.
@@ -102,8 +106,8 @@ impl NodeProcess {
     /// # Errors
     /// The process has ended.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
-        let pid = pid.with_context(|| format!("node {} has no process", self.name))?;
+        let pid = self.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let pid = pid.with_context(|| format!("node {} does not run", self.name))?;
         kill_process(pid, signal).with_context(|| format!("{signal:?} to node {}", self.name))
     }
 

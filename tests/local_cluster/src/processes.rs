@@ -107,8 +107,8 @@ impl Local {
 
     /// The process of a node that runs.
     pub fn pid(&self, name: &str) -> anyhow::Result<u32> {
-        let child = self.children.get(name).with_context(|| format!("node {name} does not run"))?;
-        Ok(child.pid())
+        let pid = self.children.get(name).and_then(NodeProcess::pid);
+        pid.with_context(|| format!("node {name} does not run"))
     }
 
     /// Stops one node as it is stopped for an upgrade, and waits until it has.

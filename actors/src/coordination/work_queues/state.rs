@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::{Answer, Timer};
+use troupe_runtime::text::cut;
 use troupe_runtime::{Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::messages::{
@@ -138,7 +139,7 @@ impl WorkQueue {
 }
 
 fn words(text: &str) -> String {
-    text.chars().take(WORDS_CHARS_MAX).collect()
+    cut(text, WORDS_CHARS_MAX)
 }
 
 fn json_bytes(value: &serde_json::Value) -> usize {

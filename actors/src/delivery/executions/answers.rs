@@ -1,6 +1,7 @@
 //! Decides the answers to the requests of stages. A late answer, for which no stage waits, changes nothing.
 
 use serde_json::{Map, Value, json};
+use troupe_runtime::text::cut;
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Timestamp};
 
 use super::definition::{Poll, Stage, StageKind};
@@ -8,7 +9,7 @@ use super::messages::{Cancel, ChildEnded};
 use super::run::{Change, Target, Wait};
 use super::stages::call;
 use super::state::Deployment;
-use super::turn::{Turn, cut};
+use super::turn::{Turn, WHY_CHARS_MAX};
 use crate::canary_analysis::CanaryEnded;
 use crate::coordination::work_queues::{Finished, Outcome, Progress};
 use crate::delivery::traffic::{TrafficSet, WHOLE};
@@ -28,7 +29,7 @@ impl Decide<TrafficSet> for Deployment {
             }
             // The holder belongs to another pipeline, and its end is not reported to this execution.
             (Some(why), _) if why.starts_with("HELD") => {
-                let words = cut(&format!("it waits for its turn: {why}"));
+                let words = cut(&format!("it waits for its turn: {why}"), WHY_CHARS_MAX);
                 if turn.run.stages.get(&stage.ref_id).is_some_and(|held| held.why != words) {
                     turn.output(&stage, &words, Map::new());
                 }

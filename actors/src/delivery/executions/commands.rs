@@ -1,18 +1,19 @@
 //! The commands of people and of the pipeline: begin, cancel, pause, resume, judge, restart.
 
+use troupe_runtime::text::cut;
 use troupe_runtime::{Context, Decide, Decision, Refused};
 
 use super::definition::{Stage, StageKind};
 use super::messages::{Begin, Cancel, Go, Judge, Pause, RestartStage, Resume};
 use super::run::{Change, Status, TrafficHold, Wait};
 use super::state::Deployment;
-use super::turn::{Turn, cut};
+use super::turn::{Turn, WHY_CHARS_MAX};
 use crate::delivery::pipelines::Pipeline;
 
 const NAME_CHARS_MAX: usize = 128;
 
 fn named(by: &str) -> String {
-    let by: String = by.trim().chars().take(NAME_CHARS_MAX).collect();
+    let by = cut(by.trim(), NAME_CHARS_MAX);
     if by.is_empty() { "anonymous".to_owned() } else { by }
 }
 
@@ -53,7 +54,7 @@ impl Decide<Cancel> for Deployment {
         if turn.run.status.is_over() {
             return Decision::unchanged().reply(());
         }
-        turn.change(Change::Cancelled(named(&ask.by), cut(&ask.why)));
+        turn.change(Change::Cancelled(named(&ask.by), cut(&ask.why, WHY_CHARS_MAX)));
         let why =
             if ask.why.is_empty() { format!("{} cancelled it", named(&ask.by)) } else { ask.why.clone() };
         turn.end(Status::Canceled, &why);
@@ -125,7 +126,7 @@ impl Decide<Judge> for Deployment {
             let why = format!("give one of {}", options.join(", "));
             return Decision::refuse(Refused::field("BAD_JUDGMENT", "option", why));
         }
-        let (by, option) = (named(&ask.by), cut(&ask.option));
+        let (by, option) = (named(&ask.by), cut(&ask.option, WHY_CHARS_MAX));
         turn.change(Change::Judged(
             ask.stage.clone(),
             by.clone(),

@@ -2,22 +2,13 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use troupe_runtime::{Command, query};
+use troupe_runtime::{command, query};
 
 use super::run::{Begun, Run};
 use crate::stored::NamedFields;
 
-macro_rules! command {
-    ($name:ident, $verb:literal) => {
-        impl Command for $name {
-            const VERB: &'static str = $verb;
-            type Reply = ();
-            const REPEATABLE: bool = true;
-        }
-    };
-}
-
 /// Creates the deployment; sent once by its pipeline. Never refused.
+#[command("begin.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Begin {
@@ -26,16 +17,16 @@ pub struct Begin {
     /// Whether it waits for [`Go`].
     pub waits: bool,
 }
-command!(Begin, "begin.v1");
 
 /// Starts an execution that waited for its turn; sent by its pipeline. Never refused.
+#[command("go.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Go {}
-command!(Go, "go.v1");
 
 /// Cancels the execution and returns the traffic to production at once. Has no effect after the end. Refused only for
 /// an unknown deployment.
+#[command("cancel.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cancel {
@@ -46,9 +37,9 @@ pub struct Cancel {
     #[serde(default)]
     pub why: String,
 }
-command!(Cancel, "cancel.v1");
 
 /// Pauses the execution: running stages go on, and no stage begins until [`Resume`].
+#[command("pause.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pause {
@@ -56,9 +47,9 @@ pub struct Pause {
     #[serde(default)]
     pub by: String,
 }
-command!(Pause, "pause.v1");
 
 /// Resumes a paused execution.
+#[command("resume.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resume {
@@ -66,9 +57,9 @@ pub struct Resume {
     #[serde(default)]
     pub by: String,
 }
-command!(Resume, "resume.v1");
 
 /// Answers a judgment stage.
+#[command("judge.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Judge {
@@ -83,9 +74,9 @@ pub struct Judge {
     #[serde(default)]
     pub by: String,
 }
-command!(Judge, "judge.v1");
 
 /// Runs a stage, and every stage after it, again.
+#[command("restart.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestartStage {
@@ -95,15 +86,15 @@ pub struct RestartStage {
     #[serde(default)]
     pub by: String,
 }
-command!(RestartStage, "restart.v1");
 
 /// Handles due waits and timeouts; sent by the deployment's own timer.
+#[command("due.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Due {}
-command!(Due, "due.v1");
 
 /// Reports the begin or the end of an execution to the entity that requested it.
+#[command("child-ended.v1", repeatable)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChildEnded {
@@ -116,7 +107,6 @@ pub struct ChildEnded {
     /// The reason.
     pub why: String,
 }
-command!(ChildEnded, "child-ended.v1");
 
 /// Reads the whole run.
 #[query("get.v1", reply = NamedFields<Run>)]

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use troupe_runtime::entity::Timer;
+use troupe_runtime::text::cut;
 use troupe_runtime::{Address, Command, Context, Decision, Timestamp};
 
 use super::definition::{OnFailure, RollbackTo, Stage};
@@ -26,17 +27,13 @@ const RETRY_MS: u64 = 500;
 /// Milliseconds between two requests of a stage that waits for its turn at the traffic. The traffic announces a turn by
 /// itself; the repeated request is for a waiting queue that was full.
 const TURN_MS: u64 = 5_000;
-const WHY_CHARS_MAX: usize = 400;
+pub(super) const WHY_CHARS_MAX: usize = 400;
 
 /// A copy of the run under change, and the decision with the events and effects of the changes.
 pub(super) struct Turn<'a, C: Command> {
     pub(super) run: Run,
     pub(super) ctx: &'a Context<'a>,
     decision: Decision<Deployment, C>,
-}
-
-pub(super) fn cut(words: &str) -> String {
-    words.chars().take(WHY_CHARS_MAX).collect()
 }
 
 impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
@@ -83,7 +80,7 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
     pub(super) fn output(&mut self, stage: &Stage, words: &str, outputs: Map<String, Value>) {
         let small = serde_json::to_string(&outputs).is_ok_and(|text| text.len() <= OUTPUTS_BYTES_MAX);
         let outputs = if small { outputs } else { Map::new() };
-        self.change(Change::StageOutput(stage.ref_id.clone(), cut(words), outputs));
+        self.change(Change::StageOutput(stage.ref_id.clone(), cut(words, WHY_CHARS_MAX), outputs));
     }
 
     pub(super) fn succeed(&mut self, stage: &Stage) {
@@ -97,7 +94,7 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
             OnFailure::Continue => Status::FailedContinue,
             OnFailure::Stop | OnFailure::FailLater => Status::Stopped,
         };
-        self.change(Change::StageEnded(stage.ref_id.clone(), status, cut(why)));
+        self.change(Change::StageEnded(stage.ref_id.clone(), status, cut(why, WHY_CHARS_MAX)));
     }
 
     /// Begins and ends stages until neither is possible, then sets the timer.
@@ -162,7 +159,11 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
                 Ok(true) => {}
                 Ok(false) => {
                     let why = format!("{condition} does not hold");
-                    self.change(Change::StageEnded(stage.ref_id.clone(), Status::Skipped, cut(&why)));
+                    self.change(Change::StageEnded(
+                        stage.ref_id.clone(),
+                        Status::Skipped,
+                        cut(&why, WHY_CHARS_MAX),
+                    ));
                     return;
                 }
                 Err(why) => {
@@ -235,13 +236,17 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
             self.change(ended);
         }
         self.release(status, why);
-        self.change(Change::Ended(status, cut(why)));
+        self.change(Change::Ended(status, cut(why, WHY_CHARS_MAX)));
         let Some(begun) = self.run.begun.clone() else { return };
-        let ended = ExecutionEnded { number: begun.number, status: status.label().to_owned(), why: cut(why) };
+        let ended = ExecutionEnded {
+            number: begun.number,
+            status: status.label().to_owned(),
+            why: cut(why, WHY_CHARS_MAX),
+        };
         self.tell(Address::of::<Pipeline>(begun.pipeline.as_str()), &ended);
         if let Some((parent, id)) = begun.parent {
             let (execution, status) = (self.ctx.key.to_owned(), status.label().to_owned());
-            self.tell(parent, &ChildEnded { id, execution, status, why: cut(why) });
+            self.tell(parent, &ChildEnded { id, execution, status, why: cut(why, WHY_CHARS_MAX) });
         }
         self.list(status.label());
     }
@@ -250,7 +255,7 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
     pub(super) fn call_off(&mut self, ref_id: &str, wait: Option<Wait>, why: &str) {
         match wait {
             Some(Wait::Canary(canary)) => {
-                let cancel = canary_analysis::Cancel { why: cut(why) };
+                let cancel = canary_analysis::Cancel { why: cut(why, WHY_CHARS_MAX) };
                 self.tell(Address::of::<canary_analysis::Canary>(canary), &cancel);
             }
             Some(Wait::Call { task, .. }) => {
@@ -261,13 +266,14 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
                 let child = outputs.and_then(|outputs| outputs.get("executionId")).and_then(Value::as_str);
                 if let Some(child) = child.map(str::to_owned) {
                     let by = self.ctx.key.to_owned();
-                    self.tell(Address::of::<Deployment>(child), &Cancel { by, why: cut(why) });
+                    self.tell(Address::of::<Deployment>(child), &Cancel { by, why: cut(why, WHY_CHARS_MAX) });
                 }
             }
             // Leaves the waiting queue: the next execution must not wait for one that no longer asks.
             Some(Wait::Turn) => {
                 if let Some(target) = self.run.target.clone() {
-                    let back = GiveBack { by: self.ctx.key.to_owned(), keep: false, why: cut(why) };
+                    let back =
+                        GiveBack { by: self.ctx.key.to_owned(), keep: false, why: cut(why, WHY_CHARS_MAX) };
                     self.tell(Address::of::<Traffic>(target.model), &back);
                 }
             }
@@ -288,10 +294,10 @@ impl<'a, C: Command<Reply = ()>> Turn<'a, C> {
     }
 
     pub(super) fn give_back(&mut self, model: &str, keep: bool, why: &str) {
-        let back = GiveBack { by: self.ctx.key.to_owned(), keep, why: cut(why) };
+        let back = GiveBack { by: self.ctx.key.to_owned(), keep, why: cut(why, WHY_CHARS_MAX) };
         self.tell(Address::of::<Traffic>(model), &back);
         if !keep {
-            self.change(Change::GaveBack("production".to_owned(), cut(why)));
+            self.change(Change::GaveBack("production".to_owned(), cut(why, WHY_CHARS_MAX)));
         }
     }
 

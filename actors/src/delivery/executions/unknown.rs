@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use troupe_runtime::text::cut;
 use troupe_statistics::canary::Problem;
 
 use super::definition::Definition;
@@ -165,7 +166,7 @@ fn only(json: &Value, path: &str, known: &[&[&str]], unknown: &mut Vec<Problem>)
     let strange = |name: &str| !known.iter().any(|known| known.contains(&name));
     for (name, _) in fields.iter().filter(|(name, value)| strange(name) && !requests_nothing(name, value)) {
         let dot = if path.is_empty() { "" } else { "." };
-        let name: String = name.chars().take(64).collect();
+        let name = cut(name, 64);
         let why = "unknown field: check its spelling, or remove it".to_owned();
         unknown.push(Problem { path: format!("{path}{dot}{name}"), why });
     }

@@ -1,11 +1,12 @@
 //! Starts executions: on request, by a signal, or for another execution.
 
 use serde_json::{Map, Value, json};
+use troupe_runtime::text::cut;
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused};
 
 use super::messages::{Ancestry, RunFor, StartPipeline, Started, Summary};
 use super::queue::{OPEN_MAX, TURNED_AWAY};
-use super::state::{Event, Pipeline, cut, deployment, deployment_key};
+use super::state::{Event, NAME_CHARS_MAX, Pipeline, deployment, deployment_key};
 use crate::coordination::signals::Heard;
 use crate::delivery::executions::{Begin, Begun, Cancel, ChildEnded, Definition, Deployment, expression};
 use crate::stored::NamedFields;
@@ -179,7 +180,7 @@ impl Decide<StartPipeline> for Pipeline {
             let why = format!("a trigger has {PARAMETERS_BYTES_MAX} bytes at most");
             return Decision::refuse(Refused::field("TOO_LONG", "trigger", why));
         }
-        let by = if ask.by.trim().is_empty() { "anonymous".to_owned() } else { cut(&ask.by) };
+        let by = if ask.by.trim().is_empty() { "anonymous".to_owned() } else { cut(&ask.by, NAME_CHARS_MAX) };
         let wanted = Wanted {
             request: ask.request.clone(),
             by,
@@ -213,7 +214,7 @@ impl Decide<Heard> for Pipeline {
         }
         let wanted = Wanted {
             request: format!("signal/{}/{}", ask.signal, ask.seq),
-            by: format!("signal {}", cut(&ask.signal)),
+            by: format!("signal {}", cut(&ask.signal, NAME_CHARS_MAX)),
             parameters: params,
             trigger: known,
             parent: None,

@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use serde::Serialize;
 use serde_json::Value;
 use troupe_runtime::entity::Answer;
+use troupe_runtime::text::cut;
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::messages::{
@@ -15,7 +16,7 @@ use crate::coordination::signals::{Signal, Subscribe, Unsubscribe};
 use crate::delivery::executions::{Definition, Deployment, Go, checked, read};
 use crate::stored::NamedFields;
 
-const NAME_CHARS_MAX: usize = 128;
+pub(super) const NAME_CHARS_MAX: usize = 128;
 /// Maximum number of executions in one answer.
 const LISTED_MAX: usize = 100;
 
@@ -53,10 +54,6 @@ pub fn deployment_key(pipeline: &str, number: u64) -> String {
 
 pub(super) fn deployment(pipeline: &str, number: u64) -> Address {
     Address::of::<Deployment>(deployment_key(pipeline, number))
-}
-
-pub(super) fn cut(words: &str) -> String {
-    words.chars().take(NAME_CHARS_MAX).collect()
 }
 
 impl Pipeline {
@@ -141,8 +138,9 @@ impl Decide<PutPipeline> for Pipeline {
         let held = self.definition.0.iter().flat_map(|held| &held.triggers);
         let gone = held.filter(|held| definition.triggers.iter().all(|new| new.signal != held.signal));
         let here = Address::of::<Self>(ctx.key);
-        let mut decision = Decision::event(Event::Put(ask.definition.clone(), cut(&ask.by), ctx.now))
-            .tell(Directory::of::<Self>(), &Self::entry(ctx.key, "defined", &definition.application));
+        let mut decision =
+            Decision::event(Event::Put(ask.definition.clone(), cut(&ask.by, NAME_CHARS_MAX), ctx.now))
+                .tell(Directory::of::<Self>(), &Self::entry(ctx.key, "defined", &definition.application));
         for trigger in gone {
             let unsubscribe = Unsubscribe { to: here.clone(), id: "trigger".to_owned() };
             decision = decision.tell(Address::of::<Signal>(trigger.signal.as_str()), &unsubscribe);

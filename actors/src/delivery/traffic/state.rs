@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::{Answer, Placement};
+use troupe_runtime::text::cut;
 use troupe_runtime::{Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::messages::{Change, GetTraffic, GiveBack, SetTraffic, TrafficSet, TrafficView, Waiter};
@@ -195,7 +196,7 @@ impl Decide<GiveBack> for Traffic {
             };
         }
         let split = if ask.keep { self.split.0.clone() } else { None };
-        let why = ask.why.chars().take(WHY_CHARS_MAX).collect();
+        let why = cut(&ask.why, WHY_CHARS_MAX);
         let change = Change { at: ctx.now, by: ask.by.clone(), split, why };
         self.next(Decision::event(Event::GivenBack(NamedFields(change))), ctx).reply(true)
     }

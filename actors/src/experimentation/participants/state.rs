@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::Answer;
-use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused};
+use troupe_runtime::{Address, Context, Decide, Decision, Entity, Refused, text};
 
 use super::messages::{Change, Expose, Exposed, GetParticipant, Measure, ParticipantView, Stake};
 use crate::experimentation::experiments::{Aggregation, Experiment, MetricSpec, Plan};
@@ -166,8 +166,7 @@ impl Decide<Expose> for Participant {
     fn decide(&self, ask: &Expose, ctx: &Context<'_>) -> Decision<Self, Expose> {
         let experiment = ctx.global::<Experiment>(&ask.experiment);
         let Some((experiment, spec)) = experiment.as_ref().and_then(|e| Some((e, e.running()?))) else {
-            let why =
-                format!("no experiment {:?} is running", ask.experiment.chars().take(64).collect::<String>());
+            let why = format!("no experiment {:?} is running", text::cut(&ask.experiment, 64));
             return Decision::refuse(Refused::field("UNKNOWN_EXPERIMENT", "experiment", why));
         };
         if !spec.variations.iter().any(|variation| variation.name == ask.variation) {

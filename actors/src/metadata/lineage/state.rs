@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::Answer;
+use troupe_runtime::text::cut;
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 
 use super::messages::{GetLineage, LineageView, Link, Linked, Relate};
@@ -134,7 +135,7 @@ impl Decide<Linked> for Lineage {
         if self.from.len() >= EDGES_MAX {
             return Decision::event(Event::Dropped).reply(());
         }
-        let how: String = ask.how.chars().take(HOW_BYTES_MAX).collect();
+        let how = cut(&ask.how, HOW_BYTES_MAX);
         Decision::event(Event::Came(ask.from.clone(), how, ctx.now)).reply(())
     }
 }

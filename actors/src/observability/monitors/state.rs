@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::{CatchUp, Timer};
+use troupe_runtime::text::cut;
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused, Timestamp};
 use troupe_statistics::drift::alert;
 
@@ -205,12 +206,12 @@ impl Monitor {
             let from = format!("{}/{key}", Self::KIND);
             let params = BTreeMap::from([
                 ("what".to_owned(), alarm.what.clone()),
-                ("why".to_owned(), alarm.why.chars().take(200).collect()),
+                ("why".to_owned(), cut(&alarm.why, 200)),
                 ("since".to_owned(), alarm.since.0.to_string()),
                 ("subject".to_owned(), self.spec.0.subject.clone()),
             ]);
             let id = format!("{}@{}", alarm.what, alarm.at.0);
-            let raise = Raise { id, from: from.chars().take(256).collect(), at: alarm.at, params };
+            let raise = Raise { id, from: cut(&from, 256), at: alarm.at, params };
             decision = decision.tell(Address::of::<Signal>(signal.clone()), &raise);
         }
         decision

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use troupe_runtime::entity::Answer;
+use troupe_runtime::text::cut;
 use troupe_runtime::{Address, Command, Context, Decide, Decision, Entity, Refused};
 
 use super::messages::{Acquire, GetPermit, PermitView, Permitted, Release, SetPermit};
@@ -116,7 +117,7 @@ impl Decide<SetPermit> for Permit {
         if ask.most == self.most {
             return Decision::unchanged().reply(());
         }
-        let by = ask.by.chars().take(128).collect();
+        let by = cut(&ask.by, 128);
         self.pass(vec![Event::Set(ask.most, by)], ctx).reply(())
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 use troupe_runtime::Timestamp;
+use troupe_runtime::text::cut;
 use troupe_workflows::definition::{ParamSource, StepKind};
 use troupe_workflows::graph::settle;
 use troupe_workflows::params::{Parameter, Parameters, Scope, Value, merge_outputs};
@@ -12,7 +13,7 @@ use troupe_workflows::work::output;
 use super::attempts::AttemptTurn;
 use super::outgoing::Outgoing;
 use super::step_run::StepRun;
-use super::turn::cut;
+use super::turn::WORDS_CHARS_MAX;
 use crate::coordination::work_queues::{Failure, Outcome};
 
 impl AttemptTurn<'_, '_> {
@@ -109,13 +110,13 @@ impl AttemptTurn<'_, '_> {
         let delay = kind.and_then(|kind| retries.delay(kind, u64::from(step.failures_of(kind))));
         let settled = settle(status, delay.is_some(), mode);
         let retry_at = delay.map(|ms| Timestamp(now.0.saturating_add(ms)));
-        if !step.fail(settled, cut(why), (retry_at, now)) {
+        if !step.fail(settled, cut(why, WORDS_CHARS_MAX), (retry_at, now)) {
             return;
         }
         if let Some(kind) = kind {
             step.count_failure(kind);
         }
-        let line = format!("step {}: {settled} {}", self.turn.id(self.at), cut(why));
+        let line = format!("step {}: {settled} {}", self.turn.id(self.at), cut(why, WORDS_CHARS_MAX));
         self.turn.line(line);
         if settled == StepStatus::CompletedWithError {
             self.leave();
@@ -151,7 +152,7 @@ impl AttemptTurn<'_, '_> {
         self.turn.permits(self.at).release();
         let now = self.turn.now;
         let Some(step) = self.turn.step_mut(self.at) else { return };
-        if step.halt(kill, cut(why), now) {
+        if step.halt(kill, cut(why, WORDS_CHARS_MAX), now) {
             let status = step.status();
             let line = format!("step {}: {status} {why}", self.turn.id(self.at));
             self.turn.line(line);

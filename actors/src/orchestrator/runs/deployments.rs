@@ -1,6 +1,7 @@
 //! Deploy steps: each attempt requests one execution from a pipeline, which reports the execution's begin and end.
 
 use serde_json::{Value as Json, json};
+use troupe_runtime::text::cut;
 use troupe_runtime::{Address, Context, Decide, Decision, Entity as _, wire};
 use troupe_workflows::definition::StepType;
 use troupe_workflows::status::StepStatus;
@@ -9,7 +10,7 @@ use troupe_workflows::work::{Doing, doing};
 use super::outgoing::Outgoing;
 use super::state::WorkflowRun;
 use super::step_at::{AttemptAt, StepAt};
-use super::turn::{Turn, cut};
+use super::turn::{Turn, WORDS_CHARS_MAX};
 use crate::delivery::executions::{Cancel, ChildEnded, Deployment};
 use crate::delivery::pipelines::{Pipeline, RunFor};
 use crate::stored::{NamedFields, OptionalTail};
@@ -53,7 +54,7 @@ impl DeployTurn<'_, '_> {
     pub(super) fn cancel(&mut self, why: &str) {
         let Some(step) = self.turn.step(self.at) else { return };
         if let Some(execution) = step.output[EXECUTION].as_str().map(str::to_owned) {
-            let cancel = Cancel { by: self.turn.key.to_owned(), why: cut(why) };
+            let cancel = Cancel { by: self.turn.key.to_owned(), why: cut(why, WORDS_CHARS_MAX) };
             self.turn.send(Outgoing::CancelDeployment(execution, cancel));
         }
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use troupe_runtime::entity::Answer;
+use troupe_runtime::text::cut;
 use troupe_runtime::{Context, Refused, Timestamp};
 use troupe_workflows::status::{InstanceStatus, StepStatus};
 
@@ -57,7 +58,6 @@ impl PastStep {
 
 impl PastRun {
     fn of(head: &Head, steps: &[StepRun]) -> Self {
-        let cut = |why: &str| why.chars().take(WHY_CHARS_MAX).collect::<String>();
         let step = |step: &StepRun| {
             let own = step.history.iter().filter(|one| one.started >= head.started);
             PastStep {
@@ -65,8 +65,10 @@ impl PastRun {
                 attempt: step.attempt,
                 started: step.started,
                 ended: step.ended,
-                why: cut(&step.why),
-                history: own.map(|one| Attempt { why: cut(&one.why), ..one.clone() }).collect(),
+                why: cut(&step.why, WHY_CHARS_MAX),
+                history: own
+                    .map(|one| Attempt { why: cut(&one.why, WHY_CHARS_MAX), ..one.clone() })
+                    .collect(),
             }
         };
         Self {

@@ -1,11 +1,12 @@
 //! The stop, the timeout and the end of a run.
 
+use troupe_runtime::text::cut;
 use troupe_workflows::status::InstanceStatus;
 
 use super::messages::{Ended, Kind};
 use super::outgoing::Outgoing;
 use super::run_turn::RunTurn;
-use super::turn::{STARTS_A_TURN, cut};
+use super::turn::{STARTS_A_TURN, WORDS_CHARS_MAX};
 use crate::stored::NamedFields;
 
 impl RunTurn<'_, '_> {
@@ -14,7 +15,7 @@ impl RunTurn<'_, '_> {
         if self.turn.live.head.stopping.is_some() {
             return;
         }
-        self.turn.live.head.stopping = Some((cut(why), kill));
+        self.turn.live.head.stopping = Some((cut(why, WORDS_CHARS_MAX), kill));
         self.turn.line(format!("it is stopped: {why}"));
         self.stop_steps(why, kill);
         let unfinished = self.turn.live.steps().any(|(_, step)| step.is_unfinished());
@@ -78,7 +79,7 @@ impl RunTurn<'_, '_> {
         };
         let stopped = head.stopping.as_ref().map(|(why, _)| why.as_str());
         let why = stopped.filter(|words| !words.is_empty()).unwrap_or(why);
-        let why = if status == InstanceStatus::Succeeded { String::new() } else { cut(why) };
+        let why = if status == InstanceStatus::Succeeded { String::new() } else { cut(why, WORDS_CHARS_MAX) };
         (head.status, head.ended, head.why, head.more) = (status, Some(now), why.clone(), false);
         head.until = None;
         let line = format!("run {} ends: {status} {why}", head.run);

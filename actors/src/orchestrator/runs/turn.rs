@@ -4,6 +4,7 @@
 //! [`SignalTurn`], [`PermitTurn`] and [`DeployTurn`].
 
 use troupe_runtime::entity::Timer;
+use troupe_runtime::text::cut;
 use troupe_runtime::{Command, Context, Decision, Timestamp};
 use troupe_workflows::Ordered;
 use troupe_workflows::definition::Step;
@@ -32,7 +33,7 @@ pub(super) const STARTS_A_TURN: usize = 256;
 /// that begins below the bound may exceed it.
 pub(super) const BYTES_A_TURN: usize = 64 << 10;
 pub(super) const TIMER: &str = "tick";
-const WORDS_CHARS_MAX: usize = 400;
+pub(super) const WORDS_CHARS_MAX: usize = 400;
 
 /// The turn of one command. Copying the state and building the graph cost a millisecond for 300 steps in a debug build,
 /// and the log entry costs two. So a run keeps no cache between commands that could differ from the log.
@@ -148,12 +149,12 @@ impl<'a> Turn<'a> {
     }
 
     pub(super) fn line(&mut self, words: impl Into<String>) {
-        self.lines.push((self.now, cut(&words.into())));
+        self.lines.push((self.now, cut(&words.into(), WORDS_CHARS_MAX)));
     }
 
     pub(super) fn failure(&mut self, iteration: u64, why: &str) {
         if self.live.failures.len() < FAILURES_MAX {
-            self.live.failures.push((iteration, cut(why)));
+            self.live.failures.push((iteration, cut(why, WORDS_CHARS_MAX)));
         }
     }
 
@@ -207,8 +208,4 @@ impl<'a> Turn<'a> {
             self.outgoing.extend(messages.into_iter().map(|one| Outgoing::Mirror(Box::new(one))));
         }
     }
-}
-
-pub(super) fn cut(words: &str) -> String {
-    words.chars().take(WORDS_CHARS_MAX).collect()
 }

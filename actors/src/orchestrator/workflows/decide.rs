@@ -1,5 +1,6 @@
 //! The decisions of a workflow on its commands.
 
+use troupe_runtime::text::cut;
 use troupe_runtime::{Context, Decide, Decision, Refused};
 use troupe_workflows::definition::Submission;
 use troupe_workflows::status::InstanceStatus;
@@ -62,7 +63,7 @@ impl Decide<Push> for Workflow {
             version,
             workflow: Box::new(submission.workflow),
             properties: Box::new(properties),
-            by: ask.by.chars().take(128).collect(),
+            by: cut(&ask.by, 128),
             at: ctx.now,
         });
         draft.line(&format!("version {version} pushed by {}", ask.by));

@@ -1,6 +1,7 @@
 //! The start, scheduling, stop and end of instances.
 
 use serde_json::json;
+use troupe_runtime::text::cut;
 use troupe_runtime::{Address, Command, Context, Decision, Refused, Timestamp, wire};
 use troupe_workflows::Ordered;
 use troupe_workflows::definition::Properties;
@@ -70,7 +71,7 @@ impl<'a> WorkflowDraft<'a> {
     }
 
     pub(super) fn line(&mut self, words: &str) {
-        self.apply(Change::Line(self.now, words.chars().take(WORDS_CHARS_MAX).collect()));
+        self.apply(Change::Line(self.now, cut(words, WORDS_CHARS_MAX)));
     }
 
     pub(super) fn set(&mut self, number: u64, instance: Instance) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -10,6 +10,7 @@ use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::task::JoinHandle;
 use troupe_runtime::Timestamp;
+use troupe_runtime::locks::lock;
 use troupe_sdk::{Client, Event};
 use troupe_training::data::Interaction;
 
@@ -190,7 +191,7 @@ impl Crowd {
 
     /// How lists have done since this was asked last.
     pub(super) fn take_tally(&self) -> Tally {
-        std::mem::take(&mut *self.tally.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.tally))
     }
 
     /// The time, later than any event's before.
@@ -211,7 +212,7 @@ impl Crowd {
         let hit = match self.client.recommendations(&visitor.member, K).await {
             Ok(answer) => {
                 let hit = answer.items.iter().any(|item| item.content == content);
-                let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut tally = lock(&self.tally);
                 tally.asked += 1;
                 tally.hits += u64::from(hit);
                 hit

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use troupe_actors::coordination::probes::{Keep, Probe};
+use troupe_runtime::time::micros;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, Command as _, Entity as _, ShardId, wire};
 
@@ -110,7 +111,7 @@ async fn load(inside: &Inside, probes: &[Address]) -> anyhow::Result<Load> {
                 all += BATCH as u64;
                 if call >= from {
                     commands += BATCH as u64;
-                    samples.push(u64::try_from(call.elapsed().as_micros()).unwrap_or(u64::MAX));
+                    samples.push(micros(call.elapsed()));
                 }
             }
             anyhow::Ok((commands, all, samples))

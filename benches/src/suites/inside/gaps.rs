@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use troupe_runtime::placement::Operate as _;
+use troupe_runtime::time::micros;
 use troupe_runtime::{NodeId, ShardId};
 
 use super::writers::Writers;
@@ -185,8 +186,4 @@ async fn calm(writers: &Writers) -> f64 {
     writers.reset();
     tokio::time::sleep(CALM).await;
     writers.gaps().values().max().map_or(0.0, |gap| gap.as_secs_f64() * 1_000.0)
-}
-
-fn micros(gap: Duration) -> u64 {
-    u64::try_from(gap.as_micros()).unwrap_or(u64::MAX)
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use troupe_actors::coordination::probes::{Get, Keep, Probe, Put};
 use troupe_runtime::observe::Role;
+use troupe_runtime::time::micros;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskOptions, Command as _, Entity as _, NodeId, Router, wire};
 
@@ -150,7 +151,7 @@ async fn call(router: Router, caller: usize, stop: Arc<AtomicBool>) -> anyhow::R
         } else {
             router.query(&to, &Get {}, WITHIN).await?;
         }
-        samples.push(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
+        samples.push(micros(start.elapsed()));
         tokio::time::sleep(PAUSE).await;
     }
     Ok(samples)

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use troupe_actors::coordination::probes::Put;
+use troupe_runtime::time::micros;
 use troupe_runtime::{Address, AskOptions, Router, ShardId};
 
 use super::Inside;
@@ -52,7 +53,7 @@ impl Writers {
 
     /// The longest time of each without an acknowledgement since this was asked last.
     pub(super) fn gaps(&self) -> BTreeMap<ShardId, Duration> {
-        let now = micros(self.start);
+        let now = micros(self.start.elapsed());
         let gap = |writer: &Writer| {
             let open = now.saturating_sub(writer.last.load(Ordering::Relaxed));
             Duration::from_micros(writer.longest.swap(0, Ordering::Relaxed).max(open))
@@ -92,21 +93,17 @@ async fn write(
     stop: Arc<AtomicBool>,
 ) -> anyhow::Result<()> {
     let mut value = 0;
-    writer.last.store(micros(start), Ordering::Relaxed);
+    writer.last.store(micros(start.elapsed()), Ordering::Relaxed);
     while !stop.load(Ordering::Relaxed) {
         value += 1;
         // Under a key, so that it may be sent again when its outcome is unknown.
         let options = AskOptions { within: WITHIN, key: Some(rand::random()) };
         router.ask(&writer.to, &Put { value }, options).await?;
-        let now = micros(start);
+        let now = micros(start.elapsed());
         let gap = now.saturating_sub(writer.last.swap(now, Ordering::Relaxed));
         writer.longest.fetch_max(gap, Ordering::Relaxed);
         writer.value.store(value, Ordering::Release);
         tokio::time::sleep(PAUSE).await;
     }
     Ok(())
-}
-
-fn micros(start: Instant) -> u64 {
-    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

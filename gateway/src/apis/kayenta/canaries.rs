@@ -12,6 +12,7 @@ use troupe_actors::canary_analysis::{
     Canary, CanaryView, GetCanary, JudgeLook, Pair, StartCanary, StoredConfig, check_pairs,
 };
 use troupe_actors::coordination::directory::Directory;
+use troupe_runtime::text::cut;
 use troupe_runtime::{AskError, Timestamp};
 use troupe_statistics::canary::{CanaryConfig, Thresholds, judge, sequential};
 
@@ -46,7 +47,7 @@ pub(crate) struct CanaryQuery {
 pub(super) fn stored(edge: &KayentaState, id: &str) -> Result<CanaryConfig, Problem> {
     let found = edge.globals.get::<StoredConfig>(id).and_then(|stored| stored.config().cloned());
     found.ok_or_else(|| {
-        let detail = format!("no canary config {:?}", id.chars().take(64).collect::<String>());
+        let detail = format!("no canary config {:?}", cut(id, 64));
         Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_CONFIG", detail).field("canaryConfigId")
     })
 }
@@ -122,7 +123,7 @@ async fn execute(
 async fn viewed(edge: &KayentaState, call: &Call, id: &str) -> Result<CanaryView, Problem> {
     let view = ask::<Canary, GetCanary>(&edge.router, id, &GetCanary {}, call.left()?).await?;
     if view.started.is_none() {
-        let detail = format!("no canary {:?}", id.chars().take(64).collect::<String>());
+        let detail = format!("no canary {:?}", cut(id, 64));
         return Err(Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_CANARY", detail).field("id"));
     }
     Ok(view)

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use troupe_actors::NamedFields;
 use troupe_actors::orchestrator::runs::RestartAt;
 use troupe_actors::orchestrator::workflows::{RestartInstance, StopInstance, Unblock};
+use troupe_runtime::text::cut;
 use troupe_workflows::definition::ParamDefinitions;
 
 use super::failure::Failure;
@@ -191,7 +192,7 @@ pub(crate) async fn restart(
         "RESTART_FROM_INCOMPLETE" => RestartAt::Incomplete,
         "RESTART_FROM_BEGINNING" => RestartAt::Beginning,
         other => {
-            let other: String = other.chars().take(64).collect();
+            let other = cut(other, 64);
             let why = format!(
                 "restart_policy {other:?} is not known here: use RESTART_FROM_INCOMPLETE or RESTART_FROM_BEGINNING, \
                  or restart a step"

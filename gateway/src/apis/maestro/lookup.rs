@@ -5,6 +5,7 @@ use troupe_actors::orchestrator::workflows::{
     GetInstance, GetWorkflow, InstanceView, Workflow, WorkflowView,
 };
 use troupe_runtime::routing::{ask, tell};
+use troupe_runtime::text::cut;
 use troupe_runtime::{Command, Decide};
 
 use super::failure::Failure;
@@ -34,7 +35,7 @@ pub(super) async fn viewed(
     let get = GetWorkflow { instances: Some(instances), version };
     let view = ask::<Workflow, GetWorkflow>(&edge.router, id, &get, call.left()?).await?;
     if view.versions.is_empty() {
-        let id: String = id.chars().take(128).collect();
+        let id = cut(id, 128);
         return Err(Failure::missing("workflow_id", format!("workflow {id:?} not found")));
     }
     Ok(view)

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::HeaderMap;
 use serde_json::Value;
+use troupe_runtime::text::cut;
 use troupe_runtime::{AskError, Refused};
 
 use super::failure::Failure;
@@ -16,7 +17,7 @@ pub(super) type Answer = Result<Json<Value>, Failure>;
 /// The user, from the header that Maestro's clients set; it is not authenticated.
 pub(super) fn user(headers: &HeaderMap) -> String {
     let named = headers.get("user").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    named.chars().take(USER_CHARS_MAX).collect()
+    cut(named, USER_CHARS_MAX)
 }
 
 /// A number out of a path; `None` for `latest`.
@@ -25,7 +26,7 @@ pub(super) fn number(field: &'static str, text: &str) -> Result<Option<u64>, Fai
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
-        let text: String = text.chars().take(64).collect();
+        let text = cut(text, 64);
         Failure::missing(field, format!("{text:?} is not a number"))
     })
 }
@@ -38,7 +39,7 @@ pub(super) fn instance_number(text: &str) -> Result<u64, Failure> {
 
 /// Refuses what the entities know no word for.
 pub(super) fn unknown_action(action: &str, known: &str) -> Failure {
-    let action: String = action.chars().take(64).collect();
+    let action = cut(action, 64);
     let refused = Refused::field("NO_SUCH_ACTION", "action", format!("unknown action {action:?}: {known}"));
     Failure::from(AskError::Refused(refused))
 }

@@ -16,6 +16,7 @@ use crate::edge::extract::Path;
 use crate::edge::problem::ProblemBody;
 use crate::edge::state::GatewayState;
 use troupe_runtime::routing::{ask, tell};
+use troupe_runtime::text::cut;
 
 /// A bound; what else Maestro's clients send along is left alone.
 #[derive(Debug, Deserialize)]
@@ -29,7 +30,7 @@ pub(crate) struct Wanted {
 async fn shown(edge: &GatewayState, call: &Call, tag: &str) -> Answer {
     let view = ask::<Permit, GetPermit>(&edge.router, tag, &GetPermit {}, call.left()?).await?;
     let Some(most) = view.most else {
-        let tag: String = tag.chars().take(128).collect();
+        let tag = cut(tag, 128);
         return Err(Failure::missing("tag", format!("tag {tag:?} has no permit")));
     };
     Ok(Json(json!({ "tag": tag, "max_allowed": most, "author": { "name": view.by }, "held": view.held,

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use crate::edge::call::Call;
 use crate::edge::state::GatewayState;
 use troupe_runtime::routing::ask;
+use troupe_runtime::text::cut;
 
 /// Loops inside each other that a path may name.
 const DEEP_MAX: usize = 8;
@@ -34,7 +35,7 @@ pub(super) struct Named {
 impl Named {
     pub(super) fn read(text: &str) -> Result<Self, Failure> {
         let wrong = || {
-            let text: String = text.chars().take(128).collect();
+            let text = cut(text, 128);
             let why = format!("{text:?} names no step: write it as step, or loop[0].step in an iteration");
             Failure::missing("step", why)
         };
@@ -105,7 +106,7 @@ pub(super) async fn viewed(edge: &GatewayState, call: &Call, place: &Place) -> R
         return Ok(step.clone());
     }
     let Some((Iteration { of, number }, first)) = &place.iteration else {
-        let step: String = place.step.chars().take(128).collect();
+        let step = cut(&place.step, 128);
         let why = format!("unknown step {step:?}: the instance has no such step");
         return Err(Failure::missing("step", why));
     };

@@ -24,6 +24,7 @@ use crate::edge::extract::{Path, Query};
 use crate::edge::problem::ProblemBody;
 use crate::edge::state::GatewayState;
 use troupe_runtime::routing::{ask, tell};
+use troupe_runtime::text::cut;
 
 /// Iterations of one answer.
 const ITERATIONS_MAX: usize = 1_000;
@@ -34,7 +35,7 @@ fn steps(run: Option<&RunView>) -> &[StepView] {
 
 fn found<'a>(run: Option<&'a RunView>, step: &str) -> Result<&'a StepView, Failure> {
     steps(run).iter().find(|known| known.id == step).ok_or_else(|| {
-        let step: String = step.chars().take(128).collect();
+        let step = cut(step, 128);
         let why =
             if run.is_none() { "the instance waits for its turn" } else { "the instance has no such step" };
         Failure::missing("step", format!("unknown step {step:?}: {why}"))

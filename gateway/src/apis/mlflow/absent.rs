@@ -1,6 +1,7 @@
 //! What MLflow's clients know and is kept nowhere here, with what does the same.
 
 use axum::http::StatusCode;
+use troupe_runtime::text::cut;
 
 use super::Trouble;
 use super::edge::{ENDPOINT_NOT_FOUND, NOT_IMPLEMENTED};
@@ -42,7 +43,7 @@ pub(crate) fn answer(path: &str) -> Option<Trouble> {
     let problem = match known {
         Some((_, instead)) => Problem::new(StatusCode::NOT_IMPLEMENTED, NOT_IMPLEMENTED, *instead),
         None => {
-            let path: String = path.chars().take(128).collect();
+            let path = cut(path, 128);
             Problem::new(
                 StatusCode::NOT_FOUND,
                 ENDPOINT_NOT_FOUND,

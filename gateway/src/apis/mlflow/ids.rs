@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use troupe_actors::metadata::runs::run_key;
+use troupe_runtime::text::cut;
 
 use super::{Trouble, bad};
 
@@ -58,7 +59,7 @@ pub(super) fn run(flow: &str, run: &str) -> String {
 
 /// The flow and the run of an id.
 pub(super) fn read(id: &str) -> Result<(String, String), Trouble> {
-    let unknown = || bad("run_id", format!("{:?} is not a run id", id.chars().take(64).collect::<String>()));
+    let unknown = || bad("run_id", format!("{:?} is not a run id", cut(id, 64)));
     let (run, flow) = id.split_once('-').ok_or_else(unknown)?;
     plain(flow).zip(plain(run)).filter(|(flow, run)| !flow.is_empty() && !run.is_empty()).ok_or_else(unknown)
 }

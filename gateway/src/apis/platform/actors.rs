@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use troupe_runtime::address::Address;
 use troupe_runtime::entity::{KindSpec, VerbSpec};
 use troupe_runtime::routing::Aged;
+use troupe_runtime::text::cut;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{AskError, Registry};
 
@@ -107,7 +108,7 @@ fn version(name: &str, verb: &str) -> Option<u32> {
 }
 
 fn short(text: &str) -> String {
-    text.chars().take(64).collect()
+    cut(text, 64)
 }
 
 /// An empty body is a message without fields, whichever way its type spells that.

@@ -10,6 +10,7 @@ use troupe_actors::delivery::traffic::Role;
 use troupe_actors::profiles::content::{Content, ContentView, GetContent};
 use troupe_actors::profiles::members::{GetInputs, Inputs, Member, Remember};
 use troupe_inference::{Allocation, Ask, Recommended, ServeError, allocate};
+use troupe_runtime::time::micros;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Entity as _, wire};
 use utoipa::ToSchema;
@@ -115,7 +116,7 @@ pub(crate) async fn recommend(
     let inputs = query::<Member, GetInputs>(to.key.clone(), &GetInputs {});
     let inputs = edge.router.ask_raw(inputs, call.left()?).await?;
     let history = wire::decode::<Inputs>(&inputs).map_err(AskError::Fault)?.contents;
-    let features_us = micros(asked);
+    let features_us = micros(asked.elapsed());
     let ask = Ask {
         model: &allocation.model,
         version: allocation.version,
@@ -256,12 +257,8 @@ fn render(
             queue_us: recommended.timing.queue_us,
             compute_us: recommended.timing.compute_us,
             features_us,
-            total_us: micros(call.started()),
+            total_us: micros(call.started().elapsed()),
             batch: recommended.timing.batch,
         },
     }
-}
-
-fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

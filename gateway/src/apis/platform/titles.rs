@@ -1,8 +1,10 @@
 //! Titles of contents, kept for a while so that a recommendation seldom has to ask for them.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use troupe_runtime::locks::lock;
 
 /// A bounded cache: when it is full the oldest entry goes, and an entry older than its age is read again.
 pub(crate) struct Titles {
@@ -25,14 +27,14 @@ impl Titles {
 
     /// The title of a content, if it is known and fresh at `now`.
     pub(crate) fn get(&self, content: &str, now: Instant) -> Option<String> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.kept);
         let (title, since) = kept.titles.get(content)?;
         (now.saturating_duration_since(*since) <= self.age_max).then(|| title.clone())
     }
 
     /// Keeps a title read at `now`.
     pub(crate) fn keep(&self, content: &str, title: &str, now: Instant) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         if kept.titles.insert(content.to_owned(), (title.to_owned(), now)).is_none() {
             kept.order.push_back(content.to_owned());
         }

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use troupe_actors::metadata::runs::{GetRun, Run, RunView, run_key};
 use troupe_actors::metadata::tasks::{GetTasks, TaskView, Tasks, block_of};
+use troupe_runtime::text::cut;
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query, wire};
 
@@ -38,7 +39,7 @@ pub(crate) async fn run(edge: &GatewayState, call: &Call, flow: &str, run: &str)
 }
 
 pub(crate) fn short(name: &str) -> String {
-    name.chars().take(64).collect()
+    cut(name, 64)
 }
 
 /// Tasks of a step, or of all steps, as they were made.

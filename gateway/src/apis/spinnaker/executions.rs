@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use troupe_actors::delivery::executions::{
     Cancel, Deployment, GetDeployment, Judge, Pause, RestartStage, Resume,
 };
+use troupe_runtime::text::cut;
 use troupe_runtime::{AskError, Command, Decide};
 
 use super::lookup::{named, user, viewed};
@@ -40,7 +41,7 @@ async fn execution(edge: &GatewayState, call: &Call, id: &str) -> Result<Value, 
         return Ok(found);
     }
     render::execution(id, &run?.0).ok_or_else(|| {
-        let why = format!("execution {:?} not found", id.chars().take(64).collect::<String>());
+        let why = format!("execution {:?} not found", cut(id, 64));
         Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_DEPLOYMENT", why).field("id")
     })
 }

@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use troupe_actors::coordination::directory::Directory;
 use troupe_actors::delivery::pipelines::{GetPipeline, Pipeline, PipelineView};
 use troupe_runtime::routing::ask;
+use troupe_runtime::text::cut;
 use troupe_runtime::{AskError, Refused};
 
 use crate::edge::problem::Problem;
@@ -17,7 +18,7 @@ const USER_BYTES_MAX: usize = 128;
 /// The user, from the header that Gate sets; it is not authenticated.
 pub(super) fn user(headers: &HeaderMap) -> String {
     let named = headers.get("x-spinnaker-user").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    named.chars().take(USER_BYTES_MAX).collect()
+    cut(named, USER_BYTES_MAX)
 }
 
 /// The pipelines that there are, by name, of one application or of all.
@@ -36,7 +37,7 @@ pub(super) async fn viewed(
 }
 
 pub(super) fn unknown(name: &str) -> Problem {
-    let name: String = name.chars().take(64).collect();
+    let name = cut(name, 64);
     let why = format!("pipeline {name:?} not found");
     Problem::from(AskError::Refused(Refused::field("UNKNOWN_PIPELINE", "pipeline", why)))
 }

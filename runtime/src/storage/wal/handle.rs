@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use super::config::WalConfig;
@@ -12,6 +12,7 @@ use super::job::{Counters, Done, Job};
 use super::recover::{Place, Recovered, read};
 use super::writer::Writer;
 use crate::address::ShardId;
+use crate::locks::lock;
 use crate::storage::{GroupLog, Record};
 
 /// Counters since the log was opened.
@@ -96,7 +97,7 @@ impl Wal {
     /// Writes the queued records, syncs, and ends the thread. Blocking.
     pub fn close(&self) {
         let _ = self.0.jobs.send(Job::Close);
-        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = lock(&self.0.thread).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }

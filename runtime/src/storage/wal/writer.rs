@@ -19,6 +19,7 @@ use super::spares::Spares;
 use crate::address::ShardId;
 use crate::planted::Bug;
 use crate::storage::Record;
+use crate::time::micros;
 
 /// Appends written and synced together.
 const BATCH_MAX: usize = 1_024;
@@ -188,7 +189,7 @@ impl Writer {
         }
         let start = Instant::now();
         open.file.sync_data().map_err(|error| WalError::io(&open.path, &error))?;
-        let took = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = micros(start.elapsed());
         self.counters.last.store(took, Ordering::Relaxed);
         self.counters.max.fetch_max(took, Ordering::Relaxed);
         Ok(())

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ractor::ActorRef;
 use ractor_cluster::NodeServerMessage;
@@ -17,6 +17,8 @@ use super::complaints::Complaints;
 use super::link::{Link, Links, Stage};
 use super::stream::{Connection, Counted};
 use super::tls::{Tls, has_two_channels, name_of, session_number};
+use crate::locks::lock;
+use crate::time::micros;
 
 /// Accepts connections while the node runs.
 pub(super) async fn accept(
@@ -80,7 +82,7 @@ struct Seat {
 impl Seat {
     /// Counts one more connection of this address; `None` at the bound.
     fn take(seats: &Seats, from: IpAddr, max: u16) -> Option<Self> {
-        let mut taken = seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = lock(seats);
         let count = taken.entry(from).or_default();
         if *count >= max {
             return None;
@@ -92,7 +94,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut taken = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = lock(&self.seats);
         if let Some(count) = taken.get_mut(&self.from) {
             *count -= 1;
             if *count == 0 {
@@ -114,7 +116,7 @@ async fn replace(links: &Links, link: &Link) -> Result<(), String> {
         return Ok(());
     }
     // Frames in transit when the peer dialled arrive within one heartbeat.
-    let late = arrived.saturating_add(u64::try_from(beat.as_micros()).unwrap_or(u64::MAX));
+    let late = arrived.saturating_add(micros(beat));
     if link.last_received_at().is_some_and(|received| received > late) {
         return Err(format!(
             "it has the certificate of {:?}, and that node has an active session",
@@ -126,7 +128,7 @@ async fn replace(links: &Links, link: &Link) -> Result<(), String> {
 }
 
 fn refused(complaints: &Mutex<Complaints>, from: IpAddr, error: &str) {
-    let mut complaints = complaints.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut complaints = lock(complaints);
     // A node's port changes, its address does not.
     let worth_a_line = complaints.note(&format!("{from}: {error}"));
     if let Some(count) = worth_a_line {

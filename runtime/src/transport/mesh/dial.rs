@@ -19,13 +19,14 @@ use tokio_rustls::client::TlsStream;
 use super::link::{Link, Links, Stage};
 use super::stream::{Connection, Counted};
 use super::tls::{Tls, has_two_channels, session_number};
+use crate::time::micros;
 
 /// Keeps a session with one peer while the node runs.
 pub(super) async fn dial(links: Arc<Links>, link: Arc<Link>, tls: Tls, server: ActorRef<NodeServerMessage>) {
     let mut jitter = SmallRng::seed_from_u64(links.incarnation ^ u64::from(link.peer.node.0) << 48);
     let mut stage = link.stage.subscribe();
     let mut pause = links.config.redial_min;
-    let lasted = u64::try_from(links.config.redial_max.as_micros()).unwrap_or(u64::MAX);
+    let lasted = micros(links.config.redial_max);
     loop {
         // The current state is marked as seen: below, only a change counts.
         if *stage.borrow_and_update() != Stage::Up {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwap;
 use ractor::ActorRef;
@@ -18,6 +18,7 @@ use super::complaints::Complaints;
 use super::frame_message::FrameMessage;
 use super::peer::MeshPeer;
 use crate::address::NodeId;
+use crate::locks::lock;
 use crate::observe::PeerView;
 use crate::time::Clock;
 use crate::transport::frame::{self, Beat, Head};
@@ -160,7 +161,7 @@ impl Link {
     /// announcement follows the link's state, not the order of the tasks.
     pub(super) fn announce(&self, slot: &ReceiverSlot) {
         let Some(receiver) = slot.get() else { return };
-        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut announced = lock(&self.announced);
         let (now, why) = {
             let flow = self.flow();
             let session = flow.session.as_ref().filter(|_| flow.open);
@@ -300,15 +301,15 @@ impl Link {
     }
 
     fn errors(&self) -> MutexGuard<'_, Complaints> {
-        self.errors.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.errors)
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.lanes)
     }
 
     fn flow(&self) -> MutexGuard<'_, Flow> {
-        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.flow)
     }
 }
 
@@ -360,7 +361,7 @@ impl Links {
     }
 
     fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<AnyFrameWriter>>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.connections)
     }
 
     /// Takes a frame from a peer.

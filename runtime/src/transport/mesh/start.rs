@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use ractor::{Actor as _, ActorCell, ActorRef};
@@ -19,6 +19,7 @@ use super::speaks::Speaks;
 use super::tls::Tls;
 use super::{accept, dial, watch};
 use crate::address::NodeId;
+use crate::locks::lock;
 use crate::node_spec::NodeSpec;
 use crate::observe::PeerView;
 use crate::time::Clock;
@@ -127,7 +128,7 @@ impl Mesh {
         for peer in &mut peers {
             peer.addr = self.links.config.dial.get(&peer.name).copied().unwrap_or(peer.addr);
         }
-        let mut running = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = lock(&self.peers);
         let before = self.links.all();
         let mut links = BTreeMap::new();
         let mut fresh = Vec::new();

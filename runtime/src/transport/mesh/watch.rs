@@ -14,6 +14,7 @@ use super::link::{Link, Links, Session, Stage};
 use super::postbox::GROUP;
 use super::speaks::Speaks;
 use super::stream::read_label;
+use crate::time::micros;
 
 /// Time for the peer's postbox to appear in the process group after a session is ready.
 const POSTBOX_WITHIN: Duration = Duration::from_secs(3);
@@ -193,7 +194,7 @@ pub(super) async fn write(links: Arc<Links>, link: Arc<Link>) {
 pub(super) async fn beat(links: Arc<Links>) {
     let mut every = tokio::time::interval(links.config.heartbeat_every);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let silent_max = u64::try_from(links.config.peer_silent_max.as_micros()).unwrap_or(u64::MAX);
+    let silent_max = micros(links.config.peer_silent_max);
     loop {
         every.tick().await;
         let now = links.clock.mono();

@@ -4,13 +4,14 @@
 //! a node died. A look that two nodes serve counts once.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use troupe_actors::canary_analysis::{Canary, GetCanary, GiveUp, JudgeLook};
 use troupe_actors::coordination::directory::Directory;
 use troupe_runtime::entity::Globals;
+use troupe_runtime::locks::lock;
 use troupe_runtime::routing::{ask, tell};
 use troupe_runtime::supervised::ChildSpec;
 use troupe_runtime::{AskError, Timestamp};
@@ -51,14 +52,14 @@ async fn work(fetch: Fetch, globals: Arc<Globals>, salt: u64) {
             if !late || serving.len() >= AT_ONCE_MAX {
                 continue;
             }
-            let free = busy.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.key.clone());
+            let free = lock(&busy).insert(entry.key.clone());
             if free {
                 let (fetch, key, busy) = (fetch.clone(), entry.key.clone(), busy.clone());
                 serving.spawn(async move {
                     if let Err(error) = serve(&fetch, &key).await {
                         tracing::warn!(canary = %key, %error, "could not send a canary the points of its look");
                     }
-                    busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                    lock(&busy).remove(&key);
                 });
             }
         }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use troupe_actors::NamedFields;
 use troupe_actors::coordination::work_queues::{Failure, Grant, Outcome};
+use troupe_runtime::text::cut;
 
 use super::super::task::failed;
 use super::dispatch::{ExecutorContext, spec};
@@ -95,7 +96,7 @@ fn judged(spec: &Spec, status: u16, body: Value) -> Outcome {
         return Outcome::Done { output: NamedFields(json!({ "status": status, "body": body })) };
     }
     let kind = if matches!(status, 408 | 425 | 429 | 500..) { Failure::Platform } else { Failure::User };
-    let said: String = body.to_string().chars().take(200).collect();
+    let said = cut(&body.to_string(), 200);
     failed(format!("{} answered {status}: {said}", spec.url), kind)
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 use troupe_runtime::Timestamp;
+use troupe_runtime::text::cut;
 use troupe_workflows::definition::StepType;
 use troupe_workflows::graph::Graph;
 use troupe_workflows::status::{InstanceStatus, StepStatus};
@@ -96,7 +97,7 @@ impl<'t> MetadataMirror<'t> {
         let tags = workflow.tags.iter().map(|tag| tag.name.clone()).filter(sound).take(TAGS_MAX / 2);
         let named_by = format!("workflow:{}:{}", self.begun.workflow, self.begun.instance);
         let made = Made { tags: [named_by].into_iter().chain(tags).collect(), ..self.made.clone() };
-        let title = workflow.name.as_ref().map(|name| name.chars().take(120).collect::<String>());
+        let title = workflow.name.as_ref().map(|name| cut(name, 120));
         let of_flow = Made { user: made.user.clone(), ..Made::default() };
         let create = CreateFlow { made: of_flow, title, ..CreateFlow::default() };
         self.messages.push(MirrorMessage::Flow(self.flow.clone(), create));
@@ -184,7 +185,7 @@ impl<'t> MetadataMirror<'t> {
         }
         let text = |value: &Json| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         if let Some(dataset) = text(&is.output["lineage"]["dataset"]) {
-            let add = vec![format!("dataset:{}", dataset.chars().take(TAG_BYTES_MAX).collect::<String>())];
+            let add = vec![format!("dataset:{}", cut(&dataset, TAG_BYTES_MAX))];
             self.messages.push(MirrorMessage::Tags(self.key.clone(), MutateTags { add, remove: Vec::new() }));
         }
         if sort == StepType::Publish

@@ -1,6 +1,7 @@
 //! Why a line is not an event, by field. Only lines that failed to parse pay for this second reading.
 
 use serde_json::{Map, Value};
+use troupe_runtime::text::cut;
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +57,7 @@ fn fault_of(fields: &Map<String, Value>) -> Option<Fault> {
     for name in fields.keys() {
         if !FIELDS.iter().any(|field| field.name == name) {
             let known: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
-            let name: String = name.chars().take(64).collect();
+            let name = cut(name, 64);
             let message = format!("no such field; the fields are {}", known.join(", "));
             return Some(Fault::of(&name, "UNKNOWN_FIELD", message));
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use troupe_actors::delivery::traffic::Role;
+use troupe_runtime::time::micros;
 
 use super::histogram::Histogram;
 
@@ -47,10 +48,6 @@ pub(super) struct Window {
 fn find<'a>(counters: &'a Counters, model: &str, version: u32, role: Role) -> Option<&'a Arc<Counter>> {
     let found = counters.get(model)?.iter().find(|(held, of, _)| *held == version && *of == role);
     found.map(|(_, _, counter)| counter)
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Served {
