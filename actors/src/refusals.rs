@@ -158,6 +158,7 @@ pub const CODES: &[Code] = &[
     Code { code: "PLACED_MEANWHILE", kind: Conflict, meaning: "The shard's replica set changed since it was read" },
     Code { code: "RUNNING", kind: Conflict, meaning: "The thing runs: stop it first" },
     Code { code: "RUNS_ITSELF", kind: Invalid, meaning: "A pipeline would wait for itself" },
+    Code { code: "RUN_DELETED", kind: Conflict, meaning: "The run is marked as deleted and takes no change until it is restored" },
     Code { code: "RUN_NOT_FOUND", kind: NotFound, meaning: "The flow has no such run" },
     Code { code: "RUN_STRATEGY", kind: Conflict, meaning: "The workflow's run strategy rejects the start" },
     Code { code: "STALE", kind: Conflict, meaning: "The revision that the caller read is not the newest" },

@@ -213,13 +213,55 @@ async fn tasks_are_found_by_what_they_said_and_artifacts_by_their_attempt() {
         ("/tasks/1/attempt/0/artifacts", vec!["x0", "y0"]),
         ("/tasks/1/artifacts/x", vec!["x1"]),
         ("/tasks/1/artifacts/x/attempt/0", vec!["x0"]),
-        ("/tasks/1/artifacts/y", vec!["y0"]),
+        ("/tasks/1/artifacts/y/attempt/0", vec!["y0"]),
     ] {
         let answer = call(&edge, "GET", &format!("{base}{path}"), &Value::Null).await;
         assert_eq!(shas(answer), expected, "{path}");
     }
+    for path in ["/tasks/1/artifacts/y", "/tasks/1/artifacts/y/attempt/1", "/tasks/named/artifacts/x"] {
+        let answer = call(&edge, "GET", &format!("{base}{path}"), &Value::Null).await;
+        assert_eq!((answer.status, &answer.body["code"]), (404, &json!("ARTIFACT_NOT_FOUND")), "{path}");
+    }
     let of_run = call(&edge, "GET", "/flows/F/runs/1/metadata", &Value::Null).await;
     assert_eq!(of_run.body.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_artifact_of_an_attempt_that_failed_is_gone_once_a_newer_attempt_ended() {
+    let edge = edge().await;
+    scene(&edge).await;
+    let task = "/flows/F/runs/1/steps/each/tasks/1";
+    let made = |attempt: u32, name: &str| json!([{ "attempt_id": attempt, "name": name, "sha": name }]);
+    let record = |field: &str, attempt: u32, value: &str| json!([{ "field_name": field, "type": field, "value": value, "tags": [format!("attempt_id:{attempt}")] }]);
+    let listed = async || {
+        let mut found = Vec::new();
+        for path in [format!("{task}/artifacts"), "/flows/F/runs/1/artifacts".to_owned()] {
+            let answer = call(&edge, "GET", &path, &Value::Null).await;
+            let rows = answer.body.as_array().unwrap().clone();
+            found.push(rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>());
+        }
+        assert_eq!(found[0], found[1]);
+        found.remove(0)
+    };
+    let status =
+        async |name: &str| call(&edge, "GET", &format!("{task}/artifacts/{name}"), &Value::Null).await.status;
+    assert_eq!(status("debug_dump").await, 404);
+    call(&edge, "POST", &format!("{task}/metadata"), &record("attempt", 0, "0")).await;
+    call(&edge, "POST", &format!("{task}/artifact"), &made(0, "debug_dump")).await;
+    call(&edge, "POST", &format!("{task}/metadata"), &record("attempt_ok", 0, "False")).await;
+    assert_eq!((listed().await, status("debug_dump").await), (vec!["debug_dump".to_owned()], 200));
+    // An attempt that only began has replaced nothing yet.
+    call(&edge, "POST", &format!("{task}/metadata"), &record("attempt", 1, "1")).await;
+    assert_eq!(status("debug_dump").await, 200);
+    call(&edge, "POST", &format!("{task}/artifact"), &made(1, "model")).await;
+    call(&edge, "POST", &format!("{task}/metadata"), &record("attempt_ok", 1, "True")).await;
+    assert_eq!(listed().await, ["model"]);
+    assert_eq!((status("debug_dump").await, status("model").await), (404, 200));
+    // An attempt that ended without an artifact has none.
+    call(&edge, "POST", &format!("{task}/metadata"), &record("attempt_ok", 2, "True")).await;
+    assert_eq!((listed().await, status("model").await), (vec![], 404));
+    let old = call(&edge, "GET", &format!("{task}/artifacts/debug_dump/attempt/0"), &Value::Null).await;
+    assert_eq!((old.status, &old.body["attempt_id"]), (200, &json!(0)), "an attempt that is named is found");
 }
 
 #[tokio::test]

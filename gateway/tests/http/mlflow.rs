@@ -7,17 +7,17 @@ use troupe_runtime::routing::Solo;
 use super::edge::{Answer, Edge, gateway};
 use super::toy::scripted;
 
-async fn edge() -> Edge {
+pub(super) async fn edge() -> Edge {
     Edge::start(gateway(Solo::router(troupe_actors::registry()))).await
 }
 
-async fn call(edge: &Edge, method: &str, path: &str, body: &Value) -> Answer {
+pub(super) async fn call(edge: &Edge, method: &str, path: &str, body: &Value) -> Answer {
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
     let request = edge.http.request(method, format!("{}/api/2.0/mlflow{path}", edge.base));
     edge.send(if body.is_null() { request } else { request.json(body) }).await
 }
 
-async fn publish(edge: &Edge, artifact: &str) {
+pub(super) async fn publish(edge: &Edge, artifact: &str) {
     let published = json!({ "algorithm": "ease", "artifact": artifact.repeat(32), "vocabulary": "09".repeat(32), "items": 4 });
     let answer = edge.post("/v1/actors/models/movies/publish", published.to_string()).await;
     assert_eq!(answer.status, 200, "{}", answer.body);

@@ -6,6 +6,7 @@ mod events;
 mod lineage;
 mod metaflow;
 mod mlflow;
+mod mlflow_search;
 mod operation;
 mod reads;
 mod recorded;

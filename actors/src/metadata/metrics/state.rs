@@ -13,9 +13,9 @@ use crate::metadata::runs::Point;
 
 /// Upper bound on the points of one curve; above it the oldest are dropped.
 pub const POINTS_MAX: usize = 5_000;
-/// Upper bound on the points of one message, and on the curves of one bucket; the run has the same bound.
+/// Upper bound on the points of one message, and on the curves of one bucket; the run has the same bounds.
 const BATCH_MAX: usize = 1_000;
-const CURVES_MAX: usize = 512;
+const CURVES_MAX: usize = crate::metadata::runs::NAMES_MAX;
 const NAME_BYTES_MAX: usize = 250;
 /// Number of buckets that the curves of a run are spread over.
 const BUCKETS: u64 = 16;

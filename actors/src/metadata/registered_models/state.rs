@@ -104,6 +104,30 @@ fn merge(held: &mut BTreeMap<String, String>, set: &BTreeMap<String, String>, dr
     });
 }
 
+/// Checks that clients can name the model in a URI: `models:/NAME@ALIAS` and `models:/NAME/VERSION`. Models that were
+/// registered before this rule stay.
+fn check_model_name(name: &str) -> Result<(), Refused> {
+    if name.trim().is_empty() || name == "." || name.starts_with("..") || name.contains(':') {
+        let why = "name must not be blank or '.', begin with '..', or have slashes or colons";
+        return Err(Refused::field("BAD_NAME", "name", why));
+    }
+    Ok(())
+}
+
+/// Checks that an alias has only letters, digits, `_` and `-`, and is not a word that clients read as a version.
+fn check_alias(alias: &str) -> Result<(), Refused> {
+    check_name("alias", alias, false)?;
+    let bad = |why: String| Err(Refused::field("BAD_NAME", "alias", why));
+    if !alias.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+        return bad("alias must have only letters, digits, '_' and '-'".to_owned());
+    }
+    let number = alias.strip_prefix(['v', 'V']).unwrap_or_default();
+    if alias.eq_ignore_ascii_case("latest") || !number.is_empty() && number.chars().all(char::is_numeric) {
+        return bad(format!("alias {alias:?} is reserved: clients read it as a version"));
+    }
+    Ok(())
+}
+
 impl Entity for Registered {
     const KIND: &'static str = "registered-models";
     type Event = Event;
@@ -166,7 +190,8 @@ impl Decide<Register> for Registered {
         if self.live.0.view.known {
             return Decision::unchanged().reply(Created { fresh: false });
         }
-        let checked = check_name("name", ctx.key, true)
+        let checked = check_name("name", ctx.key, false)
+            .and_then(|()| check_model_name(ctx.key))
             .and_then(|()| check_text("description", &ask.description, TEXT_BYTES_MAX))
             .and_then(|()| check_tags(&ask.tags, &[], &BTreeMap::new()));
         if let Err(refused) = checked {
@@ -274,7 +299,7 @@ impl Decide<MoveStage> for Registered {
 
 impl Decide<SetAlias> for Registered {
     fn decide(&self, ask: &SetAlias, ctx: &Context<'_>) -> Decision<Self, SetAlias> {
-        let checked = self.version(ask.version).and_then(|_| check_name("alias", &ask.alias, false));
+        let checked = self.version(ask.version).and_then(|_| check_alias(&ask.alias));
         if let Err(refused) = checked {
             return Decision::refuse(refused);
         }

@@ -78,6 +78,59 @@ fn a_value_above_its_bound_is_refused_with_its_field() {
 }
 
 #[test]
+fn a_name_that_clients_cannot_write_in_a_uri_is_refused() {
+    let mut world = World::new();
+    for name in ["a/b", "/a", "a/", "a:b", ":", ".", "..", "..a", "../a", " ", "\t", "\u{3000}"] {
+        let refused = world.tell(&Address::of::<Registered>(name), &Register::default()).unwrap_err();
+        assert_eq!((refused.code.as_str(), refused.field.as_deref()), ("BAD_NAME", Some("name")), "{name:?}");
+    }
+    for name in ["a", " a b ", ".a", "a.b", "a..", "a@b", "ä", "a\\b"] {
+        world.tell(&Address::of::<Registered>(name), &Register::default()).unwrap();
+    }
+}
+
+#[test]
+fn an_alias_that_clients_read_as_a_version_is_refused() {
+    let mut world = World::new();
+    world.tell(&model(), &Register::default()).unwrap();
+    world.tell(&model(), &version("F/1", "")).unwrap();
+    let mut set = |alias: &str| world.tell(&model(), &SetAlias { alias: alias.into(), version: 1 });
+    for alias in
+        ["latest", "Latest", "LATEST", "v3", "V10", "v0", "", " ", "a b", "a.b", "a@b", "a:b", "a/b", "é!"]
+    {
+        let refused = set(alias).unwrap_err();
+        assert_eq!(
+            (refused.code.as_str(), refused.field.as_deref()),
+            ("BAD_NAME", Some("alias")),
+            "{alias:?}"
+        );
+    }
+    for alias in ["champion", "v", "V", "v3a", "3", "version3", "latest_", "a-b_C9", "né"] {
+        set(alias).unwrap();
+    }
+    let refused = set("v1").unwrap_err();
+    assert!(refused.message.contains("reserved"), "{}", refused.message);
+}
+
+#[test]
+fn a_name_and_an_alias_from_before_the_rule_stay_and_can_be_removed() {
+    use troupe_runtime::Entity as _;
+    let change = |change: Change| Event::Changed(Box::new(NamedFields(change)), Timestamp(5));
+    let mut held = Registered::create("a/b");
+    held.apply(&change(Change::Registered(Register::default())));
+    held.apply(&change(Change::Added(1, AddVersion::default())));
+    held.apply(&change(Change::Alias("latest".into(), Some(1))));
+    let mut world = World::new();
+    let address = Address::of::<Registered>("a/b");
+    world.put(&address, &held);
+    assert_eq!(world.query(&address, &GetRegistered {}).aliases.len(), 1);
+    world.tell(&address, &DropAlias { alias: "latest".into() }).unwrap();
+    world.tell(&address, &SetAlias { alias: "champion".into(), version: 1 }).unwrap();
+    world.tell(&address, &DescribeModel { deleted: Some(true), ..DescribeModel::default() }).unwrap();
+    assert!(!world.query(&address, &GetRegistered {}).known);
+}
+
+#[test]
 fn stored_events_keep_their_bytes() {
     let event = Event::Changed(Box::new(NamedFields(Change::Alias("a".into(), Some(3)))), Timestamp(5));
     assert_eq!(

@@ -234,7 +234,7 @@ impl Decide<Log> for Run {
     fn decide(&self, ask: &Log, ctx: &Context<'_>) -> Decision<Self, Log> {
         let live = &self.live.0;
         let checked = self
-            .begun()
+            .active()
             .and_then(|_| check_points(&ask.metrics, &live.metrics))
             .and_then(|()| check_values("params", &ask.params, &live.params))
             .and_then(|()| check_values("tags", &ask.notes, &live.notes));
@@ -268,7 +268,7 @@ impl Decide<Log> for Run {
 
 impl Decide<DropNote> for Run {
     fn decide(&self, ask: &DropNote, ctx: &Context<'_>) -> Decision<Self, DropNote> {
-        if let Err(refused) = self.begun() {
+        if let Err(refused) = self.active() {
             return Decision::refuse(refused);
         }
         if !self.live.0.notes.contains_key(&ask.key) {
@@ -281,7 +281,9 @@ impl Decide<DropNote> for Run {
 
 impl Decide<Finish> for Run {
     fn decide(&self, ask: &Finish, ctx: &Context<'_>) -> Decision<Self, Finish> {
-        let begun = match self.begun() {
+        // A message that sets the deletion mark is decided by the mark that it sets.
+        let found = if ask.deleted.is_some() { self.begun() } else { self.active() };
+        let begun = match found {
             Err(refused) => return Decision::refuse(refused),
             Ok(begun) => begun,
         };

@@ -8,12 +8,12 @@ use troupe_runtime::{Refused, Timestamp};
 
 use crate::metadata::flows::check_text;
 
-/// Upper bound on the names of one kind in a run.
-const NAMES_MAX: usize = 512;
+/// Upper bound on the names of one kind in a run. A bucket of curves takes as many.
+pub const NAMES_MAX: usize = 10_000;
 const NAME_BYTES_MAX: usize = 250;
 const VALUE_BYTES_MAX: usize = 8 << 10;
 /// Upper bound on the bytes of all values of one kind.
-const BYTES_MAX: usize = 256 << 10;
+const BYTES_MAX: usize = 2 << 20;
 /// Upper bound on the points of one message.
 const POINTS_MAX: usize = 1_000;
 

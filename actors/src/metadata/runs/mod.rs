@@ -15,7 +15,7 @@ mod state;
 mod tests;
 mod verbs;
 
-pub use logged::{Point, Value};
+pub use logged::{NAMES_MAX, Point, Value};
 pub use messages::{
     Beat, Begin, DropNote, Finish, Forget, GetRun, GetStanding, Hear, Heard, Log, MutateTags, NO_BEATS,
     NewStep, NewTask, Report, RunView, Silent, StandingView, StepView, Tags, TaskMade,

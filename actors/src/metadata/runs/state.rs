@@ -95,6 +95,15 @@ impl Run {
         self.live.0.begun.as_ref().ok_or_else(|| Refused::new("RUN_NOT_FOUND", why))
     }
 
+    /// The start of the run, if the run is not marked as deleted.
+    pub(super) fn active(&self) -> Result<&Begin, Refused> {
+        let begun = self.begun()?;
+        if self.live.0.deleted {
+            return Err(Refused::new("RUN_DELETED", "the run is deleted: restore it first"));
+        }
+        Ok(begun)
+    }
+
     pub(super) fn changed(ctx: &Context<'_>, change: Change) -> Event {
         Event::Changed(Box::new(NamedFields(change)), ctx.now)
     }

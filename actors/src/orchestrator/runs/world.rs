@@ -41,6 +41,12 @@ impl World {
         }
     }
 
+    /// Puts an entity in its place, as an earlier version left it.
+    pub(crate) fn put<E: troupe_runtime::Entity>(&mut self, to: &Address, held: &E) {
+        let kind = self.registry.get(&to.kind).expect("a kind").clone();
+        self.cells.insert(to.clone(), (kind.restore)(&wire::encode(held)).unwrap());
+    }
+
     fn run(&mut self, to: &Address, verb: &str, body: &[u8]) -> Result<(Vec<u8>, Vec<Effect>), Refused> {
         let kind = self.registry.get(&to.kind).expect("a kind").clone();
         let Some(Action::Command(run)) = kind.verbs.get(verb).map(|verb| verb.action) else {

@@ -24,10 +24,16 @@ use troupe_runtime::routing::tell;
 
 const WITH: With = With { records: false, artifacts: true };
 
-/// Artifacts of the last attempt that made any.
+/// The newest attempt: of those that made an artifact or ended. An attempt that only began replaces none.
+fn newest(task: &TaskView) -> Option<u32> {
+    let made = task.artifacts.iter().map(|artifact| artifact.said.attempt);
+    made.chain(task.attempt.map(|(ended, _)| ended)).max()
+}
+
+/// Artifacts of the newest attempt. Those of the attempts before it do not count, whatever they are called.
 fn latest(task: &TaskView) -> impl Iterator<Item = &Artifact> {
-    let last = task.artifacts.iter().map(|artifact| artifact.said.attempt).max();
-    task.artifacts.iter().filter(move |artifact| Some(artifact.said.attempt) == last)
+    let newest = newest(task);
+    task.artifacts.iter().filter(move |artifact| Some(artifact.said.attempt) == newest)
 }
 
 fn rows_of(flow: &str, run: &str, found: &[TaskView]) -> Value {
@@ -37,7 +43,7 @@ fn rows_of(flow: &str, run: &str, found: &[TaskView]) -> Value {
     rows.collect()
 }
 
-/// What all tasks of a run made, each in its last attempt.
+/// What all tasks of a run made, each in its newest attempt.
 #[utoipa::path(get, path = "/metaflow/flows/{flow}/runs/{run}/artifacts", tag = "metaflow", operation_id = "metaflow_list_run_artifacts", params(OfRun),
     responses((status = 200, description = "a list of artifacts", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody, content_type = "application/problem+json")))]
@@ -52,7 +58,7 @@ pub(crate) async fn of_run(
     Ok(Json(rows_of(&path.flow, &path.run, &found)))
 }
 
-/// What the tasks of a step made, each in its last attempt.
+/// What the tasks of a step made, each in its newest attempt.
 #[utoipa::path(get, path = "/metaflow/flows/{flow}/runs/{run}/steps/{step}/artifacts", tag = "metaflow", operation_id = "metaflow_list_step_artifacts", params(OfStep),
     responses((status = 200, description = "a list of artifacts", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody, content_type = "application/problem+json")))]
@@ -66,7 +72,7 @@ pub(crate) async fn of_step(
     Ok(Json(rows_of(&path.flow, &path.run, &found)))
 }
 
-/// What a task made in its last attempt.
+/// What a task made in its newest attempt.
 #[utoipa::path(get, path = "/metaflow/flows/{flow}/runs/{run}/steps/{step}/tasks/{task}/artifacts", tag = "metaflow", operation_id = "metaflow_list_artifacts", params(OfTask),
     responses((status = 200, description = "a list of artifacts", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody, content_type = "application/problem+json")))]
@@ -105,19 +111,22 @@ async fn named(
     attempt: Option<u32>,
 ) -> Result<Json<Value>, Trouble> {
     let mut task = task_routes::one(edge, call, &path, WITH).await?;
-    task.artifacts.retain(|artifact| artifact.said.name == name);
-    let unknown =
-        || not_found("ARTIFACT_NOT_FOUND", "name", format!("the task made no artifact {:?}", short(name)));
+    let attempt = attempt.or_else(|| newest(&task));
+    let made = |artifact: &Artifact| artifact.said.name == name && Some(artifact.said.attempt) == attempt;
+    task.artifacts.retain(made);
+    let unknown = || {
+        let why = match attempt {
+            Some(attempt) => format!("attempt {attempt} of the task made no artifact {:?}", short(name)),
+            None => format!("the task made no artifact {:?}", short(name)),
+        };
+        not_found("ARTIFACT_NOT_FOUND", "name", why)
+    };
     let task = filed(edge, &path.flow, vec![task]).await.pop().ok_or_else(unknown)?;
-    let made = task
-        .artifacts
-        .iter()
-        .filter(|artifact| attempt.is_none_or(|attempt| attempt == artifact.said.attempt));
-    let found = made.max_by_key(|artifact| artifact.said.attempt).ok_or_else(unknown)?;
+    let found = task.artifacts.first().ok_or_else(unknown)?;
     Ok(Json(rows::artifact(&path.flow, &path.run, &task, found)))
 }
 
-/// An artifact, of the last attempt that made it.
+/// An artifact of the newest attempt.
 #[utoipa::path(get, path = "/metaflow/flows/{flow}/runs/{run}/steps/{step}/tasks/{task}/artifacts/{name}", tag = "metaflow", operation_id = "metaflow_get_artifact", params(OfArtifact),
     responses((status = 200, description = "the artifact", body = serde_json::Value),
         (status = "default", description = "why not", body = ProblemBody, content_type = "application/problem+json")))]

@@ -27,6 +27,8 @@ pub(super) type Answer = Result<Json<Value>, Trouble>;
 /// Codes of [`Problem`] that are MLflow's as they are.
 pub(super) const NOT_IMPLEMENTED: &str = "NOT_IMPLEMENTED";
 pub(super) const ENDPOINT_NOT_FOUND: &str = "ENDPOINT_NOT_FOUND";
+/// The only conflict that says that a thing exists already.
+const EXISTS: &str = "EXISTS";
 
 /// MLflow's words for a problem: its clients raise it by `error_code`.
 #[derive(Debug)]
@@ -46,7 +48,10 @@ impl Dialect for Words {
             // Clients try again on this.
             _ if problem.0.retryable => (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE"),
             404 => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST"),
-            409 => (StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS"),
+            409 if problem.0.code == EXISTS => (StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS"),
+            409 if problem.0.code == "RUN_DELETED" => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
+            // MLflow answers 500 with this code, which its clients repeat for minutes.
+            409 => (StatusCode::CONFLICT, "INVALID_STATE"),
             400..500 => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
         };
@@ -64,7 +69,12 @@ pub(super) fn not_found(field: &str, why: impl Into<String>) -> Trouble {
 }
 
 pub(super) fn exists(field: &str, why: impl Into<String>) -> Trouble {
-    Trouble::from(Problem::new(StatusCode::CONFLICT, "EXISTS", why).field(field))
+    Trouble::from(Problem::new(StatusCode::CONFLICT, EXISTS, why).field(field))
+}
+
+/// The state of a thing does not allow the request.
+pub(super) fn wrong_state(field: &str, why: impl Into<String>) -> Trouble {
+    Trouble::from(Problem::new(StatusCode::CONFLICT, "WRONG_STATE", why).field(field))
 }
 
 /// Every route may answer so.
@@ -96,6 +106,22 @@ impl<T: DeserializeOwned + Send> FromRequestParts<RunsState> for Queried<T> {
         let query = Query::try_from_uri(&parts.uri);
         let Query(queried) = query.map_err(|error| bad_query(&error))?;
         Ok(Self(call, queried))
+    }
+}
+
+/// The orders of a query: clients repeat `order_by` for each.
+pub(crate) struct OrderBy(pub(super) Vec<String>);
+
+impl FromRequestParts<RunsState> for OrderBy {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        _edge: &RunsState,
+    ) -> Result<Self, Trouble> {
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let Query(pairs) = pairs.map_err(|error| bad_query(&error))?;
+        Ok(Self(pairs.into_iter().filter(|(key, _)| key == "order_by").map(|(_, value)| value).collect()))
     }
 }
 

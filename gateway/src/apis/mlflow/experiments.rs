@@ -9,8 +9,12 @@ use troupe_actors::metadata::flows::{CreateFlow, DescribeFlow, DropFlowNote, Flo
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, Timestamp, wire};
 
+use super::language::Subject;
 use super::list::{is_seen, limit, page};
-use super::{Answer, Body, Queried, Tag, Trouble, Whole, bad, exists, filter, ids, not_found, render};
+use super::{
+    Answer, Body, OrderBy, Queried, Tag, Trouble, Whole, bad, exists, ids, language, not_found, render,
+    wrong_state,
+};
 use crate::apis::runs::tasks::short;
 use crate::edge::call::Call;
 use crate::edge::state::GatewayState;
@@ -137,6 +141,15 @@ pub(crate) struct Changed {
     value: String,
 }
 
+/// The flow of an experiment that is not deleted.
+pub(super) async fn active(edge: &GatewayState, call: &Call, experiment: &str) -> Result<FlowView, Trouble> {
+    let view = ensure(edge, call, experiment).await?;
+    if view.deleted {
+        return Err(bad("experiment_id", "the experiment was deleted: restore it first"));
+    }
+    Ok(view)
+}
+
 async fn describe(edge: &GatewayState, call: &Call, experiment: &str, describe: DescribeFlow) -> Answer {
     ensure(edge, call, experiment).await?;
     let flow = ids::flow(experiment);
@@ -156,6 +169,9 @@ pub(crate) async fn update(
     let Some(title) = title else { return Err(bad("new_name", "new_name must not be empty")) };
     if called(&edge, &title).is_some_and(|flow| flow != ids::flow(&changed.experiment_id)) {
         return Err(exists("new_name", format!("there is an experiment {:?}", short(&title))));
+    }
+    if viewed(&edge, &call, &changed.experiment_id).await?.deleted {
+        return Err(wrong_state("experiment_id", "the experiment was deleted: restore it, then rename it"));
     }
     let named = DescribeFlow { title: Some(title), ..DescribeFlow::default() };
     describe(&edge, &call, &changed.experiment_id, named).await
@@ -194,6 +210,7 @@ pub(crate) async fn set_tag(
     Body { call, json: changed, .. }: Body<Changed>,
 ) -> Answer {
     let Some(key) = changed.key else { return Err(bad("key", "key must not be empty")) };
+    active(&edge, &call, &changed.experiment_id).await?;
     let said = DescribeFlow { notes: [(key, changed.value)].into(), ..DescribeFlow::default() };
     describe(&edge, &call, &changed.experiment_id, said).await
 }
@@ -207,7 +224,7 @@ pub(crate) async fn delete_tag(
     Body { call, json: changed, .. }: Body<Changed>,
 ) -> Answer {
     let Some(key) = changed.key else { return Err(bad("key", "key must not be empty")) };
-    ensure(&edge, &call, &changed.experiment_id).await?;
+    active(&edge, &call, &changed.experiment_id).await?;
     let flow = ids::flow(&changed.experiment_id);
     tell::<Flow, DropFlowNote>(&edge.router, flow, &DropFlowNote { key }, call.left()?).await?;
     Ok(Json(json!({})))
@@ -221,6 +238,14 @@ pub(crate) struct Search {
     view_type: Option<String>,
     max_results: Option<Whole>,
     page_token: Option<String>,
+}
+
+/// What is searched for, and its order.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct OrderedSearch {
+    #[serde(flatten)]
+    search: Search,
     order_by: Vec<String>,
 }
 
@@ -230,24 +255,34 @@ pub(crate) struct Search {
     responses((status = 200, description = "`experiments` and `next_page_token`", body = serde_json::Value), Trouble))]
 pub(crate) async fn search(
     State(edge): State<GatewayState>,
-    Body { call, json: search, .. }: Body<Search>,
+    Body { call, json: OrderedSearch { search, order_by }, .. }: Body<OrderedSearch>,
 ) -> Answer {
-    searched(&edge, &call, search).await
+    searched(&edge, &call, search, order_by).await
 }
 
 /// The same, asked for by a query.
 #[utoipa::path(get, path = "/api/2.0/mlflow/experiments/search", tag = "mlflow", operation_id = "mlflow_find_experiments",
     params(("filter" = Option<String>, Query, description = "as `name LIKE 'a%'`"),
+        ("order_by" = Option<Vec<String>>, Query, description = "as `name ASC`; newest first without it"),
         ("view_type" = Option<String>, Query, description = "`ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`"),
         ("max_results" = Option<i64>, Query, description = "at most so many"),
         ("page_token" = Option<String>, Query, description = "where the page begins")),
     responses((status = 200, description = "`experiments` and `next_page_token`", body = serde_json::Value), Trouble))]
-pub(crate) async fn find(State(edge): State<GatewayState>, Queried(call, search): Queried<Search>) -> Answer {
-    searched(&edge, &call, search).await
+pub(crate) async fn find(
+    State(edge): State<GatewayState>,
+    OrderBy(order_by): OrderBy,
+    Queried(call, search): Queried<Search>,
+) -> Answer {
+    searched(&edge, &call, search, order_by).await
 }
 
-async fn searched(edge: &GatewayState, call: &Call, search: Search) -> Answer {
-    let conditions = filter::read(search.filter.as_deref().unwrap_or_default())?;
+async fn searched(edge: &GatewayState, call: &Call, search: Search, mut order_by: Vec<String>) -> Answer {
+    let conditions = language::read(search.filter.as_deref().unwrap_or_default(), Subject::Experiments)?;
+    if order_by.is_empty() {
+        order_by.extend(["creation_time DESC".to_owned(), "experiment_id ASC".to_owned()]);
+    }
+    order_by.push("experiment_id DESC".to_owned());
+    let orders = language::orders(&order_by, Subject::Experiments)?;
     let limit = limit(search.max_results.as_ref(), LIMIT, 50_000)?;
     let directory = Directory::read::<Flow>(&edge.globals);
     let names: Vec<String> =
@@ -265,19 +300,13 @@ async fn searched(edge: &GatewayState, call: &Call, search: Search) -> Answer {
             let view: FlowView = wire::decode(&answer?).map_err(AskError::Fault)?;
             let wanted = is_seen(search.view_type.as_deref(), view.deleted);
             let row = render::experiment(name, &view);
-            let tag = |key: &str| view.notes.get(key).map(|value| json!(value));
-            let takes = conditions.iter().all(|condition| match condition.of.as_str() {
-                "tags" => condition.holds(tag(&condition.key).as_ref()),
-                _ => condition.holds(row.get(&condition.key)),
-            });
-            if wanted && takes {
+            let takes = |one: &language::Condition| one.holds(render::held(&row, one.name.of, &one.name.key));
+            if wanted && conditions.iter().all(takes) {
                 rows.push(row);
             }
         }
     }
-    // Newest first where nothing else is wanted.
-    rows.sort_by_key(|row| std::cmp::Reverse(row["creation_time"].as_u64()));
-    filter::sort(&mut rows, &search.order_by, |row, (_, key)| row.get(key));
+    language::sort(&mut rows, &orders, |row, name| render::held(row, name.of, &name.key));
     let (rows, next) = page(rows, search.page_token.as_deref(), limit)?;
     Ok(Json(json!({ "experiments": rows, "next_page_token": next })))
 }

@@ -7,8 +7,8 @@
 pub(crate) mod absent;
 mod edge;
 pub(crate) mod experiments;
-mod filter;
 mod ids;
+mod language;
 mod list;
 pub(crate) mod models;
 mod render;
@@ -20,4 +20,4 @@ pub(crate) mod versions;
 
 pub(crate) use routes::routes;
 
-use edge::{Answer, Body, Queried, Tag, Trouble, Whole, bad, exists, not_found};
+use edge::{Answer, Body, OrderBy, Queried, Tag, Trouble, Whole, bad, exists, not_found, wrong_state};

@@ -10,14 +10,18 @@ use troupe_actors::metadata::registered_models::{
 };
 use troupe_actors::models::{GetModel, Model, Promote, Stage};
 
+use super::language::Subject;
 use super::list::{limit, page};
-use super::{Answer, Body, Queried, Tag, Trouble, Whole, bad, exists, filter, not_found, render};
+use super::{Answer, Body, OrderBy, Queried, Tag, Trouble, Whole, bad, exists, language, not_found, render};
 use crate::apis::runs::tasks::short;
 use crate::edge::call::Call;
 use crate::edge::state::GatewayState;
+use troupe_runtime::AskError;
 use troupe_runtime::routing::{ask, tell};
 
 const LIMIT: i64 = 100;
+/// Tries of a promotion that other changes of the model overtake.
+const PROMOTE_TRIES: usize = 4;
 
 /// A model by its name: one that clients registered, or one that the cluster serves.
 pub(super) enum KnownModel {
@@ -197,9 +201,17 @@ pub(super) async fn promote(
     version: u32,
     to: Stage,
 ) -> Result<(), Trouble> {
-    let seen = ask::<Model, _>(&edge.router, name, &GetModel {}, call.left()?).await?.revision;
-    tell::<Model, Promote>(&edge.router, name, &Promote { version, to, seen }, call.left()?).await?;
-    Ok(())
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let seen = ask::<Model, _>(&edge.router, name, &GetModel {}, call.left()?).await?.revision;
+        let promote = Promote { version, to, seen };
+        match tell::<Model, Promote>(&edge.router, name, &promote, call.left()?).await {
+            // MLflow's clients send no revision that could be stale: another change came between the two messages.
+            Err(AskError::Refused(refused)) if refused.code == "STALE" && tries < PROMOTE_TRIES => {}
+            done => return Ok(done.map(|_| ())?),
+        }
+    }
 }
 
 /// Takes an alias away.
@@ -218,7 +230,7 @@ pub(crate) async fn delete_alias(
     Ok(Json(json!({})))
 }
 
-/// The version that an alias points at.
+/// The version that an alias points at; `latest` is the newest.
 #[utoipa::path(get, path = "/api/2.0/mlflow/registered-models/alias", tag = "mlflow", operation_id = "mlflow_get_by_alias",
     params(("name" = String, Query, description = "the model"), ("alias" = String, Query, description = "the alias")),
     responses((status = 200, description = "`model_version`", body = serde_json::Value), Trouble))]
@@ -226,14 +238,17 @@ pub(crate) async fn by_alias(
     State(edge): State<GatewayState>,
     Queried(call, request): Queried<Named>,
 ) -> Answer {
+    let is_latest = request.alias.eq_ignore_ascii_case("latest");
     let found = match find(&edge, &call, &request.name).await? {
         KnownModel::Registered(view) => {
-            let row = view.aliases.get(&request.alias).and_then(|version| view.versions.get(version));
+            let named = view.aliases.get(&request.alias).and_then(|version| view.versions.get(version));
+            let row = named.or_else(|| view.versions.values().next_back().filter(|_| is_latest));
             row.map(|row| render::version(&request.name, row, &view.aliases))
         }
         KnownModel::Served(model) => model
             .versions()
-            .find(|held| render::alias(held.stage) == Some(request.alias.as_str()))
+            .filter(|held| is_latest || render::alias(held.stage) == Some(request.alias.as_str()))
+            .max_by_key(|held| held.version)
             .map(|held| render::served_version(&request.name, held)),
     };
     let unknown = || not_found("alias", format!("the model has no alias {:?}", short(&request.alias)));
@@ -269,14 +284,17 @@ pub(super) async fn all(edge: &GatewayState, call: &Call) -> Result<Vec<(String,
 /// Models that a filter takes, by name.
 #[utoipa::path(get, path = "/api/2.0/mlflow/registered-models/search", tag = "mlflow", operation_id = "mlflow_search_models",
     params(("filter" = Option<String>, Query, description = "as `name LIKE 'mov%'`"),
+        ("order_by" = Option<Vec<String>>, Query, description = "as `name DESC`; by name without it"),
         ("max_results" = Option<i64>, Query, description = "at most so many"),
         ("page_token" = Option<String>, Query, description = "where the page begins")),
     responses((status = 200, description = "`registered_models` and `next_page_token`", body = serde_json::Value), Trouble))]
 pub(crate) async fn search(
     State(edge): State<GatewayState>,
+    OrderBy(order_by): OrderBy,
     Queried(call, search): Queried<Search>,
 ) -> Answer {
-    let conditions = filter::read(search.filter.as_deref().unwrap_or_default())?;
+    let conditions = language::read(search.filter.as_deref().unwrap_or_default(), Subject::Models)?;
+    let orders = language::orders(&order_by, Subject::Models)?;
     let limit = limit(search.max_results.as_ref(), LIMIT, 1_000)?;
     let mut rows = Vec::new();
     for (name, model) in all(&edge, &call).await? {
@@ -284,14 +302,12 @@ pub(crate) async fn search(
             KnownModel::Registered(view) => render::model(&name, &view),
             KnownModel::Served(model) => render::served(&name, &model),
         };
-        let takes = conditions.iter().all(|one| match one.of.as_str() {
-            "tags" => one.holds(render::tag(&row, &one.key).as_ref()),
-            _ => one.holds(row.get(&one.key)),
-        });
-        if takes {
+        if conditions.iter().all(|one| one.holds(render::held(&row, one.name.of, &one.name.key))) {
             rows.push(row);
         }
     }
+    // They are by name, which decides between rows with equal values.
+    language::sort(&mut rows, &orders, |row, name| render::held(row, name.of, &name.key));
     let (rows, next) = page(rows, search.page_token.as_deref(), limit)?;
     Ok(Json(json!({ "registered_models": rows, "next_page_token": next })))
 }

@@ -9,6 +9,7 @@ use troupe_actors::metadata::runs::{Point, RunView, Status};
 use troupe_actors::models::{Model, Stage, VersionView};
 
 use super::ids;
+use super::language::Of;
 
 /// Under which name a flow remembers where its artifacts go.
 pub(super) const LOCATION: &str = "troupe.artifact_location";
@@ -101,7 +102,7 @@ pub(super) fn run(flow: &FlowView, view: &RunView) -> Value {
         "status": status(view),
         "start_time": begun.at.0,
         "artifact_uri": format!("{}/{id}/artifacts", location(&begun.flow, flow)),
-        "lifecycle_stage": stage(view.deleted),
+        "lifecycle_stage": stage(view.deleted || flow.deleted),
     });
     if let Some(ended) = view.standing.ended {
         info["end_time"] = json!(ended.0);
@@ -114,27 +115,17 @@ pub(super) fn run(flow: &FlowView, view: &RunView) -> Value {
     })
 }
 
-/// What a run can be asked by, as a filter names it.
-pub(super) fn attributes(run: &Value) -> BTreeMap<(String, String), Value> {
-    let mut found = BTreeMap::new();
+/// The values that filters and orders of runs name.
+pub(super) type Held = BTreeMap<Of, BTreeMap<String, Value>>;
+
+/// The values of a run, as filters and orders name them.
+pub(super) fn attributes(run: &Value) -> Held {
     let info = run["info"].as_object().cloned().unwrap_or_default();
-    for (key, value) in info {
-        // Filters of old name these in other words.
-        let other = match key.as_str() {
-            "run_name" => Some("Run name"),
-            "start_time" => Some("Created"),
-            _ => None,
-        };
-        if let Some(other) = other {
-            found.insert(("attributes".to_owned(), other.to_owned()), value.clone());
-        }
-        found.insert(("attributes".to_owned(), key), value);
-    }
-    for of in ["metrics", "params", "tags"] {
-        for row in run["data"][of].as_array().into_iter().flatten() {
-            let key = row["key"].as_str().unwrap_or_default().to_owned();
-            found.insert((of.to_owned(), key), row["value"].clone());
-        }
+    let mut found = Held::from([(Of::Attribute, info.into_iter().collect())]);
+    for (of, field) in [(Of::Metric, "metrics"), (Of::Param, "params"), (Of::Tag, "tags")] {
+        let rows = run["data"][field].as_array().into_iter().flatten();
+        let pair = |row: &Value| (row["key"].as_str().unwrap_or_default().to_owned(), row["value"].clone());
+        found.insert(of, rows.map(pair).collect());
     }
     found
 }
@@ -235,9 +226,16 @@ pub(super) fn served(name: &str, view: &Model) -> Value {
     Value::Object(model)
 }
 
-/// A row's value under a name. Clients filter out prompts; a row without that field is not a prompt.
-pub(super) fn tag(row: &Value, key: &str) -> Option<Value> {
-    let tags = row["tags"].as_array().into_iter().flatten();
-    let found = tags.into_iter().find(|tag| tag["key"] == key).map(|tag| tag["value"].clone());
-    found.or_else(|| (key == "mlflow.prompt.is_prompt").then(|| json!("false")))
+/// The value of a row's tag.
+pub(super) fn tag<'r>(row: &'r Value, key: &str) -> Option<&'r Value> {
+    row["tags"].as_array()?.iter().find(|tag| tag["key"] == key).map(|tag| &tag["value"])
+}
+
+/// The value of a row that is not a run, as filters and orders name it.
+pub(super) fn held<'r>(row: &'r Value, of: Of, key: &str) -> Option<&'r Value> {
+    match of {
+        Of::Tag => tag(row, key),
+        Of::Attribute => row.get(key),
+        Of::Metric | Of::Param | Of::Dataset => None,
+    }
 }

@@ -43,10 +43,7 @@ pub(super) async fn shown(edge: &RunsState, call: &Call, id: &str) -> Result<Val
     responses((status = 200, description = "the run", body = serde_json::Value), Trouble))]
 pub(crate) async fn create(State(edge): State<RunsState>, Body { call, json: new, .. }: Body<New>) -> Answer {
     let experiment = new.experiment_id.unwrap_or_else(|| ids::experiment(ids::DEFAULT).to_owned());
-    let view = experiments::ensure(&edge, &call, &experiment).await?;
-    if view.deleted {
-        return Err(bad("experiment_id", "the experiment was deleted: restore it first"));
-    }
+    experiments::active(&edge, &call, &experiment).await?;
     let mut notes: std::collections::BTreeMap<String, String> =
         new.tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
     let title = notes.remove(render::RUN_NAME).or(new.run_name).filter(|name| !name.is_empty());
@@ -64,7 +61,7 @@ pub(crate) async fn create(State(edge): State<RunsState>, Body { call, json: new
 }
 
 /// Which run; clients of old call its id otherwise.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Which {
     run_id: Option<String>,
@@ -86,6 +83,16 @@ pub(crate) async fn get(State(edge): State<RunsState>, Queried(call, which): Que
     Ok(Json(json!({ "run": shown(&edge, &call, &which.id()?).await? })))
 }
 
+/// The key of a run whose experiment is not deleted. The run itself refuses what a deleted run does not take.
+async fn writable(edge: &RunsState, call: &Call, which: Which) -> Result<String, Trouble> {
+    let id = which.id()?;
+    let (flow, _) = ids::read(&id)?;
+    if ask::<Flow, GetFlow>(&edge.router, &flow, &GetFlow {}, call.left()?).await?.deleted {
+        return Err(bad("run_id", "the run's experiment was deleted: restore it first"));
+    }
+    ids::key(&id)
+}
+
 /// What becomes of a run.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -105,7 +112,7 @@ pub(crate) async fn update(
     State(edge): State<RunsState>,
     Body { call, json: update, .. }: Body<Update>,
 ) -> Answer {
-    let id = update.which.id()?;
+    let id = update.which.clone().id()?;
     let status = match update.status.as_deref() {
         None => None,
         Some("RUNNING" | "SCHEDULED") => Some(Status::Running),
@@ -122,7 +129,8 @@ pub(crate) async fn update(
     let word = update.status.unwrap_or_default();
     let title = update.run_name.filter(|name| !name.is_empty());
     let finish = Finish { status, word, ended, title, deleted: None };
-    tell::<Run, Finish>(&edge.router, &ids::key(&id)?, &finish, call.left()?).await?;
+    let key = writable(&edge, &call, update.which).await?;
+    tell::<Run, Finish>(&edge.router, &key, &finish, call.left()?).await?;
     Ok(Json(json!({ "run_info": shown(&edge, &call, &id).await?["info"] })))
 }
 
@@ -196,7 +204,7 @@ fn named(tags: Vec<Tag>) -> Vec<Named> {
 }
 
 async fn log(edge: &RunsState, call: &Call, which: Which, mut log: Log) -> Answer {
-    let key = ids::key(&which.id()?)?;
+    let key = writable(edge, call, which).await?;
     // A run's name is a field of its own, not a tag.
     if let Some(at) = log.notes.iter().position(|note| note.key == render::RUN_NAME) {
         let finish = Finish { title: Some(log.notes.swap_remove(at).value), ..Finish::default() };
@@ -282,7 +290,7 @@ pub(crate) async fn delete_tag(
     State(edge): State<RunsState>,
     Body { call, json: request, .. }: Body<Say>,
 ) -> Answer {
-    let key = ids::key(&request.which.id()?)?;
+    let key = writable(&edge, &call, request.which).await?;
     tell::<Run, DropNote>(&edge.router, &key, &DropNote { key: request.tag.key }, call.left()?).await?;
     Ok(Json(json!({})))
 }

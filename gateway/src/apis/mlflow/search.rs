@@ -3,7 +3,7 @@
 //! Newest first, where no other order is wanted, is how flows know their runs: a page then reads runs until it is full, and
 //! its token says how far each flow was read. Any other order has to see all runs of the experiments first.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use axum::Json;
 use axum::extract::State;
@@ -14,8 +14,9 @@ use troupe_actors::metadata::runs::{GetRun, Run, RunView, run_key};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, wire};
 
+use super::language::{Of, Order, Subject};
 use super::list::{is_seen, limit, no_token, page, token};
-use super::{Answer, Body, Trouble, Whole, bad, experiments, filter, ids, render};
+use super::{Answer, Body, Trouble, Whole, bad, experiments, ids, language, render};
 use crate::edge::call::Call;
 use crate::edge::state::GatewayState;
 use troupe_runtime::routing::ask;
@@ -24,6 +25,9 @@ use troupe_runtime::routing::ask;
 const EXPERIMENTS_MAX: usize = 64;
 /// Runs that one search reads.
 const READ_MAX: usize = 10_000;
+/// Metrics, parameters and tags of the runs of one page, and of the runs that one search sorts. A page has one run at least.
+const PAGE_VALUES_MAX: usize = 200_000;
+const SORT_VALUES_MAX: usize = 2_000_000;
 /// Runs asked at once, and runs of one page of a flow.
 const AT_ONCE: usize = 64;
 const PAGE: u64 = 500;
@@ -42,7 +46,11 @@ pub(crate) struct Search {
 }
 
 /// A run, and what it can be asked by.
-type Row = (Value, BTreeMap<(String, String), Value>);
+type Row = (Value, render::Held);
+
+fn values((_, held): &Row) -> usize {
+    held.values().map(std::collections::BTreeMap::len).sum()
+}
 
 /// How far the runs of a flow are read, newest first.
 struct Cursor {
@@ -146,7 +154,8 @@ pub(crate) async fn search(
     if search.experiment_ids.len() > EXPERIMENTS_MAX {
         return Err(bad("experiment_ids", format!("experiment_ids must be at most {EXPERIMENTS_MAX}")));
     }
-    let conditions = filter::read(search.filter.as_deref().unwrap_or_default())?;
+    let conditions = language::read(search.filter.as_deref().unwrap_or_default(), Subject::Runs)?;
+    let orders = language::orders(&search.order_by, Subject::Runs)?;
     let limit = limit(search.max_results.as_ref(), LIMIT, 50_000)?;
     let mut runs = Runs(Vec::new());
     for experiment in &search.experiment_ids {
@@ -156,24 +165,25 @@ pub(crate) async fn search(
     }
     let takes = |(row, held): &Row| {
         is_seen(search.run_view_type.as_deref(), row["info"]["lifecycle_stage"] == "deleted")
-            && conditions.iter().all(|one| one.holds(held.get(&(one.of.clone(), one.key.clone()))))
+            && conditions
+                .iter()
+                .all(|one| one.holds(held.get(&one.name.of).and_then(|of| of.get(&one.name.key))))
     };
-    let (rows, next) = if is_newest_first(&search.order_by) {
+    let (rows, next) = if is_newest_first(&orders) {
         newest(&edge, &call, runs, token(search.page_token.as_deref()), limit, takes).await?
     } else {
         let mut rows = all(&edge, &call, runs, takes).await?;
-        filter::sort(&mut rows, &search.order_by, |(_, held), name| held.get(name));
+        language::sort(&mut rows, &orders, |(_, held), name| held.get(&name.of)?.get(&name.key));
         page(rows.into_iter().map(|(row, _)| row).collect(), search.page_token.as_deref(), limit)?
     };
     Ok(Json(json!({ "runs": rows, "next_page_token": next })))
 }
 
 /// Whether runs are wanted as flows know them.
-fn is_newest_first(order_by: &[String]) -> bool {
-    order_by.first().is_none_or(|first| {
-        let (of, key, falls) = filter::order(first);
-        of == "attributes" && key == "start_time" && falls
-    })
+fn is_newest_first(orders: &[Order]) -> bool {
+    orders
+        .first()
+        .is_none_or(|first| first.falls && first.name.of == Of::Attribute && first.name.key == "start_time")
 }
 
 async fn newest(
@@ -186,7 +196,7 @@ async fn newest(
 ) -> Result<(Vec<Value>, Option<String>), Trouble> {
     let mut read = from.map_or(Ok(vec![None; runs.0.len()]), |from| understood(from, runs.0.len()))?;
     runs.0.iter_mut().zip(&read).for_each(|(cursor, read)| cursor.read = *read);
-    let (mut rows, mut seen) = (Vec::new(), 0);
+    let (mut rows, mut seen, mut held) = (Vec::new(), 0, 0);
     loop {
         let some = runs.next(edge, call).await?;
         if some.is_empty() {
@@ -194,11 +204,14 @@ async fn newest(
         }
         let found = runs.read(edge, call, &some).await?;
         for ((at, run), row) in some.into_iter().zip(found) {
-            if rows.len() == limit || seen == READ_MAX {
+            if rows.len() == limit || seen == READ_MAX || held >= PAGE_VALUES_MAX {
                 return Ok((rows, Some(told(&read))));
             }
             (read[at], seen) = (Some(run.number), seen + 1);
-            rows.extend(row.filter(&takes).map(|(row, _)| row));
+            if let Some(row) = row.filter(&takes) {
+                held += values(&row);
+                rows.push(row.0);
+            }
         }
     }
 }
@@ -210,21 +223,25 @@ async fn all(
     mut runs: Runs,
     takes: impl Fn(&Row) -> bool,
 ) -> Result<Vec<Row>, Trouble> {
-    let (mut rows, mut seen) = (Vec::new(), 0);
+    let (mut rows, mut seen, mut held) = (Vec::new(), 0, 0);
     loop {
         let some = runs.next(edge, call).await?;
         if some.is_empty() {
             return Ok(rows);
         }
         seen += some.len();
-        if seen > READ_MAX {
+        let found = runs.read(edge, call, &some).await?.into_iter().flatten().filter(&takes);
+        for row in found {
+            held += values(&row);
+            rows.push(row);
+        }
+        if seen > READ_MAX || held > SORT_VALUES_MAX {
             let why = format!(
-                "the experiments have more than {READ_MAX} runs, which are not sorted at once: leave order_by out to have \
-                 the newest first, page by page, or search fewer experiments"
+                "the experiments have more than {READ_MAX} runs or {SORT_VALUES_MAX} values, which are not sorted at once: \
+                 leave order_by out to have the newest first, page by page, or search fewer experiments"
             );
             return Err(bad("order_by", why));
         }
-        rows.extend(runs.read(edge, call, &some).await?.into_iter().flatten().filter(&takes));
     }
 }
 
@@ -250,12 +267,14 @@ mod tests {
         for (order, expected) in [
             (vec![], true),
             (vec!["attributes.start_time DESC"], true),
+            (vec!["attribute.Created DESC"], true),
             (vec!["start_time desc", "metrics.loss"], true),
             (vec!["attributes.start_time"], false),
             (vec!["metrics.loss", "start_time DESC"], false),
         ] {
             let order: Vec<String> = order.into_iter().map(str::to_owned).collect();
-            assert_eq!(is_newest_first(&order), expected, "{order:?}");
+            let read = language::orders(&order, Subject::Runs).unwrap();
+            assert_eq!(is_newest_first(&read), expected, "{order:?}");
         }
     }
 }

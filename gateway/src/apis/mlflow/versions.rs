@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use troupe_actors::metadata::registered_models::{AddVersion, DescribeVersion, Registered};
 
+use super::language::Subject;
 use super::list::{limit, page};
 use super::models::{KnownModel, Search, all, find, served};
-use super::{Answer, Body, Queried, Tag, Trouble, Whole, bad, filter, ids, not_found, render};
+use super::{Answer, Body, OrderBy, Queried, Tag, Trouble, Whole, bad, ids, language, not_found, render};
 use crate::apis::runs::asks;
 use crate::apis::runs::tasks::short;
 use crate::edge::call::Call;
@@ -188,17 +189,25 @@ pub(crate) async fn delete_tag(
     Ok(Json(json!({})))
 }
 
-/// Versions that a filter takes, newest first.
+/// Versions that a filter takes, the last changed first where no order is wanted.
 #[utoipa::path(get, path = "/api/2.0/mlflow/model-versions/search", tag = "mlflow", operation_id = "mlflow_search_versions",
     params(("filter" = Option<String>, Query, description = "as `name = 'movies'`"),
+        ("order_by" = Option<Vec<String>>, Query, description = "as `version_number DESC`"),
         ("max_results" = Option<i64>, Query, description = "at most so many"),
         ("page_token" = Option<String>, Query, description = "where the page begins")),
     responses((status = 200, description = "`model_versions` and `next_page_token`", body = serde_json::Value), Trouble))]
 pub(crate) async fn search(
     State(edge): State<GatewayState>,
+    OrderBy(mut order_by): OrderBy,
     Queried(call, search): Queried<Search>,
 ) -> Answer {
-    let conditions = filter::read(search.filter.as_deref().unwrap_or_default())?;
+    let conditions = language::read(search.filter.as_deref().unwrap_or_default(), Subject::Versions)?;
+    if order_by.is_empty() {
+        order_by.push("last_updated_timestamp DESC".to_owned());
+    }
+    // Versions with equal values are sorted by name, then newest first.
+    order_by.extend(["name ASC".to_owned(), "version_number DESC".to_owned()]);
+    let orders = language::orders(&order_by, Subject::Versions)?;
     let limit = limit(search.max_results.as_ref(), LIMIT, 200_000)?;
     let mut rows: Vec<Value> = Vec::new();
     for (name, model) in all(&edge, &call).await? {
@@ -207,16 +216,8 @@ pub(crate) async fn search(
             KnownModel::Served(model) => render::served_versions(&name, &model),
         });
     }
-    rows.retain(|row| {
-        conditions.iter().all(|one| {
-            let key = if one.key == "version_number" { "version" } else { &one.key };
-            match one.of.as_str() {
-                "tags" => one.holds(render::tag(row, &one.key).as_ref()),
-                _ => one.holds(row.get(key)),
-            }
-        })
-    });
-    rows.sort_by_cached_key(|row| std::cmp::Reverse(row["last_updated_timestamp"].as_u64()));
+    rows.retain(|row| conditions.iter().all(|one| one.holds(render::held(row, one.name.of, &one.name.key))));
+    language::sort(&mut rows, &orders, |row, name| render::held(row, name.of, &name.key));
     let (rows, next) = page(rows, search.page_token.as_deref(), limit)?;
     Ok(Json(json!({ "model_versions": rows, "next_page_token": next })))
 }
