@@ -17,8 +17,8 @@ quick:
 
 # Every test.
 test: setup $(VENV)/ready
-	cargo build -p troupe-cli -p entity
 	bash scripts/previous.sh > /dev/null
+	cargo build -p troupe-cli -p entity
 	TROUPE_PREVIOUS=$$(bash scripts/previous.sh) cargo test --workspace
 	cargo test -p troupe-runtime --features planted --lib sim::tests::planted
 	TROUPE_BIN=$(CARGO_TARGET_DIR)/debug/troupe TROUPE_ENTITY_BIN=$(CARGO_TARGET_DIR)/debug/entity \

@@ -6,7 +6,6 @@ cd "$(dirname "$0")/.."
 # The newest commit that clusters may be running when this one comes.
 commit=ac3a65ba
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/troupe"
-here="${CARGO_TARGET_DIR:-$cache/target}/debug"
 # Its own: cargo takes two checkouts of one workspace for the same, and their files by age.
 export CARGO_TARGET_DIR="$cache/previous/target"
 home="$cache/previous/$commit"
@@ -16,15 +15,6 @@ if [ ! -x "$home/troupe" ]; then
         exit 0
     fi
     echo "building $commit, the build before this one" >&2
-    there="$CARGO_TARGET_DIR/debug"
-    if [ -d "$here/deps" ] && [ ! -d "$there" ]; then
-        # Dependencies that both builds share are not compiled twice. Cargo replaces artifacts and rewrites its own notes,
-        # so the former are linked and the latter copied. What belongs to the workspace is left out.
-        mkdir -p "$there"
-        cp -al "$here/deps" "$there/deps"
-        cp -a "$here/.fingerprint" "$here/build" "$there/"
-        find "$there" -maxdepth 2 \( -name '*troupe*' -o -name 'entity-*' -o -name 'libentity-*' \) -exec rm -rf {} +
-    fi
     rm -rf "$home/source"
     mkdir -p "$home/source"
     git archive "$commit" | tar -x -C "$home/source"
