@@ -8,6 +8,8 @@
 
 mod deciding;
 mod logged;
+#[cfg(test)]
+mod logged_tests;
 mod messages;
 mod standing;
 mod state;

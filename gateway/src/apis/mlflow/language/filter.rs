@@ -54,10 +54,12 @@ fn conditions(text: &str, subject: Subject) -> Result<Vec<Condition>, String> {
         return Err("it is blank".to_owned());
     }
     let mut reader = Reader::new(text);
-    let mut conditions = Vec::new();
+    let mut conditions: Vec<Condition> = Vec::new();
     loop {
         reader.skip_blank();
+        let mut joined = false;
         while reader.has_word("AND") {
+            joined = true;
             reader.skip_blank();
         }
         if reader.is_at_end() {
@@ -66,7 +68,11 @@ fn conditions(text: &str, subject: Subject) -> Result<Vec<Condition>, String> {
         if conditions.len() == CONDITIONS_MAX {
             return Err(format!("it must be at most {CONDITIONS_MAX} conditions"));
         }
-        conditions.push(condition(&mut reader, subject)?);
+        let next = condition(&mut reader, subject)?;
+        if conditions.last().is_some_and(|last| !joined && !next.follows(last)) {
+            return Err("conditions are joined by AND".to_owned());
+        }
+        conditions.push(next);
     }
 }
 
@@ -125,6 +131,16 @@ pub(super) fn figure(held: &Value) -> Option<f64> {
 }
 
 impl Condition {
+    /// Whether the condition may follow another one without AND. MLflow's parser takes a list, or a word such as NULL, for
+    /// a part of the condition before it.
+    fn follows(&self, last: &Self) -> bool {
+        match self.test {
+            Test::Number(..) | Test::Text(..) => true,
+            Test::Present(_) => matches!(last.test, Test::Present(_)),
+            Test::List(..) => false,
+        }
+    }
+
     /// Whether a value meets the condition. An absent value meets only `IS NULL`.
     pub(in super::super) fn holds(&self, held: Option<&Value>) -> bool {
         let held = held.filter(|held| !held.is_null());
