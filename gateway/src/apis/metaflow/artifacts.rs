@@ -30,7 +30,7 @@ fn newest(task: &TaskView) -> Option<u32> {
     made.chain(task.attempt.map(|(ended, _)| ended)).max()
 }
 
-/// Artifacts of the newest attempt. Those of the attempts before it do not count, whatever they are called.
+/// Artifacts of the newest attempt. Those of the attempts before it do not count.
 fn latest(task: &TaskView) -> impl Iterator<Item = &Artifact> {
     let newest = newest(task);
     task.artifacts.iter().filter(move |artifact| Some(artifact.said.attempt) == newest)

@@ -379,7 +379,7 @@ fn lists_are_sorted_by_a_name_and_what_lacks_it_comes_last() {
     assert_eq!(
         compare(&text, Some(&json!("9")), Some(&json!("10"))),
         Ordering::Greater,
-        "texts are no numbers"
+        "a text is compared as a text"
     );
     assert_eq!(compare(&text, Some(&json!("a")), Some(&json!("a!"))), Ordering::Less);
 }
