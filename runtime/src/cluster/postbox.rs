@@ -196,7 +196,17 @@ mod tests {
         let transport = MemoryNetwork::default().join(NodeId(1), 1, Arc::default());
         let directory = Arc::new(Directory::new(1, &[mailbox]));
         let (calls, services) = (Arc::default(), Arc::default());
-        Postbox::new(NodeId(1), Clock::start(), directory, calls, services, transport, Arc::new(Silent), raft, Arc::default())
+        Postbox::new(
+            NodeId(1),
+            Clock::start(),
+            directory,
+            calls,
+            services,
+            transport,
+            Arc::new(Silent),
+            raft,
+            Arc::default(),
+        )
     }
 
     fn chunk(part: u32, parts: u32, bytes: usize) -> Envelope {

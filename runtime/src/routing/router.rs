@@ -205,7 +205,8 @@ impl Router {
             0 => Vec::new().into_iter(),
             _ => self.ask_many(at_leaders, left).await.into_iter(),
         };
-        let mut led = || answers.next().unwrap_or_else(no_answer).map(|reply| Aged { reply, age: Duration::ZERO });
+        let mut led =
+            || answers.next().unwrap_or_else(no_answer).map(|reply| Aged { reply, age: Duration::ZERO });
         outcomes.into_iter().map(|near| near.unwrap_or_else(&mut led)).collect()
     }
 
@@ -283,7 +284,10 @@ impl Router {
         } else {
             self.dispatch.ask_many(sound, within).await.into_iter()
         };
-        outcomes.into_iter().map(|outcome| outcome.or_else(|| answers.next()).unwrap_or_else(no_answer)).collect()
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.or_else(|| answers.next()).unwrap_or_else(no_answer))
+            .collect()
     }
 
     /// Asks by verb name with JSON in and out, for the gateway.

@@ -152,8 +152,7 @@ impl Replica {
         }
         let age = follower_reads.age(machine.applied, now).filter(|age| *age <= age_max)?;
         let (applied, times) = (machine.applied, (now, wall));
-        let outcome =
-            machine.entities.answer_resident(to, verb, body, applied, times, &mut asks.recent)?;
+        let outcome = machine.entities.answer_resident(to, verb, body, applied, times, &mut asks.recent)?;
         Some(NearAnswer { outcome, age })
     }
 }
