@@ -107,8 +107,10 @@ mod tests {
 
     use super::*;
 
-    /// Answers queries only in the caller's task, and follower reads only from here.
-    struct Near;
+    /// Answers queries only in the caller's task: as their leader, or as a follower.
+    struct Near {
+        leads: bool,
+    }
 
     fn profile() -> Vec<u8> {
         wire::encode(&ProfileView { profile: None, recorded: 7, exposures: Vec::new() })
@@ -127,7 +129,7 @@ mod tests {
             _: (&KindSpec, &VerbSpec),
             _: &[u8],
         ) -> Option<Outcome> {
-            Some(Ok(profile()))
+            self.leads.then(|| Ok(profile()))
         }
 
         fn ask_near(
@@ -141,14 +143,14 @@ mod tests {
         }
     }
 
-    fn guarded_near(lake: &std::path::Path) -> Router {
+    fn guarded_near(lake: &std::path::Path, leads: bool) -> Router {
         let config = ServingConfig::default();
         let lake = LakeConfig { dir: lake.to_owned(), ..LakeConfig::default() };
         let lake = Lake::with_config(&lake).expect("a lake");
         let engine = Engine::load(&config, None);
         let globals = Arc::new(Globals::default());
         let recommender = Recommender::new(NodeId(1), engine, lake, config, globals, None);
-        let inner = Router::new(Arc::new(Near), Arc::new(troupe_actors::registry()), 4);
+        let inner = Router::new(Arc::new(Near { leads }), Arc::new(troupe_actors::registry()), 4);
         guarded(inner, recommender, 4)
     }
 
@@ -156,7 +158,7 @@ mod tests {
     #[tokio::test]
     async fn queries_behind_the_guard_keep_the_short_way_and_the_followers() {
         let dir = tempfile::tempdir().expect("a folder");
-        let router = guarded_near(dir.path());
+        let router = guarded_near(dir.path(), true);
         let (to, within) = (Address::of::<Member>("42"), Duration::from_secs(1));
         router.query(&to, &GetProfile {}, within).await.expect("answered in place");
         let ask = || AskOne {
@@ -167,6 +169,7 @@ mod tests {
         };
         let many = router.ask_many(vec![ask(), ask()], within).await;
         assert_eq!(many, vec![Ok(profile()), Ok(profile())]);
+        let router = guarded_near(dir.path(), false);
         let near = router.query_near(&to, &GetProfile {}, within, within).await.expect("a follower's answer");
         assert_eq!(near.age, Duration::from_millis(7));
     }
@@ -174,7 +177,7 @@ mod tests {
     #[tokio::test]
     async fn commands_behind_the_guard_are_checked_and_take_the_mailbox() {
         let dir = tempfile::tempdir().expect("a folder");
-        let router = guarded_near(dir.path());
+        let router = guarded_near(dir.path(), true);
         let ask = |kind: &str, verb: &str| AskOne {
             to: Address { kind: kind.to_owned(), key: "main".to_owned() },
             verb: verb.to_owned(),

@@ -278,12 +278,6 @@ impl Group {
         Ok(self.last())
     }
 
-    /// Whether a heartbeat round waits for answers: one of this leader, or one that a follower asked for.
-    #[must_use]
-    pub fn has_open_round(&self) -> bool {
-        self.raw.raft.pending_read_count() > 0
-    }
-
     /// Starts a heartbeat round; it comes back in [`Ready::rounds`] once a majority has answered.
     pub fn round(&mut self, round: u64) {
         self.raw.read_index(round.to_le_bytes().to_vec());

@@ -113,6 +113,12 @@ impl Group {
         others.filter_map(lacking).min().map(|(_, id)| ReplicaId(id))
     }
 
+    /// Whether a heartbeat round waits for answers: one of this leader, or one that a follower asked for.
+    #[must_use]
+    pub fn has_open_round(&self) -> bool {
+        self.raw.raft.pending_read_count() > 0
+    }
+
     /// Last index at which a replica's log is known to match this leader's.
     #[must_use]
     pub fn matched(&self, replica: ReplicaId) -> Option<u64> {

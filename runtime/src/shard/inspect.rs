@@ -139,19 +139,17 @@ impl Replica {
     /// at most `age_max` old, and the entity is resident. The next read through the mailbox learns a younger age.
     pub fn answer_near(
         &mut self,
-        to: &Address,
-        verb: (&KindSpec, &VerbSpec),
-        body: &[u8],
+        (to, verb, body): (&Address, (&KindSpec, &VerbSpec), &[u8]),
         age_max: Mono,
-        (now, wall): (Mono, Timestamp),
+        times: (Mono, Timestamp),
     ) -> Option<NearAnswer> {
         let Self { machine, lead, asks, sink, follower_reads } = self;
         // A replica that led has speculative state until its next turn notices the loss.
         if sink.broken().is_some() || lead.leadership.leads() || machine.group.leads() {
             return None;
         }
-        let age = follower_reads.age(machine.applied, now).filter(|age| *age <= age_max)?;
-        let (applied, times) = (machine.applied, (now, wall));
+        let age = follower_reads.age(machine.applied, times.0).filter(|age| *age <= age_max)?;
+        let applied = machine.applied;
         let outcome = machine.entities.answer_resident(to, verb, body, applied, times, &mut asks.recent)?;
         Some(NearAnswer { outcome, age })
     }

@@ -201,7 +201,7 @@ impl Mailbox {
         clock: Clock,
     ) -> Option<NearAnswer> {
         let times = (clock.mono(), Timestamp::wall());
-        self.with_replica(|replica| replica.answer_near(to, verb, body, age_max, times))?
+        self.with_replica(|replica| replica.answer_near((to, verb, body), age_max, times))?
     }
 
     /// The last entry that the replica has applied; `None` while its lock is held or no replica runs.

@@ -140,8 +140,7 @@ impl Replica {
     }
 
     /// Transfers leadership to the most up-to-date peer that is not `stopping`, before a planned stop. False without
-    /// leadership, or where every other voter stops as well; true also while a transfer is under way or no peer is up to
-    /// date.
+    /// leadership, or where every other voter stops as well; true while one may still take it.
     pub fn hand_over(&mut self, stopping: &BTreeSet<NodeId>) -> bool {
         let Self { machine, lead, sink, .. } = self;
         if machine.group.may_propose()

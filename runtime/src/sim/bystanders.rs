@@ -119,8 +119,9 @@ impl Node {
         let (reply, answer) = oneshot::channel();
         self.nears.0.push(NearCall { key, asked: s.now, answer });
         // Every second read is first tried without a turn, as the router does for a caller on this node.
+        let times = (asked, self.clock.wall(s.now));
         if s.dice.random()
-            && let Some(near) = self.answer_near(shard, (&to, verb, &body), age_max, s)
+            && let Some(near) = self.replicas.answer_near(shard, (&to, verb, &body), age_max, times, s)
         {
             // The receiver is held above.
             let _ = reply.send(Ok(near));
@@ -129,20 +130,6 @@ impl Node {
         let (verb, deadline) = (verb.to_owned(), asked + 1_000_000);
         let ask = NearAsk { to, verb, body, asked, age_max, deadline, reply };
         self.on(shard, |replica, _| replica.ask_near(ask), s);
-    }
-
-    fn answer_near(
-        &mut self,
-        shard: ShardId,
-        (to, verb, body): (&Address, &str, &[u8]),
-        age_max: u64,
-        s: &Shared,
-    ) -> Option<NearAnswer> {
-        let times = (self.clock.mono(s.now), self.clock.wall(s.now));
-        let kind = s.registry.get(&to.kind)?;
-        let verb = kind.verbs.get(verb)?;
-        let replica = self.replicas.slot_mut(shard).replica.as_mut()?;
-        replica.answer_near(to, (kind, verb), body, age_max, times)
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::shared::Shared;
 use super::slot::Slot;
-use crate::ShardId;
-use crate::shard::{CheckpointJob, Quiescence, Replica};
+use crate::shard::{CheckpointJob, NearAnswer, Quiescence, Replica};
+use crate::{Address, ShardId, Timestamp};
 
 /// A slot for each shard, and the shards with work to do.
 pub(super) struct Replicas {
@@ -112,6 +112,21 @@ impl Replicas {
         for replica in self.slots.iter_mut().filter_map(|slot| slot.replica.as_mut()) {
             replica.hand_over(&BTreeSet::new());
         }
+    }
+
+    /// A follower read without a turn.
+    pub(super) fn answer_near(
+        &mut self,
+        shard: ShardId,
+        (to, verb, body): (&Address, &str, &[u8]),
+        age_max: u64,
+        times: (u64, Timestamp),
+        s: &Shared,
+    ) -> Option<NearAnswer> {
+        let kind = s.registry.get(&to.kind)?;
+        let verb = kind.verbs.get(verb)?;
+        let replica = self.slot_mut(shard).replica.as_mut()?;
+        replica.answer_near((to, (kind, verb), body), age_max, times)
     }
 
     /// The leader known here. A node without a replica of the shard picks one of the nodes that may have one.

@@ -117,7 +117,7 @@ fn a_follower_answers_in_place_from_a_state_that_is_young_enough() {
     let kind = kinds.get(Sum::KIND).unwrap();
     let in_place = |group: &mut Group, node, verb: &str, body: &[u8], age_max| {
         let times = (group.now, Timestamp(1));
-        group.replica(node).answer_near(&sum(), (kind, kind.verbs.get(verb).unwrap()), body, age_max, times)
+        group.replica(node).answer_near((&sum(), (kind, kind.verbs.get(verb).unwrap()), body), age_max, times)
     };
     let get = wire::encode(&Get {});
     assert_eq!(in_place(&mut group, follower, Get::VERB, &get, Mono::MAX), None, "no age is known yet");

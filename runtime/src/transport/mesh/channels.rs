@@ -230,7 +230,7 @@ mod tests {
         let (one, two) = tokio::io::duplex(1_000);
         let (one, two) = (end(one), end(two));
         let stuck = one.writer.clone();
-        // Nobody reads these 100 bytes of the session, so the frames behind them are not read either.
+        // The session takes 100 bytes and is not read, so the frames behind them are not read either.
         let blocked = tokio::spawn(async move {
             stuck.record(Channel::Session, &[1; 200]).await?;
             stuck.write(&[2; 50_000]).await
