@@ -143,9 +143,8 @@ impl Replica {
     /// leadership, or where every other voter stops as well; true while one may still take it.
     pub fn hand_over(&mut self, stopping: &BTreeSet<NodeId>) -> bool {
         let Self { machine, lead, sink, .. } = self;
-        if machine.group.may_propose()
-            && let Some(to) = lead.membership.successor(&machine.group, stopping)
-        {
+        let to = lead.membership.successor(&machine.group, stopping).filter(|_| machine.group.may_propose());
+        if let Some(to) = to {
             lead.transfer(to, &mut machine.group, sink.turned);
         }
         machine.group.leads() && Membership::has_heir(&machine.group, stopping)

@@ -117,18 +117,11 @@ impl Node {
         };
         let (asked, age_max) = (self.clock.mono(s.now), s.dice.random_range(0..AGE_MAX));
         let (reply, answer) = oneshot::channel();
-        self.nears.0.push(NearCall { key, asked: s.now, answer });
-        // Every second read is first tried without a turn, as the router does for a caller on this node.
-        let times = (asked, self.clock.wall(s.now));
-        if s.dice.random()
-            && let Some(near) = self.replicas.answer_near(shard, (&to, verb, &body), age_max, times, s)
-        {
-            // The receiver is held above.
-            let _ = reply.send(Ok(near));
-            return;
-        }
         let (verb, deadline) = (verb.to_owned(), asked + 1_000_000);
         let ask = NearAsk { to, verb, body, asked, age_max, deadline, reply };
+        self.nears.0.push(NearCall { key, asked: s.now, answer });
+        let wall = self.clock.wall(s.now);
+        let Some(ask) = self.replicas.try_near(shard, ask, wall, s) else { return };
         self.on(shard, |replica, _| replica.ask_near(ask), s);
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use rand::Rng as _;
+
 use super::shared::Shared;
 use super::slot::Slot;
-use crate::shard::{CheckpointJob, NearAnswer, Quiescence, Replica};
+use crate::shard::{CheckpointJob, NearAnswer, NearAsk, Quiescence, Replica};
 use crate::{Address, ShardId, Timestamp};
 
 /// A slot for each shard, and the shards with work to do.
@@ -114,19 +116,39 @@ impl Replicas {
         }
     }
 
-    /// A follower read without a turn.
-    pub(super) fn answer_near(
+    /// Tries every second follower read without a turn, as the router does for a caller on this node. Returns those that
+    /// need one.
+    pub(super) fn try_near(
         &mut self,
         shard: ShardId,
-        (to, verb, body): (&Address, &str, &[u8]),
-        age_max: u64,
-        times: (u64, Timestamp),
+        ask: NearAsk,
+        wall: Timestamp,
+        s: &mut Shared,
+    ) -> Option<NearAsk> {
+        if !s.dice.random::<bool>() {
+            return Some(ask);
+        }
+        match self.answer_near(shard, &ask, wall, s) {
+            Some(near) => {
+                // The node holds the receiver.
+                let _ = ask.reply.send(Ok(near));
+                None
+            }
+            None => Some(ask),
+        }
+    }
+
+    fn answer_near(
+        &mut self,
+        shard: ShardId,
+        ask: &NearAsk,
+        wall: Timestamp,
         s: &Shared,
     ) -> Option<NearAnswer> {
-        let kind = s.registry.get(&to.kind)?;
-        let verb = kind.verbs.get(verb)?;
+        let kind = s.registry.get(&ask.to.kind)?;
+        let verb = kind.verbs.get(ask.verb.as_str())?;
         let replica = self.slot_mut(shard).replica.as_mut()?;
-        replica.answer_near((to, (kind, verb), body), age_max, times)
+        replica.answer_near((&ask.to, (kind, verb), &ask.body), ask.age_max, (ask.asked, wall))
     }
 
     /// The leader known here. A node without a replica of the shard picks one of the nodes that may have one.
