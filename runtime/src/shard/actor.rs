@@ -221,7 +221,7 @@ impl Running {
         })?;
         let outputs = replica.outputs();
         self.mailbox.set_backlog(replica.backlog(), replica.backlog_bytes());
-        self.mailbox.set_quiescence(replica.quiescence());
+        self.mailbox.follow(&replica);
         let (leader, broken) = (replica.leader(), replica.broken().map(ToOwned::to_owned));
         drop(replica);
         self.perform(outputs)?;

@@ -74,7 +74,7 @@ impl Mailbox {
                 }
             }
             replica.turn(now, Timestamp::wall());
-            self.set_quiescence(replica.quiescence());
+            self.follow(replica);
             let quiet = replica.sink.holds_messages_only() && replica.leader() == leader;
             quiet.then(|| std::mem::take(&mut replica.sink.out.messages))
         })?

@@ -261,6 +261,13 @@ impl Mailbox {
         Quiescence::from_bits(self.quiescence.load(Ordering::Acquire))
     }
 
+    /// Takes over a replica's quiescence. While a round of it waits for answers the actor is woken by each of them: they end
+    /// the wait of a follower's reader.
+    pub(super) fn follow(&self, replica: &Replica) {
+        let waits = replica.machine.group.has_open_round();
+        self.set_quiescence(if waits { Quiescence::None } else { replica.quiescence() });
+    }
+
     /// Sets the events for which the actor is not woken until its next turn. Inputs that arrived during this turn were
     /// judged by the earlier value; an actor that is less quiescent now is woken for them.
     pub(super) fn set_quiescence(&self, quiescence: Quiescence) {

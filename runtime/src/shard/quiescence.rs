@@ -95,14 +95,12 @@ impl Replica {
         }
     }
 
-    /// Whether a request, a timer, a round or an election may be due at any tick.
+    /// Whether a request, a timer or an election may be due at any tick.
     fn is_busy(&self) -> bool {
         !self.asks.is_idle()
             || !self.lead.reads.is_empty()
             || self.lead.firing.is_near()
             || self.follower_reads.is_asked()
-            // Answers to its heartbeats end the wait of a follower's reader.
-            || self.machine.group.has_open_round()
             || self.machine.group.election_near()
     }
 }

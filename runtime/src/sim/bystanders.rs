@@ -119,10 +119,8 @@ impl Node {
         let (reply, answer) = oneshot::channel();
         let (verb, deadline) = (verb.to_owned(), asked + 1_000_000);
         let ask = NearAsk { to, verb, body, asked, age_max, deadline, reply };
-        self.nears.0.push(NearCall { key, asked: s.now, answer });
-        let wall = self.clock.wall(s.now);
-        let Some(ask) = self.replicas.try_near(shard, ask, wall, s) else { return };
         self.on(shard, |replica, _| replica.ask_near(ask), s);
+        self.nears.0.push(NearCall { key, asked: s.now, answer });
     }
 }
 

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use rand::Rng as _;
-
 use super::shared::Shared;
 use super::slot::Slot;
-use crate::shard::{CheckpointJob, NearAnswer, NearAsk, Quiescence, Replica};
-use crate::{Address, ShardId, Timestamp};
+use crate::ShardId;
+use crate::shard::{CheckpointJob, Quiescence, Replica};
 
 /// A slot for each shard, and the shards with work to do.
 pub(super) struct Replicas {
@@ -114,41 +112,6 @@ impl Replicas {
         for replica in self.slots.iter_mut().filter_map(|slot| slot.replica.as_mut()) {
             replica.hand_over(&BTreeSet::new());
         }
-    }
-
-    /// Tries every second follower read without a turn, as the router does for a caller on this node. Returns those that
-    /// need one.
-    pub(super) fn try_near(
-        &mut self,
-        shard: ShardId,
-        ask: NearAsk,
-        wall: Timestamp,
-        s: &mut Shared,
-    ) -> Option<NearAsk> {
-        if !s.dice.random::<bool>() {
-            return Some(ask);
-        }
-        match self.answer_near(shard, &ask, wall, s) {
-            Some(near) => {
-                // The node holds the receiver.
-                let _ = ask.reply.send(Ok(near));
-                None
-            }
-            None => Some(ask),
-        }
-    }
-
-    fn answer_near(
-        &mut self,
-        shard: ShardId,
-        ask: &NearAsk,
-        wall: Timestamp,
-        s: &Shared,
-    ) -> Option<NearAnswer> {
-        let kind = s.registry.get(&ask.to.kind)?;
-        let verb = kind.verbs.get(ask.verb.as_str())?;
-        let replica = self.slot_mut(shard).replica.as_mut()?;
-        replica.answer_near((&ask.to, (kind, verb), &ask.body), ask.age_max, (ask.asked, wall))
     }
 
     /// The leader known here. A node without a replica of the shard picks one of the nodes that may have one.
