@@ -9,7 +9,7 @@ use troupe_actors::metadata::runs::{Point, RunView, Status};
 use troupe_actors::models::{Model, Stage, VersionView};
 
 use super::ids;
-use super::language::Of;
+use super::language::IdentifierType;
 
 /// Under which name a flow remembers where its artifacts go.
 pub(super) const LOCATION: &str = "troupe.artifact_location";
@@ -116,13 +116,17 @@ pub(super) fn run(flow: &FlowView, view: &RunView) -> Value {
 }
 
 /// The values that filters and orders of runs name.
-pub(super) type Held = BTreeMap<Of, BTreeMap<String, Value>>;
+pub(super) type Held = BTreeMap<IdentifierType, BTreeMap<String, Value>>;
 
 /// The values of a run, as filters and orders name them.
 pub(super) fn attributes(run: &Value) -> Held {
     let info = run["info"].as_object().cloned().unwrap_or_default();
-    let mut found = Held::from([(Of::Attribute, info.into_iter().collect())]);
-    for (of, field) in [(Of::Metric, "metrics"), (Of::Param, "params"), (Of::Tag, "tags")] {
+    let mut found = Held::from([(IdentifierType::Attribute, info.into_iter().collect())]);
+    for (of, field) in [
+        (IdentifierType::Metric, "metrics"),
+        (IdentifierType::Param, "params"),
+        (IdentifierType::Tag, "tags"),
+    ] {
         let rows = run["data"][field].as_array().into_iter().flatten();
         let pair = |row: &Value| (row["key"].as_str().unwrap_or_default().to_owned(), row["value"].clone());
         found.insert(of, rows.map(pair).collect());
@@ -232,10 +236,10 @@ pub(super) fn tag<'r>(row: &'r Value, key: &str) -> Option<&'r Value> {
 }
 
 /// The value of a row that is not a run, as filters and orders name it.
-pub(super) fn held<'r>(row: &'r Value, of: Of, key: &str) -> Option<&'r Value> {
+pub(super) fn held<'r>(row: &'r Value, of: IdentifierType, key: &str) -> Option<&'r Value> {
     match of {
-        Of::Tag => tag(row, key),
-        Of::Attribute => row.get(key),
-        Of::Metric | Of::Param | Of::Dataset => None,
+        IdentifierType::Tag => tag(row, key),
+        IdentifierType::Attribute => row.get(key),
+        IdentifierType::Metric | IdentifierType::Param | IdentifierType::Dataset => None,
     }
 }

@@ -14,7 +14,7 @@ use troupe_actors::metadata::runs::{GetRun, Run, RunView, run_key};
 use troupe_runtime::transport::AskOne;
 use troupe_runtime::{Address, AskError, Query as _, wire};
 
-use super::language::{Of, Order, Subject};
+use super::language::{IdentifierType, Order, Subject};
 use super::list::{is_seen, limit, no_token, page, token};
 use super::{Answer, Body, Trouble, Whole, bad, experiments, ids, language, render};
 use crate::edge::call::Call;
@@ -181,9 +181,9 @@ pub(crate) async fn search(
 
 /// Whether runs are wanted as flows know them.
 fn is_newest_first(orders: &[Order]) -> bool {
-    orders
-        .first()
-        .is_none_or(|first| first.falls && first.name.of == Of::Attribute && first.name.key == "start_time")
+    orders.first().is_none_or(|first| {
+        first.falls && first.name.of == IdentifierType::Attribute && first.name.key == "start_time"
+    })
 }
 
 async fn newest(

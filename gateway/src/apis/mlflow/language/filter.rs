@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::reader::{Operator, Reader, Spelled};
-use super::subject::{For, Name, Of, Sort, Subject};
+use super::reader::{Literal, Operator, Reader};
+use super::subject::{For, IdentifierType, Name, Sort, Subject};
 use crate::apis::mlflow::{Trouble, bad};
 
 /// Longest filter, in bytes, and longest text of a pattern: a test takes the product of the lengths of pattern and value.
@@ -93,26 +93,26 @@ fn condition(reader: &mut Reader<'_>, subject: Subject) -> Result<Condition, Str
     Ok(Condition { name, test, prompts })
 }
 
-fn test(name: &Name, operator: Operator, value: Spelled) -> Result<Test, String> {
+fn test(name: &Name, operator: Operator, value: Literal) -> Result<Test, String> {
     let key = &name.key;
     let number = |text: &str| text.parse::<f64>().map_err(|_| format!("{text:?} is not a number"));
     match (name.sort, operator, value) {
-        (Sort::Text, Operator::In | Operator::NotIn, Spelled::List(values)) => {
+        (Sort::Text, Operator::In | Operator::NotIn, Literal::List(values)) => {
             Ok(Test::List(operator == Operator::In, values))
         }
         (Sort::Text, Operator::In | Operator::NotIn, _) => {
             Err(format!("{key:?} is compared with a list of texts in quotes, as IN ('a', 'b')"))
         }
-        (Sort::Text, Operator::Like | Operator::ILike, Spelled::Text(text))
+        (Sort::Text, Operator::Like | Operator::ILike, Literal::Text(text))
             if text.len() > PATTERN_BYTES_MAX =>
         {
             Err(format!("a pattern must be at most {PATTERN_BYTES_MAX} bytes"))
         }
-        (Sort::Text, _, Spelled::Text(text)) => Ok(Test::Text(operator, text)),
+        (Sort::Text, _, Literal::Text(text)) => Ok(Test::Text(operator, text)),
         (Sort::Text, ..) => Err(format!("{key:?} is a text: write its value in quotes, as 'value'")),
-        (Sort::Number, _, Spelled::Number(text)) => Ok(Test::Number(operator, number(&text)?)),
-        (Sort::Whole | Sort::QuotedWhole, _, Spelled::Number(text))
-        | (Sort::QuotedWhole, _, Spelled::Text(text)) => {
+        (Sort::Number, _, Literal::Number(text)) => Ok(Test::Number(operator, number(&text)?)),
+        (Sort::Whole | Sort::QuotedWhole, _, Literal::Number(text))
+        | (Sort::QuotedWhole, _, Literal::Text(text)) => {
             let whole = text.trim();
             if whole.parse::<i64>().is_err() {
                 return Err(format!("{key:?} is a whole number, and {text:?} is not"));
@@ -161,7 +161,7 @@ impl Condition {
         match &self.test {
             Test::Present(wanted) => !wanted,
             Test::Text(operator, value)
-                if self.prompts && self.name.of == Of::Tag && self.name.key == PROMPT =>
+                if self.prompts && self.name.of == IdentifierType::Tag && self.name.key == PROMPT =>
             {
                 matches!((operator, value.as_str()), (Operator::Equal, "false") | (Operator::Unequal, "true"))
             }

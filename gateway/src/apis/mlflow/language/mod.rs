@@ -17,4 +17,4 @@ mod tests;
 
 pub(super) use filter::{Condition, read};
 pub(super) use order::{Order, orders, sort};
-pub(super) use subject::{Of, Subject};
+pub(super) use subject::{IdentifierType, Subject};

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::filter::figure;
-use super::reader::{Part, Reader, Spoken};
+use super::reader::{Identifier, Part, Reader};
 use super::subject::{For, Name, Sort, Subject};
 use crate::apis::mlflow::{Trouble, bad};
 
@@ -38,7 +38,7 @@ pub(in super::super) fn orders(texts: &[String], subject: Subject) -> Result<Vec
 
 fn order(text: &str, subject: Subject) -> Result<Order, String> {
     let mut reader = Reader::new(text);
-    let mut spoken = reader.name()?;
+    let mut identifier = reader.name()?;
     let mut falls = false;
     if reader.skip_blank() {
         match reader.word().to_ascii_lowercase().as_str() {
@@ -46,21 +46,21 @@ fn order(text: &str, subject: Subject) -> Result<Order, String> {
             "desc" => falls = true,
             other => return Err(format!("{other:?} is not a direction")),
         }
-        spoken = unquoted(spoken);
+        identifier = unquoted(identifier);
     }
     if !reader.is_at_end() {
         return Err("one order is one name and its direction".to_owned());
     }
-    Ok(Order { name: subject.name(spoken, For::Order)?, falls })
+    Ok(Order { name: subject.name(identifier, For::Order)?, falls })
 }
 
 /// With a direction, quotes around the whole name are taken away before the name is divided at its dot.
-fn unquoted(spoken: Spoken) -> Spoken {
-    match (&spoken.rest, spoken.first.quote, spoken.first.text.split_once('.')) {
+fn unquoted(identifier: Identifier) -> Identifier {
+    match (&identifier.rest, identifier.first.quote, identifier.first.text.split_once('.')) {
         (None, Some(_), Some((first, rest))) => {
-            Spoken { first: Part { text: first.to_owned(), quote: None }, rest: Some(rest.to_owned()) }
+            Identifier { first: Part { text: first.to_owned(), quote: None }, rest: Some(rest.to_owned()) }
         }
-        _ => spoken,
+        _ => identifier,
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) enum Operator {
 
 /// A value of a condition.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Spelled {
+pub(super) enum Literal {
     /// As it is written.
     Number(String),
     Text(String),
@@ -38,7 +38,7 @@ pub(super) struct Part {
 
 /// A name: the word before its first dot, and what is behind the dot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spoken {
+pub(super) struct Identifier {
     pub(super) first: Part,
     pub(super) rest: Option<String>,
 }
@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A name, as `metrics.loss`, `` params.`learning rate` `` or `start_time`.
-    pub(super) fn name(&mut self) -> Result<Spoken, String> {
+    pub(super) fn name(&mut self) -> Result<Identifier, String> {
         let first = self.part()?;
         if first.quote == Some('\'') {
             return Err(format!("{:?} is a value: write the name before the operator", first.text));
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
             return Err("write the whole name behind the first dot in backticks".to_owned());
         }
         let texts: Vec<String> = parts.into_iter().map(|part| part.text).collect();
-        Ok(Spoken { first, rest: (!texts.is_empty()).then(|| texts.join(".")) })
+        Ok(Identifier { first, rest: (!texts.is_empty()).then(|| texts.join(".")) })
     }
 
     /// An operator.
@@ -227,12 +227,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A value: a number, a text in quotes, or a list of texts.
-    pub(super) fn value(&mut self) -> Result<Spelled, String> {
+    pub(super) fn value(&mut self) -> Result<Literal, String> {
         if self.0.starts_with(['\'', '"']) {
-            return Ok(Spelled::Text(self.quoted()?.text));
+            return Ok(Literal::Text(self.quoted()?.text));
         }
         if self.0.starts_with('(') {
-            return self.list().map(Spelled::List);
+            return self.list().map(Literal::List);
         }
         let bytes = number_bytes(self.0);
         let follows = self.0[bytes..].chars().next();
@@ -240,7 +240,7 @@ impl<'a> Reader<'a> {
             let why = "a value is a number, or a text in quotes";
             return Err(format!("{:?} is not a value: {why}", self.shown()));
         }
-        Ok(Spelled::Number(self.take(bytes).to_owned()))
+        Ok(Literal::Number(self.take(bytes).to_owned()))
     }
 
     fn list(&mut self) -> Result<Vec<String>, String> {

@@ -1,6 +1,6 @@
 //! The names that each search knows, and the operators that each name has.
 
-use super::reader::{Operator, Part, Spoken};
+use super::reader::{Identifier, Operator, Part};
 
 /// What a search is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,9 +11,9 @@ pub(in super::super) enum Subject {
     Versions,
 }
 
-/// What a name is of.
+/// The part of a run, model or experiment that an identifier names. The term is the reference's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in super::super) enum Of {
+pub(in super::super) enum IdentifierType {
     Metric,
     Param,
     Tag,
@@ -36,7 +36,7 @@ pub(super) enum Sort {
 /// A name that a search knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Name {
-    pub(in super::super) of: Of,
+    pub(in super::super) of: IdentifierType,
     /// The key of the value; of an attribute, the field that has it.
     pub(in super::super) key: String,
     pub(super) sort: Sort,
@@ -132,14 +132,14 @@ impl Subject {
     }
 
     /// What the word before the first dot names.
-    fn entity(self, word: &Part) -> Result<Of, String> {
+    fn entity(self, word: &Part) -> Result<IdentifierType, String> {
         let known = match (self, word.text.as_str()) {
             _ if !matches!(word.quote, None | Some('`')) => None,
-            (Self::Runs, "metric" | "metrics") => Some(Of::Metric),
-            (Self::Runs, "parameter" | "parameters" | "param" | "params") => Some(Of::Param),
-            (_, "tag" | "tags") => Some(Of::Tag),
-            (_, "attribute") | (Self::Runs, "attributes" | "attr" | "run") => Some(Of::Attribute),
-            (Self::Runs, "dataset" | "datasets") => Some(Of::Dataset),
+            (Self::Runs, "metric" | "metrics") => Some(IdentifierType::Metric),
+            (Self::Runs, "parameter" | "parameters" | "param" | "params") => Some(IdentifierType::Param),
+            (_, "tag" | "tags") => Some(IdentifierType::Tag),
+            (_, "attribute") | (Self::Runs, "attributes" | "attr" | "run") => Some(IdentifierType::Attribute),
+            (Self::Runs, "dataset" | "datasets") => Some(IdentifierType::Dataset),
             _ => None,
         };
         let kinds = match self {
@@ -150,23 +150,29 @@ impl Subject {
     }
 
     /// The name that a text spells.
-    pub(super) fn name(self, spoken: Spoken, purpose: For) -> Result<Name, String> {
-        let (of, key) = match spoken.rest {
-            None => (Of::Attribute, spoken.first.text),
-            Some(key) => (self.entity(&spoken.first)?, key),
+    pub(super) fn name(self, identifier: Identifier, purpose: For) -> Result<Name, String> {
+        let (of, key) = match identifier.rest {
+            None => (IdentifierType::Attribute, identifier.first.text),
+            Some(key) => (self.entity(&identifier.first)?, key),
         };
         match of {
-            Of::Attribute => self.attribute(&key, purpose),
-            Of::Dataset if purpose == For::Order => Err("runs are not sorted by data sets".to_owned()),
-            Of::Metric | Of::Param | Of::Tag if purpose == For::Order && self != Self::Runs => {
+            IdentifierType::Attribute => self.attribute(&key, purpose),
+            IdentifierType::Dataset if purpose == For::Order => {
+                Err("runs are not sorted by data sets".to_owned())
+            }
+            IdentifierType::Metric | IdentifierType::Param | IdentifierType::Tag
+                if purpose == For::Order && self != Self::Runs =>
+            {
                 Err(format!("{key:?} is not an attribute: only runs are sorted by other values"))
             }
-            Of::Dataset if !matches!(key.as_str(), "name" | "digest" | "context") => {
+            IdentifierType::Dataset if !matches!(key.as_str(), "name" | "digest" | "context") => {
                 Err(format!("{key:?} is not a field of data sets: there are name, digest and context"))
             }
-            Of::Dataset => Ok(Name { of, key, sort: Sort::Text, lists: true, patterns: true }),
-            Of::Metric => Ok(Name { of, key, sort: Sort::Number, lists: false, patterns: false }),
-            Of::Param | Of::Tag => Ok(Name { of, key, sort: Sort::Text, lists: false, patterns: true }),
+            IdentifierType::Dataset => Ok(Name { of, key, sort: Sort::Text, lists: true, patterns: true }),
+            IdentifierType::Metric => Ok(Name { of, key, sort: Sort::Number, lists: false, patterns: false }),
+            IdentifierType::Param | IdentifierType::Tag => {
+                Ok(Name { of, key, sort: Sort::Text, lists: false, patterns: true })
+            }
         }
     }
 
@@ -183,7 +189,7 @@ impl Subject {
         // An id has no order and no parts.
         let patterns = found.sort == Sort::Text && found.said != "experiment_id";
         let (field, sort, lists) = (found.field.to_owned(), found.sort, found.lists);
-        Ok(Name { of: Of::Attribute, key: field, sort, lists, patterns })
+        Ok(Name { of: IdentifierType::Attribute, key: field, sort, lists, patterns })
     }
 
     /// Whether a name has an operator.
@@ -196,8 +202,8 @@ impl Subject {
             Operator::Like | Operator::ILike => name.patterns,
             Operator::In | Operator::NotIn => name.lists,
             Operator::IsNull | Operator::IsNotNull => match self {
-                Self::Runs => matches!(name.of, Of::Param | Of::Tag),
-                Self::Experiments => name.of == Of::Tag,
+                Self::Runs => matches!(name.of, IdentifierType::Param | IdentifierType::Tag),
+                Self::Experiments => name.of == IdentifierType::Tag,
                 Self::Models | Self::Versions => false,
             },
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::filter::like;
 use super::order::compare;
-use super::{Of, Subject, orders, read, sort};
+use super::{IdentifierType, Subject, orders, read, sort};
 
 use Subject::{Experiments, Models, Runs, Versions};
 
@@ -15,34 +15,41 @@ fn why(trouble: &super::super::Trouble) -> (Option<&str>, &str) {
 #[test]
 fn conditions_are_read_and_hold_as_sql_says() {
     for (subject, filter, of, key, held, holds) in [
-        (Runs, "metrics.loss < 0.5", Of::Metric, "loss", json!(0.4), true),
-        (Runs, "metric.loss >= 0.5", Of::Metric, "loss", json!(0.4), false),
-        (Runs, "`metrics`.loss >= -.5e-1", Of::Metric, "loss", json!(-0.05), true),
-        (Runs, "params.`lr rate` = '0.1'", Of::Param, "lr rate", json!("0.1"), true),
-        (Runs, "parameter.lr ILIKE 'A%'", Of::Param, "lr", json!("abc"), true),
-        (Runs, "params.'cat-dog' = '1'", Of::Param, "cat-dog", json!("1"), true),
-        (Runs, "params.a.2b.order = '1'", Of::Param, "a.2b.order", json!("1"), true),
-        (Runs, "tags.\"a b\" != 'x'", Of::Tag, "a b", json!("y"), true),
-        (Runs, "tags.läuft = \"it's\"", Of::Tag, "läuft", json!("it's"), true),
-        (Runs, "tags.a = 'it''s'", Of::Tag, "a", json!("it''s"), true),
-        (Runs, "tags.a = 'C:\\'", Of::Tag, "a", json!("C:\\"), true),
-        (Runs, "attributes.status = 'FINISHED'", Of::Attribute, "status", json!("FINISHED"), true),
-        (Runs, "run.status LIKE 'F%D'", Of::Attribute, "status", json!("FINISHED"), true),
-        (Runs, "run_id IN ('a', 'b')", Of::Attribute, "run_id", json!("b"), true),
-        (Runs, "run_id not in ('a', \"b\",)", Of::Attribute, "run_id", json!("b"), false),
-        (Runs, "start_time > 5", Of::Attribute, "start_time", json!(10), true),
-        (Runs, "Created<=9.5", Of::Attribute, "start_time", json!(10), false),
-        (Runs, "params.a IS NOT NULL", Of::Param, "a", json!(""), true),
-        (Runs, "tags.a is null", Of::Tag, "a", json!("x"), false),
-        (Models, "name LIKE 'mo%s'", Of::Attribute, "name", json!("movies"), true),
-        (Models, "attribute.name ILIKE '%VIE%'", Of::Attribute, "name", json!("movies"), true),
-        (Experiments, "name LIKE '_ovie'", Of::Attribute, "name", json!("movies"), false),
-        (Experiments, "creation_time != 5", Of::Attribute, "creation_time", json!(6), true),
-        (Experiments, "experiment_id IN ('1')", Of::Attribute, "experiment_id", json!("1"), true),
-        (Versions, "version_number > 9", Of::Attribute, "version", json!("10"), true),
-        (Versions, "version_number = '10'", Of::Attribute, "version", json!("10"), true),
-        (Versions, "source_path = 's3://x/3'", Of::Attribute, "source", json!("s3://x/3"), true),
-        (Versions, "run_id IN ('x')", Of::Attribute, "run_id", json!("x"), true),
+        (Runs, "metrics.loss < 0.5", IdentifierType::Metric, "loss", json!(0.4), true),
+        (Runs, "metric.loss >= 0.5", IdentifierType::Metric, "loss", json!(0.4), false),
+        (Runs, "`metrics`.loss >= -.5e-1", IdentifierType::Metric, "loss", json!(-0.05), true),
+        (Runs, "params.`lr rate` = '0.1'", IdentifierType::Param, "lr rate", json!("0.1"), true),
+        (Runs, "parameter.lr ILIKE 'A%'", IdentifierType::Param, "lr", json!("abc"), true),
+        (Runs, "params.'cat-dog' = '1'", IdentifierType::Param, "cat-dog", json!("1"), true),
+        (Runs, "params.a.2b.order = '1'", IdentifierType::Param, "a.2b.order", json!("1"), true),
+        (Runs, "tags.\"a b\" != 'x'", IdentifierType::Tag, "a b", json!("y"), true),
+        (Runs, "tags.läuft = \"it's\"", IdentifierType::Tag, "läuft", json!("it's"), true),
+        (Runs, "tags.a = 'it''s'", IdentifierType::Tag, "a", json!("it''s"), true),
+        (Runs, "tags.a = 'C:\\'", IdentifierType::Tag, "a", json!("C:\\"), true),
+        (
+            Runs,
+            "attributes.status = 'FINISHED'",
+            IdentifierType::Attribute,
+            "status",
+            json!("FINISHED"),
+            true,
+        ),
+        (Runs, "run.status LIKE 'F%D'", IdentifierType::Attribute, "status", json!("FINISHED"), true),
+        (Runs, "run_id IN ('a', 'b')", IdentifierType::Attribute, "run_id", json!("b"), true),
+        (Runs, "run_id not in ('a', \"b\",)", IdentifierType::Attribute, "run_id", json!("b"), false),
+        (Runs, "start_time > 5", IdentifierType::Attribute, "start_time", json!(10), true),
+        (Runs, "Created<=9.5", IdentifierType::Attribute, "start_time", json!(10), false),
+        (Runs, "params.a IS NOT NULL", IdentifierType::Param, "a", json!(""), true),
+        (Runs, "tags.a is null", IdentifierType::Tag, "a", json!("x"), false),
+        (Models, "name LIKE 'mo%s'", IdentifierType::Attribute, "name", json!("movies"), true),
+        (Models, "attribute.name ILIKE '%VIE%'", IdentifierType::Attribute, "name", json!("movies"), true),
+        (Experiments, "name LIKE '_ovie'", IdentifierType::Attribute, "name", json!("movies"), false),
+        (Experiments, "creation_time != 5", IdentifierType::Attribute, "creation_time", json!(6), true),
+        (Experiments, "experiment_id IN ('1')", IdentifierType::Attribute, "experiment_id", json!("1"), true),
+        (Versions, "version_number > 9", IdentifierType::Attribute, "version", json!("10"), true),
+        (Versions, "version_number = '10'", IdentifierType::Attribute, "version", json!("10"), true),
+        (Versions, "source_path = 's3://x/3'", IdentifierType::Attribute, "source", json!("s3://x/3"), true),
+        (Versions, "run_id IN ('x')", IdentifierType::Attribute, "run_id", json!("x"), true),
     ] {
         let read = read(filter, subject).unwrap_or_else(|trouble| panic!("{filter}: {:?}", why(&trouble)));
         assert_eq!((read.len(), read[0].name.of, read[0].name.key.as_str()), (1, of, key), "{filter}");
@@ -62,7 +69,11 @@ fn the_three_old_spellings_of_a_runs_name_are_its_name() {
     for said in ["run_name", "`run name`", "attribute.`Run name`", "attributes.\"Run Name\"", "run.run_name"]
     {
         let read = read(&format!("{said} = 'a'"), Runs).unwrap();
-        assert_eq!((read[0].name.of, read[0].name.key.as_str()), (Of::Attribute, "run_name"), "{said}");
+        assert_eq!(
+            (read[0].name.of, read[0].name.key.as_str()),
+            (IdentifierType::Attribute, "run_name"),
+            "{said}"
+        );
     }
     assert!(read("attribute.`RUN NAME` = 'a'", Runs).is_err());
 }
@@ -298,7 +309,7 @@ fn a_model_without_the_tag_of_prompts_is_no_prompt() {
     assert!(!read("tags.`mlflow.prompt.is_prompt` = 'false'", Runs).unwrap()[0].holds(None));
 }
 
-fn one(text: &str, subject: Subject) -> Result<(Of, String, bool), String> {
+fn one(text: &str, subject: Subject) -> Result<(IdentifierType, String, bool), String> {
     let read = orders(&[text.to_owned()], subject).map_err(|trouble| why(&trouble).1.to_owned())?;
     Ok((read[0].name.of, read[0].name.key.clone(), read[0].falls))
 }
@@ -306,21 +317,21 @@ fn one(text: &str, subject: Subject) -> Result<(Of, String, bool), String> {
 #[test]
 fn an_order_is_a_name_that_is_known_and_a_direction() {
     for (subject, text, of, key, falls) in [
-        (Runs, "metrics.loss DESC", Of::Metric, "loss", true),
-        (Runs, "metrics.`a-b`\tasc", Of::Metric, "a-b", false),
-        (Runs, "`metrics.a b` desc", Of::Metric, "a b", true),
-        (Runs, "metrics.desc", Of::Metric, "desc", false),
-        (Runs, "tag.`mlflow.user`", Of::Tag, "mlflow.user", false),
-        (Runs, "parameters.a.b Desc", Of::Param, "a.b", true),
-        (Runs, "attribute.start_time", Of::Attribute, "start_time", false),
-        (Runs, "`start_time` DESC", Of::Attribute, "start_time", true),
-        (Runs, "created DESC", Of::Attribute, "start_time", true),
-        (Runs, "run_name", Of::Attribute, "run_name", false),
-        (Experiments, "last_update_time DESC", Of::Attribute, "last_update_time", true),
-        (Models, "timestamp DESC", Of::Attribute, "last_updated_timestamp", true),
-        (Models, "creation_timestamp", Of::Attribute, "creation_timestamp", false),
-        (Versions, "version_number ASC", Of::Attribute, "version", false),
-        (Versions, "attribute.name", Of::Attribute, "name", false),
+        (Runs, "metrics.loss DESC", IdentifierType::Metric, "loss", true),
+        (Runs, "metrics.`a-b`\tasc", IdentifierType::Metric, "a-b", false),
+        (Runs, "`metrics.a b` desc", IdentifierType::Metric, "a b", true),
+        (Runs, "metrics.desc", IdentifierType::Metric, "desc", false),
+        (Runs, "tag.`mlflow.user`", IdentifierType::Tag, "mlflow.user", false),
+        (Runs, "parameters.a.b Desc", IdentifierType::Param, "a.b", true),
+        (Runs, "attribute.start_time", IdentifierType::Attribute, "start_time", false),
+        (Runs, "`start_time` DESC", IdentifierType::Attribute, "start_time", true),
+        (Runs, "created DESC", IdentifierType::Attribute, "start_time", true),
+        (Runs, "run_name", IdentifierType::Attribute, "run_name", false),
+        (Experiments, "last_update_time DESC", IdentifierType::Attribute, "last_update_time", true),
+        (Models, "timestamp DESC", IdentifierType::Attribute, "last_updated_timestamp", true),
+        (Models, "creation_timestamp", IdentifierType::Attribute, "creation_timestamp", false),
+        (Versions, "version_number ASC", IdentifierType::Attribute, "version", false),
+        (Versions, "attribute.name", IdentifierType::Attribute, "name", false),
     ] {
         assert_eq!(one(text, subject), Ok((of, key.to_owned(), falls)), "{text}");
     }
