@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::address::NodeId;
 use crate::entity::Registry;
 use crate::error::AskError;
-use crate::shard::{Directory, Mailbox, ReplyTo, Request, send_reply};
+use crate::shard::{Directory, Mailbox, ReplyTo, Request, send_answers};
 use crate::time::Clock;
 use crate::transport::{AskBatch, AskOne, Outcome, Transport};
 
@@ -102,6 +102,46 @@ impl RemoteAsks {
     }
 
     fn reply(&self, to: NodeId, call: u64, outcomes: Vec<Outcome>) {
-        send_reply(&*self.transport, to, call, outcomes);
+        send_answers(&*self.transport, to, call, outcomes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use crate::entity::{Command as _, Query as _};
+    use crate::membership::{Cluster, GetCluster, InitCluster, with_cluster};
+    use crate::transport::MemoryNetwork;
+
+    fn ask(verb: &str) -> AskOne {
+        AskOne {
+            to: Address::of::<Cluster>(Cluster::KEY),
+            verb: verb.to_owned(),
+            body: Vec::new(),
+            key: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn only_few_queries_without_a_command_have_room_beside_the_actor() {
+        let transport = MemoryNetwork::default().join(NodeId(1), 1, Arc::default());
+        let directory = Arc::new(Directory::new(1, &[]));
+        let asks = RemoteAsks::new(
+            NodeId(1),
+            Clock::start(),
+            Arc::new(with_cluster(Registry::default())),
+            directory,
+            transport,
+        );
+        let (read, write, lost) = (ask(GetCluster::VERB), ask(InitCluster::VERB), ask("lost.v1"));
+        assert!(asks.room_for(&vec![read.clone(); QUERIES_MAX]).is_some());
+        assert!(asks.room_for(&vec![read.clone(); QUERIES_MAX + 1]).is_none());
+        assert!(asks.room_for(&[read.clone(), write]).is_none(), "a query behind a command sees what it did");
+        assert!(asks.room_for(&[lost]).is_none());
+        let held: Vec<_> = std::iter::from_fn(|| asks.room_for(std::slice::from_ref(&read))).collect();
+        assert_eq!(held.len(), BATCHES_MAX);
+        drop(held);
+        assert!(asks.room_for(&[read]).is_some());
     }
 }

@@ -90,7 +90,7 @@ pub use quiescence::Quiescence;
 pub use replica::Replica;
 pub use shard_meta::{ShardMeta, Waiting};
 pub(crate) use snapshot::build as build_snapshot;
-pub(crate) use speak::send_reply;
+pub(crate) use speak::send_answers;
 pub use store_thread::{StoreJob, StoreThread};
 pub(crate) use ticker::tick_all;
 pub use world::{Append, FindStart, ShardArguments, ShardWorld, Unread};

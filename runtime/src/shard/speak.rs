@@ -39,7 +39,7 @@ impl Running {
                 let _ = waiting.send(outcomes);
             }
             Some(ReplyTo::Remote { node, call }) => {
-                send_reply(&*self.world.transport, node, call, outcomes);
+                send_outcomes(&*self.world.transport, node, call, outcomes);
             }
             None => {}
         }
@@ -73,23 +73,33 @@ impl Running {
     }
 }
 
-/// The messages in their order, split into parts that fit an envelope.
-/// Sends outcomes to a caller's node. Outcomes above the frame limit become `TOO_LARGE`; the caller's deadline covers
-/// every other loss.
-pub(crate) fn send_reply(transport: &dyn Transport, to: NodeId, call: u64, outcomes: Vec<Outcome>) {
+/// Why a reply cannot be sent as it is.
+const TOO_LARGE: &str = "the reply exceeds what one frame between nodes carries: ask for less at once";
+
+/// Sends the outcomes of asks that may be commands. Above the frame limit each outcome is `Unknown`: a command among them
+/// has been executed. The caller's deadline covers every other loss.
+fn send_outcomes(transport: &dyn Transport, to: NodeId, call: u64, outcomes: Vec<Outcome>) {
+    send_reply(transport, to, call, outcomes, AskError::Unknown(TOO_LARGE.to_owned()));
+}
+
+/// Sends the outcomes of queries. Above the frame limit each of them is refused with `TOO_LARGE`.
+pub(crate) fn send_answers(transport: &dyn Transport, to: NodeId, call: u64, outcomes: Vec<Outcome>) {
+    send_reply(transport, to, call, outcomes, AskError::Refused(Refused::new("TOO_LARGE", TOO_LARGE)));
+}
+
+fn send_reply(transport: &dyn Transport, to: NodeId, call: u64, outcomes: Vec<Outcome>, too_large: AskError) {
     let reply = |outcomes| Envelope::Reply(ReplyBatch { call, outcomes });
     let count = outcomes.len();
     let mut sent = transport.send(to, &reply(outcomes));
     if sent == Err(SendError::TooLarge) {
-        let why = "the reply exceeds what one frame between nodes carries: ask for less at once";
-        let refused = AskError::Refused(Refused::new("TOO_LARGE", why));
-        sent = transport.send(to, &reply(vec![Err(refused); count]));
+        sent = transport.send(to, &reply(vec![Err(too_large); count]));
     }
     if let Err(error) = sent {
         tracing::debug!(node = to.0, call, %error, "a reply could not be sent");
     }
 }
 
+/// The messages in their order, split into parts that fit an envelope.
 fn parted(messages: Vec<Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
     let mut parts: Vec<Vec<Vec<u8>>> = Vec::new();
     let mut bytes = usize::MAX;
@@ -106,10 +116,55 @@ fn parted(messages: Vec<Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::address::ShardId;
+    use crate::locks::lock;
+    use crate::observe::PeerView;
     use crate::transport::ENVELOPE_BYTES_MAX;
     use crate::wire;
+
+    /// Takes envelopes within the frame limit.
+    #[derive(Default)]
+    struct Bounded(Mutex<Vec<Envelope>>);
+
+    impl Transport for Bounded {
+        fn send(&self, _: NodeId, envelope: &Envelope) -> Result<(), SendError> {
+            if wire::encode(envelope).len() > ENVELOPE_BYTES_MAX {
+                return Err(SendError::TooLarge);
+            }
+            lock(&self.0).push(envelope.clone());
+            Ok(())
+        }
+
+        fn peers(&self) -> Vec<PeerView> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_reply_above_the_frame_limit_is_refused_for_queries_and_unknown_for_commands() {
+        let large = || vec![Ok(vec![0; 5 << 20]), Ok(vec![0; 5 << 20]), Err(AskError::Expired)];
+        let transport = Bounded::default();
+        send_answers(&transport, NodeId(2), 1, vec![Ok(vec![7])]);
+        send_answers(&transport, NodeId(2), 2, large());
+        send_outcomes(&transport, NodeId(2), 3, large());
+        let sent: Vec<(u64, Vec<Outcome>)> = lock(&transport.0)
+            .drain(..)
+            .map(|envelope| match envelope {
+                Envelope::Reply(reply) => (reply.call, reply.outcomes),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(sent[0], (1, vec![Ok(vec![7])]));
+        let refused =
+            |outcome: &Outcome| matches!(outcome, Err(AskError::Refused(why)) if why.code == "TOO_LARGE");
+        assert!(sent[1].1.len() == 3 && sent[1].1.iter().all(refused), "{:?}", sent[1]);
+        // Whether a command was executed must not be denied.
+        let unknown = |outcome: &Outcome| matches!(outcome, Err(AskError::Unknown(_)));
+        assert!(sent[2].1.len() == 3 && sent[2].1.iter().all(unknown), "{:?}", sent[2]);
+    }
 
     #[test]
     fn messages_for_a_follower_that_was_away_are_split_into_envelopes_within_the_frame_limit() {
