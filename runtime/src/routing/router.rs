@@ -196,7 +196,9 @@ impl Router {
             if !outcomes.is_empty() {
                 tokio::task::yield_now().await;
             }
-            outcomes.extend(join_all(few.iter().map(|ask| self.near_or_none(ask, age_max, within))).await);
+            // One deadline holds for all of them.
+            let left = within.saturating_sub(begun.elapsed());
+            outcomes.extend(join_all(few.iter().map(|ask| self.near_or_none(ask, age_max, left))).await);
         }
         let at_leaders: Vec<AskOne> =
             asks.into_iter().zip(&outcomes).filter(|(_, near)| near.is_none()).map(|(ask, _)| ask).collect();
@@ -339,4 +341,62 @@ fn no_answer() -> Outcome {
 
 fn decode_reply<R: bincode::Decode<()>>(bytes: Vec<u8>) -> Result<R, AskError> {
     wire::decode(&bytes).map_err(|error| AskError::Fault(format!("reply does not decode: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::locks::lock;
+    use crate::membership::{Cluster, GetCluster, with_cluster};
+
+    /// Followers that never answer, and the time that each read was given.
+    #[derive(Default)]
+    struct Silent(Mutex<Vec<Duration>>);
+
+    impl Dispatch for Silent {
+        fn ask_many(&self, asks: Vec<AskOne>, _: Duration) -> BoxFuture<'static, Vec<Outcome>> {
+            Box::pin(std::future::ready(vec![Err(AskError::Expired); asks.len()]))
+        }
+
+        fn answer_here(
+            &self,
+            _: &Address,
+            _: ShardId,
+            _: (&KindSpec, &VerbSpec),
+            _: &[u8],
+        ) -> Option<Outcome> {
+            None
+        }
+
+        fn ask_near(
+            &self,
+            _: AskOne,
+            _: ShardId,
+            _: Duration,
+            within: Duration,
+        ) -> BoxFuture<'static, Option<Result<NearAnswer, AskError>>> {
+            lock(&self.0).push(within);
+            Box::pin(async move {
+                tokio::time::sleep(within).await;
+                Some(Err(AskError::Expired))
+            })
+        }
+    }
+
+    /// Many reads are asked in parts, one after the other; all of them share one deadline.
+    #[tokio::test]
+    async fn many_follower_reads_end_by_one_deadline() {
+        let silent = Arc::new(Silent::default());
+        let router = Router::new(silent.clone(), Arc::new(with_cluster(Registry::default())), 4);
+        let to = Address::of::<Cluster>(Cluster::KEY);
+        let ask = AskOne { to, verb: GetCluster::VERB.to_owned(), body: Vec::new(), key: None };
+        let within = Duration::from_millis(20);
+        let answers = router.ask_many_near(vec![ask; 2 * INLINE_QUERIES_MAX], Duration::ZERO, within).await;
+        assert_eq!(answers, vec![Err(AskError::Expired); 2 * INLINE_QUERIES_MAX]);
+        let given = lock(&silent.0);
+        assert!(given[INLINE_QUERIES_MAX - 1] <= within);
+        assert_eq!(given[INLINE_QUERIES_MAX], Duration::ZERO, "the first part took all of the time");
+    }
 }
