@@ -140,6 +140,30 @@ fn a_follower_answers_in_place_from_a_state_that_is_young_enough() {
 }
 
 #[test]
+fn a_quiescent_leader_is_woken_while_a_round_of_a_follower_waits_for_answers() {
+    let (mut group, leader) = Group::new(3);
+    let follower = group.others(&[leader])[0];
+    group.ask(leader, command(&Add(1)));
+    group.deliver(|_, _, _| true);
+    let mailbox = crate::shard::Mailbox::new(ShardId(1), &ShardConfig::default());
+    let quiescence = |group: &mut Group| {
+        mailbox.follow(group.replica(leader));
+        mailbox.quiescence()
+    };
+    assert_eq!(quiescence(&mut group), Quiescence::Leads);
+    let mut near = group.near(follower, query(&Get {}), 0);
+    group.deliver(|_, _, kind| kind != MessageType::MsgHeartbeatResponse);
+    assert_eq!(quiescence(&mut group), Quiescence::None, "the answers would wait for the next beat");
+    assert!(near.try_recv().is_err());
+    for _ in 0..8 {
+        group.tick(&[1, 2, 3]);
+        group.deliver(|_, _, _| true);
+    }
+    assert!(near.try_recv().unwrap().is_ok());
+    assert_eq!(quiescence(&mut group), Quiescence::Leads);
+}
+
+#[test]
 fn a_late_answer_to_a_round_before_a_restart_proves_no_age() {
     use MessageType::{MsgAppend, MsgReadIndex, MsgReadIndexResp};
     let (mut group, leader) = Group::new(3);

@@ -100,15 +100,29 @@ where
     let (near, far) = tokio::io::duplex(SESSION_BUFFER_BYTES);
     let writer: Arc<AnyFrameWriter> = Arc::new(FrameWriter::new(Box::new(writer)));
     links.connected(number, writer.clone());
+    let connected = Connected { links, number, writer };
     #[allow(clippy::disallowed_methods, reason = "it ends with the connection or with its session")]
     tokio::spawn(async move {
-        let arrived = |frame: &[u8]| links.arrived(frame);
-        if let Err(error) = carry(reader, &writer, near, arrived).await {
+        let arrived = |frame: &[u8]| connected.links.arrived(frame);
+        if let Err(error) = carry(reader, &connected.writer, near, arrived).await {
             tracing::debug!(%error, "a connection of the mesh ended");
         }
-        links.disconnected(number);
     });
     far
+}
+
+/// A connection that is known to the links. It is forgotten also after a panic of the node's receiver.
+struct Connected {
+    links: Arc<Links>,
+    number: u64,
+    writer: Arc<AnyFrameWriter>,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.writer.ended.send_replace(true);
+        self.links.disconnected(self.number);
+    }
 }
 
 /// Carries both channels until one of the two sides ends.
