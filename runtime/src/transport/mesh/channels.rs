@@ -197,8 +197,14 @@ fn broken(why: String) -> io::Error {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex as StdMutex;
+    use std::sync::atomic::AtomicU64;
+
+    use arc_swap::ArcSwap;
 
     use super::*;
+    use crate::address::NodeId;
+    use crate::time::Clock;
+    use crate::transport::TransportConfig;
 
     /// One end of a connection.
     struct End {
@@ -240,21 +246,47 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_a_session_ends_both_sides_and_a_write_that_waits() {
-        let (one, two) = tokio::io::duplex(1_000);
-        let (one, two) = (end(one), end(two));
-        let stuck = one.writer.clone();
-        // The session takes 100 bytes and is not read, so the frames behind them are not read either.
-        let blocked = tokio::spawn(async move {
-            stuck.record(Channel::Session, &[1; 200]).await?;
-            stuck.write(&[2; 50_000]).await
-        });
+    async fn the_end_of_a_session_ends_the_connection_and_a_write_that_waits() {
+        // The other end is held and not read.
+        let (one, mut two) = tokio::io::duplex(1_000);
+        let one = end(one);
+        let writer = one.writer.clone();
+        let blocked = tokio::spawn(async move { writer.write(&[2; 50_000]).await });
+        while one.writer.half.try_lock().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!blocked.is_finished());
         drop(one.session);
         assert_eq!(blocked.await.unwrap().unwrap_err().kind(), io::ErrorKind::NotConnected);
         one.carried.await.unwrap().unwrap();
         assert!(one.writer.write(b"late").await.is_err());
-        drop(two.session);
-        assert!(two.carried.await.unwrap().is_ok() || two.frames.lock().unwrap().is_empty());
+        let mut rest = Vec::new();
+        two.read_to_end(&mut rest).await.unwrap();
+        assert!(rest.len() < 50_000, "the connection is closed in the middle of the frame");
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_known_to_the_links_until_its_session_ends() {
+        let links = Arc::new(Links {
+            here: NodeId(1),
+            incarnation: 1,
+            clock: Clock::start(),
+            config: TransportConfig::default(),
+            slot: Arc::default(),
+            links: ArcSwap::default(),
+            sent: Arc::default(),
+            broken: AtomicU64::new(0),
+            connections: StdMutex::default(),
+        });
+        let (one, _two) = tokio::io::duplex(1_000);
+        let session = split(links.clone(), 7, one);
+        let frames = links.frames_of(7).expect("the connection");
+        assert!(links.frames_of(8).is_none());
+        drop(session);
+        while links.frames_of(7).is_some() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(frames.write(b"late").await.unwrap_err().kind(), io::ErrorKind::NotConnected);
     }
 
     #[tokio::test]
